@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A Swift target of ours with the house settings.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A test target; its folder is `Tests/<name>`.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A C library that distributions package, with the packages that provide it.
+func system(_ name: String, apt: String, brew: String) -> Target {
+    .systemLibrary(name: name, providers: [.apt([apt]), .brew([brew])])
+}
+
+let package = Package(
+    name: "Millrace",
+    products: [
+        .library(name: "Millrace", targets: ["Millrace"]),
+        .library(name: "MillraceTestKit", targets: ["MillraceTestKit"]),
+        .executable(name: "millrace", targets: ["MillraceCommand"]),
+        .executable(name: "millrace-golden", targets: ["GoldenVectors"]),
+    ],
+    targets: [
+        // System libraries.
+        system("CRocksDB", apt: "librocksdb-dev", brew: "rocksdb"),
+        system("CLZ4", apt: "liblz4-dev", brew: "lz4"),
+        system("CZstd", apt: "libzstd-dev", brew: "zstd"),
+        system("CSnappy", apt: "libsnappy-dev", brew: "snappy"),
+        system("CZlib", apt: "zlib1g-dev", brew: "zlib"),
+
+        // Shims in C and C++.
+        .target(name: "CChecksum"),
+        .target(
+            name: "CSimdJSON",
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+
+        // For people.
+        library("Terminal", []),
+        library("Telemetry", []),
+
+        // Formats.
+        library("Bytes", ["CChecksum"]),
+        library("LogModel", ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"]),
+        library("KafkaRecords", ["Bytes", "LogModel"]),
+
+        // The log.
+        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords"]),
+        library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
+        library("Broker", ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination"]),
+        library("LogClient", ["LogModel"]),
+        library("EmbeddedClient", ["LogModel", "LogClient", "Broker"]),
+
+        // Streams.
+        library("StateStores", ["Bytes", "LogModel"]),
+        library("RocksStore", ["StateStores", "LogModel", "CRocksDB"]),
+        library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
+        library("StreamsRuntime", ["Bytes", "LogModel", "LogClient", "StateStores", "Streams"]),
+        library(
+            "JobRunner",
+            [
+                "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
+                "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
+            ]),
+        library("Millrace", ["Streams", "JobRunner"]),
+        library(
+            "MillraceTestKit",
+            [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
+                "LogClient", "EmbeddedClient", "StateStores", "Streams", "StreamsRuntime",
+            ]),
+
+        // Executables.
+        .executableTarget(
+            name: "MillraceCommand",
+            dependencies: [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Broker", "LogClient",
+                "EmbeddedClient", "StateStores", "RocksStore", "Streams", "StreamsRuntime",
+                "JobRunner", "Terminal", "Telemetry",
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GoldenVectors",
+            dependencies: [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams", "MillraceTestKit",
+                "Terminal",
+            ],
+            swiftSettings: settings),
+
+        // Tests.
+        tests("LogModelTests", ["Bytes", "LogModel"]),
+        tests("KafkaRecordsTests", ["Bytes", "LogModel", "KafkaRecords"]),
+        tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
+        tests(
+            "BrokerTests",
+            [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
+                "LogClient", "EmbeddedClient", "MillraceTestKit",
+            ]),
+        tests("StateStoresTests", ["Bytes", "LogModel", "StateStores", "RocksStore"]),
+        tests(
+            "StreamsTests",
+            [
+                "Bytes", "LogModel", "LogClient", "StateStores", "RocksStore", "Streams",
+                "StreamsRuntime", "MillraceTestKit",
+            ]),
+        tests(
+            "CrashTests",
+            [
+                "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "EmbeddedClient",
+                "LogClient", "StateStores", "Streams", "StreamsRuntime", "MillraceTestKit",
+            ]),
+        tests("CommandLineTests", ["Terminal", "Bytes", "LogModel"]),
+        tests("TidyTests", []),
+    ],
+    cxxLanguageStandard: .cxx17
+)

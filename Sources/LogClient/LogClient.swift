@@ -1,0 +1,164 @@
+package import LogModel
+
+/// What the streams half asks of a log, whichever it is: the bundled one in this process, or a
+/// Kafka cluster. Every call blocks; a stream thread makes them. Implementations are safe to use
+/// from several threads.
+package protocol LogClient: AnyObject, Sendable {
+    /// The topics of these names that exist; all topics for nil.
+    func topics(named names: [String]?) throws(LogClientError) -> [TopicDescription]
+    /// Creates a topic; `.topicExists` if there is one of that name.
+    func createTopic(_ specification: TopicSpecification) throws(LogClientError)
+    /// Removes a topic and its records.
+    func deleteTopic(_ name: String) throws(LogClientError)
+    /// The ends of a partition now.
+    func bounds(of partition: TopicPartition) throws(LogClientError) -> PartitionBounds
+    /// The next offset that `group` is to read, for those partitions that have one. Waits for open
+    /// transactions that hold offsets of this group to end (Kafka's requireStable).
+    func committedOffsets(
+        group: String, partitions: [TopicPartition]
+    ) throws(LogClientError) -> [TopicPartition: Offset]
+    /// Reads whole batches from `offset` on into `buffer` (which grows only for a first batch that
+    /// does not fit). Returns at once, with no bytes at the end of what the isolation level shows.
+    /// The first batch may begin below `offset`: skip those records.
+    func fetch(
+        _ partition: TopicPartition, from offset: Offset, isolation: IsolationLevel,
+        into buffer: FetchBuffer
+    ) throws(LogClientError) -> FetchResult
+    /// Blocks until a reader may find more than at the time `signal` was returned, or until
+    /// `timeout`; returns the signal for the next call. Begin with 0.
+    func waitForChange(since signal: UInt64, timeout: Duration) -> UInt64
+    /// Fences earlier owners of `transactionalID`, ends what they left open, and returns the
+    /// producer that owns it now.
+    func makeTransactionalProducer(
+        transactionalID: String, transactionTimeout: Duration
+    ) throws(LogClientError) -> any TransactionalProducer
+    /// Deletes the records below `offset`, which moves the log start.
+    func deleteRecords(of partition: TopicPartition, before offset: Offset) throws(LogClientError)
+    /// Gives back what the client holds.
+    func close()
+}
+
+/// The producer of one transactional id: one transaction at a time, used by one thread.
+///
+/// The engine's order is: `append` … `addOffsets` → `commit`, or `abort` at any point. The first
+/// `append` or `addOffsets` begins the transaction.
+package protocol TransactionalProducer: AnyObject {
+    /// Sends the records of `batch` to `partition` inside the transaction. The builder is left
+    /// sealed; the caller resets it. Durable only after `commit`.
+    func append(
+        _ batch: inout RecordBatchBuilder, to partition: TopicPartition
+    ) throws(LogClientError)
+    /// Adds the next offsets to read, by input partition, to the transaction.
+    func addOffsets(
+        _ offsets: [TopicPartition: Offset], group: String
+    ) throws(LogClientError)
+    /// Commits: on return the outcome is durable. Records become visible to read_committed
+    /// readers shortly after. Nothing appended: nothing happens.
+    func commit() throws(LogClientError)
+    /// Aborts: nothing of the transaction is ever seen by a read_committed reader.
+    func abort() throws(LogClientError)
+    /// The offset behind the last record that this producer appended to `partition` in the
+    /// current or last transaction; nil if none. Control records may follow it.
+    func nextOffset(of partition: TopicPartition) -> Offset?
+    /// Ends the producer; an open transaction is aborted.
+    func close()
+}
+
+package struct TopicDescription: Equatable, Sendable {
+    package var name: String
+    package var partitionCount: Int32
+    package var isInternal: Bool
+    package var configuration: [String: String]
+    package init(
+        name: String, partitionCount: Int32, isInternal: Bool, configuration: [String: String]
+    ) {
+        self.name = name
+        self.partitionCount = partitionCount
+        self.isInternal = isInternal
+        self.configuration = configuration
+    }
+}
+
+package struct TopicSpecification: Equatable, Sendable {
+    package var name: String
+    package var partitionCount: Int32
+    /// Kafka's topic options by name, e.g. `cleanup.policy`.
+    package var configuration: [String: String]
+    package init(name: String, partitionCount: Int32, configuration: [String: String] = [:]) {
+        self.name = name
+        self.partitionCount = partitionCount
+        self.configuration = configuration
+    }
+}
+
+/// The offsets between which a partition can be read.
+package struct PartitionBounds: Equatable, Sendable {
+    package var logStart: Offset
+    /// Behind the last durable record: a restore's target.
+    package var highWatermark: Offset
+    /// The first offset of the oldest open transaction, or the high watermark.
+    package var lastStableOffset: Offset
+    package init(logStart: Offset, highWatermark: Offset, lastStableOffset: Offset) {
+        self.logStart = logStart
+        self.highWatermark = highWatermark
+        self.lastStableOffset = lastStableOffset
+    }
+}
+
+/// Memory that fetches fill, reused from one to the next. Owned by one thread.
+package final class FetchBuffer {
+    package private(set) var bytes: UnsafeMutableRawBufferPointer
+
+    package init(byteCount: Int) {
+        bytes = .allocate(byteCount: byteCount, alignment: 4096)
+    }
+
+    deinit { bytes.deallocate() }
+
+    /// Makes room for `byteCount` bytes; what was in it is gone.
+    package func reserve(_ byteCount: Int) {
+        guard byteCount > bytes.count else { return }
+        bytes.deallocate()
+        bytes = .allocate(byteCount: byteCount, alignment: 4096)
+    }
+}
+
+/// What a fetch put into the buffer.
+package struct FetchResult: Sendable {
+    /// Bytes of whole batches at the front of the buffer.
+    package var byteCount: Int
+    /// Aborted transactions that overlap the answer, by first offset; empty for read_uncommitted.
+    package var abortedTransactions: [AbortedTransaction]
+    package var bounds: PartitionBounds
+    package init(
+        byteCount: Int, abortedTransactions: [AbortedTransaction], bounds: PartitionBounds
+    ) {
+        self.byteCount = byteCount
+        self.abortedTransactions = abortedTransactions
+        self.bounds = bounds
+    }
+}
+
+/// A failure of the log as the engine must treat it (architecture: the commit cycle's table).
+package enum LogClientError: Error, Equatable, Sendable {
+    /// Try the same call again after a moment.
+    case retriable(String)
+    /// Abort the transaction, rewind to the committed offsets, go on with the same producer.
+    case abortable(String)
+    /// This producer's id or epoch is of no use any more, nobody took over: make a new producer.
+    case producerInvalid(String)
+    /// A newer owner of the transactional id exists: stop this thread, touch nothing.
+    case fenced(String)
+    /// The position lies outside the partition.
+    case offsetOutOfRange(TopicPartition, requested: Offset, bounds: PartitionBounds)
+    case unknownTopicOrPartition(TopicPartition)
+    case topicExists(String)
+    /// The request makes no sense; the text says why.
+    case invalid(String)
+    /// Bytes on disk or on the wire that are not what was written.
+    case corrupt(String)
+    /// No space for more records; what is committed can still be read.
+    case full(String)
+    /// Nothing can go on.
+    case fatal(String)
+}

@@ -1,0 +1,107 @@
+/// The position of a record in a partition: 0 for the first one ever appended.
+public struct Offset: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int64
+    @inlinable public init(rawValue: Int64) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int64) { self.rawValue = rawValue }
+    /// The offset of the first record of a partition.
+    public static let zero = Offset(0)
+    @inlinable public static func < (left: Offset, right: Offset) -> Bool {
+        left.rawValue < right.rawValue
+    }
+    /// The offset `distance` records further on.
+    @inlinable public func advanced(by distance: Int64) -> Offset { Offset(rawValue + distance) }
+    /// How many offsets lie between this one and `other`.
+    @inlinable public func distance(to other: Offset) -> Int64 { other.rawValue - rawValue }
+}
+
+/// The number of a partition in its topic: 0 for the first.
+public struct PartitionIndex: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int32
+    @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable public static func < (left: PartitionIndex, right: PartitionIndex) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// The epoch of a partition's leader. A log of one node stays at 0 unless Kafka wrote it.
+public struct LeaderEpoch: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int32
+    @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable public static func < (left: LeaderEpoch, right: LeaderEpoch) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// The number that the coordinator gave to a producer; -1 where there is none.
+public struct ProducerID: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int64
+    @inlinable public init(rawValue: Int64) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int64) { self.rawValue = rawValue }
+    public static let none = ProducerID(-1)
+    @inlinable public static func < (left: ProducerID, right: ProducerID) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// The incarnation of a producer: a higher one fences the lower ones. -1 where there is none.
+public struct ProducerEpoch: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int16
+    @inlinable public init(rawValue: Int16) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int16) { self.rawValue = rawValue }
+    public static let none = ProducerEpoch(-1)
+    @inlinable public static func < (left: ProducerEpoch, right: ProducerEpoch) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// The number of a record in its producer's sequence for one partition; wraps from 2^31-1 to 0.
+public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
+    public var rawValue: Int32
+    @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int32) { self.rawValue = rawValue }
+    public static let none = SequenceNumber(-1)
+    /// The number `distance` records later, 0 following 2^31-1.
+    @inlinable public func advanced(by distance: Int32) -> SequenceNumber {
+        SequenceNumber(rawValue &+ distance & Int32.max)
+    }
+}
+
+/// Milliseconds since 1970-01-01 00:00 UTC; -1 where there is none.
+public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
+    public var rawValue: Int64
+    @inlinable public init(rawValue: Int64) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: Int64) { self.rawValue = rawValue }
+    public static let none = Timestamp(-1)
+    @inlinable public static func < (left: Timestamp, right: Timestamp) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// One partition of one topic.
+public struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var topic: String
+    public var partition: PartitionIndex
+    public init(_ topic: String, _ partition: PartitionIndex) {
+        self.topic = topic
+        self.partition = partition
+    }
+    /// `topic-3`, as Kafka names the folder.
+    public var description: String { "\(topic)-\(partition.rawValue)" }
+    public static func < (left: TopicPartition, right: TopicPartition) -> Bool {
+        (left.topic, left.partition) < (right.topic, right.partition)
+    }
+}
+
+/// Which records a reader sees of transactions.
+public enum IsolationLevel: UInt8, Sendable {
+    case readUncommitted = 0
+    case readCommitted = 1
+}
+
+/// How a transaction ended, as the control record's type says it.
+public enum TransactionResult: Int16, Sendable {
+    case abort = 0
+    case commit = 1
+}

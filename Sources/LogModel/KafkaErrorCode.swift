@@ -1,0 +1,37 @@
+/// An outcome of the Kafka protocol, by Kafka's number. Returned, never thrown.
+public struct KafkaErrorCode: RawRepresentable, Hashable, Sendable {
+    public var rawValue: Int16
+    public init(rawValue: Int16) { self.rawValue = rawValue }
+
+    public static let unknownServerError = Self(rawValue: -1)
+    public static let none = Self(rawValue: 0)
+    public static let offsetOutOfRange = Self(rawValue: 1)
+    public static let corruptMessage = Self(rawValue: 2)
+    public static let unknownTopicOrPartition = Self(rawValue: 3)
+    public static let messageTooLarge = Self(rawValue: 10)
+    public static let offsetMetadataTooLarge = Self(rawValue: 12)
+    public static let coordinatorLoadInProgress = Self(rawValue: 14)
+    public static let coordinatorNotAvailable = Self(rawValue: 15)
+    public static let invalidTopic = Self(rawValue: 17)
+    public static let recordListTooLarge = Self(rawValue: 18)
+    public static let illegalGeneration = Self(rawValue: 22)
+    public static let unknownMemberID = Self(rawValue: 25)
+    public static let topicAlreadyExists = Self(rawValue: 36)
+    public static let invalidPartitions = Self(rawValue: 37)
+    public static let invalidConfiguration = Self(rawValue: 40)
+    public static let invalidRequest = Self(rawValue: 42)
+    public static let outOfOrderSequenceNumber = Self(rawValue: 45)
+    public static let duplicateSequenceNumber = Self(rawValue: 46)
+    public static let invalidProducerEpoch = Self(rawValue: 47)
+    public static let invalidTransactionState = Self(rawValue: 48)
+    public static let invalidProducerIDMapping = Self(rawValue: 49)
+    public static let invalidTransactionTimeout = Self(rawValue: 50)
+    public static let concurrentTransactions = Self(rawValue: 51)
+    public static let operationNotAttempted = Self(rawValue: 55)
+    public static let kafkaStorageError = Self(rawValue: 56)
+    public static let unknownProducerID = Self(rawValue: 59)
+    public static let unstableOffsetCommit = Self(rawValue: 88)
+    public static let invalidRecord = Self(rawValue: 87)
+    public static let producerFenced = Self(rawValue: 90)
+    public static let transactionAbortable = Self(rawValue: 120)
+}

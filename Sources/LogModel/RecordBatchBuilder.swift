@@ -1,0 +1,197 @@
+public import Bytes
+
+/// Writes the records of one batch into a growing buffer of its own, then seals the header.
+///
+/// Keep it in a struct behind a pointer or in a local variable, not in a class property.
+/// Nothing is allocated per record while the capacity suffices; `reset()` keeps the capacity.
+/// Offsets are dense: record n has offset delta n.
+public struct RecordBatchBuilder: ~Copyable {
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var capacity: Int
+    /// Header and records so far.
+    public private(set) var byteCount: Int
+    /// Records so far.
+    public private(set) var recordCount: Int32
+    @usableFromInline var baseTimestamp: Int64
+    @usableFromInline var maxTimestamp: Int64
+
+    /// An empty batch in a buffer of `capacity` bytes, which grows as needed.
+    public init(capacity: Int = 4096) {
+        self.capacity = max(capacity, 256)
+        base = .allocate(byteCount: self.capacity, alignment: 64)
+        byteCount = RecordBatchLayout.headerByteCount
+        recordCount = 0
+        baseTimestamp = -1
+        maxTimestamp = -1
+    }
+
+    deinit { base.deallocate() }
+
+    /// Whether no record was appended since the start or the last `reset()`.
+    @inlinable public var isEmpty: Bool { recordCount == 0 }
+
+    /// Forgets the records and keeps the buffer.
+    public mutating func reset() {
+        byteCount = RecordBatchLayout.headerByteCount
+        recordCount = 0
+        baseTimestamp = -1
+        maxTimestamp = -1
+    }
+
+    /// Appends one record. `headers` is a header block as a `RecordView` has it; nil for none.
+    @inlinable
+    public mutating func append(
+        timestamp: Timestamp, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        headers: UnsafeRawBufferPointer? = nil
+    ) {
+        let time = timestamp.rawValue
+        if recordCount == 0 {
+            baseTimestamp = time
+            maxTimestamp = time
+        } else if time > maxTimestamp {
+            maxTimestamp = time
+        }
+        let timestampDelta = time &- baseTimestamp
+        let offsetDelta = Int64(recordCount)
+        let keyCount = Int64(key?.count ?? -1)
+        let valueCount = Int64(value?.count ?? -1)
+        let headersCount = headers?.count ?? 1
+        let length =
+            1 + Varint.byteCount(timestampDelta) + Varint.byteCount(offsetDelta)
+            + Varint.byteCount(keyCount) + max(0, Int(keyCount))
+            + Varint.byteCount(valueCount) + max(0, Int(valueCount)) + headersCount
+        if capacity - byteCount < length + 10 { grow(by: length + 10) }
+
+        var p = base + byteCount
+        Varint.write(Int64(length), to: &p)
+        p.storeBytes(of: 0, as: UInt8.self)
+        p += 1
+        Varint.write(timestampDelta, to: &p)
+        Varint.write(offsetDelta, to: &p)
+        Varint.write(keyCount, to: &p)
+        if let key, let from = key.baseAddress {
+            p.copyMemory(from: from, byteCount: key.count)
+            p += key.count
+        }
+        Varint.write(valueCount, to: &p)
+        if let value, let from = value.baseAddress {
+            p.copyMemory(from: from, byteCount: value.count)
+            p += value.count
+        }
+        if let headers, let from = headers.baseAddress {
+            p.copyMemory(from: from, byteCount: headers.count)
+            p += headers.count
+        } else {
+            p.storeBytes(of: 0, as: UInt8.self)
+            p += 1
+        }
+        noteAppended(byteCount: p - base)
+    }
+
+    @usableFromInline @inline(__always)
+    mutating func noteAppended(byteCount: Int) {
+        self.byteCount = byteCount
+        recordCount &+= 1
+    }
+
+    @usableFromInline @inline(never)
+    mutating func grow(by needed: Int) {
+        let newCapacity = max(capacity * 2, byteCount + needed)
+        let newBase = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 64)
+        newBase.copyMemory(from: base, byteCount: byteCount)
+        base.deallocate()
+        base = newBase
+        capacity = newCapacity
+    }
+
+    /// Fills in the header of an uncompressed batch and lends its bytes; they are valid until the
+    /// builder is next changed. Base offset and leader epoch are for the log to assign.
+    ///
+    /// - Precondition: the batch holds a record.
+    public mutating func seal(
+        attributes: BatchAttributes = BatchAttributes(),
+        producerID: ProducerID = .none, producerEpoch: ProducerEpoch = .none,
+        baseSequence: SequenceNumber = .none, baseOffset: Offset = .zero,
+        leaderEpoch: LeaderEpoch = LeaderEpoch(0)
+    ) -> UnsafeMutableRawBufferPointer {
+        precondition(recordCount > 0, "a batch without records is no batch")
+        precondition(attributes.codecNumber == 0, "compressed batches are sealed elsewhere")
+        let batch = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+        RecordBatchHeader(
+            baseOffset: baseOffset, leaderEpoch: leaderEpoch, attributes: attributes,
+            lastOffsetDelta: recordCount - 1, baseTimestamp: Timestamp(baseTimestamp),
+            maxTimestamp: Timestamp(maxTimestamp), producerID: producerID,
+            producerEpoch: producerEpoch, baseSequence: baseSequence, recordCount: recordCount
+        ).write(to: batch)
+        return batch
+    }
+
+    /// The records so far, without the header.
+    public var recordBlock: UnsafeRawBufferPointer {
+        let header = RecordBatchLayout.headerByteCount
+        return UnsafeRawBufferPointer(start: base + header, count: byteCount - header)
+    }
+
+    /// The timestamp of the first record, and the largest.
+    public var timestamps: (base: Timestamp, max: Timestamp) {
+        (Timestamp(baseTimestamp), Timestamp(maxTimestamp))
+    }
+}
+
+/// The header fields of a batch that is being made.
+public struct RecordBatchHeader: Equatable, Sendable {
+    public var baseOffset: Offset
+    public var leaderEpoch: LeaderEpoch
+    public var attributes: BatchAttributes
+    public var lastOffsetDelta: Int32
+    public var baseTimestamp: Timestamp
+    public var maxTimestamp: Timestamp
+    public var producerID: ProducerID
+    public var producerEpoch: ProducerEpoch
+    public var baseSequence: SequenceNumber
+    public var recordCount: Int32
+
+    public init(
+        baseOffset: Offset, leaderEpoch: LeaderEpoch, attributes: BatchAttributes,
+        lastOffsetDelta: Int32, baseTimestamp: Timestamp, maxTimestamp: Timestamp,
+        producerID: ProducerID, producerEpoch: ProducerEpoch, baseSequence: SequenceNumber,
+        recordCount: Int32
+    ) {
+        self.baseOffset = baseOffset
+        self.leaderEpoch = leaderEpoch
+        self.attributes = attributes
+        self.lastOffsetDelta = lastOffsetDelta
+        self.baseTimestamp = baseTimestamp
+        self.maxTimestamp = maxTimestamp
+        self.producerID = producerID
+        self.producerEpoch = producerEpoch
+        self.baseSequence = baseSequence
+        self.recordCount = recordCount
+    }
+
+    /// Writes the header in front of the records that `batch` (header space and records) already
+    /// holds, length and CRC included.
+    public func write(to batch: UnsafeMutableRawBufferPointer) {
+        precondition(batch.count >= RecordBatchLayout.headerByteCount, "no room for a header")
+        // SAFETY: the count, hence a base, was checked above.
+        let p = UnsafeMutableRawPointer(batch.baseAddress.unsafelyUnwrapped)
+        p.storeBigEndian(baseOffset.rawValue, at: RecordBatchLayout.baseOffset)
+        p.storeBigEndian(
+            Int32(batch.count - RecordBatchLayout.lengthPrefixByteCount),
+            at: RecordBatchLayout.length)
+        p.storeBigEndian(leaderEpoch.rawValue, at: RecordBatchLayout.leaderEpoch)
+        p.storeBytes(
+            of: RecordBatchLayout.magicValue, toByteOffset: RecordBatchLayout.magic, as: UInt8.self)
+        p.storeBigEndian(attributes.rawValue, at: RecordBatchLayout.attributes)
+        p.storeBigEndian(lastOffsetDelta, at: RecordBatchLayout.lastOffsetDelta)
+        p.storeBigEndian(baseTimestamp.rawValue, at: RecordBatchLayout.baseTimestamp)
+        p.storeBigEndian(maxTimestamp.rawValue, at: RecordBatchLayout.maxTimestamp)
+        p.storeBigEndian(producerID.rawValue, at: RecordBatchLayout.producerID)
+        p.storeBigEndian(producerEpoch.rawValue, at: RecordBatchLayout.producerEpoch)
+        p.storeBigEndian(baseSequence.rawValue, at: RecordBatchLayout.baseSequence)
+        p.storeBigEndian(recordCount, at: RecordBatchLayout.recordCount)
+        let summed = UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...])
+        p.storeBigEndian(crc32c(summed), at: RecordBatchLayout.checksum)
+    }
+}

@@ -1,0 +1,280 @@
+public import Bytes
+
+/// A record batch in memory that somebody else owns: its header's fields and its records.
+///
+/// Creating a view checks magic and length against the bytes at hand, nothing else;
+/// `verifyChecksum()` is the caller's to call once a batch. The view is valid as long as the memory.
+public struct RecordBatchView {
+    /// The first byte of the header.
+    public let base: UnsafeRawPointer
+    /// Header and records.
+    public let byteCount: Int
+
+    /// The batch that begins at the first of `bytes`; what lies behind it is ignored.
+    @inlinable
+    public init(_ bytes: UnsafeRawBufferPointer) throws(RecordBatchError) {
+        let headerByteCount = RecordBatchLayout.headerByteCount
+        guard bytes.count >= RecordBatchLayout.lengthPrefixByteCount, let base = bytes.baseAddress
+        else { throw .truncated(needed: headerByteCount, available: bytes.count) }
+        let length: Int32 = base.bigEndian(at: RecordBatchLayout.length)
+        let byteCount = Int(length) + RecordBatchLayout.lengthPrefixByteCount
+        guard byteCount >= headerByteCount else { throw .impossibleLength(length) }
+        guard bytes.count >= headerByteCount else {
+            throw .truncated(needed: byteCount, available: bytes.count)
+        }
+        let magic: UInt8 = base.load(fromByteOffset: RecordBatchLayout.magic, as: UInt8.self)
+        guard magic == RecordBatchLayout.magicValue else { throw .unsupportedMagic(magic) }
+        guard bytes.count >= byteCount else {
+            throw .truncated(needed: byteCount, available: bytes.count)
+        }
+        self.base = base
+        self.byteCount = byteCount
+    }
+
+    @inlinable public var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: base, count: byteCount)
+    }
+    @inlinable public var baseOffset: Offset {
+        Offset(base.bigEndian(at: RecordBatchLayout.baseOffset))
+    }
+    @inlinable public var leaderEpoch: LeaderEpoch {
+        LeaderEpoch(base.bigEndian(at: RecordBatchLayout.leaderEpoch))
+    }
+    @inlinable public var storedChecksum: UInt32 { base.bigEndian(at: RecordBatchLayout.checksum) }
+    @inlinable public var attributes: BatchAttributes {
+        BatchAttributes(rawValue: base.bigEndian(at: RecordBatchLayout.attributes))
+    }
+    @inlinable public var lastOffsetDelta: Int32 {
+        base.bigEndian(at: RecordBatchLayout.lastOffsetDelta)
+    }
+    @inlinable public var baseTimestamp: Timestamp {
+        Timestamp(base.bigEndian(at: RecordBatchLayout.baseTimestamp))
+    }
+    @inlinable public var maxTimestamp: Timestamp {
+        Timestamp(base.bigEndian(at: RecordBatchLayout.maxTimestamp))
+    }
+    @inlinable public var producerID: ProducerID {
+        ProducerID(base.bigEndian(at: RecordBatchLayout.producerID))
+    }
+    @inlinable public var producerEpoch: ProducerEpoch {
+        ProducerEpoch(base.bigEndian(at: RecordBatchLayout.producerEpoch))
+    }
+    @inlinable public var baseSequence: SequenceNumber {
+        SequenceNumber(base.bigEndian(at: RecordBatchLayout.baseSequence))
+    }
+    @inlinable public var recordCount: Int32 { base.bigEndian(at: RecordBatchLayout.recordCount) }
+
+    @inlinable public var lastOffset: Offset { baseOffset.advanced(by: Int64(lastOffsetDelta)) }
+    /// The offset that the next batch begins at, or later.
+    @inlinable public var nextOffset: Offset { lastOffset.advanced(by: 1) }
+    /// The last record's sequence number; `.none` without a producer.
+    @inlinable public var lastSequence: SequenceNumber {
+        baseSequence.rawValue < 0 ? .none : baseSequence.advanced(by: lastOffsetDelta)
+    }
+
+    /// The CRC-32C of everything from the attributes on.
+    @inlinable public var computedChecksum: UInt32 {
+        crc32c(UnsafeRawBufferPointer(rebasing: bytes[RecordBatchLayout.attributes...]))
+    }
+
+    /// Refuses a batch whose bytes are not those that were sealed.
+    @inlinable public func verifyChecksum() throws(RecordBatchError) {
+        let computed = computedChecksum
+        guard computed == storedChecksum else {
+            throw .checksumMismatch(stored: storedChecksum, computed: computed)
+        }
+    }
+
+    /// The codec of the records.
+    public func codec() throws(RecordBatchError) -> CompressionCodec {
+        guard let codec = CompressionCodec(rawValue: attributes.codecNumber) else {
+            throw .unknownCodec(attributes.codecNumber)
+        }
+        return codec
+    }
+
+    /// The block of records as it lies in the batch, compressed or not.
+    @inlinable public var recordBlock: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[RecordBatchLayout.headerByteCount...])
+    }
+
+    /// The records of an uncompressed batch. For a compressed one, decompress `recordBlock` and
+    /// use `RecordIterator(block:of:)`.
+    @inlinable public func records() throws(RecordBatchError) -> RecordIterator {
+        precondition(attributes.codecNumber == 0, "the records of this batch are compressed")
+        return try RecordIterator(block: recordBlock, of: self)
+    }
+}
+
+/// One record of a batch; all views into the batch's (or the decompressed block's) memory.
+public struct RecordView {
+    /// Raw record attributes: unused by Kafka, kept.
+    public var attributes: UInt8
+    public var timestampDelta: Int64
+    public var offsetDelta: Int32
+    /// Null or the key's bytes.
+    public var key: UnsafeRawBufferPointer?
+    /// Null (a tombstone) or the value's bytes.
+    public var value: UnsafeRawBufferPointer?
+    /// The headers as they lie there: count, then each header. One zero byte if there are none.
+    public var headers: UnsafeRawBufferPointer
+
+    @inlinable
+    public init(
+        attributes: UInt8, timestampDelta: Int64, offsetDelta: Int32,
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        headers: UnsafeRawBufferPointer
+    ) {
+        self.attributes = attributes
+        self.timestampDelta = timestampDelta
+        self.offsetDelta = offsetDelta
+        self.key = key
+        self.value = value
+        self.headers = headers
+    }
+}
+
+/// Walks the records of one uncompressed block. Keep it in a local variable: it is a struct so
+/// that nothing is allocated and nothing is checked twice.
+public struct RecordIterator {
+    @usableFromInline var position: UnsafeRawPointer
+    @usableFromInline let end: UnsafeRawPointer
+    @usableFromInline var index: Int32
+    @usableFromInline let count: Int32
+
+    /// The smallest record: length, attributes, two deltas, two lengths, header count.
+    @usableFromInline static let minimumByteCount = 7
+
+    /// The records in `block`, the uncompressed record block of `batch`.
+    @inlinable
+    public init(block: UnsafeRawBufferPointer, of batch: RecordBatchView) throws(RecordBatchError) {
+        let count = batch.recordCount
+        guard count >= 0, Int(count) <= block.count / Self.minimumByteCount else {
+            throw .impossibleRecordCount(count)
+        }
+        // SAFETY: an empty block has a null base; any address will do, for nothing is read.
+        position = block.baseAddress ?? batch.base
+        end = position + block.count
+        index = 0
+        self.count = count
+    }
+
+    /// The next record, or nil behind the last; bytes behind the last record are an error.
+    @inlinable
+    public mutating func next() throws(RecordBatchError) -> RecordView? {
+        guard index < count else {
+            guard position == end else { throw .trailingBytes(end - position) }
+            return nil
+        }
+        do throws(VarintError) {
+            let record = try readRecord()
+            index &+= 1
+            return record
+        } catch {
+            throw .malformedRecord(index: index)
+        }
+    }
+
+    @inlinable @inline(__always)
+    mutating func readRecord() throws(VarintError) -> RecordView {
+        var p = position
+        let length = try Varint.read(&p, end: end)
+        guard length >= 6, length <= end - p else { throw .truncated }
+        let recordEnd = p + Int(length)
+        let attributes = p.load(as: UInt8.self)
+        p += 1
+        let timestampDelta = try Varint.read(&p, end: recordEnd)
+        let offsetDelta = try Varint.read(&p, end: recordEnd)
+        let key = try Self.readBytes(&p, end: recordEnd)
+        let value = try Self.readBytes(&p, end: recordEnd)
+        let headers = UnsafeRawBufferPointer(start: p, count: recordEnd - p)
+        guard headers.count > 0 else { throw .truncated }
+        if headers.count > 1 || headers[0] != 0 { try Self.checkHeaders(headers) }
+        guard let offsetDelta = Int32(exactly: offsetDelta) else { throw .overlong }
+        position = recordEnd
+        return RecordView(
+            attributes: attributes, timestampDelta: timestampDelta, offsetDelta: offsetDelta,
+            key: key, value: value, headers: headers)
+    }
+
+    /// A length (negative: null) and that many bytes.
+    @inlinable @inline(__always)
+    static func readBytes(
+        _ p: inout UnsafeRawPointer, end: UnsafeRawPointer
+    ) throws(VarintError) -> UnsafeRawBufferPointer? {
+        let length = try Varint.read(&p, end: end)
+        guard length >= 0 else { return nil }
+        guard length <= end - p else { throw .truncated }
+        let bytes = UnsafeRawBufferPointer(start: p, count: Int(length))
+        p += Int(length)
+        return bytes
+    }
+
+    /// Walks a header block to its end, so that readers of it need no checks of their own.
+    @usableFromInline @inline(never)
+    static func checkHeaders(_ headers: UnsafeRawBufferPointer) throws(VarintError) {
+        var iterator = RecordHeaderIterator(headers)
+        while try iterator.nextChecked() != nil {}
+        guard iterator.isAtEnd else { throw .truncated }
+    }
+}
+
+/// One header of a record.
+public struct RecordHeaderView {
+    /// The key's UTF-8 bytes.
+    public var key: UnsafeRawBufferPointer
+    public var value: UnsafeRawBufferPointer?
+}
+
+/// Walks the header block of a record.
+public struct RecordHeaderIterator {
+    private var position: UnsafeRawPointer?
+    private let end: UnsafeRawPointer?
+    private var left: Int64?
+
+    /// `headers` as a `RecordView` has it.
+    public init(_ headers: UnsafeRawBufferPointer) {
+        position = headers.baseAddress
+        end = position.map { $0 + headers.count }
+    }
+
+    var isAtEnd: Bool { position == end }
+
+    /// The next header of a block that a `RecordIterator` has already walked.
+    public mutating func next() -> RecordHeaderView? {
+        do { return try nextChecked() } catch { return nil }
+    }
+
+    mutating func nextChecked() throws(VarintError) -> RecordHeaderView? {
+        guard var p = position, let end else { return nil }
+        defer { position = p }
+        if left == nil {
+            let count = try Varint.read(&p, end: end)
+            // A header takes two bytes at least.
+            guard count >= 0, count <= (end - p) / 2 else { throw .truncated }
+            left = count
+        }
+        guard let rest = left, rest > 0 else { return nil }
+        left = rest - 1
+        guard let key = try RecordIterator.readBytes(&p, end: end) else { throw .truncated }
+        return RecordHeaderView(key: key, value: try RecordIterator.readBytes(&p, end: end))
+    }
+}
+
+/// Walks the whole batches in a stretch of memory, such as a fetch answer: a cut last one is left.
+public struct RecordBatchSequence {
+    private var rest: UnsafeRawBufferPointer
+
+    public init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
+
+    /// The next whole batch, nil at the end or in front of a cut batch.
+    public mutating func next() throws(RecordBatchError) -> RecordBatchView? {
+        do {
+            let batch = try RecordBatchView(rest)
+            rest = UnsafeRawBufferPointer(rebasing: rest[batch.byteCount...])
+            return batch
+        } catch .truncated {
+            return nil
+        }
+    }
+}

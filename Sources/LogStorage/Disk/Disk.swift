@@ -1,0 +1,76 @@
+/// Everything that the log asks of a file system: one call per batch, flush or file, never per
+/// record. `PosixDisk` is the machine's; `SimulatedDisk` (MillraceTestKit) loses, tears and
+/// reorders what was not flushed.
+///
+/// Paths are as given at start, joined with "/". A name that was created, renamed or removed is
+/// durable only after `syncDirectory` of its folder; bytes only after `DiskFile.sync`.
+package protocol Disk: Sendable {
+    /// Opens a file. `.create` fails if it exists already.
+    func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile
+    /// Creates one folder; its parent exists. Succeeds if it exists already.
+    func createDirectory(_ path: String) throws(DiskError)
+    /// The names in a folder, sorted; no "." and "..".
+    func list(_ path: String) throws(DiskError) -> [String]
+    /// What a path names; nil for nothing.
+    func kind(of path: String) throws(DiskError) -> DiskEntryKind?
+    /// Gives a file or folder another name, replacing a file of that name in one step.
+    func rename(_ path: String, to newPath: String) throws(DiskError)
+    /// Removes a file.
+    func remove(_ path: String) throws(DiskError)
+    /// Removes an empty folder.
+    func removeDirectory(_ path: String) throws(DiskError)
+    /// Makes the names in a folder durable.
+    func syncDirectory(_ path: String) throws(DiskError)
+    /// Bytes that may still be written.
+    func freeByteCount(at path: String) throws(DiskError) -> Int64
+    /// Takes the exclusive lock of `path` (a file, created if needed) and writes `owner` into it.
+    /// Fails with `.locked(owner:)` while another process holds it. Released by `close` or death.
+    func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock
+}
+
+/// An open file. Reads and writes name their position; any thread may call.
+package protocol DiskFile: AnyObject, Sendable {
+    /// Reads at `position` until `bytes` is full or the file ends; returns how many were read.
+    func read(into bytes: UnsafeMutableRawBufferPointer, at position: Int64) throws(DiskError) -> Int
+    /// Writes all of `bytes` at `position`, or throws; after an error any part may be written.
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError)
+    /// Cuts or extends (with zeros) to `byteCount`.
+    func truncate(to byteCount: Int64) throws(DiskError)
+    /// The length in bytes.
+    func byteCount() throws(DiskError) -> Int64
+    /// Makes all bytes written so far durable (fdatasync). An error means that they may be lost
+    /// for good: never retry, stop acknowledging.
+    func sync() throws(DiskError)
+    /// Hints that the bytes of this range should begin their way to the disk. Promises nothing.
+    func startWriteback(at position: Int64, byteCount: Int64)
+    /// Closes; further calls are errors of the program.
+    func close()
+}
+
+/// A held lock.
+package protocol DiskLock: AnyObject, Sendable {
+    func close()
+}
+
+package enum DiskOpenMode: Sendable {
+    case read
+    case readWrite
+    case create
+}
+
+package enum DiskEntryKind: Sendable, Equatable {
+    case file
+    case directory
+}
+
+/// A failed call on the disk.
+package enum DiskError: Error, Equatable, Sendable {
+    case notFound(path: String)
+    case exists(path: String)
+    /// No space, or a quota is used up.
+    case full(path: String)
+    /// Another process holds the lock; `owner` is what it wrote into the file.
+    case locked(path: String, owner: String)
+    /// Anything else, with the operating system's words.
+    case failed(operation: String, path: String, errorNumber: Int32, message: String)
+}

@@ -1,0 +1,71 @@
+public import LogModel
+
+/// The disk (or memory) below one task's state store: byte-ordered keys, written only by
+/// checkpoints. RocksDB in production, a simulated one with the same contract in crash tests.
+///
+/// A checkpoint is one atomic step: after a crash the engine holds either all of its entries and
+/// its changelog offset, or none of them. Uncommitted values never reach an engine.
+public protocol StoreEngine: AnyObject {
+    /// The next changelog offset after those whose values the engine holds; nil when it is new.
+    var checkpointedOffset: Offset? { get }
+    /// Whether the engine surely holds no entries: reads may be skipped.
+    var isEmpty: Bool { get }
+    /// Lends the value of `key` to `body`; returns false without a call if there is none.
+    func get(
+        _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) -> Bool
+    /// Writes entries in ascending order of their key bytes, each key once, and the offset, as
+    /// one atomic step that survives a crash once this returns.
+    func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) throws(StoreError)
+    /// Lends the entries with from <= key < to (nil: unbounded) in ascending order until `body`
+    /// returns false.
+    func scan(
+        from: UnsafeRawBufferPointer?, to: UnsafeRawBufferPointer?,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+    ) throws(StoreError)
+    /// Removes everything: only when the engine's contents cannot be trusted.
+    func wipe() throws(StoreError)
+    /// Ends the use; an unfinished checkpoint has not happened.
+    func close()
+}
+
+/// A failure of a store, in words for its owner.
+public struct StoreError: Error, Equatable, Sendable {
+    public enum Code: Sendable { case io, corrupt, newerFormat, inUse, full }
+    public var code: Code
+    /// The store's folder.
+    public var path: String
+    public var message: String
+    public init(code: Code, path: String, message: String) {
+        self.code = code
+        self.path = path
+        self.message = message
+    }
+}
+
+/// Entries of a checkpoint: pointers into memory that the caller keeps alive during the call,
+/// ascending by key bytes, each key once. A nil value removes the key.
+public struct SortedEntries {
+    public struct Entry {
+        public var key: UnsafeRawBufferPointer
+        public var value: UnsafeRawBufferPointer?
+        @inlinable public init(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
+            self.key = key
+            self.value = value
+        }
+    }
+    public let count: Int
+    /// The entry at an index below `count`.
+    public let entry: (Int) -> Entry
+    public init(count: Int, entry: @escaping (Int) -> Entry) {
+        self.count = count
+        self.entry = entry
+    }
+}
+
+/// Makes the engines of a job's stores.
+public protocol StoreEngineFactory: Sendable {
+    /// Opens, or creates, the engine of one store of one partition. `path` is relative to the
+    /// state folder: `<job>/<store>-<partition>`.
+    func open(path: String) throws(StoreError) -> any StoreEngine
+}
