@@ -1,0 +1,137 @@
+/// Reads the fields of a Kafka message one after the other, for messages off the hot path.
+///
+/// No read goes past the end, and every count is held against the bytes left before anything is
+/// allocated. "Compact" lengths are unsigned varints of n+1, 0 standing for null; the old ones are
+/// big-endian integers, any negative one standing for null.
+public struct ByteReader {
+    private let bytes: UnsafeRawBufferPointer
+    /// Bytes read so far.
+    public private(set) var position = 0
+
+    /// A reader of `bytes`, which must outlive it.
+    public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    /// Bytes not yet read.
+    public var byteCountLeft: Int { bytes.count - position }
+    /// Whether everything was read.
+    public var isAtEnd: Bool { position == bytes.count }
+
+    /// A big-endian integer.
+    public mutating func readInteger<Integer: FixedWidthInteger>(
+        _ type: Integer.Type = Integer.self
+    ) throws(WireError) -> Integer {
+        let size = MemoryLayout<Integer>.size
+        guard byteCountLeft >= size else { throw .truncated }
+        let value = bytes.loadUnaligned(fromByteOffset: position, as: type)
+        position += size
+        return Integer(bigEndian: value)
+    }
+
+    /// A byte, any but 0 being true.
+    public mutating func readBool() throws(WireError) -> Bool { try readInteger(UInt8.self) != 0 }
+
+    /// An IEEE double, big-endian.
+    public mutating func readDouble() throws(WireError) -> Double {
+        Double(bitPattern: try readInteger())
+    }
+
+    /// Sixteen bytes.
+    public mutating func readUniqueID() throws(WireError) -> UniqueID {
+        UniqueID(high: try readInteger(), low: try readInteger())
+    }
+
+    /// An unsigned integer of one to five bytes; bits above the 32nd are dropped.
+    public mutating func readUnsignedVarint() throws(WireError) -> UInt32 {
+        var value: UInt64 = 0
+        for index in 0..<5 {
+            let byte = try readInteger(UInt8.self)
+            value |= UInt64(byte & 0x7f) << (7 * UInt64(index))
+            if byte < 0x80 { return UInt32(truncatingIfNeeded: value) }
+        }
+        throw .overlongInteger
+    }
+
+    /// A zigzag integer of one to ten bytes.
+    public mutating func readVarint() throws(WireError) -> Int64 {
+        var value: UInt64 = 0
+        for index in 0..<10 {
+            let byte = try readInteger(UInt8.self)
+            value |= UInt64(byte & 0x7f) << (7 * UInt64(index))
+            if byte < 0x80 { return Varint.unzigzag(value) }
+        }
+        throw .overlongInteger
+    }
+
+    /// The next `count` bytes, in place.
+    public mutating func readSlice(_ count: Int) throws(WireError) -> UnsafeRawBufferPointer {
+        guard count >= 0, count <= byteCountLeft else { throw .impossibleLength(Int64(count)) }
+        let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
+        position += count
+        return slice
+    }
+
+    /// Text, or null; `isCompact` chooses the form of its length (16 bits in the old one).
+    public mutating func readNullableString(isCompact: Bool) throws(WireError) -> String? {
+        let length = isCompact ? try readCompactLength() : Int(try readInteger(Int16.self))
+        guard length >= 0 else { return nil }
+        guard length <= Int(Int16.max) else { throw .impossibleLength(Int64(length)) }
+        return String(decoding: try readSlice(length), as: UTF8.self)
+    }
+
+    /// Text; null is an error.
+    public mutating func readString(isCompact: Bool) throws(WireError) -> String {
+        guard let text = try readNullableString(isCompact: isCompact) else { throw .unexpectedNull }
+        return text
+    }
+
+    /// Bytes, or null; `isCompact` chooses the form of their length (32 bits in the old one).
+    public mutating func readNullableBytes(isCompact: Bool) throws(WireError) -> [UInt8]? {
+        let length = isCompact ? try readCompactLength() : Int(try readInteger(Int32.self))
+        guard length >= 0 else { return nil }
+        return Array(try readSlice(length))
+    }
+
+    /// Bytes; null is an error.
+    public mutating func readBytes(isCompact: Bool) throws(WireError) -> [UInt8] {
+        guard let bytes = try readNullableBytes(isCompact: isCompact) else { throw .unexpectedNull }
+        return bytes
+    }
+
+    /// The count of an array whose elements take a byte or more each, or nil for null.
+    public mutating func readNullableCount(isCompact: Bool) throws(WireError) -> Int? {
+        let count = isCompact ? try readCompactLength() : Int(try readInteger(Int32.self))
+        guard count >= 0 else { return nil }
+        guard count <= byteCountLeft else { throw .impossibleLength(Int64(count)) }
+        return count
+    }
+
+    /// The count of an array; null is an error.
+    public mutating func readCount(isCompact: Bool) throws(WireError) -> Int {
+        guard let count = try readNullableCount(isCompact: isCompact) else { throw .unexpectedNull }
+        return count
+    }
+
+    /// The tag of the next tagged field and the size it claims.
+    public mutating func readTagHeader() throws(WireError) -> (tag: UInt32, byteCount: Int) {
+        (try readUnsignedVarint(), Int(try readUnsignedVarint()))
+    }
+
+    /// The number of tagged fields that follow; each takes two bytes or more.
+    public mutating func readTagCount() throws(WireError) -> Int {
+        let count = Int(try readUnsignedVarint())
+        guard count <= byteCountLeft / 2 else { throw .impossibleLength(Int64(count)) }
+        return count
+    }
+
+    /// The content of a tagged field that no schema knows.
+    public mutating func readUnknownTag(
+        _ tag: UInt32, byteCount: Int
+    ) throws(WireError) -> RawTaggedField {
+        RawTaggedField(tag: tag, bytes: Array(try readSlice(byteCount)))
+    }
+
+    /// n from n+1; -1 for null, and for lengths above 2^31-1 as Kafka reads them.
+    private mutating func readCompactLength() throws(WireError) -> Int {
+        Int(Int32(bitPattern: try readUnsignedVarint() &- 1))
+    }
+}
