@@ -1,0 +1,27 @@
+# Every goal sets up what it needs; see README.md.
+.PHONY: run test build golden bench deps check format
+
+run: deps ## build, run the flight delays job on its data, print its result
+	scripts/run-flights
+
+test: deps ## the whole suite
+	scripts/test
+
+build: deps ## the release binary: .build/release/millrace
+	swift build --configuration release --product millrace
+
+golden: deps ## every golden vector under $MILLRACE_GOLDEN
+	swift build --product millrace-golden
+	.build/debug/millrace-golden
+
+bench: build ## the throughput benchmarks, as a table
+	scripts/bench
+
+deps: ## the C libraries that the package links, once
+	scripts/deps
+
+check: deps ## format and tests, as before a commit
+	scripts/check
+
+format: ## rewrites the sources in the house format
+	scripts/format
