@@ -10,8 +10,10 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A Swift target of ours with the house settings.
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 /// A test target; its folder is `Tests/<name>`.
@@ -53,7 +55,7 @@ let package = Package(
         // Formats.
         library("Bytes", ["CChecksum"]),
         library("LogModel", ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"]),
-        library("KafkaRecords", ["Bytes", "LogModel"]),
+        library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 
         // The log.
         library("LogStorage", ["Bytes", "LogModel", "KafkaRecords"]),

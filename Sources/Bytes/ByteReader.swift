@@ -111,6 +111,26 @@ public struct ByteReader {
         return count
     }
 
+    /// An array, or null.
+    public mutating func readNullableArray<Element>(
+        isCompact: Bool, _ readElement: (inout ByteReader) throws(WireError) -> Element
+    ) throws(WireError) -> [Element]? {
+        guard let count = try readNullableCount(isCompact: isCompact) else { return nil }
+        var elements: [Element] = []
+        for _ in 0..<count { elements.append(try readElement(&self)) }
+        return elements
+    }
+
+    /// An array; null is an error.
+    public mutating func readArray<Element>(
+        isCompact: Bool, _ readElement: (inout ByteReader) throws(WireError) -> Element
+    ) throws(WireError) -> [Element] {
+        guard let elements = try readNullableArray(isCompact: isCompact, readElement) else {
+            throw .unexpectedNull
+        }
+        return elements
+    }
+
     /// The tag of the next tagged field and the size it claims.
     public mutating func readTagHeader() throws(WireError) -> (tag: UInt32, byteCount: Int) {
         (try readUnsignedVarint(), Int(try readUnsignedVarint()))
