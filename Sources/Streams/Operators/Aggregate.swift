@@ -1,0 +1,95 @@
+public import LogModel
+public import StateStores
+
+extension GroupedStream {
+    /// How many records each key has had. Every update is a change of the table.
+    ///
+    /// - Parameter store: names the store and its changelog; mandatory.
+    @inlinable
+    public func count(store: String) -> Table<KeySerde.Value, Int64> {
+        aggregating("count", store: store, value: .int64) { old, _ -> Int64 in
+            (old ?? 0) + 1
+        }
+    }
+
+    /// Combines the values of each key two by two; the first value of a key stands for itself.
+    @inlinable
+    public func reduce<ValueSerde: Serde>(
+        store: String, value: ValueSerde,
+        _ combine: @escaping @Sendable (Value, Value) throws -> Value
+    ) -> Table<KeySerde.Value, Value> where ValueSerde.Value == Value {
+        aggregating("reduce", store: store, value: value) { old, new in
+            guard let old else { return new }
+            return try combine(old, new)
+        }
+    }
+
+    /// `reduce` with the serde that the value has by default.
+    @inlinable
+    public func reduce(
+        store: String, _ combine: @escaping @Sendable (Value, Value) throws -> Value
+    ) -> Table<KeySerde.Value, Value> where Value: DefaultSerde {
+        reduce(store: store, value: Value.defaultSerde, combine)
+    }
+
+    /// Folds the values of each key into an aggregate that starts as `initial`.
+    ///
+    ///     .aggregate(store: "revenue", initial: Revenue(), value: .json(Revenue.self)) {
+    ///         $0.orders += 1
+    ///         $0.cents += $1.total
+    ///     }
+    @inlinable
+    public func aggregate<AggregateSerde: Serde>(
+        store: String, initial: AggregateSerde.Value, value: AggregateSerde,
+        _ update: @escaping @Sendable (inout AggregateSerde.Value, Value) throws -> Void
+    ) -> Table<KeySerde.Value, AggregateSerde.Value> where AggregateSerde.Value: Sendable {
+        aggregating("aggregate", store: store, value: value) { old, new in
+            var aggregate = old ?? initial
+            try update(&aggregate, new)
+            return aggregate
+        }
+    }
+
+    /// `aggregate` with the serde that the aggregate has by default.
+    @inlinable
+    public func aggregate<Aggregate: DefaultSerde & Sendable>(
+        store: String, initial: Aggregate,
+        _ update: @escaping @Sendable (inout Aggregate, Value) throws -> Void
+    ) -> Table<KeySerde.Value, Aggregate> {
+        aggregate(store: store, initial: initial, value: Aggregate.defaultSerde, update)
+    }
+
+    /// The one aggregation below all: reads the old aggregate, writes the new one to the store and
+    /// its changelog, and hands it on with the larger of both timestamps (Kafka Streams' rule).
+    /// Records with a null key or value are dropped and counted.
+    @inlinable
+    func aggregating<AggregateSerde: Serde>(
+        _ word: String, store: String, value: AggregateSerde,
+        _ update: @escaping @Sendable (AggregateSerde.Value?, Value) throws -> AggregateSerde.Value
+    ) -> Table<KeySerde.Value, AggregateSerde.Value> {
+        let keySerde = key
+        let isNullValue = isNullValue
+        return Table(
+            node: StreamNode(kind: .stateful(word, store: store), from: node) { sink, task in
+                let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+                let record = task.record
+                let counters = task.counters
+                return { key, newValue in
+                    if keySerde.isNull(key) || isNullValue?(newValue) == true {
+                        counters.pointee.recordsDropped &+= 1
+                        return
+                    }
+                    let slot = try writer.find(key)
+                    let old = try writer.read(slot)
+                    let ownTime = record.pointee.timestamp
+                    var time = ownTime
+                    if old != nil { time = max(time, writer.store.table.pointee.timestamp(slot)) }
+                    let new = try update(old, newValue)
+                    try writer.write(new, at: slot, timestamp: time)
+                    record.pointee.timestamp = time
+                    try sink(key, value.isNull(new) ? nil : new)
+                    record.pointee.timestamp = ownTime
+                }
+            })
+    }
+}

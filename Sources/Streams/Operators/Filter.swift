@@ -1,0 +1,25 @@
+extension KeyedStream {
+    /// The records whose value passes the test.
+    ///
+    ///     orders.filter { $0.total > 0 }
+    @inlinable
+    public func filter(
+        _ isIncluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> Self {
+        Self(
+            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
+                { key, value in if try isIncluded(value) { try sink(key, value) } }
+            })
+    }
+
+    /// The records that pass a test of key and value.
+    @inlinable
+    public func filterWithKey(
+        _ isIncluded: @escaping @Sendable (Key, Value) throws -> Bool
+    ) -> Self {
+        Self(
+            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
+                { key, value in if try isIncluded(key, value) { try sink(key, value) } }
+            })
+    }
+}

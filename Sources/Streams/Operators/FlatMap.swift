@@ -1,0 +1,31 @@
+extension KeyedStream {
+    /// No, one or several records for each record, with other keys and values.
+    @inlinable
+    public func flatMap<NewKey, NewValue, Results: Sequence>(
+        _ transform: @escaping @Sendable (Key, Value) throws -> Results
+    ) -> RekeyedStream<NewKey, NewValue> where Results.Element == (NewKey, NewValue) {
+        RekeyedStream(
+            node: StreamNode(kind: .stateless("flatMap"), from: node) { sink, _ in
+                { key, value in
+                    for (newKey, newValue) in try transform(key, value) {
+                        try sink(newKey, newValue)
+                    }
+                }
+            })
+    }
+
+    /// No, one or several records for each record, under the same key.
+    ///
+    ///     lines.flatMapValues { line -> [Substring] in line.split(separator: " ") }
+    @inlinable
+    public func flatMapValues<Results: Sequence>(
+        _ transform: @escaping @Sendable (Value) throws -> Results
+    ) -> KeyedStream<Key, Results.Element, Placement> {
+        KeyedStream<Key, Results.Element, Placement>(
+            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _ in
+                { key, value in
+                    for newValue in try transform(value) { try sink(key, newValue) }
+                }
+            })
+    }
+}

@@ -1,0 +1,15 @@
+extension KeyedStream {
+    /// The records of both streams, each in its own order.
+    @inlinable
+    public func merge(_ other: Self) -> Self {
+        let merged = StreamNode<Key, Value>(
+            kind: .stateless("merge"), parents: [node, other.node])
+        let first = node
+        let second = other.node
+        merged.attach = { [unowned merged] in
+            first.consumers.append { task in merged.bindConsumers(task) }
+            second.consumers.append { task in merged.bindConsumers(task) }
+        }
+        return Self(node: merged)
+    }
+}

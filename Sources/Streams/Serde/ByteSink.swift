@@ -1,0 +1,73 @@
+/// Bytes being written: a growing buffer that is reused from record to record.
+public struct ByteSink: ~Copyable {
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var capacity: Int
+    /// The bytes written since the last `removeAll()`.
+    public private(set) var count: Int
+
+    /// An empty sink with room for `capacity` bytes.
+    public init(capacity: Int = 256) {
+        self.capacity = max(capacity, 16)
+        base = .allocate(byteCount: self.capacity, alignment: 16)
+        count = 0
+    }
+
+    deinit { base.deallocate() }
+
+    /// What was written; valid until the sink next changes.
+    @inlinable
+    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// Forgets the bytes and keeps the room.
+    @inlinable @inline(__always)
+    public mutating func removeAll() { setCount(0) }
+
+    /// Appends one byte.
+    @inlinable @inline(__always)
+    public mutating func append(_ byte: UInt8) {
+        let at = reserve(1)
+        at.storeBytes(of: byte, as: UInt8.self)
+    }
+
+    /// Appends bytes.
+    @inlinable @inline(__always)
+    public mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
+        guard let from = bytes.baseAddress, bytes.count > 0 else { return }
+        reserve(bytes.count).copyMemory(from: from, byteCount: bytes.count)
+    }
+
+    /// Appends the UTF-8 bytes of `text`.
+    @inlinable @inline(__always)
+    public mutating func append(utf8 text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Appends an integer, most significant byte first.
+    @inlinable @inline(__always)
+    public mutating func append<Integer: FixedWidthInteger>(bigEndian value: Integer) {
+        reserve(MemoryLayout<Integer>.size).storeBytes(of: value.bigEndian, as: Integer.self)
+    }
+
+    /// Room for `byteCount` more bytes, counted as written: the caller fills all of them.
+    @inlinable @inline(__always)
+    public mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        if capacity - count < byteCount { grow(by: byteCount) }
+        let at = base + count
+        setCount(count + byteCount)
+        return at
+    }
+
+    @usableFromInline @inline(__always)
+    mutating func setCount(_ newCount: Int) { count = newCount }
+
+    @usableFromInline @inline(never)
+    mutating func grow(by byteCount: Int) {
+        let newCapacity = max(capacity * 2, count + byteCount)
+        let newBase = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        newBase.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = newBase
+        capacity = newCapacity
+    }
+}

@@ -1,0 +1,62 @@
+/// How one type of value is written as the bytes of a record's key or value, and read back.
+///
+/// Implementations are small structs. `decode` and `encode` run once a record: they should not
+/// allocate where the type allows it.
+///
+///     struct Celsius: Serde {
+///         func decode(_ bytes: UnsafeRawBufferPointer) throws -> Double { … }
+///         func encode(_ value: Double, into sink: inout ByteSink) throws { … }
+///     }
+public protocol Serde<Value>: Sendable {
+    /// The Swift type of the value.
+    associatedtype Value
+
+    /// Reads a value. The bytes are valid during the call only: copy what is kept.
+    ///
+    /// - Throws: `SerdeError` (or any error, whose text is shown) if the bytes are no such value.
+    func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value
+
+    /// Appends the bytes of `value` to `sink`.
+    func encode(_ value: Value, into sink: inout ByteSink) throws
+
+    /// The value that a null key or value stands for; throws by default.
+    func decodeNull() throws -> Value
+
+    /// Whether `value` is written as null instead of as bytes; false by default.
+    func isNull(_ value: Value) -> Bool
+
+    /// What the topology's description calls this serde.
+    static var name: String { get }
+}
+
+extension Serde {
+    /// Refuses null.
+    @inlinable
+    public func decodeNull() throws -> Value {
+        throw SerdeError("null, where \(Self.name) needs bytes; .optional(…) accepts null")
+    }
+
+    /// Not null.
+    @inlinable
+    public func isNull(_ value: Value) -> Bool { false }
+
+    /// The type's name.
+    public static var name: String { String(describing: Self.self) }
+
+    /// The value of possibly null bytes.
+    @inlinable @inline(__always)
+    public func decodeNullable(_ bytes: UnsafeRawBufferPointer?) throws -> Value {
+        if let bytes { return try decode(bytes) }
+        return try decodeNull()
+    }
+}
+
+/// Why bytes are not the value that a serde expects, or a value has no bytes.
+public struct SerdeError: Error, Equatable, CustomStringConvertible, Sendable {
+    /// What is wrong, in words that fit behind "cannot read the value: ".
+    public let reason: String
+    /// An error with this reason.
+    public init(_ reason: String) { self.reason = reason }
+    /// The reason.
+    public var description: String { reason }
+}

@@ -1,0 +1,137 @@
+public import Bytes
+public import LogModel
+
+/// The records that the tasks of one thread have produced and not yet handed to the log: one
+/// batch a partition, outputs and changelogs alike, so that they go into one transaction.
+///
+/// Keep it behind a pointer. A batch that is full is given to `drain` at once.
+public struct OutputBuffer: ~Copyable {
+    /// A topic's place in the buffer.
+    public struct Target: Sendable {
+        /// The slot of partition 0; partition n has the n-th after it.
+        @usableFromInline let firstSlot: Int
+        /// The partitions of the topic.
+        public let partitionCount: Int32
+    }
+
+    /// One partition's batch.
+    @usableFromInline
+    struct Slot: ~Copyable {
+        @usableFromInline var batch: RecordBatchBuilder
+        @usableFromInline let partition: TopicPartition
+    }
+
+    @usableFromInline var slots: UnsafeMutablePointer<Slot>
+    @usableFromInline var slotCount = 0
+    private var slotCapacity = 0
+    private var targets: [String: Target] = [:]
+    /// A batch is drained when it reaches this many bytes.
+    @usableFromInline let batchByteLimit: Int
+    /// Records and bytes since the last `takeCounts()`.
+    @usableFromInline var recordCount: Int64 = 0
+    /// Gives one batch to the log; the buffer resets it afterwards.
+    private let drain: (inout RecordBatchBuilder, TopicPartition) throws -> Void
+
+    /// An empty buffer whose batches aim at `batchByteLimit` bytes.
+    public init(
+        batchByteLimit: Int,
+        drain: @escaping (inout RecordBatchBuilder, TopicPartition) throws -> Void
+    ) {
+        self.batchByteLimit = batchByteLimit
+        self.drain = drain
+        slots = .allocate(capacity: 1)
+        slotCapacity = 1
+    }
+
+    deinit {
+        slots.deinitialize(count: slotCount)
+        slots.deallocate()
+    }
+
+    /// The place of a topic, made at the first call.
+    public mutating func target(topic: String, partitionCount: Int32) -> Target {
+        if let target = targets[topic] {
+            precondition(target.partitionCount == partitionCount, "partition count changed")
+            return target
+        }
+        let target = Target(firstSlot: slotCount, partitionCount: partitionCount)
+        reserveSlots(slotCount + Int(partitionCount))
+        for index in 0..<partitionCount {
+            (slots + slotCount).initialize(
+                to: Slot(
+                    batch: RecordBatchBuilder(),
+                    partition: TopicPartition(topic, PartitionIndex(index))))
+            slotCount += 1
+        }
+        targets[topic] = target
+        return target
+    }
+
+    /// Appends a record to a partition of a topic.
+    @inlinable
+    public mutating func append(
+        to target: Target, partition: PartitionIndex, timestamp: Timestamp,
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        headers: UnsafeRawBufferPointer?
+    ) throws {
+        assert(partition.rawValue >= 0 && partition.rawValue < target.partitionCount)
+        let index = target.firstSlot &+ Int(partition.rawValue)
+        let slot = slots + index
+        let size = (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0) &+ 40
+        if slot.pointee.batch.byteCount &+ size > batchByteLimit { try drainSlot(index) }
+        slot.pointee.batch.append(timestamp: timestamp, key: key, value: value, headers: headers)
+        recordCount &+= 1
+    }
+
+    /// The partition of a key: Kafka's murmur2; without a key, `fallback` wrapped to the topic.
+    @inlinable
+    public static func partition(
+        of key: UnsafeRawBufferPointer?, in target: Target, fallback: PartitionIndex
+    ) -> PartitionIndex {
+        guard let key else {
+            return PartitionIndex(fallback.rawValue % target.partitionCount)
+        }
+        let positive = murmur2(key) & 0x7fff_ffff
+        return PartitionIndex(positive % target.partitionCount)
+    }
+
+    /// Gives every batch with records to the log, in the order in which topics were first used.
+    public mutating func drainAll() throws {
+        for index in 0..<slotCount { try drainSlot(index) }
+    }
+
+    /// Forgets every record: the transaction is aborted.
+    public mutating func discardAll() {
+        for index in 0..<slotCount { (slots + index).pointee.batch.reset() }
+    }
+
+    /// Whether some batch holds records.
+    public var hasRecords: Bool {
+        for index in 0..<slotCount where !(slots + index).pointee.batch.isEmpty { return true }
+        return false
+    }
+
+    /// The records appended since the last call.
+    public mutating func takeRecordCount() -> Int64 {
+        defer { recordCount = 0 }
+        return recordCount
+    }
+
+    @usableFromInline @inline(never)
+    mutating func drainSlot(_ index: Int) throws {
+        let slot = slots + index
+        guard !slot.pointee.batch.isEmpty else { return }
+        try drain(&slot.pointee.batch, slot.pointee.partition)
+        slot.pointee.batch.reset()
+    }
+
+    private mutating func reserveSlots(_ count: Int) {
+        guard count > slotCapacity else { return }
+        let capacity = max(count, slotCapacity * 2)
+        let moved = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        moved.moveInitialize(from: slots, count: slotCount)
+        slots.deallocate()
+        slots = moved
+        slotCapacity = capacity
+    }
+}

@@ -1,0 +1,33 @@
+public import LogModel
+
+/// Where the record being processed comes from, and what its results inherit.
+public struct RecordContext {
+    /// The time of the record; results of stateless operators carry it on.
+    public var timestamp: Timestamp
+    /// The record's offset in its topic.
+    public var offset: Offset
+    /// The partition it was read from, which is the task's.
+    public var partition: PartitionIndex
+    /// The headers as they lie in the record, or nil for none; valid while it is processed.
+    public var headers: UnsafeRawBufferPointer?
+
+    /// A context before the first record.
+    public init(partition: PartitionIndex) {
+        timestamp = .none
+        offset = .zero
+        self.partition = partition
+        headers = nil
+    }
+}
+
+/// What a task counts beside its results.
+public struct TaskCounters: Equatable, Sendable {
+    /// Records read from topics.
+    public var recordsIn: Int64 = 0
+    /// Records that a serde refused and the policy skipped.
+    public var recordsSkipped: Int64 = 0
+    /// Records that an operator dropped by its rule, such as a null key at an aggregation.
+    public var recordsDropped: Int64 = 0
+    /// Nothing counted yet.
+    public init() {}
+}

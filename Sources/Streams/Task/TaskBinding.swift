@@ -1,0 +1,94 @@
+public import LogModel
+public import StateStores
+
+/// What the operators of one task are bound to: the current record, the output, the stores.
+/// Everything that changes per record lies behind stable pointers.
+public final class TaskBinding {
+    /// The record being processed.
+    public let record: UnsafeMutablePointer<RecordContext>
+    /// The thread's output.
+    public let output: UnsafeMutablePointer<OutputBuffer>
+    /// Counters of the task.
+    public let counters: UnsafeMutablePointer<TaskCounters>
+    /// Where keys and values are encoded, one after the other.
+    @usableFromInline let keySink: UnsafeMutablePointer<ByteSink>
+    @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
+    /// The task's partition.
+    public let partition: PartitionIndex
+
+    private let partitionCounts: [String: Int32]
+    private let stores: [String: StateStore]
+    private let names: InternalNames
+
+    /// A binding for one task.
+    ///
+    /// - Parameters:
+    ///   - partitionCounts: of every topic that the task writes to.
+    ///   - stores: the task's stores by the user's name.
+    public init(
+        partition: PartitionIndex, output: UnsafeMutablePointer<OutputBuffer>,
+        partitionCounts: [String: Int32], stores: [String: StateStore], names: InternalNames
+    ) {
+        self.partition = partition
+        self.output = output
+        self.partitionCounts = partitionCounts
+        self.stores = stores
+        self.names = names
+        record = .allocate(capacity: 1)
+        record.initialize(to: RecordContext(partition: partition))
+        counters = .allocate(capacity: 1)
+        counters.initialize(to: TaskCounters())
+        keySink = .allocate(capacity: 1)
+        keySink.initialize(to: ByteSink())
+        valueSink = .allocate(capacity: 1)
+        valueSink.initialize(to: ByteSink())
+    }
+
+    deinit {
+        record.deinitialize(count: 1)
+        record.deallocate()
+        counters.deinitialize(count: 1)
+        counters.deallocate()
+        keySink.deinitialize(count: 1)
+        keySink.deallocate()
+        valueSink.deinitialize(count: 1)
+        valueSink.deallocate()
+    }
+
+    /// The place of a topic in the output.
+    @usableFromInline
+    func target(topic: String) -> OutputBuffer.Target {
+        guard let count = partitionCounts[topic] else {
+            preconditionFailure("the plan lacks the topic \(topic)")
+        }
+        return output.pointee.target(topic: topic, partitionCount: count)
+    }
+
+    /// The place of a repartition topic in the output.
+    @usableFromInline
+    func repartitionTarget(via: String) -> OutputBuffer.Target {
+        target(topic: names.repartitionTopic(via: via))
+    }
+
+    /// A store and the place of its changelog in the output.
+    @usableFromInline
+    func store(named name: String) -> (store: StateStore, changelog: OutputBuffer.Target) {
+        guard let store = stores[name] else {
+            preconditionFailure("the plan lacks the store \(name)")
+        }
+        return (store, target(topic: names.changelogTopic(store: name)))
+    }
+}
+
+/// The names of a job's own topics, made from its name and the user's names for stores and
+/// repartitions: never from the position of an operator.
+public struct InternalNames: Sendable, Equatable {
+    /// The job's name.
+    public let job: String
+    /// The names of this job's topics.
+    public init(job: String) { self.job = job }
+    /// The topic that holds the changes of a store.
+    public func changelogTopic(store: String) -> String { "\(job)-\(store)-changelog" }
+    /// The topic that carries records to the partition of their new key.
+    public func repartitionTopic(via: String) -> String { "\(job)-\(via)-repartition" }
+}

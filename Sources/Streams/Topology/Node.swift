@@ -1,0 +1,96 @@
+/// A node of a job's graph while it is declared: what it is, where its records come from, and how
+/// to bind it to a task. The graph is built once per start, then only read.
+public class AnyNode {
+    let kind: OperatorKind
+    let parents: [AnyNode]
+    /// Registers this node's way of being called with its parents. Called once, by the topology.
+    @usableFromInline var attach: () -> Void = {}
+    /// For the source behind a repartition topic: the node that writes to that topic.
+    @usableFromInline var upstreamSink: AnyNode?
+
+    @usableFromInline
+    init(kind: OperatorKind, parents: [AnyNode]) {
+        self.kind = kind
+        self.parents = parents
+    }
+}
+
+/// What an operator is, with the names that its owner gave it.
+public enum OperatorKind: Sendable, Equatable {
+    /// Reads a topic.
+    case source(topic: String, key: String, value: String)
+    /// Reads a repartition topic of the job; `via` is the user's name for it.
+    case repartitionSource(via: String)
+    /// Any operator without a name, a topic or a store: `map`, `filter`, …
+    case stateless(String)
+    /// An operator over a store: `count`, `reduce`, `aggregate`, `table`.
+    case stateful(String, store: String)
+    /// Writes to a topic.
+    case sink(topic: String, key: String, value: String)
+    /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
+    case repartitionSink(via: String, partitionCount: Int32?)
+
+    /// The word for it in a description.
+    public var word: String {
+        switch self {
+        case .source: "source"
+        case .repartitionSource: "source"
+        case .stateless(let word): word
+        case .stateful(let word, _): word
+        case .sink: "sink"
+        case .repartitionSink: "repartition"
+        }
+    }
+}
+
+/// A node that hands records of these types on to whoever follows it.
+public final class StreamNode<Key, Value>: AnyNode {
+    /// What a record is given to.
+    public typealias Sink = (Key, Value) throws -> Void
+
+    @usableFromInline var consumers: [(TaskBinding) -> Sink] = []
+    /// Set for sources: binds the decoder of raw records in front of the consumers.
+    @usableFromInline var bindSource: ((TaskBinding) -> RawSink)?
+
+    @inlinable
+    init(kind: OperatorKind, parents: [AnyNode], _ type: (Key, Value).Type = (Key, Value).self) {
+        super.init(kind: kind, parents: parents)
+    }
+
+    /// An operator behind one node. `bind` makes, for one task, the function that handles a
+    /// record, out of the one that takes the results.
+    @inlinable
+    convenience init<InKey, InValue>(
+        kind: OperatorKind, from upstream: StreamNode<InKey, InValue>,
+        bind: @escaping (@escaping Sink, TaskBinding) -> (InKey, InValue) throws -> Void
+    ) {
+        self.init(kind: kind, parents: [upstream])
+        attach = { [unowned self] in
+            upstream.consumers.append { task in bind(self.bindConsumers(task), task) }
+        }
+    }
+
+    /// One function that gives a record to every consumer, in the order of their declaration.
+    @inlinable
+    func bindConsumers(_ task: TaskBinding) -> Sink {
+        let sinks = consumers.map { $0(task) }
+        switch sinks.count {
+        case 0: return { _, _ in }
+        case 1: return sinks[0]
+        default:
+            return { key, value in
+                for sink in sinks { try sink(key, value) }
+            }
+        }
+    }
+}
+
+/// What the task gives a raw record to: null or bytes of key and value.
+public typealias RawSink = (UnsafeRawBufferPointer?, UnsafeRawBufferPointer?) throws -> Void
+
+/// A source as the topology finds it, without its types.
+protocol SourceNode: AnyNode {
+    var bindSource: ((TaskBinding) -> RawSink)? { get }
+}
+
+extension StreamNode: SourceNode {}

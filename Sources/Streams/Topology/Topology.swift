@@ -1,0 +1,70 @@
+/// A job's topology, checked and numbered: the graph to bind, and its description as plain data.
+public final class Topology {
+    /// The job's name.
+    public let job: String
+    /// The topology as data: what `describe` shows and `plan` compares.
+    public let specification: TopologySpecification
+    let nodes: [AnyNode]
+    private let sources: [String: any SourceNode]
+
+    /// Collects, checks and numbers the graph of a job.
+    ///
+    /// - Throws: `TopologyError` for names that are missing, used twice, or not allowed.
+    public convenience init<Job: StreamJob>(of job: Job) throws(TopologyError) {
+        try self.init(job: Job.name, statements: job.topology)
+    }
+
+    /// The topology of these statements under a job's name.
+    public init(job: String, statements: [Statement]) throws(TopologyError) {
+        guard !statements.isEmpty else { throw TopologyError("the topology is empty") }
+        let nodes = Self.collect(statements)
+        for node in nodes { node.attach() }
+        let specification = try TopologySpecification(job: job, nodes: nodes)
+        var sources: [String: any SourceNode] = [:]
+        for node in nodes {
+            guard let topic = specification.inputTopic(of: node.kind) else { continue }
+            guard let source = node as? any SourceNode, sources[topic] == nil else {
+                throw TopologyError(
+                    "the topic \(topic) is read by two sources; declare one stream and use it twice"
+                )
+            }
+            sources[topic] = source
+        }
+        self.job = job
+        self.nodes = nodes
+        self.specification = specification
+        self.sources = sources
+    }
+
+    /// Binds the source of a topic, and everything behind it, to a task.
+    public func bindSource(topic: String, to task: TaskBinding) -> RawSink {
+        guard let bind = sources[topic]?.bindSource else {
+            preconditionFailure("no source reads \(topic)")
+        }
+        return bind(task)
+    }
+
+    /// Every node that leads to a statement's end, sources first, in the order of declaration.
+    private static func collect(_ statements: [Statement]) -> [AnyNode] {
+        var nodes: [AnyNode] = []
+        var seen: Set<ObjectIdentifier> = []
+        func visit(_ node: AnyNode) {
+            guard seen.insert(ObjectIdentifier(node)).inserted else { return }
+            if let sink = node.upstreamSink { visit(sink) }
+            for parent in node.parents { visit(parent) }
+            nodes.append(node)
+        }
+        for statement in statements { visit(statement.end) }
+        return nodes
+    }
+}
+
+/// Why a topology cannot run.
+public struct TopologyError: Error, Equatable, CustomStringConvertible, Sendable {
+    /// What is wrong and what to do.
+    public let message: String
+    /// An error with this message.
+    public init(_ message: String) { self.message = message }
+    /// The message.
+    public var description: String { message }
+}

@@ -1,0 +1,84 @@
+extension TopologySpecification {
+    /// The topology for people: a block for each sub-topology, a line for each operator.
+    public var text: String {
+        var lines = ["job \(job)"]
+        for subtopology in subtopologies {
+            lines.append("")
+            lines.append("sub-topology \(subtopology.id)")
+            for item in operators where item.subtopology == subtopology.id {
+                let from =
+                    item.parents.isEmpty
+                    ? "" : " <- " + item.parents.map { "[\($0)]" }.joined(separator: ", ")
+                lines.append("  [\(item.id)] \(label(of: item.kind))\(from)")
+            }
+            for store in subtopology.stores {
+                lines.append("  store \(store), changelog \(names.changelogTopic(store: store))")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The topology as a Mermaid flow chart.
+    public var mermaid: String {
+        var lines = ["flowchart TD"]
+        for subtopology in subtopologies {
+            lines.append("  subgraph s\(subtopology.id)[\"sub-topology \(subtopology.id)\"]")
+            for item in operators where item.subtopology == subtopology.id {
+                lines.append("    n\(item.id)[\"\(label(of: item.kind))\"]")
+            }
+            lines.append("  end")
+        }
+        for item in operators {
+            for parent in item.parents { lines.append("  n\(parent) --> n\(item.id)") }
+            if let topic = outputTopic(of: item.kind),
+                let reader = operators.first(where: { inputTopic(of: $0.kind) == topic })
+            {
+                lines.append("  n\(item.id) -.-> n\(reader.id)")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The topology as one JSON object: `job`, `subtopologies` [`id`, `topics`, `repartitions`,
+    /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic` or `store` where it has one]].
+    public var json: String {
+        let parts = subtopologies.map { subtopology in
+            let items = operators.filter { $0.subtopology == subtopology.id }.map { item in
+                var fields = [
+                    "\"id\":\(item.id)", "\"kind\":\(Self.quote(item.kind.word))",
+                    "\"parents\":[\(item.parents.map(String.init).joined(separator: ","))]",
+                ]
+                if let topic = inputTopic(of: item.kind) ?? outputTopic(of: item.kind) {
+                    fields.append("\"topic\":\(Self.quote(topic))")
+                }
+                if case .stateful(_, let store) = item.kind {
+                    fields.append("\"store\":\(Self.quote(store))")
+                }
+                return "{\(fields.joined(separator: ","))}"
+            }
+            return "{\"id\":\(subtopology.id),\"topics\":\(Self.list(subtopology.externalTopics)),"
+                + "\"repartitions\":\(Self.list(subtopology.repartitions)),"
+                + "\"stores\":\(Self.list(subtopology.stores)),"
+                + "\"operators\":[\(items.joined(separator: ","))]}"
+        }
+        return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))]}\n"
+    }
+
+    private func label(of kind: OperatorKind) -> String {
+        switch kind {
+        case .source(let topic, let key, let value): "source \(topic) (\(key), \(value))"
+        case .repartitionSource(let via): "source \(names.repartitionTopic(via: via))"
+        case .stateless(let word): word
+        case .stateful(let word, let store): "\(word) in \(store)"
+        case .sink(let topic, let key, let value): "sink \(topic) (\(key), \(value))"
+        case .repartitionSink(let via, _): "repartition \(names.repartitionTopic(via: via))"
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        "[\(names.map(quote).joined(separator: ","))]"
+    }
+
+    /// Names hold only letters, digits and . _ - (checked), so quoting is all that JSON asks.
+    private static func quote(_ name: String) -> String { "\"\(name)\"" }
+}

@@ -1,0 +1,152 @@
+/// A topology as plain data: operators in the order in which records pass, grouped in
+/// sub-topologies, which only topics connect.
+public struct TopologySpecification: Equatable, Sendable {
+    /// One operator.
+    public struct Operator: Equatable, Sendable {
+        /// Its number, counted from 0 over the whole topology; for display only.
+        public let id: Int
+        /// What it is.
+        public let kind: OperatorKind
+        /// The numbers of the operators whose records it gets.
+        public let parents: [Int]
+        /// The sub-topology it belongs to.
+        public let subtopology: Int
+    }
+
+    /// A part of the topology whose operators hand records to each other without a topic between.
+    public struct Subtopology: Equatable, Sendable {
+        /// Its number, counted from 0.
+        public let id: Int
+        /// The topics it reads that exist outside the job.
+        public let externalTopics: [String]
+        /// The repartition topics it reads, by the user's names.
+        public let repartitions: [String]
+        /// The stores its tasks keep.
+        public let stores: [String]
+    }
+
+    /// The job's name.
+    public let job: String
+    /// Every operator.
+    public let operators: [Operator]
+    /// Every sub-topology, those that read only external topics first.
+    public let subtopologies: [Subtopology]
+
+    /// The names of the job's own topics.
+    public var names: InternalNames { InternalNames(job: job) }
+
+    init(job: String, nodes: [AnyNode]) throws(TopologyError) {
+        try Self.checkName(job, what: "job name")
+        let numbers = Dictionary(
+            uniqueKeysWithValues: nodes.enumerated().map { (ObjectIdentifier($1), $0) })
+        let parents = nodes.map { node in
+            node.parents.compactMap { numbers[ObjectIdentifier($0)] }
+        }
+        let groups = Self.group(parents)
+        self.job = job
+        operators = nodes.indices.map { index in
+            Operator(
+                id: index, kind: nodes[index].kind, parents: parents[index],
+                subtopology: groups[index])
+        }
+        var subtopologies: [Subtopology] = []
+        for id in 0...(groups.max() ?? 0) {
+            subtopologies.append(try Self.subtopology(id, of: operators))
+        }
+        self.subtopologies = subtopologies
+        try checkUniqueNames()
+    }
+
+    /// The topic that an operator reads; nil for one that reads none.
+    public func inputTopic(of kind: OperatorKind) -> String? {
+        switch kind {
+        case .source(let topic, _, _): topic
+        case .repartitionSource(let via): names.repartitionTopic(via: via)
+        case .stateless, .stateful, .sink, .repartitionSink: nil
+        }
+    }
+
+    /// The topic that an operator writes its results to; nil for one that writes none.
+    public func outputTopic(of kind: OperatorKind) -> String? {
+        switch kind {
+        case .sink(let topic, _, _): topic
+        case .repartitionSink(let via, _): names.repartitionTopic(via: via)
+        case .source, .repartitionSource, .stateless, .stateful: nil
+        }
+    }
+
+    /// Numbers the connected parts of the graph by their first operator.
+    private static func group(_ parents: [[Int]]) -> [Int] {
+        var root = Array(parents.indices)
+        func find(_ index: Int) -> Int {
+            var index = index
+            while root[index] != index { index = root[index] }
+            return index
+        }
+        for (index, list) in parents.enumerated() {
+            for parent in list {
+                let (one, other) = (find(index), find(parent))
+                root[max(one, other)] = min(one, other)
+            }
+        }
+        var numbers: [Int: Int] = [:]
+        return parents.indices.map { index in
+            let representative = find(index)
+            let number = numbers[representative] ?? numbers.count
+            numbers[representative] = number
+            return number
+        }
+    }
+
+    private static func subtopology(
+        _ id: Int, of operators: [Operator]
+    ) throws(TopologyError) -> Subtopology {
+        var topics: [String] = []
+        var repartitions: [String] = []
+        var stores: [String] = []
+        for item in operators where item.subtopology == id {
+            switch item.kind {
+            case .source(let topic, _, _): topics.append(topic)
+            case .repartitionSource(let via):
+                try checkName(via, what: "repartition name")
+                repartitions.append(via)
+            case .stateful(_, let store):
+                try checkName(store, what: "store name")
+                stores.append(store)
+            case .sink(let topic, _, _): try checkName(topic, what: "topic name")
+            case .stateless, .repartitionSink: break
+            }
+        }
+        return Subtopology(
+            id: id, externalTopics: topics, repartitions: repartitions, stores: stores)
+    }
+
+    private func checkUniqueNames() throws(TopologyError) {
+        for (what, names) in [
+            ("store", subtopologies.flatMap(\.stores)),
+            ("repartition", subtopologies.flatMap(\.repartitions)),
+        ] {
+            var seen: Set<String> = []
+            for name in names where !seen.insert(name).inserted {
+                throw TopologyError("two operators use the \(what) name \"\(name)\"; names are unique")
+            }
+        }
+    }
+
+    /// Kafka's rule for topic names, which all names become part of.
+    private static func checkName(_ name: String, what: String) throws(TopologyError) {
+        let allowed = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard !name.isEmpty, name.utf8.count <= 200, allowed, name != ".", name != ".." else {
+            throw TopologyError(
+                "the \(what) \"\(name)\" is not allowed: 1 to 200 of the letters a-z A-Z 0-9 . _ -")
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package import LogClient
+package import LogModel
+package import Streams
+
+/// What a topology needs of a log: which topics must exist with how many partitions, and which
+/// tasks there are. Made of plain data: the topology's specification and the topics that exist.
+package struct TopologyPlan: Equatable, Sendable {
+    /// One sub-topology on one partition.
+    package struct Task: Hashable, Comparable, Sendable, CustomStringConvertible {
+        package let subtopology: Int
+        package let partition: PartitionIndex
+        package static func < (left: Task, right: Task) -> Bool {
+            (left.subtopology, left.partition) < (right.subtopology, right.partition)
+        }
+        /// `0_3`, as Kafka Streams writes it.
+        package var description: String { "\(subtopology)_\(partition.rawValue)" }
+    }
+
+    /// Topics that do not exist yet.
+    package private(set) var topicsToCreate: [TopicSpecification] = []
+    /// Partitions of every topic that the job reads or writes.
+    package private(set) var partitionCounts: [String: Int32] = [:]
+    /// Every task, ordered.
+    package private(set) var tasks: [Task] = []
+    /// The topics that each sub-topology reads.
+    package private(set) var inputTopics: [[String]] = []
+
+    /// Plans `specification` over the topics that exist.
+    package init(
+        _ specification: TopologySpecification, existing: [TopicDescription]
+    ) throws(PlanError) {
+        for topic in existing { partitionCounts[topic.name] = topic.partitionCount }
+        let planned = Set(existing.map(\.name))
+        try checkSources(of: specification)
+        try placeRepartitions(of: specification, existing: planned)
+        for subtopology in specification.subtopologies {
+            let topics =
+                subtopology.externalTopics
+                + subtopology.repartitions.map(specification.names.repartitionTopic(via:))
+            inputTopics.append(topics)
+            let count = try Self.taskCount(of: topics, partitionCounts)
+            for index in 0..<count {
+                tasks.append(Task(subtopology: subtopology.id, partition: PartitionIndex(index)))
+            }
+            for store in subtopology.stores {
+                try place(
+                    specification.names.changelogTopic(store: store), partitionCount: count,
+                    exactly: true, existing: planned,
+                    configuration: ["cleanup.policy": "compact"])
+            }
+        }
+        let widest = inputTopics.flatMap { $0 }.compactMap { partitionCounts[$0] }.max() ?? 1
+        for item in specification.operators {
+            guard case .sink(let topic, _, _) = item.kind else { continue }
+            try place(
+                topic, partitionCount: widest, exactly: false, existing: planned, configuration: [:])
+        }
+        tasks.sort()
+    }
+
+    private func checkSources(of specification: TopologySpecification) throws(PlanError) {
+        for subtopology in specification.subtopologies {
+            for topic in subtopology.externalTopics where partitionCounts[topic] == nil {
+                throw .missingSource(topic: topic)
+            }
+        }
+    }
+
+    /// Repartition topics without a count of their own get that of the widest external source.
+    private mutating func placeRepartitions(
+        of specification: TopologySpecification, existing: Set<String>
+    ) throws(PlanError) {
+        let widest = specification.subtopologies.flatMap(\.externalTopics)
+            .compactMap { partitionCounts[$0] }.max() ?? 1
+        for item in specification.operators {
+            guard case .repartitionSink(let via, let count) = item.kind else { continue }
+            try place(
+                specification.names.repartitionTopic(via: via), partitionCount: count ?? widest,
+                exactly: count != nil, existing: existing,
+                configuration: ["cleanup.policy": "delete", "retention.ms": "-1"])
+        }
+    }
+
+    private mutating func place(
+        _ topic: String, partitionCount: Int32, exactly: Bool, existing: Set<String>,
+        configuration: [String: String]
+    ) throws(PlanError) {
+        if let count = partitionCounts[topic] {
+            guard !exactly || count == partitionCount else {
+                throw .partitionCount(topic: topic, found: count, needed: partitionCount)
+            }
+            return
+        }
+        partitionCounts[topic] = partitionCount
+        topicsToCreate.append(
+            TopicSpecification(
+                name: topic, partitionCount: partitionCount, configuration: configuration))
+    }
+
+    /// The sources of one sub-topology must have the same number of partitions.
+    private static func taskCount(
+        of topics: [String], _ partitionCounts: [String: Int32]
+    ) throws(PlanError) -> Int32 {
+        guard let first = topics.first, let count = partitionCounts[first] else { return 0 }
+        for topic in topics {
+            let other = partitionCounts[topic] ?? 0
+            guard other == count else {
+                throw .notCopartitioned(topic: first, count: count, other: topic, otherCount: other)
+            }
+        }
+        return count
+    }
+}
+
+/// Why a topology cannot run on the topics that exist.
+package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
+    case missingSource(topic: String)
+    case partitionCount(topic: String, found: Int32, needed: Int32)
+    case notCopartitioned(topic: String, count: Int32, other: String, otherCount: Int32)
+
+    package var description: String {
+        switch self {
+        case .missingSource(let topic):
+            "the input topic \"\(topic)\" does not exist; create it: "
+                + "millrace topic create \(topic) --partitions 4"
+        case .partitionCount(let topic, let found, let needed):
+            "the topic \"\(topic)\" has \(found) partitions, and the job needs \(needed): "
+                + "its inputs changed their partition count, or another job uses the name"
+        case .notCopartitioned(let topic, let count, let other, let otherCount):
+            "\"\(topic)\" has \(count) partitions and \"\(other)\" \(otherCount), but they meet in "
+                + "one sub-topology: bring one through .repartition(…, partitions: \(count))"
+        }
+    }
+}

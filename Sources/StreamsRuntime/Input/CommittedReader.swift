@@ -1,0 +1,84 @@
+import LogClient
+import LogModel
+
+/// A batch of records that a read_committed reader may see.
+struct VisibleBatch {
+    var records: RecordIterator
+    let baseOffset: Int64
+    let baseTimestamp: Int64
+    /// Set for log-append time: every record has it.
+    let sharedTimestamp: Timestamp?
+    let nextOffset: Offset
+    let byteCount: Int
+}
+
+/// Reads one partition as a read_committed Kafka client does: fetches whole batches, checks each
+/// once, and leaves out control records and aborted transactions, which still advance `position`.
+struct CommittedReader: ~Copyable {
+    let partition: TopicPartition
+    /// The next offset that was not given out or passed over.
+    private(set) var position: Offset
+    private let buffer: FetchBuffer
+    private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
+    private var decompression = DecompressionBuffer()
+    private var aborted = AbortedFilter()
+
+    init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
+        self.partition = partition
+        self.position = position
+        buffer = FetchBuffer(byteCount: fetchByteCount)
+    }
+
+    /// Goes to another offset and drops what was fetched.
+    mutating func seek(to offset: Offset) {
+        position = offset
+        batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
+        aborted = AbortedFilter()
+    }
+
+    /// Fetches from the position on; false if there is nothing that committed readers may see.
+    /// Batches fetched before and not taken are dropped.
+    mutating func fetch(from client: any LogClient) throws -> Bool {
+        let result = try client.fetch(
+            partition, from: position, isolation: .readCommitted, into: buffer)
+        let bytes = UnsafeRawBufferPointer(buffer.bytes)
+        batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
+        aborted = AbortedFilter(result.abortedTransactions)
+        return result.byteCount > 0
+    }
+
+    /// The next visible batch of what was fetched; its bytes are valid until the next call.
+    /// `position` stands behind what was passed over; the caller reports the batch with `finish`.
+    mutating func nextBatch() throws -> VisibleBatch? {
+        while let batch = try nextChecked() {
+            // A fetch begins with the whole batch that holds the offset asked for.
+            guard batch.nextOffset > position else { continue }
+            if batch.attributes.isControl {
+                aborted.noteControl(of: batch)
+            } else if !aborted.hides(batch) {
+                return VisibleBatch(
+                    records: try decompression.records(of: batch),
+                    baseOffset: batch.baseOffset.rawValue,
+                    baseTimestamp: batch.baseTimestamp.rawValue,
+                    sharedTimestamp: batch.attributes.isLogAppendTime ? batch.maxTimestamp : nil,
+                    nextOffset: batch.nextOffset, byteCount: batch.byteCount)
+            }
+            position = batch.nextOffset
+        }
+        return nil
+    }
+
+    /// Notes that everything below `offset` was given out.
+    @inline(__always)
+    mutating func finish(upTo offset: Offset) { position = offset }
+
+    private mutating func nextChecked() throws -> RecordBatchView? {
+        do {
+            guard let batch = try batches.next() else { return nil }
+            try batch.verifyChecksum()
+            return batch
+        } catch {
+            throw LogClientError.corrupt("\(partition) at or after offset \(position.rawValue): \(error)")
+        }
+    }
+}

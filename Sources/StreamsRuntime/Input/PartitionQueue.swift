@@ -1,0 +1,86 @@
+import LogClient
+import LogModel
+
+/// The records of one input partition on their way to a task, handed out one by one.
+///
+/// The position is the next offset that was not handed out, past control records, aborted batches
+/// and gaps: the offset to commit once the records handed out are processed.
+///
+/// Keep it behind a pointer: everything in it changes per record.
+struct PartitionQueue: ~Copyable {
+    /// The record at the head, nil if the queue has to be filled first.
+    private(set) var head: RecordView?
+    /// The timestamp of the head, resolved.
+    private(set) var headTimestamp = Timestamp.none
+    /// The offset of the head.
+    private(set) var headOffset = Offset.zero
+    private var reader: CommittedReader
+    private var batch: VisibleBatch?
+
+    init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
+        reader = CommittedReader(
+            partition: partition, position: position, fetchByteCount: fetchByteCount)
+    }
+
+    var partition: TopicPartition { reader.partition }
+
+    /// The next offset to hand out.
+    var position: Offset { reader.position }
+
+    /// Goes to another offset and drops what was fetched.
+    mutating func seek(to offset: Offset) {
+        head = nil
+        batch = nil
+        reader.seek(to: offset)
+    }
+
+    /// Makes sure that there is a head if the log has one to give; false at the end of what
+    /// committed records there are.
+    mutating func fill(from client: any LogClient) throws -> Bool {
+        while head == nil {
+            try advance()
+            if head != nil { break }
+            guard try reader.fetch(from: client) else { return false }
+        }
+        return true
+    }
+
+    /// Takes the head away and moves the next record of the fetched bytes there, if there is one.
+    @inline(__always)
+    mutating func pop() throws {
+        reader.finish(upTo: headOffset.advanced(by: 1))
+        head = nil
+        try advance()
+    }
+
+    /// Moves to the next visible record within the fetched bytes.
+    @inline(__always)
+    private mutating func advance() throws {
+        while true {
+            while let record = try batch?.records.next() {
+                guard accept(record) else { continue }
+                return
+            }
+            if let done = batch {
+                reader.finish(upTo: max(reader.position, done.nextOffset))
+                batch = nil
+            }
+            batch = try reader.nextBatch()
+            if batch == nil { return }
+        }
+    }
+
+    /// Makes `record` the head, unless it lies below the position: a fetch begins with the whole
+    /// batch that holds the offset asked for.
+    @inline(__always)
+    private mutating func accept(_ record: RecordView) -> Bool {
+        guard let batch else { return false }
+        let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
+        guard offset >= reader.position else { return false }
+        headOffset = offset
+        headTimestamp =
+            batch.sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
+        head = record
+        return true
+    }
+}

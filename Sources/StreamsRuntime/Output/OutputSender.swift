@@ -1,0 +1,41 @@
+import LogClient
+import LogModel
+
+/// Hands full batches to the thread's producer and counts what went out. Called once a batch.
+final class OutputSender {
+    var producer: (any TransactionalProducer)?
+    /// Records written to sink topics since the start, aborted ones not counted.
+    private(set) var sinkRecordCount: Int64 = 0
+    private var uncommittedSinkRecordCount: Int64 = 0
+    private var byteCount: Int64 = 0
+    private let sinkTopics: Set<String>
+
+    init(sinkTopics: Set<String>) { self.sinkTopics = sinkTopics }
+
+    func send(_ batch: inout RecordBatchBuilder, to partition: TopicPartition) throws {
+        guard let producer else { preconditionFailure("no producer before the first record") }
+        let bytes = batch.byteCount
+        let records = Int64(batch.recordCount)
+        try producer.append(&batch, to: partition)
+        byteCount += Int64(bytes)
+        if sinkTopics.contains(partition.topic) { uncommittedSinkRecordCount += records }
+    }
+
+    /// The bytes sent since the last call.
+    func takeByteCount() -> Int64 {
+        defer { byteCount = 0 }
+        return byteCount
+    }
+
+    /// What was sent is committed.
+    func noteCommitted() {
+        sinkRecordCount += uncommittedSinkRecordCount
+        uncommittedSinkRecordCount = 0
+    }
+
+    /// What was sent is aborted.
+    func forget() {
+        uncommittedSinkRecordCount = 0
+        byteCount = 0
+    }
+}

@@ -1,0 +1,68 @@
+import LogClient
+import LogModel
+import StateStores
+
+/// Brings a store up to its changelog: from the offset that the store's values stand for to the
+/// high watermark at the start of the restore.
+///
+/// The target is the high watermark, not the last stable offset: open transactions below it are
+/// waited out, for their owner may have committed. The restore is done when the *position*
+/// reaches the target, for the last offsets may be control records or compacted away.
+struct ChangelogRestorer: ~Copyable {
+    private let partition: TopicPartition
+    private let fetchByteCount: Int
+
+    init(partition: TopicPartition, fetchByteCount: Int) {
+        self.partition = partition
+        self.fetchByteCount = fetchByteCount
+    }
+
+    /// Restores `store`; calls `progress` with the records read, now and then.
+    mutating func restore(
+        _ store: StateStore, from client: any LogClient, progress: (Int64) -> Void
+    ) throws {
+        let bounds = try client.bounds(of: partition)
+        let start = try startingPoint(of: store, bounds: bounds)
+        guard start < bounds.highWatermark else { return }
+        var reader = CommittedReader(
+            partition: partition, position: start, fetchByteCount: fetchByteCount)
+        let restore = try store.beginRestore()
+        var signal: UInt64 = 0
+        while reader.position < bounds.highWatermark {
+            guard try reader.fetch(from: client) else {
+                // Only an open transaction can hold the rest back; it ends within its timeout.
+                signal = client.waitForChange(since: signal, timeout: .milliseconds(100))
+                continue
+            }
+            while var batch = try reader.nextBatch() {
+                var count: Int64 = 0
+                while let record = try batch.records.next() {
+                    let time =
+                        batch.sharedTimestamp
+                        ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
+                    if let key = record.key {
+                        try restore.put(key: key, value: record.value, timestamp: time)
+                    }
+                    count += 1
+                }
+                reader.finish(upTo: batch.nextOffset)
+                try restore.noteOffset(batch.nextOffset)
+                progress(count)
+            }
+        }
+        try restore.finish(changelogOffset: reader.position)
+    }
+
+    /// Where to begin: behind what the store holds, if the changelog can still prove it.
+    private func startingPoint(
+        of store: StateStore, bounds: PartitionBounds
+    ) throws -> Offset {
+        guard let known = store.changelogOffset else { return bounds.logStart }
+        if known > bounds.highWatermark {
+            // The store claims more than was ever committed: it cannot be trusted.
+            try store.wipe()
+            return bounds.logStart
+        }
+        return max(known, bounds.logStart)
+    }
+}

@@ -1,0 +1,122 @@
+package import LogClient
+package import LogModel
+package import StateStores
+package import Streams
+import Synchronization
+
+/// A job at work over one log: its topics, its stream threads, and how far they are.
+///
+/// `start()`, then either `run(until:)`, which uses threads of its own, or `step()` from a test,
+/// and `close()` at the end.
+package final class StreamsApplication {
+    /// When a run ends by itself.
+    package enum End: Sendable {
+        /// Never; only `StopSwitch.request()` ends it.
+        case onRequest
+        /// When every input record that was there at the start is processed and committed.
+        case whenCaughtUp
+    }
+
+    package let topology: Topology
+    package let plan: TopologyPlan
+    package let stopSwitch = StopSwitch()
+    private let client: any LogClient
+    private let threads: [StreamThread]
+
+    /// Plans the topology over the log's topics, and creates those that are the job's to create.
+    package init(
+        topology: Topology, client: any LogClient, engines: any StoreEngineFactory,
+        configuration: StreamsConfiguration, time: any TimeSource,
+        pause: @escaping @Sendable (UInt64) -> Void
+    ) throws(StreamsError) {
+        self.topology = topology
+        self.client = client
+        do {
+            plan = try TopologyPlan(topology.specification, existing: client.topics(named: nil))
+            for topic in plan.topicsToCreate { try client.createTopic(topic) }
+        } catch let error as PlanError {
+            throw StreamsError(code: .topology, message: error.description)
+        } catch {
+            throw StreamsError(code: .log, message: "\(error)")
+        }
+        let count = max(1, min(configuration.threadCount, plan.tasks.count))
+        let plan = plan
+        threads = (0..<count).map { slot in
+            StreamThread(
+                slot: slot, topology: topology, plan: plan,
+                tasks: plan.tasks.enumerated().filter { $0.offset % count == slot }.map(\.element),
+                client: client, engines: engines, configuration: configuration, time: time,
+                pause: pause)
+        }
+    }
+
+    /// How far each thread is; safe to read from another thread while the job runs.
+    package var progress: [ThreadProgress] { threads.map(\.progress) }
+
+    /// Starts every thread's producer and restores its stores.
+    package func start() throws(StreamsError) {
+        for thread in threads { try thread.start() }
+    }
+
+    /// Lets every thread do a little; false when none had anything to do.
+    package func step() throws(StreamsError) -> Bool {
+        var worked = false
+        for thread in threads {
+            switch thread.step() {
+            case .worked: worked = true
+            case .idle: break
+            case .stopped(let error): throw error
+            }
+        }
+        return worked
+    }
+
+    /// Commits what every thread has processed.
+    package func commit() throws(StreamsError) {
+        for thread in threads { try thread.commit() }
+    }
+
+    /// Runs the threads until the end, until a stop is requested, or until one fails: then the
+    /// others stop too. What is processed is committed before it returns, unless a thread failed.
+    package func run(until end: End) throws(StreamsError) {
+        var monitor: CatchUpMonitor?
+        do {
+            if case .whenCaughtUp = end {
+                monitor = try CatchUpMonitor(plan: plan, topology: topology, client: client)
+            }
+        } catch { throw StreamsError(code: .log, message: "\(error)") }
+        let failure = Mutex<StreamsError?>(nil)
+        let stopSwitch = stopSwitch
+        let loops = threads.map { thread in
+            ThreadLoop(
+                thread: thread, client: client, stopSwitch: stopSwitch,
+                monitor: thread === threads[0] ? monitor : nil, progress: progress
+            ) { error in
+                failure.withLock { $0 = $0 ?? error }
+                stopSwitch.request()
+            }
+        }
+        // The first loop runs here, so that a job with one thread has one.
+        let others = loops.dropFirst().map { loop in OwnedThread { loop.run() } }
+        loops.first?.run()
+        for other in others { other.join() }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Commits, checkpoints the stores and closes everything. Call it once, whatever happened.
+    package func close() throws(StreamsError) {
+        var first: StreamsError?
+        for thread in threads {
+            do throws(StreamsError) { try thread.close() } catch { first = first ?? error }
+        }
+        if let first { throw first }
+    }
+}
+
+/// Asks a running job to commit and leave. Safe to use from any thread.
+package final class StopSwitch: Sendable {
+    private let requested = Atomic(false)
+    package init() {}
+    package func request() { requested.store(true, ordering: .releasing) }
+    package var isRequested: Bool { requested.load(ordering: .acquiring) }
+}

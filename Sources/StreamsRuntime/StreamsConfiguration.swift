@@ -1,0 +1,47 @@
+/// How a job runs; every option with its default.
+package struct StreamsConfiguration: Equatable, Sendable {
+    /// Stream threads; tasks are dealt out among them.
+    package var threadCount = 1
+    /// Commit at the latest after this time, 100 ms by default.
+    package var commitIntervalMilliseconds: Int64 = 100
+    /// Commit at the latest after so many records.
+    package var commitRecordLimit: Int64 = .max
+    /// Commit at the latest after so many bytes of output and changelog.
+    package var commitByteLimit: Int64 = 256 << 20
+    /// What a fetch reads of one partition: 1 MiB.
+    package var fetchByteCount = 1 << 20
+    /// What an output batch aims at: 512 KiB, half of what topics accept by default.
+    package var batchByteLimit = 512 << 10
+    /// How long a transaction may stay open before the log aborts it.
+    package var transactionTimeoutMilliseconds: Int64 = 60_000
+    /// Write committed values to the store's disk after this time.
+    package var checkpointIntervalMilliseconds: Int64 = 5_000
+    /// A record that a serde refuses.
+    package var onDecodeError = DecodeErrorPolicy.stop
+    /// Delete what was consumed of repartition topics after this time.
+    package var repartitionPurgeIntervalMilliseconds: Int64 = 30_000
+
+    package init() {}
+}
+
+/// What to do with a record whose key or value its serde refuses.
+package enum DecodeErrorPolicy: String, Equatable, Sendable, CaseIterable {
+    /// Stop the job and name the record.
+    case stop
+    /// Leave the record out and count it.
+    case skip
+}
+
+/// Why a job cannot start or go on.
+package struct StreamsError: Error, Equatable, CustomStringConvertible, Sendable {
+    package enum Code: Equatable, Sendable {
+        case topology, decode, processing, fenced, log, store
+    }
+    package let code: Code
+    package let message: String
+    package init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+    package var description: String { message }
+}

@@ -1,0 +1,164 @@
+import LogClient
+import LogModel
+import StateStores
+import Streams
+
+/// One sub-topology on one partition: its input queues, its operators bound to its stores, and
+/// the positions up to which it has processed. Owned by one stream thread.
+final class StreamTask {
+    /// A store of the task with its changelog partition.
+    struct OwnedStore {
+        let name: String
+        let store: StateStore
+        let changelog: TopicPartition
+    }
+
+    let id: TopologyPlan.Task
+    let stores: [OwnedStore]
+    private let binding: TaskBinding
+    private let queues: UnsafeMutablePointer<PartitionQueue>
+    private let queueCount: Int
+    private let sinks: [RawSink]
+    private let onDecodeError: DecodeErrorPolicy
+    /// The positions that the last commit made durable, or the start.
+    private var committed: [Offset]
+
+    init(
+        id: TopologyPlan.Task, topology: Topology, inputs: [(topic: String, start: Offset)],
+        stores: [OwnedStore], binding: TaskBinding, configuration: StreamsConfiguration
+    ) {
+        self.id = id
+        self.stores = stores
+        self.binding = binding
+        onDecodeError = configuration.onDecodeError
+        queueCount = inputs.count
+        queues = .allocate(capacity: max(inputs.count, 1))
+        for (index, input) in inputs.enumerated() {
+            (queues + index).initialize(
+                to: PartitionQueue(
+                    partition: TopicPartition(input.topic, id.partition), position: input.start,
+                    fetchByteCount: configuration.fetchByteCount))
+        }
+        sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
+        committed = inputs.map(\.start)
+    }
+
+    deinit {
+        queues.deinitialize(count: queueCount)
+        queues.deallocate()
+    }
+
+    var counters: TaskCounters { binding.counters.pointee }
+
+    /// The next offset to read of each input.
+    var positions: [TopicPartition: Offset] {
+        var result: [TopicPartition: Offset] = [:]
+        for index in 0..<queueCount {
+            result[(queues + index).pointee.partition] = (queues + index).pointee.position
+        }
+        return result
+    }
+
+    /// The positions that moved since the last commit.
+    var positionsToCommit: [TopicPartition: Offset] {
+        positions.filter { partition, position in
+            (0..<queueCount).contains { index in
+                (queues + index).pointee.partition == partition && committed[index] != position
+            }
+        }
+    }
+
+    /// Notes that the positions are committed.
+    func noteCommitted() {
+        for index in 0..<queueCount { committed[index] = (queues + index).pointee.position }
+    }
+
+    /// Goes back to these positions, or to the start of the log where there is none.
+    func rewind(to positions: [TopicPartition: Offset], startingAt start: (TopicPartition) throws -> Offset)
+        throws
+    {
+        for index in 0..<queueCount {
+            let partition = (queues + index).pointee.partition
+            let position = try positions[partition] ?? start(partition)
+            (queues + index).pointee.seek(to: position)
+            committed[index] = position
+        }
+    }
+
+    /// Processes what one fetch of each input gives, at most about `limit` records, the oldest
+    /// head first. Returns how many records were processed: 0 if there was nothing to read.
+    func process(from client: any LogClient, limit: Int) throws -> Int {
+        queueCount == 1
+            ? try processSingle(from: client, limit: limit)
+            : try processOldestFirst(from: client, limit: limit)
+    }
+
+    private func processSingle(from client: any LogClient, limit: Int) throws -> Int {
+        let queue = queues
+        guard try queue.pointee.fill(from: client) else { return 0 }
+        var count = 0
+        while let record = queue.pointee.head, count < limit {
+            try handle(record, of: queue, by: sinks[0])
+            count &+= 1
+        }
+        binding.counters.pointee.recordsIn &+= Int64(count)
+        return count
+    }
+
+    private func processOldestFirst(from client: any LogClient, limit: Int) throws -> Int {
+        var count = 0
+        while count < limit {
+            var oldest: Int?
+            for index in 0..<queueCount where try (queues + index).pointee.fill(from: client) {
+                let time = (queues + index).pointee.headTimestamp
+                if let best = oldest, (queues + best).pointee.headTimestamp <= time { continue }
+                oldest = index
+            }
+            guard let index = oldest, let record = (queues + index).pointee.head else { break }
+            try handle(record, of: queues + index, by: sinks[index])
+            count &+= 1
+        }
+        binding.counters.pointee.recordsIn &+= Int64(count)
+        return count
+    }
+
+    @inline(__always)
+    private func handle(
+        _ record: RecordView, of queue: UnsafeMutablePointer<PartitionQueue>, by sink: RawSink
+    ) throws {
+        let context = binding.record
+        context.pointee.timestamp = queue.pointee.headTimestamp
+        context.pointee.offset = queue.pointee.headOffset
+        context.pointee.headers = record.headers.count == 1 ? nil : record.headers
+        do {
+            try sink(record.key, record.value)
+        } catch {
+            try recover(from: error, at: queue.pointee.partition, offset: queue.pointee.headOffset)
+        }
+        // The offset counts only now that everything the record led to is in the output.
+        try queue.pointee.pop()
+    }
+
+    /// Applies the error policy: returns for a record that is to be left out, else throws.
+    @inline(never)
+    private func recover(
+        from error: any Error, at partition: TopicPartition, offset: Offset
+    ) throws {
+        let place = "topic \(partition.topic), partition \(partition.partition.rawValue), "
+            + "offset \(offset.rawValue)"
+        switch error {
+        case is LogClientError, is StoreError: throw error
+        case let failure as DecodeFailure:
+            if onDecodeError == .skip {
+                binding.counters.pointee.recordsSkipped &+= 1
+                return
+            }
+            throw StreamsError(
+                code: .decode,
+                message: "\(place): \(failure). Nothing of it was processed; "
+                    + "--on-decode-error skip leaves such records out")
+        default:
+            throw StreamsError(code: .processing, message: "\(place): \(error)")
+        }
+    }
+}

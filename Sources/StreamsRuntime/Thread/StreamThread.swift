@@ -1,0 +1,355 @@
+package import LogClient
+package import LogModel
+package import StateStores
+package import Streams
+
+/// One stream thread: its producer, its tasks, its output, and the commit cycle over them.
+///
+/// It does nothing by itself: `step()` processes a little, whoever calls it. A real thread calls
+/// it in a loop; a test calls it when it likes. One caller at a time.
+package final class StreamThread {
+    package enum StepResult: Equatable {
+        /// Records were processed or something was committed.
+        case worked
+        /// There was nothing to read and nothing to commit.
+        case idle
+        /// The thread is at its end.
+        case stopped(StreamsError)
+    }
+
+    private let slot: Int
+    private let topology: Topology
+    private let plan: TopologyPlan
+    private let taskIDs: [TopologyPlan.Task]
+    private let client: any LogClient
+    private let engines: any StoreEngineFactory
+    private let configuration: StreamsConfiguration
+    private let time: any TimeSource
+    /// Lets some nanoseconds pass before a failed step is tried again.
+    private let pause: (UInt64) -> Void
+    package let progress: ThreadProgress
+
+    private var cycle: CommitCycle
+    private var tasks: [StreamTask] = []
+    private var producer: (any TransactionalProducer)?
+    private let output: UnsafeMutablePointer<OutputBuffer>
+    private let sender: OutputSender
+    private var failure: StreamsError?
+    private var lastPurge: UInt64 = 0
+
+    /// The most records that a task handles before the clock is looked at again.
+    private static let recordsPerTurn = 16_384
+
+    package init(
+        slot: Int, topology: Topology, plan: TopologyPlan, tasks: [TopologyPlan.Task],
+        client: any LogClient, engines: any StoreEngineFactory,
+        configuration: StreamsConfiguration, time: any TimeSource,
+        pause: @escaping (UInt64) -> Void
+    ) {
+        self.slot = slot
+        self.topology = topology
+        self.plan = plan
+        taskIDs = tasks
+        self.client = client
+        self.engines = engines
+        self.configuration = configuration
+        self.time = time
+        self.pause = pause
+        progress = ThreadProgress()
+        cycle = CommitCycle(
+            policy: CommitCycle.Policy(
+                intervalNanoseconds: UInt64(configuration.commitIntervalMilliseconds) * 1_000_000,
+                recordLimit: configuration.commitRecordLimit,
+                byteLimit: configuration.commitByteLimit))
+        let sender = OutputSender(sinkTopics: Self.sinkTopics(of: topology))
+        self.sender = sender
+        output = .allocate(capacity: 1)
+        output.initialize(
+            to: OutputBuffer(batchByteLimit: configuration.batchByteLimit) { batch, partition in
+                try sender.send(&batch, to: partition)
+            })
+    }
+
+    deinit {
+        output.deinitialize(count: 1)
+        output.deallocate()
+    }
+
+    private var group: String { topology.job }
+    private var transactionalID: String { "\(topology.job)-\(slot)" }
+
+    /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
+    package func start() throws(StreamsError) {
+        try translatingErrors {
+            try makeProducer()
+            let inputs = taskIDs.flatMap { id in
+                plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
+            }
+            let committed = try client.committedOffsets(group: group, partitions: inputs)
+            for id in taskIDs { tasks.append(try makeTask(id, committed: committed)) }
+            lastPurge = time.monotonicNanoseconds()
+            publish()
+        }
+    }
+
+    /// Processes what is there of each task, and commits when it is due.
+    package func step() -> StepResult {
+        if let failure { return .stopped(failure) }
+        do throws(StreamsError) {
+            var worked = false
+            try translatingErrors {
+                for task in tasks { if try turn(of: task) { worked = true } }
+                if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
+                try checkpointAndPurge()
+            }
+            if !worked, !cycle.hasUncommittedWork { publish() }
+            return worked ? .worked : .idle
+        } catch {
+            return stop(error)
+        }
+    }
+
+    /// Commits what is processed now.
+    package func commit() throws(StreamsError) {
+        try translatingErrors { _ = try handle(.commitRequested) }
+    }
+
+    /// Ends: commits (unless the thread failed), checkpoints the stores and closes everything.
+    package func close() throws(StreamsError) {
+        var result: StreamsError?
+        if failure == nil {
+            do throws(StreamsError) { try commit() } catch { result = error }
+        }
+        for task in tasks {
+            for owned in task.stores {
+                do throws(StoreError) { try owned.store.close(checkpointing: failure == nil) } catch {
+                    result = result ?? StreamsError(code: .store, message: "\(error)")
+                }
+            }
+        }
+        tasks = []
+        producer?.close()
+        producer = nil
+        if let result { throw result }
+    }
+
+    // MARK: Processing
+
+    private func turn(of task: StreamTask) throws -> Bool {
+        let count: Int
+        do {
+            count = try task.process(from: client, limit: Self.recordsPerTurn)
+        } catch let error as LogClientError {
+            return try handle(.failed(error))
+        }
+        guard count > 0 else { return false }
+        let bytes = sender.takeByteCount()
+        _ = try handle(
+            .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds()))
+        return true
+    }
+
+    // MARK: The commit cycle's shell
+
+    /// Gives an event to the cycle and performs what it asks for until it asks for nothing.
+    private func handle(_ event: CommitCycle.Event) throws -> Bool {
+        var action = cycle.next(event)
+        guard action != .none else { return false }
+        while action != .none {
+            do {
+                action = try perform(action)
+            } catch let error as LogClientError {
+                action = cycle.next(.failed(error))
+            }
+        }
+        return true
+    }
+
+    /// Performs one action; the result is the cycle's next one.
+    private func perform(_ action: CommitCycle.Action) throws -> CommitCycle.Action {
+        switch action {
+        case .none: return .none
+        case .flushOutput: try output.pointee.drainAll()
+        case .addOffsets: try addOffsets()
+        case .endTransaction: try producer?.commit()
+        case .applyToStores: applyToStores()
+        case .abortTransaction:
+            output.pointee.discardAll()
+            try producer?.abort()
+        case .rewind: try rewind()
+        case .replaceProducer:
+            output.pointee.discardAll()
+            try makeProducer()
+        case .retry(let again):
+            pause(20_000_000)
+            return try perform(again)
+        case .stop(let reason): throw Self.error(for: reason)
+        }
+        return cycle.next(.succeeded)
+    }
+
+    private func addOffsets() throws {
+        var offsets: [TopicPartition: Offset] = [:]
+        for task in tasks { offsets.merge(task.positionsToCommit) { $1 } }
+        guard !offsets.isEmpty else { return }
+        try producer?.addOffsets(offsets, group: group)
+    }
+
+    private func applyToStores() {
+        for task in tasks {
+            for owned in task.stores {
+                owned.store.commit(changelogOffset: producer?.nextOffset(of: owned.changelog))
+            }
+            task.noteCommitted()
+        }
+        sender.noteCommitted()
+        progress.noteCommit()
+        publish()
+    }
+
+    /// Back to what is committed: positions from the log, stores from their committed values and
+    /// the tail of their changelogs (an end whose answer was lost may have been a commit).
+    private func rewind() throws {
+        sender.forget()
+        let partitions = tasks.flatMap { $0.positions.keys }
+        let committed = try client.committedOffsets(group: group, partitions: partitions)
+        for task in tasks {
+            for owned in task.stores { owned.store.abort() }
+            try restore(task.stores)
+            try task.rewind(to: committed) { try client.bounds(of: $0).logStart }
+        }
+        progress.noteRewind()
+    }
+
+    // MARK: Start
+
+    private func makeProducer() throws {
+        let made = try client.makeTransactionalProducer(
+            transactionalID: transactionalID,
+            transactionTimeout: .milliseconds(configuration.transactionTimeoutMilliseconds))
+        producer = made
+        sender.producer = made
+    }
+
+    private func makeTask(
+        _ id: TopologyPlan.Task, committed: [TopicPartition: Offset]
+    ) throws -> StreamTask {
+        let names = topology.specification.names
+        let subtopology = topology.specification.subtopologies[id.subtopology]
+        let stores = try subtopology.stores.map { name in
+            let path = "\(topology.job)/\(name)-\(id.partition.rawValue)"
+            return StreamTask.OwnedStore(
+                name: name, store: StateStore(engine: try engines.open(path: path)),
+                changelog: TopicPartition(names.changelogTopic(store: name), id.partition))
+        }
+        try restore(stores)
+        let binding = TaskBinding(
+            partition: id.partition, output: output, partitionCounts: plan.partitionCounts,
+            stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
+            names: names)
+        let inputs = try plan.inputTopics[id.subtopology].map { topic in
+            let partition = TopicPartition(topic, id.partition)
+            let start = try committed[partition] ?? client.bounds(of: partition).logStart
+            return (topic: topic, start: start)
+        }
+        return StreamTask(
+            id: id, topology: topology, inputs: inputs, stores: stores, binding: binding,
+            configuration: configuration)
+    }
+
+    private func restore(_ stores: [StreamTask.OwnedStore]) throws {
+        for owned in stores {
+            var restorer = ChangelogRestorer(
+                partition: owned.changelog, fetchByteCount: configuration.fetchByteCount)
+            try restorer.restore(owned.store, from: client) { progress.noteRestored($0) }
+        }
+    }
+
+    // MARK: Housekeeping
+
+    private func checkpointAndPurge() throws {
+        guard !cycle.hasUncommittedWork || !tasks.isEmpty else { return }
+        let now = time.monotonicNanoseconds()
+        for task in tasks {
+            for owned in task.stores {
+                try owned.store.checkpointIfDue(
+                    now: now,
+                    interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000)
+            }
+        }
+        let purgeInterval =
+            UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
+        guard now &- lastPurge >= purgeInterval, !cycle.hasUncommittedWork else { return }
+        lastPurge = now
+        try purgeRepartitions()
+    }
+
+    /// Deletes what every committed position has left behind of the job's repartition topics.
+    private func purgeRepartitions() throws {
+        let names = topology.specification.names
+        let topics = Set(
+            topology.specification.subtopologies.flatMap(\.repartitions)
+                .map(names.repartitionTopic(via:)))
+        for task in tasks {
+            for (partition, position) in task.positions where topics.contains(partition.topic) {
+                try client.deleteRecords(of: partition, before: position)
+            }
+        }
+    }
+
+    private func publish() {
+        var counters = TaskCounters()
+        var positions: [TopicPartition: Offset] = [:]
+        for task in tasks {
+            positions.merge(task.positions) { $1 }
+            counters.recordsIn += task.counters.recordsIn
+            counters.recordsSkipped += task.counters.recordsSkipped
+            counters.recordsDropped += task.counters.recordsDropped
+        }
+        progress.publish(
+            positions: positions, counters: counters, recordsOut: sender.sinkRecordCount)
+    }
+
+    // MARK: Errors
+
+    private func stop(_ error: StreamsError) -> StepResult {
+        failure = error
+        // Nothing uncommitted may stay behind, unless another owner has already taken over.
+        if error.code != .fenced {
+            output.pointee.discardAll()
+            do { try producer?.abort() } catch {
+                progress.noteFailedAbort("\(error)")
+            }
+        }
+        return .stopped(error)
+    }
+
+    private static func error(for reason: CommitCycle.Stop) -> StreamsError {
+        switch reason {
+        case .fenced(let text): StreamsError(code: .fenced, message: text)
+        case .failed(let error): StreamsError(code: .log, message: "\(error)")
+        }
+    }
+
+    /// Runs `body`, making every error one of this module's.
+    private func translatingErrors(_ body: () throws -> Void) throws(StreamsError) {
+        do { try body() } catch let error as StreamsError {
+            throw error
+        } catch let error as LogClientError {
+            if case .fenced(let text) = error { throw StreamsError(code: .fenced, message: text) }
+            throw StreamsError(code: .log, message: "\(error)")
+        } catch let error as StoreError {
+            throw StreamsError(code: .store, message: "\(error.path): \(error.message)")
+        } catch {
+            throw StreamsError(code: .processing, message: "\(error)")
+        }
+    }
+
+    private static func sinkTopics(of topology: Topology) -> Set<String> {
+        Set(
+            topology.specification.operators.compactMap { item -> String? in
+                if case .sink(let topic, _, _) = item.kind { return topic }
+                return nil
+            })
+    }
+}

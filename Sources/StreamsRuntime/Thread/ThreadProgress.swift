@@ -1,0 +1,41 @@
+package import LogModel
+package import Streams
+import Synchronization
+
+/// What a stream thread lets others see: published at commits and when idle, never per record.
+package final class ThreadProgress: Sendable {
+    package struct Snapshot: Sendable {
+        /// The next offsets to read, everything before them committed.
+        package var positions: [TopicPartition: Offset] = [:]
+        package var counters = TaskCounters()
+        /// Committed records in sink topics.
+        package var recordsOut: Int64 = 0
+        package var commits: Int64 = 0
+        package var rewinds: Int64 = 0
+        /// Changelog records read back since the start.
+        package var restored: Int64 = 0
+        /// Why an abort at the end failed; the log aborts the transaction after its timeout.
+        package var failedAbort: String?
+    }
+
+    private let state = Mutex(Snapshot())
+
+    package init() {}
+
+    package var snapshot: Snapshot { state.withLock { $0 } }
+
+    func publish(
+        positions: [TopicPartition: Offset], counters: TaskCounters, recordsOut: Int64
+    ) {
+        state.withLock {
+            $0.positions = positions
+            $0.counters = counters
+            $0.recordsOut = recordsOut
+        }
+    }
+
+    func noteCommit() { state.withLock { $0.commits += 1 } }
+    func noteRewind() { state.withLock { $0.rewinds += 1 } }
+    func noteRestored(_ count: Int64) { state.withLock { $0.restored += count } }
+    func noteFailedAbort(_ reason: String) { state.withLock { $0.failedAbort = reason } }
+}
