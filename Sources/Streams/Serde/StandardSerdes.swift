@@ -7,6 +7,13 @@ public struct UTF8Serde: Serde {
 
     @inlinable
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> String {
+        // Text of up to 15 bytes lies in the String itself: nothing is allocated.
+        if bytes.isASCII { return String(decoding: bytes, as: UTF8.self) }
+        return try decodeUnicode(bytes)
+    }
+
+    @usableFromInline @inline(never)
+    func decodeUnicode(_ bytes: UnsafeRawBufferPointer) throws -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SerdeError("\(bytes.count) bytes that are not UTF-8 text")
         }
@@ -17,6 +24,25 @@ public struct UTF8Serde: Serde {
     public func encode(_ value: String, into sink: inout ByteSink) { sink.append(utf8: value) }
 
     public static var name: String { "utf8" }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether no byte has its highest bit set.
+    @inlinable
+    var isASCII: Bool {
+        guard let base = baseAddress else { return true }
+        var bits: UInt64 = 0
+        var index = 0
+        while index &+ 8 <= count {
+            bits |= base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index &+= 8
+        }
+        while index < count {
+            bits |= UInt64(base.load(fromByteOffset: index, as: UInt8.self))
+            index &+= 1
+        }
+        return bits & 0x8080_8080_8080_8080 == 0
+    }
 }
 
 /// A 64-bit integer, 8 bytes big-endian, Kafka's LongSerializer.

@@ -45,6 +45,20 @@ struct PartitionQueue: ~Copyable {
         return true
     }
 
+    /// Takes the rest of the current batch, or the next one, as a whole, for a task with this one
+    /// input; nil if the log has nothing more to give. `finishBatch` follows when all of its
+    /// records at or above `position` are processed.
+    mutating func takeBatch(from client: any LogClient) throws -> VisibleBatch? {
+        assert(head == nil && batch == nil, "records are taken one by one or batch by batch")
+        while true {
+            if let batch = try reader.nextBatch() { return batch }
+            guard try reader.fetch(from: client) else { return nil }
+        }
+    }
+
+    /// Notes that every record of a batch taken whole is processed.
+    mutating func finishBatch(_ batch: VisibleBatch) { reader.finish(upTo: batch.nextOffset) }
+
     /// Takes the head away and moves the next record of the fetched bytes there, if there is one.
     @inline(__always)
     mutating func pop() throws {

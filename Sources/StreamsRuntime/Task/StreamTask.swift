@@ -93,13 +93,31 @@ final class StreamTask {
             : try processOldestFirst(from: client, limit: limit)
     }
 
+    /// The hot loop: one input, whole batches, nothing but the record itself in memory.
     private func processSingle(from client: any LogClient, limit: Int) throws -> Int {
         let queue = queues
-        guard try queue.pointee.fill(from: client) else { return 0 }
+        let context = binding.record
+        let sink = sinks[0]
         var count = 0
-        while let record = queue.pointee.head, count < limit {
-            try handle(record, of: queue, by: sinks[0])
-            count &+= 1
+        while count < limit, var batch = try queue.pointee.takeBatch(from: client) {
+            let first = queue.pointee.position
+            let sharedTimestamp = batch.sharedTimestamp
+            while let record = try batch.records.next() {
+                let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
+                guard offset >= first else { continue }
+                context.pointee.timestamp =
+                    sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
+                context.pointee.offset = offset
+                context.pointee.headers = record.headers.count == 1 ? nil : record.headers
+                do {
+                    try sink(record.key, record.value)
+                } catch {
+                    try recover(from: error, at: queue.pointee.partition, offset: offset)
+                }
+                count &+= 1
+            }
+            // The offsets count only now that everything they led to is in the output.
+            queue.pointee.finishBatch(batch)
         }
         binding.counters.pointee.recordsIn &+= Int64(count)
         return count
