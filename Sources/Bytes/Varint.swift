@@ -58,6 +58,18 @@ public enum Varint {
         unzigzag(try readUnsigned(&pointer, end: end))
     }
 
+    /// Reads a zigzag integer of at most five bytes and advances `pointer`; bits above the 32nd are
+    /// dropped as Kafka does.
+    @inlinable @inline(__always)
+    public static func read32(
+        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer
+    ) throws(VarintError) -> Int32 {
+        let start = pointer
+        let value = UInt32(truncatingIfNeeded: try readUnsigned(&pointer, end: end))
+        guard pointer - start <= 5 else { throw .overlong }
+        return Int32(bitPattern: (value &>> 1) ^ (0 &- (value & 1)))
+    }
+
     /// Reads an unsigned integer of at most 64 bits and advances `pointer`.
     @inlinable @inline(__always)
     public static func readUnsigned(

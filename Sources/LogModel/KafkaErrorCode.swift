@@ -16,6 +16,7 @@ public struct KafkaErrorCode: RawRepresentable, Hashable, Sendable {
     public static let recordListTooLarge = Self(rawValue: 18)
     public static let illegalGeneration = Self(rawValue: 22)
     public static let unknownMemberID = Self(rawValue: 25)
+    public static let invalidTimestamp = Self(rawValue: 32)
     public static let topicAlreadyExists = Self(rawValue: 36)
     public static let invalidPartitions = Self(rawValue: 37)
     public static let invalidConfiguration = Self(rawValue: 40)

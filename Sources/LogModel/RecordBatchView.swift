@@ -72,6 +72,24 @@ public struct RecordBatchView {
         baseSequence.rawValue < 0 ? .none : baseSequence.advanced(by: lastOffsetDelta)
     }
 
+    /// The offset of one of the batch's records.
+    @inlinable @inline(__always)
+    public func offset(of record: RecordView) -> Offset {
+        Offset(baseOffset.rawValue &+ Int64(record.offsetDelta))
+    }
+
+    /// The timestamp of one of the batch's records: the batch's own where the log assigned it.
+    @inlinable @inline(__always)
+    public func timestamp(of record: RecordView) -> Timestamp {
+        attributes.isLogAppendTime
+            ? maxTimestamp : Timestamp(baseTimestamp.rawValue &+ record.timestampDelta)
+    }
+
+    /// The time after which tombstones and markers may go, in a batch that compaction has seen.
+    @inlinable public var deleteHorizon: Timestamp? {
+        attributes.hasDeleteHorizon ? baseTimestamp : nil
+    }
+
     /// The CRC-32C of everything from the attributes on.
     @inlinable public var computedChecksum: UInt32 {
         crc32c(UnsafeRawBufferPointer(rebasing: bytes[RecordBatchLayout.attributes...]))
@@ -178,19 +196,18 @@ public struct RecordIterator {
     @inlinable @inline(__always)
     mutating func readRecord() throws(VarintError) -> RecordView {
         var p = position
-        let length = try Varint.read(&p, end: end)
+        let length = try Varint.read32(&p, end: end)
         guard length >= 6, length <= end - p else { throw .truncated }
         let recordEnd = p + Int(length)
         let attributes = p.load(as: UInt8.self)
         p += 1
         let timestampDelta = try Varint.read(&p, end: recordEnd)
-        let offsetDelta = try Varint.read(&p, end: recordEnd)
+        let offsetDelta = try Varint.read32(&p, end: recordEnd)
         let key = try Self.readBytes(&p, end: recordEnd)
         let value = try Self.readBytes(&p, end: recordEnd)
         let headers = UnsafeRawBufferPointer(start: p, count: recordEnd - p)
         guard headers.count > 0 else { throw .truncated }
         if headers.count > 1 || headers[0] != 0 { try Self.checkHeaders(headers) }
-        guard let offsetDelta = Int32(exactly: offsetDelta) else { throw .overlong }
         position = recordEnd
         return RecordView(
             attributes: attributes, timestampDelta: timestampDelta, offsetDelta: offsetDelta,
@@ -202,7 +219,7 @@ public struct RecordIterator {
     static func readBytes(
         _ p: inout UnsafeRawPointer, end: UnsafeRawPointer
     ) throws(VarintError) -> UnsafeRawBufferPointer? {
-        let length = try Varint.read(&p, end: end)
+        let length = try Varint.read32(&p, end: end)
         guard length >= 0 else { return nil }
         guard length <= end - p else { throw .truncated }
         let bytes = UnsafeRawBufferPointer(start: p, count: Int(length))
@@ -230,7 +247,7 @@ public struct RecordHeaderView {
 public struct RecordHeaderIterator {
     private var position: UnsafeRawPointer?
     private let end: UnsafeRawPointer?
-    private var left: Int64?
+    private var left: Int32?
 
     /// `headers` as a `RecordView` has it.
     public init(_ headers: UnsafeRawBufferPointer) {
@@ -249,7 +266,7 @@ public struct RecordHeaderIterator {
         guard var p = position, let end else { return nil }
         defer { position = p }
         if left == nil {
-            let count = try Varint.read(&p, end: end)
+            let count = try Varint.read32(&p, end: end)
             // A header takes two bytes at least.
             guard count >= 0, count <= (end - p) / 2 else { throw .truncated }
             left = count

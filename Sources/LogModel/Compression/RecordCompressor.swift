@@ -1,0 +1,67 @@
+/// Compresses record blocks into memory of its own, which it lends until the next call.
+///
+/// Make one per owner and keep it: codec contexts and memory are used again.
+public struct RecordCompressor: ~Copyable {
+    private var gzip = GzipCodec()
+    private var lz4 = LZ4Frame()
+    private var zstd = ZstdCodec()
+    private var output = OutputBuffer()
+
+    public init() {}
+
+    /// `block` compressed, behind `headerByteCount` bytes that the caller fills in.
+    ///
+    /// - Throws: `.damagedCompression` if the library has no memory for it.
+    public mutating func compress(
+        _ block: UnsafeRawBufferPointer, codec: CompressionCodec, headerByteCount: Int = 0
+    ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
+        precondition(block.count <= Int(Int32.max), "a record block is shorter than 2 GiB")
+        output.reset(limit: Int.max / 4)
+        do throws(CodecFailure) {
+            guard output.reserve(headerByteCount) else { throw CodecFailure() }
+            output.advance(by: headerByteCount)
+            switch codec {
+            case .none:
+                guard output.reserve(block.count) else { throw CodecFailure() }
+                if let source = block.baseAddress {
+                    output.end.copyMemory(from: source, byteCount: block.count)
+                }
+                output.advance(by: block.count)
+            case .gzip: try gzip.compress(block, into: &output)
+            case .snappy: try SnappyFraming.compress(block, into: &output)
+            case .lz4: try lz4.compress(block, into: &output)
+            case .zstd: try zstd.compress(block, into: &output)
+            }
+        } catch {
+            throw .damagedCompression(codec)
+        }
+        return UnsafeMutableRawBufferPointer(start: output.base, count: output.count)
+    }
+}
+
+extension RecordBatchBuilder {
+    /// Seals the batch with the codec that `attributes` name, in the compressor's memory: the bytes
+    /// are valid until the compressor is next used. See `seal` for the rest.
+    ///
+    /// - Precondition: the batch holds a record.
+    public mutating func seal(
+        with compressor: inout RecordCompressor, attributes: BatchAttributes,
+        producerID: ProducerID = .none, producerEpoch: ProducerEpoch = .none,
+        baseSequence: SequenceNumber = .none, baseOffset: Offset = .zero,
+        leaderEpoch: LeaderEpoch = LeaderEpoch(0)
+    ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
+        precondition(recordCount > 0, "a batch without records is no batch")
+        guard let codec = CompressionCodec(rawValue: attributes.codecNumber) else {
+            throw .unknownCodec(attributes.codecNumber)
+        }
+        let batch = try compressor.compress(
+            recordBlock, codec: codec, headerByteCount: RecordBatchLayout.headerByteCount)
+        RecordBatchHeader(
+            baseOffset: baseOffset, leaderEpoch: leaderEpoch, attributes: attributes,
+            lastOffsetDelta: recordCount - 1, baseTimestamp: timestamps.base,
+            maxTimestamp: timestamps.max, producerID: producerID, producerEpoch: producerEpoch,
+            baseSequence: baseSequence, recordCount: recordCount
+        ).write(to: batch)
+        return batch
+    }
+}
