@@ -12,6 +12,14 @@ extension KeyedStream {
             })
     }
 
+    /// The records whose value does not pass the test.
+    @inlinable
+    public func filterNot(
+        _ isExcluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> Self {
+        filter { value -> Bool in try !isExcluded(value) }
+    }
+
     /// The records that pass a test of key and value.
     @inlinable
     public func filterWithKey(

@@ -28,4 +28,17 @@ extension KeyedStream {
                 }
             })
     }
+
+    /// `flatMapValues` for a transformation that looks at the key too.
+    @inlinable
+    public func flatMapValuesWithKey<Results: Sequence>(
+        _ transform: @escaping @Sendable (Key, Value) throws -> Results
+    ) -> KeyedStream<Key, Results.Element, Placement> {
+        KeyedStream<Key, Results.Element, Placement>(
+            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _ in
+                { key, value in
+                    for newValue in try transform(key, value) { try sink(key, newValue) }
+                }
+            })
+    }
 }
