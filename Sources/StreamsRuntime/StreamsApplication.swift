@@ -22,6 +22,7 @@ package final class StreamsApplication {
     package let stopSwitch = StopSwitch()
     private let client: any LogClient
     private let threads: [StreamThread]
+    private let checkpointWorker: CheckpointWorker
 
     /// Plans the topology over the log's topics, and creates those that are the job's to create.
     package init(
@@ -41,12 +42,14 @@ package final class StreamsApplication {
         }
         let count = max(1, min(configuration.threadCount, plan.tasks.count))
         let plan = plan
+        let checkpointWorker = CheckpointWorker(inline: configuration.checkpointsInline)
+        self.checkpointWorker = checkpointWorker
         threads = (0..<count).map { slot in
             StreamThread(
                 slot: slot, topology: topology, plan: plan,
                 tasks: plan.tasks.enumerated().filter { $0.offset % count == slot }.map(\.element),
-                client: client, engines: engines, configuration: configuration, time: time,
-                pause: pause)
+                client: client, engines: engines, checkpointWorker: checkpointWorker,
+                configuration: configuration, time: time, pause: pause)
         }
     }
 
@@ -109,6 +112,7 @@ package final class StreamsApplication {
         for thread in threads {
             do throws(StreamsError) { try thread.close() } catch { first = first ?? error }
         }
+        checkpointWorker.close()
         if let first { throw first }
     }
 }

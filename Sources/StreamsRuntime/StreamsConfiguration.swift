@@ -16,6 +16,10 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var transactionTimeoutMilliseconds: Int64 = 60_000
     /// Write committed values to the store's disk after this time.
     package var checkpointIntervalMilliseconds: Int64 = 5_000
+    /// The memory of one store's table beyond which it drops what the engine holds: 512 MiB.
+    package var storeTableByteLimit = 512 << 20
+    /// Checkpoints run in the stepping thread instead of one of their own: for simulations.
+    package var checkpointsInline = false
     /// A record that a serde refuses.
     package var onDecodeError = DecodeErrorPolicy.stop
     /// Delete what was consumed of repartition topics after this time.

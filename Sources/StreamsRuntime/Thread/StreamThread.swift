@@ -23,6 +23,7 @@ package final class StreamThread {
     private let taskIDs: [TopologyPlan.Task]
     private let client: any LogClient
     private let engines: any StoreEngineFactory
+    private let checkpointWorker: CheckpointWorker
     private let configuration: StreamsConfiguration
     private let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
@@ -43,7 +44,7 @@ package final class StreamThread {
     package init(
         slot: Int, topology: Topology, plan: TopologyPlan, tasks: [TopologyPlan.Task],
         client: any LogClient, engines: any StoreEngineFactory,
-        configuration: StreamsConfiguration, time: any TimeSource,
+        checkpointWorker: CheckpointWorker, configuration: StreamsConfiguration, time: any TimeSource,
         pause: @escaping (UInt64) -> Void
     ) {
         self.slot = slot
@@ -52,6 +53,7 @@ package final class StreamThread {
         taskIDs = tasks
         self.client = client
         self.engines = engines
+        self.checkpointWorker = checkpointWorker
         self.configuration = configuration
         self.time = time
         self.pause = pause
@@ -100,7 +102,7 @@ package final class StreamThread {
             try translatingErrors {
                 for task in tasks { if try turn(of: task) { worked = true } }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
-                try checkpointAndPurge()
+                if !cycle.hasUncommittedWork { try keepHouse() }
             }
             if !worked, !cycle.hasUncommittedWork { publish() }
             return worked ? .worked : .idle
@@ -172,7 +174,7 @@ package final class StreamThread {
         case .flushOutput: try output.pointee.drainAll()
         case .addOffsets: try addOffsets()
         case .endTransaction: try producer?.commit()
-        case .applyToStores: applyToStores()
+        case .applyToStores: try applyToStores()
         case .abortTransaction:
             output.pointee.discardAll()
             try producer?.abort()
@@ -195,7 +197,7 @@ package final class StreamThread {
         try producer?.addOffsets(offsets, group: group)
     }
 
-    private func applyToStores() {
+    private func applyToStores() throws {
         for task in tasks {
             for owned in task.stores {
                 owned.store.commit(changelogOffset: producer?.nextOffset(of: owned.changelog))
@@ -205,6 +207,7 @@ package final class StreamThread {
         sender.noteCommitted()
         progress.noteCommit()
         publish()
+        try keepHouse()
     }
 
     /// Back to what is committed: positions from the log, stores from their committed values and
@@ -239,7 +242,10 @@ package final class StreamThread {
         let stores = try subtopology.stores.map { name in
             let path = "\(topology.job)/\(name)-\(id.partition.rawValue)"
             return StreamTask.OwnedStore(
-                name: name, store: StateStore(engine: try engines.open(path: path)),
+                name: name,
+                store: StateStore(
+                    engine: try engines.open(path: path), worker: checkpointWorker,
+                    tableByteLimit: configuration.storeTableByteLimit),
                 changelog: TopicPartition(names.changelogTopic(store: name), id.partition))
         }
         try restore(stores)
@@ -267,21 +273,27 @@ package final class StreamThread {
 
     // MARK: Housekeeping
 
-    private func checkpointAndPurge() throws {
-        guard !cycle.hasUncommittedWork || !tasks.isEmpty else { return }
+    /// Between transactions: checkpoints of the stores, and the purge of repartition topics.
+    private func keepHouse() throws {
         let now = time.monotonicNanoseconds()
-        for task in tasks {
-            for owned in task.stores {
-                try owned.store.checkpointIfDue(
-                    now: now,
-                    interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000)
-            }
-        }
+        for task in tasks { for owned in task.stores { try checkpoint(owned.store, now: now) } }
         let purgeInterval =
             UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
-        guard now &- lastPurge >= purgeInterval, !cycle.hasUncommittedWork else { return }
+        guard now &- lastPurge >= purgeInterval else { return }
         lastPurge = now
         try purgeRepartitions()
+    }
+
+    /// A full disk only delays a checkpoint: the changelog holds everything.
+    private func checkpoint(_ store: StateStore, now: UInt64) throws {
+        do throws(StoreError) {
+            try store.checkpointIfDue(
+                now: now,
+                interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000)
+        } catch {
+            guard error.code == .full else { throw error }
+            progress.noteDelayedCheckpoint()
+        }
     }
 
     /// Deletes what every committed position has left behind of the job's repartition topics.

@@ -1,0 +1,248 @@
+public import Glibc
+
+/// How the table lays out, grows and gives back its memory.
+extension KeyValueTable {
+    /// The part of a hash that is kept in the slot; never 0, which marks a free one.
+    @inlinable @inline(__always)
+    static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash) | 1 }
+
+    @inlinable @inline(__always)
+    static func keyBase(_ line: UnsafeMutableRawPointer, _ length: Int) -> UnsafeRawPointer {
+        if length <= Field.inlineKeyLimit { return UnsafeRawPointer(line + Field.key) }
+        // SAFETY: a longer key's slot holds the pointer that `storeKey` put there.
+        return line.load(fromByteOffset: Field.key, as: UnsafeRawPointer.self)
+    }
+
+    @inlinable @inline(__always)
+    static func valueBase(_ line: UnsafeMutableRawPointer, _ length: Int) -> UnsafeRawPointer {
+        if length <= Field.inlineValueLimit { return UnsafeRawPointer(line + Field.value) }
+        // SAFETY: a longer value's slot holds the pointer that `replaceValue` put there.
+        return line.load(fromByteOffset: Field.value, as: UnsafeRawPointer.self)
+    }
+
+    @inlinable @inline(__always)
+    static func key(_ line: UnsafeMutableRawPointer) -> UnsafeRawBufferPointer {
+        let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        return UnsafeRawBufferPointer(start: keyBase(line, length), count: length)
+    }
+
+    @inlinable @inline(__always)
+    static func keyEquals(_ line: UnsafeMutableRawPointer, _ key: UnsafeRawBufferPointer) -> Bool {
+        let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        guard length == key.count else { return false }
+        guard length > 0, let base = key.baseAddress else { return true }
+        let stored = keyBase(line, length)
+        if length >= 8, length <= 16 {
+            return stored.loadUnaligned(as: UInt64.self) == base.loadUnaligned(as: UInt64.self)
+                && stored.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
+                    == base.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
+        }
+        return memcmp(stored, base, length) == 0
+    }
+
+    /// The longest key that a store takes.
+    public static var keyByteLimit: Int { Int(UInt16.max) }
+
+    mutating func storeKey(_ key: UnsafeRawBufferPointer, in line: UnsafeMutableRawPointer) {
+        precondition(key.count <= Self.keyByteLimit, "a store's key has at most 65,535 bytes")
+        line.storeBytes(of: UInt16(key.count), toByteOffset: Field.keyLength, as: UInt16.self)
+        guard let base = key.baseAddress else { return }
+        if key.count <= Field.inlineKeyLimit {
+            (line + Field.key).copyMemory(from: base, byteCount: key.count)
+        } else {
+            let copy = allocateOutOfLine(key.count)
+            copy.copyMemory(from: base, byteCount: key.count)
+            line.storeBytes(
+                of: UnsafeRawPointer(copy), toByteOffset: Field.key, as: UnsafeRawPointer.self)
+        }
+    }
+
+    /// Puts a value in place of the slot's. A long value reuses the block of the old one if both
+    /// have the same length.
+    @inlinable @inline(__always)
+    mutating func replaceValue(
+        in line: UnsafeMutableRawPointer, with value: UnsafeRawBufferPointer?
+    ) {
+        let oldLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        let newLength = value?.count ?? -1
+        if oldLength <= Field.inlineValueLimit, newLength <= Field.inlineValueLimit {
+            if let value, let base = value.baseAddress {
+                (line + Field.value).copyMemory(from: base, byteCount: newLength)
+            }
+            line.storeBytes(
+                of: Int32(truncatingIfNeeded: newLength), toByteOffset: Field.valueLength,
+                as: Int32.self)
+        } else {
+            replaceLongValue(in: line, with: value)
+        }
+    }
+
+    @usableFromInline @inline(never)
+    mutating func replaceLongValue(
+        in line: UnsafeMutableRawPointer, with value: UnsafeRawBufferPointer?
+    ) {
+        let oldLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        let newLength = value?.count ?? -1
+        precondition(newLength <= Int(Int32.max), "a store's value has less than 2 GiB")
+        if oldLength != newLength {
+            freeOutOfLineValue(line)
+            if newLength > Field.inlineValueLimit {
+                line.storeBytes(
+                    of: UnsafeRawPointer(allocateOutOfLine(newLength)), toByteOffset: Field.value,
+                    as: UnsafeRawPointer.self)
+            }
+            line.storeBytes(
+                of: Int32(newLength), toByteOffset: Field.valueLength, as: Int32.self)
+        }
+        if let value, let base = value.baseAddress {
+            UnsafeMutableRawPointer(mutating: Self.valueBase(line, newLength))
+                .copyMemory(from: base, byteCount: newLength)
+        }
+    }
+
+    /// Remembers a slot's value before its first change in the transaction. A long value's block
+    /// becomes the log's; the slot starts without one.
+    @usableFromInline @inline(never)
+    mutating func noteUndo(_ line: UnsafeMutableRawPointer) {
+        if undoCount == undoCapacity { growUndo() }
+        let length = line.load(fromByteOffset: Field.valueLength, as: Int32.self)
+        (undo + undoCount).initialize(
+            to: Undo(
+                line: line, epoch: line.load(fromByteOffset: Field.epoch, as: UInt32.self),
+                valueLength: length,
+                timestamp: line.load(fromByteOffset: Field.timestamp, as: Int64.self),
+                value: (
+                    line.load(fromByteOffset: Field.value, as: UInt64.self),
+                    line.load(fromByteOffset: Field.value + 8, as: UInt64.self)
+                ),
+                flags: line.load(fromByteOffset: Field.flags, as: UInt8.self)))
+        undoCount &+= 1
+        line.storeBytes(of: epoch, toByteOffset: Field.epoch, as: UInt32.self)
+        if Int(length) > Field.inlineValueLimit {
+            line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
+        }
+    }
+
+    private mutating func growUndo() {
+        let capacity = undoCapacity * 2
+        let moved = UnsafeMutablePointer<Undo>.allocate(capacity: capacity)
+        moved.moveInitialize(from: undo, count: undoCount)
+        undo.deallocate()
+        undo = moved
+        undoCapacity = capacity
+    }
+
+    // MARK: Slots
+
+    func forEachLine(_ body: (UnsafeMutableRawPointer) -> Void) {
+        var line = lines
+        for _ in 0...mask {
+            if line.load(as: UInt32.self) != 0 { body(line) }
+            line += Field.lineByteCount
+        }
+    }
+
+    func freeLine(hash: UInt64) -> UnsafeMutableRawPointer {
+        var index = Int(truncatingIfNeeded: hash &>> 32) & mask
+        while true {
+            let line = lines + index &* Field.lineByteCount
+            if line.load(as: UInt32.self) == 0 { return line }
+            index = (index &+ 1) & mask
+        }
+    }
+
+    /// Doubles the slots. The undo log follows: every moved slot leaves its new address behind.
+    mutating func grow() {
+        let oldLines = lines
+        let oldCount = mask + 1
+        lines = Self.allocateLines(oldCount * 2)
+        mask = oldCount * 2 - 1
+        count = 0
+        var line = oldLines
+        for _ in 0..<oldCount {
+            if line.load(as: UInt32.self) != 0 {
+                let moved = move(line)
+                line.storeBytes(of: moved, as: UnsafeMutableRawPointer.self)
+            }
+            line += Field.lineByteCount
+        }
+        for index in 0..<undoCount {
+            // SAFETY: every slot in the log is occupied, so the loop above left its new address.
+            undo[index].line = undo[index].line.load(as: UnsafeMutableRawPointer.self)
+        }
+        Self.freeLines(oldLines, oldCount)
+    }
+
+    /// Copies an occupied slot of the old memory into the new; what it points to goes along.
+    @discardableResult
+    mutating func move(_ line: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        let place = freeLine(hash: KeyHash.hash(Self.key(line)))
+        place.copyMemory(from: line, byteCount: Field.lineByteCount)
+        count += 1
+        return place
+    }
+
+    static func slotCount(for capacity: Int) -> Int {
+        var slots = 64
+        while slots * 3 < capacity * 5 { slots *= 2 }
+        return slots
+    }
+
+    /// Zeroed memory for slots; large tables ask for huge pages, which halve the cost of misses.
+    static func allocateLines(_ count: Int) -> UnsafeMutableRawPointer {
+        let byteCount = count * Field.lineByteCount
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        guard let lines = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0),
+            lines != MAP_FAILED
+        else { preconditionFailure("no memory for a table of \(byteCount) bytes") }
+        if byteCount >= 4 << 20 { madvise(lines, byteCount, MADV_HUGEPAGE) }
+        return lines
+    }
+
+    static func freeLines(_ lines: UnsafeMutableRawPointer, _ count: Int) {
+        munmap(lines, count * Field.lineByteCount)
+    }
+
+    // MARK: What does not fit into a slot
+
+    mutating func allocateOutOfLine(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        noteOutOfLine(byteCount)
+        return .allocate(byteCount: byteCount, alignment: 8)
+    }
+
+    mutating func freeOutOfLineValue(_ line: UnsafeMutableRawPointer) {
+        let length = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        guard length > Field.inlineValueLimit else { return }
+        Self.valueBase(line, length).deallocate()
+        noteOutOfLine(-length)
+    }
+
+    mutating func freeOutOfLineUndo(_ entry: UnsafeMutablePointer<Undo>) {
+        let length = Int(entry.pointee.valueLength)
+        guard length > Field.inlineValueLimit else { return }
+        Self.freeUndoValue(entry)
+        noteOutOfLine(-length)
+    }
+
+    static func freeUndoValue(_ entry: UnsafeMutablePointer<Undo>) {
+        guard Int(entry.pointee.valueLength) > Field.inlineValueLimit else { return }
+        // SAFETY: the first word of a long value's slot is the pointer to its block.
+        UnsafeRawPointer(bitPattern: UInt(entry.pointee.value.0))?.deallocate()
+    }
+
+    mutating func releaseOutOfLine(_ line: UnsafeMutableRawPointer) {
+        freeOutOfLineValue(line)
+        let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        guard length > Field.inlineKeyLimit else { return }
+        Self.keyBase(line, length).deallocate()
+        noteOutOfLine(-length)
+    }
+
+    static func freeOutOfLine(_ line: UnsafeMutableRawPointer) {
+        guard line.load(as: UInt32.self) != 0 else { return }
+        let valueLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        if valueLength > Field.inlineValueLimit { valueBase(line, valueLength).deallocate() }
+        let keyLength = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        if keyLength > Field.inlineKeyLimit { keyBase(line, keyLength).deallocate() }
+    }
+}

@@ -1,0 +1,292 @@
+public import LogModel
+import Glibc
+
+/// The values of one store that are in memory: open addressing over 64-byte slots, one cache line
+/// each, with short keys and values in place.
+///
+///     byte  0  hash, 4 bytes; 0: the slot is free
+///           4  the transaction that last changed the value, 4 bytes (`epoch`)
+///           8  timestamp of the value
+///          16  length of the value, -1: the key has none
+///          20  length of the key, 2 bytes
+///          22  flags
+///          24  the key (up to 24 bytes), or a pointer to it
+///          48  the value (up to 16 bytes), or a pointer to it
+///
+/// A value is *dirty* while the transaction that changed it is open: `abort()` brings back what
+/// was there before, from an undo log that is written at the first change of a key in a
+/// transaction; `commit()` forgets the log and moves on to the next epoch. A value that changed
+/// since the last checkpoint is flagged, so that a checkpoint finds it.
+///
+/// Keep it behind a pointer. A slot is valid until the next `insert`.
+public struct KeyValueTable: ~Copyable {
+    /// The place of a key.
+    public struct Slot {
+        @usableFromInline let line: UnsafeMutableRawPointer
+        @inlinable init(line: UnsafeMutableRawPointer) { self.line = line }
+    }
+
+    @usableFromInline enum Field {
+        @usableFromInline static let hash = 0
+        @usableFromInline static let epoch = 4
+        @usableFromInline static let timestamp = 8
+        @usableFromInline static let valueLength = 16
+        @usableFromInline static let keyLength = 20
+        @usableFromInline static let flags = 22
+        @usableFromInline static let key = 24
+        @usableFromInline static let value = 48
+        @usableFromInline static let lineByteCount = 64
+        @usableFromInline static let inlineKeyLimit = 24
+        @usableFromInline static let inlineValueLimit = 16
+    }
+
+    @usableFromInline enum Flag {
+        /// The value differs from the engine's.
+        @usableFromInline static let changed: UInt8 = 1
+    }
+
+    /// What a key had before its first change in the open transaction.
+    @usableFromInline struct Undo {
+        @usableFromInline var line: UnsafeMutableRawPointer
+        @usableFromInline var epoch: UInt32
+        @usableFromInline var valueLength: Int32
+        @usableFromInline var timestamp: Int64
+        /// The value's 16 bytes in the slot: the value, or the pointer to it.
+        @usableFromInline var value: (UInt64, UInt64)
+        @usableFromInline var flags: UInt8
+    }
+
+    @usableFromInline var lines: UnsafeMutableRawPointer
+    @usableFromInline var mask: Int
+    /// Keys in the table, with or without a value.
+    public internal(set) var count = 0
+    @usableFromInline var epoch: UInt32 = 1
+    @usableFromInline var undo: UnsafeMutablePointer<Undo>
+    @usableFromInline var undoCount = 0
+    @usableFromInline var undoCapacity: Int
+    /// Bytes of keys and values that are not in slots.
+    public private(set) var outOfLineByteCount = 0
+
+    mutating func noteOutOfLine(_ change: Int) { outOfLineByteCount += change }
+
+    /// An empty table with room for about `capacity` keys before it grows.
+    public init(capacity: Int = 1_024) {
+        let slots = Self.slotCount(for: capacity)
+        lines = Self.allocateLines(slots)
+        mask = slots - 1
+        undoCapacity = 1_024
+        undo = .allocate(capacity: undoCapacity)
+    }
+
+    deinit {
+        var line = lines
+        for _ in 0...mask {
+            Self.freeOutOfLine(line)
+            line += Field.lineByteCount
+        }
+        for index in 0..<undoCount { Self.freeUndoValue(undo + index) }
+        undo.deallocate()
+        Self.freeLines(lines, mask + 1)
+    }
+
+    /// Bytes of memory that the table holds.
+    public var byteCount: Int {
+        (mask + 1) * Field.lineByteCount + outOfLineByteCount
+            + undoCapacity * MemoryLayout<Undo>.stride
+    }
+
+    /// Whether a transaction has changed values and is open.
+    public var hasUncommittedChanges: Bool { undoCount > 0 }
+
+    // MARK: One key
+
+    /// The place of `key`, nil where the table does not know it.
+    @inlinable @inline(__always)
+    public func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Slot? {
+        let tag = Self.tag(hash)
+        var index = Int(truncatingIfNeeded: hash &>> 32) & mask
+        while true {
+            let line = lines + index &* Field.lineByteCount
+            let stored = line.load(as: UInt32.self)
+            if stored == tag, Self.keyEquals(line, key) { return Slot(line: line) }
+            if stored == 0 { return nil }
+            index = (index &+ 1) & mask
+        }
+    }
+
+    /// A new place for `key`, which the table does not know yet, without a value.
+    public mutating func insert(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Slot {
+        if (count + 1) * 5 > (mask + 1) * 3 { grow() }
+        let line = freeLine(hash: hash)
+        line.storeBytes(of: Self.tag(hash), as: UInt32.self)
+        line.storeBytes(of: 0, toByteOffset: Field.epoch, as: UInt32.self)
+        line.storeBytes(of: -1, toByteOffset: Field.timestamp, as: Int64.self)
+        line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
+        line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+        storeKey(key, in: line)
+        count += 1
+        return Slot(line: line)
+    }
+
+    /// The value at a place, nil for none; valid until the next change.
+    @inlinable @inline(__always)
+    public func value(_ slot: Slot) -> UnsafeRawBufferPointer? {
+        let length = Int(slot.line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        if length < 0 { return nil }
+        return UnsafeRawBufferPointer(start: Self.valueBase(slot.line, length), count: length)
+    }
+
+    /// The timestamp of the value at a place.
+    @inlinable @inline(__always)
+    public func timestamp(_ slot: Slot) -> Timestamp {
+        Timestamp(slot.line.load(fromByteOffset: Field.timestamp, as: Int64.self))
+    }
+
+    /// Changes the value at a place within the open transaction; nil removes it.
+    @inlinable @inline(__always)
+    public mutating func put(
+        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+    ) {
+        let line = slot.line
+        if line.load(fromByteOffset: Field.epoch, as: UInt32.self) != epoch {
+            noteUndo(line)
+        }
+        replaceValue(in: line, with: value)
+        line.storeBytes(of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+        line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+    }
+
+    /// Sets a value that the engine holds: neither dirty nor changed.
+    public mutating func setClean(
+        _ slot: Slot, value: UnsafeRawBufferPointer, timestamp: Timestamp
+    ) {
+        replaceValue(in: slot.line, with: value)
+        slot.line.storeBytes(
+            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+    }
+
+    /// Sets what a restore has written to the engine: neither dirty nor changed; nil for none.
+    mutating func setRestored(
+        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+    ) {
+        replaceValue(in: slot.line, with: value)
+        slot.line.storeBytes(
+            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+        slot.line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+    }
+
+    /// Sets a committed value outside any transaction, as a restore does; nil removes it.
+    public mutating func setCommitted(
+        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+    ) {
+        precondition(undoCount == 0, "a restore happens between transactions")
+        replaceValue(in: slot.line, with: value)
+        slot.line.storeBytes(
+            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+        slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+    }
+
+    // MARK: Transactions
+
+    /// Takes every dirty value as committed.
+    public mutating func commit() {
+        for index in 0..<undoCount { freeOutOfLineUndo(undo + index) }
+        undoCount = 0
+        nextEpoch()
+    }
+
+    /// Brings every dirty value back to what was committed.
+    public mutating func abort() {
+        for index in stride(from: undoCount - 1, through: 0, by: -1) {
+            let entry = undo[index]
+            freeOutOfLineValue(entry.line)
+            entry.line.storeBytes(of: entry.epoch, toByteOffset: Field.epoch, as: UInt32.self)
+            entry.line.storeBytes(
+                of: entry.valueLength, toByteOffset: Field.valueLength, as: Int32.self)
+            entry.line.storeBytes(
+                of: entry.timestamp, toByteOffset: Field.timestamp, as: Int64.self)
+            entry.line.storeBytes(of: entry.flags, toByteOffset: Field.flags, as: UInt8.self)
+            entry.line.storeBytes(of: entry.value.0, toByteOffset: Field.value, as: UInt64.self)
+            entry.line.storeBytes(
+                of: entry.value.1, toByteOffset: Field.value + 8, as: UInt64.self)
+        }
+        undoCount = 0
+        nextEpoch()
+    }
+
+    /// An epoch that comes round again must not make old values look dirty.
+    private mutating func nextEpoch() {
+        epoch &+= 1
+        guard epoch == 0 else { return }
+        epoch = 1
+        forEachLine { line in
+            line.storeBytes(of: 0, toByteOffset: Field.epoch, as: UInt32.self)
+        }
+    }
+
+    // MARK: All keys
+
+    /// Calls `body` with every key and committed value that differs from the engine's, and takes
+    /// them as equal from now on. Only between transactions.
+    public mutating func drainChanged(
+        _ body: (
+            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ timestamp: Timestamp
+        ) -> Void
+    ) {
+        precondition(undoCount == 0, "a checkpoint holds committed values only")
+        forEachLine { line in
+            guard line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 else {
+                return
+            }
+            let slot = Slot(line: line)
+            body(Self.key(line), value(slot), timestamp(slot))
+            line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+        }
+    }
+
+    /// Flags a key as different from the engine's again: its checkpoint failed.
+    public mutating func markChanged(_ slot: Slot) {
+        slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+    }
+
+    /// Calls `body` with every key and its value, in no order.
+    public func forEach(
+        _ body: (
+            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ timestamp: Timestamp
+        ) -> Void
+    ) {
+        forEachLine { line in
+            let slot = Slot(line: line)
+            body(Self.key(line), value(slot), timestamp(slot))
+        }
+    }
+
+    /// Drops every key whose value the engine holds. Only between transactions.
+    public mutating func evictClean() {
+        precondition(undoCount == 0, "eviction happens between transactions")
+        let oldLines = lines
+        let oldCount = mask + 1
+        var kept = 0
+        forEachLine { line in
+            if line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 {
+                kept += 1
+            }
+        }
+        let slots = Self.slotCount(for: kept * 2)
+        lines = Self.allocateLines(slots)
+        mask = slots - 1
+        count = 0
+        var line = oldLines
+        for _ in 0..<oldCount {
+            if line.load(as: UInt32.self) != 0 {
+                if line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 {
+                    move(line)
+                } else {
+                    releaseOutOfLine(line)
+                }
+            }
+            line += Field.lineByteCount
+        }
+        Self.freeLines(oldLines, oldCount)
+    }
+}

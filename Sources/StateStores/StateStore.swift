@@ -1,0 +1,228 @@
+public import LogModel
+import Synchronization
+
+/// One task's store: the table of what is in memory over the engine that holds the checkpoints.
+///
+/// Life of a value: an operator changes it (dirty) → the transaction commits (committed) → a
+/// checkpoint writes it to the engine, together with the changelog offset that all of the
+/// engine's values then stand for. Used by one thread; only the engine is shared with the worker
+/// that writes checkpoints.
+public final class StateStore {
+    /// The values in memory. Operators work on it directly.
+    public let table: UnsafeMutablePointer<KeyValueTable>
+    /// The next changelog offset after the committed values; nil for a store that never had any.
+    public private(set) var changelogOffset: Offset?
+
+    private let engine: any StoreEngine
+    private let worker: CheckpointWorker
+    /// Tables larger than this drop what the engine holds, after a checkpoint.
+    private let tableByteLimit: Int
+    private var engineMayHoldKeys: Bool
+    private var lastCheckpoint: UInt64?
+    private var pending: PendingCheckpoint?
+    private var hasUncheckpointedCommit = false
+
+    /// A store over an engine, which it closes at its end.
+    public init(
+        engine: any StoreEngine, worker: CheckpointWorker, tableByteLimit: Int = 512 << 20
+    ) {
+        self.engine = engine
+        self.worker = worker
+        self.tableByteLimit = tableByteLimit
+        engineMayHoldKeys = !engine.isEmpty
+        changelogOffset = engine.checkpointedOffset
+        table = .allocate(capacity: 1)
+        table.initialize(to: KeyValueTable())
+    }
+
+    deinit {
+        table.deinitialize(count: 1)
+        table.deallocate()
+    }
+
+    // MARK: Reading
+
+    /// The place of a key in the table, brought in from the engine where needed.
+    @inlinable @inline(__always)
+    public func slot(for key: UnsafeRawBufferPointer) throws(StoreError) -> KeyValueTable.Slot {
+        let hash = KeyHash.hash(key)
+        if let slot = table.pointee.find(key, hash: hash) { return slot }
+        return try load(key, hash: hash)
+    }
+
+    @usableFromInline @inline(never)
+    func load(
+        _ key: UnsafeRawBufferPointer, hash: UInt64
+    ) throws(StoreError) -> KeyValueTable.Slot {
+        guard key.count <= KeyValueTable.keyByteLimit else {
+            throw StoreError(
+                code: .io, path: "",
+                message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)")
+        }
+        let slot = table.pointee.insert(key, hash: hash)
+        guard engineMayHoldKeys else { return slot }
+        let table = table
+        _ = try engine.get(key) { stored in
+            guard let (timestamp, value) = StoredValue.read(stored) else { return }
+            table.pointee.setClean(slot, value: value, timestamp: timestamp)
+        }
+        return slot
+    }
+
+    /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
+    /// record's path: it copies.
+    public func contents() throws(StoreError) -> [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] {
+        var merged: [[UInt8]: (value: [UInt8], timestamp: Timestamp)] = [:]
+        try engine.scan(from: nil, to: nil) { key, stored in
+            if let (timestamp, value) = StoredValue.read(stored) {
+                merged[Array(key)] = (Array(value), timestamp)
+            }
+            return true
+        }
+        table.pointee.forEach { key, value, timestamp in
+            merged[Array(key)] = value.map { (Array($0), timestamp) }
+        }
+        return merged.map { ($0.key, $0.value.value, $0.value.timestamp) }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+    }
+
+    // MARK: Transactions
+
+    /// Takes the open transaction's changes as committed; `changelogOffset` is the next offset of
+    /// the changelog after them, nil if the transaction changed nothing.
+    public func commit(changelogOffset: Offset?) {
+        table.pointee.commit()
+        if let changelogOffset {
+            self.changelogOffset = changelogOffset
+            hasUncheckpointedCommit = true
+        }
+    }
+
+    /// Drops the open transaction's changes.
+    public func abort() { table.pointee.abort() }
+
+    // MARK: Checkpoints
+
+    /// Begins a checkpoint if the last one is `interval` nanoseconds old and no transaction has
+    /// open changes, and takes up the result of one that has finished.
+    public func checkpointIfDue(now: UInt64, interval: UInt64) throws(StoreError) {
+        try finishCheckpoint(waiting: false)
+        guard let last = lastCheckpoint else {
+            lastCheckpoint = now
+            return
+        }
+        guard now &- last >= interval else { return }
+        try beginCheckpoint()
+        lastCheckpoint = now
+    }
+
+    /// Writes what is committed and waits until it is done.
+    func checkpointNow() throws(StoreError) {
+        try finishCheckpoint(waiting: true)
+        try beginCheckpoint()
+        try finishCheckpoint(waiting: true)
+    }
+
+    private func beginCheckpoint() throws(StoreError) {
+        guard pending == nil, hasUncheckpointedCommit, let changelogOffset,
+            !table.pointee.hasUncommittedChanges
+        else { return }
+        let snapshot = CheckpointSnapshot()
+        snapshot.changelogOffset = changelogOffset
+        table.pointee.drainChanged { key, value, timestamp in
+            snapshot.append(key: key, value: value, timestamp: timestamp)
+        }
+        hasUncheckpointedCommit = false
+        let pending = PendingCheckpoint(snapshot: snapshot, engine: engine)
+        self.pending = pending
+        worker.submit { pending.run() }
+        // An engine is asked for keys as soon as it may hold one.
+        engineMayHoldKeys = true
+        try finishCheckpoint(waiting: false)
+    }
+
+    private func finishCheckpoint(waiting: Bool) throws(StoreError) {
+        guard let pending, let outcome = pending.outcome(waiting: waiting) else { return }
+        self.pending = nil
+        switch outcome {
+        case .success:
+            let isLarge = table.pointee.byteCount > tableByteLimit
+            if isLarge, !table.pointee.hasUncommittedChanges { table.pointee.evictClean() }
+        case .failure(let error):
+            markChanged(pending.snapshot)
+            hasUncheckpointedCommit = true
+            throw error
+        }
+    }
+
+    private func markChanged(_ snapshot: CheckpointSnapshot) {
+        for reference in snapshot.references {
+            let key = snapshot.key(at: reference.position)
+            if let slot = table.pointee.find(key, hash: KeyHash.hash(key)) {
+                table.pointee.markChanged(slot)
+            }
+        }
+    }
+
+    // MARK: Restore and end
+
+    /// Begins to take over records of the changelog. No transaction is open.
+    public func beginRestore() throws(StoreError) -> StateRestore {
+        try finishCheckpoint(waiting: true)
+        return StateRestore(store: self, engine: engine)
+    }
+
+    func noteRestored(changelogOffset: Offset, intoEngine: Bool) {
+        self.changelogOffset = changelogOffset
+        if intoEngine { engineMayHoldKeys = true } else { hasUncheckpointedCommit = true }
+    }
+
+    /// Removes everything: what the store holds cannot be trusted.
+    public func wipe() throws(StoreError) {
+        try finishCheckpoint(waiting: true)
+        try engine.wipe()
+        table.pointee = KeyValueTable()
+        changelogOffset = nil
+        hasUncheckpointedCommit = false
+        engineMayHoldKeys = false
+    }
+
+    /// Ends the use, after a last checkpoint of what is committed if asked for.
+    public func close(checkpointing: Bool) throws(StoreError) {
+        defer { engine.close() }
+        table.pointee.abort()
+        try finishCheckpoint(waiting: true)
+        if checkpointing { try checkpointNow() }
+    }
+}
+
+/// One checkpoint while a worker writes it.
+///
+/// SAFETY: `@unchecked` because engines are not Sendable by type; an engine takes reads from the
+/// store's thread and one checkpoint from the worker at the same time, by its contract.
+private final class PendingCheckpoint: @unchecked Sendable {
+    let snapshot: CheckpointSnapshot
+    private let engine: any StoreEngine
+    private let result = ConditionLock<Result<Void, StoreError>?>(nil)
+
+    init(snapshot: CheckpointSnapshot, engine: any StoreEngine) {
+        self.snapshot = snapshot
+        self.engine = engine
+    }
+
+    func run() {
+        let outcome: Result<Void, StoreError>
+        do throws(StoreError) {
+            snapshot.sort()
+            try engine.checkpoint(
+                snapshot.sortedEntries, changelogOffset: snapshot.changelogOffset)
+            outcome = .success(())
+        } catch { outcome = .failure(error) }
+        result.withLock { $0 = outcome }
+        result.signal()
+    }
+
+    func outcome(waiting: Bool) -> Result<Void, StoreError>? {
+        waiting ? result.waitAndTake { $0 } : result.withLock { $0 }
+    }
+}
