@@ -22,9 +22,9 @@ struct AbortedFilter {
     }
 
     /// Takes note of a marker: an abort ends what its producer has hidden.
-    mutating func noteControl(of batch: RecordBatchView) {
+    mutating func noteControl(of batch: RecordBatchView) throws(RecordBatchError) {
         begin(upTo: batch.lastOffset)
-        if ControlRecord.transactionResult(of: batch) == .abort { hidden.remove(batch.producerID) }
+        if try EndTransactionMarker(batch)?.result == .abort { hidden.remove(batch.producerID) }
     }
 
     private mutating func begin(upTo offset: Offset) {

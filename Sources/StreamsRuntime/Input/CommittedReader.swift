@@ -20,7 +20,9 @@ struct CommittedReader: ~Copyable {
     private(set) var position: Offset
     private let buffer: FetchBuffer
     private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
-    private var decompression = DecompressionBuffer()
+    private var decompressor = RecordDecompressor()
+    /// The most that one batch may grow to: 64 MiB.
+    private static let decompressedByteLimit = 64 << 20
     private var aborted = AbortedFilter()
 
     init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
@@ -54,14 +56,9 @@ struct CommittedReader: ~Copyable {
             // A fetch begins with the whole batch that holds the offset asked for.
             guard batch.nextOffset > position else { continue }
             if batch.attributes.isControl {
-                aborted.noteControl(of: batch)
+                do { try aborted.noteControl(of: batch) } catch { throw corrupt(error) }
             } else if !aborted.hides(batch) {
-                return VisibleBatch(
-                    records: try decompression.records(of: batch),
-                    baseOffset: batch.baseOffset.rawValue,
-                    baseTimestamp: batch.baseTimestamp.rawValue,
-                    sharedTimestamp: batch.attributes.isLogAppendTime ? batch.maxTimestamp : nil,
-                    nextOffset: batch.nextOffset, byteCount: batch.byteCount)
+                return try visible(batch)
             }
             position = batch.nextOffset
         }
@@ -72,13 +69,29 @@ struct CommittedReader: ~Copyable {
     @inline(__always)
     mutating func finish(upTo offset: Offset) { position = offset }
 
-    private mutating func nextChecked() throws -> RecordBatchView? {
+    private mutating func visible(_ batch: RecordBatchView) throws -> VisibleBatch {
+        let records: RecordIterator
         do {
+            records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
+        } catch { throw corrupt(error) }
+        return VisibleBatch(
+            records: records, baseOffset: batch.baseOffset.rawValue,
+            baseTimestamp: batch.baseTimestamp.rawValue,
+            sharedTimestamp: batch.attributes.isLogAppendTime ? batch.maxTimestamp : nil,
+            nextOffset: batch.nextOffset, byteCount: batch.byteCount)
+    }
+
+    private func corrupt(_ error: RecordBatchError) -> LogClientError {
+        .corrupt("\(partition) at or after offset \(position.rawValue): \(error)")
+    }
+
+    private mutating func nextChecked() throws -> RecordBatchView? {
+        do throws(RecordBatchError) {
             guard let batch = try batches.next() else { return nil }
             try batch.verifyChecksum()
             return batch
         } catch {
-            throw LogClientError.corrupt("\(partition) at or after offset \(position.rawValue): \(error)")
+            throw corrupt(error)
         }
     }
 }
