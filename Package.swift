@@ -52,6 +52,9 @@ let package = Package(
         library("Terminal", []),
         library("Telemetry", []),
 
+        // Threads with owners.
+        library("Threads", []),
+
         // Formats.
         library("Bytes", ["CChecksum"]),
         library("LogModel", ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"]),
@@ -65,10 +68,12 @@ let package = Package(
         library("EmbeddedClient", ["LogModel", "LogClient", "Broker"]),
 
         // Streams.
-        library("StateStores", ["Bytes", "LogModel"]),
+        library("StateStores", ["Bytes", "LogModel", "Threads"]),
         library("RocksStore", ["StateStores", "LogModel", "CRocksDB"]),
         library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
-        library("StreamsRuntime", ["Bytes", "LogModel", "LogClient", "StateStores", "Streams"]),
+        library(
+            "StreamsRuntime",
+            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]),
         library(
             "JobRunner",
             [

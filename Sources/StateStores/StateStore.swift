@@ -1,5 +1,5 @@
 public import LogModel
-import Synchronization
+import Threads
 
 /// One task's store: the table of what is in memory over the engine that holds the checkpoints.
 ///

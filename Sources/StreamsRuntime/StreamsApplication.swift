@@ -3,6 +3,7 @@ package import LogModel
 package import StateStores
 package import Streams
 import Synchronization
+import Threads
 
 /// A job at work over one log: its topics, its stream threads, and how far they are.
 ///

@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A thread of the operating system that runs one function and is joined by its owner. Stream
-/// threads block on files and stores, which the cooperative pool must not.
-final class OwnedThread: Sendable {
+/// A thread of the operating system that runs one function and is joined by its owner. For work
+/// that blocks on files and stores, which the cooperative pool must not.
+package final class OwnedThread: Sendable {
     private final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -12,28 +12,23 @@ final class OwnedThread: Sendable {
     private let handle = Mutex<pthread_t?>(nil)
 
     /// Starts the thread.
-    init(_ body: @escaping @Sendable () -> Void) {
+    package init(_ body: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(Box(body)).toOpaque()
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        // Deep topologies and recursive decoders need more than a secondary thread's default.
-        pthread_attr_setstacksize(&attributes, 8 << 20)
         var thread = pthread_t()
         let result = pthread_create(
-            &thread, &attributes,
+            &thread, nil,
             { argument in
                 guard let argument else { return nil }
                 // SAFETY: the pointer is the box retained above, released exactly here.
                 Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
                 return nil
             }, box)
-        pthread_attr_destroy(&attributes)
         precondition(result == 0, "the system starts no more threads (error \(result))")
         handle.withLock { $0 = thread }
     }
 
     /// Waits for the function to return. A second call returns at once.
-    func join() {
+    package func join() {
         let thread = handle.withLock { handle in
             defer { handle = nil }
             return handle
