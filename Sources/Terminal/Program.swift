@@ -1,0 +1,60 @@
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
+/// Runs a command line: help, errors in words, exit codes.
+package struct Program: Sendable {
+    package let root: Command
+    /// What an error of the work says to a person, for errors that are not `CommandFailure`s.
+    package let explain: @Sendable (any Error) -> CommandFailure
+
+    package init(
+        _ root: Command,
+        explain: @escaping @Sendable (any Error) -> CommandFailure = { CommandFailure("\($0)") }
+    ) {
+        self.root = root
+        self.explain = explain
+    }
+
+    /// Does what `words` (without the program's name) ask and returns how it ended.
+    package func run(_ words: [String]) -> ExitStatus {
+        // A reader that went away ends the output, not with a signal.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            switch try ArgumentParser(root).parse(words) {
+            case .help(let command, let path):
+                TextOutput.standard.write(HelpText.page(of: command, path: path) + "\n")
+                return .done
+            case .run(let command, let invocation):
+                guard let body = command.body else { return .usage }
+                return try body(invocation)
+            }
+        } catch let error as UsageError {
+            TextOutput.error.write(Self.text(of: error, program: root.name) + "\n")
+            return .usage
+        } catch let failure as CommandFailure {
+            TextOutput.error.write(failure.text + "\n")
+            return failure.status
+        } catch {
+            let failure = explain(error)
+            TextOutput.error.write(failure.text + "\n")
+            return failure.status
+        }
+    }
+
+    /// Runs the process's own arguments and ends it.
+    package func main() -> Never {
+        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+    }
+
+    /// The lines that a refused command line prints.
+    package static func text(of error: UsageError, program: String) -> String {
+        var lines = ["error: \(error.message)"]
+        if let suggestion = error.suggestion { lines.append("  \(suggestion)") }
+        let path = error.path.isEmpty ? [program] : error.path
+        lines.append("  next: \(path.joined(separator: " ")) --help")
+        return lines.joined(separator: "\n")
+    }
+}

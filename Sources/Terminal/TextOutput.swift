@@ -1,0 +1,73 @@
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
+/// Text to a file descriptor, whole and in order, without a buffer.
+package struct TextOutput: Sendable {
+    package let descriptor: Int32
+
+    package static let standard = TextOutput(descriptor: 1)
+    package static let error = TextOutput(descriptor: 2)
+
+    /// Whether a person reads it.
+    package var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Writes all of `text`; false where the reader is gone or the file takes no more.
+    @discardableResult
+    package func write(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Writes all of `bytes`; false where the reader is gone or the file takes no more.
+    @discardableResult
+    package func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var written = 0
+        while written < bytes.count {
+            let count = systemWrite(
+                descriptor, UnsafeRawBufferPointer(rebasing: bytes[written...]))
+            if count < 0 {
+                if errno == EINTR { continue }
+                return false
+            }
+            written += count
+        }
+        return true
+    }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+    write(descriptor, bytes.baseAddress, bytes.count)
+}
+
+/// Bytes to a file descriptor in large writes, for output that can be long. Owned by one thread.
+package struct BufferedOutput: ~Copyable {
+    private var bytes: [UInt8] = []
+    private let output: TextOutput
+    private let limit: Int
+    /// The reader is gone: what is appended from now on is dropped.
+    package private(set) var isBroken = false
+
+    package init(_ output: TextOutput, byteLimit: Int = 1 << 16) {
+        self.output = output
+        limit = byteLimit
+        bytes.reserveCapacity(byteLimit + 4096)
+    }
+
+    package mutating func append(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+        if bytes.count >= limit { flush() }
+    }
+
+    package mutating func append(_ more: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: more)
+        if bytes.count >= limit { flush() }
+    }
+
+    package mutating func flush() {
+        if !isBroken { isBroken = !bytes.withUnsafeBytes { output.write($0) } }
+        bytes.removeAll(keepingCapacity: true)
+    }
+}
