@@ -100,8 +100,8 @@ let package = Package(
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams", "MillraceTestKit",
-                "Terminal",
+                "Bytes", "CChecksum", "LogModel", "KafkaRecords", "LogStorage", "Streams",
+                "MillraceTestKit", "Terminal",
             ],
             swiftSettings: settings),
 

@@ -384,9 +384,11 @@ def emit_json_struct(out, message, name, fields):
             for field in fields:
                 with out.block(f'if let value = json["{field.json}"] {{'):
                     if field.is_array:
-                        expression = "try value.array().enumerated().map " \
-                            "{ (index, item) throws(GoldenError) in _ = index; return " \
-                            + json_read(field, "item") + " }"
+                        nested = field.element not in SCALARS
+                        items, names = (
+                            (".enumerated()", "(index, item)") if nested else ("", "item"))
+                        expression = f"try value.array(){items}.map " \
+                            f"{{ {names} throws(GoldenError) in {json_read(field, 'item')} }}"
                     else:
                         expression = json_read(field, "value")
                     if field.nullable:

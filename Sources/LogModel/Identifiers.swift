@@ -62,9 +62,9 @@ public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
     @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
     @inlinable public init(_ rawValue: Int32) { self.rawValue = rawValue }
     public static let none = SequenceNumber(-1)
-    /// The number `distance` records later, 0 following 2^31-1.
+    /// The number `distance` records later, 0 following 2^31-1. Markers, which have none, keep it.
     @inlinable public func advanced(by distance: Int32) -> SequenceNumber {
-        SequenceNumber(rawValue &+ distance & Int32.max)
+        rawValue < 0 ? self : SequenceNumber((rawValue &+ distance) & Int32.max)
     }
 }
 

@@ -7,9 +7,6 @@ import Bytes
 ///
 /// Rules that need state (sequence numbers, transactions, fencing) are the log's own.
 public enum ProduceValidator {
-    /// The smallest length field that any record format has: magic is within its reach.
-    private static let minimumLength = 14
-
     /// The one good batch that `bytes`, the records field of a produce request, holds. A torn
     /// batch behind it is left out.
     public static func validate(
@@ -61,7 +58,7 @@ public enum ProduceValidator {
             return nil
         }
         let length = Int(base.bigEndian(Int32.self, at: RecordBatchLayout.length))
-        guard length >= minimumLength else {
+        guard length >= RecordBatchLayout.minimumLength else {
             throw ProduceRefusal(.corruptMessage, "a batch cannot have the length \(length)")
         }
         let magic = bytes[RecordBatchLayout.magic]

@@ -33,6 +33,9 @@ public enum RecordBatchLayout {
     public static let headerByteCount = 61
     /// Bytes in front of what `length` counts.
     public static let lengthPrefixByteCount = 12
+    /// The smallest length that any record format has, v0 and v1 included: their magic, too, is at
+    /// byte 16.
+    public static let minimumLength = 14
     /// The magic number of this format.
     public static let magicValue: UInt8 = 2
 }

@@ -17,13 +17,14 @@ public struct RecordBatchView {
         guard bytes.count >= RecordBatchLayout.lengthPrefixByteCount, let base = bytes.baseAddress
         else { throw .truncated(needed: headerByteCount, available: bytes.count) }
         let length: Int32 = base.bigEndian(at: RecordBatchLayout.length)
+        guard length >= RecordBatchLayout.minimumLength else { throw .impossibleLength(length) }
         let byteCount = Int(length) + RecordBatchLayout.lengthPrefixByteCount
-        guard byteCount >= headerByteCount else { throw .impossibleLength(length) }
-        guard bytes.count >= headerByteCount else {
+        guard bytes.count > RecordBatchLayout.magic else {
             throw .truncated(needed: byteCount, available: bytes.count)
         }
         let magic: UInt8 = base.load(fromByteOffset: RecordBatchLayout.magic, as: UInt8.self)
         guard magic == RecordBatchLayout.magicValue else { throw .unsupportedMagic(magic) }
+        guard byteCount >= headerByteCount else { throw .impossibleLength(length) }
         guard bytes.count >= byteCount else {
             throw .truncated(needed: byteCount, available: bytes.count)
         }
@@ -152,6 +153,17 @@ public struct RecordView {
     }
 }
 
+extension RecordView {
+    /// What the record's length field says: every byte behind that field.
+    public var byteCount: Int {
+        let keyCount = key?.count ?? -1
+        let valueCount = value?.count ?? -1
+        return 1 + Varint.byteCount(timestampDelta) + Varint.byteCount(Int64(offsetDelta))
+            + Varint.byteCount(Int64(keyCount)) + max(0, keyCount)
+            + Varint.byteCount(Int64(valueCount)) + max(0, valueCount) + headers.count
+    }
+}
+
 /// Walks the records of one uncompressed block. Keep it in a local variable: it is a struct so
 /// that nothing is allocated and nothing is checked twice.
 public struct RecordIterator {
@@ -172,7 +184,9 @@ public struct RecordIterator {
         }
         // SAFETY: an empty block has a null base; any address will do, for nothing is read.
         position = block.baseAddress ?? batch.base
-        end = position + block.count
+        // As in Kafka, nothing is looked at where no record is counted: compaction leaves such
+        // batches, and produced ones are refused.
+        end = position + (count == 0 ? 0 : block.count)
         index = 0
         self.count = count
     }

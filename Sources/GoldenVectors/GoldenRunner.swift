@@ -1,0 +1,43 @@
+/// Checks the files of one family. To add a family, write a runner and name it in `goldenRunners`.
+protocol GoldenRunner: Sendable {
+    /// Whether the file is of this family, by its content or its name.
+    func accepts(_ file: GoldenFile) -> Bool
+    /// Checks every case of the file.
+    func run(_ file: GoldenFile) throws -> GoldenReport
+}
+
+/// What came of one file.
+struct GoldenReport {
+    var caseCount = 0
+    /// Cases in which ours gives the stated answer instead of Kafka's; they count as equal.
+    var deviationCount = 0
+    /// One precise line for each case that differs.
+    var differences: [String] = []
+
+    /// Notes the outcome of one case: equal if `difference` is nil.
+    mutating func note(_ name: String, _ difference: String?) {
+        caseCount += 1
+        if let difference { differences.append("\(name): \(difference)") }
+    }
+
+    /// Notes a case that ours answers as `docs/internals/deviations.md` states.
+    mutating func noteDeviation() {
+        caseCount += 1
+        deviationCount += 1
+    }
+
+    /// `187 cases, 187 equal`
+    var summary: String {
+        let stated = deviationCount > 0 ? " (\(deviationCount) by a stated deviation)" : ""
+        return "\(caseCount) cases, \(caseCount - differences.count) equal\(stated)"
+    }
+}
+
+/// Every family that can be checked. The first that accepts a file runs it.
+let goldenRunners: [any GoldenRunner] = [
+    BatchesRunner(),
+    CorruptBatchesRunner(),
+    InternalRecordsRunner(),
+    HashesRunner(),
+    PartitionsRunner(),
+]
