@@ -10,13 +10,16 @@ package enum Completions {
     package static func script(for root: Command, shell: Shell) -> String {
         switch shell {
         case .bash: bash(root)
-        case .zsh: "#compdef \(root.name)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root)
+        case .zsh:
+            "#compdef \(root.name)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root)
         case .fish: fish(root)
         }
     }
 
     /// Each command's words with what may follow them.
-    private static func words(of command: Command, path: [String]) -> [(path: [String], next: String)] {
+    private static func words(
+        of command: Command, path: [String]
+    ) -> [(path: [String], next: String)] {
         var next = command.subcommands.map(\.name)
         next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
         next += command.parameters.filter(\.isArgument).flatMap(\.choices)

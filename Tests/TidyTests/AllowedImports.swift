@@ -1,0 +1,39 @@
+/// Which modules each target may import: the directions of docs/ARCHITECTURE.md.
+enum AllowedImports {
+    private static let system: Set<String> = ["Glibc", "Darwin", "Synchronization"]
+
+    static let table: [String: Set<String>] = {
+        var table: [String: Set<String>] = [
+            "Terminal": [], "Telemetry": [], "Threads": [],
+            "Bytes": ["CChecksum"],
+            "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
+            "KafkaRecords": ["Bytes", "LogModel"],
+            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Threads"],
+            "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
+            "Broker": [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
+            ],
+            "LogClient": ["LogModel"],
+            "EmbeddedClient": ["Bytes", "LogModel", "LogClient", "Broker", "Threads"],
+            "StateStores": ["Bytes", "LogModel", "Threads"],
+            "RocksStore": ["Bytes", "StateStores", "LogModel", "CRocksDB"],
+            "Streams": ["Bytes", "LogModel", "StateStores", "CSimdJSON"],
+            "StreamsRuntime": [
+                "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads",
+            ],
+            "Millrace": ["Streams", "JobRunner", "LogModel"],
+        ]
+        let belowRunner: Set<String> = [
+            "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
+            "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
+            "Threads",
+        ]
+        let everything = belowRunner.union(["KafkaRecords", "Coordination", "Foundation"])
+        table["JobRunner"] = belowRunner.union(["Dispatch"])
+        table["MillraceTestKit"] = everything
+        table["MillraceCommand"] = everything.union(["JobRunner", "Dispatch"])
+        table["MillraceBench"] = everything.union(["JobRunner"])
+        table["GoldenVectors"] = everything.union(["MillraceTestKit"])
+        return table.mapValues { $0.union(system) }
+    }()
+}
