@@ -17,8 +17,10 @@ func library(
 }
 
 /// A test target; its folder is `Tests/<name>`.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 /// A C library that distributions package, with the packages that provide it.
@@ -106,8 +108,9 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        tests("LogModelTests", ["Bytes", "LogModel"]),
-        tests("KafkaRecordsTests", ["Bytes", "LogModel", "KafkaRecords"]),
+        tests("LogModelTests", ["Bytes", "CChecksum", "LogModel"], exclude: ["Fixtures"]),
+        tests(
+            "KafkaRecordsTests", ["Bytes", "LogModel", "KafkaRecords"], exclude: ["Fixtures"]),
         tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
         tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
         tests(
