@@ -76,7 +76,9 @@ struct CorruptBatchesRunner: GoldenRunner {
             magic < 2 ? "InvalidRecordException" : "IllegalArgumentException"
         case .damagedCompression:
             "KafkaException"
-        case .malformedRecord, .trailingBytes, .impossibleRecordCount:
+        case .malformedRecord:
+            magic < 2 ? "IllegalArgumentException" : "InvalidRecordException"
+        case .trailingBytes, .impossibleRecordCount:
             "InvalidRecordException"
         }
     }
