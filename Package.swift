@@ -11,14 +11,18 @@ let settings: [SwiftSetting] = [
 
 /// A Swift target of ours with the house settings.
 func library(
-    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = []
 ) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 /// A test target; its folder is `Tests/<name>`.
 func tests(
-    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = []
 ) -> Target {
     .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
@@ -48,7 +52,8 @@ let package = Package(
         .target(name: "CChecksum"),
         .target(
             name: "CSimdJSON",
-            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
+        ),
 
         // For people.
         library("Terminal", []),
@@ -75,20 +80,23 @@ let package = Package(
         library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
         library(
             "StreamsRuntime",
-            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]),
+            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]
+        ),
         library(
             "JobRunner",
             [
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
-            ]),
+            ]
+        ),
         library("Millrace", ["Streams", "JobRunner"]),
         library(
             "MillraceTestKit",
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "StateStores", "Streams", "StreamsRuntime",
-            ]),
+            ]
+        ),
 
         // Executables.
         .executableTarget(
@@ -98,19 +106,24 @@ let package = Package(
                 "EmbeddedClient", "StateStores", "RocksStore", "Streams", "StreamsRuntime",
                 "JobRunner", "Terminal", "Telemetry",
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
-                "Bytes", "CChecksum", "LogModel", "KafkaRecords", "LogStorage", "Streams",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams",
                 "MillraceTestKit", "Terminal",
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
 
         // Tests.
         tests("LogModelTests", ["Bytes", "CChecksum", "LogModel"], exclude: ["Fixtures"]),
         tests(
-            "KafkaRecordsTests", ["Bytes", "LogModel", "KafkaRecords"], exclude: ["Fixtures"]),
+            "KafkaRecordsTests",
+            ["Bytes", "LogModel", "KafkaRecords"],
+            exclude: ["Fixtures"]
+        ),
         tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
         tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
         tests(
@@ -118,20 +131,23 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "MillraceTestKit",
-            ]),
+            ]
+        ),
         tests("StateStoresTests", ["Bytes", "LogModel", "StateStores", "RocksStore"]),
         tests(
             "StreamsTests",
             [
                 "Bytes", "LogModel", "LogClient", "StateStores", "RocksStore", "Streams",
                 "StreamsRuntime", "MillraceTestKit",
-            ]),
+            ]
+        ),
         tests(
             "CrashTests",
             [
                 "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "EmbeddedClient",
                 "LogClient", "StateStores", "Streams", "StreamsRuntime", "MillraceTestKit",
-            ]),
+            ]
+        ),
         tests("CommandLineTests", ["Terminal", "Bytes", "LogModel"]),
         tests("TidyTests", []),
     ],

@@ -3,7 +3,8 @@ extension UnsafeRawPointer {
     /// The big-endian integer at `offset` bytes. The caller has checked the bound.
     @inlinable @inline(__always)
     public func bigEndian<Integer: FixedWidthInteger>(
-        _ type: Integer.Type = Integer.self, at offset: Int
+        _ type: Integer.Type = Integer.self,
+        at offset: Int
     ) -> Integer {
         Integer(bigEndian: loadUnaligned(fromByteOffset: offset, as: type))
     }

@@ -113,7 +113,8 @@ public struct ByteReader {
 
     /// An array, or null.
     public mutating func readNullableArray<Element>(
-        isCompact: Bool, _ readElement: (inout ByteReader) throws(WireError) -> Element
+        isCompact: Bool,
+        _ readElement: (inout ByteReader) throws(WireError) -> Element
     ) throws(WireError) -> [Element]? {
         guard let count = try readNullableCount(isCompact: isCompact) else { return nil }
         var elements: [Element] = []
@@ -123,7 +124,8 @@ public struct ByteReader {
 
     /// An array; null is an error.
     public mutating func readArray<Element>(
-        isCompact: Bool, _ readElement: (inout ByteReader) throws(WireError) -> Element
+        isCompact: Bool,
+        _ readElement: (inout ByteReader) throws(WireError) -> Element
     ) throws(WireError) -> [Element] {
         guard let elements = try readNullableArray(isCompact: isCompact, readElement) else {
             throw .unexpectedNull
@@ -145,7 +147,8 @@ public struct ByteReader {
 
     /// The content of a tagged field that no schema knows.
     public mutating func readUnknownTag(
-        _ tag: UInt32, byteCount: Int
+        _ tag: UInt32,
+        byteCount: Int
     ) throws(WireError) -> RawTaggedField {
         RawTaggedField(tag: tag, bytes: Array(try readSlice(byteCount)))
     }

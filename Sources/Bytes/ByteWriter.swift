@@ -101,7 +101,8 @@ public struct ByteWriter {
 
     /// A tagged field whose content `write` makes; its failure becomes this writer's.
     public mutating func makeTag(
-        _ tag: UInt32, _ write: (inout ByteWriter) -> Void
+        _ tag: UInt32,
+        _ write: (inout ByteWriter) -> Void
     ) -> RawTaggedField {
         var content = ByteWriter()
         write(&content)

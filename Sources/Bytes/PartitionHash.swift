@@ -8,7 +8,9 @@ public func murmur2(_ bytes: UnsafeRawBufferPointer) -> Int32 {
     var offset = 0
     let wordEnd = bytes.count & ~3
     while offset < wordEnd {
-        var word = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        var word = UInt32(
+            littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+        )
         word &*= multiplier
         word ^= word &>> 24
         word &*= multiplier

@@ -19,7 +19,8 @@ public struct UniqueID: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8
+    )
 
     /// The 22 characters of URL-safe base64 without padding.
     public var description: String {

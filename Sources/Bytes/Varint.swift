@@ -53,7 +53,8 @@ public enum Varint {
     /// Reads a zigzag integer of at most 64 bits and advances `pointer`.
     @inlinable @inline(__always)
     public static func read(
-        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer
+        _ pointer: inout UnsafeRawPointer,
+        end: UnsafeRawPointer
     ) throws(VarintError) -> Int64 {
         unzigzag(try readUnsigned(&pointer, end: end))
     }
@@ -62,7 +63,8 @@ public enum Varint {
     /// dropped as Kafka does.
     @inlinable @inline(__always)
     public static func read32(
-        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer
+        _ pointer: inout UnsafeRawPointer,
+        end: UnsafeRawPointer
     ) throws(VarintError) -> Int32 {
         let start = pointer
         let value = UInt32(truncatingIfNeeded: try readUnsigned(&pointer, end: end))
@@ -73,7 +75,8 @@ public enum Varint {
     /// Reads an unsigned integer of at most 64 bits and advances `pointer`.
     @inlinable @inline(__always)
     public static func readUnsigned(
-        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer
+        _ pointer: inout UnsafeRawPointer,
+        end: UnsafeRawPointer
     ) throws(VarintError) -> UInt64 {
         guard pointer < end else { throw .truncated }
         let first = UInt64(pointer.load(as: UInt8.self))
@@ -89,7 +92,8 @@ public enum Varint {
 
     /// Reads an unsigned integer of at most 32 bits; bits above the 32nd are dropped as Kafka does.
     public static func readUnsigned32(
-        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer
+        _ pointer: inout UnsafeRawPointer,
+        end: UnsafeRawPointer
     ) throws(VarintError) -> UInt32 {
         let start = pointer
         let value = try readUnsigned(&pointer, end: end)
@@ -99,7 +103,9 @@ public enum Varint {
 
     @usableFromInline @inline(never)
     static func readRest(
-        _ pointer: inout UnsafeRawPointer, end: UnsafeRawPointer, value: UInt64
+        _ pointer: inout UnsafeRawPointer,
+        end: UnsafeRawPointer,
+        value: UInt64
     ) throws(VarintError) -> UInt64 {
         var value = value
         var shift: UInt64 = 14

@@ -55,11 +55,15 @@ func recordJSON(_ record: RecordView, of batch: RecordBatchView) -> JSON {
 
 /// A message set v0 or v1, one entry of it, in the form of the golden files.
 func legacyJSON(
-    _ outer: LegacyMessage, codec: CompressionCodec, checksum: UInt32, byteCount: Int,
+    _ outer: LegacyMessage,
+    codec: CompressionCodec,
+    checksum: UInt32,
+    byteCount: Int,
     messages: [LegacyMessage]
 ) -> JSON {
     let type =
-        outer.magic == 0 ? "NoTimestampType" : outer.isLogAppendTime ? "LogAppendTime" : "CreateTime"
+        outer.magic == 0
+        ? "NoTimestampType" : outer.isLogAppendTime ? "LogAppendTime" : "CreateTime"
     let records = messages.map { message in
         JSON.object([
             "offset": .integer(message.offset.rawValue),

@@ -47,7 +47,9 @@ struct BatchWalk: ~Copyable {
     }
 
     private mutating func readBatch(
-        _ bytes: UnsafeRawBufferPointer, _ stage: inout Stage, _ body: (WalkedBatch) -> Void
+        _ bytes: UnsafeRawBufferPointer,
+        _ stage: inout Stage,
+        _ body: (WalkedBatch) -> Void
     ) throws(RecordBatchError) -> Int? {
         let batch: RecordBatchView
         do throws(RecordBatchError) {
@@ -71,22 +73,32 @@ struct BatchWalk: ~Copyable {
         }
         body(
             WalkedBatch(
-                json: batchJSON(batch, records: records), recordCount: records.count,
-                encodedAgain: try encode(batch, &builder)))
+                json: batchJSON(batch, records: records),
+                recordCount: records.count,
+                encodedAgain: try encode(batch, &builder)
+            )
+        )
         return batch.byteCount
     }
 
     /// The batch as our builder seals it; dense ones also go through the ordinary append.
     private mutating func encode(
-        _ batch: RecordBatchView, _ builder: inout RecordBatchBuilder
+        _ batch: RecordBatchView,
+        _ builder: inout RecordBatchBuilder
     ) throws(RecordBatchError) -> [UInt8] {
         guard batch.attributes.codecNumber == 0 else { return [] }
         let header = RecordBatchHeader(
-            baseOffset: batch.baseOffset, leaderEpoch: batch.leaderEpoch,
-            attributes: batch.attributes, lastOffsetDelta: batch.lastOffsetDelta,
-            baseTimestamp: batch.baseTimestamp, maxTimestamp: batch.maxTimestamp,
-            producerID: batch.producerID, producerEpoch: batch.producerEpoch,
-            baseSequence: batch.baseSequence, recordCount: batch.recordCount)
+            baseOffset: batch.baseOffset,
+            leaderEpoch: batch.leaderEpoch,
+            attributes: batch.attributes,
+            lastOffsetDelta: batch.lastOffsetDelta,
+            baseTimestamp: batch.baseTimestamp,
+            maxTimestamp: batch.maxTimestamp,
+            producerID: batch.producerID,
+            producerEpoch: batch.producerEpoch,
+            baseSequence: batch.baseSequence,
+            recordCount: batch.recordCount
+        )
         let copied = Array(builder.seal(as: header))
         guard isOrdinary(batch) else { return copied }
         builder.reset()
@@ -94,13 +106,21 @@ struct BatchWalk: ~Copyable {
         while let record = try iterator.next() {
             builder.append(
                 timestamp: Timestamp(batch.baseTimestamp.rawValue &+ record.timestampDelta),
-                key: record.key, value: record.value, headers: record.headers)
+                key: record.key,
+                value: record.value,
+                headers: record.headers
+            )
         }
         return Array(
             builder.seal(
-                attributes: batch.attributes, producerID: batch.producerID,
-                producerEpoch: batch.producerEpoch, baseSequence: batch.baseSequence,
-                baseOffset: batch.baseOffset, leaderEpoch: batch.leaderEpoch))
+                attributes: batch.attributes,
+                producerID: batch.producerID,
+                producerEpoch: batch.producerEpoch,
+                baseSequence: batch.baseSequence,
+                baseOffset: batch.baseOffset,
+                leaderEpoch: batch.leaderEpoch
+            )
+        )
     }
 
     /// Whether the batch is as a producer makes it: dense offsets, timestamps of its records.
@@ -119,7 +139,9 @@ struct BatchWalk: ~Copyable {
     }
 
     private mutating func readLegacy(
-        _ bytes: UnsafeRawBufferPointer, _ stage: inout Stage, _ body: (WalkedBatch) -> Void
+        _ bytes: UnsafeRawBufferPointer,
+        _ stage: inout Stage,
+        _ body: (WalkedBatch) -> Void
     ) throws(RecordBatchError) -> Int? {
         guard let count = try LegacyMessage.byteCount(bytes) else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: bytes[..<count])
@@ -128,14 +150,23 @@ struct BatchWalk: ~Copyable {
         stage = .records
         let outer = try LegacyMessage(content)
         let messages = try outer.unwrapped(
-            decompressor: &decompressor, byteLimit: Self.byteLimit)
+            decompressor: &decompressor,
+            byteLimit: Self.byteLimit
+        )
         let json = legacyJSON(
-            outer, codec: try outer.codec(), checksum: LegacyMessage.storedChecksum(content),
-            byteCount: count, messages: messages)
+            outer,
+            codec: try outer.codec(),
+            checksum: LegacyMessage.storedChecksum(content),
+            byteCount: count,
+            messages: messages
+        )
         body(
             WalkedBatch(
-                json: json, recordCount: messages.count,
-                encodedAgain: (try? outer.encoded()) ?? []))
+                json: json,
+                recordCount: messages.count,
+                encodedAgain: (try? outer.encoded()) ?? []
+            )
+        )
         return count
     }
 }

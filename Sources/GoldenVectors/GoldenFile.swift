@@ -30,7 +30,8 @@ final class GoldenFile {
             var decompressor = RecordDecompressor()
             bytes = try bytes.withUnsafeBytes { packed in
                 Array(
-                    try decompressor.decompress(packed, codec: .gzip, byteLimit: 4 << 30))
+                    try decompressor.decompress(packed, codec: .gzip, byteLimit: 4 << 30)
+                )
             }
         }
         unpacked = bytes

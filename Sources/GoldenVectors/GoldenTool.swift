@@ -18,7 +18,9 @@ struct GoldenTool {
         let arguments = CommandLine.arguments.dropFirst()
         let environment = ProcessInfo.processInfo.environment["MILLRACE_GOLDEN"]
         let folder = URL(
-            fileURLWithPath: arguments.first ?? environment ?? defaultFolder, isDirectory: true)
+            fileURLWithPath: arguments.first ?? environment ?? defaultFolder,
+            isDirectory: true
+        )
         let files = try findFiles(in: folder, keeping: Array(arguments.dropFirst()))
         guard !files.isEmpty else {
             writeLine("\(folder.path): no golden files")
@@ -49,7 +51,8 @@ struct GoldenTool {
     }
 
     private static func findFiles(
-        in folder: URL, keeping parts: [String]
+        in folder: URL,
+        keeping parts: [String]
     ) throws -> [GoldenFile] {
         let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
         return paths.compactMap { path in

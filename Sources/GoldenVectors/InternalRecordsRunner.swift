@@ -28,7 +28,9 @@ struct InternalRecordsRunner: GoldenRunner {
     }
 
     private func difference<Message: GoldenTopMessage>(
-        _ type: Message.Type, _ line: JSON, version: Int16
+        _ type: Message.Type,
+        _ line: JSON,
+        version: Int16
     ) throws -> String? {
         let bytes = try line.member("hex").hex()
         let json = try line.member("json")
@@ -52,7 +54,9 @@ struct InternalRecordsRunner: GoldenRunner {
     }
 
     private func decode<Message: KafkaMessage>(
-        _ type: Message.Type, _ bytes: [UInt8], version: Int16
+        _ type: Message.Type,
+        _ bytes: [UInt8],
+        version: Int16
     ) throws(WireError) -> Message {
         guard type.prefix == .none else { return try type.init(decoding: bytes) }
         let result = bytes.withUnsafeBytes { buffer in

@@ -8,7 +8,9 @@ struct JSONParser {
         var parser = JSONParser(text: text, position: text.startIndex)
         let value = try parser.parseValue()
         parser.skipSpace()
-        guard parser.position == text.endIndex else { throw parser.failure("text behind the value") }
+        guard parser.position == text.endIndex else {
+            throw parser.failure("text behind the value")
+        }
         return value
     }
 

@@ -24,7 +24,9 @@ struct ProduceCheck: ~Copyable {
     /// `isReadable` says whether Kafka's reader reads the batch: one that it accepts and then
     /// cannot read is refused here.
     mutating func outcome(
-        of line: JSON, sent: [UInt8], isReadable: Bool
+        of line: JSON,
+        sent: [UInt8],
+        isReadable: Bool
     ) throws -> Outcome {
         let produce = try line.member("produce")
         let code = KafkaErrorCode(rawValue: try produce.member("errorCode").integer(Int16.self))
@@ -43,14 +45,18 @@ struct ProduceCheck: ~Copyable {
             return .statedDeviation
         }
         return .differs(
-            "produce answers \(code.rawValue), ours \(ours.rawValue) \(refusal?.message ?? "")")
+            "produce answers \(code.rawValue), ours \(ours.rawValue) \(refusal?.message ?? "")"
+        )
     }
 
     private mutating func refusal(of sent: [UInt8]) -> ProduceRefusal? {
         sent.withUnsafeBytes { bytes in
             do throws(ProduceRefusal) {
                 _ = try ProduceValidator.validate(
-                    bytes, rules: rules, decompressor: &decompressor)
+                    bytes,
+                    rules: rules,
+                    decompressor: &decompressor
+                )
                 return nil
             } catch {
                 return error

@@ -69,12 +69,15 @@ public struct EndTransactionMarker: Hashable, Sendable {
         [0, 0] + withUnsafeBytes(of: coordinatorEpoch.bigEndian) { Array($0) }
     }
 
-    /// Appends the marker to a builder and seals it as a control batch; see `RecordBatchBuilder.seal`.
+    /// Appends the marker to a builder and seals it as a control batch.
     ///
     /// - Precondition: the builder is empty.
     public func seal(
-        in builder: inout RecordBatchBuilder, timestamp: Timestamp, producerID: ProducerID,
-        producerEpoch: ProducerEpoch, baseOffset: Offset = .zero,
+        in builder: inout RecordBatchBuilder,
+        timestamp: Timestamp,
+        producerID: ProducerID,
+        producerEpoch: ProducerEpoch,
+        baseOffset: Offset = .zero,
         leaderEpoch: LeaderEpoch = LeaderEpoch(0)
     ) -> UnsafeMutableRawBufferPointer {
         precondition(builder.isEmpty, "a marker has a batch of its own")
@@ -85,7 +88,10 @@ public struct EndTransactionMarker: Hashable, Sendable {
         }
         return builder.seal(
             attributes: BatchAttributes(isTransactional: true, isControl: true),
-            producerID: producerID, producerEpoch: producerEpoch, baseOffset: baseOffset,
-            leaderEpoch: leaderEpoch)
+            producerID: producerID,
+            producerEpoch: producerEpoch,
+            baseOffset: baseOffset,
+            leaderEpoch: leaderEpoch
+        )
     }
 }

@@ -27,7 +27,11 @@ package struct LegacyMessage: Equatable, Sendable {
     private static let magicOffset = 16
 
     package init(
-        offset: Offset, magic: UInt8, attributes: UInt8, timestamp: Timestamp, key: [UInt8]?,
+        offset: Offset,
+        magic: UInt8,
+        attributes: UInt8,
+        timestamp: Timestamp,
+        key: [UInt8]?,
         value: [UInt8]?
     ) {
         self.offset = offset
@@ -95,7 +99,8 @@ package struct LegacyMessage: Equatable, Sendable {
     /// The messages that this one stands for: itself, or those in a wrapper with their absolute
     /// offsets and resolved timestamps.
     package func unwrapped(
-        decompressor: inout RecordDecompressor, byteLimit: Int
+        decompressor: inout RecordDecompressor,
+        byteLimit: Int
     ) throws(RecordBatchError) -> [LegacyMessage] {
         let codec = try codec()
         guard codec != .none else { return [self] }
@@ -104,7 +109,11 @@ package struct LegacyMessage: Equatable, Sendable {
         let result = value.withUnsafeBytes { block in
             Result { () throws(RecordBatchError) in
                 let content = try decompressor.decompress(
-                    block, codec: codec, byteLimit: byteLimit, checksFrameHeader: magic > 0)
+                    block,
+                    codec: codec,
+                    byteLimit: byteLimit,
+                    checksFrameHeader: magic > 0
+                )
                 messages = try Self.messages(in: content, magic: magic)
             }
         }
@@ -120,7 +129,8 @@ package struct LegacyMessage: Equatable, Sendable {
 
     /// The messages that fill `content`, none of them a wrapper.
     private static func messages(
-        in content: UnsafeRawBufferPointer, magic: UInt8
+        in content: UnsafeRawBufferPointer,
+        magic: UInt8
     ) throws(RecordBatchError) -> [LegacyMessage] {
         var messages: [LegacyMessage] = []
         var rest = content

@@ -11,8 +11,10 @@ public struct ProduceRules: Equatable, Sendable {
     public var requiresKeys: Bool
 
     public init(
-        batchByteLimit: Int = 1_048_588, decompressedByteLimit: Int = 256 << 20,
-        latestTimestamp: Timestamp? = nil, requiresKeys: Bool = false
+        batchByteLimit: Int = 1_048_588,
+        decompressedByteLimit: Int = 256 << 20,
+        latestTimestamp: Timestamp? = nil,
+        requiresKeys: Bool = false
     ) {
         self.batchByteLimit = batchByteLimit
         self.decompressedByteLimit = decompressedByteLimit

@@ -10,7 +10,8 @@ public enum ProduceValidator {
     /// The one good batch that `bytes`, the records field of a produce request, holds. A torn
     /// batch behind it is left out.
     public static func validate(
-        _ bytes: UnsafeRawBufferPointer, rules: ProduceRules,
+        _ bytes: UnsafeRawBufferPointer,
+        rules: ProduceRules,
         decompressor: inout RecordDecompressor
     ) throws(ProduceRefusal) -> RecordBatchView {
         guard let first = try entryByteCount(bytes) else {
@@ -36,13 +37,17 @@ public enum ProduceValidator {
 
     /// Checks one batch as a client may send it.
     public static func validate(
-        _ batch: RecordBatchView, rules: ProduceRules, decompressor: inout RecordDecompressor
+        _ batch: RecordBatchView,
+        rules: ProduceRules,
+        decompressor: inout RecordDecompressor
     ) throws(ProduceRefusal) {
         try validateHeader(batch, rules: rules)
         let refused: ProduceRefusal?
         do throws(RecordBatchError) {
             var records = try decompressor.records(
-                of: batch, byteLimit: rules.decompressedByteLimit)
+                of: batch,
+                byteLimit: rules.decompressedByteLimit
+            )
             refused = try firstRefusal(&records, of: batch, rules: rules)
         } catch {
             throw refusal(for: error)
@@ -70,7 +75,8 @@ public enum ProduceValidator {
     }
 
     private static func validateHeader(
-        _ batch: RecordBatchView, rules: ProduceRules
+        _ batch: RecordBatchView,
+        rules: ProduceRules
     ) throws(ProduceRefusal) {
         guard batch.baseOffset == .zero else {
             throw ProduceRefusal(.invalidRecord, "the base offset of a client's batch must be 0")
@@ -78,7 +84,8 @@ public enum ProduceValidator {
         guard batch.byteCount <= rules.batchByteLimit else {
             throw ProduceRefusal(
                 .messageTooLarge,
-                "the batch takes \(batch.byteCount) bytes, more than \(rules.batchByteLimit)")
+                "the batch takes \(batch.byteCount) bytes, more than \(rules.batchByteLimit)"
+            )
         }
         guard batch.computedChecksum == batch.storedChecksum else {
             throw ProduceRefusal(.corruptMessage, "the batch's CRC does not match its content")
@@ -87,20 +94,25 @@ public enum ProduceValidator {
         guard count > 0, batch.lastOffsetDelta >= 0, batch.lastOffsetDelta == count - 1 else {
             throw ProduceRefusal(
                 .invalidRecord,
-                "\(count) records do not fill the offsets 0 to \(batch.lastOffsetDelta)")
+                "\(count) records do not fill the offsets 0 to \(batch.lastOffsetDelta)"
+            )
         }
         guard !batch.attributes.isControl else {
             throw ProduceRefusal(.invalidRecord, "clients may not write control records")
         }
         guard batch.producerID.rawValue < 0 || batch.baseSequence.rawValue >= 0 else {
             throw ProduceRefusal(
-                .invalidRecord, "a batch with a producer id needs a sequence number")
+                .invalidRecord,
+                "a batch with a producer id needs a sequence number"
+            )
         }
     }
 
     /// Walks every record to the end, as malformed ones outweigh refused ones.
     private static func firstRefusal(
-        _ records: inout RecordIterator, of batch: RecordBatchView, rules: ProduceRules
+        _ records: inout RecordIterator,
+        of batch: RecordBatchView,
+        rules: ProduceRules
     ) throws(RecordBatchError) -> ProduceRefusal? {
         let latest = batch.attributes.isLogAppendTime ? nil : rules.latestTimestamp
         var refused: ProduceRefusal?
@@ -109,11 +121,16 @@ public enum ProduceValidator {
             if refused == nil {
                 if rules.requiresKeys, record.key == nil {
                     refused = ProduceRefusal(
-                        .invalidRecord, "records of a compacted topic need a key",
-                        recordIndex: index)
+                        .invalidRecord,
+                        "records of a compacted topic need a key",
+                        recordIndex: index
+                    )
                 } else if let latest, batch.timestamp(of: record) > latest {
                     refused = ProduceRefusal(
-                        .invalidTimestamp, "the timestamp lies too far ahead", recordIndex: index)
+                        .invalidTimestamp,
+                        "the timestamp lies too far ahead",
+                        recordIndex: index
+                    )
                 }
             }
             index += 1

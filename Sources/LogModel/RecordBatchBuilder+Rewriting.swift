@@ -36,7 +36,8 @@ extension RecordBatchBuilder {
     }
 
     private static func copy(
-        _ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer
+        _ bytes: UnsafeRawBufferPointer?,
+        to pointer: inout UnsafeMutableRawPointer
     ) {
         guard let bytes, let source = bytes.baseAddress else { return }
         pointer.copyMemory(from: source, byteCount: bytes.count)

@@ -41,7 +41,9 @@ public struct RecordBatchBuilder: ~Copyable {
     /// Appends one record. `headers` is a header block as a `RecordView` has it; nil for none.
     @inlinable
     public mutating func append(
-        timestamp: Timestamp, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer? = nil
     ) {
         let time = timestamp.rawValue
@@ -110,18 +112,26 @@ public struct RecordBatchBuilder: ~Copyable {
     /// - Precondition: the batch holds a record.
     public mutating func seal(
         attributes: BatchAttributes = BatchAttributes(),
-        producerID: ProducerID = .none, producerEpoch: ProducerEpoch = .none,
-        baseSequence: SequenceNumber = .none, baseOffset: Offset = .zero,
+        producerID: ProducerID = .none,
+        producerEpoch: ProducerEpoch = .none,
+        baseSequence: SequenceNumber = .none,
+        baseOffset: Offset = .zero,
         leaderEpoch: LeaderEpoch = LeaderEpoch(0)
     ) -> UnsafeMutableRawBufferPointer {
         precondition(recordCount > 0, "a batch without records is no batch")
         precondition(attributes.codecNumber == 0, "compressed batches are sealed elsewhere")
         let batch = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
         RecordBatchHeader(
-            baseOffset: baseOffset, leaderEpoch: leaderEpoch, attributes: attributes,
-            lastOffsetDelta: recordCount - 1, baseTimestamp: Timestamp(baseTimestamp),
-            maxTimestamp: Timestamp(maxTimestamp), producerID: producerID,
-            producerEpoch: producerEpoch, baseSequence: baseSequence, recordCount: recordCount
+            baseOffset: baseOffset,
+            leaderEpoch: leaderEpoch,
+            attributes: attributes,
+            lastOffsetDelta: recordCount - 1,
+            baseTimestamp: Timestamp(baseTimestamp),
+            maxTimestamp: Timestamp(maxTimestamp),
+            producerID: producerID,
+            producerEpoch: producerEpoch,
+            baseSequence: baseSequence,
+            recordCount: recordCount
         ).write(to: batch)
         return batch
     }
@@ -152,9 +162,15 @@ public struct RecordBatchHeader: Equatable, Sendable {
     public var recordCount: Int32
 
     public init(
-        baseOffset: Offset, leaderEpoch: LeaderEpoch, attributes: BatchAttributes,
-        lastOffsetDelta: Int32, baseTimestamp: Timestamp, maxTimestamp: Timestamp,
-        producerID: ProducerID, producerEpoch: ProducerEpoch, baseSequence: SequenceNumber,
+        baseOffset: Offset,
+        leaderEpoch: LeaderEpoch,
+        attributes: BatchAttributes,
+        lastOffsetDelta: Int32,
+        baseTimestamp: Timestamp,
+        maxTimestamp: Timestamp,
+        producerID: ProducerID,
+        producerEpoch: ProducerEpoch,
+        baseSequence: SequenceNumber,
         recordCount: Int32
     ) {
         self.baseOffset = baseOffset
@@ -178,10 +194,14 @@ public struct RecordBatchHeader: Equatable, Sendable {
         p.storeBigEndian(baseOffset.rawValue, at: RecordBatchLayout.baseOffset)
         p.storeBigEndian(
             Int32(batch.count - RecordBatchLayout.lengthPrefixByteCount),
-            at: RecordBatchLayout.length)
+            at: RecordBatchLayout.length
+        )
         p.storeBigEndian(leaderEpoch.rawValue, at: RecordBatchLayout.leaderEpoch)
         p.storeBytes(
-            of: RecordBatchLayout.magicValue, toByteOffset: RecordBatchLayout.magic, as: UInt8.self)
+            of: RecordBatchLayout.magicValue,
+            toByteOffset: RecordBatchLayout.magic,
+            as: UInt8.self
+        )
         p.storeBigEndian(attributes.rawValue, at: RecordBatchLayout.attributes)
         p.storeBigEndian(lastOffsetDelta, at: RecordBatchLayout.lastOffsetDelta)
         p.storeBigEndian(baseTimestamp.rawValue, at: RecordBatchLayout.baseTimestamp)
@@ -191,7 +211,8 @@ public struct RecordBatchHeader: Equatable, Sendable {
         p.storeBigEndian(baseSequence.rawValue, at: RecordBatchLayout.baseSequence)
         p.storeBigEndian(recordCount, at: RecordBatchLayout.recordCount)
         let summed = UnsafeRawBufferPointer(
-            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...])
+            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...]
+        )
         p.storeBigEndian(crc32c(summed), at: RecordBatchLayout.checksum)
     }
 }

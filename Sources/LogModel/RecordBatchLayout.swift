@@ -57,8 +57,11 @@ public struct BatchAttributes: RawRepresentable, Hashable, Sendable {
     @inlinable public var hasDeleteHorizon: Bool { rawValue & 0x40 != 0 }
 
     public init(
-        codec: CompressionCodec = .none, isLogAppendTime: Bool = false,
-        isTransactional: Bool = false, isControl: Bool = false, hasDeleteHorizon: Bool = false
+        codec: CompressionCodec = .none,
+        isLogAppendTime: Bool = false,
+        isTransactional: Bool = false,
+        isControl: Bool = false,
+        hasDeleteHorizon: Bool = false
     ) {
         rawValue =
             UInt16(codec.rawValue) | (isLogAppendTime ? 0x08 : 0) | (isTransactional ? 0x10 : 0)

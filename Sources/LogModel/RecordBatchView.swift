@@ -3,7 +3,8 @@ public import Bytes
 /// A record batch in memory that somebody else owns: its header's fields and its records.
 ///
 /// Creating a view checks magic and length against the bytes at hand, nothing else;
-/// `verifyChecksum()` is the caller's to call once a batch. The view is valid as long as the memory.
+/// `verifyChecksum()` is the caller's to call once a batch. The view is valid as long as the
+/// memory.
 public struct RecordBatchView {
     /// The first byte of the header.
     public let base: UnsafeRawPointer
@@ -140,8 +141,11 @@ public struct RecordView {
 
     @inlinable
     public init(
-        attributes: UInt8, timestampDelta: Int64, offsetDelta: Int32,
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        attributes: UInt8,
+        timestampDelta: Int64,
+        offsetDelta: Int32,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer
     ) {
         self.attributes = attributes
@@ -224,14 +228,20 @@ public struct RecordIterator {
         if headers.count > 1 || headers[0] != 0 { try Self.checkHeaders(headers) }
         position = recordEnd
         return RecordView(
-            attributes: attributes, timestampDelta: timestampDelta, offsetDelta: offsetDelta,
-            key: key, value: value, headers: headers)
+            attributes: attributes,
+            timestampDelta: timestampDelta,
+            offsetDelta: offsetDelta,
+            key: key,
+            value: value,
+            headers: headers
+        )
     }
 
     /// A length (negative: null) and that many bytes.
     @inlinable @inline(__always)
     static func readBytes(
-        _ p: inout UnsafeRawPointer, end: UnsafeRawPointer
+        _ p: inout UnsafeRawPointer,
+        end: UnsafeRawPointer
     ) throws(VarintError) -> UnsafeRawBufferPointer? {
         let length = try Varint.read32(&p, end: end)
         guard length >= 0 else { return nil }

@@ -79,7 +79,9 @@ struct KafkaRecordsTests {
     }
 
     private func rewritten<Message: KafkaMessage>(
-        _ type: Message.Type, _ bytes: [UInt8], version: Int16
+        _ type: Message.Type,
+        _ bytes: [UInt8],
+        version: Int16
     ) throws(WireError) -> [UInt8] {
         guard type.prefix == .none else {
             return try type.init(decoding: bytes).encoded(version: version)
@@ -126,7 +128,8 @@ struct KafkaRecordsTests {
 
     @Test func `tagged fields are written in ascending order`() throws {
         let bytes = try TransactionLogValue(
-            previousProducerID: 5, nextProducerEpoch: 6
+            previousProducerID: 5,
+            nextProducerEpoch: 6
         ).encoded(version: 1)
         #expect(bytes.suffix(15) == [2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5, 3, 2, 0, 6])
     }

@@ -49,12 +49,17 @@ struct BatchVectorTests {
                 let message = try LegacyMessage(entry)
                 rewritten += try message.encoded()
                 let unwrapped = try message.unwrapped(
-                    decompressor: &decompressor, byteLimit: 1 << 20)
+                    decompressor: &decompressor,
+                    byteLimit: 1 << 20
+                )
                 records += unwrapped.map { message in
                     FixtureRecord(
-                        offset: message.offset.rawValue, timestamp: message.timestamp.rawValue,
-                        key: message.key.map { .init($0) }, value: message.value.map { .init($0) },
-                        headers: nil)
+                        offset: message.offset.rawValue,
+                        timestamp: message.timestamp.rawValue,
+                        key: message.key.map { .init($0) },
+                        value: message.value.map { .init($0) },
+                        headers: nil
+                    )
                 }
                 rest = rest.dropFirst(count)
             }
@@ -75,9 +80,15 @@ struct BatchVectorTests {
 
 func header(of batch: RecordBatchView) -> RecordBatchHeader {
     RecordBatchHeader(
-        baseOffset: batch.baseOffset, leaderEpoch: batch.leaderEpoch,
-        attributes: batch.attributes, lastOffsetDelta: batch.lastOffsetDelta,
-        baseTimestamp: batch.baseTimestamp, maxTimestamp: batch.maxTimestamp,
-        producerID: batch.producerID, producerEpoch: batch.producerEpoch,
-        baseSequence: batch.baseSequence, recordCount: batch.recordCount)
+        baseOffset: batch.baseOffset,
+        leaderEpoch: batch.leaderEpoch,
+        attributes: batch.attributes,
+        lastOffsetDelta: batch.lastOffsetDelta,
+        baseTimestamp: batch.baseTimestamp,
+        maxTimestamp: batch.maxTimestamp,
+        producerID: batch.producerID,
+        producerEpoch: batch.producerEpoch,
+        baseSequence: batch.baseSequence,
+        recordCount: batch.recordCount
+    )
 }

@@ -3,7 +3,8 @@ import Testing
 
 struct ByteReaderTests {
     private func read<Value>(
-        _ bytes: [UInt8], _ body: (inout ByteReader) throws(WireError) -> Value
+        _ bytes: [UInt8],
+        _ body: (inout ByteReader) throws(WireError) -> Value
     ) throws(WireError) -> Value {
         let result = bytes.withUnsafeBytes { buffer in
             Result { () throws(WireError) in
@@ -50,14 +51,18 @@ struct ByteReaderTests {
     @Test func `a length beyond the bytes is refused before anything is made`() {
         let huge: [UInt8] = [0x7f, 0xff, 0xff, 0xff, 0]
         #expect(throws: WireError.impossibleLength(0x7fff_ffff)) {
-            _ = try read(huge) { reader throws(WireError) in try reader.readBytes(isCompact: false) }
+            _ = try read(huge) { reader throws(WireError) in try reader.readBytes(isCompact: false)
+            }
         }
         #expect(throws: WireError.impossibleLength(0x7fff_ffff)) {
-            _ = try read(huge) { reader throws(WireError) in try reader.readCount(isCompact: false) }
+            _ = try read(huge) { reader throws(WireError) in try reader.readCount(isCompact: false)
+            }
         }
         let compact: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0x07, 0]
         #expect(throws: WireError.impossibleLength(0x7fff_fffe)) {
-            _ = try read(compact) { reader throws(WireError) in try reader.readCount(isCompact: true) }
+            _ = try read(compact) { reader throws(WireError) in
+                try reader.readCount(isCompact: true)
+            }
         }
         #expect(throws: WireError.impossibleLength(0x7fff_fffe)) {
             _ = try read(compact) { reader throws(WireError) in

@@ -20,7 +20,9 @@ struct CompressionTests {
     }
 
     private static func decompress(
-        _ block: [UInt8], _ codec: CompressionCodec, byteLimit: Int,
+        _ block: [UInt8],
+        _ codec: CompressionCodec,
+        byteLimit: Int,
         with decompressor: inout RecordDecompressor
     ) throws -> [UInt8] {
         try block.withUnsafeBytes { bytes in
@@ -30,7 +32,8 @@ struct CompressionTests {
 
     @Test(arguments: codecs, sizes)
     func `a block comes back, and only within its limit`(
-        _ codec: CompressionCodec, _ size: Int
+        _ codec: CompressionCodec,
+        _ size: Int
     ) throws {
         let block = Self.block(size)
         let packed = try Self.compress(block, codec)
@@ -40,7 +43,11 @@ struct CompressionTests {
         _ = try Self.decompress(large, codec, byteLimit: 500_000, with: &decompressor)
         for limit in [size, size + 1, size * 3] {
             let unpacked = try Self.decompress(
-                packed, codec, byteLimit: limit, with: &decompressor)
+                packed,
+                codec,
+                byteLimit: limit,
+                with: &decompressor
+            )
             #expect(unpacked == block)
         }
         for limit in [0, size / 2, size - 1] {
@@ -56,7 +63,11 @@ struct CompressionTests {
         var decompressor = RecordDecompressor()
         for count in 0..<packed.count {
             let unpacked = try? Self.decompress(
-                Array(packed.prefix(count)), codec, byteLimit: 10_000, with: &decompressor)
+                Array(packed.prefix(count)),
+                codec,
+                byteLimit: 10_000,
+                with: &decompressor
+            )
             // Between two blocks of xerial's framing, and in front of any zstd frame, nothing shows
             // that more was meant to follow; the record count does.
             #expect(unpacked == nil || unpacked == [])
@@ -74,7 +85,11 @@ struct CompressionTests {
                 var changed = packed
                 changed[index] ^= 1 << UInt8(bit)
                 let unpacked = try? Self.decompress(
-                    changed, codec, byteLimit: 10_000, with: &decompressor)
+                    changed,
+                    codec,
+                    byteLimit: 10_000,
+                    with: &decompressor
+                )
                 #expect((unpacked?.count ?? 0) <= 10_000)
             }
         }
@@ -87,7 +102,11 @@ struct CompressionTests {
             for size in 0..<200 {
                 let noise = generator.bytes(size)
                 let unpacked = try? Self.decompress(
-                    noise, codec, byteLimit: 1000, with: &decompressor)
+                    noise,
+                    codec,
+                    byteLimit: 1000,
+                    with: &decompressor
+                )
                 #expect((unpacked?.count ?? 0) <= 1000)
             }
         }

@@ -86,7 +86,9 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Reads every record of the batch in `bytes`; what it throws is the outcome.
 func readRecords(
-    _ bytes: [UInt8], decompressor: inout RecordDecompressor, byteLimit: Int = 1 << 20
+    _ bytes: [UInt8],
+    decompressor: inout RecordDecompressor,
+    byteLimit: Int = 1 << 20
 ) throws(RecordBatchError) -> [FixtureRecord] {
     let result = bytes.withUnsafeBytes { buffer in
         Result { () throws(RecordBatchError) in
@@ -112,5 +114,8 @@ private func fixtureRecord(_ record: RecordView, of batch: RecordBatchView) -> F
     return FixtureRecord(
         offset: batch.offset(of: record).rawValue,
         timestamp: batch.timestamp(of: record).rawValue,
-        key: record.key.map { Data($0) }, value: record.value.map { Data($0) }, headers: headers)
+        key: record.key.map { Data($0) },
+        value: record.value.map { Data($0) },
+        headers: headers
+    )
 }

@@ -28,7 +28,9 @@ struct KafkaToolTests {
         try Data(content).write(to: segment)
 
         let output = try run(
-            tool, ["dump-log", "--deep-iteration", "--print-data-log", "--files", segment.path])
+            tool,
+            ["dump-log", "--deep-iteration", "--print-data-log", "--files", segment.path]
+        )
         let records = output.split(separator: "\n").filter { $0.hasPrefix("| offset: ") }
         #expect(records.count == keys.count + 1)
         for (record, key) in zip(records, keys) {
@@ -58,20 +60,29 @@ struct KafkaToolTests {
                     Array(key.utf8).withUnsafeBytes { key in
                         value.withUnsafeBytes { value in
                             builder.append(
-                                timestamp: Timestamp(1_700_000_000_000), key: key, value: value)
+                                timestamp: Timestamp(1_700_000_000_000),
+                                key: key,
+                                value: value
+                            )
                         }
                     }
                     keys.append(key)
                 }
                 content += try builder.seal(
-                    with: &compressor, attributes: BatchAttributes(codec: codec),
-                    baseOffset: base)
+                    with: &compressor,
+                    attributes: BatchAttributes(codec: codec),
+                    baseOffset: base
+                )
             }
         }
         builder.reset()
         content += EndTransactionMarker(result: .commit, coordinatorEpoch: 3).seal(
-            in: &builder, timestamp: Timestamp(1_700_000_000_000), producerID: ProducerID(1),
-            producerEpoch: ProducerEpoch(0), baseOffset: Offset(Int64(keys.count)))
+            in: &builder,
+            timestamp: Timestamp(1_700_000_000_000),
+            producerID: ProducerID(1),
+            producerEpoch: ProducerEpoch(0),
+            baseOffset: Offset(Int64(keys.count))
+        )
         return (content, keys)
     }
 

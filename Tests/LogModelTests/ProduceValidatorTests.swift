@@ -7,13 +7,17 @@ struct ProduceValidatorTests {
     private static let transactionCoordinatorsAnswer: Int16 = 49
 
     private func refusal(
-        _ bytes: [UInt8], rules: ProduceRules = Self.rules
+        _ bytes: [UInt8],
+        rules: ProduceRules = Self.rules
     ) -> ProduceRefusal? {
         var decompressor = RecordDecompressor()
         return bytes.withUnsafeBytes { buffer in
             do throws(ProduceRefusal) {
                 _ = try ProduceValidator.validate(
-                    buffer, rules: rules, decompressor: &decompressor)
+                    buffer,
+                    rules: rules,
+                    decompressor: &decompressor
+                )
                 return nil
             } catch {
                 return error
@@ -69,7 +73,8 @@ struct ProduceValidatorTests {
         var compressor = RecordCompressor()
         for codec in CompressionCodec.allCases where codec != .none {
             let bytes = Array(
-                try builder.seal(with: &compressor, attributes: BatchAttributes(codec: codec)))
+                try builder.seal(with: &compressor, attributes: BatchAttributes(codec: codec))
+            )
             #expect(refusal(bytes) == nil)
             let rules = ProduceRules(decompressedByteLimit: 299_999)
             #expect(refusal(bytes, rules: rules)?.code == .corruptMessage)

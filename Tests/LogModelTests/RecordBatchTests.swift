@@ -23,7 +23,10 @@ struct RecordBatchTests {
             }
             return Expected(
                 timestamp: Int64.random(in: -1...(1 << 42), using: &generator),
-                key: optionalBytes(40), value: optionalBytes(300), headers: headers)
+                key: optionalBytes(40),
+                value: optionalBytes(300),
+                headers: headers
+            )
         }
     }
 
@@ -41,15 +44,19 @@ struct RecordBatchTests {
             withBytes(record.value) { value in
                 headers.withBytes { headers in
                     builder.append(
-                        timestamp: Timestamp(record.timestamp), key: key, value: value,
-                        headers: headers)
+                        timestamp: Timestamp(record.timestamp),
+                        key: key,
+                        value: value,
+                        headers: headers
+                    )
                 }
             }
         }
     }
 
     private static func withBytes(
-        _ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void
+        _ bytes: [UInt8]?,
+        _ body: (UnsafeRawBufferPointer?) -> Void
     ) {
         guard let bytes else { return body(nil) }
         // An empty array lends no address; an empty key is not a null key.
@@ -75,8 +82,11 @@ struct RecordBatchTests {
                 read.append(
                     Expected(
                         timestamp: batch.timestamp(of: record).rawValue,
-                        key: record.key.map { Array($0) }, value: record.value.map { Array($0) },
-                        headers: headers))
+                        key: record.key.map { Array($0) },
+                        value: record.value.map { Array($0) },
+                        headers: headers
+                    )
+                )
             }
             return read
         }
@@ -91,7 +101,8 @@ struct RecordBatchTests {
             builder.reset()
             for record in records { Self.append(record, to: &builder) }
             let batch = Array(
-                try builder.seal(with: &compressor, attributes: BatchAttributes(codec: codec)))
+                try builder.seal(with: &compressor, attributes: BatchAttributes(codec: codec))
+            )
             #expect(try Self.read(batch) == records, "seed \(seed), \(codec)")
         }
     }
@@ -166,9 +177,13 @@ struct RecordBatchTests {
         let (read, made) = try fixture.bytes.withUnsafeBytes { buffer in
             let batch = try RecordBatchView(buffer)
             let made = marker.seal(
-                in: &builder, timestamp: batch.baseTimestamp, producerID: batch.producerID,
-                producerEpoch: batch.producerEpoch, baseOffset: batch.baseOffset,
-                leaderEpoch: batch.leaderEpoch)
+                in: &builder,
+                timestamp: batch.baseTimestamp,
+                producerID: batch.producerID,
+                producerEpoch: batch.producerEpoch,
+                baseOffset: batch.baseOffset,
+                leaderEpoch: batch.leaderEpoch
+            )
             return (try EndTransactionMarker(batch), Array(made))
         }
         #expect(read == marker)

@@ -43,7 +43,9 @@ struct DSLTopologies: StreamJob {
             return [table.to(Self.textOut)]
         case "agg-aggregate":
             let table = grouped.aggregate(
-                store: "store", initial: "" as String?, value: Self.text
+                store: "store",
+                initial: "" as String?,
+                value: Self.text
             ) { aggregate, value in
                 let value = value ?? ""
                 aggregate = value.hasPrefix("d") ? nil : "\(aggregate ?? "")+\(value)"
@@ -51,8 +53,11 @@ struct DSLTopologies: StreamJob {
             return [table.to(Self.textOut)]
         case "agg-groupby-count":
             let grouped = stream(Self.numbers).groupBy(
-                { value -> String? in value.map { "p\(abs($0) % 3)" } }, via: "g", key: Self.text,
-                value: Self.number)
+                { value -> String? in value.map { "p\(abs($0) % 3)" } },
+                via: "g",
+                key: Self.text,
+                value: Self.number
+            )
             return [grouped.count(store: "store").to(Self.countOut)]
         case "agg-word-count":
             let words = texts.flatMapValues { line -> [String] in

@@ -22,7 +22,8 @@ struct GzipCodec: ~Copyable {
     /// Appends the content of every gzip member in `input`; bytes behind that are no member are
     /// ignored, as Java does.
     mutating func decompress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let stream = try makeInflater()
         stream.pointee.next_in = Self.inputPointer(input)
@@ -34,7 +35,8 @@ struct GzipCodec: ~Copyable {
     }
 
     private func inflateMember(
-        _ stream: UnsafeMutablePointer<z_stream>, into output: inout OutputBuffer
+        _ stream: UnsafeMutablePointer<z_stream>,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         while true {
             if output.room == 0, !output.reserve(1) { throw CodecFailure() }
@@ -52,7 +54,8 @@ struct GzipCodec: ~Copyable {
 
     /// Appends `input` as one gzip member.
     mutating func compress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let stream = try makeDeflater()
         guard deflateReset(stream) == Z_OK else { throw CodecFailure() }
@@ -96,8 +99,15 @@ struct GzipCodec: ~Copyable {
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         let status = deflateInit2_(
-            stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, Self.windowBits, 8, Z_DEFAULT_STRATEGY,
-            ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+            stream,
+            Z_DEFAULT_COMPRESSION,
+            Z_DEFLATED,
+            Self.windowBits,
+            8,
+            Z_DEFAULT_STRATEGY,
+            ZLIB_VERSION,
+            Int32(MemoryLayout<z_stream>.size)
+        )
         guard status == Z_OK else {
             stream.deallocate()
             throw CodecFailure()

@@ -33,7 +33,9 @@ struct LZ4Frame: ~Copyable {
     /// Appends the content of the frame in `input`. `checksHeader` is false for message sets v0,
     /// whose writers computed the header checksum over the wrong bytes.
     static func decompress(
-        _ input: UnsafeRawBufferPointer, checksHeader: Bool, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        checksHeader: Bool,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let header = try readHeader(input, checksHeader: checksHeader)
         var position = header.byteCount
@@ -54,12 +56,18 @@ struct LZ4Frame: ~Copyable {
                 position += 4
             }
             try append(
-                block, isStored: word & storedBit != 0, limit: header.blockByteLimit, to: &output)
+                block,
+                isStored: word & storedBit != 0,
+                limit: header.blockByteLimit,
+                to: &output
+            )
         }
     }
 
     private static func append(
-        _ block: UnsafeRawBufferPointer, isStored: Bool, limit: Int,
+        _ block: UnsafeRawBufferPointer,
+        isStored: Bool,
+        limit: Int,
         to output: inout OutputBuffer
     ) throws(CodecFailure) {
         guard let source = block.baseAddress else { throw CodecFailure() }
@@ -74,14 +82,18 @@ struct LZ4Frame: ~Copyable {
         guard output.reserve(room) else { throw CodecFailure() }
         let count = LZ4_decompress_safe(
             source.assumingMemoryBound(to: CChar.self),
-            output.end.assumingMemoryBound(to: CChar.self), Int32(block.count), Int32(room))
+            output.end.assumingMemoryBound(to: CChar.self),
+            Int32(block.count),
+            Int32(room)
+        )
         guard count >= 0 else { throw CodecFailure() }
         output.advance(by: Int(count))
     }
 
     /// Appends `input` as one frame.
     mutating func compress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let state = makeState()
         guard output.reserve(Self.writtenHeader.count + 4) else { throw CodecFailure() }
@@ -100,7 +112,8 @@ struct LZ4Frame: ~Copyable {
     }
 
     private static func compressBlock(
-        _ block: UnsafeRawBufferPointer, state: UnsafeMutableRawPointer,
+        _ block: UnsafeRawBufferPointer,
+        state: UnsafeMutableRawPointer,
         into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let bound = Int(LZ4_compressBound(Int32(block.count)))
@@ -110,8 +123,14 @@ struct LZ4Frame: ~Copyable {
         let target = output.end + 4
         var length = Int(
             LZ4_compress_fast_extState(
-                state, source.assumingMemoryBound(to: CChar.self),
-                target.assumingMemoryBound(to: CChar.self), Int32(block.count), Int32(bound), 1))
+                state,
+                source.assumingMemoryBound(to: CChar.self),
+                target.assumingMemoryBound(to: CChar.self),
+                Int32(block.count),
+                Int32(bound),
+                1
+            )
+        )
         var word = UInt32(length)
         if length == 0 || length >= block.count {
             target.copyMemory(from: source, byteCount: block.count)
@@ -123,7 +142,8 @@ struct LZ4Frame: ~Copyable {
     }
 
     private static func readHeader(
-        _ input: UnsafeRawBufferPointer, checksHeader: Bool
+        _ input: UnsafeRawBufferPointer,
+        checksHeader: Bool
     ) throws(CodecFailure) -> Header {
         guard input.count >= 7, try readWord(input, at: 0) == magic else { throw CodecFailure() }
         let flags = input[4]
@@ -136,22 +156,28 @@ struct LZ4Frame: ~Copyable {
         let checksum = UInt8(truncatingIfNeeded: xxHash32(described) >> 8)
         guard !checksHeader || checksum == input[byteCount - 1] else { throw CodecFailure() }
         return Header(
-            byteCount: byteCount, blockByteLimit: 1 << (8 + 2 * Int(blockDescriptor >> 4)),
-            hasBlockChecksums: flags & 0x10 != 0)
+            byteCount: byteCount,
+            blockByteLimit: 1 << (8 + 2 * Int(blockDescriptor >> 4)),
+            hasBlockChecksums: flags & 0x10 != 0
+        )
     }
 
     private static func readWord(
-        _ input: UnsafeRawBufferPointer, at position: Int
+        _ input: UnsafeRawBufferPointer,
+        at position: Int
     ) throws(CodecFailure) -> UInt32 {
         guard position + 4 <= input.count else { throw CodecFailure() }
         return UInt32(
-            littleEndian: input.loadUnaligned(fromByteOffset: position, as: UInt32.self))
+            littleEndian: input.loadUnaligned(fromByteOffset: position, as: UInt32.self)
+        )
     }
 
     private mutating func makeState() -> UnsafeMutableRawPointer {
         if let state { return state }
         let made = UnsafeMutableRawPointer.allocate(
-            byteCount: Int(LZ4_sizeofState()), alignment: 16)
+            byteCount: Int(LZ4_sizeofState()),
+            alignment: 16
+        )
         state = made
         return made
     }

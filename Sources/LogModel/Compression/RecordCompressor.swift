@@ -13,7 +13,9 @@ public struct RecordCompressor: ~Copyable {
     ///
     /// - Throws: `.damagedCompression` if the library has no memory for it.
     public mutating func compress(
-        _ block: UnsafeRawBufferPointer, codec: CompressionCodec, headerByteCount: Int = 0
+        _ block: UnsafeRawBufferPointer,
+        codec: CompressionCodec,
+        headerByteCount: Int = 0
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
         precondition(block.count <= Int(Int32.max), "a record block is shorter than 2 GiB")
         output.reset(limit: Int.max / 4)
@@ -45,9 +47,12 @@ extension RecordBatchBuilder {
     ///
     /// - Precondition: the batch holds a record.
     public mutating func seal(
-        with compressor: inout RecordCompressor, attributes: BatchAttributes,
-        producerID: ProducerID = .none, producerEpoch: ProducerEpoch = .none,
-        baseSequence: SequenceNumber = .none, baseOffset: Offset = .zero,
+        with compressor: inout RecordCompressor,
+        attributes: BatchAttributes,
+        producerID: ProducerID = .none,
+        producerEpoch: ProducerEpoch = .none,
+        baseSequence: SequenceNumber = .none,
+        baseOffset: Offset = .zero,
         leaderEpoch: LeaderEpoch = LeaderEpoch(0)
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
         precondition(recordCount > 0, "a batch without records is no batch")
@@ -55,12 +60,21 @@ extension RecordBatchBuilder {
             throw .unknownCodec(attributes.codecNumber)
         }
         let batch = try compressor.compress(
-            recordBlock, codec: codec, headerByteCount: RecordBatchLayout.headerByteCount)
+            recordBlock,
+            codec: codec,
+            headerByteCount: RecordBatchLayout.headerByteCount
+        )
         RecordBatchHeader(
-            baseOffset: baseOffset, leaderEpoch: leaderEpoch, attributes: attributes,
-            lastOffsetDelta: recordCount - 1, baseTimestamp: timestamps.base,
-            maxTimestamp: timestamps.max, producerID: producerID, producerEpoch: producerEpoch,
-            baseSequence: baseSequence, recordCount: recordCount
+            baseOffset: baseOffset,
+            leaderEpoch: leaderEpoch,
+            attributes: attributes,
+            lastOffsetDelta: recordCount - 1,
+            baseTimestamp: timestamps.base,
+            maxTimestamp: timestamps.max,
+            producerID: producerID,
+            producerEpoch: producerEpoch,
+            baseSequence: baseSequence,
+            recordCount: recordCount
         ).write(to: batch)
         return batch
     }

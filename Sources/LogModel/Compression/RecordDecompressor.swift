@@ -14,7 +14,9 @@ public struct RecordDecompressor: ~Copyable {
     /// - Throws: `.damagedCompression` if it is no whole stream of `codec`, or if more than
     ///   `byteLimit` bytes come out.
     public mutating func decompress(
-        _ block: UnsafeRawBufferPointer, codec: CompressionCodec, byteLimit: Int
+        _ block: UnsafeRawBufferPointer,
+        codec: CompressionCodec,
+        byteLimit: Int
     ) throws(RecordBatchError) -> UnsafeRawBufferPointer {
         try decompress(block, codec: codec, byteLimit: byteLimit, checksFrameHeader: true)
     }
@@ -22,7 +24,8 @@ public struct RecordDecompressor: ~Copyable {
     /// The records of `batch`, compressed or not; they are valid until the next call and as long
     /// as the batch's memory.
     public mutating func records(
-        of batch: RecordBatchView, byteLimit: Int
+        of batch: RecordBatchView,
+        byteLimit: Int
     ) throws(RecordBatchError) -> RecordIterator {
         let codec = try batch.codec()
         guard codec != .none else { return try batch.records() }
@@ -32,7 +35,9 @@ public struct RecordDecompressor: ~Copyable {
 
     /// The same with a choice for message sets v0, whose LZ4 header checksums are wrong.
     mutating func decompress(
-        _ block: UnsafeRawBufferPointer, codec: CompressionCodec, byteLimit: Int,
+        _ block: UnsafeRawBufferPointer,
+        codec: CompressionCodec,
+        byteLimit: Int,
         checksFrameHeader: Bool
     ) throws(RecordBatchError) -> UnsafeRawBufferPointer {
         precondition(byteLimit >= 0 && byteLimit < Int.max, "a limit is a number of bytes")

@@ -17,7 +17,8 @@ enum SnappyFraming {
     private static let highestRatio = 22
 
     static func decompress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         guard isFramed(input) else { return try decompressBlock(input, into: &output) }
         var position = headerByteCount
@@ -38,7 +39,8 @@ enum SnappyFraming {
     }
 
     static func compress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         guard output.reserve(headerByteCount) else { throw CodecFailure() }
         output.end.copyMemory(from: magic, byteCount: magic.count)
@@ -53,8 +55,11 @@ enum SnappyFraming {
             guard output.reserve(4 + length) else { throw CodecFailure() }
             let target = (output.end + 4).assumingMemoryBound(to: CChar.self)
             let status = snappy_compress(
-                block.baseAddress?.assumingMemoryBound(to: CChar.self), block.count, target,
-                &length)
+                block.baseAddress?.assumingMemoryBound(to: CChar.self),
+                block.count,
+                target,
+                &length
+            )
             guard status == SNAPPY_OK else { throw CodecFailure() }
             output.end.storeBigEndian(Int32(length), at: 0)
             output.advance(by: 4 + length)
@@ -67,7 +72,8 @@ enum SnappyFraming {
     }
 
     private static func decompressBlock(
-        _ block: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ block: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         let source = block.baseAddress?.assumingMemoryBound(to: CChar.self)
         var length = 0

@@ -17,7 +17,8 @@ struct ZstdCodec: ~Copyable {
 
     /// Appends the content of every frame in `input`, which must end with the last of them.
     mutating func decompress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         if decompression == nil {
             decompression = ZSTD_createDCtx()
@@ -43,13 +44,20 @@ struct ZstdCodec: ~Copyable {
 
     /// Appends `input` as one frame.
     mutating func compress(
-        _ input: UnsafeRawBufferPointer, into output: inout OutputBuffer
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
     ) throws(CodecFailure) {
         if compression == nil { compression = ZSTD_createCCtx() }
         let bound = ZSTD_compressBound(input.count)
         guard compression != nil, output.reserve(bound) else { throw CodecFailure() }
         let count = ZSTD_compressCCtx(
-            compression, output.end, bound, input.baseAddress, input.count, Self.level)
+            compression,
+            output.end,
+            bound,
+            input.baseAddress,
+            input.count,
+            Self.level
+        )
         guard ZSTD_isError(count) == 0 else { throw CodecFailure() }
         output.advance(by: count)
     }
