@@ -50,6 +50,7 @@ let package = Package(
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
+        .target(name: "CFileSystem"),
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
@@ -68,7 +69,7 @@ let package = Package(
         library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 
         // The log.
-        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords"]),
+        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "CFileSystem"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library("Broker", ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination"]),
         library("LogClient", ["LogModel"]),

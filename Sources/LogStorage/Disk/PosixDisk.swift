@@ -1,0 +1,203 @@
+import CFileSystem
+import Glibc
+import Synchronization
+
+/// The machine's file system.
+package struct PosixDisk: Disk {
+    package init() {}
+
+    package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
+        let flags: Int32 =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .create: O_RDWR | O_CREAT | O_EXCL
+            }
+        let descriptor = try check("open", path) { Glibc.open(path, flags | O_CLOEXEC, 0o600) }
+        return PosixFile(descriptor: descriptor, path: path)
+    }
+
+    package func createDirectory(_ path: String) throws(DiskError) {
+        do throws(DiskError) {
+            _ = try check("mkdir", path) { mkdir(path, 0o700) }
+        } catch .exists {
+            guard try kind(of: path) == .directory else { throw .exists(path: path) }
+        }
+    }
+
+    package func list(_ path: String) throws(DiskError) -> [String] {
+        guard let directory = opendir(path) else { throw Self.error("opendir", path) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    package func kind(of path: String) throws(DiskError) -> DiskEntryKind? {
+        var status = stat()
+        do throws(DiskError) {
+            _ = try check("stat", path) { stat(path, &status) }
+        } catch .notFound {
+            return nil
+        }
+        return status.st_mode & S_IFMT == S_IFDIR ? .directory : .file
+    }
+
+    package func rename(_ path: String, to newPath: String) throws(DiskError) {
+        _ = try check("rename", path) { Glibc.rename(path, newPath) }
+    }
+
+    package func remove(_ path: String) throws(DiskError) {
+        _ = try check("unlink", path) { unlink(path) }
+    }
+
+    package func removeDirectory(_ path: String) throws(DiskError) {
+        _ = try check("rmdir", path) { rmdir(path) }
+    }
+
+    package func syncDirectory(_ path: String) throws(DiskError) {
+        let descriptor = try check("open", path) { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        defer { Glibc.close(descriptor) }
+        _ = try check("fsync", path) { fsync(descriptor) }
+    }
+
+    package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
+        var status = statvfs()
+        _ = try check("statvfs", path) { statvfs(path, &status) }
+        return Int64(status.f_bavail) * Int64(status.f_frsize)
+    }
+
+    package func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock {
+        let descriptor = try check("open", path) {
+            Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        }
+        let file = PosixFile(descriptor: descriptor, path: path)
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let held = Self.content(of: file)
+            file.close()
+            throw .locked(path: path, owner: held)
+        }
+        try file.truncate(to: 0)
+        var failure: DiskError?
+        Array(owner.utf8).withUnsafeBytes { bytes in
+            do throws(DiskError) { try file.write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return PosixLock(file: file)
+    }
+
+    private static func content(of file: PosixFile) -> String {
+        withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
+            do throws(DiskError) {
+                let count = try file.read(into: buffer, at: 0)
+                return String(decoding: buffer[..<count], as: UTF8.self)
+            } catch { return "an unknown process" }
+        }
+    }
+
+    /// Makes a call until it is not interrupted; a negative result is an error.
+    private func check(
+        _ operation: String, _ path: String, _ call: () -> Int32
+    ) throws(DiskError) -> Int32 {
+        while true {
+            let result = call()
+            if result >= 0 { return result }
+            if errno != EINTR { throw Self.error(operation, path) }
+        }
+    }
+
+    /// The error that the last call left.
+    static func error(_ operation: String, _ path: String) -> DiskError {
+        let number = errno
+        switch number {
+        case ENOENT: return .notFound(path: path)
+        case EEXIST: return .exists(path: path)
+        case ENOSPC, EDQUOT: return .full(path: path)
+        default:
+            return .failed(
+                operation: operation, path: path, errorNumber: number,
+                message: String(cString: strerror(number)))
+        }
+    }
+}
+
+/// A file by its descriptor, closed at the latest when nobody holds it any more.
+final class PosixFile: DiskFile {
+    private let descriptor: Int32
+    private let path: String
+    private let isClosed = Atomic(false)
+
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { if !isClosed.load(ordering: .relaxed) { Glibc.close(descriptor) } }
+
+    func read(
+        into bytes: UnsafeMutableRawBufferPointer, at position: Int64
+    ) throws(DiskError) -> Int {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = pread(descriptor, base + done, bytes.count - done, Int(position) + done)
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw PosixDisk.error("pread", path)
+            }
+            done += count
+        }
+        return done
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = pwrite(descriptor, base + done, bytes.count - done, Int(position) + done)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw PosixDisk.error("pwrite", path)
+            }
+            done += count
+        }
+    }
+
+    func truncate(to byteCount: Int64) throws(DiskError) {
+        while ftruncate(descriptor, Int(byteCount)) != 0 {
+            if errno != EINTR { throw PosixDisk.error("ftruncate", path) }
+        }
+    }
+
+    func byteCount() throws(DiskError) -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw PosixDisk.error("fstat", path) }
+        return Int64(status.st_size)
+    }
+
+    func sync() throws(DiskError) {
+        // Not even an interrupted flush is tried again: pages may already count as clean.
+        guard fdatasync(descriptor) == 0 else { throw PosixDisk.error("fdatasync", path) }
+    }
+
+    func startWriteback(at position: Int64, byteCount: Int64) {
+        millrace_start_writeback(descriptor, position, byteCount)
+    }
+
+    func close() {
+        if !isClosed.exchange(true, ordering: .relaxed) { Glibc.close(descriptor) }
+    }
+}
+
+/// A held `flock`, released by closing the file, or by the end of the process.
+final class PosixLock: DiskLock {
+    private let file: PosixFile
+
+    init(file: PosixFile) { self.file = file }
+
+    func close() { file.close() }
+}

@@ -1,0 +1,76 @@
+package import LogModel
+import Synchronization
+
+extension PartitionLog {
+    /// The offset of the first record with a timestamp at or after `timestamp` that the isolation
+    /// level shows; nil if there is none.
+    package func offset(
+        forTimestamp timestamp: Timestamp, isolation: IsolationLevel
+    ) throws(LogStorageError) -> Offset? {
+        try record(isolation: isolation) { $0.index.largestTimestamp >= timestamp } start: {
+            $0.index.position(for: timestamp)
+        } matches: { $0 >= timestamp }?.offset
+    }
+
+    /// The first record with the largest timestamp that the isolation level shows.
+    package func largestTimestamp(
+        isolation: IsolationLevel
+    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        let largest = state.withLock { state in
+            state.segments.map(\.index.largestTimestamp).max() ?? .none
+        }
+        guard largest > .none else { return nil }
+        return try record(isolation: isolation) { $0.index.largestTimestamp >= largest } start: {
+            $0.index.position(for: largest)
+        } matches: { $0 >= largest }
+    }
+
+    /// The first visible record whose time matches, in the first segment that may hold one.
+    private func record(
+        isolation: IsolationLevel, in isCandidate: (Segment) -> Bool,
+        start: (Segment) -> Int64, matches: (Timestamp) -> Bool
+    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        let (bounds, candidates) = state.withLock { state in
+            (state.bounds, state.segments.filter(isCandidate))
+        }
+        let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
+        var decompressor = RecordDecompressor()
+        for segment in candidates {
+            var scanner = SegmentScanner(
+                file: segment.file, from: start(segment), to: segment.byteCount)
+            while case .batch(let batch) = try nextStep(&scanner), batch.baseOffset < end {
+                if matches(batch.maxTimestamp), batch.nextOffset > bounds.logStart {
+                    let found = try Self.first(
+                        in: batch, &decompressor, from: bounds.logStart, matches: matches)
+                    if let found { return found.offset < end ? found : nil }
+                }
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+        return nil
+    }
+
+    private func nextStep(
+        _ scanner: inout SegmentScanner
+    ) throws(LogStorageError) -> SegmentScanner.Step {
+        do throws(DiskError) { return try scanner.next() } catch { throw .disk(error) }
+    }
+
+    private static func first(
+        in batch: RecordBatchView, _ decompressor: inout RecordDecompressor, from start: Offset,
+        matches: (Timestamp) -> Bool
+    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        do throws(RecordBatchError) {
+            var records = try decompressor.records(of: batch, byteLimit: 256 << 20)
+            while let record = try records.next() {
+                let time =
+                    batch.attributes.isLogAppendTime
+                    ? batch.maxTimestamp
+                    : Timestamp(batch.baseTimestamp.rawValue &+ record.timestampDelta)
+                let offset = batch.baseOffset.advanced(by: Int64(record.offsetDelta))
+                if matches(time), offset >= start { return (offset, time) }
+            }
+            return nil
+        } catch { throw .corrupt("batch at \(batch.baseOffset.rawValue): \(error)") }
+    }
+}

@@ -1,0 +1,112 @@
+/// How a partition's log is kept. The names are Kafka's topic options.
+package struct LogConfiguration: Sendable, Equatable {
+    package enum Durability: Sendable, Equatable {
+        /// Acknowledged means flushed.
+        case flushed
+        /// Acknowledged means written; a flush follows after `maximumDelayMilliseconds` or
+        /// `byteLimit`. Power loss may take what was acknowledged in between.
+        case relaxed(maximumDelayMilliseconds: Int64, byteLimit: Int64)
+    }
+
+    /// `segment.bytes`, or `internal.segment.bytes`: 1 GiB.
+    package var segmentByteLimit: Int64 = 1 << 30
+    /// `segment.ms`: 7 days.
+    package var segmentMilliseconds: Int64 = 604_800_000
+    /// `index.interval.bytes`: one index entry for so many bytes of log.
+    package var indexIntervalByteCount: Int64 = 4096
+    /// `max.message.bytes`: the largest batch.
+    package var maxMessageByteCount = 1_048_588
+    /// `retention.ms`, -1: for ever; 7 days.
+    package var retentionMilliseconds: Int64 = 604_800_000
+    /// `retention.bytes`, -1: no limit.
+    package var retentionByteCount: Int64 = -1
+    /// `cleanup.policy` contains `delete`.
+    package var deletesOldSegments = true
+    /// `cleanup.policy` contains `compact`.
+    package var compacts = false
+    /// `message.timestamp.type` is `LogAppendTime`.
+    package var usesLogAppendTime = false
+    /// `producer.id.expiration.ms`: 1 day.
+    package var producerExpirationMilliseconds: Int64 = 86_400_000
+    /// `millrace.durability`: `flushed`, or `relaxed` with the two options beside it.
+    package var durability = Durability.flushed
+
+    package init() {}
+
+    /// The configuration that a topic's options make.
+    ///
+    /// - Throws: `.invalidConfiguration` for an unknown name or a value that makes no sense.
+    package init(topicOptions: [String: String]) throws(LogStorageError) {
+        var delay: Int64 = 1_000
+        var bytes: Int64 = 16 << 20
+        var isRelaxed = false
+        for (name, value) in topicOptions.sorted(by: { $0.key < $1.key }) {
+            switch name {
+            case "segment.bytes", "internal.segment.bytes":
+                segmentByteLimit = try Self.integer(name, value, atLeast: 1024)
+            case "segment.ms": segmentMilliseconds = try Self.integer(name, value, atLeast: 1)
+            case "index.interval.bytes":
+                indexIntervalByteCount = try Self.integer(name, value, atLeast: 0)
+            case "max.message.bytes":
+                maxMessageByteCount = Int(try Self.integer(name, value, atLeast: 61))
+            case "retention.ms": retentionMilliseconds = try Self.integer(name, value, atLeast: -1)
+            case "retention.bytes": retentionByteCount = try Self.integer(name, value, atLeast: -1)
+            case "cleanup.policy": try setCleanupPolicy(value)
+            case "message.timestamp.type":
+                guard value == "CreateTime" || value == "LogAppendTime" else {
+                    throw Self.invalid(name, value, "CreateTime or LogAppendTime")
+                }
+                usesLogAppendTime = value == "LogAppendTime"
+            case "producer.id.expiration.ms":
+                producerExpirationMilliseconds = try Self.integer(name, value, atLeast: 1)
+            case "millrace.durability":
+                guard value == "flushed" || value == "relaxed" else {
+                    throw Self.invalid(name, value, "flushed or relaxed")
+                }
+                isRelaxed = value == "relaxed"
+            case "millrace.durability.delay.ms":
+                delay = try Self.integer(name, value, atLeast: 1)
+            case "millrace.durability.bytes":
+                bytes = try Self.integer(name, value, atLeast: 1)
+            default:
+                throw .invalidConfiguration(
+                    "\"\(name)\" is no topic option; known are \(Self.names.joined(separator: ", "))")
+            }
+        }
+        if isRelaxed {
+            durability = .relaxed(maximumDelayMilliseconds: delay, byteLimit: bytes)
+        }
+    }
+
+    /// Every option that a topic may have.
+    package static let names = [
+        "cleanup.policy", "index.interval.bytes", "internal.segment.bytes", "max.message.bytes",
+        "message.timestamp.type", "millrace.durability", "millrace.durability.bytes",
+        "millrace.durability.delay.ms", "producer.id.expiration.ms", "retention.bytes",
+        "retention.ms", "segment.bytes", "segment.ms",
+    ]
+
+    private mutating func setCleanupPolicy(_ value: String) throws(LogStorageError) {
+        let parts = value.split(separator: ",").map { $0.drop { $0 == " " } }
+        guard !parts.isEmpty, parts.allSatisfy({ $0 == "delete" || $0 == "compact" }) else {
+            throw Self.invalid("cleanup.policy", value, "delete, compact or delete,compact")
+        }
+        deletesOldSegments = parts.contains("delete")
+        compacts = parts.contains("compact")
+    }
+
+    private static func integer(
+        _ name: String, _ value: String, atLeast minimum: Int64
+    ) throws(LogStorageError) -> Int64 {
+        guard let number = Int64(value), number >= minimum else {
+            throw invalid(name, value, "a whole number from \(minimum)")
+        }
+        return number
+    }
+
+    private static func invalid(
+        _ name: String, _ value: String, _ expected: String
+    ) -> LogStorageError {
+        .invalidConfiguration("\(name)=\(value): expected \(expected)")
+    }
+}

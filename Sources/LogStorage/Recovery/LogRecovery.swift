@@ -1,0 +1,414 @@
+package import LogModel
+
+/// Opens the log of a partition's folder: finds its segments, reads what has to be read, cuts an
+/// unflushed tail, and rebuilds what is only cached.
+///
+/// After a clean close everything is taken from the caches. Otherwise the segments from the
+/// recovery point on are read whole, and also those whose caches are missing or make no sense.
+/// A batch must have the right length, magic and CRC; its base offset, which no CRC covers, must
+/// be the next one (or, in a compacted log, not smaller), and its leader epoch must be the one
+/// that the epoch file gives for the offset.
+///
+/// What is bad at or behind the durable bound was never flushed: the log is cut there. What is
+/// bad below it is damage: nothing is cut, and the log is readable up to it and takes no appends.
+struct LogRecovery {
+    private let files: PartitionFiles
+    private let configuration: LogConfiguration
+    private let cleanShutdown: Bool
+    private let recoveryPoint: Offset
+    private var durable: Offset
+    private var report = RecoveryReport()
+    private var state: LogState
+    /// Whether the epoch file could be read: then it decides about epochs.
+    private var knowsEpochs = false
+
+    /// What stopped a scan, and where.
+    private struct Obstacle {
+        var position: Int64
+        var reason: String
+    }
+
+    init(
+        files: PartitionFiles, configuration: LogConfiguration, cleanShutdown: Bool,
+        recoveryPoint: Offset, logStart: Offset?
+    ) throws(LogStorageError) {
+        self.files = files
+        self.configuration = configuration
+        self.cleanShutdown = cleanShutdown
+        self.recoveryPoint = recoveryPoint
+        let mark = try onDisk { () throws(DiskError) in
+            try files.content(of: files.path(DurableMark.fileName)).flatMap(DurableMark.init)
+        }
+        durable = max(recoveryPoint, mark?.durable ?? .zero)
+        let segments = try Self.openSegments(files)
+        let first = segments[0].baseOffset
+        let start = max(first, max(logStart ?? first, mark?.logStart ?? first))
+        state = LogState(
+            segments: [segments[0]], producers: ProducerTable(), logStart: start, logEnd: first,
+            highWatermark: first, firstDirtySegment: first, epochs: LeaderEpochs())
+        pendingSegments = Array(segments.dropFirst())
+    }
+
+    private var pendingSegments: [Segment]
+
+    private static func openSegments(
+        _ files: PartitionFiles
+    ) throws(LogStorageError) -> [Segment] {
+        try onDisk { () throws(DiskError) in
+            var segments: [Segment] = []
+            for name in try files.disk.list(files.directory) {
+                guard let base = SegmentName.offset(in: name, suffix: ".log") else { continue }
+                var segment = Segment(
+                    baseOffset: base, file: try files.disk.open(files.path(name), .readWrite))
+                segment.byteCount = try segment.file.byteCount()
+                segments.append(segment)
+            }
+            if segments.isEmpty {
+                segments.append(try PartitionLog.makeSegment(at: .zero, files: files))
+            }
+            return segments.sorted { $0.baseOffset < $1.baseOffset }
+        }
+    }
+
+    /// Recovers, and flushes again whatever was not surely durable before it can be served.
+    mutating func run() throws(LogStorageError) -> (LogState, RecoveryReport) {
+        try loadEpochs()
+        let lengths = [state.segments[0].byteCount] + pendingSegments.map(\.byteCount)
+        let caches = try loadCaches()
+        let bases = [state.segments[0].baseOffset] + pendingSegments.map(\.baseOffset)
+        var firstScan = firstSegmentToScan(bases, caches, lengths)
+        var end: Offset?
+        if firstScan == nil { end = try endOfLastSegment(caches) }
+        try loadProducers(at: bases, orAt: end, below: firstScan)
+        if firstScan == nil, end == nil || snapshotOffset != end {
+            firstScan = bases.last
+            try loadProducers(at: bases, orAt: nil, below: firstScan)
+        }
+        try takeCached(bases, caches, until: firstScan, end: end, lengths)
+        try scan(lengths)
+        report.wasClean = cleanShutdown && report.cut == nil && report.damage == nil
+        if report.damage == nil, state.logEnd < durable { noteMissing() }
+        try makeDurable()
+        state.highWatermark = state.logEnd
+        state.logStart = min(state.logStart, state.logEnd)
+        state.producers.noteDurable(below: state.logEnd)
+        state.firstDirtySegment = state.active.baseOffset
+        state.producers.checkInvariants()
+        return (state, report)
+    }
+
+    // MARK: Caches
+
+    private struct Caches {
+        var index: SegmentIndex?
+        var aborted: [AbortedEntry]?
+    }
+
+    private mutating func loadEpochs() throws(LogStorageError) {
+        let files = files
+        let bytes = try onDisk { () throws(DiskError) in
+            try files.content(of: files.path(LeaderEpochs.fileName))
+        }
+        guard let bytes, let epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self)),
+            !epochs.starts.isEmpty
+        else { return }
+        state.epochs = epochs
+        knowsEpochs = true
+    }
+
+    private func loadCaches() throws(LogStorageError) -> [Caches] {
+        let files = files
+        return try ([state.segments[0]] + pendingSegments).map { segment throws(LogStorageError) in
+            let base = segment.baseOffset
+            return try onDisk { () throws(DiskError) in
+                var caches = Caches()
+                if let offsets = try files.content(of: files.path(base, ".index")),
+                    let times = try files.content(of: files.path(base, ".timeindex"))
+                {
+                    caches.index = SegmentIndex(
+                        offsets: offsets, times: times, base: base, byteCount: segment.byteCount)
+                }
+                if let aborted = try files.content(of: files.path(base, ".txnindex")) {
+                    caches.aborted = AbortedEntry.decode(aborted, base: base)
+                }
+                return caches
+            }
+        }
+    }
+
+    /// The base of the first segment that has to be read; nil if none has.
+    private func firstSegmentToScan(
+        _ bases: [Offset], _ caches: [Caches], _ lengths: [Int64]
+    ) -> Offset? {
+        for (index, base) in bases.enumerated() {
+            let end = index + 1 < bases.count ? bases[index + 1] : nil
+            let isBelowRecoveryPoint = end.map { $0 <= recoveryPoint } ?? false
+            let isTrusted = cleanShutdown || isBelowRecoveryPoint
+            let isComplete =
+                caches[index].aborted != nil
+                && (caches[index].index.map { !$0.times.isEmpty || lengths[index] == 0 } ?? false)
+            if !isTrusted || !isComplete { return base }
+        }
+        return nil
+    }
+
+    /// Where the log ends, found by walking from the last index entry; nil if that meets anything
+    /// bad.
+    private func endOfLastSegment(_ caches: [Caches]) throws(LogStorageError) -> Offset? {
+        let last = pendingSegments.last ?? state.segments[0]
+        let start = caches.last?.index?.offsets.last?.position ?? 0
+        var scanner = SegmentScanner(file: last.file, from: start, to: last.byteCount)
+        var end = last.baseOffset
+        while true {
+            let step: SegmentScanner.Step
+            do throws(DiskError) { step = try scanner.next() } catch { throw .disk(error) }
+            switch step {
+            case .end: return end
+            case .bad: return nil
+            case .batch(let batch):
+                end = batch.nextOffset
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+    }
+
+    /// Loads the newest good snapshot that stands at the begin of a segment (not behind the first
+    /// one to be read) or at the log's end. Without one, everything is read from the start.
+    private mutating func loadProducers(
+        at bases: [Offset], orAt end: Offset?, below firstScan: Offset?
+    ) throws(LogStorageError) {
+        snapshotOffset = nil
+        state.producers = ProducerTable()
+        var candidates = bases.filter { base in firstScan.map { base <= $0 } ?? true }
+        if let end { candidates.append(end) }
+        for candidate in Set(candidates).sorted(by: >) {
+            let path = files.path(candidate, ".snapshot")
+            let files = files
+            let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
+            guard let bytes, let table = ProducerSnapshotFile.decode(bytes) else { continue }
+            state.producers = table
+            snapshotOffset = candidate
+            return
+        }
+    }
+
+    /// The offset of the snapshot that was loaded.
+    private var snapshotOffset: Offset?
+
+    /// Takes over the segments in front of the first that has to be read, as their caches have
+    /// them: those that end where the producers' snapshot stands, or before.
+    private mutating func takeCached(
+        _ bases: [Offset], _ caches: [Caches], until firstScan: Offset?, end logEnd: Offset?,
+        _ lengths: [Int64]
+    ) throws(LogStorageError) {
+        let known = snapshotOffset ?? bases[0]
+        for index in bases.indices {
+            if let firstScan, bases[index] >= firstScan { return }
+            let end = index + 1 < bases.count ? bases[index + 1] : logEnd
+            guard let end, end <= known, let cached = caches[index].index,
+                let aborted = caches[index].aborted
+            else { return }
+            if index > 0 { takeNextSegment() }
+            state.active.byteCount = lengths[index]
+            state.active.index = cached
+            state.active.aborted = aborted
+            state.active.indexFilesAreCurrent = index + 1 < bases.count
+            state.active.transactionFileIsCurrent = true
+            state.active.firstTimestamp = try firstTimestamp(of: state.active)
+            state.logEnd = end
+            scannedFrom = index + 1
+        }
+    }
+
+    /// How many segments were taken from their caches.
+    private var scannedFrom = 0
+
+    private mutating func takeNextSegment() {
+        state.segments.append(pendingSegments.removeFirst())
+    }
+
+    private func firstTimestamp(of segment: Segment) throws(LogStorageError) -> Timestamp? {
+        var scanner = SegmentScanner(file: segment.file, from: 0, to: segment.byteCount)
+        do throws(DiskError) {
+            guard case .batch(let batch) = try scanner.next() else { return nil }
+            return batch.maxTimestamp
+        } catch { throw .disk(error) }
+    }
+
+    // MARK: Scanning
+
+    /// Reads the segments that were not taken from caches, in order.
+    private mutating func scan(_ lengths: [Int64]) throws(LogStorageError) {
+        while scannedFrom < state.segments.count + pendingSegments.count {
+            if scannedFrom >= state.segments.count { takeNextSegment() }
+            let length = lengths[scannedFrom]
+            scannedFrom += 1
+            var obstacle: Obstacle?
+            if state.segments.count > 1, state.active.baseOffset != state.logEnd,
+                !(configuration.compacts && state.active.baseOffset > state.logEnd)
+            {
+                obstacle = Obstacle(
+                    position: 0,
+                    reason: "the segment begins at \(state.active.baseOffset.rawValue), the log "
+                        + "before it ends at \(state.logEnd.rawValue)")
+            }
+            if obstacle == nil {
+                obstacle = try scanActive(length: length)
+            }
+            guard let obstacle else { continue }
+            return try handle(obstacle, length: length)
+        }
+    }
+
+    /// Reads the active segment from its start; what stopped it, if anything did.
+    private mutating func scanActive(
+        length: Int64
+    ) throws(LogStorageError) -> Obstacle? {
+        let base = state.active.baseOffset
+        state.active = Segment(baseOffset: base, file: state.active.file)
+        state.logEnd = max(state.logEnd, base)
+        report.rebuiltIndexes += 1
+        var scanner = SegmentScanner(file: state.active.file, from: 0, to: length)
+        while true {
+            let step: SegmentScanner.Step
+            do throws(DiskError) { step = try scanner.next() } catch { throw .disk(error) }
+            switch step {
+            case .end: return nil
+            case .bad(let error):
+                return Obstacle(position: scanner.position, reason: "\(error)")
+            case .batch(let batch):
+                if let reason = mismatch(batch) {
+                    return Obstacle(position: scanner.position, reason: reason)
+                }
+                if let reason = take(batch) {
+                    return Obstacle(position: scanner.position, reason: reason)
+                }
+                report.scannedByteCount += Int64(batch.byteCount)
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+    }
+
+    /// What is wrong with the fields that the CRC does not cover, and with the counts.
+    private func mismatch(_ batch: RecordBatchView) -> String? {
+        let expected = state.logEnd
+        let offsetFits =
+            configuration.compacts
+            ? batch.baseOffset >= expected : batch.baseOffset == expected
+        guard offsetFits else {
+            return "base offset \(batch.baseOffset.rawValue), where \(expected.rawValue) is next"
+        }
+        guard batch.lastOffsetDelta >= 0, batch.recordCount >= 0 else {
+            return "a negative offset delta or record count"
+        }
+        let epoch = batch.leaderEpoch
+        if knowsEpochs, let known = state.epochs.expected(at: batch.baseOffset) {
+            guard epoch == known else {
+                return "leader epoch \(epoch.rawValue), where \(known.rawValue) is known"
+            }
+        } else {
+            guard epoch >= state.epochs.latest || epoch.rawValue < 0, epoch.rawValue < 1 << 24 else {
+                return "leader epoch \(epoch.rawValue) after \(state.epochs.latest.rawValue)"
+            }
+        }
+        return nil
+    }
+
+    /// Takes a good batch into the state.
+    private mutating func take(_ batch: RecordBatchView) -> String? {
+        do throws(RecordBatchError) {
+            try state.note(batch, interval: configuration.indexIntervalByteCount)
+            return nil
+        } catch { return "\(error)" }
+    }
+
+    // MARK: Obstacles
+
+    private mutating func handle(_ obstacle: Obstacle, length: Int64) throws(LogStorageError) {
+        let path = files.path(state.active.baseOffset, ".log")
+        guard state.logEnd >= durable else {
+            let damage = RecoveryReport.Damage(
+                offset: state.logEnd, file: path, position: obstacle.position,
+                reason: obstacle.reason)
+            report.damage = damage
+            state.readOnlyReason =
+                "\(path), position \(obstacle.position), offset \(state.logEnd.rawValue): "
+                + "\(obstacle.reason); everything up to \(durable.rawValue) was flushed, so this is "
+                + "damage and nothing was cut"
+            return
+        }
+        var byteCount = length - obstacle.position
+        let files = files
+        let active = state.active
+        let later = pendingSegments
+        try onDisk { () throws(DiskError) in
+            try active.file.truncate(to: obstacle.position)
+            for segment in later {
+                segment.file.close()
+                for suffix in [".log", ".index", ".timeindex", ".txnindex"] {
+                    try files.removeIfPresent(files.path(segment.baseOffset, suffix))
+                }
+            }
+        }
+        for segment in pendingSegments { byteCount += segment.byteCount }
+        pendingSegments = []
+        state.epochs.truncate(to: state.logEnd)
+        state.directoryIsDirty = true
+        report.cut = RecoveryReport.Cut(
+            offset: state.logEnd, byteCount: byteCount, reason: obstacle.reason)
+    }
+
+    /// The files end below what was flushed.
+    private mutating func noteMissing() {
+        let path = files.path(state.active.baseOffset, ".log")
+        report.damage = RecoveryReport.Damage(
+            offset: state.logEnd, file: path, position: state.active.byteCount,
+            reason: "the log ends here, but everything below \(durable.rawValue) was flushed")
+        state.readOnlyReason =
+            "\(path) ends at offset \(state.logEnd.rawValue), but everything below "
+            + "\(durable.rawValue) was flushed: records are missing"
+    }
+
+    // MARK: Durable again
+
+    /// Flushes what was kept of an unclean log, and removes snapshots from behind its end.
+    private mutating func makeDurable() throws(LogStorageError) {
+        let files = files
+        let state = state
+        let isUnclean = !cleanShutdown
+        try onDisk { () throws(DiskError) in
+            for name in try files.disk.list(files.directory) {
+                let snapshot = SegmentName.offset(in: name, suffix: ".snapshot")
+                if let snapshot, snapshot > state.logEnd, state.readOnlyReason == nil {
+                    try files.disk.remove(files.path(name))
+                }
+            }
+            guard isUnclean, state.readOnlyReason == nil else { return }
+            for segment in state.segments { try segment.file.sync() }
+            try files.disk.syncDirectory(files.directory)
+        }
+        self.state.directoryIsDirty = false
+    }
+}
+
+extension PartitionLog {
+    /// Opens the log in a folder.
+    ///
+    /// - Parameters:
+    ///   - cleanShutdown: the directory was closed cleanly; caches can be trusted.
+    ///   - recoveryPoint: everything below it was flushed.
+    ///   - logStart: where the log begins, if that was noted.
+    package static func open(
+        disk: any Disk, directory: String, configuration: LogConfiguration, cleanShutdown: Bool,
+        recoveryPoint: Offset, logStart: Offset?, time: any TimeSource
+    ) throws(LogStorageError) -> (PartitionLog, RecoveryReport) {
+        let files = PartitionFiles(disk: disk, directory: directory)
+        var recovery = try LogRecovery(
+            files: files, configuration: configuration, cleanShutdown: cleanShutdown,
+            recoveryPoint: recoveryPoint, logStart: logStart)
+        let (state, report) = try recovery.run()
+        let log = PartitionLog(
+            files: files, configuration: configuration, time: time, state: state)
+        return (log, report)
+    }
+}

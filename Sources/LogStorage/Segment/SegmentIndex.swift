@@ -1,0 +1,133 @@
+import Bytes
+import LogModel
+
+/// A segment's offset index and time index, in memory; written to their files when the segment is
+/// closed, and made anew from the log where a file is missing or makes no sense.
+///
+///     .index      4 bytes offset relative to the base, 4 bytes position of its batch
+///     .timeindex  8 bytes largest timestamp so far, 4 bytes relative offset of its batch's end
+struct SegmentIndex: Equatable, Sendable {
+    struct OffsetEntry: Equatable, Sendable {
+        var offset: Offset
+        var position: Int64
+    }
+
+    struct TimeEntry: Equatable, Sendable {
+        var timestamp: Timestamp
+        var offset: Offset
+    }
+
+    private(set) var offsets: [OffsetEntry] = []
+    private(set) var times: [TimeEntry] = []
+    /// The largest timestamp of the segment, and the last offset of the first batch that has it.
+    private(set) var largestTimestamp = Timestamp.none
+    private(set) var largestTimestampOffset = Offset.zero
+    private var bytesSinceEntry: Int64 = 0
+
+    /// Takes note of a batch at `position`; an entry is due once `interval` bytes went by.
+    mutating func note(_ batch: RecordBatchView, at position: Int64, interval: Int64) {
+        if batch.maxTimestamp > largestTimestamp {
+            largestTimestamp = batch.maxTimestamp
+            largestTimestampOffset = batch.lastOffset
+        }
+        if bytesSinceEntry > interval {
+            offsets.append(OffsetEntry(offset: batch.lastOffset, position: position))
+            appendTime()
+            bytesSinceEntry = 0
+        }
+        bytesSinceEntry += Int64(batch.byteCount)
+    }
+
+    /// Adds the last time entry, as a roll or a close does.
+    mutating func finish() { appendTime() }
+
+    private mutating func appendTime() {
+        guard largestTimestamp > (times.last?.timestamp ?? .none) else { return }
+        times.append(TimeEntry(timestamp: largestTimestamp, offset: largestTimestampOffset))
+    }
+
+    /// Where to begin to look for the batch that holds `offset`.
+    func position(for offset: Offset) -> Int64 {
+        var low = 0
+        var high = offsets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if offsets[middle].offset <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? 0 : offsets[low - 1].position
+    }
+
+    /// Where to begin to look for the first record at or after `timestamp`: behind every batch
+    /// that the index knows to be earlier.
+    func position(for timestamp: Timestamp) -> Int64 {
+        let earlier = times.last { $0.timestamp < timestamp }
+        return earlier.map { position(for: $0.offset) } ?? 0
+    }
+
+    // MARK: Files
+
+    func encodedOffsets(base: Offset) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(offsets.count * 8)
+        for entry in offsets {
+            append(Int32(truncatingIfNeeded: base.distance(to: entry.offset)), to: &bytes)
+            append(Int32(truncatingIfNeeded: entry.position), to: &bytes)
+        }
+        return bytes
+    }
+
+    func encodedTimes(base: Offset) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(times.count * 12)
+        for entry in times {
+            append(entry.timestamp.rawValue, to: &bytes)
+            append(Int32(truncatingIfNeeded: base.distance(to: entry.offset)), to: &bytes)
+        }
+        return bytes
+    }
+
+    /// The index in two files; nil if they make no sense for a segment of `byteCount` bytes.
+    /// Zeros at the end are what a killed Kafka leaves of its preallocated files.
+    init?(offsets offsetBytes: [UInt8], times timeBytes: [UInt8], base: Offset, byteCount: Int64) {
+        guard offsetBytes.count % 8 == 0, timeBytes.count % 12 == 0 else { return nil }
+        for start in stride(from: 0, to: offsetBytes.count, by: 8) {
+            let relative: Int32 = Self.integer(offsetBytes, at: start)
+            let position: Int32 = Self.integer(offsetBytes, at: start + 4)
+            if relative == 0, position == 0, start > 0 { break }
+            let entry = OffsetEntry(
+                offset: base.advanced(by: Int64(relative)), position: Int64(position))
+            guard relative >= 0, position >= 0, entry.position < max(byteCount, 1),
+                offsets.last.map({ $0.offset < entry.offset && $0.position < entry.position }) ?? true
+            else { return nil }
+            offsets.append(entry)
+        }
+        for start in stride(from: 0, to: timeBytes.count, by: 12) {
+            let timestamp: Int64 = Self.integer(timeBytes, at: start)
+            let relative: Int32 = Self.integer(timeBytes, at: start + 8)
+            if timestamp == 0, relative == 0 { break }
+            let entry = TimeEntry(
+                timestamp: Timestamp(timestamp), offset: base.advanced(by: Int64(relative)))
+            guard relative >= 0, times.last.map({ $0.timestamp < entry.timestamp }) ?? true else {
+                return nil
+            }
+            times.append(entry)
+        }
+        largestTimestamp = times.last?.timestamp ?? .none
+        largestTimestampOffset = times.last?.offset ?? base
+        bytesSinceEntry = byteCount - (offsets.last?.position ?? 0)
+    }
+
+    init() {}
+
+    private static func integer<Integer: FixedWidthInteger>(
+        _ bytes: [UInt8], at start: Int
+    ) -> Integer {
+        bytes.withUnsafeBytes { raw in
+            Integer(bigEndian: raw.loadUnaligned(fromByteOffset: start, as: Integer.self))
+        }
+    }
+
+    private func append<Integer: FixedWidthInteger>(_ value: Integer, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+}
