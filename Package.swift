@@ -71,9 +71,11 @@ let package = Package(
         // The log.
         library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "CFileSystem"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
-        library("Broker", ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination"]),
+        library(
+            "Broker",
+            ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]),
         library("LogClient", ["LogModel"]),
-        library("EmbeddedClient", ["LogModel", "LogClient", "Broker"]),
+        library("EmbeddedClient", ["LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]),
 
         // Streams.
         library("StateStores", ["Bytes", "LogModel", "Threads"]),

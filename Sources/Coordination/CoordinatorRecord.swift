@@ -19,16 +19,19 @@ extension TransactionRecord {
             nextProducerID: value.nextProducerID.rawValue,
             producerEpoch: value.epoch.rawValue,
             transactionTimeoutMs: value.timeoutMilliseconds,
-            transactionStatus: value.state.rawValue, transactionPartitions: partitions,
+            transactionStatus: value.state.rawValue,
+            transactionPartitions: partitions,
             transactionLastUpdateTimestampMs: value.lastUpdateTime.rawValue,
             transactionStartTimestampMs: value.startTime.rawValue,
-            clientTransactionVersion: value.clientVersion)
+            clientTransactionVersion: value.clientVersion
+        )
         return (key, try message.encoded(version: Self.valueVersion))
     }
 
     /// Reads a record of `__transaction_state`; nil for a kind of record that is not known.
     package init?(
-        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?
+        key: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?
     ) throws(WireError) {
         guard try recordType(ofKey: key) == 0 else { return nil }
         let id = try TransactionLogKey(decoding: key).transactionalID
@@ -41,10 +44,12 @@ extension TransactionRecord {
             state != .prepareEpochFence
         else { return nil }
         var metadata = TransactionMetadata(
-            transactionalID: id, producerID: ProducerID(message.producerID),
+            transactionalID: id,
+            producerID: ProducerID(message.producerID),
             epoch: ProducerEpoch(message.producerEpoch),
             timeoutMilliseconds: message.transactionTimeoutMs,
-            lastUpdateTime: Timestamp(message.transactionLastUpdateTimestampMs))
+            lastUpdateTime: Timestamp(message.transactionLastUpdateTimestampMs)
+        )
         metadata.previousProducerID = ProducerID(message.previousProducerID)
         metadata.nextProducerID = ProducerID(message.nextProducerID)
         metadata.state = state
@@ -81,18 +86,24 @@ extension OffsetRecord {
     /// The bytes of key and value; no value for a tombstone.
     package func encoded() throws(WireError) -> (key: [UInt8], value: [UInt8]?) {
         let key = try OffsetCommitKey(
-            group: group, topic: partition.topic, partition: partition.partition.rawValue
+            group: group,
+            topic: partition.topic,
+            partition: partition.partition.rawValue
         ).encoded()
         guard let value else { return (key, nil) }
         let message = OffsetCommitValue(
-            offset: value.offset.rawValue, leaderEpoch: value.leaderEpoch.rawValue,
-            metadata: value.metadata, commitTimestamp: value.commitTime.rawValue)
+            offset: value.offset.rawValue,
+            leaderEpoch: value.leaderEpoch.rawValue,
+            metadata: value.metadata,
+            commitTimestamp: value.commitTime.rawValue
+        )
         return (key, try message.encoded(version: Self.valueVersion))
     }
 
     /// Reads a record of `__consumer_offsets`; nil for one that is no committed offset.
     package init?(
-        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?
+        key: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?
     ) throws(WireError) {
         let type = try recordType(ofKey: key)
         guard type == 0 || type == 1 else { return nil }
@@ -113,9 +124,12 @@ extension OffsetRecord {
         }
         let message = try OffsetCommitValue(decoding: value)
         let offset = CommittedOffset(
-            offset: Offset(message.offset), leaderEpoch: LeaderEpoch(message.leaderEpoch),
-            metadata: message.metadata, commitTime: Timestamp(message.commitTimestamp),
-            expireTime: Timestamp(message.expireTimestamp))
+            offset: Offset(message.offset),
+            leaderEpoch: LeaderEpoch(message.leaderEpoch),
+            metadata: message.metadata,
+            commitTime: Timestamp(message.commitTimestamp),
+            expireTime: Timestamp(message.expireTimestamp)
+        )
         self.init(group: group, partition: partition, value: offset)
     }
 }

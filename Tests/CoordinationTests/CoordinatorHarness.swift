@@ -41,38 +41,60 @@ struct CoordinatorHarness {
     }
 
     mutating func begin(
-        _ id: String? = "t", timeout: Int32 = 60_000, expected: (Int64, Int16) = (-1, -1)
+        _ id: String? = "t",
+        timeout: Int32 = 60_000,
+        expected: (Int64, Int16) = (-1, -1)
     ) -> TransactionReply {
         refillIDs()
         return run(
             coordinator.initProducerID(
-                transactionalID: id, timeoutMilliseconds: timeout,
-                expected: (ProducerID(expected.0), ProducerEpoch(expected.1)), now: now))
+                transactionalID: id,
+                timeoutMilliseconds: timeout,
+                expected: (ProducerID(expected.0), ProducerEpoch(expected.1)),
+                now: now
+            )
+        )
     }
 
     mutating func add(
-        _ partitions: [Int32], pid: Int64 = 0, epoch: Int16, id: String = "t"
+        _ partitions: [Int32],
+        pid: Int64 = 0,
+        epoch: Int16,
+        id: String = "t"
     ) -> TransactionReply {
         run(
             coordinator.addPartitions(
-                transactionalID: id, producerID: ProducerID(pid), epoch: ProducerEpoch(epoch),
+                transactionalID: id,
+                producerID: ProducerID(pid),
+                epoch: ProducerEpoch(epoch),
                 partitions: partitions.map { TopicPartition("data", PartitionIndex($0)) },
-                now: now))
+                now: now
+            )
+        )
     }
 
     mutating func end(
-        _ result: TransactionResult, pid: Int64 = 0, epoch: Int16, bumps: Bool = false,
+        _ result: TransactionResult,
+        pid: Int64 = 0,
+        epoch: Int16,
+        bumps: Bool = false,
         id: String = "t"
     ) -> TransactionReply {
         refillIDs()
         return run(
             coordinator.endTransaction(
-                transactionalID: id, producerID: ProducerID(pid), epoch: ProducerEpoch(epoch),
-                result: result, bumpsEpoch: bumps, now: now))
+                transactionalID: id,
+                producerID: ProducerID(pid),
+                epoch: ProducerEpoch(epoch),
+                result: result,
+                bumpsEpoch: bumps,
+                now: now
+            )
+        )
     }
 
     mutating func tick() {
-        for record in coordinator.tick(now: now) { _ = appended(record) }
+        for id in coordinator.dueIDs(now: now) { _ = run(coordinator.expire(id, now: now)) }
     }
 
     var state: TransactionState? { coordinator.describe("t")?.state }

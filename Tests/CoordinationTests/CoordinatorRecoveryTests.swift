@@ -7,7 +7,8 @@ import Testing
 @Suite struct CoordinatorRecoveryTests {
     private func replayed(_ log: some Sequence<TransactionRecord>) -> TransactionCoordinator {
         var coordinator = TransactionCoordinator(
-            producerIDs: ProducerIDAllocator(grantedEnd: ProducerID(100_000)))
+            producerIDs: ProducerIDAllocator(grantedEnd: ProducerID(100_000))
+        )
         for record in log { coordinator.replay(record) }
         coordinator.checkInvariants()
         return coordinator
@@ -64,18 +65,25 @@ import Testing
         let lost = TopicPartition("data", PartitionIndex(5))
         #expect(
             h.coordinator.adopt(producerID: .zero, epoch: ProducerEpoch(0), partition: lost)
-                == .keep)
+                == .keep
+        )
         #expect(h.coordinator.describe("t")?.partitions.contains(lost) == true)
         #expect(
             h.coordinator.adopt(producerID: .zero, epoch: ProducerEpoch(1), partition: lost)
-                == .abort)
+                == .abort
+        )
         #expect(
             h.coordinator.adopt(
-                producerID: ProducerID(9), epoch: ProducerEpoch(0), partition: lost) == .abort)
+                producerID: ProducerID(9),
+                epoch: ProducerEpoch(0),
+                partition: lost
+            ) == .abort
+        )
         _ = h.end(.commit, epoch: 0, bumps: true)
         #expect(
             h.coordinator.adopt(producerID: .zero, epoch: ProducerEpoch(1), partition: lost)
-                == .abort)
+                == .abort
+        )
     }
 
     @Test(arguments: 1...40)
@@ -99,8 +107,12 @@ import Testing
             case 5:
                 let result: TransactionResult = random.next(2) == 0 ? .commit : .abort
                 if case .producer(let pid, let epoch) = h.end(
-                    result, pid: held.0, epoch: held.1, bumps: true, id: id)
-                {
+                    result,
+                    pid: held.0,
+                    epoch: held.1,
+                    bumps: true,
+                    id: id
+                ) {
                     epochs[id] = (pid.rawValue, epoch.rawValue)
                 }
             case 6:

@@ -62,7 +62,8 @@ import Testing
         #expect(h.end(.abort, pid: 1, epoch: 0, bumps: true) == pair(1, 1))
     }
 
-    @Test func `a new owner at the last epoch gets a new producer id, and again when asked again`() {
+    @Test func `a new owner at the last epoch gets a new producer id, and again when asked again`()
+    {
         var h = CoordinatorHarness()
         for epoch in Int16(0)...32766 { #expect(h.begin() == pair(0, epoch)) }
         #expect(h.begin(expected: (0, 32766)) == pair(1, 0))

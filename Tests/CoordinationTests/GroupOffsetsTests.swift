@@ -9,9 +9,14 @@ import Testing
     private func record(_ offset: Int64, group: String = "g", metadata: String = "") -> OffsetRecord
     {
         OffsetRecord(
-            group: group, partition: partition,
+            group: group,
+            partition: partition,
             value: CommittedOffset(
-                offset: Offset(offset), metadata: metadata, commitTime: Timestamp(5)))
+                offset: Offset(offset),
+                metadata: metadata,
+                commitTime: Timestamp(5)
+            )
+        )
     }
 
     private func committed(_ offsets: GroupOffsets, stable: Bool = true) -> Int64? {
@@ -57,7 +62,9 @@ import Testing
         offsets.apply(record(1), at: Offset(0))
         #expect(offsets.groups == ["g"])
         offsets.apply(
-            OffsetRecord(group: "g", partition: partition, value: nil), at: Offset(1))
+            OffsetRecord(group: "g", partition: partition, value: nil),
+            at: Offset(1)
+        )
         #expect(offsets == GroupOffsets())
     }
 
@@ -65,8 +72,10 @@ import Testing
         func check(_ count: Int) -> KafkaErrorCode {
             GroupOffsets.check([
                 CommittedOffset(
-                    offset: .zero, metadata: String(repeating: "x", count: count),
-                    commitTime: .none)
+                    offset: .zero,
+                    metadata: String(repeating: "x", count: count),
+                    commitTime: .none
+                )
             ])
         }
         #expect(check(4096) == .none)

@@ -104,8 +104,12 @@ import Testing
         var h = CoordinatorHarness()
         _ = h.begin()
         let decision = h.coordinator.addPartitions(
-            transactionalID: "t", producerID: .zero, epoch: ProducerEpoch(0),
-            partitions: [TopicPartition("data", PartitionIndex(0))], now: h.now)
+            transactionalID: "t",
+            producerID: .zero,
+            epoch: ProducerEpoch(0),
+            partitions: [TopicPartition("data", PartitionIndex(0))],
+            now: h.now
+        )
         #expect(h.add([1], epoch: 0) == .error(.concurrentTransactions))
         #expect(h.end(.commit, epoch: 0) == .error(.concurrentTransactions))
         #expect(h.begin() == .error(.concurrentTransactions))
@@ -117,7 +121,10 @@ import Testing
         var h = CoordinatorHarness()
         h.refillIDs()
         _ = h.coordinator.initProducerID(
-            transactionalID: "t", timeoutMilliseconds: 1, now: h.now)
+            transactionalID: "t",
+            timeoutMilliseconds: 1,
+            now: h.now
+        )
         h.coordinator.appendFailed("t")
         #expect(h.coordinator.describe("t") == nil)
         #expect(h.coordinator.transactionalIDs.isEmpty)

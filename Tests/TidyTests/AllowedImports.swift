@@ -14,7 +14,9 @@ enum AllowedImports {
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
             ],
             "LogClient": ["LogModel"],
-            "EmbeddedClient": ["Bytes", "LogModel", "LogClient", "Broker", "Threads"],
+            "EmbeddedClient": [
+                "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
+            ],
             "StateStores": ["Bytes", "LogModel", "Threads"],
             "RocksStore": ["Bytes", "StateStores", "LogModel", "CRocksDB"],
             "Streams": ["Bytes", "LogModel", "StateStores", "CSimdJSON"],

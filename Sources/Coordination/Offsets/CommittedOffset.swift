@@ -13,8 +13,11 @@ package struct CommittedOffset: Equatable, Sendable {
     package var expireTime: Timestamp
 
     package init(
-        offset: Offset, leaderEpoch: LeaderEpoch = LeaderEpoch(-1), metadata: String = "",
-        commitTime: Timestamp, expireTime: Timestamp = .none
+        offset: Offset,
+        leaderEpoch: LeaderEpoch = LeaderEpoch(-1),
+        metadata: String = "",
+        commitTime: Timestamp,
+        expireTime: Timestamp = .none
     ) {
         self.offset = offset
         self.leaderEpoch = leaderEpoch

@@ -37,7 +37,9 @@ package struct GroupOffsets: Equatable, Sendable {
 
     /// Takes over a record of the log. `producerID` is that of a transactional batch, else `.none`.
     package mutating func apply(
-        _ record: OffsetRecord, at recordOffset: Offset, producerID: ProducerID = .none
+        _ record: OffsetRecord,
+        at recordOffset: Offset,
+        producerID: ProducerID = .none
     ) {
         let key = GroupPartition(group: record.group, partition: record.partition)
         guard let value = record.value else { return remove(key) }
@@ -64,7 +66,9 @@ package struct GroupOffsets: Equatable, Sendable {
     /// The committed offset, `.unstableOffsetCommit` if a stable one was asked for while an open
     /// transaction may still change it, nil if there is none.
     package func offset(
-        of partition: TopicPartition, group: String, requireStable: Bool
+        of partition: TopicPartition,
+        group: String,
+        requireStable: Bool
     ) -> OffsetAnswer {
         if requireStable, isPending(partition, group: group) { return .unstable }
         guard let located = committed[group]?[partition] else { return .none }

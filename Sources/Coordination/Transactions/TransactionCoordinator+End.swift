@@ -7,8 +7,12 @@ extension TransactionCoordinator {
     ///
     /// - Precondition: `producerIDs` is not empty.
     package mutating func endTransaction(
-        transactionalID id: String, producerID: ProducerID, epoch: ProducerEpoch,
-        result: TransactionResult, bumpsEpoch: Bool, now: Timestamp
+        transactionalID id: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        result: TransactionResult,
+        bumpsEpoch: Bool,
+        now: Timestamp
     ) -> TransactionDecision {
         guard !id.isEmpty else { return .reply(.error(.invalidRequest)) }
         guard let entry = entries[id], entry.current.epoch != .none else {
@@ -69,7 +73,8 @@ extension TransactionCoordinator {
     /// Every marker of `order` is durable. Nil if that transaction is complete already, or its
     /// Complete record is on its way (KAFKA-10080).
     package mutating func markersWritten(
-        _ order: MarkerOrder, now: Timestamp
+        _ order: MarkerOrder,
+        now: Timestamp
     ) -> TransactionDecision? {
         guard let entry = entries[order.transactionalID], entry.pending == nil,
             entry.current.state.preparedResult == order.result,
@@ -87,31 +92,36 @@ extension TransactionCoordinator {
         return propose(next, reply: .done, mustBeDurable: false, now: now)
     }
 
-    /// Aborts one transaction that took too long, and expires one idle id, each as a record to
-    /// append; empty when nothing is due. In order of the ids.
-    package mutating func tick(now: Timestamp) -> [TransactionRecord] {
-        var records: [TransactionRecord] = []
-        for id in entries.keys.sorted() {
-            guard let entry = entries[id], entry.pending == nil else { continue }
-            let current = entry.current
-            var decision: TransactionDecision?
-            if current.isTimedOut(at: now) {
-                decision = fence(current, keepsOwner: true, now: now)
-            } else if current.state.isIdle,
-                current.lastUpdateTime.rawValue + idleExpiration <= now.rawValue
-            {
-                var next = current
-                next.state = .dead
-                decision = propose(next, reply: .done, mustBeDurable: false, now: now)
-            }
-            if case .append(let record, _)? = decision { records.append(record) }
+    /// The ids whose transaction took too long, or that have been idle for too long; sorted.
+    package func dueIDs(now: Timestamp) -> [String] {
+        entries.filter { $0.value.pending == nil && isDue($0.value.current, now: now) }
+            .keys.sorted()
+    }
+
+    /// Aborts the transaction of a due id under a higher epoch, or lets an idle id go.
+    package mutating func expire(_ id: String, now: Timestamp) -> TransactionDecision {
+        guard let entry = entries[id], entry.pending == nil, isDue(entry.current, now: now) else {
+            return .reply(.done)
         }
-        return records
+        if entry.current.state == .ongoing {
+            return fence(entry.current, keepsOwner: true, now: now)
+        }
+        var next = entry.current
+        next.state = .dead
+        return propose(next, reply: .done, mustBeDurable: false, now: now)
+    }
+
+    private func isDue(_ current: TransactionMetadata, now: Timestamp) -> Bool {
+        current.isTimedOut(at: now)
+            || current.state.isIdle
+                && current.lastUpdateTime.rawValue + idleExpiration <= now.rawValue
     }
 
     /// Whether a TV2 request is a repetition of the end that made `current`.
     private static func isEndRetry(
-        producerID: ProducerID, epoch: ProducerEpoch, of current: TransactionMetadata
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        of current: TransactionMetadata
     ) -> Bool {
         if producerID == current.producerID {
             return current.epoch.rawValue > 0 && epoch.rawValue == current.epoch.rawValue - 1
@@ -123,7 +133,9 @@ extension TransactionCoordinator {
 
     /// A repeated end: the answer again, or a refusal where the outcome was another.
     private func answerRetry(
-        _ current: TransactionMetadata, result: TransactionResult, isPending: Bool
+        _ current: TransactionMetadata,
+        result: TransactionResult,
+        isPending: Bool
     ) -> TransactionDecision {
         switch (current.state, result) {
         case (.prepareCommit, .commit), (.prepareAbort, .abort):
@@ -135,7 +147,9 @@ extension TransactionCoordinator {
             // KAFKA-20785: a commit that lost against the timeout was fenced, not misused.
             return .reply(
                 .error(
-                    current.wasEndedByCoordinator ? .producerFenced : .invalidTransactionState))
+                    current.wasEndedByCoordinator ? .producerFenced : .invalidTransactionState
+                )
+            )
         case (.prepareCommit, .abort), (.completeCommit, .abort):
             return .reply(.error(.invalidTransactionState))
         case (.empty, _), (.ongoing, _), (.dead, _), (.prepareEpochFence, _):
@@ -145,7 +159,9 @@ extension TransactionCoordinator {
 
     /// Decides the outcome: the record is the commit point.
     private mutating func prepare(
-        _ current: TransactionMetadata, result: TransactionResult, bumpsEpoch: Bool,
+        _ current: TransactionMetadata,
+        result: TransactionResult,
+        bumpsEpoch: Bool,
         now: Timestamp
     ) -> TransactionDecision {
         var next = current
@@ -172,8 +188,12 @@ extension TransactionCoordinator {
     static func markerOrder(for metadata: TransactionMetadata) -> MarkerOrder? {
         guard let result = metadata.state.preparedResult else { return nil }
         return MarkerOrder(
-            transactionalID: metadata.transactionalID, producerID: metadata.producerID,
-            epoch: metadata.epoch, result: result, partitions: metadata.partitions.sorted(),
-            hasBumpedEpoch: metadata.clientVersion >= 2)
+            transactionalID: metadata.transactionalID,
+            producerID: metadata.producerID,
+            epoch: metadata.epoch,
+            result: result,
+            partitions: metadata.partitions.sorted(),
+            hasBumpedEpoch: metadata.clientVersion >= 2
+        )
     }
 }

@@ -32,7 +32,9 @@ extension TransactionCoordinator {
     /// were carried out. An open transaction whose AddPartitions record was lost is taken back
     /// into its id's, so that the end reaches it.
     package mutating func adopt(
-        producerID: ProducerID, epoch: ProducerEpoch, partition: TopicPartition
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        partition: TopicPartition
     ) -> OpenTransactionFate {
         let owner = entries.first { $0.value.current.producerID == producerID }
         guard let (id, entry) = owner, entry.current.state == .ongoing,
@@ -61,7 +63,8 @@ extension TransactionCoordinator {
             if current.state == .ongoing {
                 precondition(
                     current.epoch <= TransactionMetadata.lastClientEpoch,
-                    "the last epoch was given away")
+                    "the last epoch was given away"
+                )
             }
             guard let pending = entry.pending else {
                 precondition(current.epoch != .none, "an id that nobody asked for")
@@ -70,7 +73,9 @@ extension TransactionCoordinator {
             precondition(pending.next.state.mayFollow(current.state), "an impossible step")
             precondition(
                 pending.next.producerID != current.producerID
-                    || pending.next.epoch >= current.epoch, "an epoch that went back")
+                    || pending.next.epoch >= current.epoch,
+                "an epoch that went back"
+            )
         }
     }
 }

@@ -37,7 +37,8 @@ package struct TransactionCoordinator: Sendable {
     var entries: [String: Entry] = [:]
 
     package init(
-        producerIDs: ProducerIDAllocator, maximumTimeoutMilliseconds: Int32 = 900_000,
+        producerIDs: ProducerIDAllocator,
+        maximumTimeoutMilliseconds: Int32 = 900_000,
         idleExpiration: Int64 = 7 * 24 * 3_600_000
     ) {
         self.producerIDs = producerIDs
@@ -53,8 +54,10 @@ package struct TransactionCoordinator: Sendable {
     ///
     /// - Precondition: `producerIDs` is not empty.
     package mutating func initProducerID(
-        transactionalID: String?, timeoutMilliseconds: Int32,
-        expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none), now: Timestamp
+        transactionalID: String?,
+        timeoutMilliseconds: Int32,
+        expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none),
+        now: Timestamp
     ) -> TransactionDecision {
         guard let id = transactionalID else {
             return .reply(.producer(producerIDs.take(), ProducerEpoch(0)))
@@ -83,7 +86,11 @@ package struct TransactionCoordinator: Sendable {
                 return .reply(.producer(current.producerID, current.epoch))
             }
             return bump(
-                current, claim: claim, timeoutMilliseconds: timeoutMilliseconds, now: now)
+                current,
+                claim: claim,
+                timeoutMilliseconds: timeoutMilliseconds,
+                now: now
+            )
         case .dead, .prepareEpochFence:
             return .reply(.error(.concurrentTransactions))
         }
@@ -93,8 +100,12 @@ package struct TransactionCoordinator: Sendable {
     /// on the record being durable; an owner that bumps its epoch at each end does not: what a
     /// crash leaves without a record is recognised by its epoch and aborted.
     package mutating func addPartitions(
-        transactionalID id: String, producerID: ProducerID, epoch: ProducerEpoch,
-        partitions: some Sequence<TopicPartition>, mustBeDurable: Bool = true, now: Timestamp
+        transactionalID id: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        partitions: some Sequence<TopicPartition>,
+        mustBeDurable: Bool = true,
+        now: Timestamp
     ) -> TransactionDecision {
         let current: TransactionMetadata
         switch owned(id, producerID: producerID, epoch: epoch) {
@@ -128,7 +139,9 @@ package struct TransactionCoordinator: Sendable {
     /// Whether the holder of this pair still owns the id, though its transaction was aborted: it
     /// may ask for the next epoch. False once somebody else took over.
     package func canResume(
-        _ transactionalID: String, producerID: ProducerID, epoch: ProducerEpoch
+        _ transactionalID: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch
     ) -> Bool {
         guard let entry = entries[transactionalID] else { return false }
         return Claim(expected: (producerID, epoch), on: entry.current) != .fenced
@@ -136,7 +149,9 @@ package struct TransactionCoordinator: Sendable {
 
     /// The owner's metadata, or why the pair is no owner's.
     func owned(
-        _ id: String, producerID: ProducerID, epoch: ProducerEpoch
+        _ id: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch
     ) -> Ownership {
         guard !id.isEmpty else { return .refused(.invalidRequest) }
         guard let entry = entries[id], entry.current.epoch != .none,
@@ -148,8 +163,11 @@ package struct TransactionCoordinator: Sendable {
 
     /// Puts `next` on its way to the log.
     mutating func propose(
-        _ next: TransactionMetadata, reply: TransactionReply, mustBeDurable: Bool,
-        decidesEnd: Bool = false, now: Timestamp
+        _ next: TransactionMetadata,
+        reply: TransactionReply,
+        mustBeDurable: Bool,
+        decidesEnd: Bool = false,
+        now: Timestamp
     ) -> TransactionDecision {
         var next = next
         next.lastUpdateTime = now
@@ -158,12 +176,15 @@ package struct TransactionCoordinator: Sendable {
         precondition(entry.pending == nil, "one record of an id at a time")
         precondition(
             next.state.mayFollow(entry.current.state),
-            "\(id): \(entry.current.state) is never followed by \(next.state)")
+            "\(id): \(entry.current.state) is never followed by \(next.state)"
+        )
         entry.pending = Pending(next: next, reply: reply, decidesEnd: decidesEnd)
         entries[id] = entry
         let value = next.state == .dead ? nil : next.durablePart
         return .append(
-            TransactionRecord(transactionalID: id, value: value), mustBeDurable: mustBeDurable)
+            TransactionRecord(transactionalID: id, value: value),
+            mustBeDurable: mustBeDurable
+        )
     }
 }
 
@@ -204,23 +225,40 @@ extension TransactionCoordinator {
 
     private static func unwritten(_ next: TransactionMetadata) -> TransactionMetadata {
         TransactionMetadata(
-            transactionalID: next.transactionalID, producerID: next.producerID, epoch: .none,
-            timeoutMilliseconds: next.timeoutMilliseconds, lastUpdateTime: next.lastUpdateTime)
+            transactionalID: next.transactionalID,
+            producerID: next.producerID,
+            epoch: .none,
+            timeoutMilliseconds: next.timeoutMilliseconds,
+            lastUpdateTime: next.lastUpdateTime
+        )
     }
 
     private mutating func beginFirstEpoch(
-        of id: String, timeoutMilliseconds: Int32, now: Timestamp
+        of id: String,
+        timeoutMilliseconds: Int32,
+        now: Timestamp
     ) -> TransactionDecision {
         let first = TransactionMetadata(
-            transactionalID: id, producerID: producerIDs.take(), epoch: ProducerEpoch(0),
-            timeoutMilliseconds: timeoutMilliseconds, lastUpdateTime: now)
+            transactionalID: id,
+            producerID: producerIDs.take(),
+            epoch: ProducerEpoch(0),
+            timeoutMilliseconds: timeoutMilliseconds,
+            lastUpdateTime: now
+        )
         return propose(
-            first, reply: .producer(first.producerID, first.epoch), mustBeDurable: true, now: now)
+            first,
+            reply: .producer(first.producerID, first.epoch),
+            mustBeDurable: true,
+            now: now
+        )
     }
 
     /// Gives an idle id its next epoch, or a new producer id where the epochs are used up.
     private mutating func bump(
-        _ current: TransactionMetadata, claim: Claim, timeoutMilliseconds: Int32, now: Timestamp
+        _ current: TransactionMetadata,
+        claim: Claim,
+        timeoutMilliseconds: Int32,
+        now: Timestamp
     ) -> TransactionDecision {
         var next = current
         next.state = .empty
@@ -238,13 +276,19 @@ extension TransactionCoordinator {
             next.epoch = ProducerEpoch(current.epoch.rawValue + 1)
         }
         return propose(
-            next, reply: .producer(next.producerID, next.epoch), mustBeDurable: true, now: now)
+            next,
+            reply: .producer(next.producerID, next.epoch),
+            mustBeDurable: true,
+            now: now
+        )
     }
 
     /// Aborts an open transaction under a higher epoch, which shuts its owner out. With
     /// `keepsOwner` that owner may ask for the new epoch.
     mutating func fence(
-        _ current: TransactionMetadata, keepsOwner: Bool, now: Timestamp
+        _ current: TransactionMetadata,
+        keepsOwner: Bool,
+        now: Timestamp
     ) -> TransactionDecision {
         precondition(current.epoch.rawValue < Int16.max, "the last epoch is never a client's")
         var next = current
@@ -254,7 +298,11 @@ extension TransactionCoordinator {
         next.state = .prepareAbort
         next.wasEndedByCoordinator = true
         return propose(
-            next, reply: .error(.concurrentTransactions), mustBeDurable: true, decidesEnd: true,
-            now: now)
+            next,
+            reply: .error(.concurrentTransactions),
+            mustBeDurable: true,
+            decidesEnd: true,
+            now: now
+        )
     }
 }

@@ -23,6 +23,11 @@ package struct TransactionContinuation: Equatable, Sendable {
     package var reply: TransactionReply
     /// Markers to write; when all are durable, call `markersWritten`.
     package var markers: MarkerOrder?
+
+    package init(reply: TransactionReply, markers: MarkerOrder?) {
+        self.reply = reply
+        self.markers = markers
+    }
 }
 
 /// The end of a transaction on its partitions.
@@ -37,4 +42,20 @@ package struct MarkerOrder: Equatable, Sendable {
     /// The marker's epoch is above that of every record of its transaction, so that a record
     /// with the marker's own epoch belongs to a later one.
     package var hasBumpedEpoch: Bool
+
+    package init(
+        transactionalID: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        result: TransactionResult,
+        partitions: [TopicPartition],
+        hasBumpedEpoch: Bool
+    ) {
+        self.transactionalID = transactionalID
+        self.producerID = producerID
+        self.epoch = epoch
+        self.result = result
+        self.partitions = partitions
+        self.hasBumpedEpoch = hasBumpedEpoch
+    }
 }

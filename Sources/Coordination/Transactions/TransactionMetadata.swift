@@ -29,8 +29,11 @@ package struct TransactionMetadata: Equatable, Sendable {
     package static let lastClientEpoch = ProducerEpoch(Int16.max - 1)
 
     package init(
-        transactionalID: String, producerID: ProducerID, epoch: ProducerEpoch,
-        timeoutMilliseconds: Int32, lastUpdateTime: Timestamp
+        transactionalID: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        timeoutMilliseconds: Int32,
+        lastUpdateTime: Timestamp
     ) {
         self.transactionalID = transactionalID
         self.producerID = producerID

@@ -41,8 +41,12 @@ package final class DataDirectory: Sendable {
     package static let lockFile = "millrace.lock"
 
     private init(
-        files: PartitionFiles, lock: any DiskLock, wasClean: Bool, table: TopicTable,
-        recoveryPoints: [TopicPartition: Offset], logStarts: [TopicPartition: Offset]
+        files: PartitionFiles,
+        lock: any DiskLock,
+        wasClean: Bool,
+        table: TopicTable,
+        recoveryPoints: [TopicPartition: Offset],
+        logStarts: [TopicPartition: Offset]
     ) {
         path = files.directory
         wasCleanlyShutDown = wasClean
@@ -58,7 +62,9 @@ package final class DataDirectory: Sendable {
     /// - Throws: `.disk(.locked)` if another process has it; `.corrupt` for a format that is newer
     ///   or makes no sense.
     package static func open(
-        disk: any Disk, path: String, owner: String
+        disk: any Disk,
+        path: String,
+        owner: String
     ) throws(LogStorageError) -> DataDirectory {
         let files = PartitionFiles(disk: disk, directory: path)
         let lock = try onDisk { () throws(DiskError) in
@@ -72,7 +78,8 @@ package final class DataDirectory: Sendable {
     }
 
     private static func take(
-        _ files: PartitionFiles, lock: any DiskLock
+        _ files: PartitionFiles,
+        lock: any DiskLock
     ) throws(LogStorageError) -> DataDirectory {
         try checkFormat(files)
         let table = try TopicTable.load(files)
@@ -85,8 +92,13 @@ package final class DataDirectory: Sendable {
             return isThere
         }
         return DataDirectory(
-            files: files, lock: lock, wasClean: wasClean, table: table, recoveryPoints: points,
-            logStarts: starts)
+            files: files,
+            lock: lock,
+            wasClean: wasClean,
+            table: table,
+            recoveryPoints: points,
+            logStarts: starts
+        )
     }
 
     private static func createWithParents(_ path: String, _ disk: any Disk) throws(DiskError) {
@@ -122,7 +134,8 @@ package final class DataDirectory: Sendable {
         guard version == "1" else {
             throw .corrupt(
                 "\(files.path(metaFile)) has version \(version), this program knows 1: "
-                    + "use a newer program")
+                    + "use a newer program"
+            )
         }
         if let reader = properties["millrace.minimum.reader"] {
             guard let number = Int(reader) else {
@@ -132,12 +145,15 @@ package final class DataDirectory: Sendable {
                 throw .corrupt(
                     "\(files.directory) was written in format \(properties["millrace.format"] ?? "?"),"
                         + " which needs a reader of format \(number); this program reads \(format): "
-                        + "use a newer program")
+                        + "use a newer program"
+                )
             }
         }
     }
 
     private static func writeFormat(_ files: PartitionFiles) throws(LogStorageError) {
+        // From here on the table tells the topics: folders of one that a crash cut short do not.
+        try TopicTable.load(files).store(files)
         let text = "version=1\nnode.id=1\nmillrace.format=\(format)\nmillrace.minimum.reader=1\n"
         try onDisk { () throws(DiskError) in
             try files.replace(files.path(metaFile), with: Array(text.utf8))
@@ -154,9 +170,15 @@ package final class DataDirectory: Sendable {
 
     /// Creates a topic: its folders first, then, as the step that counts, its line in the table.
     package func createTopic(
-        _ name: String, partitionCount: Int32, options: [String: String], time: any TimeSource
+        _ name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        time: any TimeSource
     ) throws(LogStorageError) -> [PartitionLog] {
         let configuration = try LogConfiguration(topicOptions: options)
+        for (key, value) in options where (key + value).contains(where: \.isWhitespace) {
+            throw .invalidConfiguration("\(key)=\(value): an option has no spaces")
+        }
         // Folders that a crash left of a topic that never was, or was removed.
         try removePartitions(of: name)
         var random = SystemRandomNumberGenerator()
@@ -169,15 +191,26 @@ package final class DataDirectory: Sendable {
                 try self.files.disk.createDirectory(directory)
                 try partitionFiles.replace(
                     partitionFiles.path("partition.metadata"),
-                    with: Array("version: 0\ntopic_id: \(id)\n".utf8))
+                    with: Array("version: 0\ntopic_id: \(id)\n".utf8)
+                )
             }
             let log = try PartitionLog.create(
-                disk: files.disk, directory: directory, configuration: configuration, time: time)
+                disk: files.disk,
+                directory: directory,
+                configuration: configuration,
+                time: time
+            )
             try log.flush()
             logs.append(log)
         }
+        // The folders' names before the line that counts on them.
+        try onDisk { () throws(DiskError) in try self.files.disk.syncDirectory(self.files.directory)
+        }
         let definition = TopicDefinition(
-            name: name, partitionCount: partitionCount, options: options)
+            name: name,
+            partitionCount: partitionCount,
+            options: options
+        )
         try table.withLock { table throws(LogStorageError) in
             var changed = table
             changed.topics[name] = definition
@@ -189,13 +222,19 @@ package final class DataDirectory: Sendable {
 
     /// Opens one partition of a topic.
     package func openPartition(
-        _ name: TopicPartition, options: [String: String], time: any TimeSource
+        _ name: TopicPartition,
+        options: [String: String],
+        time: any TimeSource
     ) throws(LogStorageError) -> (PartitionLog, RecoveryReport) {
         try PartitionLog.open(
-            disk: files.disk, directory: files.path(name.description),
+            disk: files.disk,
+            directory: files.path(name.description),
             configuration: try LogConfiguration(topicOptions: options),
-            cleanShutdown: wasCleanlyShutDown, recoveryPoint: recoveryPoints[name] ?? .zero,
-            logStart: logStarts[name], time: time)
+            cleanShutdown: wasCleanlyShutDown,
+            recoveryPoint: recoveryPoints[name] ?? .zero,
+            logStart: logStarts[name],
+            time: time
+        )
     }
 
     /// Takes a topic out of the table: from here on it does not exist.
@@ -232,18 +271,25 @@ package final class DataDirectory: Sendable {
     /// Notes how far every partition is flushed and where it begins; after a clean end the next
     /// start trusts the caches.
     package func leave(
-        recoveryPoints: [TopicPartition: Offset], logStarts: [TopicPartition: Offset],
+        recoveryPoints: [TopicPartition: Offset],
+        logStarts: [TopicPartition: Offset],
         isClean: Bool
     ) throws(LogStorageError) {
         let files = files
         try onDisk { () throws(DiskError) in
             try files.replace(
-                files.path(Self.recoveryPointFile), with: OffsetCheckpoint.encode(recoveryPoints))
+                files.path(Self.recoveryPointFile),
+                with: OffsetCheckpoint.encode(recoveryPoints)
+            )
             try files.replace(
-                files.path(Self.logStartFile), with: OffsetCheckpoint.encode(logStarts))
+                files.path(Self.logStartFile),
+                with: OffsetCheckpoint.encode(logStarts)
+            )
             if isClean {
                 try files.replace(
-                    files.path(Self.cleanFile), with: Array("{\"version\":0,\"brokerEpoch\":1}".utf8))
+                    files.path(Self.cleanFile),
+                    with: Array("{\"version\":0,\"brokerEpoch\":1}".utf8)
+                )
             }
             try files.disk.syncDirectory(files.directory)
         }
@@ -253,7 +299,8 @@ package final class DataDirectory: Sendable {
     package func close() { lock.close() }
 
     private static func checkpoint(
-        _ name: String, _ files: PartitionFiles
+        _ name: String,
+        _ files: PartitionFiles
     ) throws(LogStorageError) -> [TopicPartition: Offset] {
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: files.path(name)) }
         guard let bytes else { return [:] }

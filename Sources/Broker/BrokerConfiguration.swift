@@ -1,0 +1,42 @@
+/// How an embedded log behaves.
+package struct BrokerConfiguration: Sendable {
+    /// Who does the work behind a call.
+    package enum Execution: Sendable, Equatable {
+        /// The calling thread does all of it, markers included: simulation and tests.
+        case inline
+        /// A small pool flushes in parallel and ends transactions behind the durable Prepare; one
+        /// more thread runs `housekeeping`.
+        case threads(flushThreadCount: Int)
+    }
+
+    package var execution = Execution.threads(flushThreadCount: 3)
+    /// Partitions of `__transaction_state` and `__consumer_offsets` when they are first made.
+    package var internalPartitionCount: Int32 = 4
+    /// How much a partition grows until a background flush begins, so that a commit's own flush
+    /// has little left: at 1 GB/s a few milliseconds' worth.
+    package var writebackByteCount = 8 << 20
+    /// The longest transaction timeout that a producer may ask for (`transaction.max.timeout.ms`).
+    package var maximumTransactionTimeout = Duration.seconds(900)
+    /// How often open transactions, retention and free space are looked at.
+    package var housekeepingInterval = Duration.seconds(1)
+    /// Produces are refused below this much free space, so that commits, aborts and markers of
+    /// what was appended still find room.
+    package var reservedByteCount: Int64 = 64 << 20
+    /// What is written into the lock file behind the process id, such as an address to talk to.
+    package var ownerNote = ""
+
+    package init(execution: Execution = .threads(flushThreadCount: 3)) {
+        self.execution = execution
+    }
+}
+
+extension Duration {
+    /// Kafka counts in these.
+    var wholeMilliseconds: Int32 {
+        let (seconds, attoseconds) = components
+        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflow
+            ? (seconds < 0 ? .min : .max)
+            : Int32(clamping: milliseconds + attoseconds / 1_000_000_000_000_000)
+    }
+}

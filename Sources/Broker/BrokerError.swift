@@ -1,0 +1,61 @@
+package import LogModel
+package import LogStorage
+
+/// Why the log cannot do what was asked.
+package enum BrokerError: Error, Equatable, Sendable {
+    /// Another process, or another broker in this one, owns the directory; `owner` is what it
+    /// wrote into the lock file.
+    case directoryInUse(directory: String, owner: String)
+    /// The request is refused: Kafka's code and words.
+    case refused(KafkaErrorCode, String)
+    /// No space for more records; reads and the ends of transactions go on.
+    case full(String)
+    /// A partition's bytes are not what was written, or a flush failed: it takes no more.
+    case readOnly(String)
+    /// Bytes on disk that are not what was written.
+    case corrupt(String)
+    /// The position lies outside the partition.
+    case offsetOutOfRange(String)
+    /// The buffer is smaller than the first batch.
+    case bufferTooSmall(needed: Int)
+    /// The broker was closed.
+    case closed
+    /// The disk refused, in the operating system's words.
+    case disk(DiskError)
+    /// A coordinator's record could not be made: a name or a text longer than the format allows.
+    case tooLong(String)
+}
+
+extension BrokerError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .directoryInUse(let directory, let owner):
+            "\(directory) is in use by \(owner)"
+        case .refused(let code, let message):
+            message.isEmpty ? "refused with Kafka's error \(code.rawValue)" : message
+        case .full(let what): "no space left for \(what)"
+        case .readOnly(let what): what
+        case .corrupt(let what): what
+        case .offsetOutOfRange(let what): what
+        case .bufferTooSmall(let needed): "the first batch needs a buffer of \(needed) bytes"
+        case .closed: "the log is closed"
+        case .disk(let error): "the disk failed: \(error)"
+        case .tooLong(let what): "\(what) is too long for the log's format"
+        }
+    }
+}
+
+extension BrokerError {
+    /// What an error of the storage means here; `partition` is where it happened.
+    init(_ error: LogStorageError, in partition: String) {
+        switch error {
+        case .disk(.full): self = .full(partition)
+        case .disk(let error): self = .disk(error)
+        case .readOnly(let reason): self = .readOnly("\(partition) takes no more: \(reason)")
+        case .corrupt(let what): self = .corrupt("\(partition): \(what)")
+        case .offsetOutOfRange: self = .offsetOutOfRange(partition)
+        case .bufferTooSmall(let needed): self = .bufferTooSmall(needed: needed)
+        case .invalidConfiguration(let text): self = .refused(.invalidConfiguration, text)
+        }
+    }
+}

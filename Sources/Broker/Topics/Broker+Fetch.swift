@@ -1,0 +1,40 @@
+package import LogModel
+package import LogStorage
+
+/// Reads.
+extension Broker {
+    /// Reads whole batches from `offset` on into `buffer`, up to the high watermark or the last
+    /// stable offset. `.bufferTooSmall` if the first batch does not fit.
+    package func fetch(
+        _ name: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BrokerError) -> LogReadResult {
+        let partition = try find(name)
+        do throws(LogStorageError) {
+            return try partition.log.read(
+                from: offset,
+                maxByteCount: buffer.count,
+                isolation: isolation,
+                into: buffer
+            )
+        } catch {
+            throw BrokerError(error, in: name.description)
+        }
+    }
+
+    /// The first record at or after `timestamp`; nil if there is none that the level shows.
+    package func offset(
+        forTimestamp timestamp: Timestamp,
+        in name: TopicPartition,
+        isolation: IsolationLevel
+    ) throws(BrokerError) -> Offset? {
+        let partition = try find(name)
+        do throws(LogStorageError) {
+            return try partition.log.offset(forTimestamp: timestamp, isolation: isolation)
+        } catch {
+            throw BrokerError(error, in: name.description)
+        }
+    }
+}

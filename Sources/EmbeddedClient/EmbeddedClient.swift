@@ -1,0 +1,169 @@
+package import Broker
+import Coordination
+package import LogClient
+package import LogModel
+import LogStorage
+
+/// The bundled log as a stream's client sees it: direct calls, batches as bytes, nothing encoded
+/// a second time.
+package final class EmbeddedClient: LogClient {
+    private let broker: Broker
+    private let ownsBroker: Bool
+
+    /// A client of `broker`; `close` closes the broker too if it `ownsBroker`.
+    package init(broker: Broker, ownsBroker: Bool = false) {
+        self.broker = broker
+        self.ownsBroker = ownsBroker
+    }
+
+    package func topics(named names: [String]?) throws(LogClientError) -> [TopicDescription] {
+        let found = names.map { $0.compactMap(broker.topic) } ?? broker.topics()
+        return found.map {
+            TopicDescription(
+                name: $0.name,
+                partitionCount: Int32($0.partitions.count),
+                isInternal: $0.isInternal,
+                configuration: $0.options
+            )
+        }
+    }
+
+    package func createTopic(_ specification: TopicSpecification) throws(LogClientError) {
+        try converting(specification.name) { () throws(BrokerError) in
+            try broker.createTopic(
+                specification.name,
+                partitionCount: specification.partitionCount,
+                options: specification.configuration
+            )
+        }
+    }
+
+    package func deleteTopic(_ name: String) throws(LogClientError) {
+        try converting(name) { () throws(BrokerError) in try broker.deleteTopic(name) }
+    }
+
+    package func bounds(of partition: TopicPartition) throws(LogClientError) -> PartitionBounds {
+        try converting(partition) { () throws(BrokerError) in
+            PartitionBounds(try broker.bounds(of: partition))
+        }
+    }
+
+    package func committedOffsets(
+        group: String,
+        partitions: [TopicPartition]
+    ) throws(LogClientError) -> [TopicPartition: Offset] {
+        var signal: UInt64 = 0
+        while true {
+            signal = broker.waitForChange(since: signal, timeout: .milliseconds(100))
+            let answers = try converting(group) { () throws(BrokerError) in
+                try broker.committedOffsets(
+                    group: group,
+                    partitions: partitions,
+                    requireStable: true
+                )
+            }
+            guard answers.values.contains(.unstable) else {
+                return answers.compactMapValues(offset)
+            }
+            guard broker.configuration.execution != .inline else {
+                throw .retriable("an open transaction holds offsets of group \(group)")
+            }
+        }
+    }
+
+    package func fetch(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: FetchBuffer
+    ) throws(LogClientError) -> FetchResult {
+        while true {
+            let failure: BrokerError
+            do throws(BrokerError) {
+                let result = try broker.fetch(
+                    partition,
+                    from: offset,
+                    isolation: isolation,
+                    into: buffer.bytes
+                )
+                return FetchResult(
+                    byteCount: result.byteCount,
+                    abortedTransactions: result.abortedTransactions,
+                    bounds: PartitionBounds(result.bounds)
+                )
+            } catch {
+                failure = error
+            }
+            switch failure {
+            case .bufferTooSmall(let needed):
+                buffer.reserve(needed)
+            case .offsetOutOfRange:
+                throw .offsetOutOfRange(
+                    partition,
+                    requested: offset,
+                    bounds: try bounds(of: partition)
+                )
+            default:
+                throw LogClientError(failure, about: partition)
+            }
+        }
+    }
+
+    package func waitForChange(since signal: UInt64, timeout: Duration) -> UInt64 {
+        broker.waitForChange(since: signal, timeout: timeout)
+    }
+
+    package func makeTransactionalProducer(
+        transactionalID: String,
+        transactionTimeout: Duration
+    ) throws(LogClientError) -> any TransactionalProducer {
+        try EmbeddedTransactionalProducer(
+            broker: broker,
+            transactionalID: transactionalID,
+            timeout: transactionTimeout
+        )
+    }
+
+    package func deleteRecords(
+        of partition: TopicPartition,
+        before offset: Offset
+    ) throws(LogClientError) {
+        try converting(partition) { () throws(BrokerError) in
+            try broker.deleteRecords(of: partition, before: offset)
+        }
+    }
+
+    package func close() {
+        guard ownsBroker else { return }
+        // Nobody is left to tell: the next open recovers what a failed close left.
+        do throws(BrokerError) { try broker.close() } catch { return }
+    }
+
+    /// The offset of an answer; -1, which a client may commit, is none.
+    private func offset(_ answer: OffsetAnswer) -> Offset? {
+        guard case .committed(let value) = answer, value.offset >= .zero else { return nil }
+        return value.offset
+    }
+}
+
+extension PartitionBounds {
+    init(_ bounds: LogBounds) {
+        self.init(
+            logStart: bounds.logStart,
+            highWatermark: bounds.highWatermark,
+            lastStableOffset: bounds.lastStableOffset
+        )
+    }
+}
+
+/// Runs a call of the broker; its errors become the client's.
+func converting<Result>(
+    _ subject: some CustomStringConvertible,
+    _ body: () throws(BrokerError) -> Result
+) throws(LogClientError) -> Result {
+    do throws(BrokerError) {
+        return try body()
+    } catch {
+        throw LogClientError(error, about: subject)
+    }
+}

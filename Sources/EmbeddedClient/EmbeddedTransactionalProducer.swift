@@ -1,0 +1,199 @@
+import Broker
+import Coordination
+import LogClient
+import LogModel
+import LogStorage
+
+/// The owner of a transactional id in this process.
+///
+/// The epoch rises at each end, and sequence numbers begin at 0 with each epoch: what a record
+/// belongs to can be told from its batch alone.
+final class EmbeddedTransactionalProducer: TransactionalProducer {
+    /// What is known of one partition.
+    private struct Output {
+        let partition: Partition
+        /// Of the next record; meaningful in the epoch it was written in.
+        var sequence = SequenceNumber(0)
+        /// The epoch in which the partition was last added to the transaction.
+        var addedIn = ProducerEpoch.none
+        var nextOffset: Offset?
+    }
+
+    private let broker: Broker
+    private let transactionalID: String
+    private var producerID: ProducerID
+    private var epoch: ProducerEpoch
+    private var outputs: [TopicPartition: Output] = [:]
+    /// Whether anything was added since the last end.
+    private var isOpen = false
+    /// The failure that ended this producer, if one did.
+    private var failure: LogClientError?
+
+    init(broker: Broker, transactionalID: String, timeout: Duration) throws(LogClientError) {
+        let reply = try converting(transactionalID) { () throws(BrokerError) in
+            try broker.takeOver(transactionalID: transactionalID, timeout: timeout)
+        }
+        switch reply {
+        case .producer(let producerID, let epoch):
+            self.broker = broker
+            self.transactionalID = transactionalID
+            self.producerID = producerID
+            self.epoch = epoch
+        case .done: throw .fatal("\(transactionalID): no producer id was given")
+        case .error(let code):
+            throw LogClientError(.refused(code, ""), about: transactionalID)
+        }
+    }
+
+    func append(
+        _ batch: inout RecordBatchBuilder,
+        to name: TopicPartition
+    ) throws(LogClientError) {
+        if let failure { throw failure }
+        var output = try output(for: name)
+        if output.addedIn != epoch {
+            try add(name)
+            output.addedIn = epoch
+            output.sequence = SequenceNumber(0)
+            output.nextOffset = nil
+        }
+        let recordCount = batch.recordCount
+        let bytes = batch.seal(
+            attributes: BatchAttributes(isTransactional: true),
+            producerID: producerID,
+            producerEpoch: epoch,
+            baseSequence: output.sequence
+        )
+        let outcome: AppendOutcome
+        do throws(BrokerError) {
+            outcome = try broker.append(bytes, to: output.partition)
+        } catch {
+            // Disk full: nothing was written, the transaction can be aborted and tried again.
+            throw LogClientError(error, about: name)
+        }
+        switch outcome {
+        case .appended(_, let last), .duplicate(_, let last):
+            output.sequence = output.sequence.advanced(by: recordCount)
+            output.nextOffset = last.advanced(by: 1)
+            outputs[name] = output
+        case .refused(let code, let message):
+            throw refusal(code, message: "\(name): \(message)")
+        }
+    }
+
+    func addOffsets(
+        _ offsets: [TopicPartition: Offset],
+        group: String
+    ) throws(LogClientError) {
+        if let failure { throw failure }
+        guard !offsets.isEmpty else { return }
+        let now = SystemTimeSource().wallTime()
+        let values = offsets.mapValues { CommittedOffset(offset: $0, commitTime: now) }
+        try expectDone { () throws(BrokerError) in
+            try broker.addOffsets(
+                transactionalID: transactionalID,
+                producerID: producerID,
+                epoch: epoch,
+                group: group,
+                offsets: values
+            )
+        }
+        isOpen = true
+    }
+
+    func commit() throws(LogClientError) {
+        try end(.commit)
+    }
+
+    func abort() throws(LogClientError) {
+        try end(.abort)
+    }
+
+    func nextOffset(of partition: TopicPartition) -> Offset? {
+        outputs[partition]?.nextOffset
+    }
+
+    func close() {
+        guard failure == nil else { return }
+        // An abort that fails is the next owner's, or the timeout's, to do.
+        do throws(LogClientError) { try abort() } catch { failure = error }
+        failure = .fatal("\(transactionalID): the producer was closed")
+    }
+
+    private func end(_ result: TransactionResult) throws(LogClientError) {
+        if let failure { throw failure }
+        guard isOpen else { return }
+        let reply = try converting(transactionalID) { () throws(BrokerError) in
+            try broker.untilSettled { () throws(BrokerError) in
+                try broker.endTransaction(
+                    transactionalID: transactionalID,
+                    producerID: producerID,
+                    epoch: epoch,
+                    result: result
+                )
+            }
+        }
+        switch reply {
+        case .producer(let producerID, let epoch):
+            self.producerID = producerID
+            self.epoch = epoch
+            isOpen = false
+        case .done:
+            isOpen = false
+        case .error(let code):
+            throw refusal(code, message: "\(transactionalID): Kafka's error \(code.rawValue)")
+        }
+    }
+
+    private func output(for name: TopicPartition) throws(LogClientError) -> Output {
+        if let known = outputs[name] { return known }
+        return Output(
+            partition: try converting(name) { () throws(BrokerError) in try broker.find(name) }
+        )
+    }
+
+    /// Adds a partition to the transaction, which may have to wait for the end of the last one.
+    private func add(_ name: TopicPartition) throws(LogClientError) {
+        try expectDone { () throws(BrokerError) in
+            try broker.addPartitions(
+                transactionalID: transactionalID,
+                producerID: producerID,
+                epoch: epoch,
+                partitions: [name],
+                mustBeDurable: false
+            )
+        }
+        isOpen = true
+    }
+
+    private func expectDone(
+        _ request: () throws(BrokerError) -> TransactionReply
+    ) throws(LogClientError) {
+        let reply = try converting(transactionalID) { () throws(BrokerError) in
+            try broker.untilSettled(request)
+        }
+        switch reply {
+        case .done, .producer: return
+        case .error(let code):
+            throw refusal(code, message: "\(transactionalID): Kafka's error \(code.rawValue)")
+        }
+    }
+
+    /// What a refusal means: fenced by a new owner is another thing than by the timeout.
+    private func refusal(_ code: KafkaErrorCode, message: String) -> LogClientError {
+        guard code == .producerFenced || code == .invalidProducerEpoch else {
+            return LogClientError(.refused(code, message), about: transactionalID)
+        }
+        let isStillOwner = broker.canResume(
+            transactionalID: transactionalID,
+            producerID: producerID,
+            epoch: epoch
+        )
+        let error: LogClientError =
+            isStillOwner
+            ? .producerInvalid("\(message): the transaction took too long and was aborted")
+            : .fenced("\(message): a newer owner exists")
+        failure = error
+        return error
+    }
+}

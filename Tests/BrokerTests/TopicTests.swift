@@ -1,0 +1,112 @@
+import Broker
+import EmbeddedClient
+import LogClient
+import LogModel
+import LogStorage
+import Testing
+
+@Suite struct TopicTests {
+    @Test(arguments: [
+        ("", "Topic name is invalid: the empty string is not allowed"),
+        (".", "Topic name is invalid: '.' is not allowed"),
+        ("..", "Topic name is invalid: '..' is not allowed"),
+        (
+            "bad name!",
+            "Topic name is invalid: 'bad name!' contains one or more characters other than "
+                + "ASCII alphanumerics, '.', '_' and '-'"
+        ),
+    ])
+    func `a name that Kafka refuses is refused in its words`(name: String, words: String) throws {
+        let log = try LogHarness()
+        #expect(throws: BrokerError.refused(.invalidTopic, words)) {
+            try log.broker.createTopic(name, partitionCount: 1)
+        }
+    }
+
+    @Test func `a name may have 249 characters`() {
+        #expect(TopicName.problem(with: String(repeating: "x", count: 249)) == nil)
+        #expect(TopicName.problem(with: String(repeating: "x", count: 250)) != nil)
+    }
+
+    @Test func `a topic exists once, and not beside one that differs by a dot`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("a.b", partitionCount: 1)
+        #expect(
+            throws: BrokerError.refused(.topicAlreadyExists, "Topic 'a.b' already exists.")
+        ) {
+            try log.broker.createTopic("a.b", partitionCount: 1)
+        }
+        #expect(
+            throws: BrokerError.refused(
+                .invalidTopic,
+                "Topic 'a_b' collides with existing topic: a.b"
+            )
+        ) {
+            try log.broker.createTopic("a_b", partitionCount: 1)
+        }
+        #expect(throws: LogClientError.topicExists("a.b")) {
+            try log.client.createTopic(TopicSpecification(name: "a.b", partitionCount: 1))
+        }
+    }
+
+    @Test func `a topic without partitions is refused`() throws {
+        let log = try LogHarness()
+        #expect(throws: BrokerError.self) {
+            try log.broker.createTopic("t", partitionCount: 0)
+        }
+    }
+
+    @Test func `topics and their options are there after a reopen, deleted ones are not`() throws {
+        var log = try LogHarness()
+        try log.broker.createTopic("kept", partitionCount: 3, options: ["retention.ms": "60000"])
+        try log.broker.createTopic("gone", partitionCount: 2)
+        try log.broker.deleteTopic("gone")
+        for _ in 0..<2 {
+            let kept = try #require(log.broker.topic("kept"))
+            #expect(kept.partitions.count == 3)
+            #expect(kept.options == ["retention.ms": "60000"])
+            #expect(log.broker.topic("gone") == nil)
+            log = try log.killed()
+        }
+        try log.broker.createTopic("gone", partitionCount: 1)
+        #expect(try log.values("gone") == [])
+    }
+
+    @Test func `an unknown topic is named`() throws {
+        let log = try LogHarness()
+        let name = TopicPartition("none", PartitionIndex(0))
+        #expect(throws: LogClientError.unknownTopicOrPartition(name)) {
+            _ = try log.client.bounds(of: name)
+        }
+        #expect(throws: BrokerError.self) { try log.broker.deleteTopic("none") }
+    }
+
+    @Test func `a second owner of the directory is told who has it`() throws {
+        let log = try LogHarness()
+        let error = #expect(throws: BrokerError.self) {
+            _ = try Broker.open(
+                disk: log.disk,
+                directory: LogHarness.directory,
+                configuration: .simulated,
+                time: log.time
+            )
+        }
+        guard case .directoryInUse(let directory, let owner)? = error else {
+            Issue.record("not told who has it: \(String(describing: error))")
+            return
+        }
+        #expect(directory == LogHarness.directory)
+        #expect(owner.contains("process "))
+        try log.broker.close()
+        _ = try LogHarness(disk: log.disk, time: log.time)
+    }
+
+    @Test func `names of folders are told apart`() {
+        #expect(
+            TopicName.partition(ofFolder: "a-b-12") == TopicPartition("a-b", PartitionIndex(12))
+        )
+        #expect(TopicName.partition(ofFolder: "a-01") == nil)
+        #expect(TopicName.partition(ofFolder: "a") == nil)
+        #expect(TopicName.partition(ofFolder: "-1") == nil)
+    }
+}

@@ -1,0 +1,212 @@
+import Broker
+import Coordination
+import EmbeddedClient
+import LogClient
+import LogModel
+import LogStorage
+import MillraceTestKit
+import Testing
+
+@Suite struct TransactionTests {
+    private func log() throws -> LogHarness {
+        let log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        try log.broker.createTopic("out", partitionCount: 2)
+        return log
+    }
+
+    private func kind(of error: LogClientError?) -> String {
+        switch error {
+        case .fenced: "fenced"
+        case .producerInvalid: "producerInvalid"
+        case .full: "full"
+        default: String(describing: error)
+        }
+    }
+
+    @Test func `a commit shows all of its records and offsets, an abort none`() throws {
+        var log = try log()
+        let producer = try log.producer()
+        try producer.send(["a", "b"], to: "out")
+        try producer.send(["c"], to: "out", 1)
+        try producer.addOffset(7, of: "in", group: "g")
+        #expect(try log.values("out") == [])
+        try producer.commit()
+        #expect(try log.values("out") == ["a", "b"])
+        #expect(try log.values("out", 1) == ["c"])
+        #expect(try log.offset("g", "in") == 7)
+
+        try producer.send(["x"], to: "out")
+        try producer.addOffset(9, of: "in", group: "g")
+        try producer.abort()
+        try producer.send(["d"], to: "out")
+        try producer.commit()
+        for _ in 0..<2 {
+            #expect(try log.values("out") == ["a", "b", "d"])
+            #expect(try log.values("out", 0, .readUncommitted) == ["a", "b", "x", "d"])
+            #expect(try log.offset("g", "in") == 7)
+            log = try log.killed()
+        }
+    }
+
+    @Test func `an end of nothing does nothing`() throws {
+        let log = try log()
+        let producer = try log.producer()
+        let before = log.disk.operationCount
+        try producer.commit()
+        try producer.abort()
+        #expect(log.disk.operationCount == before)
+    }
+
+    @Test func `the position behind the last record is told`() throws {
+        let log = try log()
+        let producer = try log.producer()
+        let out = TopicPartition("out", PartitionIndex(0))
+        #expect(producer.nextOffset(of: out) == nil)
+        try producer.send(["a", "b"], to: "out")
+        #expect(producer.nextOffset(of: out) == Offset(2))
+        try producer.commit()
+        #expect(producer.nextOffset(of: out) == Offset(2))
+        try producer.send(["c"], to: "out")
+        #expect(producer.nextOffset(of: out) == Offset(4))
+    }
+
+    @Test func `a new owner fences the old one and aborts what it left`() throws {
+        let log = try log()
+        let old = try log.producer()
+        try old.send(["old"], to: "out")
+        try old.addOffset(3, of: "in", group: "g")
+        let new = try log.producer()
+        try new.send(["new"], to: "out")
+        #expect(throws: LogClientError.self) { try old.send(["late"], to: "out") }
+        #expect(kind(of: #expect(throws: LogClientError.self) { try old.commit() }) == "fenced")
+        try new.commit()
+        #expect(try log.values("out") == ["new"])
+        #expect(try log.offset("g", "in") == nil)
+    }
+
+    @Test func `a transaction that takes too long is aborted and nobody is fenced by another`()
+        throws
+    {
+        let log = try log()
+        let producer = try log.producer(timeout: .seconds(1))
+        try producer.send(["late"], to: "out")
+        log.time.advance(milliseconds: 1001)
+        log.broker.housekeeping(now: log.time.wallTime())
+        #expect(
+            kind(of: #expect(throws: LogClientError.self) { try producer.commit() })
+                == "producerInvalid"
+        )
+        let again = try log.producer()
+        try again.send(["again"], to: "out")
+        try again.commit()
+        #expect(try log.values("out") == ["again"])
+    }
+
+    @Test func `batches of another epoch or outside a transaction are refused`() throws {
+        let log = try log()
+        let reply = try log.broker.takeOver(transactionalID: "t", timeout: .seconds(60))
+        guard case .producer(let id, let epoch) = reply else {
+            Issue.record("no producer: \(reply)")
+            return
+        }
+        let out = TopicPartition("out", PartitionIndex(0))
+        func produce(_ epoch: ProducerEpoch, _ transactionalID: String? = "t") throws -> Int16 {
+            var builder = RecordBatchBuilder()
+            builder.append("v")
+            let bytes = builder.seal(
+                attributes: BatchAttributes(isTransactional: true),
+                producerID: id,
+                producerEpoch: epoch,
+                baseSequence: SequenceNumber(0)
+            )
+            let outcome = try log.broker.produce(
+                batch: bytes,
+                to: out,
+                transactionalID: transactionalID,
+                flush: true
+            )
+            guard case .refused(let code, _) = outcome else { return 0 }
+            return code.rawValue
+        }
+        #expect(try produce(epoch) == KafkaErrorCode.transactionAbortable.rawValue)
+        #expect(
+            try log.broker.addPartitions(
+                transactionalID: "t",
+                producerID: id,
+                epoch: epoch,
+                partitions: [out]
+            ) == .done
+        )
+        let hijacked = ProducerEpoch(epoch.rawValue + 5)
+        #expect(try produce(hijacked) == KafkaErrorCode.invalidProducerEpoch.rawValue)
+        #expect(try produce(epoch, "other") == KafkaErrorCode.invalidProducerIDMapping.rawValue)
+        #expect(try produce(epoch, nil) == KafkaErrorCode.invalidProducerIDMapping.rawValue)
+        #expect(try produce(epoch) == 0)
+    }
+
+    @Test func `offsets with a transaction count in the order of the log`() throws {
+        let log = try log()
+        let input = TopicPartition("in", PartitionIndex(0))
+        let producer = try log.producer()
+        try producer.addOffset(50, of: "in", group: "g")
+        #expect(throws: LogClientError.self) { _ = try log.offset("g", "in") }
+        try log.broker.commitOffsets(
+            group: "g",
+            [input: .init(offset: Offset(20), commitTime: Timestamp(1))]
+        )
+        try producer.commit()
+        #expect(try log.offset("g", "in") == 20)
+        #expect(try log.killed().offset("g", "in") == 20)
+        #expect(log.broker.groups() == ["g"])
+    }
+
+    @Test func `metadata that is too long and unknown partitions are refused`() throws {
+        let log = try log()
+        let input = TopicPartition("in", PartitionIndex(0))
+        #expect(throws: BrokerError.self) {
+            try log.broker.commitOffsets(
+                group: "g",
+                [
+                    input: .init(
+                        offset: .zero,
+                        metadata: String(repeating: "x", count: 4097),
+                        commitTime: Timestamp(1)
+                    )
+                ]
+            )
+        }
+        #expect(throws: BrokerError.self) {
+            try log.broker.commitOffsets(
+                group: "g",
+                [
+                    TopicPartition("none", PartitionIndex(0)): .init(
+                        offset: .zero,
+                        commitTime: Timestamp(1)
+                    )
+                ]
+            )
+        }
+        #expect(log.broker.groups() == [])
+    }
+
+    @Test func `a full disk refuses records, lets the transaction end, and recovers by itself`()
+        throws
+    {
+        let log = try log()
+        let producer = try log.producer()
+        try producer.send(["fits"], to: "out")
+        try producer.addOffset(1, of: "in", group: "g")
+        log.disk.setCapacity(0)
+        let big = String(repeating: "x", count: 8 << 20)
+        let refusal = #expect(throws: LogClientError.self) { try producer.send([big], to: "out") }
+        #expect(kind(of: refusal) == "full")
+        #expect(try log.values("out", 0, .readUncommitted) == [])
+        log.disk.setCapacity(1 << 40)
+        try producer.commit()
+        #expect(try log.values("out") == ["fits"])
+        try producer.send(["more"], to: "out")
+        try producer.commit()
+        #expect(try log.values("out") == ["fits", "more"])
+    }
+}
