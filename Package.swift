@@ -79,7 +79,7 @@ let package = Package(
 
         // Streams.
         library("StateStores", ["Bytes", "LogModel", "Threads"]),
-        library("RocksStore", ["StateStores", "LogModel", "CRocksDB"]),
+        library("RocksStore", ["Bytes", "StateStores", "LogModel", "CRocksDB"]),
         library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
         library(
             "StreamsRuntime",

@@ -1,0 +1,268 @@
+import Bytes
+import CRocksDB
+package import LogModel
+package import StateStores
+import Synchronization
+
+/// A store engine on RocksDB: one database for each store and partition.
+///
+/// A checkpoint is one sorted file, made beside the database and then ingested: RocksDB takes the
+/// whole file with one flushed step of its manifest, so the entries and the changelog offset that
+/// they stand for, which lies in the same file, are there together or not at all. RocksDB's own
+/// log is off: the changelog is the log.
+///
+///     key 00                 the mark: format 4 bytes, changelog offset 8, CRC-32C 4
+///     key 01 <the key>       a value of the store
+///
+/// SAFETY: `@unchecked` because of RocksDB's handles, which may be used from several threads: the
+/// store's thread reads while one worker writes a checkpoint.
+package final class RocksStore: StoreEngine, @unchecked Sendable {
+    private let database: OpaquePointer
+    private let options: RocksOptions
+    private let path: String
+    private let mark: Mutex<Mark>
+
+    private struct Mark {
+        var changelogOffset: Offset?
+        var isEmpty: Bool
+        var fileNumber = 0
+        var isClosed = false
+    }
+
+    private static let format: UInt32 = 1
+    private static let markKey: [UInt8] = [0]
+    private static let dataPrefix: UInt8 = 1
+
+    /// Opens, or creates, the database in a folder.
+    ///
+    /// - Throws: `.newerFormat` or `.corrupt` for a database that cannot be trusted, `.inUse` for
+    ///   one that is open elsewhere, `.io`.
+    package init(path: String, options: RocksOptions) throws(StoreError) {
+        self.path = path
+        self.options = options
+        database = try RocksCall.run(path) { rocksdb_open(options.database, path, $0) }
+        do throws(StoreError) {
+            let offset = try Self.readMark(database, options, path)
+            let isEmpty = try !Self.hasData(database, options, path)
+            if offset == nil, !isEmpty {
+                throw StoreError(
+                    code: .corrupt, path: path, message: "the store has values but no mark")
+            }
+            mark = Mutex(Mark(changelogOffset: offset, isEmpty: isEmpty))
+        } catch {
+            rocksdb_close(database)
+            throw error
+        }
+        Self.removeUnfinishedFiles(in: path)
+    }
+
+    package var checkpointedOffset: Offset? { mark.withLock { $0.changelogOffset } }
+
+    package var isEmpty: Bool { mark.withLock { $0.isEmpty } }
+
+    // MARK: Reading
+
+    package func get(
+        _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) -> Bool {
+        let slice = try withPrefixed(key) { prefixed throws(StoreError) in
+            try RocksCall.runOptional(path) {
+                rocksdb_get_pinned(database, options.read, prefixed.base, prefixed.count, $0)
+            }
+        }
+        guard let slice else { return false }
+        defer { rocksdb_pinnableslice_destroy(slice) }
+        var count = 0
+        let value = rocksdb_pinnableslice_value(slice, &count)
+        guard let value else { return false }
+        body(UnsafeRawBufferPointer(start: value, count: count))
+        return true
+    }
+
+    package func scan(
+        from: UnsafeRawBufferPointer?, to: UnsafeRawBufferPointer?,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+    ) throws(StoreError) {
+        guard let iterator = rocksdb_create_iterator(database, options.read) else { return }
+        defer { rocksdb_iter_destroy(iterator) }
+        try withPrefixed(from ?? UnsafeRawBufferPointer(start: nil, count: 0)) {
+            start throws(StoreError) in rocksdb_iter_seek(iterator, start.base, start.count)
+        }
+        while rocksdb_iter_valid(iterator) != 0 {
+            var keyCount = 0
+            var valueCount = 0
+            guard let key = rocksdb_iter_key(iterator, &keyCount), keyCount > 0,
+                let value = rocksdb_iter_value(iterator, &valueCount)
+            else { break }
+            let stripped = UnsafeRawBufferPointer(start: key + 1, count: keyCount - 1)
+            if let to, !stripped.lexicographicallyPrecedes(to) { break }
+            guard body(stripped, UnsafeRawBufferPointer(start: value, count: valueCount)) else {
+                break
+            }
+            rocksdb_iter_next(iterator)
+        }
+        try RocksCall.runVoid(path) { rocksdb_iter_get_error(iterator, $0) }
+    }
+
+    // MARK: Checkpoints
+
+    package func checkpoint(
+        _ entries: SortedEntries, changelogOffset: Offset
+    ) throws(StoreError) {
+        let number = mark.withLock { mark in
+            mark.fileNumber += 1
+            return mark.fileNumber
+        }
+        let file = "\(path)/checkpoint-\(number)\(Self.unfinishedSuffix)"
+        let writer = try SortedFileWriter(file: file, path: path, options: options)
+        do throws(StoreError) {
+            try writer.put(Self.markKey, Self.encodeMark(changelogOffset))
+            for index in 0..<entries.count {
+                let entry = entries.entry(index)
+                try writer.write(prefix: Self.dataPrefix, key: entry.key, value: entry.value)
+            }
+            try writer.finish()
+            try RocksCall.runVoid(path) { error in
+                var list: UnsafePointer<CChar>? = UnsafePointer(writer.cFile)
+                withUnsafePointer(to: &list) { pointer in
+                    rocksdb_ingest_external_file(database, pointer, 1, options.ingest, error)
+                }
+            }
+        } catch {
+            RocksCall.removeFile(file)
+            throw error
+        }
+        mark.withLock { mark in
+            mark.changelogOffset = changelogOffset
+            if entries.count > 0 { mark.isEmpty = false }
+        }
+    }
+
+    package func wipe() throws(StoreError) {
+        // Deletes every key, the mark first: an unfinished wipe leaves values without a mark,
+        // which the next opening refuses and its owner wipes again.
+        try RocksCall.runVoid(path) { error in
+            Self.markKey.withUnsafeBytes { key in
+                rocksdb_delete(
+                    database, options.write, key.assumingMemoryBound(to: CChar.self).baseAddress,
+                    key.count, error)
+            }
+        }
+        var keys: [[UInt8]] = []
+        try scan(from: nil, to: nil) { key, _ in
+            keys.append([Self.dataPrefix] + Array(key))
+            return true
+        }
+        for key in keys {
+            try RocksCall.runVoid(path) { error in
+                key.withUnsafeBytes { bytes in
+                    rocksdb_delete(
+                        database, options.write,
+                        bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count, error)
+                }
+            }
+        }
+        try RocksCall.runVoid(path) { rocksdb_flush(database, options.flush, $0) }
+        mark.withLock {
+            $0.changelogOffset = nil
+            $0.isEmpty = true
+        }
+    }
+
+    package func close() {
+        let isFirst = mark.withLock { mark in
+            defer { mark.isClosed = true }
+            return !mark.isClosed
+        }
+        if isFirst { rocksdb_close(database) }
+    }
+
+    // MARK: The mark
+
+    private static func encodeMark(_ offset: Offset) -> [UInt8] {
+        var bytes: [UInt8] = []
+        withUnsafeBytes(of: format.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: offset.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
+        let checksum = bytes.withUnsafeBytes { crc32c($0) }
+        withUnsafeBytes(of: checksum.bigEndian) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    private static func readMark(
+        _ database: OpaquePointer, _ options: RocksOptions, _ path: String
+    ) throws(StoreError) -> Offset? {
+        let slice = try RocksCall.runOptional(path) { error in
+            markKey.withUnsafeBytes { key in
+                rocksdb_get_pinned(
+                    database, options.read, key.assumingMemoryBound(to: CChar.self).baseAddress,
+                    key.count, error)
+            }
+        }
+        guard let slice else { return nil }
+        defer { rocksdb_pinnableslice_destroy(slice) }
+        var count = 0
+        guard let value = rocksdb_pinnableslice_value(slice, &count), count >= 4 else {
+            throw StoreError(code: .corrupt, path: path, message: "the store's mark is cut")
+        }
+        let p = UnsafeRawPointer(value)
+        let found: UInt32 = p.bigEndian(at: 0)
+        guard found == format else {
+            throw StoreError(
+                code: .newerFormat, path: path,
+                message: "the store has format \(found), this program reads \(format)")
+        }
+        guard count == 16,
+            p.bigEndian(UInt32.self, at: 12) == crc32c(UnsafeRawBufferPointer(start: p, count: 12))
+        else { throw StoreError(code: .corrupt, path: path, message: "the store's mark is damaged") }
+        return Offset(p.bigEndian(at: 4))
+    }
+
+    private static func hasData(
+        _ database: OpaquePointer, _ options: RocksOptions, _ path: String
+    ) throws(StoreError) -> Bool {
+        guard let iterator = rocksdb_create_iterator(database, options.read) else { return false }
+        defer { rocksdb_iter_destroy(iterator) }
+        var first = CChar(bitPattern: dataPrefix)
+        rocksdb_iter_seek(iterator, &first, 1)
+        let isThere = rocksdb_iter_valid(iterator) != 0
+        try RocksCall.runVoid(path) { rocksdb_iter_get_error(iterator, $0) }
+        return isThere
+    }
+
+    // MARK: Small things
+
+    private static let unfinishedSuffix = ".sst.unfinished"
+
+    /// Files of checkpoints that a crash cut off.
+    private static func removeUnfinishedFiles(in path: String) {
+        for name in RocksCall.names(in: path) where name.hasSuffix(unfinishedSuffix) {
+            RocksCall.removeFile("\(path)/\(name)")
+        }
+    }
+
+    private struct Prefixed {
+        let base: UnsafePointer<CChar>
+        let count: Int
+    }
+
+    /// Lends a key with the prefix of values.
+    private func withPrefixed<Result>(
+        _ key: UnsafeRawBufferPointer, _ body: (Prefixed) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let outcome = withUnsafeTemporaryAllocation(byteCount: key.count + 1, alignment: 8) {
+            buffer -> Swift.Result<Result, StoreError> in
+            buffer[0] = Self.dataPrefix
+            if let base = key.baseAddress, let to = buffer.baseAddress {
+                (to + 1).copyMemory(from: base, byteCount: key.count)
+            }
+            let bytes = buffer.assumingMemoryBound(to: CChar.self)
+            // SAFETY: the buffer holds one byte at least, so it has a base.
+            let prefixed = Prefixed(
+                base: UnsafePointer(bytes.baseAddress.unsafelyUnwrapped), count: key.count + 1)
+            do throws(StoreError) { return .success(try body(prefixed)) } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
+}
