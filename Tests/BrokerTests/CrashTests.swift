@@ -82,6 +82,43 @@ import Testing
         #expect(try outcome(again)?.first == found?.first, "\(words): the outcome changed")
     }
 
+    @Test func `a power loss inside the recovery leaves the same outcome`() throws {
+        let whole = try LogHarness()
+        var all = Promise()
+        try run(whole, &all)
+        var stateCount = 0
+        for operation in stride(from: 60, to: whole.disk.operationCount, by: 3) {
+            let disk = SimulatedDisk()
+            disk.losePower(atOperation: operation)
+            var promise = Promise()
+            do {
+                try run(try LogHarness(disk: disk), &promise)
+            } catch is BrokerError {
+            } catch is LogClientError {
+            }
+            let left = disk.crashState(disk.crashPlan(), keeping: disk.crashPlan().everythingKept)
+            let recovered = left.copy()
+            _ = try outcome(try LogHarness(disk: recovered))
+            for inner in 0..<recovered.operationCount {
+                let again = left.copy()
+                again.losePower(atOperation: inner)
+                do {
+                    _ = try outcome(try LogHarness(disk: again))
+                } catch is BrokerError {
+                } catch is LogClientError {
+                }
+                var random = SeededGenerator(seed: UInt64(operation), case: inner)
+                try check(
+                    again.crashState(using: &random),
+                    promise,
+                    "operation \(operation), then \(inner) of the recovery"
+                )
+                stateCount += 1
+            }
+        }
+        #expect(stateCount > 500)
+    }
+
     @Test func `every power loss leaves one outcome`() throws {
         let whole = try LogHarness()
         var all = Promise()

@@ -190,6 +190,75 @@ import Testing
         #expect(log.broker.groups() == [])
     }
 
+    @Test func `records are refused while commits, aborts and reads still find the reserve`() throws
+    {
+        let log = try log()
+        let producer = try log.producer()
+        try producer.send(["fits"], to: "out")
+        log.disk.setCapacity(1 << 20)
+        let big = String(repeating: "x", count: 8 << 20)
+        let refusal = #expect(throws: LogClientError.self) { try producer.send([big], to: "out") }
+        #expect(kind(of: refusal) == "full")
+        try producer.commit()
+        #expect(try log.values("out") == ["fits"])
+        #expect(throws: LogClientError.self) { try producer.send(["x"], to: "out") }
+        try producer.abort()
+        log.disk.setCapacity(1 << 40)
+        try producer.send(["more"], to: "out")
+        try producer.commit()
+        #expect(try log.values("out") == ["fits", "more"])
+    }
+
+    @Test func `offsets may be added more than once, the last ones count`() throws {
+        let log = try log()
+        let producer = try log.producer()
+        for offset in Int64(1)...3 { try producer.addOffset(offset, of: "in", group: "g") }
+        try producer.commit()
+        #expect(try log.offset("g", "in") == 3)
+        #expect(try log.killed().offset("g", "in") == 3)
+    }
+
+    @Test func `a failed flush of the decision is told and decided by the next open`() throws {
+        let log = try log()
+        let producer = try log.producer()
+        try producer.send(["a"], to: "out")
+        log.disk.inject(
+            DiskFault(
+                .operation(.sync),
+                onPathEnding: "__transaction_state-0/00000000000000000000.log"
+            )
+        )
+        #expect(throws: LogClientError.self) { try producer.commit() }
+        log.disk.clearFaults()
+        #expect(throws: LogClientError.self) { try producer.commit() }
+        #expect(throws: LogClientError.self) { _ = try log.producer() }
+        let next = try log.killed()
+        _ = try next.producer()
+        let found = try next.values("out")
+        #expect(found == [] || found == ["a"])
+        #expect(try next.killed().values("out") == found)
+    }
+
+    @Test func `loaded records are visible after the flush, each once`() throws {
+        let log = try log()
+        let producer = try EmbeddedProducer(broker: log.broker)
+        var batch = RecordBatchBuilder()
+        let out = TopicPartition("out", PartitionIndex(0))
+        for value in ["a", "b"] {
+            batch.reset()
+            batch.append(value)
+            try producer.append(&batch, to: out)
+        }
+        #expect(try log.values("out") == [])
+        try producer.flush()
+        #expect(try log.values("out") == ["a", "b"])
+        batch.reset()
+        batch.append("c")
+        #expect(try producer.append(&batch, to: out) == Offset(3))
+        try producer.flush()
+        #expect(try log.killed().values("out") == ["a", "b", "c"])
+    }
+
     @Test func `a full disk refuses records, lets the transaction end, and recovers by itself`()
         throws
     {
@@ -202,6 +271,8 @@ import Testing
         let refusal = #expect(throws: LogClientError.self) { try producer.send([big], to: "out") }
         #expect(kind(of: refusal) == "full")
         #expect(try log.values("out", 0, .readUncommitted) == [])
+        let outcome = #expect(throws: LogClientError.self) { try producer.commit() }
+        #expect(kind(of: outcome) == "full")
         log.disk.setCapacity(1 << 40)
         try producer.commit()
         #expect(try log.values("out") == ["fits"])

@@ -146,6 +146,7 @@ extension Broker {
         _ id: String,
         _ body: (inout TransactionCoordinator) -> TransactionDecision
     ) throws(BrokerError) -> TransactionReply {
+        try checkOpen()
         let partition = try transactionPartition(of: id)
         try grantProducerIDs()
         let now = time.wallTime()
@@ -213,7 +214,6 @@ extension Broker {
 
     /// The partition of `__transaction_state` that holds this id's records.
     func transactionPartition(of id: String) throws(BrokerError) -> Partition {
-        try checkOpen()
         let partitions = try internalPartitions(.transactionState)
         let index = coordinatorPartition(of: id, count: Int32(partitions.count))
         return partitions[Int(index)]

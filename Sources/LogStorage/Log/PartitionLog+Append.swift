@@ -6,7 +6,8 @@ extension PartitionLog {
     /// Appends a sealed batch: checks it, gives it its offsets and writes it. It is durable, and
     /// visible, only after `flush()`. Base offset and leader epoch are assigned in place.
     package func append(
-        _ batch: UnsafeMutableRawBufferPointer, origin: AppendOrigin
+        _ batch: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin
     ) throws(LogStorageError) -> AppendOutcome {
         if let refusal = refusal(of: batch, origin: origin) { return refusal }
         let view: RecordBatchView
@@ -17,7 +18,7 @@ extension PartitionLog {
         }
         let now = time.wallTime()
         return try locked { state throws(LogStorageError) in
-            switch state.producers.decide(view) {
+            switch state.producers.decide(view, checksSequence: origin != .coordinator) {
             case .append: break
             case .duplicate(let base, let last): return .duplicate(base: base, last: last)
             case .refuse(let code, let text): return .refused(code, text)
@@ -29,13 +30,18 @@ extension PartitionLog {
 
     /// Appends the marker that ends a producer's transaction here; returns its offset.
     package func appendMarker(
-        producerID: ProducerID, epoch: ProducerEpoch, coordinatorEpoch: Int32,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        coordinatorEpoch: Int32,
         result: TransactionResult
     ) throws(LogStorageError) -> Offset {
         let now = time.wallTime()
         return try locked { state throws(LogStorageError) in
             let decision = state.producers.decideMarker(
-                producerID: producerID, epoch: epoch, coordinatorEpoch: coordinatorEpoch)
+                producerID: producerID,
+                epoch: epoch,
+                coordinatorEpoch: coordinatorEpoch
+            )
             if case .refuse(_, let text) = decision { throw .corrupt(text) }
             var builder = RecordBatchBuilder(capacity: 256)
             let batch = EndTransactionMarker(result: result, coordinatorEpoch: coordinatorEpoch)
@@ -46,18 +52,23 @@ extension PartitionLog {
 
     /// What can be told of a batch without the log's state; nil if nothing speaks against it.
     private func refusal(
-        of batch: UnsafeMutableRawBufferPointer, origin: AppendOrigin
+        of batch: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin
     ) -> AppendOutcome? {
         let bytes = UnsafeRawBufferPointer(batch)
         switch origin {
         case .client:
             let rules = ProduceRules(
                 batchByteLimit: configuration.maxMessageByteCount,
-                requiresKeys: configuration.compacts)
+                requiresKeys: configuration.compacts
+            )
             var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {
                 _ = try ProduceValidator.validate(
-                    bytes, rules: rules, decompressor: &decompressor)
+                    bytes,
+                    rules: rules,
+                    decompressor: &decompressor
+                )
                 return nil
             } catch { return .refused(error.code, error.message) }
         case .embedded, .coordinator:
@@ -65,7 +76,8 @@ extension PartitionLog {
                 return .refused(
                     .messageTooLarge,
                     "the batch takes \(bytes.count) bytes, more than max.message.bytes = "
-                        + "\(configuration.maxMessageByteCount)")
+                        + "\(configuration.maxMessageByteCount)"
+                )
             }
             do throws(RecordBatchError) {
                 let view = try RecordBatchView(bytes)
@@ -90,7 +102,9 @@ extension PartitionLog {
 
     /// Gives a batch its place at the log's end and writes it there; returns its base offset.
     private func write(
-        _ batch: UnsafeMutableRawBufferPointer, now: Timestamp, into state: inout LogState
+        _ batch: UnsafeMutableRawBufferPointer,
+        now: Timestamp,
+        into state: inout LogState
     ) throws(LogStorageError) -> Offset {
         let base = state.logEnd
         assign(batch, baseOffset: base, epoch: state.epochs.latest, now: now)
@@ -111,12 +125,18 @@ extension PartitionLog {
             throw .corrupt("the batch changed while it was appended: \(error)")
         }
         state.unflushedByteCount += Int64(bytes.count)
-        assert({ state.producers.checkInvariants(); return true }())
+        assert(
+            {
+                state.producers.checkInvariants(); return true
+            }()
+        )
         return base
     }
 
     private func assign(
-        _ batch: UnsafeMutableRawBufferPointer, baseOffset: Offset, epoch: LeaderEpoch,
+        _ batch: UnsafeMutableRawBufferPointer,
+        baseOffset: Offset,
+        epoch: LeaderEpoch,
         now: Timestamp
     ) {
         // SAFETY: the batch was checked to be a whole one, so it has a base and a header.
@@ -125,11 +145,14 @@ extension PartitionLog {
         p.storeBigEndian(epoch.rawValue, at: RecordBatchLayout.leaderEpoch)
         guard configuration.usesLogAppendTime else { return }
         let attributes = UnsafeRawPointer(p).bigEndian(
-            UInt16.self, at: RecordBatchLayout.attributes)
+            UInt16.self,
+            at: RecordBatchLayout.attributes
+        )
         p.storeBigEndian(attributes | 0x08, at: RecordBatchLayout.attributes)
         p.storeBigEndian(now.rawValue, at: RecordBatchLayout.maxTimestamp)
         let summed = UnsafeRawBufferPointer(
-            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...])
+            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...]
+        )
         p.storeBigEndian(crc32c(summed), at: RecordBatchLayout.checksum)
     }
 

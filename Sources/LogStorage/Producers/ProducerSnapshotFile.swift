@@ -22,13 +22,15 @@ enum ProducerSnapshotFile {
         message.producerEntries = table.entries.sorted { $0.key < $1.key }.map { id, entry in
             let last = entry.batches.last
             return ProducerSnapshot.ProducerEntry(
-                producerID: id.rawValue, epoch: entry.epoch.rawValue,
+                producerID: id.rawValue,
+                epoch: entry.epoch.rawValue,
                 lastSequence: last?.lastSequence.rawValue ?? -1,
                 lastOffset: last?.lastOffset.rawValue ?? -1,
                 offsetDelta: last.map { Int32($0.baseOffset.distance(to: $0.lastOffset)) } ?? 0,
                 timestamp: entry.lastTimestamp.rawValue,
                 coordinatorEpoch: entry.coordinatorEpoch,
-                currentTxnFirstOffset: entry.transactionFirstOffset?.rawValue ?? -1)
+                currentTxnFirstOffset: entry.transactionFirstOffset?.rawValue ?? -1
+            )
         }
         var writer = ByteWriter()
         message.write(to: &writer, version: version)
@@ -61,7 +63,9 @@ enum ProducerSnapshotFile {
         var table = ProducerTable()
         for entry in message.producerEntries {
             var state = ProducerTable.Entry(
-                epoch: ProducerEpoch(entry.epoch), lastTimestamp: Timestamp(entry.timestamp))
+                epoch: ProducerEpoch(entry.epoch),
+                lastTimestamp: Timestamp(entry.timestamp)
+            )
             state.coordinatorEpoch = entry.coordinatorEpoch
             if entry.currentTxnFirstOffset >= 0 {
                 state.transactionFirstOffset = Offset(entry.currentTxnFirstOffset)
@@ -70,13 +74,16 @@ enum ProducerSnapshotFile {
                 let last = SequenceNumber(entry.lastSequence)
                 // The sequence wraps from 2^31-1 to 0, backwards too.
                 let first = SequenceNumber(
-                    last.rawValue &- entry.offsetDelta & Int32.max)
+                    last.rawValue &- entry.offsetDelta & Int32.max
+                )
                 state.batches = [
                     ProducerTable.Batch(
-                        firstSequence: first, lastSequence: last,
+                        firstSequence: first,
+                        lastSequence: last,
                         baseOffset: Offset(entry.lastOffset - Int64(entry.offsetDelta)),
                         lastOffset: Offset(entry.lastOffset),
-                        timestamp: Timestamp(entry.timestamp))
+                        timestamp: Timestamp(entry.timestamp)
+                    )
                 ]
             }
             table.restore(state, of: ProducerID(entry.producerID))

@@ -50,8 +50,9 @@ package struct ProducerTable: Equatable, Sendable {
 
     // MARK: Deciding
 
-    /// Whether a batch may follow what the log holds. Changes nothing.
-    package func decide(_ batch: RecordBatchView) -> Decision {
+    /// Whether a batch may follow what the log holds. Changes nothing. Coordinators do not number
+    /// their records: theirs is the lock that keeps them in order.
+    package func decide(_ batch: RecordBatchView, checksSequence: Bool = true) -> Decision {
         let id = batch.producerID
         guard id.rawValue >= 0 else {
             return batch.attributes.isTransactional
@@ -65,15 +66,17 @@ package struct ProducerTable: Equatable, Sendable {
             return .refuse(
                 .invalidProducerEpoch,
                 "producer \(id.rawValue): epoch \(batch.producerEpoch.rawValue) is older than "
-                    + "\(entry.epoch.rawValue)")
+                    + "\(entry.epoch.rawValue)"
+            )
         }
-        let sequence = decideSequence(of: batch, entry)
+        let sequence = checksSequence ? decideSequence(of: batch, entry) : .append
         if sequence == .append, entry.transactionFirstOffset != nil,
             batch.producerEpoch == entry.epoch, !batch.attributes.isTransactional
         {
             return .refuse(
                 .invalidTransactionState,
-                "producer \(id.rawValue): a batch outside its open transaction")
+                "producer \(id.rawValue): a batch outside its open transaction"
+            )
         }
         return sequence
     }
@@ -97,19 +100,23 @@ package struct ProducerTable: Equatable, Sendable {
         .refuse(
             .outOfOrderSequenceNumber,
             "producer \(batch.producerID.rawValue), epoch \(batch.producerEpoch.rawValue): sequence "
-                + "\(batch.baseSequence.rawValue) where \(expected.rawValue) is next")
+                + "\(batch.baseSequence.rawValue) where \(expected.rawValue) is next"
+        )
     }
 
     /// Whether a marker may be written: its epoch is not older than the producer's.
     package func decideMarker(
-        producerID: ProducerID, epoch: ProducerEpoch, coordinatorEpoch: Int32
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        coordinatorEpoch: Int32
     ) -> Decision {
         guard let entry = entries[producerID] else { return .append }
         if epoch < entry.epoch {
             return .refuse(
                 .invalidProducerEpoch,
                 "producer \(producerID.rawValue): a marker of epoch \(epoch.rawValue), the "
-                    + "producer is at \(entry.epoch.rawValue)")
+                    + "producer is at \(entry.epoch.rawValue)"
+            )
         }
         if coordinatorEpoch < entry.coordinatorEpoch {
             return .refuse(.invalidTransactionState, "a marker of an older coordinator")
@@ -131,9 +138,13 @@ package struct ProducerTable: Equatable, Sendable {
         if entry.batches.count == Self.windowCount { entry.batches.removeFirst() }
         entry.batches.append(
             Batch(
-                firstSequence: batch.baseSequence, lastSequence: batch.lastSequence,
-                baseOffset: batch.baseOffset, lastOffset: batch.lastOffset,
-                timestamp: batch.maxTimestamp))
+                firstSequence: batch.baseSequence,
+                lastSequence: batch.lastSequence,
+                baseOffset: batch.baseOffset,
+                lastOffset: batch.lastOffset,
+                timestamp: batch.maxTimestamp
+            )
+        )
         entry.lastTimestamp = batch.maxTimestamp
         if batch.attributes.isTransactional, entry.transactionFirstOffset == nil {
             entry.transactionFirstOffset = batch.baseOffset
@@ -143,8 +154,12 @@ package struct ProducerTable: Equatable, Sendable {
 
     /// Takes note of a marker in the log; the transaction that it ended, if one was open.
     package mutating func noteMarker(
-        producerID: ProducerID, epoch: ProducerEpoch, coordinatorEpoch: Int32,
-        result: TransactionResult, at offset: Offset, timestamp: Timestamp
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        coordinatorEpoch: Int32,
+        result: TransactionResult,
+        at offset: Offset,
+        timestamp: Timestamp
     ) -> Completed? {
         var entry = entries[producerID] ?? Entry(epoch: epoch, lastTimestamp: timestamp)
         if epoch > entry.epoch {
@@ -158,8 +173,11 @@ package struct ProducerTable: Equatable, Sendable {
         entries[producerID] = entry
         guard let first else { return nil }
         let completed = Completed(
-            producerID: producerID, firstOffset: first, lastOffset: offset,
-            isAborted: result == .abort)
+            producerID: producerID,
+            firstOffset: first,
+            lastOffset: offset,
+            isAborted: result == .abort
+        )
         undurable.append(completed)
         return completed
     }
