@@ -90,9 +90,10 @@ let package = Package(
             [
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
+                "Threads",
             ]
         ),
-        library("Millrace", ["Streams", "JobRunner"]),
+        library("Millrace", ["Streams", "JobRunner", "LogModel"]),
         library(
             "MillraceTestKit",
             [
@@ -105,9 +106,9 @@ let package = Package(
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Broker", "LogClient",
-                "EmbeddedClient", "StateStores", "RocksStore", "Streams", "StreamsRuntime",
-                "JobRunner", "Terminal", "Telemetry",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
+                "LogClient", "EmbeddedClient", "StateStores", "RocksStore", "Streams",
+                "StreamsRuntime", "JobRunner", "Terminal", "Telemetry",
             ],
             swiftSettings: settings
         ),

@@ -1,0 +1,43 @@
+import Glibc
+package import Terminal
+
+/// Folders of the file system.
+package enum Folder {
+    /// Makes the folder and those above it; one that is there is fine.
+    package static func create(_ path: String) throws(CommandFailure) {
+        var prefix = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            prefix += prefix.isEmpty || prefix.hasSuffix("/") ? part : "/\(part)"
+            guard mkdir(prefix, 0o755) == 0 || errno == EEXIST else {
+                throw failure("create", prefix)
+            }
+        }
+    }
+
+    /// Removes the folder with everything in it; none is fine.
+    package static func remove(_ path: String) throws(CommandFailure) {
+        guard let folder = opendir(path) else {
+            if errno == ENOENT { return }
+            throw failure("open", path)
+        }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        closedir(folder)
+        for name in names {
+            let child = "\(path)/\(name)"
+            if unlink(child) != 0 { try remove(child) }
+        }
+        guard rmdir(path) == 0 else { throw failure("remove", path) }
+    }
+
+    /// What the operating system says of its last refusal.
+    package static func failure(_ verb: String, _ path: String) -> CommandFailure {
+        CommandFailure(
+            "cannot \(verb) a file", place: path, reason: String(cString: strerror(errno)))
+    }
+}

@@ -1,0 +1,75 @@
+import Glibc
+import LogClient
+import LogModel
+import Streams
+import StreamsRuntime
+import Terminal
+
+/// Starting a job over: its stores, internal topics and positions go, its output stays.
+///
+/// The steps cannot be one, and stopping between them must not lead to results counted twice. So a
+/// file, `<state>/<job>.reset`, is made first and removed last; a run that finds it repeats all.
+struct JobReset {
+    let topology: Topology
+    let stateDirectory: String
+    let client: any LogClient
+
+    private var markerPath: String { "\(stateDirectory)/\(topology.job).reset" }
+
+    /// Resets the job if `isAsked`, or if an earlier reset did not come to its end.
+    func run(isAsked: Bool) throws(CommandFailure) {
+        guard isAsked || access(markerPath, F_OK) == 0 else { return }
+        try Folder.create(stateDirectory)
+        try mark()
+        do {
+            try forgetPositions()
+            try deleteInternalTopics()
+        } catch {
+            throw CommandFailure(
+                "the job \(topology.job) was not reset", reason: "\(error)",
+                next: "run it again; the reset begins anew")
+        }
+        try Folder.remove("\(stateDirectory)/\(topology.job)")
+        guard unlink(markerPath) == 0 else { throw Folder.failure("remove", markerPath) }
+    }
+
+    private func mark() throws(CommandFailure) {
+        let descriptor = open(markerPath, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Folder.failure("create", markerPath) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Folder.failure("flush", markerPath) }
+    }
+
+    /// Commits the start of each input, as the job's own producer would, which fences one that
+    /// might still run.
+    private func forgetPositions() throws(LogClientError) {
+        let external = Set(topology.specification.subtopologies.flatMap(\.externalTopics))
+        var offsets: [TopicPartition: Offset] = [:]
+        for topic in try client.topics(named: external.sorted()) {
+            for index in 0..<topic.partitionCount {
+                let partition = TopicPartition(topic.name, PartitionIndex(index))
+                offsets[partition] = try client.bounds(of: partition).logStart
+            }
+        }
+        guard !offsets.isEmpty else { return }
+        let producer = try client.makeTransactionalProducer(
+            transactionalID: "\(topology.job)-0", transactionTimeout: .seconds(60))
+        defer { producer.close() }
+        try producer.addOffsets(offsets, group: topology.job)
+        try producer.commit()
+    }
+
+    private func deleteInternalTopics() throws(LogClientError) {
+        let specification = topology.specification
+        var own: Set<String> = []
+        for subtopology in specification.subtopologies {
+            for store in subtopology.stores {
+                own.insert(specification.names.changelogTopic(store: store))
+            }
+            for via in subtopology.repartitions {
+                own.insert(specification.names.repartitionTopic(via: via))
+            }
+        }
+        for topic in try client.topics(named: own.sorted()) { try client.deleteTopic(topic.name) }
+    }
+}

@@ -1,0 +1,93 @@
+import EmbeddedClient
+import Glibc
+import LogClient
+import LogModel
+import RocksStore
+import Streams
+import StreamsRuntime
+import Terminal
+
+/// One run of a job over the log of a data directory, from its opening to its closing line.
+struct JobRun {
+    let topology: Topology
+    let options: RunOptions
+
+    /// Where the stores of all jobs lie: no topic's folder, since no topic's name begins with a dot.
+    private var stateDirectory: String { "\(options.dataDirectory)/.millrace/state" }
+
+    func run() throws -> ExitStatus {
+        let signals = SignalListener.start()
+        let log = try OpenLog(options.dataDirectory, creates: false)
+        let result = Result { try process(log, signals) }
+        let closing = Result { try log.close() }
+        let summary = try result.get()
+        try closing.get()
+        TextOutput.standard.write(options.json ? summary.json : summary.text)
+        return .done
+    }
+
+    private func process(_ log: OpenLog, _ signals: SignalListener) throws -> RunSummary {
+        let time = SystemTimeSource()
+        let inputs = try inputTopics(log.client)
+        try JobReset(topology: topology, stateDirectory: stateDirectory, client: log.client)
+            .run(isAsked: options.reset)
+        let application = try StreamsApplication(
+            topology: topology, client: log.client,
+            engines: RocksStoreFactory(directory: stateDirectory),
+            configuration: options.configuration, time: time, pause: Self.pause)
+        let stopSwitch = application.stopSwitch
+        signals.onRequest { stopSwitch.request() }
+        let progress = application.progress
+        let begin = time.monotonicNanoseconds()
+        let backlog = try InputBacklog(job: topology.job, topics: inputs, client: log.client)
+        let work = Result {
+            try restore(application, progress)
+            try advance(application, progress, backlog)
+        }
+        let closing = Result { try application.close() }
+        try work.get()
+        try closing.get()
+        let nanoseconds = time.monotonicNanoseconds() - begin
+        return RunSummary(
+            job: topology.job, snapshots: progress.map(\.snapshot),
+            seconds: Double(nanoseconds) / 1e9)
+    }
+
+    /// The topics from outside that the job reads; an error names the one that is missing.
+    private func inputTopics(_ client: EmbeddedClient) throws -> [TopicDescription] {
+        let names = Set(topology.specification.subtopologies.flatMap(\.externalTopics))
+        let found = try client.topics(named: names.sorted())
+        if let missing = names.subtracting(found.map(\.name)).sorted().first {
+            throw CommandFailure(
+                "the input topic '\(missing)' does not exist", place: options.dataDirectory,
+                reason: "the job \(topology.job) reads it",
+                next: "millrace topic create \(missing) --partitions 4 "
+                    + "--data \(options.dataDirectory)")
+        }
+        return found
+    }
+
+    private func restore(_ application: StreamsApplication, _ progress: [ThreadProgress]) throws {
+        let display = ProgressDisplay("restoring") {
+            (progress.reduce(0) { $0 + Int($1.snapshot.restored) }, nil)
+        }
+        defer { display.stop() }
+        try application.start()
+    }
+
+    private func advance(
+        _ application: StreamsApplication, _ progress: [ThreadProgress], _ backlog: InputBacklog
+    ) throws {
+        let total = options.untilCaughtUp ? backlog.total : nil
+        let display = ProgressDisplay(topology.job) {
+            (backlog.done(progress.map(\.snapshot)), total)
+        }
+        defer { display.stop() }
+        try application.run(until: options.untilCaughtUp ? .whenCaughtUp : .onRequest)
+    }
+
+    /// Lets nanoseconds pass before the engine tries something again.
+    private static let pause: @Sendable (UInt64) -> Void = { nanoseconds in
+        usleep(UInt32(clamping: nanoseconds / 1000))
+    }
+}

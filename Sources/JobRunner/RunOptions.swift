@@ -1,0 +1,108 @@
+package import StreamsRuntime
+package import Terminal
+
+/// The options of `run`: declared once, for the command line that builds a job and for the job's
+/// own binary, which the first hands them to.
+package struct RunOptions: Sendable, Equatable {
+    /// What a job promises of its results.
+    package enum Guarantee: String, CaseIterable, Sendable {
+        case exactlyOnce = "exactly-once"
+        case atLeastOnce = "at-least-once"
+        case atMostOnce = "at-most-once"
+    }
+
+    package var dataDirectory: String
+    package var threadCount: Int
+    package var commitInterval: Duration
+    package var guarantee: Guarantee
+    package var onDecodeError: DecodeErrorPolicy
+    package var untilCaughtUp: Bool
+    package var reset: Bool
+    package var json: Bool
+
+    private static let threads = Parameter.option(
+        "threads", .integer(1...256), default: 1,
+        help: "stream threads; each owns some of the job's tasks, one task a partition")
+    private static let interval = Parameter.option(
+        "commit-interval", .duration, default: .milliseconds(100), shown: "100ms",
+        help: "commit at the latest after this time")
+    private static let promise = Parameter.option(
+        "guarantee", ValueKind<Guarantee>.choice("WORD"), default: .exactlyOnce,
+        shown: "exactly-once", help: "what the job promises")
+    private static let decodeError = Parameter.option(
+        "on-decode-error", ValueKind<DecodeErrorPolicy>.choice("WORD"), default: .stop,
+        shown: "stop", help: "a record that cannot be decoded: stop the job, or skip and count it")
+    private static let caughtUp = Parameter.flag(
+        "until-caught-up",
+        help: "end when all input that is there at the start is processed and committed")
+    private static let startOver = Parameter.flag(
+        "reset",
+        help: "start over: forget the job's positions, stores and internal topics first; what it "
+            + "wrote to its output topics stays")
+    private static let asJSON = Parameter.flag(
+        "json", help: "the closing line as one JSON object")
+
+    /// What a command that runs jobs declares.
+    package static let parameters: [ParameterDeclaration] = [
+        DataDirectoryOption.parameter.declaration, threads.declaration, interval.declaration,
+        promise.declaration, decodeError.declaration, caughtUp.declaration,
+        startOver.declaration, asJSON.declaration,
+    ]
+
+    /// The values of a command line.
+    package init(_ invocation: Invocation) throws(CommandFailure) {
+        dataDirectory = invocation[DataDirectoryOption.parameter]
+        threadCount = invocation[Self.threads]
+        commitInterval = invocation[Self.interval]
+        guarantee = invocation[Self.promise]
+        onDecodeError = invocation[Self.decodeError]
+        untilCaughtUp = invocation[Self.caughtUp]
+        reset = invocation[Self.startOver]
+        json = invocation[Self.asJSON]
+        guard guarantee == .exactlyOnce else {
+            throw CommandFailure(
+                "the guarantee \(guarantee.rawValue) is not available",
+                reason: "every job of this version runs exactly-once, which promises more",
+                next: "leave out --guarantee", status: .usage)
+        }
+    }
+
+    /// The words that give these options to a job's binary.
+    package var words: [String] {
+        var words = [
+            "--data", dataDirectory, "--threads", "\(threadCount)",
+            "--commit-interval", "\(Int64(commitInterval.seconds * 1_000_000))us",
+            "--guarantee", guarantee.rawValue, "--on-decode-error", onDecodeError.rawValue,
+        ]
+        if untilCaughtUp { words.append("--until-caught-up") }
+        if reset { words.append("--reset") }
+        if json { words.append("--json") }
+        return words
+    }
+
+    /// The engine's configuration; intervals below a millisecond become one.
+    var configuration: StreamsConfiguration {
+        var configuration = StreamsConfiguration()
+        configuration.threadCount = threadCount
+        configuration.commitIntervalMilliseconds = max(1, Int64(commitInterval.seconds * 1000))
+        configuration.onDecodeError = onDecodeError
+        return configuration
+    }
+}
+
+/// `--data DIR`, which every command takes.
+package enum DataDirectoryOption {
+    package static let parameter = Parameter.option(
+        "data", .path("DIR"), default: "./millrace-data", help: "the folder of the bundled log")
+}
+
+/// `--format` of `describe`.
+package enum DescribeFormat: String, CaseIterable, Sendable {
+    case text
+    case mermaid
+    case json
+
+    package static let parameter = Parameter.option(
+        "format", ValueKind<DescribeFormat>.choice("WORD"), default: .text, shown: "text",
+        help: "how the topology is printed")
+}

@@ -1,0 +1,147 @@
+import Broker
+import Coordination
+import EmbeddedClient
+import JobRunner
+import LogClient
+import LogModel
+import StreamsRuntime
+import Synchronization
+import Terminal
+
+/// Reads partitions side by side and prints what the isolation level shows.
+struct Consumer: ~Copyable {
+    private let log: OpenLog
+    private let partitions: [TopicPartition]
+    private let isolation: IsolationLevel
+    private let group: String?
+    private var remaining: Int
+    private var printer: RecordPrinter
+    private var positions: [TopicPartition: Offset] = [:]
+    private let buffer = FetchBuffer(byteCount: 1 << 20)
+    private var decompressor = RecordDecompressor()
+    /// The most that one batch may grow to.
+    private static let decompressedByteLimit = 64 << 20
+
+    init(
+        log: OpenLog, partitions: [TopicPartition], isolation: IsolationLevel, group: String?,
+        limit: Int, printer: consuming RecordPrinter
+    ) {
+        self.log = log
+        self.partitions = partitions
+        self.isolation = isolation
+        self.group = group
+        remaining = limit
+        self.printer = printer
+    }
+
+    /// Finds where to begin: the group's offsets, else `start`.
+    mutating func begin(at start: ConsumeCommand.Start) throws {
+        var committed: [TopicPartition: Offset] = [:]
+        if let group {
+            committed = try log.client.committedOffsets(group: group, partitions: partitions)
+        }
+        for partition in partitions {
+            positions[partition] = try committed[partition] ?? first(of: partition, at: start)
+        }
+    }
+
+    private func first(of partition: TopicPartition, at start: ConsumeCommand.Start) throws -> Offset {
+        let bounds = try log.client.bounds(of: partition)
+        switch start {
+        case .beginning: return bounds.logStart
+        case .end: return end(of: bounds)
+        case .offset(let offset):
+            return min(max(offset, bounds.logStart), end(of: bounds))
+        case .time(let time):
+            return try log.broker.offset(forTimestamp: time, in: partition, isolation: isolation)
+                ?? end(of: bounds)
+        }
+    }
+
+    /// The offset behind the last one that the isolation level shows.
+    private func end(of bounds: PartitionBounds) -> Offset {
+        switch isolation {
+        case .readCommitted: bounds.lastStableOffset
+        case .readUncommitted: bounds.highWatermark
+        }
+    }
+
+    /// Prints until the end, the limit, a signal, or until the reader is gone.
+    mutating func run(untilEnd: Bool, signals: SignalListener) throws {
+        let stop = StopSwitch()
+        signals.onRequest { stop.request() }
+        var targets: [TopicPartition: Offset] = [:]
+        if untilEnd {
+            for partition in partitions {
+                targets[partition] = end(of: try log.client.bounds(of: partition))
+            }
+        }
+        var signal: UInt64 = 0
+        while !stop.isRequested, remaining > 0, !printer.output.isBroken {
+            var isIdle = true
+            for partition in partitions where remaining > 0 {
+                if try !pass(partition, target: targets[partition]) { isIdle = false }
+            }
+            guard isIdle else { continue }
+            if untilEnd { break }
+            printer.output.flush()
+            signal = log.client.waitForChange(since: signal, timeout: .milliseconds(200))
+        }
+        printer.output.flush()
+        try noteProgress()
+    }
+
+    /// One fetch of a partition; true if there is nothing more to print before `target`.
+    private mutating func pass(_ partition: TopicPartition, target: Offset?) throws -> Bool {
+        let position = positions[partition] ?? .zero
+        if let target, position >= target { return true }
+        let result = try log.client.fetch(
+            partition, from: position, isolation: isolation, into: buffer)
+        guard result.byteCount > 0 else { return true }
+        var aborted = AbortedFilter(result.abortedTransactions)
+        let bytes = UnsafeRawBufferPointer(buffer.bytes)
+        var batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
+        do {
+            while remaining > 0, let batch = try batches.next() {
+                try batch.verifyChecksum()
+                guard batch.nextOffset > position else { continue }
+                if batch.attributes.isControl {
+                    try aborted.noteControl(of: batch)
+                } else if isolation == .readUncommitted || !aborted.hides(batch) {
+                    try printRecords(of: batch, partition)
+                    continue
+                }
+                positions[partition] = batch.nextOffset
+            }
+        } catch let error as RecordBatchError {
+            throw CommandFailure(
+                "a batch is damaged",
+                place: "\(partition) at or after offset \(positions[partition]?.rawValue ?? 0)",
+                reason: "\(error)", next: "millrace log verify --data \(log.directory)")
+        }
+        return false
+    }
+
+    private mutating func printRecords(
+        of batch: RecordBatchView, _ partition: TopicPartition
+    ) throws {
+        let position = positions[partition] ?? .zero
+        var records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
+        while remaining > 0, let record = try records.next() {
+            let offset = batch.offset(of: record)
+            guard offset >= position else { continue }
+            try printer.print(record, of: batch, partition: partition)
+            positions[partition] = offset.advanced(by: 1)
+            remaining -= 1
+        }
+        if remaining > 0 { positions[partition] = batch.nextOffset }
+    }
+
+    /// Commits the group's positions, once what they stand for is written out.
+    private func noteProgress() throws {
+        guard let group, !printer.output.isBroken else { return }
+        let now = SystemTimeSource().wallTime()
+        try log.broker.commitOffsets(
+            group: group, positions.mapValues { CommittedOffset(offset: $0, commitTime: now) })
+    }
+}

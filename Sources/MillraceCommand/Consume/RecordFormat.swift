@@ -1,0 +1,148 @@
+import LogModel
+import Terminal
+
+/// How keys and values are printed.
+enum ValueFormat: String, CaseIterable, Sendable {
+    case utf8
+    case int64
+    case int32
+    case double
+    case hex
+    case base64
+
+    /// Appends the text of `bytes`; false if they are no such value.
+    func append(_ bytes: UnsafeRawBufferPointer, to output: inout BufferedOutput) -> Bool {
+        switch self {
+        case .utf8: output.append(bytes)
+        case .int64:
+            guard bytes.count == 8 else { return false }
+            output.append("\(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))")
+        case .int32:
+            guard bytes.count == 4 else { return false }
+            output.append("\(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))")
+        case .double:
+            guard bytes.count == 8 else { return false }
+            let pattern = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+            output.append("\(Double(bitPattern: pattern))")
+        case .hex: output.append(hexText(bytes))
+        case .base64: output.append(base64Text(bytes))
+        }
+        return true
+    }
+}
+
+/// `%k\t%s\n`, read once: the letters of kcat, and `%v` for `%s`.
+struct RecordFormat: Sendable, Equatable {
+    enum Part: Sendable, Equatable {
+        case text(String)
+        case topic
+        case partition
+        case offset
+        case key
+        case value
+        case timestamp
+        case headers
+        case keyByteCount
+        case valueByteCount
+    }
+
+    let parts: [Part]
+
+    /// Reads a format; nil for a letter that means nothing.
+    init?(_ format: String) {
+        var parts: [Part] = []
+        var text = ""
+        var rest = unescaped(format)[...]
+        while let character = rest.popFirst() {
+            guard character == "%" else {
+                text.append(character)
+                continue
+            }
+            guard let letter = rest.popFirst() else { return nil }
+            if letter == "%" {
+                text.append("%")
+                continue
+            }
+            guard let part = Self.part(letter) else { return nil }
+            if !text.isEmpty { parts.append(.text(text)) }
+            text = ""
+            parts.append(part)
+        }
+        if !text.isEmpty { parts.append(.text(text)) }
+        self.parts = parts
+    }
+
+    private static func part(_ letter: Character) -> Part? {
+        switch letter {
+        case "t": .topic
+        case "p": .partition
+        case "o": .offset
+        case "k": .key
+        case "s", "v": .value
+        case "T": .timestamp
+        case "h": .headers
+        case "K": .keyByteCount
+        case "S": .valueByteCount
+        default: nil
+        }
+    }
+
+    static let kind = ValueKind<RecordFormat>(
+        placeholder: "TEXT",
+        expectation: "a text with the letters %t %p %o %k %s %T %h %K %S or %%"
+    ) { RecordFormat($0) }
+}
+
+/// `\n`, `\t`, `\r`, `\0` and `\\` as the characters they stand for.
+func unescaped(_ text: String) -> String {
+    var result = ""
+    var isEscaped = false
+    for character in text {
+        if isEscaped {
+            switch character {
+            case "n": result.append("\n")
+            case "t": result.append("\t")
+            case "r": result.append("\r")
+            case "0": result.append("\0")
+            case "\\": result.append("\\")
+            default: result += "\\\(character)"
+            }
+            isEscaped = false
+        } else if character == "\\" {
+            isEscaped = true
+        } else {
+            result.append(character)
+        }
+    }
+    return isEscaped ? result + "\\" : result
+}
+
+func hexText(_ bytes: UnsafeRawBufferPointer) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+}
+
+func base64Text(_ bytes: UnsafeRawBufferPointer) -> String {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    var index = 0
+    while index < bytes.count {
+        let count = min(3, bytes.count - index)
+        var group: UInt32 = 0
+        for offset in 0..<3 {
+            group = group << 8 | (offset < count ? UInt32(bytes[index + offset]) : 0)
+        }
+        for place in 0..<4 {
+            let digit = Int(group >> (18 - 6 * UInt32(place)) & 63)
+            text.append(place <= count ? digits[digit] : UInt8(ascii: "="))
+        }
+        index += 3
+    }
+    return String(decoding: text, as: UTF8.self)
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Terminal
+
+/// Turns the word JOB of a command line into a binary: itself, or the release build of a package.
+struct JobBuilder {
+    let job: String
+    /// Which executable of the package, where it has several.
+    let product: String?
+
+    /// The part of `swift package describe` that is needed.
+    private struct Description: Decodable {
+        struct Product: Decodable {
+            var name: String
+            var isExecutable: Bool
+
+            enum CodingKeys: String, CodingKey {
+                case name
+                case type
+            }
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.container(keyedBy: CodingKeys.self)
+                name = try container.decode(String.self, forKey: .name)
+                // `"type": {"executable": null}` or `"type": {"library": ["automatic"]}`.
+                let type = try container.decode([String: [String]?].self, forKey: .type)
+                isExecutable = type.keys.contains("executable")
+            }
+        }
+
+        var name: String
+        var products: [Product]
+    }
+
+    /// The path of the job's binary, built if need be.
+    func binary() throws -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: job, isDirectory: &isFolder) else {
+            throw CommandFailure(
+                "there is no job '\(job)'", place: FileManager.default.currentDirectoryPath,
+                reason: "neither a folder nor a file of that name exists",
+                next: "millrace new NAME --path \(job)")
+        }
+        guard isFolder.boolValue else {
+            guard FileManager.default.isExecutableFile(atPath: job) else {
+                throw CommandFailure(
+                    "the job is not a program", place: job, reason: "the file is not executable",
+                    next: "give the folder of the job's package")
+            }
+            return job
+        }
+        guard FileManager.default.fileExists(atPath: "\(job)/Package.swift") else {
+            throw CommandFailure(
+                "the folder is not a job", place: job, reason: "it has no Package.swift",
+                next: "millrace new NAME --path \(job)")
+        }
+        return try build()
+    }
+
+    /// Builds the package in the folder that all jobs share.
+    private func build() throws -> String {
+        let buildPath = try MillraceHome.find().buildPath
+        let product = try executableProduct(buildPath)
+        let shows = TextOutput.error.isTerminal
+        let tool = try ToolProcess.run(
+            [
+                "swift", "build", "--configuration", "release", "--package-path", job,
+                "--scratch-path", buildPath, "--product", product,
+            ], shows: shows)
+        guard tool.status == 0 else {
+            if !shows { TextOutput.error.write(tool.output) }
+            throw CommandFailure(
+                "the job does not compile", place: job,
+                reason: "the compiler's words are above",
+                next: "correct the job, then run the command again")
+        }
+        return "\(buildPath)/release/\(product)"
+    }
+
+    private func executableProduct(_ buildPath: String) throws -> String {
+        let tool = try ToolProcess.run(
+            [
+                "swift", "package", "--package-path", job, "--scratch-path", buildPath,
+                "describe", "--type", "json",
+            ], shows: false)
+        // Notes of the package manager may stand before the object.
+        guard tool.status == 0, let start = tool.output.firstIndex(of: "{"),
+            let description = try? JSONDecoder().decode(
+                Description.self, from: Data(tool.output[start...].utf8))
+        else {
+            TextOutput.error.write(tool.output)
+            throw CommandFailure(
+                "the job's package cannot be read", place: "\(job)/Package.swift",
+                reason: "the package manager's words are above",
+                next: "correct it, then run the command again")
+        }
+        let names = description.products.filter(\.isExecutable).map(\.name)
+        if let product {
+            guard names.contains(product) else {
+                throw CommandFailure(
+                    "the job's package has no executable '\(product)'", place: job,
+                    reason: "it has \(names.joined(separator: ", "))",
+                    next: "give one of them to --product")
+            }
+            return product
+        }
+        if names.contains(description.name) { return description.name }
+        guard let only = names.first, names.count == 1 else {
+            throw CommandFailure(
+                names.isEmpty ? "the package is no job" : "the package has several executables",
+                place: job,
+                reason: names.isEmpty
+                    ? "it has no executable product" : "they are \(names.joined(separator: ", "))",
+                next: "give one to --product")
+        }
+        return only
+    }
+}

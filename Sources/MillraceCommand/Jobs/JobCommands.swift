@@ -1,0 +1,55 @@
+import Glibc
+import JobRunner
+import Terminal
+
+/// `run` and `describe`: build the job, then hand over to its binary.
+enum JobCommands {
+    private static let job = Parameter.argument(
+        .path("JOB"), help: "the folder of a job's package, or a built binary")
+    private static let product = Parameter.optional(
+        "product", .text("NAME"), help: "which executable, where the package has several")
+
+    static let run = Command(
+        "run", summary: "build a job and run it",
+        discussion: "Jobs build in one shared folder, $MILLRACE_BUILD or .build-jobs beside the "
+            + "Millrace package, so\nthat only the first one waits for Millrace itself. SIGINT and "
+            + "SIGTERM commit and leave with exit\ncode 0; a second one leaves at once.",
+        parameters: [job.declaration, product.declaration] + RunOptions.parameters,
+        examples: [
+            .init("millrace run Jobs/WordCount --until-caught-up", "process what is there, end"),
+            .init("millrace run Jobs/WordCount --threads 2", "go on until Ctrl-C"),
+        ]
+    ) { invocation in
+        let options = try RunOptions(invocation)
+        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
+        throw replaceProcess(binary, ["run"] + options.words)
+    }
+
+    static let describe = Command(
+        "describe", summary: "print a job's topology",
+        parameters: [
+            job.declaration, product.declaration, DescribeFormat.parameter.declaration,
+            DataDirectoryOption.parameter.declaration,
+        ],
+        examples: [
+            .init("millrace describe Jobs/WordCount", "operators, stores and topics"),
+            .init("millrace describe Jobs/WordCount --format mermaid", "a flow chart"),
+        ]
+    ) { invocation in
+        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
+        let format = invocation[DescribeFormat.parameter].rawValue
+        throw replaceProcess(binary, ["describe", "--format", format])
+    }
+
+    /// Becomes the job: its signals and its exit code are then the command's. Returns only why not.
+    private static func replaceProcess(_ binary: String, _ words: [String]) -> CommandFailure {
+        // A pending signal disposition would survive into the job.
+        signal(SIGPIPE, SIG_DFL)
+        var arguments: [UnsafeMutablePointer<CChar>?] = ([binary] + words).map { strdup($0) }
+        arguments.append(nil)
+        execv(binary, arguments)
+        let reason = String(cString: strerror(errno))
+        for argument in arguments { free(argument) }
+        return CommandFailure("the job does not start", place: binary, reason: reason)
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import JobRunner
+import LogModel
+import Terminal
+
+/// `millrace log …`: the files of a data directory, read without opening the log.
+enum LogCommands {
+    private static let data = DataDirectoryOption.parameter
+
+    static let command = Command(
+        "log", summary: "look into the files of the log",
+        examples: [.init("millrace log dump --topic orders", "a line for each batch")],
+        subcommands: [dump])
+
+    private static let topic = Parameter.optional(
+        "topic", .text("TOPIC"), help: "only the partitions of this topic")
+    private static let partition = Parameter.optional(
+        "partition", .integer(0...9_999), help: "only partitions of this number")
+    private static let records = Parameter.flag("records", help: "each record of a batch too")
+
+    private static let dump = Command(
+        "dump", summary: "print the batches of the segments",
+        parameters: [
+            topic.declaration, partition.declaration, records.declaration, data.declaration,
+        ],
+        examples: [
+            .init("millrace log dump --topic orders --records", "batches with their records"),
+            .init("millrace log dump --topic __transaction_state", "the coordinator's records"),
+        ]
+    ) { invocation in
+        var output = BufferedOutput(.standard)
+        var isWhole = true
+        for folder in try partitionFolders(invocation) {
+            for segment in folder.files(ending: ".log") {
+                var dump = SegmentDump(showsRecords: invocation[records])
+                if try !dump.print(segment, to: &output) { isWhole = false }
+            }
+        }
+        output.flush()
+        return isWhole ? .done : .failed
+    }
+
+    /// The partitions of the data directory that the options choose, by name.
+    private static func partitionFolders(_ invocation: Invocation) throws -> [PartitionFolder] {
+        let directory = invocation[data]
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+            throw CommandFailure(
+                "there is no data directory", place: directory, reason: "the folder does not exist",
+                next: "give another --data")
+        }
+        let all = names.compactMap { PartitionFolder(directory: directory, name: $0) }
+        let chosen = all.filter { folder in
+            (invocation[topic] ?? folder.partition.topic) == folder.partition.topic
+                && (invocation[partition] ?? folder.index) == folder.index
+        }
+        if chosen.isEmpty, invocation[topic] != nil || invocation[partition] != nil {
+            let hint = Suggestion.nearest(
+                to: invocation[topic] ?? "", among: Set(all.map(\.partition.topic)).sorted())
+            throw CommandFailure(
+                "no such partition", place: directory, reason: hint.map { "did you mean '\($0)'?" },
+                next: "millrace topic list --internal --data \(directory)")
+        }
+        return chosen.sorted { $0.partition < $1.partition }
+    }
+}

@@ -1,0 +1,26 @@
+import Broker
+import Foundation
+import LogModel
+
+/// The folder of one partition.
+struct PartitionFolder {
+    let path: String
+    let name: String
+    let partition: TopicPartition
+
+    var index: Int { Int(partition.partition.rawValue) }
+
+    /// Nil where the name is no partition's.
+    init?(directory: String, name: String) {
+        guard let partition = TopicName.partition(ofFolder: name) else { return nil }
+        path = "\(directory)/\(name)"
+        self.name = name
+        self.partition = partition
+    }
+
+    /// The paths of its files with this ending, by name, which is by offset.
+    func files(ending: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.filter { $0.hasSuffix(ending) }.sorted().map { "\(path)/\($0)" }
+    }
+}

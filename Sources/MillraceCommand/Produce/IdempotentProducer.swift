@@ -1,0 +1,128 @@
+import Broker
+import Bytes
+import Coordination
+import JobRunner
+import LogModel
+import LogStorage
+import Terminal
+
+/// Appends records to a topic as an idempotent Kafka producer does: one batch a partition at a
+/// time, numbered, so that a batch sent twice is stored once.
+final class IdempotentProducer {
+    /// The batch that grows for one partition.
+    private final class Lane {
+        let partition: TopicPartition
+        var batch = RecordBatchBuilder(capacity: IdempotentProducer.batchByteLimit + 4096)
+        var sequence = SequenceNumber(0)
+
+        init(_ partition: TopicPartition) { self.partition = partition }
+    }
+
+    /// A batch is appended when it is this long.
+    private static let batchByteLimit = 512 << 10
+    /// Records without a key go to one partition until so many bytes did, then to the next.
+    private static let stickyByteLimit = 16 << 10
+
+    private let log: OpenLog
+    private let lanes: [Lane]
+    private let codec: CompressionCodec
+    private let producerID: ProducerID
+    private let epoch: ProducerEpoch
+    private var compressor = RecordCompressor()
+    private var stickyLane = 0
+    private var stickyByteCount = 0
+    /// Records that the log took; durable after `finish`.
+    private(set) var appendedCount = 0
+
+    init(log: OpenLog, topic: Topic, codec: CompressionCodec) throws(CommandFailure) {
+        self.log = log
+        self.codec = codec
+        lanes = topic.partitions.map { Lane($0.name) }
+        do throws(BrokerError) {
+            let reply = try log.broker.initProducerID(
+                transactionalID: nil, timeout: .seconds(60))
+            guard case .producer(let grantedID, let grantedEpoch) = reply else {
+                throw BrokerError.corrupt("the log gave no producer id: \(reply)")
+            }
+            producerID = grantedID
+            epoch = grantedEpoch
+        } catch {
+            throw CommandFailure("the log gives no producer id", place: log.directory, error)
+        }
+    }
+
+    /// Adds one record. Its partition is `partition`, or the key's, or for a null key the one that
+    /// is being filled.
+    func add(
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer,
+        headers: UnsafeRawBufferPointer?, to partition: Int?, at time: Timestamp
+    ) throws(CommandFailure) {
+        let size = value.count + (key?.count ?? 0) + (headers?.count ?? 0)
+        let lane = lanes[partition ?? choose(key: key, byteCount: size)]
+        if !lane.batch.isEmpty, lane.batch.byteCount + size > Self.batchByteLimit {
+            try append(lane)
+        }
+        lane.batch.append(timestamp: time, key: key, value: value, headers: headers)
+    }
+
+    private func choose(key: UnsafeRawBufferPointer?, byteCount: Int) -> Int {
+        if let key { return Int(partition(ofKey: key, count: Int32(lanes.count))) }
+        if stickyByteCount >= Self.stickyByteLimit {
+            stickyLane = (stickyLane + 1) % lanes.count
+            stickyByteCount = 0
+        }
+        stickyByteCount += byteCount
+        return stickyLane
+    }
+
+    /// Appends what is left and makes all of it durable.
+    func finish() throws(CommandFailure) {
+        for lane in lanes where !lane.batch.isEmpty { try append(lane) }
+        try flush()
+    }
+
+    /// Makes durable what the log took.
+    func flush() throws(CommandFailure) {
+        let written = lanes.filter { $0.sequence != SequenceNumber(0) }.map(\.partition)
+        do {
+            try log.broker.flush(written)
+        } catch {
+            throw CommandFailure("the records are not durable", place: log.directory, error)
+        }
+    }
+
+    private func append(_ lane: Lane) throws(CommandFailure) {
+        let count = lane.batch.recordCount
+        let outcome: AppendOutcome
+        do throws(BrokerError) {
+            outcome = try log.broker.produce(
+                batch: try seal(lane), to: lane.partition, flush: false)
+        } catch {
+            throw CommandFailure("the log takes no more", place: "\(lane.partition)", error)
+        }
+        lane.batch.reset()
+        switch outcome {
+        case .appended, .duplicate:
+            lane.sequence = lane.sequence.advanced(by: count)
+            appendedCount += Int(count)
+        case .refused(let code, let message):
+            throw CommandFailure(
+                "the log refused a batch of \(count) records", place: "\(lane.partition)",
+                reason: message.isEmpty ? "Kafka's error \(code.rawValue)" : message)
+        }
+    }
+
+    private func seal(_ lane: Lane) throws(BrokerError) -> UnsafeMutableRawBufferPointer {
+        guard codec != .none else {
+            return lane.batch.seal(
+                producerID: producerID, producerEpoch: epoch, baseSequence: lane.sequence)
+        }
+        do throws(RecordBatchError) {
+            return try lane.batch.seal(
+                with: &compressor, attributes: BatchAttributes(codec: codec),
+                producerID: producerID, producerEpoch: epoch, baseSequence: lane.sequence)
+        } catch {
+            throw .corrupt("a batch does not compress: \(error)")
+        }
+    }
+}
