@@ -80,6 +80,22 @@ package final class StreamsApplication {
         for thread in threads { try thread.commit() }
     }
 
+    /// What the job counted so far. Only while nobody steps it.
+    package var counters: TaskCounters {
+        threads.reduce(into: TaskCounters()) { $0.add($1.counters) }
+    }
+
+    /// Every key with a value of a store, over all partitions. Only while nobody steps the job.
+    package func contents(
+        ofStore name: String
+    ) throws(StreamsError) -> [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] {
+        var result: [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] = []
+        do throws(StoreError) {
+            for thread in threads { result += try thread.contents(ofStore: name) }
+            return result
+        } catch { throw StreamsError(code: .store, message: error.message) }
+    }
+
     /// Runs the threads until the end, until a stop is requested, or until one fails: then the
     /// others stop too. What is processed is committed before it returns, unless a thread failed.
     package func run(until end: End) throws(StreamsError) {

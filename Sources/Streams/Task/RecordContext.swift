@@ -30,4 +30,11 @@ public struct TaskCounters: Equatable, Sendable {
     public var recordsDropped: Int64 = 0
     /// Nothing counted yet.
     public init() {}
+
+    /// Adds what another task counted.
+    public mutating func add(_ other: TaskCounters) {
+        recordsIn += other.recordsIn
+        recordsSkipped += other.recordsSkipped
+        recordsDropped += other.recordsDropped
+    }
 }

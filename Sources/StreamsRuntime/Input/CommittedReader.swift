@@ -1,23 +1,23 @@
-import LogClient
-import LogModel
+package import LogClient
+package import LogModel
 
 /// A batch of records that a read_committed reader may see.
-struct VisibleBatch {
-    var records: RecordIterator
-    let baseOffset: Int64
-    let baseTimestamp: Int64
+package struct VisibleBatch {
+    package var records: RecordIterator
+    package let baseOffset: Int64
+    package let baseTimestamp: Int64
     /// Set for log-append time: every record has it.
-    let sharedTimestamp: Timestamp?
-    let nextOffset: Offset
-    let byteCount: Int
+    package let sharedTimestamp: Timestamp?
+    package let nextOffset: Offset
+    package let byteCount: Int
 }
 
 /// Reads one partition as a read_committed Kafka client does: fetches whole batches, checks each
 /// once, and leaves out control records and aborted transactions, which still advance `position`.
-struct CommittedReader: ~Copyable {
-    let partition: TopicPartition
+package struct CommittedReader: ~Copyable {
+    package let partition: TopicPartition
     /// The next offset that was not given out or passed over.
-    private(set) var position: Offset
+    package private(set) var position: Offset
     private let buffer: FetchBuffer
     private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
     private var decompressor = RecordDecompressor()
@@ -25,14 +25,14 @@ struct CommittedReader: ~Copyable {
     private static let decompressedByteLimit = 64 << 20
     private var aborted = AbortedFilter()
 
-    init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
+    package init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
         self.partition = partition
         self.position = position
         buffer = FetchBuffer(byteCount: fetchByteCount)
     }
 
     /// Goes to another offset and drops what was fetched.
-    mutating func seek(to offset: Offset) {
+    package mutating func seek(to offset: Offset) {
         position = offset
         batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
         aborted = AbortedFilter()
@@ -40,7 +40,7 @@ struct CommittedReader: ~Copyable {
 
     /// Fetches from the position on; false if there is nothing that committed readers may see.
     /// Batches fetched before and not taken are dropped.
-    mutating func fetch(from client: any LogClient) throws -> Bool {
+    package mutating func fetch(from client: any LogClient) throws -> Bool {
         let result = try client.fetch(
             partition, from: position, isolation: .readCommitted, into: buffer)
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
@@ -51,7 +51,7 @@ struct CommittedReader: ~Copyable {
 
     /// The next visible batch of what was fetched; its bytes are valid until the next call.
     /// `position` stands behind what was passed over; the caller reports the batch with `finish`.
-    mutating func nextBatch() throws -> VisibleBatch? {
+    package mutating func nextBatch() throws -> VisibleBatch? {
         while let batch = try nextChecked() {
             // A fetch begins with the whole batch that holds the offset asked for.
             guard batch.nextOffset > position else { continue }
@@ -67,7 +67,7 @@ struct CommittedReader: ~Copyable {
 
     /// Notes that everything below `offset` was given out.
     @inline(__always)
-    mutating func finish(upTo offset: Offset) { position = offset }
+    package mutating func finish(upTo offset: Offset) { position = offset }
 
     private mutating func visible(_ batch: RecordBatchView) throws -> VisibleBatch {
         let records: RecordIterator

@@ -135,6 +135,24 @@ package final class StreamThread {
         if let result { throw result }
     }
 
+    /// What the thread's tasks counted so far.
+    package var counters: TaskCounters {
+        tasks.reduce(into: TaskCounters()) { $0.add($1.counters) }
+    }
+
+    /// Every key with a value of a store, of the thread's partitions.
+    package func contents(
+        ofStore name: String
+    ) throws(StoreError) -> [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] {
+        var result: [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] = []
+        for task in tasks {
+            for owned in task.stores where owned.name == name {
+                result += try owned.store.contents()
+            }
+        }
+        return result
+    }
+
     // MARK: Processing
 
     private func turn(of task: StreamTask) throws -> Bool {
@@ -310,14 +328,8 @@ package final class StreamThread {
     }
 
     private func publish() {
-        var counters = TaskCounters()
         var positions: [TopicPartition: Offset] = [:]
-        for task in tasks {
-            positions.merge(task.positions) { $1 }
-            counters.recordsIn += task.counters.recordsIn
-            counters.recordsSkipped += task.counters.recordsSkipped
-            counters.recordsDropped += task.counters.recordsDropped
-        }
+        for task in tasks { positions.merge(task.positions) { $1 } }
         progress.publish(
             positions: positions, counters: counters, recordsOut: sender.sinkRecordCount)
     }
