@@ -145,7 +145,7 @@ package final class Broker: Sendable {
             defer { table = [:] }
             return table
         }
-        let partitions = topics.values.flatMap(\.partitions)
+        let partitions = topics.values.flatMap(\.partitions).sorted { $0.name < $1.name }
         var isClean = true
         for partition in partitions {
             do throws(LogStorageError) {

@@ -239,6 +239,26 @@ import Testing
         #expect(try next.killed().values("out") == found)
     }
 
+    @Test func `a damaged partition is read-only while the others go on`() throws {
+        var log = try log()
+        let producer = try log.producer()
+        for value in ["a", "b"] {
+            try producer.send([value], to: "out")
+            try producer.send([value], to: "out", 1)
+            try producer.commit()
+        }
+        log.disk.rot("/data/out-0/00000000000000000000.log", at: 70, bit: 3)
+        log = try log.killed()
+        let out = TopicPartition("out", PartitionIndex(0))
+        #expect(log.broker.recoveryReports[out]?.damage != nil)
+        let next = try log.producer()
+        #expect(throws: LogClientError.self) { try next.send(["c"], to: "out") }
+        try next.abort()
+        try next.send(["c"], to: "out", 1)
+        try next.commit()
+        #expect(try log.values("out", 1) == ["a", "b", "c"])
+    }
+
     @Test func `loaded records are visible after the flush, each once`() throws {
         let log = try log()
         let producer = try EmbeddedProducer(broker: log.broker)

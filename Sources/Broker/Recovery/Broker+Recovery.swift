@@ -7,16 +7,22 @@ import Synchronization
 extension Broker {
     /// Ends every decided transaction as it was decided, then aborts what partitions hold open
     /// without a record of it. Durable on return; done again by the next open if a crash comes in
-    /// between.
+    /// between. A damaged partition takes no markers: its transactions wait, everything else goes
+    /// on.
     func finishWhatACrashLeft() throws(BrokerError) {
         for order in coordinator.withLock({ $0.transactions.unfinishedOrders() }) {
-            try finishAgain(order)
+            do throws(BrokerError) {
+                try finishAgain(order)
+            } catch {
+                guard case .readOnly = error else { throw error }
+                coordinator.withLock { $0.undecided[order.transactionalID] = error }
+            }
         }
         var touched: [Partition] = []
-        for partition in topicTable.withLock({ $0.values.flatMap(\.partitions) }) {
+        for partition in topics().flatMap(\.partitions) where partition.log.readOnlyReason == nil {
             if try abortHangingTransactions(in: partition) { touched.append(partition) }
         }
-        try flush(touched.sorted { $0.name < $1.name })
+        try flush(touched)
         coordinator.withLock { $0.checkInvariants() }
     }
 

@@ -56,14 +56,13 @@ struct BrokerRecovery: ~Copyable {
         var topics: [String: Topic] = [:]
         var reports: [TopicPartition: RecoveryReport] = [:]
         for definition in try definitions() {
-            var topic = Topic(
-                name: definition.name,
-                options: definition.options,
-                partitions: []
-            )
+            // A directory that Kafka wrote tells no options; its internal topics were compacted.
+            let defaults = InternalTopic(rawValue: definition.name)?.options ?? [:]
+            let options = defaults.merging(definition.options) { _, own in own }
+            var topic = Topic(name: definition.name, options: options, partitions: [])
             for index in 0..<definition.partitionCount {
                 let name = TopicPartition(definition.name, PartitionIndex(index))
-                let (log, report) = try open(name, options: definition.options)
+                let (log, report) = try open(name, options: options)
                 reports[name] = report
                 topic.partitions.append(
                     Partition(name: name, log: log, change: change, statistics: counters)
@@ -113,6 +112,7 @@ struct BrokerRecovery: ~Copyable {
         var replay = LogReplay()
         var records: [TransactionRecord] = []
         for partition in topics[InternalTopic.transactionState.rawValue]?.partitions ?? [] {
+            try Self.refuseDamaged(partition)
             try replay.run(over: partition) { item in
                 guard case .record(let record, let at, _) = item else { return nil }
                 return Self.decode(record, at, of: partition) { key, value throws(WireError) in
@@ -125,6 +125,7 @@ struct BrokerRecovery: ~Copyable {
         var offsets: [GroupOffsets] = []
         for partition in topics[InternalTopic.consumerOffsets.rawValue]?.partitions ?? [] {
             var state = GroupOffsets()
+            try Self.refuseDamaged(partition)
             try replay.run(over: partition) { item in
                 switch item {
                 case .marker(let marker, let producerID):
@@ -151,6 +152,11 @@ struct BrokerRecovery: ~Copyable {
         for record in records { transactions.replay(record) }
         transactions.checkInvariants()
         return CoordinatorState(transactions: transactions, offsets: offsets)
+    }
+
+    /// A coordinator that knows only part of its log would decide wrongly.
+    private static func refuseDamaged(_ partition: Partition) throws(BrokerError) {
+        if let reason = partition.log.readOnlyReason { throw .corrupt(reason) }
     }
 
     private static func decode(

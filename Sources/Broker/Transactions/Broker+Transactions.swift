@@ -55,7 +55,12 @@ extension Broker {
         partitions: [TopicPartition],
         mustBeDurable: Bool = true
     ) throws(BrokerError) -> TransactionReply {
-        for partition in partitions { _ = try find(partition) }
+        for partition in partitions {
+            // One that takes no marker must not get into a transaction.
+            if let reason = try find(partition).log.readOnlyReason {
+                throw .readOnly("\(partition) takes no more: \(reason)")
+            }
+        }
         let now = time.wallTime()
         return try decide(transactionalID) {
             $0.addPartitions(
