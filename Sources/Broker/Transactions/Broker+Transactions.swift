@@ -1,6 +1,7 @@
 import Bytes
 package import Coordination
 package import LogModel
+import LogStorage
 import Synchronization
 
 /// Requests to the transaction coordinator.
