@@ -61,10 +61,12 @@ struct JobBuilder {
         let buildPath = try MillraceHome.find().buildPath
         let product = try executableProduct(buildPath)
         let shows = TextOutput.error.isTerminal
+        // The package manager caches one build plan a folder, without asking whose it is.
         let tool = try ToolProcess.run(
             [
                 "swift", "build", "--configuration", "release", "--package-path", job,
                 "--scratch-path", buildPath, "--product", product,
+                "--disable-build-manifest-caching",
             ], shows: shows)
         guard tool.status == 0 else {
             if !shows { TextOutput.error.write(tool.output) }

@@ -22,7 +22,7 @@ public struct RecordContext {
 
 /// What a task counts beside its results.
 public struct TaskCounters: Equatable, Sendable {
-    /// Records read from topics.
+    /// Records read from topics outside the job.
     public var recordsIn: Int64 = 0
     /// Records that a serde refused and the policy skipped.
     public var recordsSkipped: Int64 = 0

@@ -19,6 +19,8 @@ final class StreamTask {
     private let queues: UnsafeMutablePointer<PartitionQueue>
     private let queueCount: Int
     private let sinks: [RawSink]
+    /// Which inputs come from outside the job: only their records are counted as records in.
+    private let isExternal: [Bool]
     private let onDecodeError: DecodeErrorPolicy
     /// The positions that the last commit made durable, or the start.
     private var committed: [Offset]
@@ -40,6 +42,8 @@ final class StreamTask {
                     fetchByteCount: configuration.fetchByteCount))
         }
         sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
+        let external = topology.specification.subtopologies.flatMap(\.externalTopics)
+        isExternal = inputs.map { external.contains($0.topic) }
         committed = inputs.map(\.start)
     }
 
@@ -119,7 +123,7 @@ final class StreamTask {
             // The offsets count only now that everything they led to is in the output.
             queue.pointee.finishBatch(batch)
         }
-        binding.counters.pointee.recordsIn &+= Int64(count)
+        if isExternal[0] { binding.counters.pointee.recordsIn &+= Int64(count) }
         return count
     }
 
@@ -135,8 +139,8 @@ final class StreamTask {
             guard let index = oldest, let record = (queues + index).pointee.head else { break }
             try handle(record, of: queues + index, by: sinks[index])
             count &+= 1
+            if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
         }
-        binding.counters.pointee.recordsIn &+= Int64(count)
         return count
     }
 
