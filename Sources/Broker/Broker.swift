@@ -157,7 +157,7 @@ package final class Broker: Sendable {
         var recoveryPoints: [TopicPartition: Offset] = [:]
         var logStarts: [TopicPartition: Offset] = [:]
         for partition in partitions {
-            recoveryPoints[partition.name] = partition.log.bounds.highWatermark
+            recoveryPoints[partition.name] = partition.log.durableEnd
             logStarts[partition.name] = partition.log.bounds.logStart
         }
         do throws(LogStorageError) {

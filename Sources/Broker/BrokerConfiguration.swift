@@ -21,7 +21,7 @@ package struct BrokerConfiguration: Sendable {
     package var housekeepingInterval = Duration.seconds(1)
     /// Produces are refused below this much free space, so that commits, aborts and markers of
     /// what was appended still find room.
-    package var reservedByteCount: Int64 = 64 << 20
+    package var reservedByteCount: Int64 = 16 << 20
     /// What is written into the lock file behind the process id, such as an address to talk to.
     package var ownerNote = ""
 

@@ -259,24 +259,52 @@ import Testing
         #expect(try log.values("out", 1) == ["a", "b", "c"])
     }
 
-    @Test func `loaded records are visible after the flush, each once`() throws {
+    @Test func `records outside transactions are visible after the flush, each once`() throws {
         let log = try log()
-        let producer = try EmbeddedProducer(broker: log.broker)
-        var batch = RecordBatchBuilder()
-        let out = TopicPartition("out", PartitionIndex(0))
-        for value in ["a", "b"] {
-            batch.reset()
-            batch.append(value)
-            try producer.append(&batch, to: out)
+        let reply = try log.broker.initProducerID(transactionalID: nil, timeout: .zero)
+        guard case .producer(let id, let epoch) = reply else {
+            Issue.record("no producer: \(reply)")
+            return
         }
+        let out = TopicPartition("out", PartitionIndex(0))
+        func produce(_ value: String, _ sequence: Int32, flush: Bool) throws -> AppendOutcome {
+            var builder = RecordBatchBuilder()
+            builder.append(value)
+            let bytes = builder.seal(
+                producerID: id,
+                producerEpoch: epoch,
+                baseSequence: SequenceNumber(sequence)
+            )
+            return try log.broker.produce(batch: bytes, to: out, flush: flush)
+        }
+        #expect(try produce("a", 0, flush: false) == .appended(base: .zero, last: .zero))
         #expect(try log.values("out") == [])
-        try producer.flush()
+        #expect(try produce("a", 0, flush: false) == .duplicate(base: .zero, last: .zero))
+        #expect(try produce("b", 1, flush: true) == .appended(base: Offset(1), last: Offset(1)))
         #expect(try log.values("out") == ["a", "b"])
-        batch.reset()
-        batch.append("c")
-        #expect(try producer.append(&batch, to: out) == Offset(3))
-        try producer.flush()
-        #expect(try log.killed().values("out") == ["a", "b", "c"])
+        #expect(try log.killed().values("out") == ["a", "b"])
+    }
+
+    @Test func `relaxed durability shows records before their flush, which comes with time`() throws
+    {
+        let log = try LogHarness()
+        try log.broker.createTopic(
+            "fast",
+            partitionCount: 1,
+            options: ["millrace.durability": "relaxed", "millrace.durability.delay.ms": "500"]
+        )
+        let fast = try #require(log.broker.topic("fast")).partitions[0].log
+        let producer = try log.producer()
+        try producer.send(["warm"], to: "fast")
+        try producer.commit()
+        let durable = fast.durableEnd
+        try producer.send(["a"], to: "fast")
+        try producer.commit()
+        #expect(try log.values("fast") == ["warm", "a"])
+        #expect(fast.durableEnd == durable)
+        log.time.advance(milliseconds: 501)
+        log.broker.housekeeping(now: log.time.wallTime())
+        #expect(fast.durableEnd == fast.bounds.logEnd)
     }
 
     @Test func `a full disk refuses records, lets the transaction end, and recovers by itself`()

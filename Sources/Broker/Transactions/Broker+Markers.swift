@@ -36,6 +36,7 @@ extension Broker {
         for topic in topics() {
             for partition in topic.partitions {
                 do throws(LogStorageError) {
+                    try partition.log.flushOverdue()
                     try partition.log.applyRetention(now: now)
                 } catch {
                     counters.countFailure()

@@ -7,7 +7,13 @@ struct LogState: Sendable {
     var producers: ProducerTable
     var logStart: Offset
     var logEnd: Offset
+    /// Behind the last record that readers may see: the durable end, or with relaxed durability
+    /// the end of what was acknowledged.
     var highWatermark: Offset
+    /// Behind the last record that was flushed.
+    var durableEnd = Offset.zero
+    /// When the last flush began, on the monotonic clock.
+    var lastFlushTime: UInt64 = 0
     /// Why nothing can be appended any more.
     var readOnlyReason: String?
     /// Files were created since the last flush: the folder must be flushed too.

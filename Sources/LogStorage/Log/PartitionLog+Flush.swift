@@ -3,13 +3,47 @@ import Synchronization
 
 extension PartitionLog {
     /// Makes everything appended so far durable, then visible. Callers share the work: who comes
-    /// while a flush runs waits, and finds its bytes flushed or flushes for all that wait.
+    /// while a flush runs waits, and finds its bytes flushed or flushes for all that wait. With
+    /// relaxed durability it only becomes visible, until the delay or the bytes are used up.
     ///
     /// - Throws: `.readOnly` after any flush has failed; it is never tried again.
     package func flush() throws(LogStorageError) {
+        if acknowledgesUnflushed() { return }
+        try flushToDisk()
+    }
+
+    /// Flushes what relaxed durability has left unflushed for too long.
+    package func flushOverdue() throws(LogStorageError) {
+        guard case .relaxed = configuration.durability, durableEnd < bounds.highWatermark else {
+            return
+        }
+        try flush()
+    }
+
+    /// Behind the last record that was flushed.
+    package var durableEnd: Offset { state.withLock { $0.durableEnd } }
+
+    /// Shows what was appended without a flush, where the topic's durability allows it now.
+    private func acknowledgesUnflushed() -> Bool {
+        guard case .relaxed(let delay, let byteLimit) = configuration.durability else {
+            return false
+        }
+        let now = time.monotonicNanoseconds()
+        return state.withLock { state in
+            guard state.readOnlyReason == nil, state.unflushedByteCount < byteLimit,
+                now < state.lastFlushTime + UInt64(delay) * 1_000_000
+            else { return false }
+            state.highWatermark = state.logEnd
+            state.producers.noteDurable(below: state.logEnd)
+            return true
+        }
+    }
+
+    private func flushToDisk() throws(LogStorageError) {
+        let now = time.monotonicNanoseconds()
         let target = state.withLock { $0.logEnd }
         try flushing.withLock { flush throws(LogStorageError) in
-            let work = try self.nextWork(target)
+            let work = try self.nextWork(target, now: now)
             guard let work else { return }
             do throws(DiskError) {
                 for file in work.files {
@@ -41,13 +75,14 @@ extension PartitionLog {
     }
 
     /// What there is to flush; nil if all below `target` is durable already.
-    private func nextWork(_ target: Offset) throws(LogStorageError) -> Work? {
+    private func nextWork(_ target: Offset, now: UInt64) throws(LogStorageError) -> Work? {
         try state.withLock { state throws(LogStorageError) in
             if let reason = state.readOnlyReason {
-                if state.highWatermark >= target { return nil }
+                if state.durableEnd >= target { return nil }
                 throw .readOnly(reason)
             }
-            guard state.highWatermark < target || state.directoryIsDirty else { return nil }
+            guard state.durableEnd < target || state.directoryIsDirty else { return nil }
+            state.lastFlushTime = now
             state.unflushedByteCount = 0
             return Work(
                 files: state.segments.filter { $0.baseOffset >= state.firstDirtySegment }
@@ -59,8 +94,9 @@ extension PartitionLog {
 
     private func noteFlushed(_ work: Work) {
         state.withLock { state in
-            precondition(work.end >= state.highWatermark, "the high watermark never goes back")
-            state.highWatermark = work.end
+            precondition(work.end >= state.durableEnd, "the durable end never goes back")
+            state.durableEnd = work.end
+            state.highWatermark = max(state.highWatermark, work.end)
             state.firstDirtySegment = work.lastSegment
             // A segment that was made meanwhile waits for the next flush.
             if state.active.baseOffset == work.lastSegment { state.directoryIsDirty = false }
@@ -80,7 +116,7 @@ extension PartitionLog {
 
     /// Writes and flushes the sidecar: the log start moved.
     func flushMark() throws(LogStorageError) {
-        let (durable, logStart) = state.withLock { ($0.highWatermark, $0.logStart) }
+        let (durable, logStart) = state.withLock { ($0.durableEnd, $0.logStart) }
         try flushing.withLock { flush throws(LogStorageError) in
             try onDisk { () throws(DiskError) in
                 let file = try self.markFile(&flush)
@@ -105,7 +141,7 @@ extension PartitionLog {
     package func close() throws(LogStorageError) {
         defer { closeFiles() }
         if state.withLock({ $0.readOnlyReason }) == nil {
-            try flush()
+            try flushToDisk()
             try writeCaches()
         }
         state.withLock { $0.readOnlyReason = $0.readOnlyReason ?? "the log is closed" }

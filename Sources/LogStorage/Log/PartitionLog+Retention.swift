@@ -6,7 +6,7 @@ extension PartitionLog {
     /// that lie wholly before it. Durable when it returns.
     package func deleteRecords(before offset: Offset) throws(LogStorageError) {
         let moved = state.withLock { state in
-            let start = min(offset, state.highWatermark)
+            let start = min(offset, state.durableEnd)
             guard start > state.logStart else { return false }
             state.logStart = start
             return true

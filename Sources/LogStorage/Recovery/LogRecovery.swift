@@ -90,6 +90,7 @@ struct LogRecovery {
         if report.damage == nil, state.logEnd < durable { noteMissing() }
         try makeDurable()
         state.highWatermark = state.logEnd
+        state.durableEnd = state.logEnd
         state.logStart = min(state.logStart, state.logEnd)
         state.producers.noteDurable(below: state.logEnd)
         state.firstDirtySegment = state.active.baseOffset
