@@ -1,4 +1,4 @@
-import LogModel
+package import LogModel
 import Synchronization
 
 extension PartitionLog {
