@@ -102,13 +102,23 @@ let package = Package(
             ]
         ),
 
+        // Benchmarks.
+        .target(
+            name: "BenchmarkWorkloads",
+            dependencies: [
+                "Bytes", "LogModel", "LogStorage", "LogClient", "Broker", "EmbeddedClient",
+                "StateStores", "RocksStore", "Streams", "StreamsRuntime",
+            ],
+            path: "Benchmarks/Workloads",
+            swiftSettings: settings),
+
         // Executables.
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "StateStores", "RocksStore", "Streams",
-                "StreamsRuntime", "JobRunner", "Terminal", "Telemetry",
+                "StreamsRuntime", "BenchmarkWorkloads", "JobRunner", "Terminal", "Telemetry",
             ],
             swiftSettings: settings
         ),

@@ -23,7 +23,8 @@ enum MillraceCommand {
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
                 JobCommands.run, JobCommands.describe, NewCommand.command, LogCommands.command,
-                ShellCommands.completions, ShellCommands.version,
+                BenchCommand.command, ShellCommands.completions,
+                ShellCommands.version,
             ])
     }
 

@@ -1,6 +1,6 @@
-import LogClient
-import LogModel
-import StateStores
+package import LogClient
+package import LogModel
+package import StateStores
 
 /// Brings a store up to its changelog: from the offset that the store's values stand for to the
 /// high watermark at the start of the restore.
@@ -8,17 +8,17 @@ import StateStores
 /// The target is the high watermark, not the last stable offset: open transactions below it are
 /// waited out, for their owner may have committed. The restore is done when the *position*
 /// reaches the target, for the last offsets may be control records or compacted away.
-struct ChangelogRestorer: ~Copyable {
+package struct ChangelogRestorer: ~Copyable {
     private let partition: TopicPartition
     private let fetchByteCount: Int
 
-    init(partition: TopicPartition, fetchByteCount: Int) {
+    package init(partition: TopicPartition, fetchByteCount: Int) {
         self.partition = partition
         self.fetchByteCount = fetchByteCount
     }
 
     /// Restores `store`; calls `progress` with the records read, now and then.
-    mutating func restore(
+    package mutating func restore(
         _ store: StateStore, from client: any LogClient, progress: (Int64) -> Void
     ) throws {
         let bounds = try client.bounds(of: partition)

@@ -1,0 +1,154 @@
+import Broker
+import EmbeddedClient
+import Glibc
+import LogClient
+import LogModel
+import LogStorage
+import RocksStore
+import StateStores
+import Streams
+import StreamsRuntime
+
+/// A log and stores in a folder of their own on a real disk, for one benchmark.
+final class BenchmarkRig {
+    static let partitionCount: Int32 = 4
+    let directory: String
+    let client: EmbeddedClient
+    let time = SystemTimeSource()
+    private(set) var broker: Broker
+
+    /// A fresh log in `directory`, which must not exist yet.
+    init(directory: String) throws {
+        self.directory = directory
+        broker = try Broker.open(disk: PosixDisk(), directory: directory)
+        client = EmbeddedClient(broker: broker)
+    }
+
+    /// Closes the log and removes the folder.
+    func remove() throws {
+        try broker.close()
+        try Self.removeTree(directory)
+    }
+
+    // MARK: Records
+
+    /// Makes a topic and fills it, a quarter of the records a partition, without timing.
+    func fill(
+        _ topic: String, records: Int64, options: [String: String] = [:],
+        _ write: (_ number: Int64, _ key: inout ByteSink, _ value: inout ByteSink) throws -> Void
+    ) throws {
+        try broker.createTopic(topic, partitionCount: Self.partitionCount, options: options)
+        let producer = try EmbeddedProducer(broker: broker)
+        var key = ByteSink()
+        var value = ByteSink()
+        // Older records would be due for deletion as soon as they are written.
+        let start = time.wallTime().rawValue
+        for partition in 0..<Self.partitionCount {
+            let name = TopicPartition(topic, PartitionIndex(partition))
+            var batch = RecordBatchBuilder(capacity: 1 << 20)
+            for number in stride(
+                from: Int64(partition), to: records, by: Int(Self.partitionCount))
+            {
+                key.removeAll()
+                value.removeAll()
+                try write(number, &key, &value)
+                batch.append(
+                    timestamp: Timestamp(start + number / 1_000), key: key.bytes, value: value.bytes)
+                if batch.byteCount > 512 << 10 {
+                    try producer.append(&batch, to: name)
+                    batch.reset()
+                }
+            }
+            if !batch.isEmpty { try producer.append(&batch, to: name) }
+        }
+        try producer.flush()
+    }
+
+    /// Calls `body` with every committed record of a topic, partition by partition.
+    func forEachRecord(
+        of topic: String, _ body: (PartitionIndex, RecordView) throws -> Void
+    ) throws {
+        for index in 0..<Self.partitionCount {
+            var reader = CommittedReader(
+                partition: TopicPartition(topic, PartitionIndex(index)), position: .zero,
+                fetchByteCount: 1 << 20)
+            while try reader.fetch(from: client) {
+                while var batch = try reader.nextBatch() {
+                    while let record = try batch.records.next() {
+                        try body(PartitionIndex(index), record)
+                    }
+                    reader.finish(upTo: batch.nextOffset)
+                }
+            }
+        }
+    }
+
+    // MARK: Running
+
+    /// Runs a job with one thread until it has caught up, and measures from the first record to
+    /// the last commit.
+    func measure<Job: StreamJob>(_ job: Job, records: Int64) throws -> BenchmarkResult {
+        let application = try StreamsApplication(
+            topology: Topology(of: job), client: client,
+            engines: RocksStoreFactory(directory: "\(directory)/.state"),
+            configuration: StreamsConfiguration(), time: time,
+            pause: { usleep(UInt32(clamping: $0 / 1000)) })
+        try application.start()
+        let flushesBefore = broker.statistics.fdatasyncCount
+        let cpuBefore = Self.cpuSeconds()
+        let begin = time.monotonicNanoseconds()
+        try application.run(until: .whenCaughtUp)
+        let seconds = Double(time.monotonicNanoseconds() - begin) / 1e9
+        let cpuSeconds = Self.cpuSeconds() - cpuBefore
+        let commits = application.progress.reduce(0) { $0 + $1.snapshot.commits }
+        let flushes = Int64(broker.statistics.fdatasyncCount - flushesBefore)
+        try application.close()
+        return BenchmarkResult(
+            bench: "", records: records, keys: 0, seconds: seconds, cpuSeconds: cpuSeconds,
+            commits: commits, fdatasyncs: flushes, verified: false)
+    }
+
+    /// User and system time of the process.
+    static func cpuSeconds() -> Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
+        return user + Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
+    }
+
+    // MARK: Warming
+
+    /// Makes the machine's memory ready: a virtual machine gets its pages at the first touch, ten
+    /// times slower than a page that is there. Writes a file into the page cache and removes it.
+    static func warmMemory(byteCount: Int64, in directory: String) throws {
+        let path = "\(directory)/warm-up"
+        let disk = PosixDisk()
+        let file: any DiskFile
+        do throws(DiskError) { file = try disk.open(path, .create) } catch {
+            throw BenchmarkError("\(path): \(error)")
+        }
+        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 4096)
+        chunk.initializeMemory(as: UInt8.self, repeating: 0)
+        defer { chunk.deallocate() }
+        var position: Int64 = 0
+        while position < byteCount {
+            try file.write(UnsafeRawBufferPointer(chunk), at: position)
+            position += Int64(chunk.count)
+        }
+        file.close()
+        try disk.remove(path)
+    }
+
+    private static func removeTree(_ path: String) throws {
+        let disk = PosixDisk()
+        for name in try disk.list(path) {
+            let entry = "\(path)/\(name)"
+            if try disk.kind(of: entry) == .directory {
+                try removeTree(entry)
+            } else {
+                try disk.remove(entry)
+            }
+        }
+        try disk.removeDirectory(path)
+    }
+}
