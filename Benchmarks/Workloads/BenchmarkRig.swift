@@ -38,7 +38,6 @@ final class BenchmarkRig {
         _ write: (_ number: Int64, _ key: inout ByteSink, _ value: inout ByteSink) throws -> Void
     ) throws {
         try broker.createTopic(topic, partitionCount: Self.partitionCount, options: options)
-        let producer = try EmbeddedProducer(broker: broker)
         var key = ByteSink()
         var value = ByteSink()
         // Older records would be due for deletion as soon as they are written.
@@ -55,13 +54,17 @@ final class BenchmarkRig {
                 batch.append(
                     timestamp: Timestamp(start + number / 1_000), key: key.bytes, value: value.bytes)
                 if batch.byteCount > 512 << 10 {
-                    try producer.append(&batch, to: name)
-                    batch.reset()
+                    try append(&batch, to: name)
                 }
             }
-            if !batch.isEmpty { try producer.append(&batch, to: name) }
+            if !batch.isEmpty { try append(&batch, to: name) }
         }
-        try producer.flush()
+    }
+
+    private func append(_ batch: inout RecordBatchBuilder, to name: TopicPartition) throws {
+        let outcome = try broker.produce(batch: batch.seal(), to: name, flush: true)
+        guard case .appended = outcome else { throw BenchmarkError("\(name): \(outcome)") }
+        batch.reset()
     }
 
     /// Calls `body` with every committed record of a topic, partition by partition.
