@@ -22,6 +22,9 @@ package struct BrokerConfiguration: Sendable {
     /// Produces are refused below this much free space, so that commits, aborts and markers of
     /// what was appended still find room.
     package var reservedByteCount: Int64 = 16 << 20
+    /// How many records a coordinator's partition may hold until its latest ones are written
+    /// anew and the rest is deleted, so that an open never has much to replay.
+    package var coordinatorRecordLimit: Int64 = 200_000
     /// What is written into the lock file behind the process id, such as an address to talk to.
     package var ownerNote = ""
 

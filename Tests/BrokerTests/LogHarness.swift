@@ -34,7 +34,7 @@ struct LogHarness {
     /// The log as a new process finds it after a clean end of this one.
     func reopened() throws -> LogHarness {
         try broker.close()
-        return try LogHarness(disk: disk, time: time)
+        return try LogHarness(disk: disk, time: time, configuration: broker.configuration)
     }
 
     /// The log as a new process finds it after this one was killed.

@@ -33,6 +33,7 @@ extension Broker {
         }
         for order in unfinished { finish(order) }
         expireTransactions(now: now)
+        condenseCoordinators()
         for topic in topics() {
             for partition in topic.partitions {
                 do throws(LogStorageError) {

@@ -32,6 +32,9 @@ struct CoordinatorBatch: ~Copyable {
         }
     }
 
+    /// Far below what a batch may have.
+    var isFull: Bool { builder.byteCount >= 256 << 10 }
+
     /// Seals and appends it; the offset of its first record.
     mutating func append(
         to partition: Partition,

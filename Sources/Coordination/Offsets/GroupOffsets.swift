@@ -88,6 +88,20 @@ package struct GroupOffsets: Equatable, Sendable {
     /// The groups that have an offset, sorted.
     package var groups: [String] { committed.keys.sorted() }
 
+    /// Records that say all that the log says, sorted; nil while a transaction is open.
+    package func settledRecords() -> [OffsetRecord]? {
+        guard pending.isEmpty else { return nil }
+        return groups.flatMap { group in
+            partitions(of: group).map { partition in
+                OffsetRecord(
+                    group: group,
+                    partition: partition,
+                    value: committed[group]?[partition]?.value
+                )
+            }
+        }
+    }
+
     /// The producers whose open transactions hold offsets, sorted.
     package var pendingProducers: [ProducerID] { pending.keys.sorted() }
 

@@ -44,6 +44,16 @@ extension TransactionCoordinator {
         return .keep
     }
 
+    /// The latest records of the ids that `isIncluded` takes, sorted, which say all that their log
+    /// says; nil while a record of one of them is on its way.
+    package func settledRecords(of isIncluded: (String) -> Bool) -> [TransactionRecord]? {
+        let included = entries.filter { isIncluded($0.key) }
+        guard included.values.allSatisfy({ $0.pending == nil }) else { return nil }
+        return included.keys.sorted().map { id in
+            TransactionRecord(transactionalID: id, value: included[id]?.current.durablePart)
+        }
+    }
+
     /// Stops with a message if the state contradicts itself.
     package func checkInvariants() {
         var owners: [ProducerID: String] = [:]

@@ -98,7 +98,8 @@ package struct TransactionCoordinator: Sendable {
 
     /// Adds partitions to the transaction, which begins if none is open. Kafka's TV1 clients rely
     /// on the record being durable; an owner that bumps its epoch at each end does not: what a
-    /// crash leaves without a record is recognised by its epoch and aborted.
+    /// crash leaves without a record is recognised by its epoch. So only its first partitions get
+    /// one; the Prepare record names all.
     package mutating func addPartitions(
         transactionalID id: String,
         producerID: ProducerID,
@@ -117,8 +118,12 @@ package struct TransactionCoordinator: Sendable {
         }
         var next = current
         next.partitions.formUnion(partitions)
-        if current.state == .ongoing, next.partitions.count == current.partitions.count {
-            return .reply(.done)
+        if current.state == .ongoing {
+            if next.partitions.count == current.partitions.count { return .reply(.done) }
+            if !mustBeDurable {
+                entries[id]?.current = next
+                return .reply(.done)
+            }
         }
         if current.state != .ongoing { next.startTime = now }
         next.state = .ongoing
