@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import EmbeddedClient
 import LogClient
 import LogModel
