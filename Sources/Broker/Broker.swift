@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Every call blocks until it is done. Acknowledged means durable: the high watermark is the
 /// durable end, and nothing behind it is served. Locks, in the order in which they are taken: the
-/// coordinator's, the topics', a partition's; none of them is held while something is flushed.
+/// coordinator's, the topics', a partition's; none of them is held while a partition is flushed.
 package final class Broker: Sendable {
     package let directory: String
     package let configuration: BrokerConfiguration

@@ -104,11 +104,13 @@ extension Broker {
         }
     }
 
-    /// Asks again, each time something changed, while the answer is CONCURRENT_TRANSACTIONS.
+    /// Asks again, each time something changed, while the answer is CONCURRENT_TRANSACTIONS; gives
+    /// up after half a minute, as when a full disk takes no markers.
     package func untilSettled(
         _ request: () throws(BrokerError) -> TransactionReply
     ) throws(BrokerError) -> TransactionReply {
         var attempts = 0
+        let begin = time.monotonicNanoseconds()
         while true {
             let signal = change.current
             let reply = try request()
@@ -120,6 +122,7 @@ extension Broker {
             } else {
                 _ = change.wait(since: signal, timeout: .milliseconds(100))
                 try checkOpen()
+                guard time.monotonicNanoseconds() - begin < 30_000_000_000 else { return reply }
             }
         }
     }
