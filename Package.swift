@@ -126,7 +126,7 @@ let package = Package(
             name: "GoldenVectors",
             dependencies: [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams",
-                "MillraceTestKit", "Terminal",
+                "StreamsRuntime", "MillraceTestKit", "Terminal",
             ],
             swiftSettings: settings
         ),

@@ -40,4 +40,5 @@ let goldenRunners: [any GoldenRunner] = [
     InternalRecordsRunner(),
     HashesRunner(),
     PartitionsRunner(),
+    DSLRunner(),
 ]

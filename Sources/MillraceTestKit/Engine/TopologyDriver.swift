@@ -17,6 +17,18 @@ package struct TestRecord: Equatable, Sendable {
     package var partition: PartitionIndex
     package var offset: Offset
 
+    package init(
+        key: [UInt8]?, value: [UInt8]?, timestamp: Timestamp,
+        headers: [(name: String, value: [UInt8]?)], partition: PartitionIndex, offset: Offset
+    ) {
+        self.key = key
+        self.value = value
+        self.timestamp = timestamp
+        self.headers = headers
+        self.partition = partition
+        self.offset = offset
+    }
+
     package static func == (left: TestRecord, right: TestRecord) -> Bool {
         left.key == right.key && left.value == right.value && left.timestamp == right.timestamp
             && left.partition == right.partition && left.offset == right.offset

@@ -1,6 +1,8 @@
 extension KeyedStream {
     /// Sends every record through a topic of the job, `<job>-<name>-repartition`, to the partition
-    /// of its key, in the same transaction; behind it, state can be kept by that key.
+    /// of its key, in the same transaction; behind it, state can be kept by that key. A record
+    /// with a null key keeps the number of its partition; one whose value is null too is left out,
+    /// as Kafka Streams does.
     ///
     /// - Parameters:
     ///   - name: names the topic; mandatory, for it holds records across restarts.
@@ -10,7 +12,8 @@ extension KeyedStream {
         _ name: String, key: KeySerde, value: ValueSerde, partitions: Int32? = nil
     ) -> Stream<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let write = node.writing(
-            kind: .repartitionSink(via: name, partitionCount: partitions), key: key, value: value
+            kind: .repartitionSink(via: name, partitionCount: partitions), key: key, value: value,
+            leavesOutEmpty: true
         ) { task in task.repartitionTarget(via: name) }
         let read: StreamNode<Key, Value> = .source(
             kind: .repartitionSource(via: name), key: key, value: value)

@@ -17,16 +17,23 @@ extension KeyedStream {
 }
 
 extension StreamNode {
-    /// A node that encodes every record and appends it to the target that `target` finds.
+    /// A node that encodes every record and appends it to the target that `target` finds; without
+    /// those whose key and value are null, if they are to be left out.
     @inlinable
     func writing<KeySerde: Serde, ValueSerde: Serde>(
-        kind: OperatorKind, key: KeySerde, value: ValueSerde,
+        kind: OperatorKind, key: KeySerde, value: ValueSerde, leavesOutEmpty: Bool = false,
         target: @escaping (TaskBinding) -> OutputBuffer.Target
     ) -> AnyNode where KeySerde.Value == Key, ValueSerde.Value == Value {
         StreamNode<Never, Never>(kind: kind, from: self) { _, task in
             let target = target(task)
             let writer = RecordWriter(task: task, target: target, key: key, value: value)
-            return { key, value in try writer.write(key, value) }
+            guard leavesOutEmpty else {
+                return { key, value in try writer.write(key, value) }
+            }
+            return { newKey, newValue in
+                if key.isNull(newKey), value.isNull(newValue) { return }
+                try writer.write(newKey, newValue)
+            }
         }
     }
 }
