@@ -96,11 +96,22 @@ struct JobTemplate {
 
         @Test func `each word is counted`() throws {
             let engine = try TestEngine(\(name)(), partitions: 2)
-            engine.send("to be or not to be", to: Topics.lines)
-            engine.advance(by: .seconds(1))
-            let counts = engine.read(Topics.counts)
-            #expect(counts.filter { $0.0 == "be" }.map(\\.1) == [1, 2])
-            #expect(counts.filter { $0.0 == "not" }.map(\\.1) == [1])
+            try engine.send("To be, or not to be", to: Topics.lines)
+            try engine.run()
+            let counts = try engine.read(Topics.counts)
+            #expect(counts.filter { $0.key == "be" }.map(\\.value) == [1, 2])
+            #expect(counts.filter { $0.key == "not" }.map(\\.value) == [1])
+        }
+
+        @Test func `a crash counts nothing twice`() throws {
+            let engine = try TestEngine(\(name)(), partitions: 2)
+            try engine.send("rose", to: Topics.lines)
+            try engine.run()
+            try engine.send("rose", to: Topics.lines)
+            try engine.process()
+            try engine.crash()
+            try engine.run()
+            #expect(try engine.read(Topics.counts).map(\\.value) == [1, 2])
         }
 
         """
