@@ -162,7 +162,10 @@ let package = Package(
                 "LogClient", "StateStores", "Streams", "StreamsRuntime", "MillraceTestKit",
             ]
         ),
-        tests("CommandLineTests", ["Terminal", "Bytes", "LogModel"]),
+        tests(
+            "CommandLineTests",
+            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand"]
+        ),
         tests("TidyTests", []),
     ],
     cxxLanguageStandard: .cxx17

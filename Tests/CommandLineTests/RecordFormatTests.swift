@@ -1,0 +1,72 @@
+import Terminal
+import Testing
+
+@testable import MillraceCommand
+
+@Suite struct RecordFormatTests {
+    @Test func `letters and escapes are read as in kcat`() {
+        #expect(
+            RecordFormat("%t/%p@%o:%k=%s%%\\n")?.parts == [
+                .topic, .text("/"), .partition, .text("@"), .offset, .text(":"), .key,
+                .text("="), .value, .text("%\n"),
+            ])
+        #expect(RecordFormat("%v")?.parts == [.value])
+    }
+
+    @Test(arguments: ["%", "%x", "a%"])
+    func `an unknown letter is refused`(format: String) {
+        #expect(RecordFormat(format) == nil)
+    }
+
+    @Test(arguments: [
+        ("\\t", "\t"), ("a\\nb", "a\nb"), ("\\\\n", "\\n"), ("\\q", "\\q"), ("\\", "\\"),
+    ])
+    func `escapes are replaced`(text: String, expected: String) {
+        #expect(unescaped(text) == expected)
+    }
+
+    @Test(arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
+    ])
+    func `base64 is that of RFC 4648`(text: String, expected: String) {
+        #expect(Array(text.utf8).withUnsafeBytes(base64Text) == expected)
+    }
+
+    @Test func `hexadecimal has two digits a byte`() {
+        #expect([UInt8](arrayLiteral: 0, 15, 255).withUnsafeBytes(hexText) == "000fff")
+    }
+
+    @Test(arguments: [
+        ("k=v", "=", "k", "v"), ("k==v", "==", "k", "v"), ("=v", "=", "", "v"),
+        ("a-=b--=c", "--=", "a-=b", "c"),
+    ])
+    func `a line is cut at the first separator`(
+        line: String, separator: String, key: String, value: String
+    ) {
+        Array(line.utf8).withUnsafeBytes { bytes in
+            let parts = ProduceCommand.split(bytes, at: Array(separator.utf8))
+            #expect(parts.key.map { String(decoding: $0, as: UTF8.self) } == key)
+            #expect(String(decoding: parts.value, as: UTF8.self) == value)
+        }
+    }
+
+    @Test func `a line without the separator has no key`() {
+        Array("value".utf8).withUnsafeBytes { bytes in
+            #expect(ProduceCommand.split(bytes, at: [9]).key == nil)
+        }
+    }
+
+    @Test func `a job is called by its type in small letters`() {
+        #expect(JobTemplate(name: "OrderTotals", home: "/x").jobName == "order-totals")
+    }
+
+    @Test(arguments: ["beginning", "end", "12", "2013-01-31", "2013-01-31T05:00:00Z"])
+    func `a start is read`(text: String) {
+        #expect(ConsumeCommand.Start.kind.parse(text) != nil)
+    }
+
+    @Test(arguments: ["", "start", "-1", "12h"])
+    func `what is no start is refused`(text: String) {
+        #expect(ConsumeCommand.Start.kind.parse(text) == nil)
+    }
+}

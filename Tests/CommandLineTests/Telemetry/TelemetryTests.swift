@@ -1,0 +1,89 @@
+import Synchronization
+import Telemetry
+import Testing
+
+@Suite struct TelemetryTests {
+    private final class Lines: Sendable {
+        let all = Mutex<[String]>([])
+    }
+
+    private func lines(
+        _ format: Logger.Format, level: Logger.Level = .info, _ body: (Logger) -> Void
+    ) -> [String] {
+        let lines = Lines()
+        body(
+            Logger(
+                level: level, format: format, wallMilliseconds: { 1_357_017_420_250 },
+                write: { line in lines.all.withLock { $0.append(line) } }))
+        return lines.all.withLock { $0 }
+    }
+
+    @Test func `a text line has time, level, message and pairs`() {
+        let found = lines(.text) {
+            $0.log(.info, "partition recovered", ["topic": "lines", "reason": "two words"])
+        }
+        #expect(
+            found == [
+                "2013-01-01T05:17:00.250Z info    partition recovered topic=lines "
+                    + "reason=\"two words\"\n"
+            ])
+    }
+
+    @Test func `a json line is one object`() {
+        let found = lines(.json) { $0.log(.error, "it broke", ["why": "a \"quote\"\n"]) }
+        #expect(
+            found == [
+                "{\"time\":\"2013-01-01T05:17:00.250Z\",\"level\":\"error\","
+                    + "\"message\":\"it broke\",\"why\":\"a \\\"quote\\\"\\n\"}\n"
+            ])
+    }
+
+    @Test func `lines below the level are not written`() {
+        #expect(lines(.text, level: .warning) { $0.log(.info, "quiet") }.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("1970-01-01", 0), ("2013-01-01T05:17:00Z", 1_357_017_420_000),
+        ("2013-01-01T05:17:00.250Z", 1_357_017_420_250), ("2024-02-29", 1_709_164_800_000),
+        ("1900-03-01", -2_203_891_200_000),
+    ])
+    func `a calendar time is read`(text: String, expected: Int64) {
+        #expect(CalendarTime.milliseconds(from: text) == expected)
+        let back = CalendarTime(millisecondsSince1970: expected).text
+        #expect(back.hasPrefix(text.prefix(10)))
+        #expect(CalendarTime.milliseconds(from: back) == expected)
+    }
+
+    @Test(arguments: [
+        "2013-02-29", "2013-13-01", "13-01-01", "2013-01-01T05:17", "2013-01-01T25:00:00Z",
+        "2013-01-01T05:17:00", "now", "", "2013-01-01T05:17:00.Z",
+    ])
+    func `what is no calendar time is refused`(text: String) {
+        #expect(CalendarTime.milliseconds(from: text) == nil)
+    }
+
+    @Test func `metrics are rendered as Prometheus text`() {
+        let registry = MetricsRegistry()
+        registry.counter("records_total", help: "records", labels: ["topic": "a"]).add(3)
+        registry.gauge("lag", help: "records behind").set(-2)
+        let histogram = registry.histogram("seconds", help: "how long", bounds: [0.1, 1])
+        for value in [0.05, 0.5, 0.1, 7] { histogram.observe(value) }
+        #expect(
+            registry.prometheusText == """
+                # HELP lag records behind
+                # TYPE lag gauge
+                lag -2
+                # HELP records_total records
+                # TYPE records_total counter
+                records_total{topic="a"} 3
+                # HELP seconds how long
+                # TYPE seconds histogram
+                seconds_bucket{le="0.1"} 2
+                seconds_bucket{le="1.0"} 3
+                seconds_bucket{le="+Inf"} 4
+                seconds_sum 7.65
+                seconds_count 4
+
+                """)
+    }
+}
