@@ -32,7 +32,7 @@ struct JobProgram: Sendable {
             name, summary: "a Millrace job",
             examples: [.init("\(name) run --until-caught-up", "process what is there, then end")],
             subcommands: [run, describe])
-        return Program(root)
+        return Program(root, explain: CommandFailure.explaining)
     }
 
     private func topology() throws(CommandFailure) -> Topology {

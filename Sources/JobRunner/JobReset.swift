@@ -41,14 +41,18 @@ struct JobReset {
     }
 
     /// Commits the start of each input, as the job's own producer would, which fences one that
-    /// might still run.
+    /// might still run. Repartition topics are made anew, so they start at 0.
     private func forgetPositions() throws(LogClientError) {
-        let external = Set(topology.specification.subtopologies.flatMap(\.externalTopics))
+        let specification = topology.specification
+        let external = Set(specification.subtopologies.flatMap(\.externalTopics))
+        let repartitions = specification.subtopologies.flatMap(\.repartitions)
+            .map { specification.names.repartitionTopic(via: $0) }
         var offsets: [TopicPartition: Offset] = [:]
-        for topic in try client.topics(named: external.sorted()) {
+        for topic in try client.topics(named: external.sorted() + repartitions.sorted()) {
             for index in 0..<topic.partitionCount {
                 let partition = TopicPartition(topic.name, PartitionIndex(index))
-                offsets[partition] = try client.bounds(of: partition).logStart
+                let isExternal = external.contains(topic.name)
+                offsets[partition] = isExternal ? try client.bounds(of: partition).logStart : .zero
             }
         }
         guard !offsets.isEmpty else { return }

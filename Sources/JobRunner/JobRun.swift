@@ -29,6 +29,8 @@ struct JobRun {
     private func process(_ log: OpenLog, _ signals: SignalListener) throws -> RunSummary {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
+        let own = usedTopics
+        try log.requireIntact { own.contains($0.topic) || $0.topic.hasPrefix("__") }
         try JobReset(topology: topology, stateDirectory: stateDirectory, client: log.client)
             .run(isAsked: options.reset)
         let application = try StreamsApplication(
@@ -65,6 +67,20 @@ struct JobRun {
                     + "--data \(options.dataDirectory)")
         }
         return found
+    }
+
+    /// Every topic that the job reads or writes.
+    private var usedTopics: Set<String> {
+        let specification = topology.specification
+        var names: Set<String> = []
+        for item in specification.operators {
+            if let topic = specification.inputTopic(of: item.kind) { names.insert(topic) }
+            if let topic = specification.outputTopic(of: item.kind) { names.insert(topic) }
+        }
+        for store in specification.subtopologies.flatMap(\.stores) {
+            names.insert(specification.names.changelogTopic(store: store))
+        }
+        return names
     }
 
     private func restore(_ application: StreamsApplication, _ progress: [ThreadProgress]) throws {

@@ -1,6 +1,7 @@
 package import Broker
 package import EmbeddedClient
 import Glibc
+package import LogModel
 import LogStorage
 package import Terminal
 
@@ -24,6 +25,40 @@ package struct OpenLog {
             throw CommandFailure(opening: directory, error)
         }
         client = EmbeddedClient(broker: broker)
+        for (partition, report) in broker.recoveryReports.sorted(by: { $0.key < $1.key }) {
+            if let warning = Self.warning(of: report, partition) {
+                TextOutput.error.write("warning: \(warning)\n")
+            }
+        }
+    }
+
+    /// What a person should know of a partition's recovery; nil where all was well.
+    private static func warning(
+        of report: RecoveryReport, _ partition: TopicPartition
+    ) -> String? {
+        if let damage = report.damage {
+            return "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is "
+                + "readable up to there, nothing was cut, and it takes no more"
+        }
+        return report.cut.map {
+            "\(partition) lost \($0.byteCount) bytes behind offset \($0.offset.rawValue) that no "
+                + "one was told were stored: \($0.reason)"
+        }
+    }
+
+    /// Fails if one of the partitions that `matters` is damaged: what lies behind the damage is
+    /// not to be seen, which must not pass for an end.
+    package func requireIntact(
+        _ matters: (TopicPartition) -> Bool
+    ) throws(CommandFailure) {
+        let reports = broker.recoveryReports.sorted { $0.key < $1.key }
+        for (partition, report) in reports where matters(partition) {
+            guard let damage = report.damage else { continue }
+            throw CommandFailure(
+                "\(partition) is damaged from offset \(damage.offset.rawValue) on",
+                place: "\(damage.file) at byte \(damage.position)", reason: damage.reason,
+                next: "millrace log verify --data \(directory)")
+        }
     }
 
     /// Flushes and gives the directory back.

@@ -1,7 +1,4 @@
-import Broker
 import JobRunner
-import LogClient
-import StreamsRuntime
 import Terminal
 
 /// The executable `millrace`.
@@ -29,16 +26,7 @@ enum MillraceCommand {
     }
 
     static func main() {
-        Program(root, explain: explain).main()
+        Program(root, explain: CommandFailure.explaining).main()
     }
 
-    /// Words for the errors of the modules below.
-    private static func explain(_ error: any Error) -> CommandFailure {
-        switch error {
-        case let error as LogClientError: CommandFailure("the log refused", reason: "\(error)")
-        case let error as BrokerError: CommandFailure("the log refused", reason: "\(error)")
-        case let error as StreamsError: CommandFailure("the job failed", reason: error.message)
-        default: CommandFailure("\(error)")
-        }
-    }
 }

@@ -97,6 +97,7 @@ enum ConsumeCommand {
                 group: invocation[group], limit: invocation[limit] ?? Int.max, printer: printer)
             try consumer.begin(at: invocation[from])
             try consumer.run(untilEnd: invocation[untilEnd], signals: signals)
+            try log.requireIntact { partitions.contains($0) }
         }
         return .done
     }
