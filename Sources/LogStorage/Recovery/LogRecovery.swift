@@ -29,8 +29,11 @@ struct LogRecovery {
     }
 
     init(
-        files: PartitionFiles, configuration: LogConfiguration, cleanShutdown: Bool,
-        recoveryPoint: Offset, logStart: Offset?
+        files: PartitionFiles,
+        configuration: LogConfiguration,
+        cleanShutdown: Bool,
+        recoveryPoint: Offset,
+        logStart: Offset?
     ) throws(LogStorageError) {
         self.files = files
         self.configuration = configuration
@@ -40,12 +43,20 @@ struct LogRecovery {
             try files.content(of: files.path(DurableMark.fileName)).flatMap(DurableMark.init)
         }
         durable = max(recoveryPoint, mark?.durable ?? .zero)
-        let segments = try Self.openSegments(files)
+        var segments = try Self.openSegments(files)
+        let noted = max(logStart ?? .zero, mark?.logStart ?? .zero)
+        try Self.removeDeleted(&segments, before: noted, files)
         let first = segments[0].baseOffset
-        let start = max(first, max(logStart ?? first, mark?.logStart ?? first))
+        let start = max(first, noted)
         state = LogState(
-            segments: [segments[0]], producers: ProducerTable(), logStart: start, logEnd: first,
-            highWatermark: first, firstDirtySegment: first, epochs: LeaderEpochs())
+            segments: [segments[0]],
+            producers: ProducerTable(),
+            logStart: start,
+            logEnd: first,
+            highWatermark: first,
+            firstDirtySegment: first,
+            epochs: LeaderEpochs()
+        )
         pendingSegments = Array(segments.dropFirst())
     }
 
@@ -59,7 +70,9 @@ struct LogRecovery {
             for name in try files.disk.list(files.directory) {
                 guard let base = SegmentName.offset(in: name, suffix: ".log") else { continue }
                 var segment = Segment(
-                    baseOffset: base, file: try files.disk.open(files.path(name), .readWrite))
+                    baseOffset: base,
+                    file: try files.disk.open(files.path(name), .readWrite)
+                )
                 segment.byteCount = try segment.file.byteCount()
                 segments.append(segment)
             }
@@ -127,7 +140,11 @@ struct LogRecovery {
                     let times = try files.content(of: files.path(base, ".timeindex"))
                 {
                     caches.index = SegmentIndex(
-                        offsets: offsets, times: times, base: base, byteCount: segment.byteCount)
+                        offsets: offsets,
+                        times: times,
+                        base: base,
+                        byteCount: segment.byteCount
+                    )
                 }
                 if let aborted = try files.content(of: files.path(base, ".txnindex")) {
                     caches.aborted = AbortedEntry.decode(aborted, base: base)
@@ -139,7 +156,9 @@ struct LogRecovery {
 
     /// The base of the first segment that has to be read; nil if none has.
     private func firstSegmentToScan(
-        _ bases: [Offset], _ caches: [Caches], _ lengths: [Int64]
+        _ bases: [Offset],
+        _ caches: [Caches],
+        _ lengths: [Int64]
     ) -> Offset? {
         for (index, base) in bases.enumerated() {
             let end = index + 1 < bases.count ? bases[index + 1] : nil
@@ -176,7 +195,9 @@ struct LogRecovery {
     /// Loads the newest good snapshot that stands at the begin of a segment (not behind the first
     /// one to be read) or at the log's end. Without one, everything is read from the start.
     private mutating func loadProducers(
-        at bases: [Offset], orAt end: Offset?, below firstScan: Offset?
+        at bases: [Offset],
+        orAt end: Offset?,
+        below firstScan: Offset?
     ) throws(LogStorageError) {
         snapshotOffset = nil
         state.producers = ProducerTable()
@@ -199,7 +220,10 @@ struct LogRecovery {
     /// Takes over the segments in front of the first that has to be read, as their caches have
     /// them: those that end where the producers' snapshot stands, or before.
     private mutating func takeCached(
-        _ bases: [Offset], _ caches: [Caches], until firstScan: Offset?, end logEnd: Offset?,
+        _ bases: [Offset],
+        _ caches: [Caches],
+        until firstScan: Offset?,
+        end logEnd: Offset?,
         _ lengths: [Int64]
     ) throws(LogStorageError) {
         let known = snapshotOffset ?? bases[0]
@@ -251,7 +275,8 @@ struct LogRecovery {
                 obstacle = Obstacle(
                     position: 0,
                     reason: "the segment begins at \(state.active.baseOffset.rawValue), the log "
-                        + "before it ends at \(state.logEnd.rawValue)")
+                        + "before it ends at \(state.logEnd.rawValue)"
+                )
             }
             if obstacle == nil {
                 obstacle = try scanActive(length: length)
@@ -308,7 +333,8 @@ struct LogRecovery {
                 return "leader epoch \(epoch.rawValue), where \(known.rawValue) is known"
             }
         } else {
-            guard epoch >= state.epochs.latest || epoch.rawValue < 0, epoch.rawValue < 1 << 24 else {
+            guard epoch >= state.epochs.latest || epoch.rawValue < 0, epoch.rawValue < 1 << 24
+            else {
                 return "leader epoch \(epoch.rawValue) after \(state.epochs.latest.rawValue)"
             }
         }
@@ -329,19 +355,29 @@ struct LogRecovery {
         let path = files.path(state.active.baseOffset, ".log")
         guard state.logEnd >= durable else {
             let damage = RecoveryReport.Damage(
-                offset: state.logEnd, file: path, position: obstacle.position,
-                reason: obstacle.reason)
+                offset: state.logEnd,
+                file: path,
+                position: obstacle.position,
+                reason: obstacle.reason
+            )
             report.damage = damage
             state.readOnlyReason =
                 "\(path), position \(obstacle.position), offset \(state.logEnd.rawValue): "
-                + "\(obstacle.reason); everything up to \(durable.rawValue) was flushed, so this is "
-                + "damage and nothing was cut"
+                + "\(obstacle.reason); everything up to \(durable.rawValue) was flushed, "
+                + "so this is damage and nothing was cut"
             return
         }
         var byteCount = length - obstacle.position
         let files = files
         let active = state.active
-        let later = pendingSegments
+        var later = pendingSegments
+        if obstacle.position == 0, state.segments.count > 1,
+            active.baseOffset != state.logEnd
+        {
+            // It does not follow the segment before it, which takes the appends again: what is
+            // appended next must not come into a file named after another offset.
+            later.append(state.segments.removeLast())
+        }
         try onDisk { () throws(DiskError) in
             try active.file.truncate(to: obstacle.position)
             for segment in later {
@@ -356,15 +392,21 @@ struct LogRecovery {
         state.epochs.truncate(to: state.logEnd)
         state.directoryIsDirty = true
         report.cut = RecoveryReport.Cut(
-            offset: state.logEnd, byteCount: byteCount, reason: obstacle.reason)
+            offset: state.logEnd,
+            byteCount: byteCount,
+            reason: obstacle.reason
+        )
     }
 
     /// The files end below what was flushed.
     private mutating func noteMissing() {
         let path = files.path(state.active.baseOffset, ".log")
         report.damage = RecoveryReport.Damage(
-            offset: state.logEnd, file: path, position: state.active.byteCount,
-            reason: "the log ends here, but everything below \(durable.rawValue) was flushed")
+            offset: state.logEnd,
+            file: path,
+            position: state.active.byteCount,
+            reason: "the log ends here, but everything below \(durable.rawValue) was flushed"
+        )
         state.readOnlyReason =
             "\(path) ends at offset \(state.logEnd.rawValue), but everything below "
             + "\(durable.rawValue) was flushed: records are missing"
@@ -377,6 +419,7 @@ struct LogRecovery {
         let files = files
         let state = state
         let isUnclean = !cleanShutdown
+        let durable = durable
         try onDisk { () throws(DiskError) in
             for name in try files.disk.list(files.directory) {
                 let snapshot = SegmentName.offset(in: name, suffix: ".snapshot")
@@ -385,6 +428,7 @@ struct LogRecovery {
                 }
             }
             guard isUnclean, state.readOnlyReason == nil else { return }
+            try Self.writeAgain(state, from: durable)
             for segment in state.segments { try segment.file.sync() }
             try files.disk.syncDirectory(files.directory)
         }
@@ -400,16 +444,29 @@ extension PartitionLog {
     ///   - recoveryPoint: everything below it was flushed.
     ///   - logStart: where the log begins, if that was noted.
     package static func open(
-        disk: any Disk, directory: String, configuration: LogConfiguration, cleanShutdown: Bool,
-        recoveryPoint: Offset, logStart: Offset?, time: any TimeSource
+        disk: any Disk,
+        directory: String,
+        configuration: LogConfiguration,
+        cleanShutdown: Bool,
+        recoveryPoint: Offset,
+        logStart: Offset?,
+        time: any TimeSource
     ) throws(LogStorageError) -> (PartitionLog, RecoveryReport) {
         let files = PartitionFiles(disk: disk, directory: directory)
         var recovery = try LogRecovery(
-            files: files, configuration: configuration, cleanShutdown: cleanShutdown,
-            recoveryPoint: recoveryPoint, logStart: logStart)
+            files: files,
+            configuration: configuration,
+            cleanShutdown: cleanShutdown,
+            recoveryPoint: recoveryPoint,
+            logStart: logStart
+        )
         let (state, report) = try recovery.run()
         let log = PartitionLog(
-            files: files, configuration: configuration, time: time, state: state)
+            files: files,
+            configuration: configuration,
+            time: time,
+            state: state
+        )
         return (log, report)
     }
 }
