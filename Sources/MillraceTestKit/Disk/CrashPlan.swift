@@ -35,7 +35,10 @@ package struct CrashPlan: Sendable {
         for (inode, content) in state.inodes.sorted(by: { $0.key < $1.key })
         where !content.pending.isEmpty {
             let file = File(
-                inode: inode, lengths: Self.lengths(content), sectors: Self.sectors(content))
+                inode: inode,
+                lengths: Self.lengths(content),
+                sectors: Self.sectors(content)
+            )
             counts.append(file.lengths.count)
             sequences.append(file.lengths.dropFirst().map { content.pending[$0.change].sequence })
             for sector in file.sectors {

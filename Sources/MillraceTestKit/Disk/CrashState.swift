@@ -48,7 +48,9 @@ extension SimulatedDisk {
 
     /// A file that kept the length and, of each dirty sector, the version that `answers` name.
     private static func image(
-        of content: SimulatedInode, _ file: CrashPlan.File, _ answers: ArraySlice<Int>
+        of content: SimulatedInode,
+        _ file: CrashPlan.File,
+        _ answers: ArraySlice<Int>
     ) -> FileImage {
         let length = file.lengths[answers[answers.startIndex]]
         var image = content.durable
@@ -74,7 +76,10 @@ extension SimulatedDisk {
 
     /// The least length that the file had after the changes of a range, at most `bound`.
     private static func shortest(
-        _ content: SimulatedInode, since first: Int, to last: Int, _ bound: Int
+        _ content: SimulatedInode,
+        since first: Int,
+        to last: Int,
+        _ bound: Int
     ) -> Int {
         guard last > first else { return bound }
         return content.pending[first + 1...last].reduce(bound) { min($0, $1.byteCount) }

@@ -53,13 +53,19 @@ extension DiskError {
     /// What every call answers once the power is off.
     package static func powerIsOff(_ path: String) -> DiskError {
         .failed(
-            operation: "power", path: path, errorNumber: 0,
-            message: "the simulated machine has lost its power")
+            operation: "power",
+            path: path,
+            errorNumber: 0,
+            message: "the simulated machine has lost its power"
+        )
     }
 
     static func inputOutput(_ operation: String, _ path: String) -> DiskError {
         .failed(
-            operation: operation, path: path, errorNumber: ioErrorNumber,
-            message: "Input/output error")
+            operation: operation,
+            path: path,
+            errorNumber: ioErrorNumber,
+            message: "Input/output error"
+        )
     }
 }

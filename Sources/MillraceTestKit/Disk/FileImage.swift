@@ -12,11 +12,14 @@ struct FileImage: Sendable {
         var done = 0
         while done < count {
             let (page, start) = (position + done).quotientAndRemainder(
-                dividingBy: Self.pageByteCount)
+                dividingBy: Self.pageByteCount
+            )
             let piece = min(count - done, Self.pageByteCount - start)
             pages[page].withUnsafeBytes { from in
                 let target = UnsafeMutableRawBufferPointer(rebasing: bytes[done..<done + piece])
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[start..<start + piece]))
+                target.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: from[start..<start + piece])
+                )
             }
             done += piece
         }
@@ -36,11 +39,14 @@ struct FileImage: Sendable {
         var done = 0
         while done < bytes.count {
             let (page, start) = (position + done).quotientAndRemainder(
-                dividingBy: Self.pageByteCount)
+                dividingBy: Self.pageByteCount
+            )
             let piece = min(bytes.count - done, Self.pageByteCount - start)
             pages[page].withUnsafeMutableBytes { into in
                 let target = UnsafeMutableRawBufferPointer(rebasing: into[start..<start + piece])
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[done..<done + piece]))
+                target.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: bytes[done..<done + piece])
+                )
             }
             done += piece
         }

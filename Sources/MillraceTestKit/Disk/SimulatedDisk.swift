@@ -94,6 +94,11 @@ package final class SimulatedDisk: Disk {
     /// not as before.
     package func afterKill() -> SimulatedDisk { copy() }
 
+    /// The process that held the locks died and the machine did not: what it wrote stays.
+    package func releaseLocks() {
+        state.withLock { $0.locks = [:] }
+    }
+
     // MARK: - Calls of others
 
     /// Counts a changing call, lets the observer see the disk before it, and fails it if planned.
@@ -105,7 +110,8 @@ package final class SimulatedDisk: Disk {
     }
 
     private func change(
-        _ operation: DiskOperation, _ path: String,
+        _ operation: DiskOperation,
+        _ path: String,
         _ body: (inout State) throws(DiskError) -> Void
     ) throws(DiskError) {
         let result = state.withLock { state -> Result<Void, DiskError> in
@@ -161,7 +167,8 @@ extension SimulatedDisk {
             state.names.current[inode] = [:]
             state.names.apply(
                 [.init(directory: place.directory, name: place.name, node: .directory(inode))],
-                sequence: state.operationCount)
+                sequence: state.operationCount
+            )
         }
     }
 
@@ -195,7 +202,9 @@ extension SimulatedDisk {
                 [
                     .init(directory: old.directory, name: old.name, node: nil),
                     .init(directory: new.directory, name: new.name, node: node),
-                ], sequence: state.operationCount)
+                ],
+                sequence: state.operationCount
+            )
         }
     }
 
@@ -206,7 +215,8 @@ extension SimulatedDisk {
             let place = try state.place(of: path)
             state.names.apply(
                 [.init(directory: place.directory, name: place.name, node: nil)],
-                sequence: state.operationCount)
+                sequence: state.operationCount
+            )
         }
     }
 
@@ -218,13 +228,17 @@ extension SimulatedDisk {
             }
             guard state.names.current[inode]?.isEmpty != false else {
                 throw .failed(
-                    operation: "rmdir", path: path, errorNumber: 39,
-                    message: "Directory not empty")
+                    operation: "rmdir",
+                    path: path,
+                    errorNumber: 39,
+                    message: "Directory not empty"
+                )
             }
             let place = try state.place(of: path)
             state.names.apply(
                 [.init(directory: place.directory, name: place.name, node: nil)],
-                sequence: state.operationCount)
+                sequence: state.operationCount
+            )
         }
     }
 
@@ -274,7 +288,9 @@ extension SimulatedDisk.State {
         return inode
     }
 
-    func place(of path: String) throws(DiskError) -> (directory: SimulatedNames.Inode, name: String) {
+    func place(
+        of path: String
+    ) throws(DiskError) -> (directory: SimulatedNames.Inode, name: String) {
         guard let place = names.place(of: path) else { throw .notFound(path: path) }
         return place
     }
@@ -285,7 +301,8 @@ extension SimulatedDisk.State {
         inodes[inode] = SimulatedInode()
         names.apply(
             [.init(directory: place.directory, name: place.name, node: .file(inode))],
-            sequence: operationCount)
+            sequence: operationCount
+        )
         return inode
     }
 }

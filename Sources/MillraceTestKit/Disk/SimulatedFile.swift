@@ -15,7 +15,8 @@ final class SimulatedFile: DiskFile {
     }
 
     func read(
-        into bytes: UnsafeMutableRawBufferPointer, at position: Int64
+        into bytes: UnsafeMutableRawBufferPointer,
+        at position: Int64
     ) throws(DiskError) -> Int {
         // SAFETY: the caller lends the buffer for the call; no one else sees it.
         nonisolated(unsafe) let bytes = bytes
@@ -41,7 +42,8 @@ final class SimulatedFile: DiskFile {
             let room = max(0, state.capacity - state.usedByteCount)
             let missing = max(0, growth - Int(room))
             let fitting = UnsafeRawBufferPointer(
-                rebasing: bytes[..<max(0, bytes.count - missing)])
+                rebasing: bytes[..<max(0, bytes.count - missing)]
+            )
             if !fitting.isEmpty {
                 let sequence = state.operationCount
                 state.inodes[inode]?.write(fitting, at: Int(position), sequence: sequence)

@@ -47,9 +47,12 @@ struct SimulatedInode: Sendable {
         let end = range.isEmpty ? first : (range.upperBound + sector - 1) / sector
         pending.append(
             Change(
-                sequence: sequence, firstSector: first,
+                sequence: sequence,
+                firstSector: first,
                 sectors: cached.bytes(in: first * sector..<end * sector),
-                byteCount: cached.byteCount))
+                byteCount: cached.byteCount
+            )
+        )
     }
 
     /// Brings the pending changes to the medium. Not `durable = cached`: pages that an earlier

@@ -34,7 +34,7 @@ struct SimulatedNames: Sendable {
     /// What a path names now.
     func node(at path: String) -> Node? {
         var node = Node.directory(Self.root)
-        for name in path.split(separator: "/") {
+        for name in path.split(separator: "/") where name != "." {
             guard case .directory(let inode) = node, let next = current[inode]?[String(name)] else {
                 return nil
             }

@@ -23,7 +23,8 @@ final class SimulatedStoreEngine: StoreEngine {
     var isEmpty: Bool { image.entries.isEmpty }
 
     func get(
-        _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+        _ key: UnsafeRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) -> Bool {
         let entries = image.entries
         let index = Self.lowerBound(of: key, in: entries)
@@ -51,7 +52,8 @@ final class SimulatedStoreEngine: StoreEngine {
     }
 
     func scan(
-        from: UnsafeRawBufferPointer?, to: UnsafeRawBufferPointer?,
+        from: UnsafeRawBufferPointer?,
+        to: UnsafeRawBufferPointer?,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
         let entries = image.entries

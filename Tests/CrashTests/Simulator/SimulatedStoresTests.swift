@@ -8,7 +8,9 @@ import Testing
     let stores = SimulatedStores()
 
     private func checkpoint(
-        _ engine: any StoreEngine, _ entries: [(String, String?)], offset: Int64
+        _ engine: any StoreEngine,
+        _ entries: [(String, String?)],
+        offset: Int64
     ) throws {
         let bytes = entries.map { (Array($0.0.utf8), $0.1.map { Array($0.utf8) }) }
         let pointers = bytes.map { key, value in
@@ -18,7 +20,8 @@ import Testing
         let sorted = SortedEntries(count: pointers.count) { index in
             SortedEntries.Entry(
                 key: UnsafeRawBufferPointer(pointers[index].0),
-                value: pointers[index].1.map { UnsafeRawBufferPointer($0) })
+                value: pointers[index].1.map { UnsafeRawBufferPointer($0) }
+            )
         }
         try engine.checkpoint(sorted, changelogOffset: Offset(offset))
     }
