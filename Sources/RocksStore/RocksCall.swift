@@ -8,7 +8,8 @@ enum RocksCall {
 
     /// A call that answers with a handle.
     static func run(
-        _ path: String, _ call: (ErrorPointer) -> OpaquePointer?
+        _ path: String,
+        _ call: (ErrorPointer) -> OpaquePointer?
     ) throws(StoreError) -> OpaquePointer {
         guard let handle = try runOptional(path, call) else {
             throw StoreError(code: .io, path: path, message: "RocksDB gave no answer")
@@ -18,7 +19,8 @@ enum RocksCall {
 
     /// A call that answers with a handle or with nothing.
     static func runOptional(
-        _ path: String, _ call: (ErrorPointer) -> OpaquePointer?
+        _ path: String,
+        _ call: (ErrorPointer) -> OpaquePointer?
     ) throws(StoreError) -> OpaquePointer? {
         var failure: UnsafeMutablePointer<CChar>?
         let handle = call(&failure)
@@ -62,7 +64,8 @@ enum RocksCall {
             names.append(
                 withUnsafeBytes(of: &entry.pointee.d_name) { raw in
                     String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-                })
+                }
+            )
         }
         return names
     }

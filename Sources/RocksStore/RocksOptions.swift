@@ -25,7 +25,9 @@ package final class RocksOptions: @unchecked Sendable {
         rocksdb_block_based_options_set_block_cache(table, cache)
         // The options take the filter over; 10 bits a key leave 1 % false positives.
         rocksdb_block_based_options_set_filter_policy(
-            table, rocksdb_filterpolicy_create_bloom_full(10))
+            table,
+            rocksdb_filterpolicy_create_bloom_full(10)
+        )
         rocksdb_block_based_options_set_block_size(table, 16 << 10)
         rocksdb_options_set_block_based_table_factory(database, table)
         rocksdb_block_based_options_destroy(table)

@@ -46,7 +46,10 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             let isEmpty = try !Self.hasData(database, options, path)
             if offset == nil, !isEmpty {
                 throw StoreError(
-                    code: .corrupt, path: path, message: "the store has values but no mark")
+                    code: .corrupt,
+                    path: path,
+                    message: "the store has values but no mark"
+                )
             }
             mark = Mutex(Mark(changelogOffset: offset, isEmpty: isEmpty))
         } catch {
@@ -63,7 +66,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     // MARK: Reading
 
     package func get(
-        _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+        _ key: UnsafeRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) -> Bool {
         let slice = try withPrefixed(key) { prefixed throws(StoreError) in
             try RocksCall.runOptional(path) {
@@ -80,7 +84,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     }
 
     package func scan(
-        from: UnsafeRawBufferPointer?, to: UnsafeRawBufferPointer?,
+        from: UnsafeRawBufferPointer?,
+        to: UnsafeRawBufferPointer?,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
         guard let iterator = rocksdb_create_iterator(database, options.read) else { return }
@@ -107,7 +112,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     // MARK: Checkpoints
 
     package func checkpoint(
-        _ entries: SortedEntries, changelogOffset: Offset
+        _ entries: SortedEntries,
+        changelogOffset: Offset
     ) throws(StoreError) {
         let number = mark.withLock { mark in
             mark.fileNumber += 1
@@ -144,8 +150,12 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         try RocksCall.runVoid(path) { error in
             Self.markKey.withUnsafeBytes { key in
                 rocksdb_delete(
-                    database, options.write, key.assumingMemoryBound(to: CChar.self).baseAddress,
-                    key.count, error)
+                    database,
+                    options.write,
+                    key.assumingMemoryBound(to: CChar.self).baseAddress,
+                    key.count,
+                    error
+                )
             }
         }
         var keys: [[UInt8]] = []
@@ -157,8 +167,12 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             try RocksCall.runVoid(path) { error in
                 key.withUnsafeBytes { bytes in
                     rocksdb_delete(
-                        database, options.write,
-                        bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count, error)
+                        database,
+                        options.write,
+                        bytes.assumingMemoryBound(to: CChar.self).baseAddress,
+                        bytes.count,
+                        error
+                    )
                 }
             }
         }
@@ -189,13 +203,19 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     }
 
     private static func readMark(
-        _ database: OpaquePointer, _ options: RocksOptions, _ path: String
+        _ database: OpaquePointer,
+        _ options: RocksOptions,
+        _ path: String
     ) throws(StoreError) -> Offset? {
         let slice = try RocksCall.runOptional(path) { error in
             markKey.withUnsafeBytes { key in
                 rocksdb_get_pinned(
-                    database, options.read, key.assumingMemoryBound(to: CChar.self).baseAddress,
-                    key.count, error)
+                    database,
+                    options.read,
+                    key.assumingMemoryBound(to: CChar.self).baseAddress,
+                    key.count,
+                    error
+                )
             }
         }
         guard let slice else { return nil }
@@ -208,17 +228,23 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let found: UInt32 = p.bigEndian(at: 0)
         guard found == format else {
             throw StoreError(
-                code: .newerFormat, path: path,
-                message: "the store has format \(found), this program reads \(format)")
+                code: .newerFormat,
+                path: path,
+                message: "the store has format \(found), this program reads \(format)"
+            )
         }
         guard count == 16,
             p.bigEndian(UInt32.self, at: 12) == crc32c(UnsafeRawBufferPointer(start: p, count: 12))
-        else { throw StoreError(code: .corrupt, path: path, message: "the store's mark is damaged") }
+        else {
+            throw StoreError(code: .corrupt, path: path, message: "the store's mark is damaged")
+        }
         return Offset(p.bigEndian(at: 4))
     }
 
     private static func hasData(
-        _ database: OpaquePointer, _ options: RocksOptions, _ path: String
+        _ database: OpaquePointer,
+        _ options: RocksOptions,
+        _ path: String
     ) throws(StoreError) -> Bool {
         guard let iterator = rocksdb_create_iterator(database, options.read) else { return false }
         defer { rocksdb_iter_destroy(iterator) }
@@ -247,7 +273,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     /// Lends a key with the prefix of values.
     private func withPrefixed<Result>(
-        _ key: UnsafeRawBufferPointer, _ body: (Prefixed) throws(StoreError) -> Result
+        _ key: UnsafeRawBufferPointer,
+        _ body: (Prefixed) throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
         let outcome = withUnsafeTemporaryAllocation(byteCount: key.count + 1, alignment: 8) {
             buffer -> Swift.Result<Result, StoreError> in
@@ -258,7 +285,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             let bytes = buffer.assumingMemoryBound(to: CChar.self)
             // SAFETY: the buffer holds one byte at least, so it has a base.
             let prefixed = Prefixed(
-                base: UnsafePointer(bytes.baseAddress.unsafelyUnwrapped), count: key.count + 1)
+                base: UnsafePointer(bytes.baseAddress.unsafelyUnwrapped),
+                count: key.count + 1
+            )
             do throws(StoreError) { return .success(try body(prefixed)) } catch {
                 return .failure(error)
             }

@@ -24,7 +24,10 @@ package struct RocksStoreFactory: StoreEngineFactory {
             prefix += "/\(part)"
             guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
             throw StoreError(
-                code: .io, path: path, message: "mkdir \(prefix): \(String(cString: strerror(errno)))")
+                code: .io,
+                path: path,
+                message: "mkdir \(prefix): \(String(cString: strerror(errno)))"
+            )
         }
     }
 }

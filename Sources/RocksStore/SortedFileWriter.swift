@@ -33,8 +33,13 @@ final class SortedFileWriter {
             key.withUnsafeBytes { key in
                 value.withUnsafeBytes { value in
                     rocksdb_sstfilewriter_put(
-                        writer, key.assumingMemoryBound(to: CChar.self).baseAddress, key.count,
-                        value.assumingMemoryBound(to: CChar.self).baseAddress, value.count, error)
+                        writer,
+                        key.assumingMemoryBound(to: CChar.self).baseAddress,
+                        key.count,
+                        value.assumingMemoryBound(to: CChar.self).baseAddress,
+                        value.count,
+                        error
+                    )
                 }
             }
         }
@@ -42,7 +47,9 @@ final class SortedFileWriter {
 
     /// Writes a key behind a prefix byte; nil removes it.
     func write(
-        prefix: UInt8, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?
+        prefix: UInt8,
+        key: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?
     ) throws(StoreError) {
         if key.count + 1 > capacity {
             capacity = (key.count + 1) * 2
@@ -57,8 +64,13 @@ final class SortedFileWriter {
         var failure: UnsafeMutablePointer<CChar>?
         if let value {
             rocksdb_sstfilewriter_put(
-                writer, bytes, key.count + 1,
-                value.assumingMemoryBound(to: CChar.self).baseAddress, value.count, &failure)
+                writer,
+                bytes,
+                key.count + 1,
+                value.assumingMemoryBound(to: CChar.self).baseAddress,
+                value.count,
+                &failure
+            )
         } else {
             rocksdb_sstfilewriter_delete(writer, bytes, key.count + 1, &failure)
         }

@@ -43,7 +43,9 @@ final class CheckpointSnapshot: @unchecked Sendable {
 
     /// Copies an entry; nil removes the key.
     func append(
-        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+        key: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp
     ) {
         let valueByteCount = value.map { $0.count + StoredValue.headerByteCount } ?? 0
         let needed = 8 + key.count + valueByteCount
@@ -52,7 +54,10 @@ final class CheckpointSnapshot: @unchecked Sendable {
         references.append(Reference(prefix: Self.prefix(key), position: byteCount))
         p.storeBytes(of: UInt32(key.count), as: UInt32.self)
         p.storeBytes(
-            of: value == nil ? -1 : Int32(valueByteCount), toByteOffset: 4, as: Int32.self)
+            of: value == nil ? -1 : Int32(valueByteCount),
+            toByteOffset: 4,
+            as: Int32.self
+        )
         p += 8
         if let base = key.baseAddress { p.copyMemory(from: base, byteCount: key.count) }
         p += key.count
@@ -73,7 +78,9 @@ final class CheckpointSnapshot: @unchecked Sendable {
                 index + 1 == references.count
                 || references[index].prefix != references[index + 1].prefix
                 || Self.compare(
-                    key(at: references[index].position), key(at: references[index + 1].position))
+                    key(at: references[index].position),
+                    key(at: references[index + 1].position)
+                )
                     != 0
             if isLast {
                 references[kept] = references[index]
@@ -121,7 +128,8 @@ final class CheckpointSnapshot: @unchecked Sendable {
     }
 
     private static func compare(
-        _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
+        _ left: UnsafeRawBufferPointer,
+        _ right: UnsafeRawBufferPointer
     ) -> Int {
         for index in 0..<min(left.count, right.count) where left[index] != right[index] {
             return left[index] < right[index] ? -1 : 1
@@ -136,7 +144,9 @@ enum StoredValue {
     static let headerByteCount = 8
 
     static func write(
-        _ value: UnsafeRawBufferPointer, timestamp: Timestamp, to p: UnsafeMutableRawPointer
+        _ value: UnsafeRawBufferPointer,
+        timestamp: Timestamp,
+        to p: UnsafeMutableRawPointer
     ) {
         p.storeBytes(of: timestamp.rawValue.bigEndian, as: Int64.self)
         if let base = value.baseAddress {

@@ -53,7 +53,10 @@ extension KeyValueTable {
             let copy = allocateOutOfLine(key.count)
             copy.copyMemory(from: base, byteCount: key.count)
             line.storeBytes(
-                of: UnsafeRawPointer(copy), toByteOffset: Field.key, as: UnsafeRawPointer.self)
+                of: UnsafeRawPointer(copy),
+                toByteOffset: Field.key,
+                as: UnsafeRawPointer.self
+            )
         }
     }
 
@@ -61,7 +64,8 @@ extension KeyValueTable {
     /// have the same length.
     @inlinable @inline(__always)
     mutating func replaceValue(
-        in line: UnsafeMutableRawPointer, with value: UnsafeRawBufferPointer?
+        in line: UnsafeMutableRawPointer,
+        with value: UnsafeRawBufferPointer?
     ) {
         let oldLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
         let newLength = value?.count ?? -1
@@ -70,8 +74,10 @@ extension KeyValueTable {
                 (line + Field.value).copyMemory(from: base, byteCount: newLength)
             }
             line.storeBytes(
-                of: Int32(truncatingIfNeeded: newLength), toByteOffset: Field.valueLength,
-                as: Int32.self)
+                of: Int32(truncatingIfNeeded: newLength),
+                toByteOffset: Field.valueLength,
+                as: Int32.self
+            )
         } else {
             replaceLongValue(in: line, with: value)
         }
@@ -79,7 +85,8 @@ extension KeyValueTable {
 
     @usableFromInline @inline(never)
     mutating func replaceLongValue(
-        in line: UnsafeMutableRawPointer, with value: UnsafeRawBufferPointer?
+        in line: UnsafeMutableRawPointer,
+        with value: UnsafeRawBufferPointer?
     ) {
         let oldLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
         let newLength = value?.count ?? -1
@@ -88,11 +95,16 @@ extension KeyValueTable {
             freeOutOfLineValue(line)
             if newLength > Field.inlineValueLimit {
                 line.storeBytes(
-                    of: UnsafeRawPointer(allocateOutOfLine(newLength)), toByteOffset: Field.value,
-                    as: UnsafeRawPointer.self)
+                    of: UnsafeRawPointer(allocateOutOfLine(newLength)),
+                    toByteOffset: Field.value,
+                    as: UnsafeRawPointer.self
+                )
             }
             line.storeBytes(
-                of: Int32(newLength), toByteOffset: Field.valueLength, as: Int32.self)
+                of: Int32(newLength),
+                toByteOffset: Field.valueLength,
+                as: Int32.self
+            )
         }
         if let value, let base = value.baseAddress {
             UnsafeMutableRawPointer(mutating: Self.valueBase(line, newLength))
@@ -108,14 +120,17 @@ extension KeyValueTable {
         let length = line.load(fromByteOffset: Field.valueLength, as: Int32.self)
         (undo + undoCount).initialize(
             to: Undo(
-                line: line, epoch: line.load(fromByteOffset: Field.epoch, as: UInt32.self),
+                line: line,
+                epoch: line.load(fromByteOffset: Field.epoch, as: UInt32.self),
                 valueLength: length,
                 timestamp: line.load(fromByteOffset: Field.timestamp, as: Int64.self),
                 value: (
                     line.load(fromByteOffset: Field.value, as: UInt64.self),
                     line.load(fromByteOffset: Field.value + 8, as: UInt64.self)
                 ),
-                flags: line.load(fromByteOffset: Field.flags, as: UInt8.self)))
+                flags: line.load(fromByteOffset: Field.flags, as: UInt8.self)
+            )
+        )
         undoCount &+= 1
         line.storeBytes(of: epoch, toByteOffset: Field.epoch, as: UInt32.self)
         if Int(length) > Field.inlineValueLimit {

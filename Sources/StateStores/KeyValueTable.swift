@@ -145,7 +145,9 @@ public struct KeyValueTable: ~Copyable {
     /// Changes the value at a place within the open transaction; nil removes it.
     @inlinable @inline(__always)
     public mutating func put(
-        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+        _ slot: Slot,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp
     ) {
         let line = slot.line
         if line.load(fromByteOffset: Field.epoch, as: UInt32.self) != epoch {
@@ -158,31 +160,46 @@ public struct KeyValueTable: ~Copyable {
 
     /// Sets a value that the engine holds: neither dirty nor changed.
     public mutating func setClean(
-        _ slot: Slot, value: UnsafeRawBufferPointer, timestamp: Timestamp
+        _ slot: Slot,
+        value: UnsafeRawBufferPointer,
+        timestamp: Timestamp
     ) {
         replaceValue(in: slot.line, with: value)
         slot.line.storeBytes(
-            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+            of: timestamp.rawValue,
+            toByteOffset: Field.timestamp,
+            as: Int64.self
+        )
     }
 
     /// Sets what a restore has written to the engine: neither dirty nor changed; nil for none.
     mutating func setRestored(
-        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+        _ slot: Slot,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp
     ) {
         replaceValue(in: slot.line, with: value)
         slot.line.storeBytes(
-            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+            of: timestamp.rawValue,
+            toByteOffset: Field.timestamp,
+            as: Int64.self
+        )
         slot.line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
     }
 
     /// Sets a committed value outside any transaction, as a restore does; nil removes it.
     public mutating func setCommitted(
-        _ slot: Slot, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+        _ slot: Slot,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp
     ) {
         precondition(undoCount == 0, "a restore happens between transactions")
         replaceValue(in: slot.line, with: value)
         slot.line.storeBytes(
-            of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
+            of: timestamp.rawValue,
+            toByteOffset: Field.timestamp,
+            as: Int64.self
+        )
         slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
     }
 
@@ -202,13 +219,22 @@ public struct KeyValueTable: ~Copyable {
             freeOutOfLineValue(entry.line)
             entry.line.storeBytes(of: entry.epoch, toByteOffset: Field.epoch, as: UInt32.self)
             entry.line.storeBytes(
-                of: entry.valueLength, toByteOffset: Field.valueLength, as: Int32.self)
+                of: entry.valueLength,
+                toByteOffset: Field.valueLength,
+                as: Int32.self
+            )
             entry.line.storeBytes(
-                of: entry.timestamp, toByteOffset: Field.timestamp, as: Int64.self)
+                of: entry.timestamp,
+                toByteOffset: Field.timestamp,
+                as: Int64.self
+            )
             entry.line.storeBytes(of: entry.flags, toByteOffset: Field.flags, as: UInt8.self)
             entry.line.storeBytes(of: entry.value.0, toByteOffset: Field.value, as: UInt64.self)
             entry.line.storeBytes(
-                of: entry.value.1, toByteOffset: Field.value + 8, as: UInt64.self)
+                of: entry.value.1,
+                toByteOffset: Field.value + 8,
+                as: UInt64.self
+            )
         }
         undoCount = 0
         nextEpoch()

@@ -21,7 +21,9 @@ public final class StateRestore {
 
     /// Takes one record; null removes the key.
     public func put(
-        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+        key: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Timestamp
     ) throws(StoreError) {
         snapshot.append(key: key, value: value, timestamp: timestamp)
     }
@@ -44,7 +46,10 @@ public final class StateRestore {
             let stored = entry.value.flatMap(StoredValue.read)
             let slot = try store.slot(for: entry.key)
             store.table.pointee.setCommitted(
-                slot, value: stored?.value, timestamp: stored?.timestamp ?? .none)
+                slot,
+                value: stored?.value,
+                timestamp: stored?.timestamp ?? .none
+            )
         }
         store.noteRestored(changelogOffset: changelogOffset, intoEngine: false)
     }

@@ -24,7 +24,9 @@ public final class StateStore {
 
     /// A store over an engine, which it closes at its end.
     public init(
-        engine: any StoreEngine, worker: CheckpointWorker, tableByteLimit: Int = 512 << 20
+        engine: any StoreEngine,
+        worker: CheckpointWorker,
+        tableByteLimit: Int = 512 << 20
     ) {
         self.engine = engine
         self.worker = worker
@@ -52,12 +54,15 @@ public final class StateStore {
 
     @usableFromInline @inline(never)
     func load(
-        _ key: UnsafeRawBufferPointer, hash: UInt64
+        _ key: UnsafeRawBufferPointer,
+        hash: UInt64
     ) throws(StoreError) -> KeyValueTable.Slot {
         guard key.count <= KeyValueTable.keyByteLimit else {
             throw StoreError(
-                code: .io, path: "",
-                message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)")
+                code: .io,
+                path: "",
+                message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
+            )
         }
         let slot = table.pointee.insert(key, hash: hash)
         guard engineMayHoldKeys else { return slot }
@@ -71,7 +76,9 @@ public final class StateStore {
 
     /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
     /// record's path: it copies.
-    public func contents() throws(StoreError) -> [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] {
+    public func contents() throws(StoreError) -> [(
+        key: [UInt8], value: [UInt8], timestamp: Timestamp
+    )] {
         var merged: [[UInt8]: (value: [UInt8], timestamp: Timestamp)] = [:]
         try engine.scan(from: nil, to: nil) { key, stored in
             if let (timestamp, value) = StoredValue.read(stored) {
@@ -215,7 +222,9 @@ private final class PendingCheckpoint: @unchecked Sendable {
         do throws(StoreError) {
             snapshot.sort()
             try engine.checkpoint(
-                snapshot.sortedEntries, changelogOffset: snapshot.changelogOffset)
+                snapshot.sortedEntries,
+                changelogOffset: snapshot.changelogOffset
+            )
             outcome = .success(())
         } catch { outcome = .failure(error) }
         result.withLock { $0 = outcome }

@@ -12,7 +12,8 @@ public protocol StoreEngine: AnyObject {
     var isEmpty: Bool { get }
     /// Lends the value of `key` to `body`; returns false without a call if there is none.
     func get(
-        _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+        _ key: UnsafeRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) -> Bool
     /// Writes entries in ascending order of their key bytes, each key once, and the offset, as
     /// one atomic step that survives a crash once this returns.
@@ -20,7 +21,8 @@ public protocol StoreEngine: AnyObject {
     /// Lends the entries with from <= key < to (nil: unbounded) in ascending order until `body`
     /// returns false.
     func scan(
-        from: UnsafeRawBufferPointer?, to: UnsafeRawBufferPointer?,
+        from: UnsafeRawBufferPointer?,
+        to: UnsafeRawBufferPointer?,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError)
     /// Removes everything: only when the engine's contents cannot be trusted.

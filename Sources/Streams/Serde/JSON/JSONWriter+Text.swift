@@ -1,0 +1,132 @@
+/// How single values become JSON text.
+extension JSONWriter {
+    /// Digits of an integer.
+    @usableFromInline
+    static func appendInteger(
+        magnitude: UInt64,
+        isNegative: Bool,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        withUnsafeMutableBytes(of: &digits) { buffer in
+            // 20 digits and a sign fit into 24 bytes; they are made from the end.
+            var index = buffer.count
+            var rest = magnitude
+            repeat {
+                index &-= 1
+                buffer[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if isNegative {
+                index &-= 1
+                buffer[index] = UInt8(ascii: "-")
+            }
+            sink.pointee.append(
+                contentsOf: UnsafeRawBufferPointer(
+                    rebasing: UnsafeRawBufferPointer(buffer)[index...]
+                )
+            )
+        }
+    }
+
+    /// The shortest text that reads back as the same number; false for infinities and NaN.
+    @usableFromInline
+    static func appendDouble(_ value: Double, to sink: UnsafeMutablePointer<ByteSink>) -> Bool {
+        guard value.isFinite else { return false }
+        sink.pointee.append(utf8: value.description)
+        return true
+    }
+
+    /// A quoted string: `"`, `\` and control characters escaped, everything else as it is.
+    @usableFromInline
+    static func appendString(
+        _ bytes: UnsafeRawBufferPointer,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        sink.pointee.append(UInt8(ascii: "\""))
+        var start = 0
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                continue
+            }
+            sink.pointee.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<index]))
+            appendEscape(byte, to: sink)
+            start = index + 1
+        }
+        sink.pointee.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start...]))
+        sink.pointee.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendEscape(_ byte: UInt8, to sink: UnsafeMutablePointer<ByteSink>) {
+        sink.pointee.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): sink.pointee.append(byte)
+        case 0x08: sink.pointee.append(UInt8(ascii: "b"))
+        case 0x09: sink.pointee.append(UInt8(ascii: "t"))
+        case 0x0a: sink.pointee.append(UInt8(ascii: "n"))
+        case 0x0c: sink.pointee.append(UInt8(ascii: "f"))
+        case 0x0d: sink.pointee.append(UInt8(ascii: "r"))
+        default:
+            sink.pointee.append(utf8: "u00")
+            sink.pointee.append(hexDigit(byte >> 4))
+            sink.pointee.append(hexDigit(byte & 15))
+        }
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
+    /// A parsed value without blanks. The recursion is as deep as the document, which the parser
+    /// bounds to 1,024.
+    static func appendValue(_ value: JSONValue, to sink: UnsafeMutablePointer<ByteSink>) {
+        switch value.kind {
+        case .null: sink.pointee.append(utf8: "null")
+        case .bool: sink.pointee.append(utf8: value.bool == true ? "true" : "false")
+        case .string: value.utf8.map { appendString($0, to: sink) }
+        case .number: appendNumber(value, to: sink)
+        case .array:
+            var separator = UInt8(ascii: "[")
+            value.forEachElement { element in
+                sink.pointee.append(separator)
+                appendValue(element, to: sink)
+                separator = UInt8(ascii: ",")
+            }
+            if separator == UInt8(ascii: "[") { sink.pointee.append(separator) }
+            sink.pointee.append(UInt8(ascii: "]"))
+        case .object:
+            var separator = UInt8(ascii: "{")
+            value.object?.forEachMember { key, member in
+                sink.pointee.append(separator)
+                appendString(key, to: sink)
+                sink.pointee.append(UInt8(ascii: ":"))
+                appendValue(member, to: sink)
+                separator = UInt8(ascii: ",")
+            }
+            if separator == UInt8(ascii: "{") { sink.pointee.append(separator) }
+            sink.pointee.append(UInt8(ascii: "}"))
+        }
+    }
+
+    private static func appendNumber(
+        _ value: JSONValue,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        if value.tag == JSONValue.Tag.double {
+            // The parser yields finite numbers only.
+            _ = value.double.map { appendDouble($0, to: sink) }
+        } else if let unsigned = value.uint64 {
+            appendInteger(magnitude: unsigned, isNegative: false, to: sink)
+        } else if let number = value.int64 {
+            appendInteger(magnitude: number.magnitude, isNegative: number < 0, to: sink)
+        }
+    }
+}
+
+extension JSONValue {
+    /// Appends the value as JSON text, without blanks.
+    public func writeText(into sink: inout ByteSink) {
+        JSONWriter.withWriter(into: &sink) { $0.value(self) }
+    }
+}

@@ -1,0 +1,161 @@
+/// Writes JSON text into a sink, member after member.
+///
+///     func write(to json: inout JSONWriter) {
+///         json.member("id", id)
+///         json.member("name", name)
+///     }
+///
+/// The writer sets commas and escapes strings; it does not check that a key is given once.
+public struct JSONWriter {
+    /// SAFETY: a writer is lent to a call during which the sink stays where it is.
+    @usableFromInline let sink: UnsafeMutablePointer<ByteSink>
+    @usableFromInline var needsComma = false
+
+    @inlinable @inline(__always)
+    init(sink: UnsafeMutablePointer<ByteSink>) { self.sink = sink }
+
+    /// Lends a writer over `sink` to `body`.
+    @inlinable
+    static func withWriter<Failure: Error>(
+        into sink: inout ByteSink,
+        _ body: (inout JSONWriter) throws(Failure) -> Void
+    ) throws(Failure) {
+        try withUnsafeMutablePointer(to: &sink) { pointer throws(Failure) in
+            var writer = JSONWriter(sink: pointer)
+            try body(&writer)
+        }
+    }
+
+    // MARK: Members of an object
+
+    /// A member with an integer.
+    @inlinable
+    public mutating func member(_ key: StaticString, _ value: Int64) {
+        self.key(key)
+        self.value(value)
+    }
+
+    /// A member with a number; null for infinities and NaN, which JSON lacks.
+    @inlinable
+    public mutating func member(_ key: StaticString, _ value: Double) {
+        self.key(key)
+        self.value(value)
+    }
+
+    /// A member with a truth value.
+    @inlinable
+    public mutating func member(_ key: StaticString, _ value: Bool) {
+        self.key(key)
+        self.value(value)
+    }
+
+    /// A member with a string.
+    @inlinable
+    public mutating func member(_ key: StaticString, _ value: String) {
+        self.key(key)
+        self.value(value)
+    }
+
+    /// A member with an object; nothing is written for nil.
+    @inlinable
+    public mutating func member<Record: JSONRecord>(_ key: StaticString, _ record: Record?) {
+        guard let record else { return }
+        self.key(key)
+        value(record)
+    }
+
+    /// A member with an array, whose elements `body` writes.
+    @inlinable
+    public mutating func array(
+        _ key: StaticString,
+        _ body: (inout JSONWriter) throws -> Void
+    ) rethrows {
+        self.key(key)
+        begin(UInt8(ascii: "["))
+        try body(&self)
+        end(UInt8(ascii: "]"))
+    }
+
+    /// A member's key; its value must follow.
+    @inlinable @inline(__always)
+    public mutating func key(_ key: StaticString) {
+        separate()
+        Self.appendString(
+            UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount),
+            to: sink
+        )
+        sink.pointee.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    // MARK: Values, as elements of an array or behind a key
+
+    /// An integer.
+    @inlinable @inline(__always)
+    public mutating func value(_ value: Int64) {
+        separate()
+        Self.appendInteger(magnitude: value.magnitude, isNegative: value < 0, to: sink)
+    }
+
+    /// A number; null for infinities and NaN, which JSON lacks.
+    @inlinable
+    public mutating func value(_ value: Double) {
+        separate()
+        if !Self.appendDouble(value, to: sink) { sink.pointee.append(utf8: "null") }
+    }
+
+    /// A truth value.
+    @inlinable
+    public mutating func value(_ value: Bool) {
+        separate()
+        sink.pointee.append(utf8: value ? "true" : "false")
+    }
+
+    /// A string.
+    @inlinable
+    public mutating func value(_ value: String) {
+        separate()
+        var value = value
+        value.withUTF8 { Self.appendString(UnsafeRawBufferPointer($0), to: sink) }
+    }
+
+    /// An object.
+    @inlinable
+    public mutating func value<Record: JSONRecord>(_ record: Record) {
+        separate()
+        needsComma = false
+        sink.pointee.append(UInt8(ascii: "{"))
+        record.write(to: &self)
+        end(UInt8(ascii: "}"))
+    }
+
+    /// Null.
+    public mutating func null() {
+        separate()
+        sink.pointee.append(utf8: "null")
+    }
+
+    /// A value of a parsed document, written without blanks.
+    public mutating func value(_ value: JSONValue) {
+        separate()
+        Self.appendValue(value, to: sink)
+    }
+
+    @inlinable @inline(__always)
+    mutating func begin(_ bracket: UInt8) {
+        sink.pointee.append(bracket)
+        needsComma = false
+    }
+
+    @inlinable @inline(__always)
+    mutating func end(_ bracket: UInt8) {
+        sink.pointee.append(bracket)
+        needsComma = true
+    }
+
+    @inlinable @inline(__always)
+    mutating func separate() {
+        if needsComma { sink.pointee.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+}
