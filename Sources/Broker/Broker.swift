@@ -19,6 +19,7 @@ package final class Broker: Sendable {
     let dataDirectory: DataDirectory
     let topicTable: Mutex<[String: Topic]>
     let coordinator: Mutex<CoordinatorState>
+    let coordinatorEpoch: Int32
     let producerIDFile: ProducerIDFile
     let change: ChangeSignal
     let counters: BrokerCounters
@@ -63,6 +64,7 @@ package final class Broker: Sendable {
         dataDirectory = recovered.dataDirectory
         topicTable = Mutex(recovered.topics)
         coordinator = Mutex(recovered.coordinator)
+        coordinatorEpoch = recovered.coordinatorEpoch
         producerIDFile = recovered.producerIDFile
         change = recovered.change
         counters = recovered.counters

@@ -82,6 +82,45 @@ import Testing
         try broker.close()
     }
 
+    @Test func `every directory of Kafka's opens, and no transaction without a record hangs`()
+        throws
+    {
+        let golden = Self.shared() + "/golden/storage/segments"
+        guard FileManager.default.fileExists(atPath: golden) else {
+            print("SKIPPED: opening Kafka's directories needs ../shared")
+            return
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: golden).sorted()
+        where name != "internal-topics" {
+            let path =
+                FileManager.default.temporaryDirectory.path
+                + "/millrace-foreign-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(
+                atPath: path,
+                withIntermediateDirectories: true
+            )
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            _ = try Self.output(
+                of: "/bin/tar",
+                ["xzf", "\(golden)/\(name)/data.tar.gz", "-C", path]
+            )
+            for _ in 0..<2 {
+                let broker = try Broker.open(
+                    disk: PosixDisk(),
+                    directory: path,
+                    configuration: BrokerConfiguration(execution: .inline)
+                )
+                #expect(!broker.topics().isEmpty, "\(name)")
+                for partition in broker.topics().flatMap(\.partitions)
+                where partition.log.readOnlyReason == nil {
+                    let bounds = partition.log.bounds
+                    #expect(bounds.lastStableOffset == bounds.highWatermark, "\(name)")
+                }
+                try broker.close()
+            }
+        }
+    }
+
     private static func shared() -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()

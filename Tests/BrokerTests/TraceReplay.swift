@@ -348,8 +348,8 @@ struct TraceReplay {
                     + "\($0.int("committedLeaderEpoch")) \($0.text("metadata"))"
             }.joined(separator: "; ")
         case "OffsetCommit":
-            return
-                "\(recorded.list("topics").flatMap { $0.list("partitions") }.map { $0.int("errorCode") })"
+            let partitions = recorded.list("topics").flatMap { $0.list("partitions") }
+            return "\(partitions.map { $0.int("errorCode") })"
         case "DescribeTransactions":
             return recorded.list("transactionStates").map(stateText).joined(separator: "; ")
         case "ListOffsets":

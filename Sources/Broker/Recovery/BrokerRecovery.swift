@@ -12,6 +12,8 @@ struct RecoveredLog: Sendable {
     var dataDirectory: DataDirectory
     var topics: [String: Topic]
     var coordinator: CoordinatorState
+    /// What markers carry: not below that of any marker in the logs.
+    var coordinatorEpoch: Int32
     var producerIDFile: ProducerIDFile
     var change: ChangeSignal
     var counters: BrokerCounters
@@ -78,6 +80,7 @@ struct BrokerRecovery: ~Copyable {
             dataDirectory: dataDirectory,
             topics: topics,
             coordinator: coordinator,
+            coordinatorEpoch: Self.highestCoordinatorEpoch(topics),
             producerIDFile: file,
             change: change,
             counters: counters,
@@ -172,6 +175,12 @@ struct BrokerRecovery: ~Copyable {
         } catch {
             return .corrupt("\(partition.name) at offset \(at.rawValue): \(error)")
         }
+    }
+
+    /// Ours never rises, but a directory that Kafka wrote may begin with a higher one.
+    private static func highestCoordinatorEpoch(_ topics: [String: Topic]) -> Int32 {
+        topics.values.flatMap(\.partitions).flatMap(\.log.activeProducers)
+            .map(\.coordinatorEpoch).reduce(0, max)
     }
 
     /// An id above all that the logs know: a directory that Kafka wrote has no block of ours.

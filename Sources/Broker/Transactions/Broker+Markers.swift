@@ -61,11 +61,11 @@ extension Broker {
     /// Appends one marker; for offsets, also what it does to them, in the order of the log.
     func appendMarker(_ order: MarkerOrder, to partition: Partition) throws(BrokerError) {
         guard partition.name.topic == InternalTopic.consumerOffsets.rawValue else {
-            return try partition.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+            return try partition.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
         }
         let failure = coordinator.withLock { state -> BrokerError? in
             do throws(BrokerError) {
-                try partition.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+                try partition.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
             } catch {
                 return error
             }
@@ -94,7 +94,4 @@ extension Broker {
         }
         if let failure { throw failure }
     }
-
-    /// One node, one coordinator: its epoch never changes.
-    static var coordinatorEpoch: Int32 { 0 }
 }
