@@ -23,9 +23,11 @@ extension CommandFailure {
             self.init(what, reason: text)
         case .offsetOutOfRange(let partition, let requested, let bounds):
             self.init(
-                what, place: "\(partition)",
+                what,
+                place: "\(partition)",
                 reason: "offset \(requested.rawValue) was asked for, there are "
-                    + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)")
+                    + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
+            )
         case .unknownTopicOrPartition(let partition):
             self.init(what, place: "\(partition)", reason: "there is no such partition")
         case .corrupt(let text):

@@ -38,6 +38,9 @@ package enum Folder {
     /// What the operating system says of its last refusal.
     package static func failure(_ verb: String, _ path: String) -> CommandFailure {
         CommandFailure(
-            "cannot \(verb) a file", place: path, reason: String(cString: strerror(errno)))
+            "cannot \(verb) a file",
+            place: path,
+            reason: String(cString: strerror(errno))
+        )
     }
 }

@@ -7,7 +7,9 @@ struct JobProgram: Sendable {
 
     func program(named name: String) -> Program {
         let run = Command(
-            "run", summary: "process the job's input", parameters: RunOptions.parameters,
+            "run",
+            summary: "process the job's input",
+            parameters: RunOptions.parameters,
             examples: [
                 .init("\(name) run --data ./millrace-data --until-caught-up", "one pass")
             ]
@@ -16,7 +18,8 @@ struct JobProgram: Sendable {
             return try JobRun(topology: topology(), options: options).run()
         }
         let describe = Command(
-            "describe", summary: "print the topology",
+            "describe",
+            summary: "print the topology",
             parameters: [DescribeFormat.parameter.declaration],
             examples: [.init("\(name) describe --format mermaid", "as a flow chart")]
         ) { invocation in
@@ -29,9 +32,11 @@ struct JobProgram: Sendable {
             return .done
         }
         let root = Command(
-            name, summary: "a Millrace job",
+            name,
+            summary: "a Millrace job",
             examples: [.init("\(name) run --until-caught-up", "process what is there, then end")],
-            subcommands: [run, describe])
+            subcommands: [run, describe]
+        )
         return Program(root, explain: CommandFailure.explaining)
     }
 
@@ -40,8 +45,10 @@ struct JobProgram: Sendable {
             return try makeTopology()
         } catch {
             throw CommandFailure(
-                "the topology cannot run", reason: error.message,
-                next: "correct the job's topology and run it again")
+                "the topology cannot run",
+                reason: error.message,
+                next: "correct the job's topology and run it again"
+            )
         }
     }
 }

@@ -26,8 +26,10 @@ struct JobReset {
             try deleteInternalTopics()
         } catch {
             throw CommandFailure(
-                "the job \(topology.job) was not reset", reason: "\(error)",
-                next: "run it again; the reset begins anew")
+                "the job \(topology.job) was not reset",
+                reason: "\(error)",
+                next: "run it again; the reset begins anew"
+            )
         }
         try Folder.remove("\(stateDirectory)/\(topology.job)")
         guard unlink(markerPath) == 0 else { throw Folder.failure("remove", markerPath) }
@@ -57,7 +59,9 @@ struct JobReset {
         }
         guard !offsets.isEmpty else { return }
         let producer = try client.makeTransactionalProducer(
-            transactionalID: "\(topology.job)-0", transactionTimeout: .seconds(60))
+            transactionalID: "\(topology.job)-0",
+            transactionTimeout: .seconds(60)
+        )
         defer { producer.close() }
         try producer.addOffsets(offsets, group: topology.job)
         try producer.commit()

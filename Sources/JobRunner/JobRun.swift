@@ -12,7 +12,7 @@ struct JobRun {
     let topology: Topology
     let options: RunOptions
 
-    /// Where the stores of all jobs lie: no topic's folder, since no topic's name begins with a dot.
+    /// Where the stores of all jobs lie. It is no topic's folder: no such name can be created.
     private var stateDirectory: String { "\(options.dataDirectory)/.millrace/state" }
 
     func run() throws -> ExitStatus {
@@ -34,9 +34,13 @@ struct JobRun {
         try JobReset(topology: topology, stateDirectory: stateDirectory, client: log.client)
             .run(isAsked: options.reset)
         let application = try StreamsApplication(
-            topology: topology, client: log.client,
+            topology: topology,
+            client: log.client,
             engines: RocksStoreFactory(directory: stateDirectory),
-            configuration: options.configuration, time: time, pause: Self.pause)
+            configuration: options.configuration,
+            time: time,
+            pause: Self.pause
+        )
         let stopSwitch = application.stopSwitch
         signals.onRequest { stopSwitch.request() }
         let progress = application.progress
@@ -51,8 +55,10 @@ struct JobRun {
         try closing.get()
         let nanoseconds = time.monotonicNanoseconds() - begin
         return RunSummary(
-            job: topology.job, snapshots: progress.map(\.snapshot),
-            seconds: Double(nanoseconds) / 1e9)
+            job: topology.job,
+            snapshots: progress.map(\.snapshot),
+            seconds: Double(nanoseconds) / 1e9
+        )
     }
 
     /// The topics from outside that the job reads; an error names the one that is missing.
@@ -61,10 +67,12 @@ struct JobRun {
         let found = try client.topics(named: names.sorted())
         if let missing = names.subtracting(found.map(\.name)).sorted().first {
             throw CommandFailure(
-                "the input topic '\(missing)' does not exist", place: options.dataDirectory,
+                "the input topic '\(missing)' does not exist",
+                place: options.dataDirectory,
                 reason: "the job \(topology.job) reads it",
                 next: "millrace topic create \(missing) --partitions 4 "
-                    + "--data \(options.dataDirectory)")
+                    + "--data \(options.dataDirectory)"
+            )
         }
         return found
     }
@@ -92,7 +100,9 @@ struct JobRun {
     }
 
     private func advance(
-        _ application: StreamsApplication, _ progress: [ThreadProgress], _ backlog: InputBacklog
+        _ application: StreamsApplication,
+        _ progress: [ThreadProgress],
+        _ backlog: InputBacklog
     ) throws {
         let total = options.untilCaughtUp ? backlog.total : nil
         let display = ProgressDisplay(topology.job) {

@@ -16,8 +16,11 @@ package struct OpenLog {
         self.directory = directory
         if !creates, !Self.isFolder(directory) {
             throw CommandFailure(
-                "there is no data directory", place: directory, reason: "the folder does not exist",
-                next: "millrace topic create NAME --partitions N --data \(directory)")
+                "there is no data directory",
+                place: directory,
+                reason: "the folder does not exist",
+                next: "millrace topic create NAME --partitions N --data \(directory)"
+            )
         }
         do {
             broker = try Broker.open(disk: PosixDisk(), directory: directory)
@@ -34,7 +37,8 @@ package struct OpenLog {
 
     /// What a person should know of a partition's recovery; nil where all was well.
     private static func warning(
-        of report: RecoveryReport, _ partition: TopicPartition
+        of report: RecoveryReport,
+        _ partition: TopicPartition
     ) -> String? {
         if let damage = report.damage {
             return "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is "
@@ -56,8 +60,10 @@ package struct OpenLog {
             guard let damage = report.damage else { continue }
             throw CommandFailure(
                 "\(partition) is damaged from offset \(damage.offset.rawValue) on",
-                place: "\(damage.file) at byte \(damage.position)", reason: damage.reason,
-                next: "millrace log verify --data \(directory)")
+                place: "\(damage.file) at byte \(damage.position)",
+                reason: damage.reason,
+                next: "millrace log verify --data \(directory)"
+            )
         }
     }
 
@@ -82,8 +88,11 @@ extension CommandFailure {
         switch error {
         case .directoryInUse(_, let owner):
             self.init(
-                "the data directory is in use", place: directory, reason: "it belongs to \(owner)",
-                next: "wait for that process or stop it, or give another --data")
+                "the data directory is in use",
+                place: directory,
+                reason: "it belongs to \(owner)",
+                next: "wait for that process or stop it, or give another --data"
+            )
         default:
             self.init("the data directory does not open", place: directory, error)
         }

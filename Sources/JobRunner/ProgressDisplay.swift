@@ -39,7 +39,9 @@ struct InputBacklog: Sendable {
     private let end: [TopicPartition: Offset]
 
     init(
-        job: String, topics: [TopicDescription], client: any LogClient
+        job: String,
+        topics: [TopicDescription],
+        client: any LogClient
     ) throws(LogClientError) {
         let partitions = topics.flatMap { topic in
             (0..<topic.partitionCount).map { TopicPartition(topic.name, PartitionIndex($0)) }

@@ -21,26 +21,45 @@ package struct RunOptions: Sendable, Equatable {
     package var json: Bool
 
     private static let threads = Parameter.option(
-        "threads", .integer(1...256), default: 1,
-        help: "stream threads; each owns some of the job's tasks, one task a partition")
+        "threads",
+        .integer(1...256),
+        default: 1,
+        help: "stream threads; each owns some of the job's tasks, one task a partition"
+    )
     private static let interval = Parameter.option(
-        "commit-interval", .duration, default: .milliseconds(100), shown: "100ms",
-        help: "commit at the latest after this time")
+        "commit-interval",
+        .duration,
+        default: .milliseconds(100),
+        shown: "100ms",
+        help: "commit at the latest after this time"
+    )
     private static let promise = Parameter.option(
-        "guarantee", ValueKind<Guarantee>.choice("WORD"), default: .exactlyOnce,
-        shown: "exactly-once", help: "what the job promises")
+        "guarantee",
+        ValueKind<Guarantee>.choice("WORD"),
+        default: .exactlyOnce,
+        shown: "exactly-once",
+        help: "what the job promises"
+    )
     private static let decodeError = Parameter.option(
-        "on-decode-error", ValueKind<DecodeErrorPolicy>.choice("WORD"), default: .stop,
-        shown: "stop", help: "a record that cannot be decoded: stop the job, or skip and count it")
+        "on-decode-error",
+        ValueKind<DecodeErrorPolicy>.choice("WORD"),
+        default: .stop,
+        shown: "stop",
+        help: "a record that cannot be decoded: stop the job, or skip and count it"
+    )
     private static let caughtUp = Parameter.flag(
         "until-caught-up",
-        help: "end when all input that is there at the start is processed and committed")
+        help: "end when all input that is there at the start is processed and committed"
+    )
     private static let startOver = Parameter.flag(
         "reset",
         help: "start over: forget the job's positions, stores and internal topics first; what it "
-            + "wrote to its output topics stays")
+            + "wrote to its output topics stays"
+    )
     private static let asJSON = Parameter.flag(
-        "json", help: "the closing line as one JSON object")
+        "json",
+        help: "the closing line as one JSON object"
+    )
 
     /// What a command that runs jobs declares.
     package static let parameters: [ParameterDeclaration] = [
@@ -63,7 +82,9 @@ package struct RunOptions: Sendable, Equatable {
             throw CommandFailure(
                 "the guarantee \(guarantee.rawValue) is not available",
                 reason: "every job of this version runs exactly-once, which promises more",
-                next: "leave out --guarantee", status: .usage)
+                next: "leave out --guarantee",
+                status: .usage
+            )
         }
     }
 
@@ -93,7 +114,11 @@ package struct RunOptions: Sendable, Equatable {
 /// `--data DIR`, which every command takes.
 package enum DataDirectoryOption {
     package static let parameter = Parameter.option(
-        "data", .path("DIR"), default: "./millrace-data", help: "the folder of the bundled log")
+        "data",
+        .path("DIR"),
+        default: "./millrace-data",
+        help: "the folder of the bundled log"
+    )
 }
 
 /// `--format` of `describe`.
@@ -103,6 +128,10 @@ package enum DescribeFormat: String, CaseIterable, Sendable {
     case json
 
     package static let parameter = Parameter.option(
-        "format", ValueKind<DescribeFormat>.choice("WORD"), default: .text, shown: "text",
-        help: "how the topology is printed")
+        "format",
+        ValueKind<DescribeFormat>.choice("WORD"),
+        default: .text,
+        shown: "text",
+        help: "how the topology is printed"
+    )
 }

@@ -11,7 +11,8 @@ enum MillraceCommand {
 
     private static func makeRoot() -> Command {
         Command(
-            "millrace", summary: "exactly-once stream processing with its own log",
+            "millrace",
+            summary: "exactly-once stream processing with its own log",
             examples: [
                 .init("millrace topic create lines --partitions 4", "make a topic"),
                 .init("millrace produce lines < text.txt", "fill it"),
@@ -22,11 +23,11 @@ enum MillraceCommand {
                 JobCommands.run, JobCommands.describe, NewCommand.command, LogCommands.command,
                 BenchCommand.command, ShellCommands.completions,
                 ShellCommands.version,
-            ])
+            ]
+        )
     }
 
     static func main() {
         Program(root, explain: CommandFailure.explaining).main()
     }
-
 }

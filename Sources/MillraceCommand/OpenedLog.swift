@@ -5,7 +5,9 @@ import Terminal
 
 /// Opens the log of an invocation for the time of `body`, and closes it whatever happens.
 func withLog<Result>(
-    _ invocation: Invocation, creates: Bool = false, _ body: (OpenLog) throws -> Result
+    _ invocation: Invocation,
+    creates: Bool = false,
+    _ body: (OpenLog) throws -> Result
 ) throws -> Result {
     let log = try OpenLog(invocation[DataDirectoryOption.parameter], creates: creates)
     let result = Swift.Result { try body(log) }
@@ -22,20 +24,24 @@ extension OpenLog {
         let names = broker.topics().filter { !$0.isInternal }.map(\.name)
         let hint = Suggestion.nearest(to: name, among: names)
         throw CommandFailure(
-            "the topic '\(name)' does not exist", place: directory,
+            "the topic '\(name)' does not exist",
+            place: directory,
             reason: hint.map { "did you mean '\($0)'?" },
             next: hint == nil
                 ? "millrace topic create \(name) --partitions N --data \(directory)"
-                : "millrace topic list --data \(directory)")
+                : "millrace topic list --data \(directory)"
+        )
     }
 
     /// The partition, or an error that says how many there are.
     func requirePartition(_ index: Int, of topic: Topic) throws(CommandFailure) -> TopicPartition {
         guard index < topic.partitions.count else {
             throw CommandFailure(
-                "the topic '\(topic.name)' has no partition \(index)", place: directory,
+                "the topic '\(topic.name)' has no partition \(index)",
+                place: directory,
                 reason: "it has \(topic.partitions.count), counted from 0",
-                next: "millrace topic describe \(topic.name) --data \(directory)")
+                next: "millrace topic describe \(topic.name) --data \(directory)"
+            )
         }
         return TopicPartition(topic.name, PartitionIndex(Int32(index)))
     }

@@ -55,7 +55,9 @@ package struct CalendarTime: Sendable, Equatable {
     }
 
     private static func number(
-        _ text: Substring, _ length: ClosedRange<Int>, _ range: ClosedRange<Int>
+        _ text: Substring,
+        _ length: ClosedRange<Int>,
+        _ range: ClosedRange<Int>
     ) -> Int? {
         guard length.contains(text.count), text.allSatisfy({ $0.isASCII && $0.isNumber }),
             let value = Int(text), range.contains(value)

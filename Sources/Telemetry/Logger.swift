@@ -30,7 +30,9 @@ package struct Logger: Sendable {
 
     /// A logger of the lines at `level` and above. `wallMilliseconds` is the time since 1970.
     package init(
-        level: Level, format: Format, wallMilliseconds: @escaping @Sendable () -> Int64,
+        level: Level,
+        format: Format,
+        wallMilliseconds: @escaping @Sendable () -> Int64,
         write: @escaping @Sendable (String) -> Void = Logger.standardError
     ) {
         self.level = level
@@ -41,7 +43,9 @@ package struct Logger: Sendable {
 
     /// Writes one line, if its level is asked for.
     package func log(
-        _ level: Level, _ message: StaticString, _ metadata: KeyValuePairs<String, String> = [:]
+        _ level: Level,
+        _ message: StaticString,
+        _ metadata: KeyValuePairs<String, String> = [:]
     ) {
         guard level >= self.level else { return }
         let time = CalendarTime(millisecondsSince1970: wallMilliseconds()).text

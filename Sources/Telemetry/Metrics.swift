@@ -70,7 +70,9 @@ package final class MetricsRegistry: Sendable {
     package init() {}
 
     package func counter(
-        _ name: String, help: String, labels: KeyValuePairs<String, String> = [:]
+        _ name: String,
+        help: String,
+        labels: KeyValuePairs<String, String> = [:]
     ) -> Counter {
         let counter = Counter()
         add(name, Entry(help: help, labels: labels.map { ($0, $1) }, metric: .counter(counter)))
@@ -78,7 +80,9 @@ package final class MetricsRegistry: Sendable {
     }
 
     package func gauge(
-        _ name: String, help: String, labels: KeyValuePairs<String, String> = [:]
+        _ name: String,
+        help: String,
+        labels: KeyValuePairs<String, String> = [:]
     ) -> Gauge {
         let gauge = Gauge()
         add(name, Entry(help: help, labels: labels.map { ($0, $1) }, metric: .gauge(gauge)))
@@ -86,7 +90,9 @@ package final class MetricsRegistry: Sendable {
     }
 
     package func histogram(
-        _ name: String, help: String, bounds: [Double],
+        _ name: String,
+        help: String,
+        bounds: [Double],
         labels: KeyValuePairs<String, String> = [:]
     ) -> Histogram {
         let histogram = Histogram(bounds: bounds)

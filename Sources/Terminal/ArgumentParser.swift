@@ -35,7 +35,9 @@ package struct ArgumentParser: Sendable {
 
     /// `help topic create`: the help of the command that the words name.
     private func help(
-        for words: ArraySlice<String>, below start: Command, path: [String]
+        for words: ArraySlice<String>,
+        below start: Command,
+        path: [String]
     ) throws(UsageError) -> Outcome {
         var command = start
         var path = path
@@ -53,13 +55,17 @@ package struct ArgumentParser: Sendable {
         let what = word.hasPrefix("-") ? "option" : "command"
         let hint = Suggestion.nearest(to: word, among: command.subcommands.map(\.name))
         return UsageError(
-            "unknown \(what) '\(word)'", suggestion: hint.map { "did you mean '\($0)'?" },
-            path: path)
+            "unknown \(what) '\(word)'",
+            suggestion: hint.map { "did you mean '\($0)'?" },
+            path: path
+        )
     }
 
     /// The texts of each parameter by its name.
     private func collect(
-        _ words: ArraySlice<String>, for command: Command, path: [String]
+        _ words: ArraySlice<String>,
+        for command: Command,
+        path: [String]
     ) throws(UsageError) -> [String: [String]] {
         var texts: [String: [String]] = [:]
         var free: [String] = []
@@ -80,8 +86,11 @@ package struct ArgumentParser: Sendable {
     }
 
     private func take(
-        option word: String, from rest: inout ArraySlice<String>, for command: Command,
-        path: [String], into texts: inout [String: [String]]
+        option word: String,
+        from rest: inout ArraySlice<String>,
+        for command: Command,
+        path: [String],
+        into texts: inout [String: [String]]
     ) throws(UsageError) {
         let options = command.parameters.filter { !$0.isArgument }
         let body = word.drop { $0 == "-" }
@@ -90,7 +99,9 @@ package struct ArgumentParser: Sendable {
             let hint = Suggestion.nearest(to: name, among: options.map(\.name) + ["help"])
             throw UsageError(
                 "unknown option '\(word.prefix { $0 != "=" })'",
-                suggestion: hint.map { "did you mean '--\($0)'?" }, path: path)
+                suggestion: hint.map { "did you mean '--\($0)'?" },
+                path: path
+            )
         }
         var value: String? = nil
         if name.count < body.count { value = String(body.dropFirst(name.count + 1)) }
@@ -109,7 +120,9 @@ package struct ArgumentParser: Sendable {
     }
 
     private func place(
-        _ words: [String], for command: Command, path: [String],
+        _ words: [String],
+        for command: Command,
+        path: [String],
         into texts: inout [String: [String]]
     ) throws(UsageError) {
         var rest = words[...]

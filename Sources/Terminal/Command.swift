@@ -23,8 +23,11 @@ package struct Command: Sendable {
 
     /// A command that does something.
     package init(
-        _ name: String, summary: String, discussion: String = "",
-        parameters: [ParameterDeclaration], examples: [Example],
+        _ name: String,
+        summary: String,
+        discussion: String = "",
+        parameters: [ParameterDeclaration],
+        examples: [Example],
         body: @escaping @Sendable (Invocation) throws -> ExitStatus
     ) {
         precondition(!examples.isEmpty, "every command shows an example")
@@ -39,7 +42,10 @@ package struct Command: Sendable {
 
     /// A command that only holds others.
     package init(
-        _ name: String, summary: String, discussion: String = "", examples: [Example],
+        _ name: String,
+        summary: String,
+        discussion: String = "",
+        examples: [Example],
         subcommands: [Command]
     ) {
         precondition(!examples.isEmpty && !subcommands.isEmpty)
@@ -88,7 +94,10 @@ package struct CommandFailure: Error, Equatable {
     package var status: ExitStatus
 
     package init(
-        _ what: String, place: String? = nil, reason: String? = nil, next: String? = nil,
+        _ what: String,
+        place: String? = nil,
+        reason: String? = nil,
+        next: String? = nil,
         status: ExitStatus = .failed
     ) {
         self.what = what

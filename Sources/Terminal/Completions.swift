@@ -18,7 +18,8 @@ package enum Completions {
 
     /// Each command's words with what may follow them.
     private static func words(
-        of command: Command, path: [String]
+        of command: Command,
+        path: [String]
     ) -> [(path: [String], next: String)] {
         var next = command.subcommands.map(\.name)
         next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
@@ -63,7 +64,8 @@ package enum Completions {
     private static func fish(_ root: Command) -> String {
         var lines: [String] = []
         func quoted(_ text: String) -> String {
-            "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+            "'"
+                + text.split(separator: "'", omittingEmptySubsequences: false)
                 .joined(separator: "\\'") + "'"
         }
         func add(_ command: Command, _ seen: [String]) {
@@ -74,14 +76,16 @@ package enum Completions {
             for child in command.subcommands {
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -a \(child.name) "
-                        + "-d \(quoted(child.summary))")
+                        + "-d \(quoted(child.summary))"
+                )
                 add(child, seen + [child.name])
             }
             for parameter in command.parameters where !parameter.isArgument {
                 let value = parameter.kind == .flag ? "" : " -r"
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value) "
-                        + "-d \(quoted(parameter.help))")
+                        + "-d \(quoted(parameter.help))"
+                )
             }
         }
         add(root, [])

@@ -44,25 +44,41 @@ struct Box<Value: Sendable>: Sendable {
 
 extension Parameter {
     private init(
-        _ name: String, _ kind: ParameterDeclaration.Kind, placeholder: String, help: String,
-        choices: [String] = [], defaultText: String? = nil,
+        _ name: String,
+        _ kind: ParameterDeclaration.Kind,
+        placeholder: String,
+        help: String,
+        choices: [String] = [],
+        defaultText: String? = nil,
         evaluate: @escaping @Sendable ([String]) throws(UsageError) -> Value
     ) {
         self.evaluate = evaluate
         declaration = ParameterDeclaration(
-            name: name, kind: kind, placeholder: placeholder, help: help, choices: choices,
+            name: name,
+            kind: kind,
+            placeholder: placeholder,
+            help: help,
+            choices: choices,
             defaultText: defaultText,
-            box: { (texts) throws(UsageError) in Box(value: try evaluate(texts)) })
+            box: { (texts) throws(UsageError) in Box(value: try evaluate(texts)) }
+        )
     }
 
     /// `--name VALUE`, with a value where it is not given.
     package static func option(
-        _ name: String, _ kind: ValueKind<Value>, default value: Value, shown: String? = nil,
+        _ name: String,
+        _ kind: ValueKind<Value>,
+        default value: Value,
+        shown: String? = nil,
         help: String
     ) -> Parameter {
         Parameter(
-            name, .option(repeats: false), placeholder: kind.placeholder, help: help,
-            choices: kind.choices, defaultText: shown ?? "\(value)"
+            name,
+            .option(repeats: false),
+            placeholder: kind.placeholder,
+            help: help,
+            choices: kind.choices,
+            defaultText: shown ?? "\(value)"
         ) { (texts) throws(UsageError) in
             guard let text = texts.last else { return value }
             return try read(text, as: kind, of: "--\(name)")
@@ -71,10 +87,15 @@ extension Parameter {
 
     /// `--name VALUE`, or nil.
     package static func optional<Wrapped>(
-        _ name: String, _ kind: ValueKind<Wrapped>, help: String
+        _ name: String,
+        _ kind: ValueKind<Wrapped>,
+        help: String
     ) -> Parameter where Value == Wrapped? {
         Parameter(
-            name, .option(repeats: false), placeholder: kind.placeholder, help: help,
+            name,
+            .option(repeats: false),
+            placeholder: kind.placeholder,
+            help: help,
             choices: kind.choices
         ) { (texts) throws(UsageError) in
             guard let text = texts.last else { return nil }
@@ -84,10 +105,15 @@ extension Parameter {
 
     /// `--name VALUE` any number of times.
     package static func repeated<Element>(
-        _ name: String, _ kind: ValueKind<Element>, help: String
+        _ name: String,
+        _ kind: ValueKind<Element>,
+        help: String
     ) -> Parameter where Value == [Element] {
         Parameter(
-            name, .option(repeats: true), placeholder: kind.placeholder, help: help,
+            name,
+            .option(repeats: true),
+            placeholder: kind.placeholder,
+            help: help,
             choices: kind.choices
         ) { (texts) throws(UsageError) in
             try readAll(texts, as: kind, of: "--\(name)")
@@ -102,8 +128,11 @@ extension Parameter {
     /// A positional argument that must be there.
     package static func argument(_ kind: ValueKind<Value>, help: String) -> Parameter {
         Parameter(
-            kind.placeholder, .argument(isRequired: true, repeats: false),
-            placeholder: kind.placeholder, help: help, choices: kind.choices
+            kind.placeholder,
+            .argument(isRequired: true, repeats: false),
+            placeholder: kind.placeholder,
+            help: help,
+            choices: kind.choices
         ) { (texts) throws(UsageError) in
             guard let text = texts.first else {
                 throw UsageError("\(kind.placeholder) is missing: \(help)")
@@ -114,11 +143,15 @@ extension Parameter {
 
     /// A positional argument, or nil.
     package static func optionalArgument<Wrapped>(
-        _ kind: ValueKind<Wrapped>, help: String
+        _ kind: ValueKind<Wrapped>,
+        help: String
     ) -> Parameter where Value == Wrapped? {
         Parameter(
-            kind.placeholder, .argument(isRequired: false, repeats: false),
-            placeholder: kind.placeholder, help: help, choices: kind.choices
+            kind.placeholder,
+            .argument(isRequired: false, repeats: false),
+            placeholder: kind.placeholder,
+            help: help,
+            choices: kind.choices
         ) { (texts) throws(UsageError) in
             guard let text = texts.first else { return nil }
             return try read(text, as: kind, of: kind.placeholder)
@@ -127,11 +160,15 @@ extension Parameter {
 
     /// Every further positional argument; none is fine.
     package static func arguments<Element>(
-        _ kind: ValueKind<Element>, help: String
+        _ kind: ValueKind<Element>,
+        help: String
     ) -> Parameter where Value == [Element] {
         Parameter(
-            kind.placeholder, .argument(isRequired: false, repeats: true),
-            placeholder: kind.placeholder, help: help, choices: kind.choices
+            kind.placeholder,
+            .argument(isRequired: false, repeats: true),
+            placeholder: kind.placeholder,
+            help: help,
+            choices: kind.choices
         ) { (texts) throws(UsageError) in
             try readAll(texts, as: kind, of: kind.placeholder)
         }
@@ -139,19 +176,24 @@ extension Parameter {
 }
 
 private func read<Value>(
-    _ text: String, as kind: ValueKind<Value>, of name: String
+    _ text: String,
+    as kind: ValueKind<Value>,
+    of name: String
 ) throws(UsageError) -> Value {
     guard let value = kind.parse(text) else {
         let hint = Suggestion.nearest(to: text, among: kind.choices)
         throw UsageError(
             "\(name) takes \(kind.expectation), not '\(text)'",
-            suggestion: hint.map { "did you mean '\($0)'?" })
+            suggestion: hint.map { "did you mean '\($0)'?" }
+        )
     }
     return value
 }
 
 private func readAll<Value>(
-    _ texts: [String], as kind: ValueKind<Value>, of name: String
+    _ texts: [String],
+    as kind: ValueKind<Value>,
+    of name: String
 ) throws(UsageError) -> [Value] {
     var values: [Value] = []
     for text in texts { values.append(try read(text, as: kind, of: name)) }

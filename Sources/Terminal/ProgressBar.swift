@@ -37,7 +37,10 @@ package struct ProgressBar: ~Copyable {
 
     /// The line as drawn.
     package static func line(
-        _ title: String, done: Int, total: Int?, elapsed: Duration
+        _ title: String,
+        done: Int,
+        total: Int?,
+        elapsed: Duration
     ) -> String {
         let rate = elapsed.seconds > 0 ? Double(done) / elapsed.seconds : 0
         guard let total, total > 0 else {

@@ -26,7 +26,10 @@ package enum Suggestion {
             for column in 1...right.count {
                 let replaced = left[row - 1] == right[column - 1] ? 0 : 1
                 var cost = min(
-                    previous[column] + 1, current[column - 1] + 1, previous[column - 1] + replaced)
+                    previous[column] + 1,
+                    current[column - 1] + 1,
+                    previous[column - 1] + replaced
+                )
                 if row > 1, column > 1, left[row - 1] == right[column - 2],
                     left[row - 2] == right[column - 1]
                 {

@@ -27,7 +27,9 @@ package struct TextOutput: Sendable {
         var written = 0
         while written < bytes.count {
             let count = systemWrite(
-                descriptor, UnsafeRawBufferPointer(rebasing: bytes[written...]))
+                descriptor,
+                UnsafeRawBufferPointer(rebasing: bytes[written...])
+            )
             if count < 0 {
                 if errno == EINTR { continue }
                 return false

@@ -10,7 +10,9 @@ package struct ValueKind<Value: Sendable>: Sendable {
     package var parse: @Sendable (String) -> Value?
 
     package init(
-        placeholder: String, expectation: String, choices: [String] = [],
+        placeholder: String,
+        expectation: String,
+        choices: [String] = [],
         parse: @escaping @Sendable (String) -> Value?
     ) {
         self.placeholder = placeholder
@@ -50,7 +52,8 @@ extension ValueKind where Value == Duration {
     /// A time span such as `100ms`, greater than zero.
     package static var duration: ValueKind {
         ValueKind(
-            placeholder: "TIME", expectation: "a duration such as 100ms, 5s, 2m, 1h or 7d"
+            placeholder: "TIME",
+            expectation: "a duration such as 100ms, 5s, 2m, 1h or 7d"
         ) { text in
             guard let value = Duration(argument: text), value > .zero else { return nil }
             return value

@@ -9,7 +9,8 @@ import Testing
             RecordFormat("%t/%p@%o:%k=%s%%\\n")?.parts == [
                 .topic, .text("/"), .partition, .text("@"), .offset, .text(":"), .key,
                 .text("="), .value, .text("%\n"),
-            ])
+            ]
+        )
         #expect(RecordFormat("%v")?.parts == [.value])
     }
 
@@ -41,7 +42,10 @@ import Testing
         ("a-=b--=c", "--=", "a-=b", "c"),
     ])
     func `a line is cut at the first separator`(
-        line: String, separator: String, key: String, value: String
+        line: String,
+        separator: String,
+        key: String,
+        value: String
     ) {
         Array(line.utf8).withUnsafeBytes { bytes in
             let parts = ProduceCommand.split(bytes, at: Array(separator.utf8))

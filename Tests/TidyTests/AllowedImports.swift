@@ -31,10 +31,9 @@ enum AllowedImports {
             "Threads",
         ]
         let everything = belowRunner.union(["KafkaRecords", "Coordination", "Foundation"])
-        table["JobRunner"] = belowRunner.union(["Dispatch"])
+        table["JobRunner"] = belowRunner
         table["MillraceTestKit"] = everything
-        table["MillraceCommand"] = everything.union(["JobRunner", "Dispatch"])
-        table["MillraceBench"] = everything.union(["JobRunner"])
+        table["MillraceCommand"] = everything.union(["JobRunner", "BenchmarkWorkloads"])
         table["GoldenVectors"] = everything.union(["MillraceTestKit"])
         return table.mapValues { $0.union(system) }
     }()

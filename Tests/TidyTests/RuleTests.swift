@@ -77,14 +77,18 @@ import Testing
 
     @Test func `a link is resolved from the folder of its document`() {
         let file = SourceFile(
-            path: "docs/a.md", text: "[b](../b.md#part) [c](c.md) [d](https://d.org) [e](#e)")
+            path: "docs/a.md",
+            text: "[b](../b.md#part) [c](c.md) [d](https://d.org) [e](#e)"
+        )
         let findings = DocumentRules.links(in: file) { $0 == "b.md" }
         #expect(findings == ["docs/a.md:1: the link to 'c.md' leads nowhere"])
     }
 
     @Test func `targets are read from the first cells of a table`() {
         let file = SourceFile(
-            path: "docs/A.md", text: "| Target | x |\n|---|---|\n| `A` `B` | `C` |\n| `D` | e |")
+            path: "docs/A.md",
+            text: "| Target | x |\n|---|---|\n| `A` `B` | `C` |\n| `D` | e |"
+        )
         #expect(DocumentRules.namedTargets(in: file) == ["A", "B", "D"])
     }
 

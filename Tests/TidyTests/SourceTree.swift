@@ -64,7 +64,9 @@ struct SourceTree {
         return names.filter { name in
             var isFolder: ObjCBool = false
             let exists = FileManager.default.fileExists(
-                atPath: url.appending(path: name).path, isDirectory: &isFolder)
+                atPath: url.appending(path: name).path,
+                isDirectory: &isFolder
+            )
             return exists && isFolder.boolValue && !name.hasPrefix(".")
         }.sorted()
     }

@@ -26,7 +26,8 @@ enum TidyRules {
             if count > functionLineLimit {
                 findings.append(
                     "\(file.path):\(index + 1): a function of \(count) lines, at most "
-                        + "\(functionLineLimit): split it")
+                        + "\(functionLineLimit): split it"
+                )
             }
         }
         return findings
@@ -39,8 +40,9 @@ enum TidyRules {
         }
         if line.hasSuffix("}") { return false }
         let starts = words.prefix(8)
-        return starts.contains("func") || starts.contains { $0.hasPrefix("init(") }
-            && !first.hasPrefix("self") && !first.hasPrefix("super") && first != "return"
+        return starts.contains("func")
+            || starts.contains { $0.hasPrefix("init(") }
+                && !first.hasPrefix("self") && !first.hasPrefix("super") && first != "return"
     }
 
     /// A line no deeper than the function's own, other than the end of its signature.
@@ -49,7 +51,8 @@ enum TidyRules {
         let own = line.prefix { $0 == " " }
         guard own.count <= indent.count else { return false }
         let text = line.dropFirst(own.count)
-        return !(text.hasPrefix(")") || text.hasPrefix("where") || text.hasPrefix("{")
+        return
+            !(text.hasPrefix(")") || text.hasPrefix("where") || text.hasPrefix("{")
             || text.hasPrefix("\"\"\"") || text.hasPrefix("#"))
     }
 
@@ -72,9 +75,11 @@ enum TidyRules {
 
     static let bannedWords = [
         BannedWord(
-            word: "print(", instead: "Terminal's TextOutput or Telemetry's Logger",
-            allowed: ["Terminal", "MillraceCommand", "GoldenVectors", "MillraceBench"],
-            isAllowedInTests: true),
+            word: "print(",
+            instead: "Terminal's TextOutput or Telemetry's Logger",
+            allowed: ["Terminal", "MillraceCommand", "GoldenVectors"],
+            isAllowedInTests: true
+        ),
         BannedWord(word: "Date()", instead: "a TimeSource", isAllowedInTests: true),
         BannedWord(word: "try!", instead: "a typed throw"),
         BannedWord(word: "Task.detached", instead: "a thread with an owner"),
@@ -93,7 +98,8 @@ enum TidyRules {
             if let target = file.target, banned.allowed.contains(target) { continue }
             for (index, line) in file.lines.enumerated() where contains(line, banned.word) {
                 findings.append(
-                    "\(file.path):\(index + 1): '\(banned.word)': use \(banned.instead)")
+                    "\(file.path):\(index + 1): '\(banned.word)': use \(banned.instead)"
+                )
             }
         }
         return findings
@@ -123,7 +129,7 @@ enum TidyRules {
         return file.lines.enumerated().compactMap { index, line in
             let code = line.range(of: "//").map { line[..<$0.lowerBound] } ?? line[...]
             guard let word = unsafeWords.first(where: { code.contains($0) }) else { return nil }
-            let nearby = file.lines[max(0, index - 10)...min(file.lines.count - 1, index + 3)]
+            let nearby = file.lines[max(0, index - 10)...min(file.lines.count - 1, index + 8)]
             if nearby.contains(where: { $0.contains("SAFETY:") }) { return nil }
             return "\(file.path):\(index + 1): '\(word)' without a SAFETY: line nearby"
         }
@@ -132,8 +138,10 @@ enum TidyRules {
     /// The modules that a file imports, with their line numbers.
     static func imports(of file: SourceFile) -> [(line: Int, module: String)] {
         file.lines.enumerated().compactMap { index, line in
+            // An indented line is text of a string literal.
             let words = line.split(separator: " ")
-            guard let at = words.firstIndex(of: "import"), at + 1 < words.count,
+            guard line.first != " ", let at = words.firstIndex(of: "import"),
+                at + 1 < words.count,
                 words[..<at].allSatisfy({ importModifiers.contains(String($0)) })
             else { return nil }
             let kinds: Set<Substring> = ["struct", "class", "enum", "func", "protocol", "var"]

@@ -5,20 +5,32 @@ import Terminal
 /// `millrace bench …`.
 enum BenchCommand {
     private static let name = Parameter<Benchmark>.argument(
-        .choice("BENCH"), help: "stateless, count or restore")
+        .choice("BENCH"),
+        help: "stateless, count or restore"
+    )
     private static let records = Parameter.option(
-        "records", .integer(0...10_000_000_000), default: 0,
-        help: "how many records; 0: the benchmark's own number")
+        "records",
+        .integer(0...10_000_000_000),
+        default: 0,
+        help: "how many records; 0: the benchmark's own number"
+    )
     private static let keys = Parameter.option(
-        "keys", .integer(0...1_000_000_000), default: 0,
-        help: "how many keys; 0: the benchmark's own number")
+        "keys",
+        .integer(0...1_000_000_000),
+        default: 0,
+        help: "how many keys; 0: the benchmark's own number"
+    )
     private static let directory = Parameter.option(
-        "directory", .text("DIR"), default: ".",
-        help: "an existing folder on the disk to be measured")
+        "directory",
+        .text("DIR"),
+        default: ".",
+        help: "an existing folder on the disk to be measured"
+    )
     private static let asJSON = Parameter.flag("json", help: "one JSON object")
 
     static let command = Command(
-        "bench", summary: "the throughput benchmarks, each of which checks its own output",
+        "bench",
+        summary: "the throughput benchmarks, each of which checks its own output",
         parameters: [
             name.declaration, records.declaration, keys.declaration, directory.declaration,
             asJSON.declaration,
@@ -28,7 +40,8 @@ enum BenchCommand {
         let options = Benchmark.Options(
             records: invocation[records] == 0 ? nil : Int64(invocation[records]),
             keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
-            directory: invocation[directory])
+            directory: invocation[directory]
+        )
         let result = try invocation[name].run(options)
         if invocation[asJSON] {
             TextOutput.standard.write(result.json + "\n")
@@ -36,7 +49,8 @@ enum BenchCommand {
             TextOutput.standard.write(
                 "\(result.bench): \(result.records) records in \(result.seconds) s, "
                     + "\(Int64(result.recordsPerSecond)) records/s, cpu \(result.cpuSeconds) s, "
-                    + "\(result.commits) commits, \(result.fdatasyncs) fdatasyncs, output checked\n")
+                    + "\(result.commits) commits, \(result.fdatasyncs) fdatasyncs, output checked\n"
+            )
         }
         return .done
     }

@@ -42,34 +42,64 @@ enum ConsumeCommand {
 
     private static let topic = Parameter.argument(.text("TOPIC"), help: "what to read")
     private static let from = Parameter.option(
-        "from", Start.kind, default: .beginning, shown: "beginning",
-        help: "where to begin: beginning, end, an offset, or a time in UTC")
+        "from",
+        Start.kind,
+        default: .beginning,
+        shown: "beginning",
+        help: "where to begin: beginning, end, an offset, or a time in UTC"
+    )
     private static let isolation = Parameter.option(
-        "isolation", ValueKind<Isolation>.choice("LEVEL"), default: .readCommitted,
-        shown: "read_committed", help: "which records of transactions are seen")
+        "isolation",
+        ValueKind<Isolation>.choice("LEVEL"),
+        default: .readCommitted,
+        shown: "read_committed",
+        help: "which records of transactions are seen"
+    )
     private static let group = Parameter.optional(
-        "group", .text("GROUP"),
-        help: "begin where this group stopped, and note how far it came")
+        "group",
+        .text("GROUP"),
+        help: "begin where this group stopped, and note how far it came"
+    )
     private static let untilEnd = Parameter.flag(
-        "until-end", help: "end at the record that is last at the start; wait for more otherwise")
+        "until-end",
+        help: "end at the record that is last at the start; wait for more otherwise"
+    )
     private static let partition = Parameter.optional(
-        "partition", .integer(0...9_999), help: "only this partition")
+        "partition",
+        .integer(0...9_999),
+        help: "only this partition"
+    )
     private static let limit = Parameter.optional(
-        "max", .integer(1...Int.max), help: "end after so many records")
+        "max",
+        .integer(1...Int.max),
+        help: "end after so many records"
+    )
     private static let format = Parameter.option(
-        "format", RecordFormat.kind, default: RecordFormat("%s\\n") ?? RecordFormat.valueLine,
+        "format",
+        RecordFormat.kind,
+        default: RecordFormat("%s\\n") ?? RecordFormat.valueLine,
         shown: "%s\\n",
         help: "%t topic, %p partition, %o offset, %k key, %s value, %T time, %h headers, "
-            + "%K and %S byte counts")
+            + "%K and %S byte counts"
+    )
     private static let key = Parameter.option(
-        "key", ValueKind<ValueFormat>.choice("TYPE"), default: .utf8, shown: "utf8",
-        help: "what keys are")
+        "key",
+        ValueKind<ValueFormat>.choice("TYPE"),
+        default: .utf8,
+        shown: "utf8",
+        help: "what keys are"
+    )
     private static let value = Parameter.option(
-        "value", ValueKind<ValueFormat>.choice("TYPE"), default: .utf8, shown: "utf8",
-        help: "what values are")
+        "value",
+        ValueKind<ValueFormat>.choice("TYPE"),
+        default: .utf8,
+        shown: "utf8",
+        help: "what values are"
+    )
 
     static let command = Command(
-        "consume", summary: "print records",
+        "consume",
+        summary: "print records",
         discussion: "Partitions are read side by side; the order is kept within each. Integers "
             + "and doubles are big-endian.",
         parameters: [
@@ -80,7 +110,8 @@ enum ConsumeCommand {
         examples: [
             .init(
                 "millrace consume word-counts --until-end --value int64 --format '%k\\t%s\\n'",
-                "a word and its count on each line")
+                "a word and its count on each line"
+            )
         ]
     ) { invocation in
         let signals = SignalListener.start()
@@ -91,10 +122,18 @@ enum ConsumeCommand {
                 partitions = [try log.requirePartition(index, of: topic)]
             }
             let printer = RecordPrinter(
-                format: invocation[format], key: invocation[key], value: invocation[value])
+                format: invocation[format],
+                key: invocation[key],
+                value: invocation[value]
+            )
             var consumer = Consumer(
-                log: log, partitions: partitions, isolation: invocation[isolation].level,
-                group: invocation[group], limit: invocation[limit] ?? Int.max, printer: printer)
+                log: log,
+                partitions: partitions,
+                isolation: invocation[isolation].level,
+                group: invocation[group],
+                limit: invocation[limit] ?? Int.max,
+                printer: printer
+            )
             try consumer.begin(at: invocation[from])
             try consumer.run(untilEnd: invocation[untilEnd], signals: signals)
             try log.requireIntact { partitions.contains($0) }

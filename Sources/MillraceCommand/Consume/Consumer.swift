@@ -23,8 +23,12 @@ struct Consumer: ~Copyable {
     private static let decompressedByteLimit = 64 << 20
 
     init(
-        log: OpenLog, partitions: [TopicPartition], isolation: IsolationLevel, group: String?,
-        limit: Int, printer: consuming RecordPrinter
+        log: OpenLog,
+        partitions: [TopicPartition],
+        isolation: IsolationLevel,
+        group: String?,
+        limit: Int,
+        printer: consuming RecordPrinter
     ) {
         self.log = log
         self.partitions = partitions
@@ -45,7 +49,10 @@ struct Consumer: ~Copyable {
         }
     }
 
-    private func first(of partition: TopicPartition, at start: ConsumeCommand.Start) throws -> Offset {
+    private func first(
+        of partition: TopicPartition,
+        at start: ConsumeCommand.Start
+    ) throws -> Offset {
         let bounds = try log.client.bounds(of: partition)
         switch start {
         case .beginning: return bounds.logStart
@@ -96,11 +103,17 @@ struct Consumer: ~Copyable {
         let position = positions[partition] ?? .zero
         if let target, position >= target { return true }
         let result = try log.client.fetch(
-            partition, from: position, isolation: isolation, into: buffer)
+            partition,
+            from: position,
+            isolation: isolation,
+            into: buffer
+        )
         guard result.byteCount > 0 else { return true }
         var aborted = AbortedFilter(result.abortedTransactions)
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
-        var batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
+        var batches = RecordBatchSequence(
+            UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount])
+        )
         do {
             while remaining > 0, let batch = try batches.next() {
                 try batch.verifyChecksum()
@@ -117,13 +130,16 @@ struct Consumer: ~Copyable {
             throw CommandFailure(
                 "a batch is damaged",
                 place: "\(partition) at or after offset \(positions[partition]?.rawValue ?? 0)",
-                reason: "\(error)", next: "millrace log verify --data \(log.directory)")
+                reason: "\(error)",
+                next: "millrace log verify --data \(log.directory)"
+            )
         }
         return false
     }
 
     private mutating func printRecords(
-        of batch: RecordBatchView, _ partition: TopicPartition
+        of batch: RecordBatchView,
+        _ partition: TopicPartition
     ) throws {
         let position = positions[partition] ?? .zero
         var records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
@@ -142,6 +158,8 @@ struct Consumer: ~Copyable {
         guard let group, !printer.output.isBroken else { return }
         let now = SystemTimeSource().wallTime()
         try log.broker.commitOffsets(
-            group: group, positions.mapValues { CommittedOffset(offset: $0, commitTime: now) })
+            group: group,
+            positions.mapValues { CommittedOffset(offset: $0, commitTime: now) }
+        )
     }
 }

@@ -16,7 +16,9 @@ struct RecordPrinter: ~Copyable {
 
     /// Prints one record of `batch`.
     mutating func print(
-        _ record: RecordView, of batch: RecordBatchView, partition: TopicPartition
+        _ record: RecordView,
+        of batch: RecordBatchView,
+        partition: TopicPartition
     ) throws(CommandFailure) {
         for part in format.parts {
             switch part {
@@ -54,12 +56,18 @@ struct RecordPrinter: ~Copyable {
     }
 
     private func mismatch(
-        _ what: String, _ byteCount: Int, _ format: ValueFormat, _ record: RecordView,
-        _ batch: RecordBatchView, _ partition: TopicPartition
+        _ what: String,
+        _ byteCount: Int,
+        _ format: ValueFormat,
+        _ record: RecordView,
+        _ batch: RecordBatchView,
+        _ partition: TopicPartition
     ) -> CommandFailure {
         CommandFailure(
             "a \(what) is no \(format.rawValue)",
             place: "\(partition) at offset \(batch.offset(of: record).rawValue)",
-            reason: "it has \(byteCount) bytes", next: "print it with --\(what) hex")
+            reason: "it has \(byteCount) bytes",
+            next: "print it with --\(what) hex"
+        )
     }
 }

@@ -36,22 +36,30 @@ struct JobBuilder {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: job, isDirectory: &isFolder) else {
             throw CommandFailure(
-                "there is no job '\(job)'", place: FileManager.default.currentDirectoryPath,
+                "there is no job '\(job)'",
+                place: FileManager.default.currentDirectoryPath,
                 reason: "neither a folder nor a file of that name exists",
-                next: "millrace new NAME --path \(job)")
+                next: "millrace new NAME --path \(job)"
+            )
         }
         guard isFolder.boolValue else {
             guard FileManager.default.isExecutableFile(atPath: job) else {
                 throw CommandFailure(
-                    "the job is not a program", place: job, reason: "the file is not executable",
-                    next: "give the folder of the job's package")
+                    "the job is not a program",
+                    place: job,
+                    reason: "the file is not executable",
+                    next: "give the folder of the job's package"
+                )
             }
             return job
         }
         guard FileManager.default.fileExists(atPath: "\(job)/Package.swift") else {
             throw CommandFailure(
-                "the folder is not a job", place: job, reason: "it has no Package.swift",
-                next: "millrace new NAME --path \(job)")
+                "the folder is not a job",
+                place: job,
+                reason: "it has no Package.swift",
+                next: "millrace new NAME --path \(job)"
+            )
         }
         return try build()
     }
@@ -67,13 +75,17 @@ struct JobBuilder {
                 "swift", "build", "--configuration", "release", "--package-path", job,
                 "--scratch-path", buildPath, "--product", product,
                 "--disable-build-manifest-caching",
-            ], shows: shows)
+            ],
+            shows: shows
+        )
         guard tool.status == 0 else {
             if !shows { TextOutput.error.write(tool.output) }
             throw CommandFailure(
-                "the job does not compile", place: job,
+                "the job does not compile",
+                place: job,
                 reason: "the compiler's words are above",
-                next: "correct the job, then run the command again")
+                next: "correct the job, then run the command again"
+            )
         }
         return "\(buildPath)/release/\(product)"
     }
@@ -83,25 +95,33 @@ struct JobBuilder {
             [
                 "swift", "package", "--package-path", job, "--scratch-path", buildPath,
                 "describe", "--type", "json",
-            ], shows: false)
+            ],
+            shows: false
+        )
         // Notes of the package manager may stand before the object.
         guard tool.status == 0, let start = tool.output.firstIndex(of: "{"),
             let description = try? JSONDecoder().decode(
-                Description.self, from: Data(tool.output[start...].utf8))
+                Description.self,
+                from: Data(tool.output[start...].utf8)
+            )
         else {
             TextOutput.error.write(tool.output)
             throw CommandFailure(
-                "the job's package cannot be read", place: "\(job)/Package.swift",
+                "the job's package cannot be read",
+                place: "\(job)/Package.swift",
                 reason: "the package manager's words are above",
-                next: "correct it, then run the command again")
+                next: "correct it, then run the command again"
+            )
         }
         let names = description.products.filter(\.isExecutable).map(\.name)
         if let product {
             guard names.contains(product) else {
                 throw CommandFailure(
-                    "the job's package has no executable '\(product)'", place: job,
+                    "the job's package has no executable '\(product)'",
+                    place: job,
                     reason: "it has \(names.joined(separator: ", "))",
-                    next: "give one of them to --product")
+                    next: "give one of them to --product"
+                )
             }
             return product
         }
@@ -112,7 +132,8 @@ struct JobBuilder {
                 place: job,
                 reason: names.isEmpty
                     ? "it has no executable product" : "they are \(names.joined(separator: ", "))",
-                next: "give one to --product")
+                next: "give one to --product"
+            )
         }
         return only
     }

@@ -5,12 +5,18 @@ import Terminal
 /// `run` and `describe`: build the job, then hand over to its binary.
 enum JobCommands {
     private static let job = Parameter.argument(
-        .path("JOB"), help: "the folder of a job's package, or a built binary")
+        .path("JOB"),
+        help: "the folder of a job's package, or a built binary"
+    )
     private static let product = Parameter.optional(
-        "product", .text("NAME"), help: "which executable, where the package has several")
+        "product",
+        .text("NAME"),
+        help: "which executable, where the package has several"
+    )
 
     static let run = Command(
-        "run", summary: "build a job and run it",
+        "run",
+        summary: "build a job and run it",
         discussion: "Jobs build in one shared folder, $MILLRACE_BUILD or .build-jobs beside the "
             + "Millrace package, so\nthat only the first one waits for Millrace itself. SIGINT and "
             + "SIGTERM commit and leave with exit\ncode 0; a second one leaves at once.",
@@ -26,7 +32,8 @@ enum JobCommands {
     }
 
     static let describe = Command(
-        "describe", summary: "print a job's topology",
+        "describe",
+        summary: "print a job's topology",
         parameters: [
             job.declaration, product.declaration, DescribeFormat.parameter.declaration,
             DataDirectoryOption.parameter.declaration,

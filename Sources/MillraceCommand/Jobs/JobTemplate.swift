@@ -32,12 +32,15 @@ struct JobTemplate {
             dependencies: [.package(name: "Millrace", path: "\(home)")],
             targets: [
                 .executableTarget(
-                    name: "\(name)", dependencies: [.product(name: "Millrace", package: "Millrace")]),
+                    name: "\(name)",
+                    dependencies: [.product(name: "Millrace", package: "Millrace")]
+                ),
                 .testTarget(
                     name: "\(name)Tests",
                     dependencies: [
                         "\(name)", .product(name: "MillraceTestKit", package: "Millrace"),
-                    ]),
+                    ]
+                ),
             ]
         )
 

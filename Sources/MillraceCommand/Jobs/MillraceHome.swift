@@ -14,9 +14,11 @@ struct MillraceHome {
         if let given = ProcessInfo.processInfo.environment["MILLRACE_HOME"] {
             guard isMillrace(given) else {
                 throw CommandFailure(
-                    "MILLRACE_HOME is not the Millrace package", place: given,
+                    "MILLRACE_HOME is not the Millrace package",
+                    place: given,
                     reason: "its Package.swift does not declare Millrace",
-                    next: "export MILLRACE_HOME=<the folder of the checkout>")
+                    next: "export MILLRACE_HOME=<the folder of the checkout>"
+                )
             }
             return MillraceHome(path: given)
         }
@@ -26,9 +28,11 @@ struct MillraceHome {
             folder.deleteLastPathComponent()
         }
         throw CommandFailure(
-            "the Millrace package was not found", place: Executable.path.path,
+            "the Millrace package was not found",
+            place: Executable.path.path,
             reason: "no folder above this program holds its Package.swift",
-            next: "export MILLRACE_HOME=<the folder of the checkout>")
+            next: "export MILLRACE_HOME=<the folder of the checkout>"
+        )
     }
 
     private static func isMillrace(_ folder: String) -> Bool {

@@ -9,21 +9,32 @@ enum NewCommand {
 
     private static let name = Parameter.argument(
         ValueKind<String>(
-            placeholder: "NAME", expectation: "a Swift type's name, such as Orders"
+            placeholder: "NAME",
+            expectation: "a Swift type's name, such as Orders"
         ) { text in
             guard let first = text.first, first.isASCII, first.isLetter, first.isUppercase,
                 text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
             else { return nil }
             return text
-        }, help: "the job's name in Swift; the job is called by it in small letters")
+        },
+        help: "the job's name in Swift; the job is called by it in small letters"
+    )
     private static let path = Parameter.optional(
-        "path", .path("DIR"), help: "the folder to make; ./NAME without it")
+        "path",
+        .path("DIR"),
+        help: "the folder to make; ./NAME without it"
+    )
     private static let template = Parameter.option(
-        "template", ValueKind<Template>.choice("WORD"), default: .wordCount, shown: "word-count",
-        help: "what the job does to begin with")
+        "template",
+        ValueKind<Template>.choice("WORD"),
+        default: .wordCount,
+        shown: "word-count",
+        help: "what the job does to begin with"
+    )
 
     static let command = Command(
-        "new", summary: "make a job's package that builds, runs and passes its tests",
+        "new",
+        summary: "make a job's package that builds, runs and passes its tests",
         parameters: [name.declaration, path.declaration, template.declaration],
         examples: [.init("millrace new Mine --path ../mine", "then: millrace run ../mine")]
     ) { invocation in
@@ -34,13 +45,18 @@ enum NewCommand {
             try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty
         {
             throw CommandFailure(
-                "the folder is in use", place: path, reason: "it exists and is not empty",
-                next: "give another --path")
+                "the folder is in use",
+                place: path,
+                reason: "it exists and is not empty",
+                next: "give another --path"
+            )
         }
         for (file, text) in files.sorted(by: { $0.key < $1.key }) {
             let url = URL(filePath: path).appending(path: file)
             try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+                at: url.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
             try text.write(to: url, atomically: true, encoding: .utf8)
         }
         TextOutput.standard.write("made the job \(name) in \(path)\n  next: millrace run \(path)\n")

@@ -20,7 +20,10 @@ struct ToolProcess {
             try process.run()
         } catch {
             throw CommandFailure(
-                "cannot start \(words[0])", reason: "\(error)", next: "see that it is in PATH")
+                "cannot start \(words[0])",
+                reason: "\(error)",
+                next: "see that it is in PATH"
+            )
         }
         var output = Data()
         while true {
@@ -31,6 +34,8 @@ struct ToolProcess {
         }
         process.waitUntilExit()
         return ToolProcess(
-            status: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+            status: process.terminationStatus,
+            output: String(decoding: output, as: UTF8.self)
+        )
     }
 }

@@ -8,18 +8,27 @@ enum LogCommands {
     private static let data = DataDirectoryOption.parameter
 
     static let command = Command(
-        "log", summary: "look into the files of the log",
+        "log",
+        summary: "look into the files of the log",
         examples: [.init("millrace log dump --topic orders", "a line for each batch")],
-        subcommands: [dump])
+        subcommands: [dump]
+    )
 
     private static let topic = Parameter.optional(
-        "topic", .text("TOPIC"), help: "only the partitions of this topic")
+        "topic",
+        .text("TOPIC"),
+        help: "only the partitions of this topic"
+    )
     private static let partition = Parameter.optional(
-        "partition", .integer(0...9_999), help: "only partitions of this number")
+        "partition",
+        .integer(0...9_999),
+        help: "only partitions of this number"
+    )
     private static let records = Parameter.flag("records", help: "each record of a batch too")
 
     private static let dump = Command(
-        "dump", summary: "print the batches of the segments",
+        "dump",
+        summary: "print the batches of the segments",
         parameters: [
             topic.declaration, partition.declaration, records.declaration, data.declaration,
         ],
@@ -45,8 +54,11 @@ enum LogCommands {
         let directory = invocation[data]
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
             throw CommandFailure(
-                "there is no data directory", place: directory, reason: "the folder does not exist",
-                next: "give another --data")
+                "there is no data directory",
+                place: directory,
+                reason: "the folder does not exist",
+                next: "give another --data"
+            )
         }
         let all = names.compactMap { PartitionFolder(directory: directory, name: $0) }
         let chosen = all.filter { folder in
@@ -55,10 +67,15 @@ enum LogCommands {
         }
         if chosen.isEmpty, invocation[topic] != nil || invocation[partition] != nil {
             let hint = Suggestion.nearest(
-                to: invocation[topic] ?? "", among: Set(all.map(\.partition.topic)).sorted())
+                to: invocation[topic] ?? "",
+                among: Set(all.map(\.partition.topic)).sorted()
+            )
             throw CommandFailure(
-                "no such partition", place: directory, reason: hint.map { "did you mean '\($0)'?" },
-                next: "millrace topic list --internal --data \(directory)")
+                "no such partition",
+                place: directory,
+                reason: hint.map { "did you mean '\($0)'?" },
+                next: "millrace topic list --internal --data \(directory)"
+            )
         }
         return chosen.sorted { $0.partition < $1.partition }
     }

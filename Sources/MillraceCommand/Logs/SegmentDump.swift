@@ -38,7 +38,9 @@ struct SegmentDump: ~Copyable {
     }
 
     private func describe(
-        _ batch: RecordBatchView, at position: Int, to output: inout BufferedOutput
+        _ batch: RecordBatchView,
+        at position: Int,
+        to output: inout BufferedOutput
     ) {
         let attributes = batch.attributes
         var line = "  offsets \(batch.baseOffset.rawValue)-\(batch.lastOffset.rawValue)"
@@ -57,7 +59,8 @@ struct SegmentDump: ~Copyable {
     }
 
     private mutating func describeRecords(
-        of batch: RecordBatchView, to output: inout BufferedOutput
+        of batch: RecordBatchView,
+        to output: inout BufferedOutput
     ) throws(RecordBatchError) {
         if let marker = try? EndTransactionMarker(batch) {
             output.append("    \(marker.result) by coordinator \(marker.coordinatorEpoch)\n")

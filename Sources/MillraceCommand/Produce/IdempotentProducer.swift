@@ -40,7 +40,9 @@ final class IdempotentProducer {
         lanes = topic.partitions.map { Lane($0.name) }
         do throws(BrokerError) {
             let reply = try log.broker.initProducerID(
-                transactionalID: nil, timeout: .seconds(60))
+                transactionalID: nil,
+                timeout: .seconds(60)
+            )
             guard case .producer(let grantedID, let grantedEpoch) = reply else {
                 throw BrokerError.corrupt("the log gave no producer id: \(reply)")
             }
@@ -54,8 +56,11 @@ final class IdempotentProducer {
     /// Adds one record. Its partition is `partition`, or the key's, or for a null key the one that
     /// is being filled.
     func add(
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer,
-        headers: UnsafeRawBufferPointer?, to partition: Int?, at time: Timestamp
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer,
+        headers: UnsafeRawBufferPointer?,
+        to partition: Int?,
+        at time: Timestamp
     ) throws(CommandFailure) {
         let size = value.count + (key?.count ?? 0) + (headers?.count ?? 0)
         let lane = lanes[partition ?? choose(key: key, byteCount: size)]
@@ -96,7 +101,10 @@ final class IdempotentProducer {
         let outcome: AppendOutcome
         do throws(BrokerError) {
             outcome = try log.broker.produce(
-                batch: try seal(lane), to: lane.partition, flush: false)
+                batch: try seal(lane),
+                to: lane.partition,
+                flush: false
+            )
         } catch {
             throw CommandFailure("the log takes no more", place: "\(lane.partition)", error)
         }
@@ -107,20 +115,29 @@ final class IdempotentProducer {
             appendedCount += Int(count)
         case .refused(let code, let message):
             throw CommandFailure(
-                "the log refused a batch of \(count) records", place: "\(lane.partition)",
-                reason: message.isEmpty ? "Kafka's error \(code.rawValue)" : message)
+                "the log refused a batch of \(count) records",
+                place: "\(lane.partition)",
+                reason: message.isEmpty ? "Kafka's error \(code.rawValue)" : message
+            )
         }
     }
 
     private func seal(_ lane: Lane) throws(BrokerError) -> UnsafeMutableRawBufferPointer {
         guard codec != .none else {
             return lane.batch.seal(
-                producerID: producerID, producerEpoch: epoch, baseSequence: lane.sequence)
+                producerID: producerID,
+                producerEpoch: epoch,
+                baseSequence: lane.sequence
+            )
         }
         do throws(RecordBatchError) {
             return try lane.batch.seal(
-                with: &compressor, attributes: BatchAttributes(codec: codec),
-                producerID: producerID, producerEpoch: epoch, baseSequence: lane.sequence)
+                with: &compressor,
+                attributes: BatchAttributes(codec: codec),
+                producerID: producerID,
+                producerEpoch: epoch,
+                baseSequence: lane.sequence
+            )
         } catch {
             throw .corrupt("a batch does not compress: \(error)")
         }

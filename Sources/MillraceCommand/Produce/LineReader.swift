@@ -44,7 +44,9 @@ struct LineReader: ~Copyable {
         let kept = unread.count
         if kept == buffer.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: buffer.count * 2, alignment: 64)
+                byteCount: buffer.count * 2,
+                alignment: 64
+            )
             larger.copyMemory(from: UnsafeRawBufferPointer(buffer))
             buffer.deallocate()
             buffer = larger
@@ -57,7 +59,10 @@ struct LineReader: ~Copyable {
         if count < 0 {
             if errno == EINTR { return }
             throw CommandFailure(
-                "cannot read the input", place: name, reason: String(cString: strerror(errno)))
+                "cannot read the input",
+                place: name,
+                reason: String(cString: strerror(errno))
+            )
         }
         if count == 0 { isAtEnd = true }
         unread = 0..<(kept + count)

@@ -26,20 +26,35 @@ enum ProduceCommand {
 
     private static let topic = Parameter.argument(.text("TOPIC"), help: "where the records go")
     private static let files = Parameter.arguments(
-        .path("FILE"), help: "read these instead of standard input")
+        .path("FILE"),
+        help: "read these instead of standard input"
+    )
     private static let separator = Parameter.optional(
-        "key-separator", .text("TEXT"),
-        help: "a line's key ends at the first TEXT; \\t is a tab; lines without it have no key")
+        "key-separator",
+        .text("TEXT"),
+        help: "a line's key ends at the first TEXT; \\t is a tab; lines without it have no key"
+    )
     private static let partition = Parameter.optional(
-        "partition", .integer(0...9_999), help: "send everything to this partition")
+        "partition",
+        .integer(0...9_999),
+        help: "send everything to this partition"
+    )
     private static let header = Parameter.repeated(
-        "header", .pair("NAME=VALUE"), help: "a header of every record")
+        "header",
+        .pair("NAME=VALUE"),
+        help: "a header of every record"
+    )
     private static let compression = Parameter.option(
-        "compression", ValueKind<Compression>.choice("CODEC"), default: .none, shown: "none",
-        help: "how batches are compressed")
+        "compression",
+        ValueKind<Compression>.choice("CODEC"),
+        default: .none,
+        shown: "none",
+        help: "how batches are compressed"
+    )
 
     static let command = Command(
-        "produce", summary: "append lines as records",
+        "produce",
+        summary: "append lines as records",
         discussion: "Keys choose their partition as Kafka's producers do (murmur2); lines without "
             + "a key fill one\npartition after the other. Everything is durable when the command "
             + "ends with exit code 0.",
@@ -61,7 +76,10 @@ enum ProduceCommand {
         let topic = try log.requireTopic(invocation[topic])
         if let index = invocation[partition] { _ = try log.requirePartition(index, of: topic) }
         let producer = try IdempotentProducer(
-            log: log, topic: topic, codec: invocation[compression].codec)
+            log: log,
+            topic: topic,
+            codec: invocation[compression].codec
+        )
         var bar = ProgressBar("producing")
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
         let work = Result {
@@ -83,7 +101,9 @@ enum ProduceCommand {
 
     /// Sends every line of a file; `-` is standard input.
     private static func send(
-        _ path: String, _ invocation: Invocation, _ producer: IdempotentProducer,
+        _ path: String,
+        _ invocation: Invocation,
+        _ producer: IdempotentProducer,
         report: (Int) -> Void
     ) throws {
         var descriptor: Int32 = 0
@@ -108,8 +128,12 @@ enum ProduceCommand {
                 while let line = try lines.next() {
                     let (key, value) = split(line, at: separator)
                     try producer.add(
-                        key: key, value: value, headers: headers.count > 0 ? block : nil,
-                        to: partition, at: clock.wallTime())
+                        key: key,
+                        value: value,
+                        headers: headers.count > 0 ? block : nil,
+                        to: partition,
+                        at: clock.wallTime()
+                    )
                     lineCount += 1
                     if lineCount % 1024 == 0 { report(producer.appendedCount) }
                 }
@@ -119,7 +143,8 @@ enum ProduceCommand {
 
     /// Key and value of a line; no key without a separator in it.
     static func split(
-        _ line: UnsafeRawBufferPointer, at separator: [UInt8]
+        _ line: UnsafeRawBufferPointer,
+        at separator: [UInt8]
     ) -> (key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) {
         guard let first = separator.first else { return (nil, line) }
         var start = 0

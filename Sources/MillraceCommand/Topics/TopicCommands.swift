@@ -12,24 +12,35 @@ enum TopicCommands {
     private static let asJSON = Parameter.flag("json", help: "one JSON object a line")
 
     static let command = Command(
-        "topic", summary: "create, list, describe and delete topics",
+        "topic",
+        summary: "create, list, describe and delete topics",
         examples: [.init("millrace topic create orders --partitions 4", "make a topic")],
-        subcommands: [create, list, describe, delete])
+        subcommands: [create, list, describe, delete]
+    )
 
     private static let partitions = Parameter.option(
-        "partitions", .integer(1...10_000), default: 1, help: "how many partitions it has")
+        "partitions",
+        .integer(1...10_000),
+        default: 1,
+        help: "how many partitions it has"
+    )
     private static let configuration = Parameter.repeated(
-        "config", .pair("NAME=VALUE"), help: "one of Kafka's topic options, such as retention.ms")
+        "config",
+        .pair("NAME=VALUE"),
+        help: "one of Kafka's topic options, such as retention.ms"
+    )
 
     private static let create = Command(
-        "create", summary: "make a topic",
+        "create",
+        summary: "make a topic",
         parameters: [
             name.declaration, partitions.declaration, configuration.declaration, data.declaration,
         ],
         examples: [
             .init(
                 "millrace topic create orders --partitions 4 --config retention.ms=86400000",
-                "keeps a day")
+                "keeps a day"
+            )
         ]
     ) { invocation in
         let topic = invocation[name]
@@ -37,11 +48,16 @@ enum TopicCommands {
             let pairs = invocation[configuration].map { ($0.key, $0.value) }
             do throws(BrokerError) {
                 try log.broker.createTopic(
-                    topic, partitionCount: Int32(invocation[partitions]),
-                    options: Dictionary(pairs, uniquingKeysWith: { $1 }))
+                    topic,
+                    partitionCount: Int32(invocation[partitions]),
+                    options: Dictionary(pairs, uniquingKeysWith: { $1 })
+                )
             } catch {
                 throw CommandFailure(
-                    "the topic '\(topic)' was not made", place: log.directory, error)
+                    "the topic '\(topic)' was not made",
+                    place: log.directory,
+                    error
+                )
             }
         }
         TextOutput.standard.write("created \(topic) with \(invocation[partitions]) partitions\n")
@@ -49,10 +65,13 @@ enum TopicCommands {
     }
 
     private static let withInternal = Parameter.flag(
-        "internal", help: "the coordinators' topics too")
+        "internal",
+        help: "the coordinators' topics too"
+    )
 
     private static let list = Command(
-        "list", summary: "the topics with their partitions and offsets",
+        "list",
+        summary: "the topics with their partitions and offsets",
         parameters: [withInternal.declaration, asJSON.declaration, data.declaration],
         examples: [.init("millrace topic list --data ./millrace-data", "all but the internal ones")]
     ) { invocation in
@@ -76,7 +95,8 @@ enum TopicCommands {
     }
 
     private static let describe = Command(
-        "describe", summary: "a topic's options and the ends of its partitions",
+        "describe",
+        summary: "a topic's options and the ends of its partitions",
         parameters: [name.declaration, asJSON.declaration, data.declaration],
         examples: [.init("millrace topic describe orders", "a line for each partition")]
     ) { invocation in
@@ -88,12 +108,18 @@ enum TopicCommands {
             }
             let options = topic.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             var table = Table(
-                ("PARTITION", .right), ("LOG START", .right), ("STABLE", .right),
-                ("HIGH WATERMARK", .right))
+                ("PARTITION", .right),
+                ("LOG START", .right),
+                ("STABLE", .right),
+                ("HIGH WATERMARK", .right)
+            )
             for (index, bounds) in try bounds(of: topic, log).enumerated() {
                 table.add(
-                    "\(index)", "\(bounds.logStart.rawValue)",
-                    "\(bounds.lastStableOffset.rawValue)", "\(bounds.highWatermark.rawValue)")
+                    "\(index)",
+                    "\(bounds.logStart.rawValue)",
+                    "\(bounds.lastStableOffset.rawValue)",
+                    "\(bounds.highWatermark.rawValue)"
+                )
             }
             let shown = options.isEmpty ? "defaults" : options.joined(separator: " ")
             TextOutput.standard.write("topic \(topic.name)\noptions \(shown)\n\n\(table.text)")
@@ -102,7 +128,8 @@ enum TopicCommands {
     }
 
     private static let delete = Command(
-        "delete", summary: "remove a topic and its records",
+        "delete",
+        summary: "remove a topic and its records",
         parameters: [name.declaration, data.declaration],
         examples: [.init("millrace topic delete orders", "nothing of it stays")]
     ) { invocation in
@@ -112,7 +139,10 @@ enum TopicCommands {
                 try log.broker.deleteTopic(topic.name)
             } catch {
                 throw CommandFailure(
-                    "the topic '\(topic.name)' was not removed", place: log.directory, error)
+                    "the topic '\(topic.name)' was not removed",
+                    place: log.directory,
+                    error
+                )
             }
         }
         TextOutput.standard.write("deleted \(invocation[name])\n")
@@ -123,8 +153,10 @@ enum TopicCommands {
         try topic.partitions.map { partition in
             let bounds = try log.broker.bounds(of: partition.name)
             return PartitionEnds(
-                logStart: bounds.logStart, lastStableOffset: bounds.lastStableOffset,
-                highWatermark: bounds.highWatermark)
+                logStart: bounds.logStart,
+                lastStableOffset: bounds.lastStableOffset,
+                highWatermark: bounds.highWatermark
+            )
         }
     }
 

@@ -10,7 +10,10 @@ extension EndToEnd {
         init() throws { folder = try TemporaryFolder() }
 
         private func expectFailure(
-            _ words: String..., status: Int32 = 1, input: URL? = nil, says texts: [String]
+            _ words: String...,
+            status: Int32 = 1,
+            input: URL? = nil,
+            says texts: [String]
         ) throws {
             let outcome = try Millrace.tool(Millrace.executable, words, input: input)
             #expect(outcome.status == status, "\(outcome.output)\(outcome.errors)")
@@ -27,46 +30,86 @@ extension EndToEnd {
         @Test func `an unknown topic`() throws {
             try lines("a")
             try expectFailure(
-                "consume", "linse", "--until-end", "--data", data,
-                says: ["the topic 'linse' does not exist", "did you mean 'lines'?"])
+                "consume",
+                "linse",
+                "--until-end",
+                "--data",
+                data,
+                says: ["the topic 'linse' does not exist", "did you mean 'lines'?"]
+            )
             try expectFailure(
-                "produce", "other", "--data", data, says: ["millrace topic create other"])
+                "produce",
+                "other",
+                "--data",
+                data,
+                says: ["millrace topic create other"]
+            )
         }
 
         @Test func `an unknown partition`() throws {
             try lines("a")
             try expectFailure(
-                "consume", "lines", "--partition", "2", "--data", data,
-                says: ["has no partition 2", "it has 2, counted from 0"])
+                "consume",
+                "lines",
+                "--partition",
+                "2",
+                "--data",
+                data,
+                says: ["has no partition 2", "it has 2, counted from 0"]
+            )
         }
 
         @Test func `a data directory that is not there`() throws {
             try expectFailure(
-                "topic", "list", "--data", data,
-                says: ["there is no data directory", "millrace topic create"])
+                "topic",
+                "list",
+                "--data",
+                data,
+                says: ["there is no data directory", "millrace topic create"]
+            )
         }
 
         @Test(arguments: ["a b", ".", "..", "a/b", "ü", String(repeating: "x", count: 250)])
         func `a topic name that Kafka refuses`(name: String) throws {
             try expectFailure(
-                "topic", "create", name, "--data", data, says: ["Topic name is invalid"])
+                "topic",
+                "create",
+                name,
+                "--data",
+                data,
+                says: ["Topic name is invalid"]
+            )
         }
 
         @Test func `a topic that exists`() throws {
             try lines("a")
             try expectFailure(
-                "topic", "create", "lines", "--data", data, says: ["already exists"])
+                "topic",
+                "create",
+                "lines",
+                "--data",
+                data,
+                says: ["already exists"]
+            )
         }
 
         @Test func `an unknown topic option`() throws {
             try expectFailure(
-                "topic", "create", "a", "--config", "no.such.option=1", "--data", data,
-                says: ["no.such.option"])
+                "topic",
+                "create",
+                "a",
+                "--config",
+                "no.such.option=1",
+                "--data",
+                data,
+                says: ["no.such.option"]
+            )
         }
 
         @Test(arguments: [
             ["topic", "create", "a", "--partitions", "0"], ["produce"], ["consume", "a", "--form"],
-            ["run", "Jobs/WordCount", "--commit-interval", "100"], ["tpic"], ["produce", "a", "--x"],
+            ["run", "Jobs/WordCount", "--commit-interval", "100"], ["tpic"],
+            ["produce", "a", "--x"],
             ["run", "Jobs/WordCount", "--guarantee", "at-least-once"],
         ])
         func `options that make no sense end with 64`(words: [String]) throws {
@@ -75,25 +118,47 @@ extension EndToEnd {
             #expect(outcome.errors.contains("next: "))
         }
 
-        @Test func `an unknown job folder, one that is no job, and a file that is no program`() throws {
+        @Test func `an unknown job folder, one that is no job, and a file that is no program`()
+            throws
+        {
             try expectFailure(
-                "run", folder.path("nothing"), "--data", data,
-                says: ["there is no job", "millrace new"])
+                "run",
+                folder.path("nothing"),
+                "--data",
+                data,
+                says: ["there is no job", "millrace new"]
+            )
             try expectFailure(
-                "run", folder.url.path, "--data", data, says: ["it has no Package.swift"])
+                "run",
+                folder.url.path,
+                "--data",
+                data,
+                says: ["it has no Package.swift"]
+            )
             let file = try folder.write("file", "text")
             try expectFailure(
-                "describe", file.path, says: ["the job is not a program"])
+                "describe",
+                file.path,
+                says: ["the job is not a program"]
+            )
         }
 
         @Test func `a job that does not compile: the compiler's words, then ours`() throws {
             let job = folder.path("Broken")
             try Millrace.succeed("new", "Broken", "--path", job)
-            _ = try folder.write("Broken/Sources/Broken/Wrong.swift", "let number: Int = \"text\"\n")
+            _ = try folder.write(
+                "Broken/Sources/Broken/Wrong.swift",
+                "let number: Int = \"text\"\n"
+            )
             try lines("a")
             try expectFailure(
-                "run", job, "--data", data, "--until-caught-up",
-                says: ["cannot convert value of type 'String'", "the job does not compile"])
+                "run",
+                job,
+                "--data",
+                data,
+                "--until-caught-up",
+                says: ["cannot convert value of type 'String'", "the job does not compile"]
+            )
             let left = try Millrace.succeed("consume", "lines", "--until-end", "--data", data)
             #expect(left.lines == ["a"])
         }
@@ -101,34 +166,70 @@ extension EndToEnd {
         @Test func `a job whose input topic is missing names the command that makes it`() throws {
             try Millrace.succeed("topic", "create", "other", "--data", data)
             try expectFailure(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up",
-                says: ["the input topic 'lines' does not exist", "millrace topic create lines"])
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                says: ["the input topic 'lines' does not exist", "millrace topic create lines"]
+            )
         }
 
         @Test func `a job whose changelog has another partition count`() throws {
             try lines("a")
             try Millrace.succeed(
-                "topic", "create", "word-count-counts-changelog", "--partitions", "3", "--data",
-                data)
+                "topic",
+                "create",
+                "word-count-counts-changelog",
+                "--partitions",
+                "3",
+                "--data",
+                data
+            )
             try expectFailure(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up",
-                says: ["word-count-counts-changelog", "3", "2"])
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                says: ["word-count-counts-changelog", "3", "2"]
+            )
         }
 
-        @Test func `a record that the serde refuses stops the job, or is skipped and counted`() throws {
+        @Test func `a record that the serde refuses stops the job, or is skipped and counted`()
+            throws
+        {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             let input = folder.url.appending(path: "bytes")
             try Data([0x6F, 0x6B, 10, 0xFF, 0xFE, 10, 0x65, 0x6E, 0x64, 10]).write(to: input)
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
             try expectFailure(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up",
-                says: ["lines", "partition 0", "offset 1", "UTF-8"])
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                says: ["lines", "partition 0", "offset 1", "UTF-8"]
+            )
             let skipped = try Millrace.succeed(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up", "--on-decode-error",
-                "skip")
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                "--on-decode-error",
+                "skip"
+            )
             #expect(skipped.output.contains("1 skipped"))
             let counts = try Millrace.succeed(
-                "consume", "word-counts", "--data", data, "--until-end", "--format", "%k\\n")
+                "consume",
+                "word-counts",
+                "--data",
+                data,
+                "--until-end",
+                "--format",
+                "%k\\n"
+            )
             #expect(counts.lines == ["ok", "end"])
         }
 
@@ -136,8 +237,12 @@ extension EndToEnd {
             try lines("a")
             let output = folder.url.appending(path: "output")
             let owner = try Millrace.start(
-                Millrace.executable, ["consume", "lines", "--data", data], input: nil,
-                output: output, errors: folder.url.appending(path: "errors"))
+                Millrace.executable,
+                ["consume", "lines", "--data", data],
+                input: nil,
+                output: output,
+                errors: folder.url.appending(path: "errors")
+            )
             defer {
                 owner.terminate()
                 owner.waitUntilExit()
@@ -145,8 +250,12 @@ extension EndToEnd {
             // Once it has printed the record, it owns the directory.
             while try Data(contentsOf: output).isEmpty, owner.isRunning { usleep(10_000) }
             try expectFailure(
-                "topic", "list", "--data", data,
-                says: ["the data directory is in use", "\(owner.processIdentifier)"])
+                "topic",
+                "list",
+                "--data",
+                data,
+                says: ["the data directory is in use", "\(owner.processIdentifier)"]
+            )
         }
 
         @Test func `a data directory of a newer version`() throws {
@@ -163,7 +272,8 @@ extension EndToEnd {
             try lines("a first line", "a second line")
             let dump = try Millrace.succeed("log", "dump", "--data", data).lines
             let segment = try #require(
-                zip(dump, dump.dropFirst()).first { $1.contains("records 2") }?.0)
+                zip(dump, dump.dropFirst()).first { $1.contains("records 2") }?.0
+            )
             var bytes = try Data(contentsOf: URL(filePath: segment))
             bytes[bytes.count - 4] ^= 0x10
             try bytes.write(to: URL(filePath: segment))
@@ -180,8 +290,14 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             let input = try folder.write("good", "kept\n")
             try expectFailure(
-                "produce", "lines", input.path, folder.path("absent"), "--data", data,
-                says: ["cannot open a file", "absent"])
+                "produce",
+                "lines",
+                input.path,
+                folder.path("absent"),
+                "--data",
+                data,
+                says: ["cannot open a file", "absent"]
+            )
         }
     }
 }

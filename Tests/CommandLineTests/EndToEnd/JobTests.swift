@@ -28,7 +28,13 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "lines", "--partitions", "4", "--data", data)
             try Millrace.succeed("produce", "lines", "--data", data, input: text)
             let run = try Millrace.succeed(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up", "--json")
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                "--json"
+            )
             let lineCount = try Millrace.shell("awk 'END { print NR }' '\(text.path)'").lines
             #expect(run.output.contains("\"records_in\":\(lineCount.first ?? ""),"))
 
@@ -37,10 +43,12 @@ extension EndToEnd {
                 """
                 '\(Millrace.executable.path)' consume word-counts --data '\(data)' --until-end \
                     --value int64 --format '%k\\t%s\\n' > '\(counts)'
-                """)
+                """
+            )
             #expect(consume.status == 0, "\(consume.errors)")
             let wrong = try Millrace.shell(
-                "awk -F '\\t' '$2 != ++n[$1]' '\(counts)' | head -n 3")
+                "awk -F '\\t' '$2 != ++n[$1]' '\(counts)' | head -n 3"
+            )
             #expect(wrong.output == "")
             let difference = try Millrace.shell(
                 """
@@ -49,34 +57,49 @@ extension EndToEnd {
                     | awk '{ print $2 "\\t" $1 }' > '\(counts).expected'
                 awk -F '\\t' '{ n[$1] = $2 } END { for (w in n) print w "\\t" n[w] }' '\(counts)' \
                     | sort | diff - '\(counts).expected' | head -n 5
-                """)
+                """
+            )
             #expect(difference.output == "")
 
             // Nothing is left to do, and nothing is done twice.
             let again = try Millrace.succeed(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up", "--json")
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up",
+                "--json"
+            )
             #expect(again.output.contains("\"records_in\":0,\"records_out\":0,"))
         }
 
         @Test func `flight delays equal those of awk`() throws {
             let flights = folder.url.appending(path: "flights.csv")
             _ = try Millrace.shell(
-                "gzip -dc Jobs/FlightDelays/Data/flights.csv.gz > '\(flights.path)'")
+                "gzip -dc Jobs/FlightDelays/Data/flights.csv.gz > '\(flights.path)'"
+            )
             try Millrace.succeed("topic", "create", "flights", "--partitions", "4", "--data", data)
             try Millrace.succeed("produce", "flights", "--data", data, input: flights)
             let run = try Millrace.succeed(
-                "run", "Jobs/FlightDelays", "--data", data, "--until-caught-up")
+                "run",
+                "Jobs/FlightDelays",
+                "--data",
+                data,
+                "--until-caught-up"
+            )
             #expect(run.output.hasPrefix("flight-delays: 336,777 records in, 327,346 out"))
 
             let report = try Millrace.shell(
-                "scripts/report-flights '\(Millrace.executable.path)' '\(data)'")
+                "scripts/report-flights '\(Millrace.executable.path)' '\(data)'"
+            )
             let expected = try Millrace.shell(
                 """
                 awk -F , 'NR > 1 && $3 != "NA" {
                         n[$6]++; s[$6] += $3; if (!($6 in m) || $3 > m[$6]) m[$6] = $3 }
                     END { for (d in n) if (n[d] > 100) print d, n[d], s[d], m[d], s[d] / n[d] }' \
                     '\(flights.path)' | sort -k 5,5nr | head -n 10 | cut -d ' ' -f 1-4
-                """)
+                """
+            )
             let found = report.lines.dropFirst().map { line in
                 line.split(separator: " ").prefix(4).joined(separator: " ")
             }
@@ -99,7 +122,8 @@ extension EndToEnd {
             let path = folder.path("Mine")
             try Millrace.succeed("new", "Mine", "--path", path)
             let tests = try Millrace.shell(
-                "swift test --package-path '\(path)' --scratch-path .build-jobs 2>&1")
+                "swift test --package-path '\(path)' --scratch-path .build-jobs 2>&1"
+            )
             #expect(tests.status == 0, "\(tests.output.suffix(2000))")
             #expect(tests.output.contains("Test run with 2 tests"))
 
@@ -108,8 +132,16 @@ extension EndToEnd {
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
             try Millrace.succeed("run", path, "--data", data, "--until-caught-up")
             let counts = try Millrace.succeed(
-                "consume", "mine-counts", "--data", data, "--until-end", "--value", "int64",
-                "--format", "%k%s\\n")
+                "consume",
+                "mine-counts",
+                "--data",
+                data,
+                "--until-end",
+                "--value",
+                "int64",
+                "--format",
+                "%k%s\\n"
+            )
             #expect(counts.lines == ["to1", "be1", "or1", "not1", "to2", "be2"])
         }
 
@@ -119,11 +151,25 @@ extension EndToEnd {
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
             for _ in 0..<2 {
                 try Millrace.succeed(
-                    "run", "Jobs/WordCount", "--data", data, "--until-caught-up", "--reset")
+                    "run",
+                    "Jobs/WordCount",
+                    "--data",
+                    data,
+                    "--until-caught-up",
+                    "--reset"
+                )
             }
             let counts = try Millrace.succeed(
-                "consume", "word-counts", "--data", data, "--until-end", "--value", "int64",
-                "--format", "%k%s\\n")
+                "consume",
+                "word-counts",
+                "--data",
+                data,
+                "--until-end",
+                "--value",
+                "int64",
+                "--format",
+                "%k%s\\n"
+            )
             let once = ["a1", "rose1", "is1", "a2", "rose2"]
             #expect(counts.lines == once + once)
         }
@@ -136,11 +182,17 @@ extension EndToEnd {
             try Millrace.succeed("describe", "Jobs/WordCount")
             let output = folder.url.appending(path: "output")
             let process = try Millrace.start(
-                Millrace.executable, ["run", "Jobs/WordCount", "--data", data], input: nil,
-                output: output, errors: folder.url.appending(path: "errors"))
+                Millrace.executable,
+                ["run", "Jobs/WordCount", "--data", data],
+                input: nil,
+                output: output,
+                errors: folder.url.appending(path: "errors")
+            )
             // The output topic is there once the job is at work; the signal comes after that.
             let sign = folder.path("data/word-counts-0")
-            while !FileManager.default.fileExists(atPath: sign), process.isRunning { usleep(10_000) }
+            while !FileManager.default.fileExists(atPath: sign), process.isRunning {
+                usleep(10_000)
+            }
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             #expect(process.terminationReason == .exit)
@@ -148,10 +200,23 @@ extension EndToEnd {
             #expect(try String(contentsOf: output, encoding: .utf8).hasPrefix("word-count: "))
             // The log was closed: the next command finds it free.
             try Millrace.succeed(
-                "run", "Jobs/WordCount", "--data", data, "--until-caught-up")
+                "run",
+                "Jobs/WordCount",
+                "--data",
+                data,
+                "--until-caught-up"
+            )
             let counts = try Millrace.succeed(
-                "consume", "word-counts", "--data", data, "--until-end", "--value", "int64",
-                "--format", "%k%s\\n")
+                "consume",
+                "word-counts",
+                "--data",
+                data,
+                "--until-end",
+                "--value",
+                "int64",
+                "--format",
+                "%k%s\\n"
+            )
             #expect(counts.lines == ["a1", "rose1", "is1", "a2", "rose2"])
         }
     }

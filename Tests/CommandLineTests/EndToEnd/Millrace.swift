@@ -56,12 +56,17 @@ enum Millrace {
         return Outcome(
             status: process.terminationStatus,
             output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
-            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self)
+        )
     }
 
     /// Starts a tool without waiting for its end.
     static func start(
-        _ path: URL, _ words: [String], input: URL?, output: URL, errors: URL
+        _ path: URL,
+        _ words: [String],
+        input: URL?,
+        output: URL,
+        errors: URL
     ) throws -> Process {
         for file in [output, errors] {
             try Data().write(to: file)
@@ -84,7 +89,9 @@ final class TemporaryFolder {
     let url: URL
 
     init() throws {
-        url = FileManager.default.temporaryDirectory.appending(path: "millrace-\(UUID().uuidString)")
+        url = FileManager.default.temporaryDirectory.appending(
+            path: "millrace-\(UUID().uuidString)"
+        )
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
@@ -101,7 +108,9 @@ final class TemporaryFolder {
     func write(_ name: String, _ text: String) throws -> URL {
         let file = url.appending(path: name)
         try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            at: file.deletingLastPathComponent(),
+            withIntermediateDirectories: true
+        )
         try Data(text.utf8).write(to: file)
         return file
     }

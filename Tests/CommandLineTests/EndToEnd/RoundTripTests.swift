@@ -11,7 +11,14 @@ extension EndToEnd {
 
         private func create(_ topic: String, partitions: Int = 1) throws {
             try Millrace.succeed(
-                "topic", "create", topic, "--partitions", "\(partitions)", "--data", data)
+                "topic",
+                "create",
+                topic,
+                "--partitions",
+                "\(partitions)",
+                "--data",
+                data
+            )
         }
 
         private func produce(_ text: String, _ topic: String, _ options: String...) throws {
@@ -43,7 +50,9 @@ extension EndToEnd {
             let found = try consume("keyed", "--format", "%k\\t%s %p\\n")
             #expect(found.count == 300)
             for key in 0..<7 {
-                let own = found.filter { $0.hasPrefix("k\(key)\t") }.map { $0.split(separator: " ") }
+                let own = found.filter { $0.hasPrefix("k\(key)\t") }.map {
+                    $0.split(separator: " ")
+                }
                 #expect(Set(own.map { $0[1] }).count == 1)
                 #expect(own.map { String($0[0]) } == lines.filter { $0.hasPrefix("k\(key)\t") })
             }
@@ -97,7 +106,14 @@ extension EndToEnd {
             try create("some")
             try produce("seven b", "some")
             let outcome = try Millrace.run(
-                "consume", "some", "--data", data, "--until-end", "--value", "int64")
+                "consume",
+                "some",
+                "--data",
+                data,
+                "--until-end",
+                "--value",
+                "int64"
+            )
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains("some-0 at offset 0"))
             #expect(outcome.errors.contains("--value hex"))
@@ -112,7 +128,8 @@ extension EndToEnd {
                 list == [
                     "TOPIC  PARTITIONS  OFFSETS", "a               2        2",
                     "b               1        0",
-                ])
+                ]
+            )
             let json = try Millrace.succeed("topic", "describe", "b", "--json", "--data", data)
             #expect(json.output.hasPrefix("{\"topic\":\"b\",\"internal\":false,\"options\":{}"))
             try Millrace.succeed("topic", "delete", "a", "--data", data)

@@ -8,13 +8,19 @@ import Testing
     }
 
     private func lines(
-        _ format: Logger.Format, level: Logger.Level = .info, _ body: (Logger) -> Void
+        _ format: Logger.Format,
+        level: Logger.Level = .info,
+        _ body: (Logger) -> Void
     ) -> [String] {
         let lines = Lines()
         body(
             Logger(
-                level: level, format: format, wallMilliseconds: { 1_357_017_420_250 },
-                write: { line in lines.all.withLock { $0.append(line) } }))
+                level: level,
+                format: format,
+                wallMilliseconds: { 1_357_017_420_250 },
+                write: { line in lines.all.withLock { $0.append(line) } }
+            )
+        )
         return lines.all.withLock { $0 }
     }
 
@@ -26,7 +32,8 @@ import Testing
             found == [
                 "2013-01-01T05:17:00.250Z info    partition recovered topic=lines "
                     + "reason=\"two words\"\n"
-            ])
+            ]
+        )
     }
 
     @Test func `a json line is one object`() {
@@ -35,7 +42,8 @@ import Testing
             found == [
                 "{\"time\":\"2013-01-01T05:17:00.250Z\",\"level\":\"error\","
                     + "\"message\":\"it broke\",\"why\":\"a \\\"quote\\\"\\n\"}\n"
-            ])
+            ]
+        )
     }
 
     @Test func `lines below the level are not written`() {
@@ -84,6 +92,7 @@ import Testing
                 seconds_sum 7.65
                 seconds_count 4
 
-                """)
+                """
+        )
     }
 }

@@ -5,32 +5,49 @@ import Testing
     private static let topic = Parameter.argument(ValueKind<String>.text("TOPIC"), help: "which")
     private static let files = Parameter.arguments(ValueKind<String>.path("FILE"), help: "what")
     private static let count = Parameter.option(
-        "count", ValueKind<Int>.integer(1...10), default: 3, help: "how many")
+        "count",
+        ValueKind<Int>.integer(1...10),
+        default: 3,
+        help: "how many"
+    )
     private static let header = Parameter.repeated(
-        "header", ValueKind<KeyValueArgument>.pair("K=V"), help: "headers")
+        "header",
+        ValueKind<KeyValueArgument>.pair("K=V"),
+        help: "headers"
+    )
     private static let quiet = Parameter.flag("quiet", help: "say less")
     private static let wait = Parameter.optional("wait", .duration, help: "how long")
 
     private static let send = Command(
-        "send", summary: "send things",
+        "send",
+        summary: "send things",
         parameters: [
             topic.declaration, files.declaration, count.declaration, header.declaration,
             quiet.declaration, wait.declaration,
-        ], examples: [.init("tool send a", "sends")]
+        ],
+        examples: [.init("tool send a", "sends")]
     ) { _ in .done }
     private static let root = Command(
-        "tool", summary: "a tool", examples: [.init("tool send a", "sends")],
+        "tool",
+        summary: "a tool",
+        examples: [.init("tool send a", "sends")],
         subcommands: [
             send,
             Command(
-                "box", summary: "boxes", examples: [.init("tool box open", "opens")],
+                "box",
+                summary: "boxes",
+                examples: [.init("tool box open", "opens")],
                 subcommands: [
                     Command(
-                        "open", summary: "open one", parameters: [],
+                        "open",
+                        summary: "open one",
+                        parameters: [],
                         examples: [.init("tool box open", "opens")]
                     ) { _ in .done }
-                ]),
-        ])
+                ]
+            ),
+        ]
+    )
 
     private func parse(_ words: String...) throws(UsageError) -> Invocation {
         switch try ArgumentParser(Self.root).parse(words) {
@@ -48,8 +65,19 @@ import Testing
 
     @Test func `values come typed, defaults where none is given`() throws {
         let invocation = try parse(
-            "send", "orders", "--count", "7", "--header", "a=1", "x.txt", "--header=b=2=3",
-            "--quiet", "y.txt", "--wait", "250ms")
+            "send",
+            "orders",
+            "--count",
+            "7",
+            "--header",
+            "a=1",
+            "x.txt",
+            "--header=b=2=3",
+            "--quiet",
+            "y.txt",
+            "--wait",
+            "250ms"
+        )
         #expect(invocation[Self.topic] == "orders")
         #expect(invocation[Self.files] == ["x.txt", "y.txt"])
         #expect(invocation[Self.count] == 7)
@@ -128,7 +156,8 @@ import Testing
     @Test func `an error shows its suggestion and the help that tells more`() {
         let text = Program.text(
             of: UsageError("unknown", suggestion: "did you mean 'x'?", path: ["tool", "send"]),
-            program: "tool")
+            program: "tool"
+        )
         #expect(text == "error: unknown\n  did you mean 'x'?\n  next: tool send --help")
     }
 }

@@ -28,9 +28,15 @@ import Testing
     }
 
     @Test func `a progress line shows share, rate and what is left`() {
-        let line = ProgressBar.line("restoring", done: 500_000, total: 1_000_000, elapsed: .seconds(2))
+        let line = ProgressBar.line(
+            "restoring",
+            done: 500_000,
+            total: 1_000_000,
+            elapsed: .seconds(2)
+        )
         #expect(
-            line == "restoring  [##########··········]  50%  500,000  250.0 k/s  ETA 2.0s")
+            line == "restoring  [##########··········]  50%  500,000  250.0 k/s  ETA 2.0s"
+        )
     }
 
     @Test func `of an unknown total the count and the rate are shown`() {
@@ -40,9 +46,14 @@ import Testing
 
     @Test func `a failure says what, where, why and what next`() {
         let failure = CommandFailure(
-            "it broke", place: "here", reason: "for a reason", next: "try again")
+            "it broke",
+            place: "here",
+            reason: "for a reason",
+            next: "try again"
+        )
         #expect(
             failure.text
-                == "error: it broke\n  where: here\n  why: for a reason\n  next: try again")
+                == "error: it broke\n  where: here\n  why: for a reason\n  next: try again"
+        )
     }
 }

@@ -18,7 +18,9 @@ struct FlightDelays: StreamJob {
             }
             .repartition("by-destination", key: .utf8, value: .int64)
             .groupByKey()
-            .aggregate(store: "delays", initial: Delays(), value: DelaysSerde()) { delays, minutes in
+            .aggregate(store: "delays", initial: Delays(), value: DelaysSerde()) {
+                delays,
+                minutes in
                 delays.add(minutes)
             }
             .to(Topics.delays)
