@@ -78,7 +78,7 @@ let package = Package(
         library("EmbeddedClient", ["LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]),
 
         // Streams.
-        library("StateStores", ["Bytes", "LogModel", "Threads"]),
+        library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
         library("RocksStore", ["Bytes", "StateStores", "LogModel", "CRocksDB"]),
         library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
         library(

@@ -1,3 +1,4 @@
+public import CChecksum
 public import LogModel
 import Glibc
 
@@ -112,6 +113,13 @@ public struct KeyValueTable: ~Copyable {
             if stored == 0 { return nil }
             index = (index &+ 1) & mask
         }
+    }
+
+    /// Asks for the cache line in which a key of this hash would be looked for first.
+    @inlinable @inline(__always)
+    public func prefetch(hash: UInt64) {
+        let index = Int(truncatingIfNeeded: hash &>> 32) & mask
+        millrace_prefetch(lines + index &* Field.lineByteCount)
     }
 
     /// A new place for `key`, which the table does not know yet, without a value.

@@ -75,6 +75,24 @@ public struct TopologySpecification: Equatable, Sendable {
         }
     }
 
+    /// The first store whose keys are those of the records of a source topic, reached through
+    /// operators that leave the key alone; nil if there is none. The engine loads its cache lines
+    /// ahead of the records.
+    public func storeKeyed(bySourceOf topic: String) -> String? {
+        var reached: Set<Int> = []
+        for item in operators {
+            if inputTopic(of: item.kind) == topic { reached.insert(item.id) }
+            guard item.parents.contains(where: reached.contains) else { continue }
+            switch item.kind {
+            case .stateful(_, let store): return store
+            case .stateless(let word):
+                if !["map", "flatMap", "selectKey"].contains(word) { reached.insert(item.id) }
+            case .source, .repartitionSource, .sink, .repartitionSink: continue
+            }
+        }
+        return nil
+    }
+
     /// Numbers the connected parts of the graph by their first operator.
     private static func group(_ parents: [[Int]]) -> [Int] {
         var root = Array(parents.indices)

@@ -22,6 +22,8 @@ final class StreamTask {
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
     private let onDecodeError: DecodeErrorPolicy
+    /// The table whose keys are those of the one input's records, if there is one.
+    private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
     /// The positions that the last commit made durable, or the start.
     private var committed: [Offset]
 
@@ -45,6 +47,8 @@ final class StreamTask {
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
         isExternal = inputs.map { external.contains($0.topic) }
         committed = inputs.map(\.start)
+        let keyed = inputs.first.flatMap { topology.specification.storeKeyed(bySourceOf: $0.topic) }
+        keyedTable = stores.first { $0.name == keyed }?.store.table
     }
 
     deinit {
@@ -106,8 +110,10 @@ final class StreamTask {
         while count < limit, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
+            var ahead = try LookAhead(batch.records, keyedTable)
             while let record = try batch.records.next() {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
+                try ahead?.step()
                 guard offset >= first else { continue }
                 context.pointee.timestamp =
                     sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
