@@ -73,9 +73,13 @@ let package = Package(
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library(
             "Broker",
-            ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]),
+            ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]
+        ),
         library("LogClient", ["LogModel"]),
-        library("EmbeddedClient", ["LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]),
+        library(
+            "EmbeddedClient",
+            ["LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]
+        ),
 
         // Streams.
         library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
@@ -110,7 +114,8 @@ let package = Package(
                 "StateStores", "RocksStore", "Streams", "StreamsRuntime",
             ],
             path: "Benchmarks/Workloads",
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
 
         // Executables.
         .executableTarget(

@@ -46,7 +46,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
         }
         // Input, output and changelog of a record take about 250 bytes of page cache.
         try BenchmarkRig.warmMemory(
-            byteCount: min(8 << 30, records * 250 + 512 << 20), in: options.directory)
+            byteCount: min(8 << 30, records * 250 + 512 << 20),
+            in: options.directory
+        )
         let rig = try BenchmarkRig(directory: "\(options.directory)/bench-\(rawValue)-\(records)")
         let outcome = Result { () throws -> BenchmarkResult in
             switch self {
@@ -62,7 +64,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     // MARK: Stateless
 
     private static func stateless(
-        _ rig: BenchmarkRig, records: Int64
+        _ rig: BenchmarkRig,
+        records: Int64
     ) throws -> BenchmarkResult {
         let serde = ReadingSerde()
         try rig.fill("readings", records: records) { number, key, value in
@@ -100,7 +103,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     // MARK: Count
 
     private static func count(
-        _ rig: BenchmarkRig, records: Int64, keys: Int64
+        _ rig: BenchmarkRig,
+        records: Int64,
+        keys: Int64
     ) throws -> BenchmarkResult {
         let serde = ReadingSerde()
         try rig.fill("events", records: records) { number, key, value in
@@ -125,7 +130,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
 
     /// Each key's counts must come out as 1, 2, … n, in that order, n being its records.
     private static func verifyCounts(
-        _ rig: BenchmarkRig, records: Int64, keys: Int64
+        _ rig: BenchmarkRig,
+        records: Int64,
+        keys: Int64
     ) throws -> Bool {
         var last = [Int64](repeating: 0, count: Int(keys) + Int(BenchmarkRig.partitionCount))
         var updates: Int64 = 0
@@ -136,7 +143,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
             let count: Int64 = base.bigEndian(at: 0)
             guard count == last[Int(number)] + 1 else {
                 throw BenchmarkError(
-                    "key \(number): count \(count) came out after \(last[Int(number)])")
+                    "key \(number): count \(count) came out after \(last[Int(number)])"
+                )
             }
             last[Int(number)] = count
             updates += 1
@@ -152,7 +160,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     // MARK: Restore
 
     private static func restore(
-        _ rig: BenchmarkRig, records: Int64, keys: Int64
+        _ rig: BenchmarkRig,
+        records: Int64,
+        keys: Int64
     ) throws -> BenchmarkResult {
         guard keys % Int64(BenchmarkRig.partitionCount) == 0 else {
             throw BenchmarkError("the keys of this benchmark are a multiple of 4")
@@ -169,10 +179,14 @@ package enum Benchmark: String, CaseIterable, Sendable {
         let begin = rig.time.monotonicNanoseconds()
         var stores: [StateStore] = []
         for partition in 0..<BenchmarkRig.partitionCount {
-            let store = StateStore(engine: try factory.open(path: "restore-\(partition)"), worker: worker)
+            let store = StateStore(
+                engine: try factory.open(path: "restore-\(partition)"),
+                worker: worker
+            )
             var restorer = ChangelogRestorer(
                 partition: TopicPartition("changelog", PartitionIndex(partition)),
-                fetchByteCount: 1 << 20)
+                fetchByteCount: 1 << 20
+            )
             try restorer.restore(store, from: rig.client) { _ in }
             stores.append(store)
         }
@@ -181,13 +195,22 @@ package enum Benchmark: String, CaseIterable, Sendable {
         let verified = try verifyRestore(stores, records: records, keys: keys)
         for store in stores { try store.close(checkpointing: false) }
         return BenchmarkResult(
-            bench: "restore", records: records, keys: keys, seconds: seconds,
-            cpuSeconds: cpuSeconds, commits: 0, fdatasyncs: 0, verified: verified)
+            bench: "restore",
+            records: records,
+            keys: keys,
+            seconds: seconds,
+            cpuSeconds: cpuSeconds,
+            commits: 0,
+            fdatasyncs: 0,
+            verified: verified
+        )
     }
 
     /// Every key must have the value of its last record.
     private static func verifyRestore(
-        _ stores: [StateStore], records: Int64, keys: Int64
+        _ stores: [StateStore],
+        records: Int64,
+        keys: Int64
     ) throws -> Bool {
         var count = 0
         for store in stores {

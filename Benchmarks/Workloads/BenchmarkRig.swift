@@ -34,7 +34,9 @@ final class BenchmarkRig {
 
     /// Makes a topic and fills it, a quarter of the records a partition, without timing.
     func fill(
-        _ topic: String, records: Int64, options: [String: String] = [:],
+        _ topic: String,
+        records: Int64,
+        options: [String: String] = [:],
         _ write: (_ number: Int64, _ key: inout ByteSink, _ value: inout ByteSink) throws -> Void
     ) throws {
         try broker.createTopic(topic, partitionCount: Self.partitionCount, options: options)
@@ -46,13 +48,18 @@ final class BenchmarkRig {
             let name = TopicPartition(topic, PartitionIndex(partition))
             var batch = RecordBatchBuilder(capacity: 1 << 20)
             for number in stride(
-                from: Int64(partition), to: records, by: Int(Self.partitionCount))
-            {
+                from: Int64(partition),
+                to: records,
+                by: Int(Self.partitionCount)
+            ) {
                 key.removeAll()
                 value.removeAll()
                 try write(number, &key, &value)
                 batch.append(
-                    timestamp: Timestamp(start + number / 1_000), key: key.bytes, value: value.bytes)
+                    timestamp: Timestamp(start + number / 1_000),
+                    key: key.bytes,
+                    value: value.bytes
+                )
                 if batch.byteCount > 512 << 10 {
                     try append(&batch, to: name)
                 }
@@ -69,12 +76,15 @@ final class BenchmarkRig {
 
     /// Calls `body` with every committed record of a topic, partition by partition.
     func forEachRecord(
-        of topic: String, _ body: (PartitionIndex, RecordView) throws -> Void
+        of topic: String,
+        _ body: (PartitionIndex, RecordView) throws -> Void
     ) throws {
         for index in 0..<Self.partitionCount {
             var reader = CommittedReader(
-                partition: TopicPartition(topic, PartitionIndex(index)), position: .zero,
-                fetchByteCount: 1 << 20)
+                partition: TopicPartition(topic, PartitionIndex(index)),
+                position: .zero,
+                fetchByteCount: 1 << 20
+            )
             while try reader.fetch(from: client) {
                 while var batch = try reader.nextBatch() {
                     while let record = try batch.records.next() {
@@ -92,10 +102,13 @@ final class BenchmarkRig {
     /// the last commit.
     func measure<Job: StreamJob>(_ job: Job, records: Int64) throws -> BenchmarkResult {
         let application = try StreamsApplication(
-            topology: Topology(of: job), client: client,
+            topology: Topology(of: job),
+            client: client,
             engines: RocksStoreFactory(directory: "\(directory)/.state"),
-            configuration: StreamsConfiguration(), time: time,
-            pause: { usleep(UInt32(clamping: $0 / 1000)) })
+            configuration: StreamsConfiguration(),
+            time: time,
+            pause: { usleep(UInt32(clamping: $0 / 1000)) }
+        )
         try application.start()
         let flushesBefore = broker.statistics.fdatasyncCount
         let cpuBefore = Self.cpuSeconds()
@@ -107,8 +120,15 @@ final class BenchmarkRig {
         let flushes = Int64(broker.statistics.fdatasyncCount - flushesBefore)
         try application.close()
         return BenchmarkResult(
-            bench: "", records: records, keys: 0, seconds: seconds, cpuSeconds: cpuSeconds,
-            commits: commits, fdatasyncs: flushes, verified: false)
+            bench: "",
+            records: records,
+            keys: 0,
+            seconds: seconds,
+            cpuSeconds: cpuSeconds,
+            commits: commits,
+            fdatasyncs: flushes,
+            verified: false
+        )
     }
 
     /// User and system time of the process.

@@ -26,14 +26,18 @@ struct ReadingSerde: Serde {
             throw SerdeError("\(bytes.count) bytes, where a reading has \(Reading.byteCount)")
         }
         return Reading(
-            sensor: base.bigEndian(at: 0), sequence: base.bigEndian(at: 8),
-            time: base.bigEndian(at: 16), celsius: Double(bitPattern: base.bigEndian(at: 24)),
+            sensor: base.bigEndian(at: 0),
+            sequence: base.bigEndian(at: 8),
+            time: base.bigEndian(at: 16),
+            celsius: Double(bitPattern: base.bigEndian(at: 24)),
             humidity: Double(bitPattern: base.bigEndian(at: 32)),
             pressure: Double(bitPattern: base.bigEndian(at: 40)),
             latitude: Double(bitPattern: base.bigEndian(at: 48)),
             longitude: Double(bitPattern: base.bigEndian(at: 56)),
-            battery: base.bigEndian(at: 64), uptime: base.bigEndian(at: 72),
-            flags: base.bigEndian(at: 80))
+            battery: base.bigEndian(at: 64),
+            uptime: base.bigEndian(at: 72),
+            flags: base.bigEndian(at: 80)
+        )
     }
 
     func encode(_ value: Reading, into sink: inout ByteSink) {
@@ -59,10 +63,18 @@ extension Reading {
     /// without the engine.
     init(number n: Int64) {
         self.init(
-            sensor: n % 1_000, sequence: n, time: n / 10,
-            celsius: Double(n % 400) / 10 - 10, humidity: Double(n % 101),
-            pressure: 1_000 + Double(n % 50), latitude: Double(n % 180) - 90,
-            longitude: Double(n % 360) - 180, battery: n % 100, uptime: n, flags: Int32(n & 7))
+            sensor: n % 1_000,
+            sequence: n,
+            time: n / 10,
+            celsius: Double(n % 400) / 10 - 10,
+            humidity: Double(n % 101),
+            pressure: 1_000 + Double(n % 50),
+            latitude: Double(n % 180) - 90,
+            longitude: Double(n % 360) - 180,
+            battery: n % 100,
+            uptime: n,
+            flags: Int32(n & 7)
+        )
     }
 
     /// The filter of the stateless benchmark: three readings in four pass.

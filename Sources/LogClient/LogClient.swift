@@ -15,13 +15,16 @@ package protocol LogClient: AnyObject, Sendable {
     /// The next offset that `group` is to read, for those partitions that have one. Waits for open
     /// transactions that hold offsets of this group to end (Kafka's requireStable).
     func committedOffsets(
-        group: String, partitions: [TopicPartition]
+        group: String,
+        partitions: [TopicPartition]
     ) throws(LogClientError) -> [TopicPartition: Offset]
     /// Reads whole batches from `offset` on into `buffer` (which grows only for a first batch that
     /// does not fit). Returns at once, with no bytes at the end of what the isolation level shows.
     /// The first batch may begin below `offset`: skip those records.
     func fetch(
-        _ partition: TopicPartition, from offset: Offset, isolation: IsolationLevel,
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
         into buffer: FetchBuffer
     ) throws(LogClientError) -> FetchResult
     /// Blocks until a reader may find more than at the time `signal` was returned, or until
@@ -30,7 +33,8 @@ package protocol LogClient: AnyObject, Sendable {
     /// Fences earlier owners of `transactionalID`, ends what they left open, and returns the
     /// producer that owns it now.
     func makeTransactionalProducer(
-        transactionalID: String, transactionTimeout: Duration
+        transactionalID: String,
+        transactionTimeout: Duration
     ) throws(LogClientError) -> any TransactionalProducer
     /// Deletes the records below `offset`, which moves the log start.
     func deleteRecords(of partition: TopicPartition, before offset: Offset) throws(LogClientError)
@@ -46,11 +50,13 @@ package protocol TransactionalProducer: AnyObject {
     /// Sends the records of `batch` to `partition` inside the transaction. The builder is left
     /// sealed; the caller resets it. Durable only after `commit`.
     func append(
-        _ batch: inout RecordBatchBuilder, to partition: TopicPartition
+        _ batch: inout RecordBatchBuilder,
+        to partition: TopicPartition
     ) throws(LogClientError)
     /// Adds the next offsets to read, by input partition, to the transaction.
     func addOffsets(
-        _ offsets: [TopicPartition: Offset], group: String
+        _ offsets: [TopicPartition: Offset],
+        group: String
     ) throws(LogClientError)
     /// Commits: on return the outcome is durable. Records become visible to read_committed
     /// readers shortly after. Nothing appended: nothing happens.
@@ -70,7 +76,10 @@ package struct TopicDescription: Equatable, Sendable {
     package var isInternal: Bool
     package var configuration: [String: String]
     package init(
-        name: String, partitionCount: Int32, isInternal: Bool, configuration: [String: String]
+        name: String,
+        partitionCount: Int32,
+        isInternal: Bool,
+        configuration: [String: String]
     ) {
         self.name = name
         self.partitionCount = partitionCount
@@ -131,7 +140,9 @@ package struct FetchResult: Sendable {
     package var abortedTransactions: [AbortedTransaction]
     package var bounds: PartitionBounds
     package init(
-        byteCount: Int, abortedTransactions: [AbortedTransaction], bounds: PartitionBounds
+        byteCount: Int,
+        abortedTransactions: [AbortedTransaction],
+        bounds: PartitionBounds
     ) {
         self.byteCount = byteCount
         self.abortedTransactions = abortedTransactions

@@ -70,7 +70,9 @@ package struct LogConfiguration: Sendable, Equatable {
                 bytes = try Self.integer(name, value, atLeast: 1)
             default:
                 throw .invalidConfiguration(
-                    "\"\(name)\" is no topic option; known are \(Self.names.joined(separator: ", "))")
+                    "\"\(name)\" is no topic option; known are "
+                        + Self.names.joined(separator: ", ")
+                )
             }
         }
         if isRelaxed {
@@ -96,7 +98,9 @@ package struct LogConfiguration: Sendable, Equatable {
     }
 
     private static func integer(
-        _ name: String, _ value: String, atLeast minimum: Int64
+        _ name: String,
+        _ value: String,
+        atLeast minimum: Int64
     ) throws(LogStorageError) -> Int64 {
         guard let number = Int64(value), number >= minimum else {
             throw invalid(name, value, "a whole number from \(minimum)")
@@ -105,7 +109,9 @@ package struct LogConfiguration: Sendable, Equatable {
     }
 
     private static func invalid(
-        _ name: String, _ value: String, _ expected: String
+        _ name: String,
+        _ value: String,
+        _ expected: String
     ) -> LogStorageError {
         .invalidConfiguration("\(name)=\(value): expected \(expected)")
     }

@@ -34,6 +34,9 @@ extension StreamJob {
         Stream(
             node: .source(
                 kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
-                key: topic.key, value: topic.value))
+                key: topic.key,
+                value: topic.value
+            )
+        )
     }
 }

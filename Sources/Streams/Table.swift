@@ -19,7 +19,9 @@ public struct Table<Key, Value> {
         Statement(
             node.writing(
                 kind: .sink(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
-                key: topic.key, value: OptionalSerde(topic.value)
-            ) { task in task.target(topic: topic.name) })
+                key: topic.key,
+                value: OptionalSerde(topic.value)
+            ) { task in task.target(topic: topic.name) }
+        )
     }
 }

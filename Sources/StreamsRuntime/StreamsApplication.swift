@@ -27,8 +27,11 @@ package final class StreamsApplication {
 
     /// Plans the topology over the log's topics, and creates those that are the job's to create.
     package init(
-        topology: Topology, client: any LogClient, engines: any StoreEngineFactory,
-        configuration: StreamsConfiguration, time: any TimeSource,
+        topology: Topology,
+        client: any LogClient,
+        engines: any StoreEngineFactory,
+        configuration: StreamsConfiguration,
+        time: any TimeSource,
         pause: @escaping @Sendable (UInt64) -> Void
     ) throws(StreamsError) {
         self.topology = topology
@@ -47,10 +50,17 @@ package final class StreamsApplication {
         self.checkpointWorker = checkpointWorker
         threads = (0..<count).map { slot in
             StreamThread(
-                slot: slot, topology: topology, plan: plan,
+                slot: slot,
+                topology: topology,
+                plan: plan,
                 tasks: plan.tasks.enumerated().filter { $0.offset % count == slot }.map(\.element),
-                client: client, engines: engines, checkpointWorker: checkpointWorker,
-                configuration: configuration, time: time, pause: pause)
+                client: client,
+                engines: engines,
+                checkpointWorker: checkpointWorker,
+                configuration: configuration,
+                time: time,
+                pause: pause
+            )
         }
     }
 
@@ -109,8 +119,11 @@ package final class StreamsApplication {
         let stopSwitch = stopSwitch
         let loops = threads.map { thread in
             ThreadLoop(
-                thread: thread, client: client, stopSwitch: stopSwitch,
-                monitor: thread === threads[0] ? monitor : nil, progress: progress
+                thread: thread,
+                client: client,
+                stopSwitch: stopSwitch,
+                monitor: thread === threads[0] ? monitor : nil,
+                progress: progress
             ) { error in
                 failure.withLock { $0 = $0 ?? error }
                 stopSwitch.request()

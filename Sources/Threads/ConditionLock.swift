@@ -64,7 +64,8 @@ package final class ConditionLock<Value>: @unchecked Sendable {
 
     /// Waits until `take` has something to give, at most for `timeout`; nil after that.
     package func wait<Result>(
-        atMost timeout: Duration, for take: (inout Value) -> Result?
+        atMost timeout: Duration,
+        for take: (inout Value) -> Result?
     ) -> Result? {
         var deadline = Self.time(after: timeout)
         pthread_mutex_lock(mutex)

@@ -16,13 +16,16 @@ package final class OwnedThread: Sendable {
         let box = Unmanaged.passRetained(Box(body)).toOpaque()
         var thread = pthread_t()
         let result = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 guard let argument else { return nil }
                 // SAFETY: the pointer is the box retained above, released exactly here.
                 Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
                 return nil
-            }, box)
+            },
+            box
+        )
         precondition(result == 0, "the system starts no more threads (error \(result))")
         handle.withLock { $0 = thread }
     }

@@ -17,7 +17,7 @@ enum AllowedImports {
             "EmbeddedClient": [
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
             ],
-            "StateStores": ["Bytes", "LogModel", "Threads"],
+            "StateStores": ["Bytes", "CChecksum", "LogModel", "Threads"],
             "RocksStore": ["Bytes", "StateStores", "LogModel", "CRocksDB"],
             "Streams": ["Bytes", "LogModel", "StateStores", "CSimdJSON"],
             "StreamsRuntime": [

@@ -63,7 +63,8 @@ private struct DSLCase {
         configuration.onDecodeError = form.id.contains("continue") ? .skip : .stop
         let id = form.id
         let driver = try TopologyDriver(
-            inputs: form.inputs.keys.sorted().map { ($0, 1) }, configuration: configuration,
+            inputs: form.inputs.keys.sorted().map { ($0, 1) },
+            configuration: configuration,
             seed: 1
         ) { try Topology(of: DSLTopologies(id: id)) }
         var outputs: [String: [String]] = [:]
@@ -96,12 +97,15 @@ private struct DSLCase {
             try step["raw"].map { try $0.hex() } ?? Self.bytes(of: step["v"], type: types.value)
         let headers = try step["h"].map { try $0.array() } ?? []
         try driver.send(
-            topic: topic, key: try Self.bytes(of: step["k"], type: types.key), value: value,
+            topic: topic,
+            key: try Self.bytes(of: step["k"], type: types.key),
+            value: value,
             timestamp: Timestamp(try step.member("t").integer(Int64.self)),
             headers: try headers.map { header in
                 let pair = try header.array()
                 return (try pair[0].string(), Array(try pair[1].string().utf8))
-            })
+            }
+        )
     }
 
     // MARK: Comparing
@@ -120,9 +124,12 @@ private struct DSLCase {
                     let pair = try header.array()
                     return (try pair[0].string(), Array(try pair[1].string().utf8))
                 },
-                partition: PartitionIndex(0), offset: .zero)
+                partition: PartitionIndex(0),
+                offset: .zero
+            )
             expected[topic, default: []].append(
-                Self.text(of: record, after: try out.member("after").integer(Int.self)))
+                Self.text(of: record, after: try out.member("after").integer(Int.self))
+            )
         }
         for topic in form.outputs.keys.sorted() {
             let (left, right) = (expected[topic] ?? [], actual[topic] ?? [])
@@ -155,7 +162,9 @@ private struct DSLCase {
             let actual = try driver.contents(ofStore: store).map {
                 [Self.text(of: $0.key), Self.text(of: $0.value), "\($0.timestamp.rawValue)"]
             }
-            guard actual == expected else { return "store \(store): \(actual), expected \(expected)" }
+            guard actual == expected else {
+                return "store \(store): \(actual), expected \(expected)"
+            }
         }
         return nil
     }

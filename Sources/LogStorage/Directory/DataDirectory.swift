@@ -142,10 +142,10 @@ package final class DataDirectory: Sendable {
                 throw .corrupt("\(files.path(metaFile)): millrace.minimum.reader=\(reader)")
             }
             guard number <= format else {
+                let written = properties["millrace.format"] ?? "?"
                 throw .corrupt(
-                    "\(files.directory) was written in format \(properties["millrace.format"] ?? "?"),"
-                        + " which needs a reader of format \(number); this program reads \(format): "
-                        + "use a newer program"
+                    "\(files.directory) was written in format \(written), which needs a reader of "
+                        + "format \(number); this program reads \(format): use a newer program"
                 )
             }
         }

@@ -33,7 +33,10 @@ struct TopicTable: Sendable {
             }
             let name = String(parts[0])
             table.topics[name] = TopicDefinition(
-                name: name, partitionCount: count, options: options)
+                name: name,
+                partitionCount: count,
+                options: options
+            )
         }
         return table
     }
@@ -48,7 +51,9 @@ struct TopicTable: Sendable {
                 let known = table.topics[partition.topic]?.partitionCount ?? 0
                 table.topics[partition.topic] = TopicDefinition(
                     name: partition.topic,
-                    partitionCount: max(known, partition.partition.rawValue + 1), options: [:])
+                    partitionCount: max(known, partition.partition.rawValue + 1),
+                    options: [:]
+                )
             }
             return table
         }
@@ -61,7 +66,9 @@ struct TopicTable: Sendable {
         }
         try onDisk { () throws(DiskError) in
             try files.replace(
-                files.path(Self.fileName), with: Array("1\n\(lines.joined())".utf8))
+                files.path(Self.fileName),
+                with: Array("1\n\(lines.joined())".utf8)
+            )
             try files.disk.syncDirectory(files.directory)
         }
     }

@@ -31,7 +31,10 @@ package protocol Disk: Sendable {
 /// An open file. Reads and writes name their position; any thread may call.
 package protocol DiskFile: AnyObject, Sendable {
     /// Reads at `position` until `bytes` is full or the file ends; returns how many were read.
-    func read(into bytes: UnsafeMutableRawBufferPointer, at position: Int64) throws(DiskError) -> Int
+    func read(
+        into bytes: UnsafeMutableRawBufferPointer,
+        at position: Int64
+    ) throws(DiskError) -> Int
     /// Writes all of `bytes` at `position`, or throws; after an error any part may be written.
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError)
     /// Cuts or extends (with zeros) to `byteCount`.

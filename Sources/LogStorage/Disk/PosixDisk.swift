@@ -61,7 +61,9 @@ package struct PosixDisk: Disk {
     }
 
     package func syncDirectory(_ path: String) throws(DiskError) {
-        let descriptor = try check("open", path) { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        let descriptor = try check("open", path) {
+            Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
         defer { Glibc.close(descriptor) }
         _ = try check("fsync", path) { fsync(descriptor) }
     }
@@ -102,7 +104,9 @@ package struct PosixDisk: Disk {
 
     /// Makes a call until it is not interrupted; a negative result is an error.
     private func check(
-        _ operation: String, _ path: String, _ call: () -> Int32
+        _ operation: String,
+        _ path: String,
+        _ call: () -> Int32
     ) throws(DiskError) -> Int32 {
         while true {
             let result = call()
@@ -120,8 +124,11 @@ package struct PosixDisk: Disk {
         case ENOSPC, EDQUOT: return .full(path: path)
         default:
             return .failed(
-                operation: operation, path: path, errorNumber: number,
-                message: String(cString: strerror(number)))
+                operation: operation,
+                path: path,
+                errorNumber: number,
+                message: String(cString: strerror(number))
+            )
         }
     }
 }
@@ -140,7 +147,8 @@ final class PosixFile: DiskFile {
     deinit { if !isClosed.load(ordering: .relaxed) { Glibc.close(descriptor) } }
 
     func read(
-        into bytes: UnsafeMutableRawBufferPointer, at position: Int64
+        into bytes: UnsafeMutableRawBufferPointer,
+        at position: Int64
     ) throws(DiskError) -> Int {
         var done = 0
         while done < bytes.count, let base = bytes.baseAddress {

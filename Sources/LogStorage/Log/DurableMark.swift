@@ -35,7 +35,8 @@ struct DurableMark: Equatable, Sendable {
         guard bytes.count == Self.byteCount else { return nil }
         let fields = bytes.withUnsafeBytes { raw -> (Int64, Int64)? in
             guard let p = raw.baseAddress,
-                crc32c(UnsafeRawBufferPointer(rebasing: raw[..<16])) == p.bigEndian(UInt32.self, at: 16)
+                crc32c(UnsafeRawBufferPointer(rebasing: raw[..<16]))
+                    == p.bigEndian(UInt32.self, at: 16)
             else { return nil }
             return (p.bigEndian(at: 0), p.bigEndian(at: 8))
         }

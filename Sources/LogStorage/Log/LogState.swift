@@ -32,9 +32,11 @@ struct LogState: Sendable {
     var bounds: LogBounds {
         let unstable = producers.firstUnstableOffset
         return LogBounds(
-            logStart: logStart, highWatermark: highWatermark,
+            logStart: logStart,
+            highWatermark: highWatermark,
             lastStableOffset: max(logStart, min(unstable ?? highWatermark, highWatermark)),
-            logEnd: logEnd)
+            logEnd: logEnd
+        )
     }
 
     /// The index of the segment that holds `offset`, or would.
@@ -54,7 +56,8 @@ struct LogState: Sendable {
         for segment in segments[segmentIndex(for: from)...] {
             for entry in segment.aborted where entry.lastOffset >= from && entry.firstOffset < end {
                 result.append(
-                    AbortedTransaction(producerID: entry.producerID, firstOffset: entry.firstOffset))
+                    AbortedTransaction(producerID: entry.producerID, firstOffset: entry.firstOffset)
+                )
             }
         }
         return result.sorted {
@@ -68,15 +71,22 @@ struct LogState: Sendable {
         epochs.note(batch.leaderEpoch, at: batch.baseOffset)
         if let marker = try EndTransactionMarker(batch) {
             let completed = producers.noteMarker(
-                producerID: batch.producerID, epoch: batch.producerEpoch,
-                coordinatorEpoch: marker.coordinatorEpoch, result: marker.result,
-                at: batch.lastOffset, timestamp: batch.maxTimestamp)
+                producerID: batch.producerID,
+                epoch: batch.producerEpoch,
+                coordinatorEpoch: marker.coordinatorEpoch,
+                result: marker.result,
+                at: batch.lastOffset,
+                timestamp: batch.maxTimestamp
+            )
             if let completed, completed.isAborted {
                 active.aborted.append(
                     AbortedEntry(
-                        producerID: completed.producerID, firstOffset: completed.firstOffset,
+                        producerID: completed.producerID,
+                        firstOffset: completed.firstOffset,
                         lastOffset: completed.lastOffset,
-                        lastStableOffset: producers.lastStableOffset(after: completed)))
+                        lastStableOffset: producers.lastStableOffset(after: completed)
+                    )
+                )
                 active.transactionFileIsCurrent = false
             }
         } else if !batch.attributes.isControl {
@@ -114,7 +124,8 @@ struct LeaderEpochs: Equatable, Sendable {
     mutating func truncate(to end: Offset) { starts.removeAll { $0.offset >= end } }
 
     var text: String {
-        "0\n\(starts.count)\n" + starts.map { "\($0.epoch.rawValue) \($0.offset.rawValue)\n" }.joined()
+        "0\n\(starts.count)\n"
+            + starts.map { "\($0.epoch.rawValue) \($0.offset.rawValue)\n" }.joined()
     }
 
     /// The epochs of a file; nil if its text makes no sense.
@@ -126,7 +137,8 @@ struct LeaderEpochs: Equatable, Sendable {
         for line in lines[2...] {
             let parts = line.split(separator: " ")
             guard parts.count == 2, let epoch = Int32(parts[0]), let offset = Int64(parts[1]),
-                starts.last.map({ $0.epoch.rawValue < epoch && $0.offset.rawValue <= offset }) ?? true
+                starts.last.map({ $0.epoch.rawValue < epoch && $0.offset.rawValue <= offset })
+                    ?? true
             else { return nil }
             starts.append((LeaderEpoch(epoch), Offset(offset)))
         }

@@ -87,8 +87,10 @@ extension PartitionLog {
             return Work(
                 files: state.segments.filter { $0.baseOffset >= state.firstDirtySegment }
                     .map(\.file),
-                end: state.logEnd, lastSegment: state.active.baseOffset,
-                directoryIsDirty: state.directoryIsDirty)
+                end: state.logEnd,
+                lastSegment: state.active.baseOffset,
+                directoryIsDirty: state.directoryIsDirty
+            )
         }
     }
 
@@ -110,7 +112,9 @@ extension PartitionLog {
         do throws(DiskError) {
             let file = try markFile(&flush)
             try PartitionFiles.write(
-                DurableMark(durable: durable, logStart: logStart).encoded, to: file)
+                DurableMark(durable: durable, logStart: logStart).encoded,
+                to: file
+            )
         } catch { flush.mark = nil }
     }
 
@@ -121,7 +125,9 @@ extension PartitionLog {
             try onDisk { () throws(DiskError) in
                 let file = try self.markFile(&flush)
                 try PartitionFiles.write(
-                    DurableMark(durable: durable, logStart: logStart).encoded, to: file)
+                    DurableMark(durable: durable, logStart: logStart).encoded,
+                    to: file
+                )
                 try file.sync()
                 try self.files.disk.syncDirectory(self.files.directory)
             }
@@ -157,9 +163,12 @@ extension PartitionLog {
             for segment in snapshot.segments { try files.writeIndexes(of: segment) }
             try files.writeCache(
                 files.path(snapshot.logEnd, ".snapshot"),
-                ProducerSnapshotFile.encode(snapshot.producers))
+                ProducerSnapshotFile.encode(snapshot.producers)
+            )
             try files.writeCache(
-                files.path(LeaderEpochs.fileName), Array(snapshot.epochs.text.utf8))
+                files.path(LeaderEpochs.fileName),
+                Array(snapshot.epochs.text.utf8)
+            )
             try files.disk.syncDirectory(files.directory)
         }
     }

@@ -9,7 +9,9 @@ extension PartitionLog {
     /// - Throws: `.bufferTooSmall` if the first batch does not fit into `buffer`; it is returned
     ///   whatever `maxByteCount` says. `.offsetOutOfRange` outside the log.
     package func read(
-        from: Offset, maxByteCount: Int, isolation: IsolationLevel,
+        from: Offset,
+        maxByteCount: Int,
+        isolation: IsolationLevel,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(LogStorageError) -> LogReadResult {
         let plan = try state.withLock { state throws(LogStorageError) in
@@ -24,7 +26,13 @@ extension PartitionLog {
             let room = UnsafeMutableRawBufferPointer(rebasing: buffer[byteCount...])
             let limit = max(0, maxByteCount - byteCount)
             let taken = try readSegment(
-                piece, from: next, to: plan.end, isFirst: byteCount == 0, limit: limit, into: room)
+                piece,
+                from: next,
+                to: plan.end,
+                isFirst: byteCount == 0,
+                limit: limit,
+                into: room
+            )
             byteCount += taken.byteCount
             next = taken.next
             if next >= plan.end || taken.isFull { break }
@@ -33,7 +41,8 @@ extension PartitionLog {
             byteCount: byteCount,
             abortedTransactions: isolation == .readCommitted
                 ? state.withLock { $0.abortedTransactions(from: from, to: next) } : [],
-            bounds: plan.bounds)
+            bounds: plan.bounds
+        )
     }
 
     private struct Piece {
@@ -56,7 +65,9 @@ extension PartitionLog {
 
     /// Where to read: at most two segments, which is more than any buffer needs.
     private static func plan(
-        from: Offset, isolation: IsolationLevel, _ state: LogState
+        from: Offset,
+        isolation: IsolationLevel,
+        _ state: LogState
     ) throws(LogStorageError) -> Plan {
         let bounds = state.bounds
         guard from >= bounds.logStart, from <= bounds.logEnd else { throw .offsetOutOfRange }
@@ -66,14 +77,19 @@ extension PartitionLog {
             Piece(
                 file: segment.file,
                 position: index == 0 ? segment.index.position(for: from) : 0,
-                end: segment.byteCount)
+                end: segment.byteCount
+            )
         }
         return Plan(bounds: bounds, end: end, pieces: pieces)
     }
 
     /// Reads the batches of one segment that hold offsets of [from, end).
     private func readSegment(
-        _ piece: Piece, from: Offset, to end: Offset, isFirst: Bool, limit: Int,
+        _ piece: Piece,
+        from: Offset,
+        to end: Offset,
+        isFirst: Bool,
+        limit: Int,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(LogStorageError) -> Taken {
         var position = piece.position
@@ -103,12 +119,16 @@ extension PartitionLog {
         let count = try onDisk { () throws(DiskError) in try piece.file.read(into: target, at: at) }
         return try cut(
             UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(target)[..<count]),
-            from: from, to: end)
+            from: from,
+            to: end
+        )
     }
 
     /// Cuts what was read to whole batches below `end`.
     private func cut(
-        _ bytes: UnsafeRawBufferPointer, from: Offset, to end: Offset
+        _ bytes: UnsafeRawBufferPointer,
+        from: Offset,
+        to end: Offset
     ) throws(LogStorageError) -> Taken {
         var batches = RecordBatchSequence(bytes)
         var byteCount = 0
@@ -138,7 +158,8 @@ extension PartitionLog {
 
     /// The header of the batch at a position; nil at the end of the segment.
     private func readHeader(
-        _ piece: Piece, at position: Int64
+        _ piece: Piece,
+        at position: Int64
     ) throws(LogStorageError) -> Header? {
         let needed = RecordBatchLayout.headerByteCount
         guard piece.end - position >= Int64(needed) else { return nil }
@@ -155,8 +176,10 @@ extension PartitionLog {
             }
             let offset = Offset(p.bigEndian(at: RecordBatchLayout.baseOffset))
             return Header(
-                baseOffset: offset, nextOffset: offset.advanced(by: Int64(delta) + 1),
-                byteCount: Int64(length) + 12)
+                baseOffset: offset,
+                nextOffset: offset.advanced(by: Int64(delta) + 1),
+                byteCount: Int64(length) + 12
+            )
         }
     }
 }

@@ -5,11 +5,16 @@ extension PartitionLog {
     /// The offset of the first record with a timestamp at or after `timestamp` that the isolation
     /// level shows; nil if there is none.
     package func offset(
-        forTimestamp timestamp: Timestamp, isolation: IsolationLevel
+        forTimestamp timestamp: Timestamp,
+        isolation: IsolationLevel
     ) throws(LogStorageError) -> Offset? {
-        try record(isolation: isolation) { $0.index.largestTimestamp >= timestamp } start: {
+        try record(isolation: isolation) {
+            $0.index.largestTimestamp >= timestamp
+        } start: {
             $0.index.position(for: timestamp)
-        } matches: { $0 >= timestamp }?.offset
+        } matches: {
+            $0 >= timestamp
+        }?.offset
     }
 
     /// The first record with the largest timestamp that the isolation level shows.
@@ -20,15 +25,21 @@ extension PartitionLog {
             state.segments.map(\.index.largestTimestamp).max() ?? .none
         }
         guard largest > .none else { return nil }
-        return try record(isolation: isolation) { $0.index.largestTimestamp >= largest } start: {
+        return try record(isolation: isolation) {
+            $0.index.largestTimestamp >= largest
+        } start: {
             $0.index.position(for: largest)
-        } matches: { $0 >= largest }
+        } matches: {
+            $0 >= largest
+        }
     }
 
     /// The first visible record whose time matches, in the first segment that may hold one.
     private func record(
-        isolation: IsolationLevel, in isCandidate: (Segment) -> Bool,
-        start: (Segment) -> Int64, matches: (Timestamp) -> Bool
+        isolation: IsolationLevel,
+        in isCandidate: (Segment) -> Bool,
+        start: (Segment) -> Int64,
+        matches: (Timestamp) -> Bool
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
         let (bounds, candidates) = state.withLock { state in
             (state.bounds, state.segments.filter(isCandidate))
@@ -37,11 +48,18 @@ extension PartitionLog {
         var decompressor = RecordDecompressor()
         for segment in candidates {
             var scanner = SegmentScanner(
-                file: segment.file, from: start(segment), to: segment.byteCount)
+                file: segment.file,
+                from: start(segment),
+                to: segment.byteCount
+            )
             while case .batch(let batch) = try nextStep(&scanner), batch.baseOffset < end {
                 if matches(batch.maxTimestamp), batch.nextOffset > bounds.logStart {
                     let found = try Self.first(
-                        in: batch, &decompressor, from: bounds.logStart, matches: matches)
+                        in: batch,
+                        &decompressor,
+                        from: bounds.logStart,
+                        matches: matches
+                    )
                     if let found { return found.offset < end ? found : nil }
                 }
                 scanner.advance(by: batch.byteCount)
@@ -57,7 +75,9 @@ extension PartitionLog {
     }
 
     private static func first(
-        in batch: RecordBatchView, _ decompressor: inout RecordDecompressor, from start: Offset,
+        in batch: RecordBatchView,
+        _ decompressor: inout RecordDecompressor,
+        from start: Offset,
         matches: (Timestamp) -> Bool
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
         do throws(RecordBatchError) {

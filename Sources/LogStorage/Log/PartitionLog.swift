@@ -24,7 +24,9 @@ package final class PartitionLog: Sendable {
     }
 
     init(
-        files: PartitionFiles, configuration: LogConfiguration, time: any TimeSource,
+        files: PartitionFiles,
+        configuration: LogConfiguration,
+        time: any TimeSource,
         state: LogState
     ) {
         self.files = files
@@ -35,7 +37,10 @@ package final class PartitionLog: Sendable {
 
     /// A new, empty log in a folder that exists and is empty. The caller flushes the folder.
     package static func create(
-        disk: any Disk, directory: String, configuration: LogConfiguration, time: any TimeSource
+        disk: any Disk,
+        directory: String,
+        configuration: LogConfiguration,
+        time: any TimeSource
     ) throws(LogStorageError) -> PartitionLog {
         let files = PartitionFiles(disk: disk, directory: directory)
         return try onDisk { () throws(DiskError) in
@@ -43,17 +48,28 @@ package final class PartitionLog: Sendable {
             var epochs = LeaderEpochs()
             epochs.note(LeaderEpoch(0), at: .zero)
             var state = LogState(
-                segments: [segment], producers: ProducerTable(), logStart: .zero, logEnd: .zero,
-                highWatermark: .zero, firstDirtySegment: .zero, epochs: epochs)
+                segments: [segment],
+                producers: ProducerTable(),
+                logStart: .zero,
+                logEnd: .zero,
+                highWatermark: .zero,
+                firstDirtySegment: .zero,
+                epochs: epochs
+            )
             state.directoryIsDirty = true
             try files.writeCache(files.path(LeaderEpochs.fileName), Array(epochs.text.utf8))
             return PartitionLog(
-                files: files, configuration: configuration, time: time, state: state)
+                files: files,
+                configuration: configuration,
+                time: time,
+                state: state
+            )
         }
     }
 
     static func makeSegment(
-        at offset: Offset, files: PartitionFiles
+        at offset: Offset,
+        files: PartitionFiles
     ) throws(DiskError) -> Segment {
         let path = files.path(offset, ".log")
         // What a crash left of a segment that never held a flushed byte.
@@ -77,10 +93,13 @@ package final class PartitionLog: Sendable {
         let entries = state.withLock { $0.producers.entries }
         return entries.sorted { $0.key < $1.key }.map { id, entry in
             ActiveProducer(
-                producerID: id, epoch: entry.epoch,
+                producerID: id,
+                epoch: entry.epoch,
                 lastSequence: entry.batches.last?.lastSequence ?? .none,
-                lastTimestamp: entry.lastTimestamp, coordinatorEpoch: entry.coordinatorEpoch,
-                currentTransactionFirstOffset: entry.transactionFirstOffset)
+                lastTimestamp: entry.lastTimestamp,
+                coordinatorEpoch: entry.coordinatorEpoch,
+                currentTransactionFirstOffset: entry.transactionFirstOffset
+            )
         }
     }
 

@@ -99,8 +99,8 @@ package struct ProducerTable: Equatable, Sendable {
     private func outOfOrder(_ batch: RecordBatchView, expected: SequenceNumber) -> Decision {
         .refuse(
             .outOfOrderSequenceNumber,
-            "producer \(batch.producerID.rawValue), epoch \(batch.producerEpoch.rawValue): sequence "
-                + "\(batch.baseSequence.rawValue) where \(expected.rawValue) is next"
+            "producer \(batch.producerID.rawValue), epoch \(batch.producerEpoch.rawValue): "
+                + "sequence \(batch.baseSequence.rawValue) where \(expected.rawValue) is next"
         )
     }
 

@@ -57,7 +57,8 @@ struct PartitionFiles: Sendable {
     }
 
     private static func read(
-        _ file: any DiskFile, into bytes: inout [UInt8]
+        _ file: any DiskFile,
+        into bytes: inout [UInt8]
     ) throws(DiskError) -> Int {
         var failure: DiskError?
         let count = bytes.withUnsafeMutableBytes { buffer -> Int in
@@ -91,7 +92,11 @@ struct PartitionFiles: Sendable {
         try file.sync()
     }
 
-    static func write(_ bytes: [UInt8], to file: any DiskFile, at position: Int64 = 0) throws(DiskError) {
+    static func write(
+        _ bytes: [UInt8],
+        to file: any DiskFile,
+        at position: Int64 = 0
+    ) throws(DiskError) {
         var failure: DiskError?
         bytes.withUnsafeBytes { buffer in
             do throws(DiskError) { try file.write(buffer, at: position) } catch { failure = error }

@@ -95,9 +95,12 @@ struct SegmentIndex: Equatable, Sendable {
             let position: Int32 = Self.integer(offsetBytes, at: start + 4)
             if relative == 0, position == 0, start > 0 { break }
             let entry = OffsetEntry(
-                offset: base.advanced(by: Int64(relative)), position: Int64(position))
+                offset: base.advanced(by: Int64(relative)),
+                position: Int64(position)
+            )
             guard relative >= 0, position >= 0, entry.position < max(byteCount, 1),
-                offsets.last.map({ $0.offset < entry.offset && $0.position < entry.position }) ?? true
+                offsets.last.map({ $0.offset < entry.offset && $0.position < entry.position })
+                    ?? true
             else { return nil }
             offsets.append(entry)
         }
@@ -106,7 +109,9 @@ struct SegmentIndex: Equatable, Sendable {
             let relative: Int32 = Self.integer(timeBytes, at: start + 8)
             if timestamp == 0, relative == 0 { break }
             let entry = TimeEntry(
-                timestamp: Timestamp(timestamp), offset: base.advanced(by: Int64(relative)))
+                timestamp: Timestamp(timestamp),
+                offset: base.advanced(by: Int64(relative))
+            )
             guard relative >= 0, times.last.map({ $0.timestamp < entry.timestamp }) ?? true else {
                 return nil
             }
@@ -120,7 +125,8 @@ struct SegmentIndex: Equatable, Sendable {
     init() {}
 
     private static func integer<Integer: FixedWidthInteger>(
-        _ bytes: [UInt8], at start: Int
+        _ bytes: [UInt8],
+        at start: Int
     ) -> Integer {
         bytes.withUnsafeBytes { raw in
             Integer(bigEndian: raw.loadUnaligned(fromByteOffset: start, as: Integer.self))

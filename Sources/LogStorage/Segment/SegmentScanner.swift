@@ -5,7 +5,9 @@ struct SegmentScanner: ~Copyable {
     private let file: any DiskFile
     private let end: Int64
     private var buffer = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 1 << 20, alignment: 4096)
+        byteCount: 1 << 20,
+        alignment: 4096
+    )
     /// Where in the file `buffer` begins, and how much of it was read.
     private var bufferPosition: Int64
     private var bufferedByteCount = 0
@@ -71,7 +73,8 @@ struct SegmentScanner: ~Copyable {
     private var loaded: UnsafeRawBufferPointer {
         let start = Int(position - bufferPosition)
         return UnsafeRawBufferPointer(
-            rebasing: UnsafeRawBufferPointer(buffer)[start..<bufferedByteCount])
+            rebasing: UnsafeRawBufferPointer(buffer)[start..<bufferedByteCount]
+        )
     }
 
     /// Makes at least `count` bytes from the position on available; false if the file lacks them.
@@ -85,7 +88,9 @@ struct SegmentScanner: ~Copyable {
         bufferPosition = position
         let wanted = min(Int64(buffer.count), end - position)
         bufferedByteCount = try file.read(
-            into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]), at: position)
+            into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]),
+            at: position
+        )
         return bufferedByteCount >= Int(count)
     }
 }

@@ -39,7 +39,8 @@ struct AbortedEntry: Equatable, Sendable {
                     producerID: ProducerID(p.bigEndian(at: start + 2)),
                     firstOffset: Offset(p.bigEndian(at: start + 10)),
                     lastOffset: Offset(p.bigEndian(at: start + 18)),
-                    lastStableOffset: Offset(p.bigEndian(at: start + 26)))
+                    lastStableOffset: Offset(p.bigEndian(at: start + 26))
+                )
             }
             guard let entry, entry.lastOffset >= base, entry.firstOffset <= entry.lastOffset,
                 entries.last.map({ $0.lastOffset < entry.lastOffset }) ?? true

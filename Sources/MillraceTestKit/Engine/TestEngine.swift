@@ -25,7 +25,8 @@ public final class TestEngine<Job: StreamJob> {
         let specification = try Topology(of: job).specification
         let topics = Set(specification.subtopologies.flatMap(\.externalTopics)).sorted()
         driver = try TopologyDriver(
-            inputs: topics.map { ($0, Int32(partitions)) }, configuration: StreamsConfiguration(),
+            inputs: topics.map { ($0, Int32(partitions)) },
+            configuration: StreamsConfiguration(),
             seed: seed
         ) { try Topology(of: job) }
     }
@@ -34,7 +35,9 @@ public final class TestEngine<Job: StreamJob> {
     ///
     /// - Parameter time: the record's timestamp, counted from 1970.
     public func send<KeySerde: Serde, ValueSerde: Serde>(
-        _ value: ValueSerde.Value, key: KeySerde.Value, to topic: Topic<KeySerde, ValueSerde>,
+        _ value: ValueSerde.Value,
+        key: KeySerde.Value,
+        to topic: Topic<KeySerde, ValueSerde>,
         at time: Duration = .zero
     ) throws {
         var keySink = ByteSink()
@@ -44,14 +47,17 @@ public final class TestEngine<Job: StreamJob> {
         if !isNullKey { try topic.key.encode(key, into: &keySink) }
         if !isNullValue { try topic.value.encode(value, into: &valueSink) }
         try driver.send(
-            topic: topic.name, key: isNullKey ? nil : Array(keySink.bytes),
+            topic: topic.name,
+            key: isNullKey ? nil : Array(keySink.bytes),
             value: isNullValue ? nil : Array(valueSink.bytes),
-            timestamp: Timestamp(Self.milliseconds(time)))
+            timestamp: Timestamp(Self.milliseconds(time))
+        )
     }
 
     /// Appends a record without a key to an input topic, in its first partition.
     public func send<ValueSerde: Serde>(
-        _ value: ValueSerde.Value, to topic: Topic<IgnoredKeySerde, ValueSerde>,
+        _ value: ValueSerde.Value,
+        to topic: Topic<IgnoredKeySerde, ValueSerde>,
         at time: Duration = .zero
     ) throws {
         try send(value, key: NoKey(), to: topic, at: time)

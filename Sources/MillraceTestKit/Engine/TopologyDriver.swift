@@ -18,8 +18,12 @@ package struct TestRecord: Equatable, Sendable {
     package var offset: Offset
 
     package init(
-        key: [UInt8]?, value: [UInt8]?, timestamp: Timestamp,
-        headers: [(name: String, value: [UInt8]?)], partition: PartitionIndex, offset: Offset
+        key: [UInt8]?,
+        value: [UInt8]?,
+        timestamp: Timestamp,
+        headers: [(name: String, value: [UInt8]?)],
+        partition: PartitionIndex,
+        offset: Offset
     ) {
         self.key = key
         self.value = value
@@ -32,7 +36,9 @@ package struct TestRecord: Equatable, Sendable {
     package static func == (left: TestRecord, right: TestRecord) -> Bool {
         left.key == right.key && left.value == right.value && left.timestamp == right.timestamp
             && left.partition == right.partition && left.offset == right.offset
-            && left.headers.elementsEqual(right.headers) { $0.name == $1.name && $0.value == $1.value }
+            && left.headers.elementsEqual(right.headers) {
+                $0.name == $1.name && $0.value == $1.value
+            }
     }
 }
 
@@ -59,8 +65,10 @@ package final class TopologyDriver {
     ///   - inputs: the topics that exist before the job starts, with their partitions.
     ///   - makeTopology: builds the topology anew for each start of the job.
     package init(
-        inputs: [(name: String, partitionCount: Int32)], configuration: StreamsConfiguration,
-        seed: UInt64, makeTopology: @escaping () throws -> Topology
+        inputs: [(name: String, partitionCount: Int32)],
+        configuration: StreamsConfiguration,
+        seed: UInt64,
+        makeTopology: @escaping () throws -> Topology
     ) throws {
         time = ManualTimeSource()
         disk = SimulatedDisk()
@@ -76,26 +84,44 @@ package final class TopologyDriver {
         }
         client = EmbeddedClient(broker: broker)
         application = try Self.start(
-            try makeTopology(), client, stores, configuration, time)
+            try makeTopology(),
+            client,
+            stores,
+            configuration,
+            time
+        )
     }
 
     private static func openBroker(
-        _ disk: SimulatedDisk, _ time: ManualTimeSource
+        _ disk: SimulatedDisk,
+        _ time: ManualTimeSource
     ) throws -> Broker {
         var configuration = BrokerConfiguration(execution: .inline)
         configuration.internalPartitionCount = 1
         configuration.reservedByteCount = 0
         return try Broker.open(
-            disk: disk, directory: directory, configuration: configuration, time: time)
+            disk: disk,
+            directory: directory,
+            configuration: configuration,
+            time: time
+        )
     }
 
     private static func start(
-        _ topology: Topology, _ client: EmbeddedClient, _ stores: SimulatedStores,
-        _ configuration: StreamsConfiguration, _ time: ManualTimeSource
+        _ topology: Topology,
+        _ client: EmbeddedClient,
+        _ stores: SimulatedStores,
+        _ configuration: StreamsConfiguration,
+        _ time: ManualTimeSource
     ) throws -> StreamsApplication {
         let application = try StreamsApplication(
-            topology: topology, client: client, engines: stores, configuration: configuration,
-            time: time, pause: { time.advance(milliseconds: Int64($0 / 1_000_000)) })
+            topology: topology,
+            client: client,
+            engines: stores,
+            configuration: configuration,
+            time: time,
+            pause: { time.advance(milliseconds: Int64($0 / 1_000_000)) }
+        )
         try application.start()
         return application
     }
@@ -104,8 +130,12 @@ package final class TopologyDriver {
 
     /// Appends one record to a topic, durably. Without a partition, the key decides.
     package func send(
-        topic: String, key: [UInt8]?, value: [UInt8]?, timestamp: Timestamp,
-        headers: [(name: String, value: [UInt8]?)] = [], partition: PartitionIndex? = nil
+        topic: String,
+        key: [UInt8]?,
+        value: [UInt8]?,
+        timestamp: Timestamp,
+        headers: [(name: String, value: [UInt8]?)] = [],
+        partition: PartitionIndex? = nil
     ) throws {
         guard let found = broker.topic(topic) else {
             throw TestEngineError("there is no topic \(topic)")
@@ -129,7 +159,10 @@ package final class TopologyDriver {
             }
         }
         _ = try broker.produce(
-            batch: builder.seal(), to: TopicPartition(topic, target), flush: true)
+            batch: builder.seal(),
+            to: TopicPartition(topic, target),
+            flush: true
+        )
     }
 
     private static func lend(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {
@@ -165,7 +198,9 @@ package final class TopologyDriver {
     /// again from the disk.
     package func crash() throws {
         try restart(
-            disk: disk.crashState(using: &generator), stores: stores.crashState(using: &generator))
+            disk: disk.crashState(using: &generator),
+            stores: stores.crashState(using: &generator)
+        )
     }
 
     /// The process is killed: what was written is there, flushed or not.
@@ -196,8 +231,10 @@ package final class TopologyDriver {
         var records: [TestRecord] = []
         for partition in found.partitions {
             var reader = CommittedReader(
-                partition: partition.name, position: readers[partition.name] ?? .zero,
-                fetchByteCount: 64 << 10)
+                partition: partition.name,
+                position: readers[partition.name] ?? .zero,
+                fetchByteCount: 64 << 10
+            )
             while try reader.fetch(from: client) {
                 while var batch = try reader.nextBatch() {
                     while let record = try batch.records.next() {
@@ -209,9 +246,13 @@ package final class TopologyDriver {
                         records.append(
                             TestRecord(
                                 key: record.key.map { Array($0) },
-                                value: record.value.map { Array($0) }, timestamp: time,
+                                value: record.value.map { Array($0) },
+                                timestamp: time,
                                 headers: Self.headers(of: record),
-                                partition: partition.name.partition, offset: offset))
+                                partition: partition.name.partition,
+                                offset: offset
+                            )
+                        )
                     }
                     reader.finish(upTo: batch.nextOffset)
                 }
@@ -228,7 +269,8 @@ package final class TopologyDriver {
         var headers: [(name: String, value: [UInt8]?)] = []
         while let header = iterator.next() {
             headers.append(
-                (String(decoding: header.key, as: UTF8.self), header.value.map { Array($0) }))
+                (String(decoding: header.key, as: UTF8.self), header.value.map { Array($0) })
+            )
         }
         return headers
     }

@@ -15,7 +15,8 @@ extension GroupedStream {
     /// Combines the values of each key two by two; the first value of a key stands for itself.
     @inlinable
     public func reduce<ValueSerde: Serde>(
-        store: String, value: ValueSerde,
+        store: String,
+        value: ValueSerde,
         _ combine: @escaping @Sendable (Value, Value) throws -> Value
     ) -> Table<KeySerde.Value, Value> where ValueSerde.Value == Value {
         aggregating("reduce", store: store, value: value) { old, new in
@@ -27,7 +28,8 @@ extension GroupedStream {
     /// `reduce` with the serde that the value has by default.
     @inlinable
     public func reduce(
-        store: String, _ combine: @escaping @Sendable (Value, Value) throws -> Value
+        store: String,
+        _ combine: @escaping @Sendable (Value, Value) throws -> Value
     ) -> Table<KeySerde.Value, Value> where Value: DefaultSerde {
         reduce(store: store, value: Value.defaultSerde, combine)
     }
@@ -40,7 +42,9 @@ extension GroupedStream {
     ///     }
     @inlinable
     public func aggregate<AggregateSerde: Serde>(
-        store: String, initial: AggregateSerde.Value, value: AggregateSerde,
+        store: String,
+        initial: AggregateSerde.Value,
+        value: AggregateSerde,
         _ update: @escaping @Sendable (inout AggregateSerde.Value, Value) throws -> Void
     ) -> Table<KeySerde.Value, AggregateSerde.Value> where AggregateSerde.Value: Sendable {
         aggregating("aggregate", store: store, value: value) { old, new in
@@ -53,7 +57,8 @@ extension GroupedStream {
     /// `aggregate` with the serde that the aggregate has by default.
     @inlinable
     public func aggregate<Aggregate: DefaultSerde & Sendable>(
-        store: String, initial: Aggregate,
+        store: String,
+        initial: Aggregate,
         _ update: @escaping @Sendable (inout Aggregate, Value) throws -> Void
     ) -> Table<KeySerde.Value, Aggregate> {
         aggregate(store: store, initial: initial, value: Aggregate.defaultSerde, update)
@@ -64,7 +69,9 @@ extension GroupedStream {
     /// Records with a null key or value are dropped and counted.
     @inlinable
     func aggregating<AggregateSerde: Serde>(
-        _ word: String, store: String, value: AggregateSerde,
+        _ word: String,
+        store: String,
+        value: AggregateSerde,
         _ update: @escaping @Sendable (AggregateSerde.Value?, Value) throws -> AggregateSerde.Value
     ) -> Table<KeySerde.Value, AggregateSerde.Value> {
         let keySerde = key
@@ -90,6 +97,7 @@ extension GroupedStream {
                     try sink(key, value.isNull(new) ? nil : new)
                     record.pointee.timestamp = ownTime
                 }
-            })
+            }
+        )
     }
 }

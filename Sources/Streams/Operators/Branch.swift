@@ -12,7 +12,8 @@ extension KeyedStream {
         _ tests: @Sendable (Value) throws -> Bool...
     ) -> Branches<Key, Value, Placement> {
         let splitter = StreamNode<Key, BranchValue<Value>>(
-            kind: .stateless("branch"), from: node
+            kind: .stateless("branch"),
+            from: node
         ) { sink, _ in
             { key, value in
                 for (index, test) in tests.enumerated() where try test(value) {
@@ -25,7 +26,8 @@ extension KeyedStream {
             Self(
                 node: StreamNode(kind: .stateless("branch \(index)"), from: splitter) { sink, _ in
                     { key, tagged in if tagged.branch == index { try sink(key, tagged.value) } }
-                })
+                }
+            )
         }
         return Branches(streams: streams)
     }

@@ -9,7 +9,8 @@ extension KeyedStream {
         Self(
             node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
                 { key, value in if try isIncluded(value) { try sink(key, value) } }
-            })
+            }
+        )
     }
 
     /// The records whose value does not pass the test.
@@ -28,6 +29,7 @@ extension KeyedStream {
         Self(
             node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
                 { key, value in if try isIncluded(key, value) { try sink(key, value) } }
-            })
+            }
+        )
     }
 }

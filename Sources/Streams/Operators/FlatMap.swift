@@ -11,7 +11,8 @@ extension KeyedStream {
                         try sink(newKey, newValue)
                     }
                 }
-            })
+            }
+        )
     }
 
     /// No, one or several records for each record, under the same key.
@@ -26,7 +27,8 @@ extension KeyedStream {
                 { key, value in
                     for newValue in try transform(value) { try sink(key, newValue) }
                 }
-            })
+            }
+        )
     }
 
     /// `flatMapValues` for a transformation that looks at the key too.
@@ -39,6 +41,7 @@ extension KeyedStream {
                 { key, value in
                     for newValue in try transform(key, value) { try sink(key, newValue) }
                 }
-            })
+            }
+        )
     }
 }

@@ -7,7 +7,8 @@ public struct GroupedStream<KeySerde: Serde, Value> {
 
     @inlinable
     init(
-        node: StreamNode<KeySerde.Value, Value>, key: KeySerde,
+        node: StreamNode<KeySerde.Value, Value>,
+        key: KeySerde,
         isNullValue: (@Sendable (Value) -> Bool)?
     ) {
         self.node = node
@@ -47,7 +48,8 @@ extension KeyedStream where Placement == ByKey {
 extension KeyedStream where Placement == KeyChanged {
     /// Not without a repartition.
     @available(
-        *, unavailable,
+        *,
+        unavailable,
         message: "the key changed since the last topic: add .repartition(…) before groupByKey"
     )
     public func groupByKey() -> GroupedStream<UTF8Serde, Value> { preconditionFailure() }
@@ -60,20 +62,28 @@ extension KeyedStream {
     ///     words.groupBy({ $0 }, via: "by-word", key: .utf8)
     @inlinable
     public func groupBy<KeySerde: Serde, ValueSerde: Serde>(
-        _ newKey: @escaping @Sendable (Value) throws -> KeySerde.Value, via name: String,
-        key: KeySerde, value: ValueSerde, partitions: Int32? = nil
+        _ newKey: @escaping @Sendable (Value) throws -> KeySerde.Value,
+        via name: String,
+        key: KeySerde,
+        value: ValueSerde,
+        partitions: Int32? = nil
     ) -> GroupedStream<KeySerde, Value> where ValueSerde.Value == Value {
         let rekeyed = selectKey(newKey).filterWithKey { newKey, _ in !key.isNull(newKey) }
         let stream = rekeyed.repartition(name, key: key, value: value, partitions: partitions)
         return GroupedStream(
-            node: stream.node, key: key, isNullValue: { newValue in value.isNull(newValue) })
+            node: stream.node,
+            key: key,
+            isNullValue: { newValue in value.isNull(newValue) }
+        )
     }
 
     /// `groupBy` with the serde that the value has by default.
     @inlinable
     public func groupBy<KeySerde: Serde>(
-        _ newKey: @escaping @Sendable (Value) throws -> KeySerde.Value, via name: String,
-        key: KeySerde, partitions: Int32? = nil
+        _ newKey: @escaping @Sendable (Value) throws -> KeySerde.Value,
+        via name: String,
+        key: KeySerde,
+        partitions: Int32? = nil
     ) -> GroupedStream<KeySerde, Value> where Value: DefaultSerde {
         groupBy(newKey, via: name, key: key, value: Value.defaultSerde, partitions: partitions)
     }

@@ -12,7 +12,8 @@ extension KeyedStream {
                     let (newKey, newValue) = try transform(key, value)
                     try sink(newKey, newValue)
                 }
-            })
+            }
+        )
     }
 
     /// One record for each record, with another value; the key stays.
@@ -25,13 +26,15 @@ extension KeyedStream {
         KeyedStream<Key, NewValue, Placement>(
             node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _ in
                 { key, value in try sink(key, try transform(value)) }
-            })
+            }
+        )
     }
 
     /// `mapValues` with the type of the result named, which keeps the type checker fast.
     @inlinable
     public func mapValues<NewValue>(
-        to type: NewValue.Type, _ transform: @escaping @Sendable (Value) throws -> NewValue
+        to type: NewValue.Type,
+        _ transform: @escaping @Sendable (Value) throws -> NewValue
     ) -> KeyedStream<Key, NewValue, Placement> { mapValues(transform) }
 
     /// `mapValues` for a transformation that looks at the key too.
@@ -42,7 +45,8 @@ extension KeyedStream {
         KeyedStream<Key, NewValue, Placement>(
             node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _ in
                 { key, value in try sink(key, try transform(key, value)) }
-            })
+            }
+        )
     }
 
     /// The same records under a key computed from the value.
@@ -55,7 +59,8 @@ extension KeyedStream {
         RekeyedStream(
             node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _ in
                 { _, value in try sink(try key(value), value) }
-            })
+            }
+        )
     }
 
     /// `selectKey` for a key that depends on the old key too.
@@ -66,6 +71,7 @@ extension KeyedStream {
         RekeyedStream(
             node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _ in
                 { key, value in try sink(try newKey(key, value), value) }
-            })
+            }
+        )
     }
 }

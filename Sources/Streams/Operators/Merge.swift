@@ -3,7 +3,9 @@ extension KeyedStream {
     @inlinable
     public func merge(_ other: Self) -> Self {
         let merged = StreamNode<Key, Value>(
-            kind: .stateless("merge"), parents: [node, other.node])
+            kind: .stateless("merge"),
+            parents: [node, other.node]
+        )
         let first = node
         let second = other.node
         merged.attach = { [unowned merged] in

@@ -9,6 +9,7 @@ extension KeyedStream {
                     try look(key, value)
                     try sink(key, value)
                 }
-            })
+            }
+        )
     }
 }

@@ -9,14 +9,22 @@ extension KeyedStream {
     ///   - partitions: how many; as many as the widest source of the job if nil.
     @inlinable
     public func repartition<KeySerde: Serde, ValueSerde: Serde>(
-        _ name: String, key: KeySerde, value: ValueSerde, partitions: Int32? = nil
+        _ name: String,
+        key: KeySerde,
+        value: ValueSerde,
+        partitions: Int32? = nil
     ) -> Stream<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let write = node.writing(
-            kind: .repartitionSink(via: name, partitionCount: partitions), key: key, value: value,
+            kind: .repartitionSink(via: name, partitionCount: partitions),
+            key: key,
+            value: value,
             leavesOutEmpty: true
         ) { task in task.repartitionTarget(via: name) }
         let read: StreamNode<Key, Value> = .source(
-            kind: .repartitionSource(via: name), key: key, value: value)
+            kind: .repartitionSource(via: name),
+            key: key,
+            value: value
+        )
         read.upstreamSink = write
         return Stream(node: read)
     }
@@ -26,13 +34,19 @@ extension KeyedStream {
     public func repartition(_ name: String, partitions: Int32? = nil) -> Stream<Key, Value>
     where Key: DefaultSerde, Value: DefaultSerde {
         repartition(
-            name, key: Key.defaultSerde, value: Value.defaultSerde, partitions: partitions)
+            name,
+            key: Key.defaultSerde,
+            value: Value.defaultSerde,
+            partitions: partitions
+        )
     }
 
     /// `repartition` with the serde that the value has by default.
     @inlinable
     public func repartition<KeySerde: Serde>(
-        _ name: String, key: KeySerde, partitions: Int32? = nil
+        _ name: String,
+        key: KeySerde,
+        partitions: Int32? = nil
     ) -> Stream<Key, Value> where KeySerde.Value == Key, Value: DefaultSerde {
         repartition(name, key: key, value: Value.defaultSerde, partitions: partitions)
     }

@@ -5,14 +5,21 @@ extension StreamJob {
     /// - Parameter store: names the store and its changelog; mandatory.
     @inlinable
     public func table<KeySerde: Serde, ValueSerde: Serde>(
-        _ topic: Topic<KeySerde, ValueSerde>, store: String
+        _ topic: Topic<KeySerde, ValueSerde>,
+        store: String
     ) -> Table<KeySerde.Value, ValueSerde.Value> {
         let nullable = OptionalSerde(topic.value)
         let source: StreamNode<KeySerde.Value, ValueSerde.Value?> = .source(
             kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
-            key: topic.key, value: nullable, dropsNullKeys: true)
+            key: topic.key,
+            value: nullable,
+            dropsNullKeys: true
+        )
         return Stream(node: source).materialized(
-            store: store, key: topic.key, value: topic.value)
+            store: store,
+            key: topic.key,
+            value: topic.value
+        )
     }
 }
 
@@ -20,7 +27,9 @@ extension KeyedStream where Placement == ByKey {
     /// The stream read as changes of a table: the latest value of each key, kept in a store.
     @inlinable
     public func toTable<KeySerde: Serde, ValueSerde: Serde>(
-        store: String, key: KeySerde, value: ValueSerde
+        store: String,
+        key: KeySerde,
+        value: ValueSerde
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
         materialized(store: store, key: key, value: value)
@@ -28,7 +37,9 @@ extension KeyedStream where Placement == ByKey {
 
     @inlinable
     func materialized<KeySerde: Serde, ValueSerde: Serde>(
-        store: String, key keySerde: KeySerde, value: ValueSerde
+        store: String,
+        key keySerde: KeySerde,
+        value: ValueSerde
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
         Table(
@@ -45,6 +56,7 @@ extension KeyedStream where Placement == ByKey {
                     try writer.write(newValue, at: slot, timestamp: record.pointee.timestamp)
                     try sink(key, newValue)
                 }
-            })
+            }
+        )
     }
 }

@@ -11,8 +11,10 @@ extension KeyedStream {
         Statement(
             node.writing(
                 kind: .sink(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
-                key: topic.key, value: topic.value
-            ) { task in task.target(topic: topic.name) })
+                key: topic.key,
+                value: topic.value
+            ) { task in task.target(topic: topic.name) }
+        )
     }
 }
 
@@ -21,7 +23,10 @@ extension StreamNode {
     /// those whose key and value are null, if they are to be left out.
     @inlinable
     func writing<KeySerde: Serde, ValueSerde: Serde>(
-        kind: OperatorKind, key: KeySerde, value: ValueSerde, leavesOutEmpty: Bool = false,
+        kind: OperatorKind,
+        key: KeySerde,
+        value: ValueSerde,
+        leavesOutEmpty: Bool = false,
         target: @escaping (TaskBinding) -> OutputBuffer.Target
     ) -> AnyNode where KeySerde.Value == Key, ValueSerde.Value == Value {
         StreamNode<Never, Never>(kind: kind, from: self) { _, task in
@@ -79,9 +84,17 @@ struct RecordWriter<KeySerde: Serde, ValueSerde: Serde> {
         }
         let context = record.pointee
         let partition = OutputBuffer.partition(
-            of: keyBytes, in: target, fallback: context.partition)
+            of: keyBytes,
+            in: target,
+            fallback: context.partition
+        )
         try output.pointee.append(
-            to: target, partition: partition, timestamp: context.timestamp, key: keyBytes,
-            value: valueBytes, headers: context.headers)
+            to: target,
+            partition: partition,
+            timestamp: context.timestamp,
+            key: keyBytes,
+            value: valueBytes,
+            headers: context.headers
+        )
     }
 }

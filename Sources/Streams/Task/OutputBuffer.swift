@@ -60,7 +60,9 @@ public struct OutputBuffer: ~Copyable {
             (slots + slotCount).initialize(
                 to: Slot(
                     batch: RecordBatchBuilder(),
-                    partition: TopicPartition(topic, PartitionIndex(index))))
+                    partition: TopicPartition(topic, PartitionIndex(index))
+                )
+            )
             slotCount += 1
         }
         targets[topic] = target
@@ -70,8 +72,11 @@ public struct OutputBuffer: ~Copyable {
     /// Appends a record to a partition of a topic.
     @inlinable
     public mutating func append(
-        to target: Target, partition: PartitionIndex, timestamp: Timestamp,
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+        to target: Target,
+        partition: PartitionIndex,
+        timestamp: Timestamp,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer?
     ) throws {
         assert(partition.rawValue >= 0 && partition.rawValue < target.partitionCount)
@@ -86,7 +91,9 @@ public struct OutputBuffer: ~Copyable {
     /// The partition of a key: Kafka's murmur2; without a key, `fallback` wrapped to the topic.
     @inlinable
     public static func partition(
-        of key: UnsafeRawBufferPointer?, in target: Target, fallback: PartitionIndex
+        of key: UnsafeRawBufferPointer?,
+        in target: Target,
+        fallback: PartitionIndex
     ) -> PartitionIndex {
         guard let key else {
             return PartitionIndex(fallback.rawValue % target.partitionCount)

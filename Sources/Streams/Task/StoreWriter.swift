@@ -48,7 +48,9 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
     /// changelog; nil removes the key.
     @inlinable @inline(__always)
     func write(
-        _ newValue: ValueSerde.Value?, at slot: KeyValueTable.Slot, timestamp: Timestamp
+        _ newValue: ValueSerde.Value?,
+        at slot: KeyValueTable.Slot,
+        timestamp: Timestamp
     ) throws {
         var bytes: UnsafeRawBufferPointer?
         if let newValue, !value.isNull(newValue) {
@@ -58,7 +60,12 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
         }
         store.table.pointee.put(slot, value: bytes, timestamp: timestamp)
         try output.pointee.append(
-            to: changelog, partition: partition, timestamp: timestamp,
-            key: keySink.pointee.bytes, value: bytes, headers: nil)
+            to: changelog,
+            partition: partition,
+            timestamp: timestamp,
+            key: keySink.pointee.bytes,
+            value: bytes,
+            headers: nil
+        )
     }
 }

@@ -26,8 +26,11 @@ public final class TaskBinding {
     ///   - partitionCounts: of every topic that the task writes to.
     ///   - stores: the task's stores by the user's name.
     public init(
-        partition: PartitionIndex, output: UnsafeMutablePointer<OutputBuffer>,
-        partitionCounts: [String: Int32], stores: [String: StateStore], names: InternalNames
+        partition: PartitionIndex,
+        output: UnsafeMutablePointer<OutputBuffer>,
+        partitionCounts: [String: Int32],
+        stores: [String: StateStore],
+        names: InternalNames
     ) {
         self.partition = partition
         self.output = output

@@ -61,7 +61,8 @@ public final class StreamNode<Key, Value>: AnyNode {
     /// record, out of the one that takes the results.
     @inlinable
     convenience init<InKey, InValue>(
-        kind: OperatorKind, from upstream: StreamNode<InKey, InValue>,
+        kind: OperatorKind,
+        from upstream: StreamNode<InKey, InValue>,
         bind: @escaping (@escaping Sink, TaskBinding) -> (InKey, InValue) throws -> Void
     ) {
         self.init(kind: kind, parents: [upstream])

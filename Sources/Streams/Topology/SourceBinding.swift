@@ -23,7 +23,10 @@ extension StreamNode {
     /// (and counts) records whose key is null before any serde sees them.
     @inlinable
     static func source<KeySerde: Serde, ValueSerde: Serde>(
-        kind: OperatorKind, key: KeySerde, value: ValueSerde, dropsNullKeys: Bool = false
+        kind: OperatorKind,
+        key: KeySerde,
+        value: ValueSerde,
+        dropsNullKeys: Bool = false
     ) -> StreamNode<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let node = StreamNode<Key, Value>(kind: kind, parents: [])
         node.bindSource = { [unowned node] task in

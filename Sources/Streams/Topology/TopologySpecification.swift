@@ -38,7 +38,8 @@ public struct TopologySpecification: Equatable, Sendable {
     init(job: String, nodes: [AnyNode]) throws(TopologyError) {
         try Self.checkName(job, what: "job name")
         let numbers = Dictionary(
-            uniqueKeysWithValues: nodes.enumerated().map { (ObjectIdentifier($1), $0) })
+            uniqueKeysWithValues: nodes.enumerated().map { (ObjectIdentifier($1), $0) }
+        )
         let parents = nodes.map { node in
             node.parents.compactMap { numbers[ObjectIdentifier($0)] }
         }
@@ -46,8 +47,11 @@ public struct TopologySpecification: Equatable, Sendable {
         self.job = job
         operators = nodes.indices.map { index in
             Operator(
-                id: index, kind: nodes[index].kind, parents: parents[index],
-                subtopology: groups[index])
+                id: index,
+                kind: nodes[index].kind,
+                parents: parents[index],
+                subtopology: groups[index]
+            )
         }
         var subtopologies: [Subtopology] = []
         for id in 0...(groups.max() ?? 0) {
@@ -117,7 +121,8 @@ public struct TopologySpecification: Equatable, Sendable {
     }
 
     private static func subtopology(
-        _ id: Int, of operators: [Operator]
+        _ id: Int,
+        of operators: [Operator]
     ) throws(TopologyError) -> Subtopology {
         var topics: [String] = []
         var repartitions: [String] = []
@@ -136,7 +141,11 @@ public struct TopologySpecification: Equatable, Sendable {
             }
         }
         return Subtopology(
-            id: id, externalTopics: topics, repartitions: repartitions, stores: stores)
+            id: id,
+            externalTopics: topics,
+            repartitions: repartitions,
+            stores: stores
+        )
     }
 
     private func checkUniqueNames() throws(TopologyError) {
@@ -146,7 +155,9 @@ public struct TopologySpecification: Equatable, Sendable {
         ] {
             var seen: Set<String> = []
             for name in names where !seen.insert(name).inserted {
-                throw TopologyError("two operators use the \(what) name \"\(name)\"; names are unique")
+                throw TopologyError(
+                    "two operators use the \(what) name \"\(name)\"; names are unique"
+                )
             }
         }
     }
@@ -164,7 +175,8 @@ public struct TopologySpecification: Equatable, Sendable {
         }
         guard !name.isEmpty, name.utf8.count <= 200, allowed, name != ".", name != ".." else {
             throw TopologyError(
-                "the \(what) \"\(name)\" is not allowed: 1 to 200 of the letters a-z A-Z 0-9 . _ -")
+                "the \(what) \"\(name)\" is not allowed: 1 to 200 of the letters a-z A-Z 0-9 . _ -"
+            )
         }
     }
 }

@@ -27,7 +27,8 @@ package struct TopologyPlan: Equatable, Sendable {
 
     /// Plans `specification` over the topics that exist.
     package init(
-        _ specification: TopologySpecification, existing: [TopicDescription]
+        _ specification: TopologySpecification,
+        existing: [TopicDescription]
     ) throws(PlanError) {
         for topic in existing { partitionCounts[topic.name] = topic.partitionCount }
         let planned = Set(existing.map(\.name))
@@ -44,16 +45,24 @@ package struct TopologyPlan: Equatable, Sendable {
             }
             for store in subtopology.stores {
                 try place(
-                    specification.names.changelogTopic(store: store), partitionCount: count,
-                    exactly: true, existing: planned,
-                    configuration: ["cleanup.policy": "compact"])
+                    specification.names.changelogTopic(store: store),
+                    partitionCount: count,
+                    exactly: true,
+                    existing: planned,
+                    configuration: ["cleanup.policy": "compact"]
+                )
             }
         }
         let widest = inputTopics.flatMap { $0 }.compactMap { partitionCounts[$0] }.max() ?? 1
         for item in specification.operators {
             guard case .sink(let topic, _, _) = item.kind else { continue }
             try place(
-                topic, partitionCount: widest, exactly: false, existing: planned, configuration: [:])
+                topic,
+                partitionCount: widest,
+                exactly: false,
+                existing: planned,
+                configuration: [:]
+            )
         }
         tasks.sort()
     }
@@ -68,21 +77,29 @@ package struct TopologyPlan: Equatable, Sendable {
 
     /// Repartition topics without a count of their own get that of the widest external source.
     private mutating func placeRepartitions(
-        of specification: TopologySpecification, existing: Set<String>
+        of specification: TopologySpecification,
+        existing: Set<String>
     ) throws(PlanError) {
-        let widest = specification.subtopologies.flatMap(\.externalTopics)
+        let widest =
+            specification.subtopologies.flatMap(\.externalTopics)
             .compactMap { partitionCounts[$0] }.max() ?? 1
         for item in specification.operators {
             guard case .repartitionSink(let via, let count) = item.kind else { continue }
             try place(
-                specification.names.repartitionTopic(via: via), partitionCount: count ?? widest,
-                exactly: count != nil, existing: existing,
-                configuration: ["cleanup.policy": "delete", "retention.ms": "-1"])
+                specification.names.repartitionTopic(via: via),
+                partitionCount: count ?? widest,
+                exactly: count != nil,
+                existing: existing,
+                configuration: ["cleanup.policy": "delete", "retention.ms": "-1"]
+            )
         }
     }
 
     private mutating func place(
-        _ topic: String, partitionCount: Int32, exactly: Bool, existing: Set<String>,
+        _ topic: String,
+        partitionCount: Int32,
+        exactly: Bool,
+        existing: Set<String>,
         configuration: [String: String]
     ) throws(PlanError) {
         if let count = partitionCounts[topic] {
@@ -94,12 +111,17 @@ package struct TopologyPlan: Equatable, Sendable {
         partitionCounts[topic] = partitionCount
         topicsToCreate.append(
             TopicSpecification(
-                name: topic, partitionCount: partitionCount, configuration: configuration))
+                name: topic,
+                partitionCount: partitionCount,
+                configuration: configuration
+            )
+        )
     }
 
     /// The sources of one sub-topology must have the same number of partitions.
     private static func taskCount(
-        of topics: [String], _ partitionCounts: [String: Int32]
+        of topics: [String],
+        _ partitionCounts: [String: Int32]
     ) throws(PlanError) -> Int32 {
         guard let first = topics.first, let count = partitionCounts[first] else { return 0 }
         for topic in topics {

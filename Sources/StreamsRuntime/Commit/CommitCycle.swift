@@ -15,8 +15,10 @@ package struct CommitCycle: Sendable {
         /// Tries of one step before a retriable error counts as abortable.
         package var attemptLimit: Int
         package init(
-            intervalNanoseconds: UInt64 = 100_000_000, recordLimit: Int64 = .max,
-            byteLimit: Int64 = 256 << 20, attemptLimit: Int = 10
+            intervalNanoseconds: UInt64 = 100_000_000,
+            recordLimit: Int64 = .max,
+            byteLimit: Int64 = 256 << 20,
+            attemptLimit: Int = 10
         ) {
             self.intervalNanoseconds = intervalNanoseconds
             self.recordLimit = recordLimit

@@ -42,7 +42,11 @@ package struct CommittedReader: ~Copyable {
     /// Batches fetched before and not taken are dropped.
     package mutating func fetch(from client: any LogClient) throws -> Bool {
         let result = try client.fetch(
-            partition, from: position, isolation: .readCommitted, into: buffer)
+            partition,
+            from: position,
+            isolation: .readCommitted,
+            into: buffer
+        )
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
         batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
         aborted = AbortedFilter(result.abortedTransactions)
@@ -75,10 +79,13 @@ package struct CommittedReader: ~Copyable {
             records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
         } catch { throw corrupt(error) }
         return VisibleBatch(
-            records: records, baseOffset: batch.baseOffset.rawValue,
+            records: records,
+            baseOffset: batch.baseOffset.rawValue,
             baseTimestamp: batch.baseTimestamp.rawValue,
             sharedTimestamp: batch.attributes.isLogAppendTime ? batch.maxTimestamp : nil,
-            nextOffset: batch.nextOffset, byteCount: batch.byteCount)
+            nextOffset: batch.nextOffset,
+            byteCount: batch.byteCount
+        )
     }
 
     private func corrupt(_ error: RecordBatchError) -> LogClientError {

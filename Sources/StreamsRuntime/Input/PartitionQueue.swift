@@ -19,7 +19,10 @@ struct PartitionQueue: ~Copyable {
 
     init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
         reader = CommittedReader(
-            partition: partition, position: position, fetchByteCount: fetchByteCount)
+            partition: partition,
+            position: position,
+            fetchByteCount: fetchByteCount
+        )
     }
 
     var partition: TopicPartition { reader.partition }

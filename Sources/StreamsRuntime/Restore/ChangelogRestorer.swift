@@ -19,13 +19,18 @@ package struct ChangelogRestorer: ~Copyable {
 
     /// Restores `store`; calls `progress` with the records read, now and then.
     package mutating func restore(
-        _ store: StateStore, from client: any LogClient, progress: (Int64) -> Void
+        _ store: StateStore,
+        from client: any LogClient,
+        progress: (Int64) -> Void
     ) throws {
         let bounds = try client.bounds(of: partition)
         let start = try startingPoint(of: store, bounds: bounds)
         guard start < bounds.highWatermark else { return }
         var reader = CommittedReader(
-            partition: partition, position: start, fetchByteCount: fetchByteCount)
+            partition: partition,
+            position: start,
+            fetchByteCount: fetchByteCount
+        )
         let restore = try store.beginRestore()
         var signal: UInt64 = 0
         while reader.position < bounds.highWatermark {
@@ -55,7 +60,8 @@ package struct ChangelogRestorer: ~Copyable {
 
     /// Where to begin: behind what the store holds, if the changelog can still prove it.
     private func startingPoint(
-        of store: StateStore, bounds: PartitionBounds
+        of store: StateStore,
+        bounds: PartitionBounds
     ) throws -> Offset {
         guard let known = store.changelogOffset else { return bounds.logStart }
         if known > bounds.highWatermark {

@@ -14,7 +14,8 @@ struct LookAhead {
 
     /// Nil where looking ahead would not pay.
     init?(
-        _ records: RecordIterator, _ table: UnsafeMutablePointer<KeyValueTable>?
+        _ records: RecordIterator,
+        _ table: UnsafeMutablePointer<KeyValueTable>?
     ) throws(RecordBatchError) {
         guard let table, table.pointee.byteCount > Self.tableByteCount else { return nil }
         self.records = records

@@ -28,8 +28,12 @@ final class StreamTask {
     private var committed: [Offset]
 
     init(
-        id: TopologyPlan.Task, topology: Topology, inputs: [(topic: String, start: Offset)],
-        stores: [OwnedStore], binding: TaskBinding, configuration: StreamsConfiguration
+        id: TopologyPlan.Task,
+        topology: Topology,
+        inputs: [(topic: String, start: Offset)],
+        stores: [OwnedStore],
+        binding: TaskBinding,
+        configuration: StreamsConfiguration
     ) {
         self.id = id
         self.stores = stores
@@ -40,8 +44,11 @@ final class StreamTask {
         for (index, input) in inputs.enumerated() {
             (queues + index).initialize(
                 to: PartitionQueue(
-                    partition: TopicPartition(input.topic, id.partition), position: input.start,
-                    fetchByteCount: configuration.fetchByteCount))
+                    partition: TopicPartition(input.topic, id.partition),
+                    position: input.start,
+                    fetchByteCount: configuration.fetchByteCount
+                )
+            )
         }
         sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
@@ -82,7 +89,10 @@ final class StreamTask {
     }
 
     /// Goes back to these positions, or to the start of the log where there is none.
-    func rewind(to positions: [TopicPartition: Offset], startingAt start: (TopicPartition) throws -> Offset)
+    func rewind(
+        to positions: [TopicPartition: Offset],
+        startingAt start: (TopicPartition) throws -> Offset
+    )
         throws
     {
         for index in 0..<queueCount {
@@ -152,7 +162,9 @@ final class StreamTask {
 
     @inline(__always)
     private func handle(
-        _ record: RecordView, of queue: UnsafeMutablePointer<PartitionQueue>, by sink: RawSink
+        _ record: RecordView,
+        of queue: UnsafeMutablePointer<PartitionQueue>,
+        by sink: RawSink
     ) throws {
         let context = binding.record
         context.pointee.timestamp = queue.pointee.headTimestamp
@@ -170,9 +182,12 @@ final class StreamTask {
     /// Applies the error policy: returns for a record that is to be left out, else throws.
     @inline(never)
     private func recover(
-        from error: any Error, at partition: TopicPartition, offset: Offset
+        from error: any Error,
+        at partition: TopicPartition,
+        offset: Offset
     ) throws {
-        let place = "topic \(partition.topic), partition \(partition.partition.rawValue), "
+        let place =
+            "topic \(partition.topic), partition \(partition.partition.rawValue), "
             + "offset \(offset.rawValue)"
         switch error {
         case is LogClientError, is StoreError: throw error
@@ -184,7 +199,8 @@ final class StreamTask {
             throw StreamsError(
                 code: .decode,
                 message: "\(place): \(failure). Nothing of it was processed; "
-                    + "--on-decode-error skip leaves such records out")
+                    + "--on-decode-error skip leaves such records out"
+            )
         default:
             throw StreamsError(code: .processing, message: "\(place): \(error)")
         }

@@ -42,9 +42,15 @@ package final class StreamThread {
     private static let recordsPerTurn = 16_384
 
     package init(
-        slot: Int, topology: Topology, plan: TopologyPlan, tasks: [TopologyPlan.Task],
-        client: any LogClient, engines: any StoreEngineFactory,
-        checkpointWorker: CheckpointWorker, configuration: StreamsConfiguration, time: any TimeSource,
+        slot: Int,
+        topology: Topology,
+        plan: TopologyPlan,
+        tasks: [TopologyPlan.Task],
+        client: any LogClient,
+        engines: any StoreEngineFactory,
+        checkpointWorker: CheckpointWorker,
+        configuration: StreamsConfiguration,
+        time: any TimeSource,
         pause: @escaping (UInt64) -> Void
     ) {
         self.slot = slot
@@ -62,14 +68,17 @@ package final class StreamThread {
             policy: CommitCycle.Policy(
                 intervalNanoseconds: UInt64(configuration.commitIntervalMilliseconds) * 1_000_000,
                 recordLimit: configuration.commitRecordLimit,
-                byteLimit: configuration.commitByteLimit))
+                byteLimit: configuration.commitByteLimit
+            )
+        )
         let sender = OutputSender(sinkTopics: Self.sinkTopics(of: topology))
         self.sender = sender
         output = .allocate(capacity: 1)
         output.initialize(
             to: OutputBuffer(batchByteLimit: configuration.batchByteLimit) { batch, partition in
                 try sender.send(&batch, to: partition)
-            })
+            }
+        )
     }
 
     deinit {
@@ -124,7 +133,8 @@ package final class StreamThread {
         }
         for task in tasks {
             for owned in task.stores {
-                do throws(StoreError) { try owned.store.close(checkpointing: failure == nil) } catch {
+                do throws(StoreError) { try owned.store.close(checkpointing: failure == nil) } catch
+                {
                     result = result ?? StreamsError(code: .store, message: "\(error)")
                 }
             }
@@ -165,7 +175,8 @@ package final class StreamThread {
         guard count > 0 else { return false }
         let bytes = sender.takeByteCount()
         _ = try handle(
-            .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds()))
+            .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds())
+        )
         return true
     }
 
@@ -247,13 +258,15 @@ package final class StreamThread {
     private func makeProducer() throws {
         let made = try client.makeTransactionalProducer(
             transactionalID: transactionalID,
-            transactionTimeout: .milliseconds(configuration.transactionTimeoutMilliseconds))
+            transactionTimeout: .milliseconds(configuration.transactionTimeoutMilliseconds)
+        )
         producer = made
         sender.producer = made
     }
 
     private func makeTask(
-        _ id: TopologyPlan.Task, committed: [TopicPartition: Offset]
+        _ id: TopologyPlan.Task,
+        committed: [TopicPartition: Offset]
     ) throws -> StreamTask {
         let names = topology.specification.names
         let subtopology = topology.specification.subtopologies[id.subtopology]
@@ -262,29 +275,42 @@ package final class StreamThread {
             return StreamTask.OwnedStore(
                 name: name,
                 store: StateStore(
-                    engine: try engines.open(path: path), worker: checkpointWorker,
-                    tableByteLimit: configuration.storeTableByteLimit),
-                changelog: TopicPartition(names.changelogTopic(store: name), id.partition))
+                    engine: try engines.open(path: path),
+                    worker: checkpointWorker,
+                    tableByteLimit: configuration.storeTableByteLimit
+                ),
+                changelog: TopicPartition(names.changelogTopic(store: name), id.partition)
+            )
         }
         try restore(stores)
         let binding = TaskBinding(
-            partition: id.partition, output: output, partitionCounts: plan.partitionCounts,
+            partition: id.partition,
+            output: output,
+            partitionCounts: plan.partitionCounts,
             stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
-            names: names)
+            names: names
+        )
         let inputs = try plan.inputTopics[id.subtopology].map { topic in
             let partition = TopicPartition(topic, id.partition)
             let start = try committed[partition] ?? client.bounds(of: partition).logStart
             return (topic: topic, start: start)
         }
         return StreamTask(
-            id: id, topology: topology, inputs: inputs, stores: stores, binding: binding,
-            configuration: configuration)
+            id: id,
+            topology: topology,
+            inputs: inputs,
+            stores: stores,
+            binding: binding,
+            configuration: configuration
+        )
     }
 
     private func restore(_ stores: [StreamTask.OwnedStore]) throws {
         for owned in stores {
             var restorer = ChangelogRestorer(
-                partition: owned.changelog, fetchByteCount: configuration.fetchByteCount)
+                partition: owned.changelog,
+                fetchByteCount: configuration.fetchByteCount
+            )
             try restorer.restore(owned.store, from: client) { progress.noteRestored($0) }
         }
     }
@@ -307,7 +333,8 @@ package final class StreamThread {
         do throws(StoreError) {
             try store.checkpointIfDue(
                 now: now,
-                interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000)
+                interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000
+            )
         } catch {
             guard error.code == .full else { throw error }
             progress.noteDelayedCheckpoint()
@@ -319,7 +346,8 @@ package final class StreamThread {
         let names = topology.specification.names
         let topics = Set(
             topology.specification.subtopologies.flatMap(\.repartitions)
-                .map(names.repartitionTopic(via:)))
+                .map(names.repartitionTopic(via:))
+        )
         for task in tasks {
             for (partition, position) in task.positions where topics.contains(partition.topic) {
                 try client.deleteRecords(of: partition, before: position)
@@ -331,7 +359,10 @@ package final class StreamThread {
         var positions: [TopicPartition: Offset] = [:]
         for task in tasks { positions.merge(task.positions) { $1 } }
         progress.publish(
-            positions: positions, counters: counters, recordsOut: sender.sinkRecordCount)
+            positions: positions,
+            counters: counters,
+            recordsOut: sender.sinkRecordCount
+        )
     }
 
     // MARK: Errors
@@ -374,6 +405,7 @@ package final class StreamThread {
             topology.specification.operators.compactMap { item -> String? in
                 if case .sink(let topic, _, _) = item.kind { return topic }
                 return nil
-            })
+            }
+        )
     }
 }

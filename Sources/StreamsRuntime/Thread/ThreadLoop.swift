@@ -17,8 +17,11 @@ final class ThreadLoop: @unchecked Sendable {
     private static let longestWait = Duration.milliseconds(20)
 
     init(
-        thread: StreamThread, client: any LogClient, stopSwitch: StopSwitch,
-        monitor: CatchUpMonitor?, progress: [ThreadProgress],
+        thread: StreamThread,
+        client: any LogClient,
+        stopSwitch: StopSwitch,
+        monitor: CatchUpMonitor?,
+        progress: [ThreadProgress],
         fail: @escaping @Sendable (StreamsError) -> Void
     ) {
         self.thread = thread

@@ -27,7 +27,9 @@ package final class ThreadProgress: Sendable {
     package var snapshot: Snapshot { state.withLock { $0 } }
 
     func publish(
-        positions: [TopicPartition: Offset], counters: TaskCounters, recordsOut: Int64
+        positions: [TopicPartition: Offset],
+        counters: TaskCounters,
+        recordsOut: Int64
     ) {
         state.withLock {
             $0.positions = positions

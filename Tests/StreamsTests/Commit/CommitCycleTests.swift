@@ -6,12 +6,19 @@ import Testing
 
 @Suite struct CommitCycleTests {
     private static func cycle(
-        interval: UInt64 = 100, records: Int64 = .max, bytes: Int64 = .max, attempts: Int = 3
+        interval: UInt64 = 100,
+        records: Int64 = .max,
+        bytes: Int64 = .max,
+        attempts: Int = 3
     ) -> CommitCycle {
         CommitCycle(
             policy: CommitCycle.Policy(
-                intervalNanoseconds: interval, recordLimit: records, byteLimit: bytes,
-                attemptLimit: attempts))
+                intervalNanoseconds: interval,
+                recordLimit: records,
+                byteLimit: bytes,
+                attemptLimit: attempts
+            )
+        )
     }
 
     /// A cycle in the middle of `step`.
@@ -26,7 +33,8 @@ import Testing
         return cycle
     }
 
-    @Test func `a commit flushes, adds offsets, ends the transaction, then applies to the stores`() {
+    @Test func `a commit flushes, adds offsets, ends the transaction, then applies to the stores`()
+    {
         var cycle = Self.cycle()
         #expect(cycle.next(.processed(records: 1, bytes: 10, at: 0)) == .none)
         #expect(cycle.next(.ticked(at: 99)) == .none)

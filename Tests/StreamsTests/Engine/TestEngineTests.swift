@@ -30,7 +30,10 @@ import Testing
         try engine.send("a rose is a rose", to: Topics.lines)
         try engine.run()
         #expect(
-            Self.counts(try engine.read(Topics.counts)) == ["a": [1, 2], "rose": [1, 2], "is": [1]])
+            Self.counts(try engine.read(Topics.counts)) == [
+                "a": [1, 2], "rose": [1, 2], "is": [1],
+            ]
+        )
         try engine.send("rose", to: Topics.lines)
         try engine.run()
         #expect(Self.counts(try engine.read(Topics.counts)) == ["rose": [3]])

@@ -24,14 +24,17 @@ import Testing
         TopicDescription(name: name, partitionCount: count, isInternal: false, configuration: [:])
     }
 
-    @Test func `a repartition splits the topology and names its topics after the user's names`() throws {
+    @Test func `a repartition splits the topology and names its topics after the user's names`()
+        throws
+    {
         let topology = try Topology(of: WordCount())
         #expect(topology.specification.subtopologies.count == 2)
         let plan = try TopologyPlan(topology.specification, existing: [Self.topic("lines", 3)])
         #expect(
             plan.topicsToCreate.map(\.name).sorted() == [
                 "counts", "wc-by-word-repartition", "wc-counts-changelog",
-            ])
+            ]
+        )
         #expect(plan.topicsToCreate.allSatisfy { $0.partitionCount == 3 })
         #expect(plan.tasks.count == 6)
         #expect(plan.inputTopics == [["lines"], ["wc-by-word-repartition"]])
@@ -48,10 +51,12 @@ import Testing
 
     @Test func `a changelog with another partition count is refused`() throws {
         let topology = try Topology(of: WordCount())
-        #expect(throws: PlanError.partitionCount(topic: "wc-counts-changelog", found: 2, needed: 3)) {
+        #expect(throws: PlanError.partitionCount(topic: "wc-counts-changelog", found: 2, needed: 3))
+        {
             try TopologyPlan(
                 topology.specification,
-                existing: [Self.topic("lines", 3), Self.topic("wc-counts-changelog", 2)])
+                existing: [Self.topic("lines", 3), Self.topic("wc-counts-changelog", 2)]
+            )
         }
     }
 
@@ -71,7 +76,9 @@ import Testing
             throws: PlanError.notCopartitioned(topic: "a", count: 2, other: "b", otherCount: 4)
         ) {
             try TopologyPlan(
-                topology.specification, existing: [Self.topic("a", 2), Self.topic("b", 4)])
+                topology.specification,
+                existing: [Self.topic("a", 2), Self.topic("b", 4)]
+            )
         }
     }
 
