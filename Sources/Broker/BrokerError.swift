@@ -47,7 +47,7 @@ extension BrokerError: CustomStringConvertible {
 
 extension BrokerError {
     /// What an error of the storage means here; `partition` is where it happened.
-    init(_ error: LogStorageError, in partition: String) {
+    package init(_ error: LogStorageError, in partition: String) {
         switch error {
         case .disk(.full): self = .full(partition)
         case .disk(let error): self = .disk(error)

@@ -41,4 +41,5 @@ let goldenRunners: [any GoldenRunner] = [
     HashesRunner(),
     PartitionsRunner(),
     DSLRunner(),
+    SegmentsRunner(),
 ]

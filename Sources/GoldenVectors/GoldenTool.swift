@@ -59,6 +59,8 @@ struct GoldenTool {
             let url = folder.appendingPathComponent(path)
             guard !url.hasDirectoryPath, !isDirectory(url) else { return nil }
             guard !ignored.contains(where: { path.hasSuffix($0) }) else { return nil }
+            // The input of the case beside it.
+            guard url.lastPathComponent != "data.tar.gz" else { return nil }
             guard parts.isEmpty || parts.contains(where: { path.contains($0) }) else { return nil }
             return GoldenFile(path: path, url: url)
         }

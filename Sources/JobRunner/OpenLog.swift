@@ -84,7 +84,7 @@ package struct OpenLog {
 
 extension CommandFailure {
     /// Why a data directory does not open.
-    init(opening directory: String, _ error: BrokerError) {
+    package init(opening directory: String, _ error: BrokerError) {
         switch error {
         case .directoryInUse(_, let owner):
             self.init(

@@ -99,3 +99,21 @@ public enum RecordBatchError: Error, Equatable, Sendable {
     /// A negative record count, or one that the bytes cannot hold.
     case impossibleRecordCount(Int32)
 }
+
+extension RecordBatchError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .truncated(let needed, let available):
+            "a batch of \(needed) bytes of which \(available) are there"
+        case .impossibleLength(let length): "a batch length of \(length)"
+        case .unsupportedMagic(let magic): "magic \(magic), where 2 is known"
+        case .checksumMismatch(let stored, let computed):
+            "the checksum is \(stored), that of the bytes \(computed)"
+        case .unknownCodec(let number): "compression codec \(number), which does not exist"
+        case .damagedCompression(let codec): "the \(codec) block does not decompress"
+        case .malformedRecord(let index): "record \(index) of the batch is malformed"
+        case .trailingBytes(let count): "\(count) bytes behind the last record"
+        case .impossibleRecordCount(let count): "a record count of \(count)"
+        }
+    }
+}

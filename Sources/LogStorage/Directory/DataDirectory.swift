@@ -34,10 +34,10 @@ package final class DataDirectory: Sendable {
     private let logStarts: [TopicPartition: Offset]
     private let table: Mutex<TopicTable>
 
-    private static let recoveryPointFile = "recovery-point-offset-checkpoint"
-    private static let logStartFile = "log-start-offset-checkpoint"
-    private static let cleanFile = ".kafka_cleanshutdown"
-    private static let metaFile = "meta.properties"
+    static let recoveryPointFile = "recovery-point-offset-checkpoint"
+    static let logStartFile = "log-start-offset-checkpoint"
+    static let cleanFile = ".kafka_cleanshutdown"
+    static let metaFile = "meta.properties"
     package static let lockFile = "millrace.lock"
 
     private init(
@@ -81,7 +81,7 @@ package final class DataDirectory: Sendable {
         _ files: PartitionFiles,
         lock: any DiskLock
     ) throws(LogStorageError) -> DataDirectory {
-        try checkFormat(files)
+        if try !checkFormat(files) { try writeFormat(files) }
         let table = try TopicTable.load(files)
         let points = try checkpoint(recoveryPointFile, files)
         let starts = try checkpoint(logStartFile, files)
@@ -117,11 +117,13 @@ package final class DataDirectory: Sendable {
     /// The format that this program writes, and the oldest program's that may read it.
     package static let format = 1
 
-    private static func checkFormat(_ files: PartitionFiles) throws(LogStorageError) {
+    /// Refuses a directory of a format that this program does not know; false for a folder that
+    /// is none yet.
+    static func checkFormat(_ files: PartitionFiles) throws(LogStorageError) -> Bool {
         let bytes = try onDisk { () throws(DiskError) in
             try files.content(of: files.path(metaFile))
         }
-        guard let bytes else { return try writeFormat(files) }
+        guard let bytes else { return false }
         var properties: [Substring: Substring] = [:]
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
             guard !line.hasPrefix("#") else { continue }
@@ -149,6 +151,7 @@ package final class DataDirectory: Sendable {
                 )
             }
         }
+        return true
     }
 
     private static func writeFormat(_ files: PartitionFiles) throws(LogStorageError) {

@@ -9,7 +9,7 @@ import LogModel
 struct TopicTable: Sendable {
     var topics: [String: TopicDefinition] = [:]
 
-    private static let fileName = "millrace.topics"
+    static let fileName = "millrace.topics"
 
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> TopicTable {
         let path = files.path(fileName)

@@ -249,6 +249,8 @@ struct LogRecovery {
     private var scannedFrom = 0
 
     private mutating func takeNextSegment() {
+        // A closed segment's time index ends with its largest timestamp.
+        state.active.index.finish()
         state.segments.append(pendingSegments.removeFirst())
     }
 

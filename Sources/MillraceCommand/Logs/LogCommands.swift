@@ -1,6 +1,7 @@
 import Foundation
 import JobRunner
 import LogModel
+import LogStorage
 import Terminal
 
 /// `millrace log …`: the files of a data directory, read without opening the log.
@@ -10,8 +11,11 @@ enum LogCommands {
     static let command = Command(
         "log",
         summary: "look into the files of the log",
-        examples: [.init("millrace log dump --topic orders", "a line for each batch")],
-        subcommands: [dump]
+        examples: [
+            .init("millrace log verify", "whether every byte is as it was written"),
+            .init("millrace log dump --topic orders", "a line for each batch"),
+        ],
+        subcommands: [verify, dump]
     )
 
     private static let topic = Parameter.optional(
@@ -25,6 +29,21 @@ enum LogCommands {
         help: "only partitions of this number"
     )
     private static let records = Parameter.flag("records", help: "each record of a batch too")
+
+    private static let verify = Command(
+        "verify",
+        summary: "read every batch, index and snapshot; exit 1 if anything is damaged",
+        parameters: [topic.declaration, partition.declaration, data.declaration],
+        examples: [
+            .init("millrace log verify --data ./data", "the whole data directory"),
+            .init("millrace log verify --topic orders", "one topic"),
+        ]
+    ) { invocation in
+        let chosen = Set(try partitionFolders(invocation).map(\.partition))
+        let report = try LogVerification.run(invocation[data], partitions: chosen)
+        LogVerification.print(report)
+        return report.damageCount == 0 ? .done : .failed
+    }
 
     private static let dump = Command(
         "dump",

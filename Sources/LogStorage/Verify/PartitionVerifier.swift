@@ -1,0 +1,384 @@
+import Bytes
+import LogModel
+
+/// Reads every file of a partition's folder and holds them against each other: batches with their
+/// records, then indexes, transaction indexes, producer snapshots, the epoch file and the durable
+/// mark against what a reading of the whole log gives. Changes nothing.
+struct PartitionVerifier: ~Copyable {
+    private let files: PartitionFiles
+    /// The last owner closed the directory: every file must be whole.
+    private let wasClean: Bool
+    /// Everything below it was flushed.
+    private var durable: Offset
+    private let recoveryPoint: Offset
+    private var logStart: Offset
+    private var report = VerificationReport()
+    private var epochs: LeaderEpochs?
+    private var snapshots: [SnapshotFile] = []
+    private var replay = ProducerReplay()
+    private var decompressor = RecordDecompressor()
+    /// Behind the last batch that was read.
+    private var logEnd = Offset.zero
+    /// The log may have gaps, and batches that lost records.
+    private let mayBeCompacted: Bool
+    /// Batches were skipped: what follows from all of them cannot be checked any more.
+    private var isBroken = false
+
+    private static let recordByteLimit = 256 << 20
+
+    struct SnapshotFile {
+        var offset: Offset
+        var path: String
+        var table: ProducerTable
+    }
+
+    init(
+        files: PartitionFiles,
+        mayBeCompacted: Bool,
+        wasClean: Bool,
+        recoveryPoint: Offset,
+        logStart: Offset?
+    ) {
+        self.files = files
+        self.mayBeCompacted = mayBeCompacted
+        self.wasClean = wasClean
+        self.recoveryPoint = recoveryPoint
+        durable = recoveryPoint
+        self.logStart = logStart ?? .zero
+    }
+
+    /// Verifies the folder.
+    consuming func run() throws(DiskError) -> VerificationReport {
+        report.partitionCount = 1
+        let names = try files.disk.list(files.directory)
+        try readMark()
+        try readEpochs()
+        try readMetadata()
+        try readSnapshots(names)
+        let bases = names.compactMap { SegmentName.offset(in: $0, suffix: ".log") }.sorted()
+        checkNames(names, bases: Set(bases))
+        guard let first = bases.first else {
+            damage(files.directory, "there is no segment")
+            return report
+        }
+        logEnd = first
+        startReplay(at: first)
+        for (index, base) in bases.enumerated() {
+            let next = index + 1 < bases.count ? bases[index + 1] : nil
+            try verifySegment(base, next: next)
+        }
+        compareSnapshots(below: nil)
+        checkEnds()
+        return report
+    }
+
+    // MARK: Findings
+
+    private mutating func damage(
+        _ file: String,
+        at position: Int64? = nil,
+        offset: Offset? = nil,
+        _ reason: String
+    ) {
+        find(.damage, file, position, offset, reason)
+    }
+
+    private mutating func find(
+        _ severity: VerificationReport.Finding.Severity,
+        _ file: String,
+        _ position: Int64?,
+        _ offset: Offset?,
+        _ reason: String
+    ) {
+        report.findings.append(
+            .init(
+                severity: severity,
+                file: file,
+                position: position,
+                offset: offset,
+                reason: reason
+            )
+        )
+    }
+
+    // MARK: Small files
+
+    private mutating func readMark() throws(DiskError) {
+        let path = files.path(DurableMark.fileName)
+        guard let bytes = try files.content(of: path) else { return }
+        if let mark = DurableMark(bytes) {
+            durable = max(durable, mark.durable)
+            logStart = max(logStart, mark.logStart)
+        } else if bytes.allSatisfy({ $0 == 0 }) {
+            find(.note, path, nil, nil, "not written before the power went; made anew")
+        } else {
+            damage(path, "\(bytes.count) bytes that are no mark of what was flushed")
+        }
+    }
+
+    private mutating func readEpochs() throws(DiskError) {
+        let path = files.path(LeaderEpochs.fileName)
+        guard let bytes = try files.content(of: path) else { return }
+        epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self))
+        if epochs == nil { cacheFinding(path, "the text is no list of leader epochs") }
+    }
+
+    private mutating func readMetadata() throws(DiskError) {
+        let path = files.path("partition.metadata")
+        guard let bytes = try files.content(of: path) else {
+            return damage(path, "the file is missing")
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard lines.count == 2, lines[0] == "version: 0", lines[1].hasPrefix("topic_id: "),
+            lines[1].utf8.count == 32
+        else { return damage(path, "the text names no topic id of 22 characters") }
+    }
+
+    private mutating func readSnapshots(_ names: [String]) throws(DiskError) {
+        for name in names {
+            guard let offset = SegmentName.offset(in: name, suffix: ".snapshot") else { continue }
+            let path = files.path(name)
+            guard let bytes = try files.content(of: path) else { continue }
+            guard let table = ProducerSnapshotFile.decode(bytes) else {
+                cacheFinding(path, "its checksum or its form is not a producer snapshot's")
+                continue
+            }
+            snapshots.append(SnapshotFile(offset: offset, path: path, table: table))
+        }
+        snapshots.sort { $0.offset < $1.offset }
+    }
+
+    /// Files that belong to no segment.
+    private mutating func checkNames(_ names: [String], bases: Set<Offset>) {
+        for name in names {
+            for suffix in [".index", ".timeindex", ".txnindex"] {
+                guard let base = SegmentName.offset(in: name, suffix: suffix),
+                    !bases.contains(base)
+                else { continue }
+                cacheFinding(files.path(name), "there is no segment of that offset")
+            }
+        }
+    }
+
+    /// A wrong cache is damage where the next start would trust it.
+    private mutating func cacheFinding(_ path: String, isTrusted: Bool = false, _ reason: String) {
+        let severity: VerificationReport.Finding.Severity =
+            wasClean || isTrusted ? .damage : .note
+        find(severity, path, nil, nil, reason)
+    }
+
+    // MARK: Batches
+
+    private mutating func verifySegment(_ base: Offset, next: Offset?) throws(DiskError) {
+        let path = files.path(base, ".log")
+        if base < logEnd || (base > logEnd && !mayBeCompacted) {
+            obstacle(path, 0, "the segment before it ends at \(logEnd.rawValue)")
+        }
+        logEnd = base
+        let file = try files.disk.open(path, .read)
+        defer { file.close() }
+        let byteCount = try file.byteCount()
+        report.segmentCount += 1
+        var facts = SegmentFacts(base: base, byteCount: byteCount)
+        replay.beginSegment()
+        var position: Int64 = 0
+        while let resumed = try scan(file, path, from: position, to: byteCount, &facts) {
+            position = resumed
+        }
+        facts.isCompacted = replay.sawCompaction
+        let isTrusted = wasClean || (next.map { $0 <= recoveryPoint } ?? false)
+        try verifyCaches(facts, isTrusted: isTrusted)
+    }
+
+    /// Reads batches from a position on; where to go on behind damage, nil at the end.
+    private mutating func scan(
+        _ file: any DiskFile,
+        _ path: String,
+        from start: Int64,
+        to end: Int64,
+        _ facts: inout SegmentFacts
+    ) throws(DiskError) -> Int64? {
+        var scanner = SegmentScanner(file: file, from: start, to: end)
+        while true {
+            switch try scanner.next() {
+            case .end: return nil
+            case .bad(let error):
+                let at = scanner.position
+                obstacle(path, at, "\(error)")
+                return try self.next(behind: at, in: file, to: end)
+            case .batch(let batch):
+                if let reason = fault(of: batch) { obstacle(path, scanner.position, reason) }
+                compareSnapshots(below: batch.nextOffset)
+                facts.note(batch, at: scanner.position)
+                take(batch, path, at: scanner.position)
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+    }
+
+    /// Where the batch behind a bad one begins, if its length can be believed.
+    private func next(
+        behind position: Int64,
+        in file: any DiskFile,
+        to end: Int64
+    ) throws(DiskError) -> Int64? {
+        guard let here = try header(file, at: position, end),
+            let next = try header(file, at: position + here.byteCount, end),
+            next.offset > here.offset
+        else { return nil }
+        return position + here.byteCount
+    }
+
+    private func header(
+        _ file: any DiskFile,
+        at position: Int64,
+        _ end: Int64
+    ) throws(DiskError) -> (offset: Int64, byteCount: Int64)? {
+        let needed = RecordBatchLayout.headerByteCount
+        guard position + Int64(needed) <= end else { return nil }
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: needed, alignment: 8)
+        defer { bytes.deallocate() }
+        guard try file.read(into: bytes, at: position) == needed, let base = bytes.baseAddress
+        else { return nil }
+        let p = UnsafeRawPointer(base)
+        let length: Int32 = p.bigEndian(at: RecordBatchLayout.length)
+        let magic: UInt8 = bytes[RecordBatchLayout.magic]
+        guard length >= 49, magic == 2, position + Int64(length) + 12 <= end else { return nil }
+        return (p.bigEndian(at: RecordBatchLayout.baseOffset), Int64(length) + 12)
+    }
+
+    /// What is wrong with a batch whose CRC is right.
+    private mutating func fault(of batch: RecordBatchView) -> String? {
+        let base = batch.baseOffset
+        if base < logEnd || (base > logEnd && !mayBeCompacted) {
+            return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
+        }
+        guard batch.lastOffsetDelta >= 0 else { return "a negative offset delta" }
+        if let known = epochs?.expected(at: base), known != batch.leaderEpoch {
+            return "leader epoch \(batch.leaderEpoch.rawValue), where \(known.rawValue) is known"
+        }
+        return recordFault(of: batch)
+    }
+
+    /// Kafka's cleaner leaves batches whose records do not fill their offsets.
+    private func isCompacted(_ batch: RecordBatchView) -> Bool {
+        batch.attributes.hasDeleteHorizon || Int(batch.recordCount) <= Int(batch.lastOffsetDelta)
+    }
+
+    private mutating func recordFault(of batch: RecordBatchView) -> String? {
+        do throws(RecordBatchError) {
+            if batch.attributes.isControl { _ = try EndTransactionMarker(batch) }
+            var records = try decompressor.records(of: batch, byteLimit: Self.recordByteLimit)
+            var last: Int32 = -1
+            while let record = try records.next() {
+                report.recordCount += 1
+                guard record.offsetDelta > last, record.offsetDelta <= batch.lastOffsetDelta else {
+                    return "a record at offset delta \(record.offsetDelta) behind \(last), in a "
+                        + "batch up to \(batch.lastOffsetDelta)"
+                }
+                last = record.offsetDelta
+                guard batch.timestamp(of: record) <= batch.maxTimestamp else {
+                    return "a record of a later time than the batch says"
+                }
+            }
+            return nil
+        } catch { return "\(error)" }
+    }
+
+    /// Takes note of what stands in the way of reading the log.
+    private mutating func obstacle(_ path: String, _ position: Int64, _ reason: String) {
+        isBroken = true
+        if !wasClean, logEnd >= durable {
+            find(.note, path, position, logEnd, "\(reason); never flushed: the next start cuts it")
+        } else {
+            damage(path, at: position, offset: logEnd, reason)
+        }
+    }
+
+    private mutating func take(_ batch: RecordBatchView, _ path: String, at position: Int64) {
+        report.batchCount += 1
+        report.byteCount += Int64(batch.byteCount)
+        if batch.baseOffset > logEnd || isCompacted(batch) { replay.sawCompaction = true }
+        if let reason = replay.note(batch) {
+            damage(path, at: position, offset: batch.baseOffset, reason)
+        }
+        logEnd = max(logEnd, batch.nextOffset)
+    }
+
+    // MARK: Caches
+
+    private mutating func verifyCaches(
+        _ facts: SegmentFacts,
+        isTrusted: Bool
+    ) throws(DiskError) {
+        // What the next start does not trust it makes anew.
+        guard isTrusted else { return }
+        let base = facts.base
+        for kind in SegmentFacts.IndexKind.allCases {
+            let path = files.path(base, kind.rawValue)
+            guard let bytes = try files.content(of: path) else {
+                find(.note, path, nil, nil, "the file is missing: made anew at the next start")
+                continue
+            }
+            if !isBroken, let fault = facts.fault(of: kind, bytes) {
+                damage(path, at: fault.position, fault.reason)
+            }
+        }
+        let path = files.path(base, ".txnindex")
+        let bytes = try files.content(of: path) ?? []
+        guard let entries = AbortedEntry.decode(bytes, base: base) else {
+            return damage(path, "entries that make no sense")
+        }
+        guard !isBroken, let reason = replay.fault(ofAborted: entries) else { return }
+        damage(path, reason)
+    }
+
+    // MARK: Snapshots
+
+    /// Without a snapshot at its first offset, a log whose beginning was deleted does not tell of
+    /// the producers before it.
+    private mutating func startReplay(at first: Offset) {
+        if let start = snapshots.first(where: { $0.offset == first }) {
+            replay.begin(with: start.table)
+        } else if first > .zero {
+            replay.isPartial = true
+        }
+        snapshots.removeAll { $0.offset <= first }
+    }
+
+    /// Holds the snapshots at offsets below `end` (nil: all that are left) against the replay.
+    private mutating func compareSnapshots(below end: Offset?) {
+        while let snapshot = snapshots.first, end.map({ snapshot.offset < $0 }) ?? true {
+            snapshots.removeFirst()
+            guard snapshot.offset <= logEnd || end != nil else {
+                cacheFinding(snapshot.path, "it stands behind the log's end, \(logEnd.rawValue)")
+                continue
+            }
+            guard !isBroken, let reason = replay.fault(of: snapshot.table) else { continue }
+            let isTrusted = snapshot.offset <= recoveryPoint
+            cacheFinding(snapshot.path, isTrusted: isTrusted, reason)
+        }
+    }
+
+    // MARK: The end
+
+    private mutating func checkEnds() {
+        let mark = files.path(DurableMark.fileName)
+        if logEnd < durable {
+            damage(
+                files.directory,
+                offset: logEnd,
+                "the log ends here, but everything below \(durable.rawValue) was flushed"
+            )
+        }
+        if logStart > logEnd {
+            damage(mark, "log start \(logStart.rawValue) lies behind the end \(logEnd.rawValue)")
+        }
+        if let last = epochs?.starts.last, last.offset > logEnd {
+            cacheFinding(
+                files.path(LeaderEpochs.fileName),
+                "epoch \(last.epoch.rawValue) begins at \(last.offset.rawValue), behind the end"
+            )
+        }
+    }
+}

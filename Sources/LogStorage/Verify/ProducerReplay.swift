@@ -1,0 +1,111 @@
+import LogModel
+
+/// The producers of a log as a reading of all of it gives them, for comparison with snapshots and
+/// transaction indexes.
+struct ProducerReplay {
+    private var table = ProducerTable()
+    private var aborted: [AbortedEntry] = []
+    /// The beginning of the log was deleted, and nothing tells of the producers before it.
+    var isPartial = false
+    /// Records were removed by compaction: sequences and first offsets can no longer be told.
+    var sawCompaction = false
+
+    mutating func begin(with table: ProducerTable) { self.table = table }
+
+    mutating func beginSegment() { aborted = [] }
+
+    /// Takes note of a batch; what is wrong with it, if anything is.
+    mutating func note(_ batch: RecordBatchView) -> String? {
+        do throws(RecordBatchError) {
+            if let marker = try EndTransactionMarker(batch) {
+                noteMarker(marker, batch)
+            } else if !batch.attributes.isControl {
+                table.note(batch)
+            }
+            return nil
+        } catch { return "\(error)" }
+    }
+
+    private mutating func noteMarker(_ marker: EndTransactionMarker, _ batch: RecordBatchView) {
+        let completed = table.noteMarker(
+            producerID: batch.producerID,
+            epoch: batch.producerEpoch,
+            coordinatorEpoch: marker.coordinatorEpoch,
+            result: marker.result,
+            at: batch.lastOffset,
+            timestamp: batch.maxTimestamp
+        )
+        guard let completed else { return }
+        table.noteDurable(below: batch.nextOffset)
+        guard completed.isAborted else { return }
+        aborted.append(
+            AbortedEntry(
+                producerID: completed.producerID,
+                firstOffset: completed.firstOffset,
+                lastOffset: completed.lastOffset,
+                lastStableOffset: table.lastStableOffset(after: completed)
+            )
+        )
+    }
+
+    /// What is wrong with the entries of the segment that was just read.
+    func fault(ofAborted entries: [AbortedEntry]) -> String? {
+        guard !isPartial, !sawCompaction, entries != aborted else { return nil }
+        let missing = aborted.first { !entries.contains($0) }
+        if let missing {
+            return "the transaction of producer \(missing.producerID.rawValue), offsets "
+                + "\(missing.firstOffset.rawValue) to \(missing.lastOffset.rawValue), was aborted, "
+                + "and no entry says so"
+        }
+        let excess = entries.first { !aborted.contains($0) }
+        return excess.map {
+            "an entry of producer \($0.producerID.rawValue), offsets \($0.firstOffset.rawValue) to "
+                + "\($0.lastOffset.rawValue), that the log does not have"
+        } ?? "an entry is there twice or out of order"
+    }
+
+    /// What is wrong with a snapshot that stands where the replay is.
+    func fault(of snapshot: ProducerTable) -> String? {
+        guard !sawCompaction else { return nil }
+        for (id, held) in snapshot.entries.sorted(by: { $0.key < $1.key }) {
+            guard let replayed = table.entries[id] else {
+                if isPartial { continue }
+                return "producer \(id.rawValue), which the log before it does not have"
+            }
+            if let reason = Self.difference(held, replayed) {
+                return "producer \(id.rawValue) \(reason)"
+            }
+        }
+        // Silent producers are forgotten by age, those with an open transaction never.
+        let oldest = snapshot.entries.values.map(\.lastTimestamp).min()
+        for (id, entry) in table.entries where snapshot.entries[id] == nil {
+            let isYoung = oldest.map { entry.lastTimestamp >= $0 } ?? false
+            guard isYoung || entry.transactionFirstOffset != nil else { continue }
+            return "producer \(id.rawValue) is not in it"
+        }
+        return nil
+    }
+
+    private static func difference(
+        _ held: ProducerTable.Entry,
+        _ replayed: ProducerTable.Entry
+    ) -> String? {
+        func unlike<Value: Equatable>(_ name: String, _ left: Value, _ right: Value) -> String? {
+            left == right ? nil : "has \(name) \(left), the log says \(right)"
+        }
+        let first = (held.transactionFirstOffset, replayed.transactionFirstOffset)
+        return unlike("epoch", held.epoch.rawValue, replayed.epoch.rawValue)
+            ?? unlike("coordinator epoch", held.coordinatorEpoch, replayed.coordinatorEpoch)
+            ?? unlike("an open transaction since", first.0?.rawValue ?? -1, first.1?.rawValue ?? -1)
+            ?? unlike(
+                "last sequence",
+                held.batches.last?.lastSequence.rawValue ?? -1,
+                replayed.batches.last?.lastSequence.rawValue ?? -1
+            )
+            ?? unlike(
+                "last offset",
+                held.batches.last?.lastOffset.rawValue ?? -1,
+                replayed.batches.last?.lastOffset.rawValue ?? -1
+            )
+    }
+}
