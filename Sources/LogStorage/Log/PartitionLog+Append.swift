@@ -116,8 +116,8 @@ extension PartitionLog {
         if needsRoll(before: view, state) { try roll(&state) }
         let position = state.active.byteCount
         let file = state.active.file
-        // A write that fails may leave bytes behind the end; the next append overwrites them, and
-        // recovery cuts them: they were never flushed and never counted.
+        // A write that fails may leave bytes behind the end; the next append overwrites them, a
+        // close or a recovery cuts them: they were never flushed and never counted.
         try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
         do throws(RecordBatchError) {
             try state.note(view, interval: configuration.indexIntervalByteCount)

@@ -160,6 +160,11 @@ extension PartitionLog {
             return state
         }
         try onDisk { () throws(DiskError) in
+            let active = snapshot.active
+            if try active.file.byteCount() > active.byteCount {
+                try active.file.truncate(to: active.byteCount)
+                try active.file.sync()
+            }
             for segment in snapshot.segments { try files.writeIndexes(of: segment) }
             try files.writeCache(
                 files.path(snapshot.logEnd, ".snapshot"),

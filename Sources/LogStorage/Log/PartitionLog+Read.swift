@@ -25,6 +25,8 @@ extension PartitionLog {
         for piece in plan.pieces {
             let room = UnsafeMutableRawBufferPointer(rebasing: buffer[byteCount...])
             let limit = max(0, maxByteCount - byteCount)
+            // What is missing between two segments is found by the read that begins there.
+            if byteCount > 0, !follows(piece.base, next) { break }
             let taken = try readSegment(
                 piece,
                 from: next,
@@ -49,6 +51,12 @@ extension PartitionLog {
         var file: any DiskFile
         var position: Int64
         var end: Int64
+        /// The segment's base offset: where its first batch begins.
+        var base: Offset
+        /// The next segment's base offset, or the log's end.
+        var next: Offset
+        /// The last offset of the batch at `position`, where an index entry led there.
+        var last: Offset?
     }
 
     private struct Plan {
@@ -74,10 +82,15 @@ extension PartitionLog {
         let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
         let first = state.segmentIndex(for: from)
         let pieces = state.segments[first...].prefix(3).enumerated().map { index, segment in
-            Piece(
+            let entry = index == 0 ? segment.index.entry(for: from) : nil
+            return Piece(
                 file: segment.file,
-                position: index == 0 ? segment.index.position(for: from) : 0,
-                end: segment.byteCount
+                position: entry?.position ?? 0,
+                end: segment.byteCount,
+                base: segment.baseOffset,
+                next: first + index + 1 < state.segments.count
+                    ? state.segments[first + index + 1].baseOffset : state.logEnd,
+                last: entry?.offset
             )
         }
         return Plan(bounds: bounds, end: end, pieces: pieces)
@@ -95,9 +108,21 @@ extension PartitionLog {
         var position = piece.position
         // The index leads to a batch at or before the one that holds `from`: step over the rest.
         var header = try readHeader(piece, at: position)
+        if let found = header {
+            let isExpected =
+                piece.last.map { found.nextOffset == $0.advanced(by: 1) }
+                ?? follows(found.baseOffset, piece.base)
+            guard isExpected else { throw misplaced(found.baseOffset, in: piece, at: position) }
+        }
         while let found = header, found.nextOffset <= from {
             position += found.byteCount
             header = try readHeader(piece, at: position)
+            if let next = header?.baseOffset, !follows(next, found.nextOffset) {
+                throw misplaced(next, in: piece, at: position)
+            }
+        }
+        if header == nil, from < piece.next, !configuration.compacts {
+            throw .corrupt("\(files.path(piece.base, ".log")) ends before \(piece.next.rawValue)")
         }
         guard let first = header, first.baseOffset < end else {
             return Taken(byteCount: 0, next: from, isFull: false)
@@ -119,8 +144,25 @@ extension PartitionLog {
         let count = try onDisk { () throws(DiskError) in try piece.file.read(into: target, at: at) }
         return try cut(
             UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(target)[..<count]),
-            from: from,
+            from: first.baseOffset,
             to: end
+        )
+    }
+
+    /// Whether a batch may begin at `base` behind a log that ends at `end`: no checksum covers
+    /// the base offset, so a changed one shows only here. Compaction leaves gaps.
+    private func follows(_ base: Offset, _ end: Offset) -> Bool {
+        base == end || (configuration.compacts && base > end)
+    }
+
+    private func misplaced(
+        _ base: Offset,
+        in piece: Piece,
+        at position: Int64
+    ) -> LogStorageError {
+        let path = files.path(piece.base, ".log")
+        return .corrupt(
+            "\(path), byte \(position): base offset \(base.rawValue) is not the next one"
         )
     }
 
@@ -135,6 +177,8 @@ extension PartitionLog {
         var next = from
         do throws(RecordBatchError) {
             while let batch = try batches.next() {
+                // What is in front of a misplaced batch is served; the next read begins with it.
+                guard follows(batch.baseOffset, next) else { break }
                 guard batch.baseOffset < end else {
                     return Taken(byteCount: byteCount, next: next, isFull: true)
                 }
@@ -171,7 +215,7 @@ extension PartitionLog {
             let p = UnsafeRawPointer(base)
             let length: Int32 = p.bigEndian(at: RecordBatchLayout.length)
             let delta: Int32 = p.bigEndian(at: RecordBatchLayout.lastOffsetDelta)
-            guard length >= 49, delta >= 0 else {
+            guard length >= 49, delta >= 0, position + Int64(length) + 12 <= piece.end else {
                 throw .corrupt("\(self.files.directory), position \(position): no batch header")
             }
             let offset = Offset(p.bigEndian(at: RecordBatchLayout.baseOffset))

@@ -175,10 +175,15 @@ struct LogRecovery {
     /// Where the log ends, found by walking from the last index entry; nil if that meets anything
     /// bad.
     private func endOfLastSegment(_ caches: [Caches]) throws(LogStorageError) -> Offset? {
-        let last = pendingSegments.last ?? state.segments[0]
         let start = caches.last?.index?.offsets.last?.position ?? 0
-        var scanner = SegmentScanner(file: last.file, from: start, to: last.byteCount)
-        var end = last.baseOffset
+        return try end(of: pendingSegments.last ?? state.segments[0], from: start)
+    }
+
+    /// Where a segment ends, found by walking from the batch at `position`; nil if that meets
+    /// anything bad.
+    private func end(of segment: Segment, from position: Int64) throws(LogStorageError) -> Offset? {
+        var scanner = SegmentScanner(file: segment.file, from: position, to: segment.byteCount)
+        var end = segment.baseOffset
         while true {
             let step: SegmentScanner.Step
             do throws(DiskError) { step = try scanner.next() } catch { throw .disk(error) }
@@ -233,6 +238,10 @@ struct LogRecovery {
             guard let end, end <= known, let cached = caches[index].index,
                 let aborted = caches[index].aborted
             else { return }
+            // A segment that does not reach the next one is read, and what is missing found.
+            let segment = index == 0 ? state.segments[0] : pendingSegments[0]
+            let reached = try self.end(of: segment, from: cached.offsets.last?.position ?? 0)
+            guard reached == end || (configuration.compacts && reached ?? end < end) else { return }
             if index > 0 { takeNextSegment() }
             state.active.byteCount = lengths[index]
             state.active.index = cached

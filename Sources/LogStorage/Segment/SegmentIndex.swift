@@ -47,14 +47,17 @@ struct SegmentIndex: Equatable, Sendable {
     }
 
     /// Where to begin to look for the batch that holds `offset`.
-    func position(for offset: Offset) -> Int64 {
+    func position(for offset: Offset) -> Int64 { entry(for: offset)?.position ?? 0 }
+
+    /// The last entry at or before `offset`; nil: the segment's first batch.
+    func entry(for offset: Offset) -> OffsetEntry? {
         var low = 0
         var high = offsets.count
         while low < high {
             let middle = (low + high) / 2
             if offsets[middle].offset <= offset { low = middle + 1 } else { high = middle }
         }
-        return low == 0 ? 0 : offsets[low - 1].position
+        return low == 0 ? nil : offsets[low - 1]
     }
 
     /// Where to begin to look for the first record at or after `timestamp`: behind every batch

@@ -4,16 +4,15 @@ import LogModel
 struct SegmentScanner: ~Copyable {
     private let file: any DiskFile
     private let end: Int64
-    private var buffer = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 1 << 20,
-        alignment: 4096
-    )
+    private var buffer: UnsafeMutableRawBufferPointer
     /// Where in the file `buffer` begins, and how much of it was read.
     private var bufferPosition: Int64
     private var bufferedByteCount = 0
     /// Where the next batch begins.
     private(set) var position: Int64
 
+    /// How much is read at once.
+    private static let readByteCount: Int64 = 1 << 20
     /// Batches larger than this are damage: no log accepts them.
     private static let batchByteLimit: Int64 = 256 << 20
 
@@ -22,6 +21,8 @@ struct SegmentScanner: ~Copyable {
         self.end = end
         self.position = position
         bufferPosition = position
+        let byteCount = min(Self.readByteCount, max(end - position, 64))
+        buffer = .allocate(byteCount: Int(byteCount), alignment: 4096)
     }
 
     deinit { buffer.deallocate() }

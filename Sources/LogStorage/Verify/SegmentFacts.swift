@@ -98,7 +98,11 @@ struct SegmentFacts {
                     return Fault(position: Int64(start), reason: "\(entry) is out of order")
                 }
                 previous = timestamp
-                if timestamp == largest || (isCompacted && timestamp >= largest) { continue }
+                let isBatch =
+                    next > 0 && batches[next - 1].lastOffset == offset
+                    && batches[next - 1].maxTimestamp == timestamp
+                if isBatch && timestamp == largest { continue }
+                if isCompacted && timestamp >= largest { continue }
                 return Fault(
                     position: Int64(start),
                     reason: "\(entry), where the batches say \(largest.rawValue)"
