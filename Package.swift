@@ -152,7 +152,10 @@ let package = Package(
                 "LogClient", "EmbeddedClient", "MillraceTestKit",
             ]
         ),
-        tests("StateStoresTests", ["Bytes", "LogModel", "StateStores", "RocksStore"]),
+        tests(
+            "StateStoresTests",
+            ["Bytes", "LogModel", "StateStores", "RocksStore", "MillraceTestKit"]
+        ),
         tests(
             "StreamsTests",
             [

@@ -3,6 +3,7 @@ import Glibc
 import LogClient
 import LogModel
 import RocksStore
+import StateStores
 import Streams
 import StreamsRuntime
 import Terminal
@@ -36,7 +37,7 @@ struct JobRun {
         let application = try StreamsApplication(
             topology: topology,
             client: log.client,
-            engines: RocksStoreFactory(directory: stateDirectory),
+            engines: RocksStoreFactory(directory: stateDirectory, onDiscard: Self.warn),
             configuration: options.configuration,
             time: time,
             pause: Self.pause
@@ -110,6 +111,16 @@ struct JobRun {
         }
         defer { display.stop() }
         try application.run(until: options.untilCaughtUp ? .whenCaughtUp : .onRequest)
+    }
+
+    /// Says why a store's restore reads its whole changelog, on a line of its own: on a terminal
+    /// the progress may stand there.
+    private static let warn: @Sendable (StoreError) -> Void = { error in
+        let lineStart = TextOutput.error.isTerminal ? "\r\u{1B}[2K" : ""
+        TextOutput.error.write(
+            "\(lineStart)warning: the store \(error.path) is rebuilt from its changelog: "
+                + "\(error.message)\n"
+        )
     }
 
     /// Lets nanoseconds pass before the engine tries something again.

@@ -42,14 +42,25 @@ enum RocksCall {
         let code: StoreError.Code =
             if message.hasPrefix("Corruption") {
                 .corrupt
-            } else if message.contains("No space left") {
+            } else if message.contains("No space left on device") {
                 .full
-            } else if message.contains("lock ") || message.contains("LOCK") {
+            } else if message.hasPrefix("IO error: lock hold by current process")
+                || message.hasPrefix("IO error: While lock file")
+            {
                 .inUse
             } else {
                 .io
             }
         return StoreError(code: code, path: path, message: message)
+    }
+
+    /// Whether there is such a file.
+    static func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Creates an empty file. Best effort: without it the damage is met again.
+    static func createFile(_ path: String) {
+        let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Removes a file that may not be there.

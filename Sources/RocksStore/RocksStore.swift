@@ -20,6 +20,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     private let database: OpaquePointer
     private let options: RocksOptions
     private let path: String
+    private let onWipe: @Sendable (StoreError) -> Void
     private let mark: Mutex<Mark>
 
     private struct Mark {
@@ -33,13 +34,25 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     private static let markKey: [UInt8] = [0]
     private static let dataPrefix: UInt8 = 1
 
-    /// Opens, or creates, the database in a folder.
+    /// Opens, or creates, the database in a folder. `onWipe` learns why the store was wiped.
     ///
     /// - Throws: `.newerFormat` or `.corrupt` for a database that cannot be trusted, `.inUse` for
     ///   one that is open elsewhere, `.io`.
-    package init(path: String, options: RocksOptions) throws(StoreError) {
+    package init(
+        path: String,
+        options: RocksOptions,
+        onWipe: @escaping @Sendable (StoreError) -> Void = { _ in }
+    ) throws(StoreError) {
         self.path = path
         self.options = options
+        self.onWipe = onWipe
+        if RocksCall.fileExists(path + Self.damageSuffix) {
+            throw StoreError(
+                code: .corrupt,
+                path: path,
+                message: "damage was met when the store was last used"
+            )
+        }
         database = try RocksCall.run(path) { rocksdb_open(options.database, path, $0) }
         do throws(StoreError) {
             let offset = try Self.readMark(database, options, path)
@@ -59,6 +72,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         Self.removeUnfinishedFiles(in: path)
     }
 
+    /// An owner whose start failed may not have come to close its stores.
+    deinit { close() }
+
     package var checkpointedOffset: Offset? { mark.withLock { $0.changelogOffset } }
 
     package var isEmpty: Bool { mark.withLock { $0.isEmpty } }
@@ -70,16 +86,17 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) -> Bool {
         let slice = try withPrefixed(key) { prefixed throws(StoreError) in
-            try RocksCall.runOptional(path) {
-                rocksdb_get_pinned(database, options.read, prefixed.base, prefixed.count, $0)
+            try notingDamage { () throws(StoreError) in
+                try RocksCall.runOptional(path) {
+                    rocksdb_get_pinned(database, options.read, prefixed.base, prefixed.count, $0)
+                }
             }
         }
         guard let slice else { return false }
         defer { rocksdb_pinnableslice_destroy(slice) }
         var count = 0
         let value = rocksdb_pinnableslice_value(slice, &count)
-        guard let value else { return false }
-        body(UnsafeRawBufferPointer(start: value, count: count))
+        body(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : count))
         return true
     }
 
@@ -96,17 +113,17 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         while rocksdb_iter_valid(iterator) != 0 {
             var keyCount = 0
             var valueCount = 0
-            guard let key = rocksdb_iter_key(iterator, &keyCount), keyCount > 0,
-                let value = rocksdb_iter_value(iterator, &valueCount)
-            else { break }
+            guard let key = rocksdb_iter_key(iterator, &keyCount), keyCount > 0 else { break }
+            let value = rocksdb_iter_value(iterator, &valueCount)
             let stripped = UnsafeRawBufferPointer(start: key + 1, count: keyCount - 1)
             if let to, !stripped.lexicographicallyPrecedes(to) { break }
-            guard body(stripped, UnsafeRawBufferPointer(start: value, count: valueCount)) else {
-                break
-            }
+            let count = value == nil ? 0 : valueCount
+            guard body(stripped, UnsafeRawBufferPointer(start: value, count: count)) else { break }
             rocksdb_iter_next(iterator)
         }
-        try RocksCall.runVoid(path) { rocksdb_iter_get_error(iterator, $0) }
+        try notingDamage { () throws(StoreError) in
+            try RocksCall.runVoid(path) { rocksdb_iter_get_error(iterator, $0) }
+        }
     }
 
     // MARK: Checkpoints
@@ -128,10 +145,13 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 try writer.write(prefix: Self.dataPrefix, key: entry.key, value: entry.value)
             }
             try writer.finish()
-            try RocksCall.runVoid(path) { error in
-                var list: UnsafePointer<CChar>? = UnsafePointer(writer.cFile)
-                withUnsafePointer(to: &list) { pointer in
-                    rocksdb_ingest_external_file(database, pointer, 1, options.ingest, error)
+            // RocksDB also answers here for what it met when it merged files on its own.
+            try notingDamage { () throws(StoreError) in
+                try RocksCall.runVoid(path) { error in
+                    var list: UnsafePointer<CChar>? = UnsafePointer(writer.cFile)
+                    withUnsafePointer(to: &list) { pointer in
+                        rocksdb_ingest_external_file(database, pointer, 1, options.ingest, error)
+                    }
                 }
             }
         } catch {
@@ -144,43 +164,26 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         }
     }
 
-    package func wipe() throws(StoreError) {
-        // Deletes every key, the mark first: an unfinished wipe leaves values without a mark,
-        // which the next opening refuses and its owner wipes again.
-        try RocksCall.runVoid(path) { error in
-            Self.markKey.withUnsafeBytes { key in
-                rocksdb_delete(
-                    database,
-                    options.write,
-                    key.assumingMemoryBound(to: CChar.self).baseAddress,
-                    key.count,
-                    error
-                )
-            }
+    package func wipe(because reason: String) throws(StoreError) {
+        // One batch and one flush: all of it is gone, or nothing is.
+        guard let batch = rocksdb_writebatch_create() else {
+            throw StoreError(code: .io, path: path, message: "no memory for a batch")
         }
-        var keys: [[UInt8]] = []
-        try scan(from: nil, to: nil) { key, _ in
-            keys.append([Self.dataPrefix] + Array(key))
-            return true
+        defer { rocksdb_writebatch_destroy(batch) }
+        let first: [CChar] = [0]
+        let end = [CChar(bitPattern: Self.dataPrefix + 1)]
+        rocksdb_writebatch_delete_range(batch, first, 1, end, 1)
+        try notingDamage { () throws(StoreError) in
+            try RocksCall.runVoid(path) { rocksdb_write(database, options.write, batch, $0) }
+            try RocksCall.runVoid(path) { rocksdb_flush(database, options.flush, $0) }
         }
-        for key in keys {
-            try RocksCall.runVoid(path) { error in
-                key.withUnsafeBytes { bytes in
-                    rocksdb_delete(
-                        database,
-                        options.write,
-                        bytes.assumingMemoryBound(to: CChar.self).baseAddress,
-                        bytes.count,
-                        error
-                    )
-                }
-            }
-        }
-        try RocksCall.runVoid(path) { rocksdb_flush(database, options.flush, $0) }
+        // Gives the space back, and spares later reads the look at the deletion.
+        rocksdb_compact_range(database, first, 1, end, 1)
         mark.withLock {
             $0.changelogOffset = nil
             $0.isEmpty = true
         }
+        onWipe(StoreError(code: .corrupt, path: path, message: reason))
     }
 
     package func close() {
@@ -258,6 +261,36 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     // MARK: Small things
 
     private static let unfinishedSuffix = ".sst.unfinished"
+    /// Beside a store's folder: a file that says that damage was met. It need not survive a power
+    /// loss: then the damage is met again, and noted again.
+    private static let damageSuffix = ".damaged"
+
+    /// Runs a step; damage that it meets is noted for the next opening, which may not see it: an
+    /// opening reads little of the values.
+    private func notingDamage<Result>(
+        _ step: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        do throws(StoreError) { return try step() } catch {
+            guard error.code == .corrupt else { throw error }
+            RocksCall.createFile(path + Self.damageSuffix)
+            throw StoreError(
+                code: .corrupt,
+                path: path,
+                message: error.message + " (the next start rebuilds the store from its changelog)"
+            )
+        }
+    }
+
+    /// Removes a store that cannot be trusted, with everything in its folder. The note of damage
+    /// goes last: stopped before that, the next opening begins again.
+    ///
+    /// - Throws: `.inUse` for one that is open, `.io`.
+    static func destroy(path: String, options: RocksOptions) throws(StoreError) {
+        try RocksCall.runVoid(path) { rocksdb_destroy_db(options.database, path, $0) }
+        // What RocksDB does not know as its own.
+        for name in RocksCall.names(in: path) { RocksCall.removeFile("\(path)/\(name)") }
+        RocksCall.removeFile(path + damageSuffix)
+    }
 
     /// Files of checkpoints that a crash cut off.
     private static func removeUnfinishedFiles(in path: String) {

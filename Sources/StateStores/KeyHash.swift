@@ -22,11 +22,14 @@ public enum KeyHash {
 
     @usableFromInline static let seed: UInt64 = 0x2d35_8dcc_aa6c_78a5
     @usableFromInline static let secret: UInt64 = 0x8bb8_4b93_962e_acc9
+    @usableFromInline static let tailSecret: UInt64 = 0x4b33_a62e_d433_d4a3
 
     /// 1 to 16 bytes folded into one word.
     @inlinable @inline(__always)
     static func short(_ p: UnsafeRawPointer, _ count: Int) -> UInt64 {
-        if count >= 8 { return mix(word(p, 0) ^ secret, word(p, count &- 8)) }
+        // Neither factor may be a word as it is: zeros, which keys have often, would wipe out the
+        // other one.
+        if count >= 8 { return mix(word(p, 0) ^ secret, word(p, count &- 8) ^ tailSecret) }
         if count >= 4 {
             let low = UInt64(p.loadUnaligned(as: UInt32.self))
             let high = UInt64(p.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))

@@ -279,7 +279,9 @@ public struct KeyValueTable: ~Copyable {
     }
 
     /// Flags a key as different from the engine's again: its checkpoint failed.
+    /// Only between transactions: an abort would bring the flag of before back.
     public mutating func markChanged(_ slot: Slot) {
+        precondition(undoCount == 0, "a checkpoint's failure is taken up between transactions")
         slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
     }
 

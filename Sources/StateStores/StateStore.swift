@@ -64,14 +64,26 @@ public final class StateStore {
                 message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
             )
         }
-        let slot = table.pointee.insert(key, hash: hash)
-        guard engineMayHoldKeys else { return slot }
+        guard engineMayHoldKeys else { return table.pointee.insert(key, hash: hash) }
+        // The key enters the table only once the engine has answered: after a failed read it
+        // stays unknown.
         let table = table
-        _ = try engine.get(key) { stored in
-            guard let (timestamp, value) = StoredValue.read(stored) else { return }
+        var found: KeyValueTable.Slot?
+        var isCut = false
+        let isThere = try engine.get(key) { stored in
+            guard let (timestamp, value) = StoredValue.read(stored) else { return isCut = true }
+            let slot = table.pointee.insert(key, hash: hash)
             table.pointee.setClean(slot, value: value, timestamp: timestamp)
+            found = slot
         }
-        return slot
+        if isThere, isCut {
+            throw StoreError(
+                code: .corrupt,
+                path: "",
+                message: "a stored value without a timestamp"
+            )
+        }
+        return found ?? table.pointee.insert(key, hash: hash)
     }
 
     /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
@@ -110,22 +122,25 @@ public final class StateStore {
 
     // MARK: Checkpoints
 
-    /// Begins a checkpoint if the last one is `interval` nanoseconds old and no transaction has
-    /// open changes, and takes up the result of one that has finished.
+    /// Takes up the result of a checkpoint that has finished, and begins the next if the last one
+    /// is `interval` nanoseconds old or the table has outgrown its memory. Between transactions.
     public func checkpointIfDue(now: UInt64, interval: UInt64) throws(StoreError) {
+        guard !table.pointee.hasUncommittedChanges else { return }
         try finishCheckpoint(waiting: false)
-        guard let last = lastCheckpoint else {
+        let last = lastCheckpoint ?? now
+        lastCheckpoint = last
+        let isTooLarge = table.pointee.byteCount > tableByteLimit
+        if now &- last >= interval || (isTooLarge && hasUncheckpointedCommit) {
+            try beginCheckpoint()
             lastCheckpoint = now
-            return
         }
-        guard now &- last >= interval else { return }
-        try beginCheckpoint()
-        lastCheckpoint = now
+        // Reads alone fill a table too: what no checkpoint will evict goes now.
+        if isTooLarge, pending == nil { table.pointee.evictClean() }
     }
 
     /// Writes what is committed and waits until it is done.
     func checkpointNow() throws(StoreError) {
-        try finishCheckpoint(waiting: true)
+        settleCheckpoint()
         try beginCheckpoint()
         try finishCheckpoint(waiting: true)
     }
@@ -148,13 +163,20 @@ public final class StateStore {
         try finishCheckpoint(waiting: false)
     }
 
+    /// Waits for the checkpoint under way. Its failure harms nothing: what it should have written
+    /// counts as changed again.
+    private func settleCheckpoint() {
+        do throws(StoreError) { try finishCheckpoint(waiting: true) } catch {
+            assert(hasUncheckpointedCommit, "a failed checkpoint leaves its work to the next")
+        }
+    }
+
     private func finishCheckpoint(waiting: Bool) throws(StoreError) {
         guard let pending, let outcome = pending.outcome(waiting: waiting) else { return }
         self.pending = nil
         switch outcome {
         case .success:
-            let isLarge = table.pointee.byteCount > tableByteLimit
-            if isLarge, !table.pointee.hasUncommittedChanges { table.pointee.evictClean() }
+            if table.pointee.byteCount > tableByteLimit { table.pointee.evictClean() }
         case .failure(let error):
             markChanged(pending.snapshot)
             hasUncheckpointedCommit = true
@@ -174,8 +196,8 @@ public final class StateStore {
     // MARK: Restore and end
 
     /// Begins to take over records of the changelog. No transaction is open.
-    public func beginRestore() throws(StoreError) -> StateRestore {
-        try finishCheckpoint(waiting: true)
+    public func beginRestore() -> StateRestore {
+        settleCheckpoint()
         return StateRestore(store: self, engine: engine)
     }
 
@@ -184,10 +206,13 @@ public final class StateStore {
         if intoEngine { engineMayHoldKeys = true } else { hasUncheckpointedCommit = true }
     }
 
-    /// Removes everything: what the store holds cannot be trusted.
-    public func wipe() throws(StoreError) {
-        try finishCheckpoint(waiting: true)
-        try engine.wipe()
+    /// Removes everything: what the store holds cannot be trusted, for a reason in words for the
+    /// owner.
+    public func wipe(because reason: String) throws(StoreError) {
+        // Whether a checkpoint that is under way succeeds no longer matters, only that it ends.
+        _ = pending?.outcome(waiting: true)
+        pending = nil
+        try engine.wipe(because: reason)
         table.pointee = KeyValueTable()
         changelogOffset = nil
         hasUncheckpointedCommit = false
@@ -198,7 +223,7 @@ public final class StateStore {
     public func close(checkpointing: Bool) throws(StoreError) {
         defer { engine.close() }
         table.pointee.abort()
-        try finishCheckpoint(waiting: true)
+        settleCheckpoint()
         if checkpointing { try checkpointNow() }
     }
 }

@@ -25,8 +25,9 @@ public protocol StoreEngine: AnyObject {
         to: UnsafeRawBufferPointer?,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError)
-    /// Removes everything: only when the engine's contents cannot be trusted.
-    func wipe() throws(StoreError)
+    /// Removes everything: only when the engine's contents cannot be trusted, for a reason in words
+    /// for the owner.
+    func wipe(because reason: String) throws(StoreError)
     /// Ends the use; an unfinished checkpoint has not happened.
     func close()
 }

@@ -67,7 +67,7 @@ final class SimulatedStoreEngine: StoreEngine {
         }
     }
 
-    func wipe() throws(StoreError) {
+    func wipe(because reason: String) throws(StoreError) {
         stores.observe(path)
         stores.state.withLock { [path] state in
             state.stores[path] = SimulatedStores.Store()

@@ -31,7 +31,7 @@ package struct ChangelogRestorer: ~Copyable {
             position: start,
             fetchByteCount: fetchByteCount
         )
-        let restore = try store.beginRestore()
+        let restore = store.beginRestore()
         var signal: UInt64 = 0
         while reader.position < bounds.highWatermark {
             guard try reader.fetch(from: client) else {
@@ -66,7 +66,10 @@ package struct ChangelogRestorer: ~Copyable {
         guard let known = store.changelogOffset else { return bounds.logStart }
         if known > bounds.highWatermark {
             // The store claims more than was ever committed: it cannot be trusted.
-            try store.wipe()
+            try store.wipe(
+                because: "it stands for changelog offset \(known.rawValue), "
+                    + "the changelog ends at \(bounds.highWatermark.rawValue)"
+            )
             return bounds.logStart
         }
         return max(known, bounds.logStart)

@@ -74,7 +74,7 @@ import Testing
         let engine = try stores.open(path: "job/s-0")
         #expect(throws: StoreError.self) { try stores.open(path: "job/s-0") }
         try checkpoint(engine, [("a", "1")], offset: 1)
-        try engine.wipe()
+        try engine.wipe(because: "a test")
         #expect(engine.isEmpty)
         #expect(stores.wipeCount == 1)
         engine.close()
