@@ -172,7 +172,7 @@ let package = Package(
         ),
         tests(
             "CommandLineTests",
-            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand"]
+            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand", "MillraceTestKit"]
         ),
         tests("TidyTests", []),
     ],

@@ -11,6 +11,7 @@ struct RunSummary: Equatable {
     var recordsSkipped: Int64 = 0
     var recordsDropped: Int64 = 0
     var commits: Int64 = 0
+    var storesWiped = 0
     var seconds: Double
 
     init(job: String, snapshots: [ThreadProgress.Snapshot], seconds: Double) {
@@ -22,6 +23,7 @@ struct RunSummary: Equatable {
             recordsSkipped += snapshot.counters.recordsSkipped
             recordsDropped += snapshot.counters.recordsDropped
             commits += snapshot.commits
+            storesWiped += snapshot.wipedStores.count
         }
     }
 
@@ -32,6 +34,7 @@ struct RunSummary: Equatable {
         var text = "\(job): \(grouped(Int(recordsIn))) records in, \(grouped(Int(recordsOut))) out"
         if recordsSkipped > 0 { text += ", \(grouped(Int(recordsSkipped))) skipped" }
         if recordsDropped > 0 { text += ", \(grouped(Int(recordsDropped))) dropped" }
+        if storesWiped > 0 { text += ", \(storesWiped) stores made anew" }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
         return text
     }
@@ -42,6 +45,7 @@ struct RunSummary: Equatable {
             ("job", jsonString(job)), ("records_in", "\(recordsIn)"),
             ("records_out", "\(recordsOut)"), ("records_skipped", "\(recordsSkipped)"),
             ("records_dropped", "\(recordsDropped)"), ("commits", "\(commits)"),
+            ("stores_wiped", "\(storesWiped)"),
             ("seconds", decimal(seconds, places: 3)),
             ("records_per_second", decimal(recordsPerSecond, places: 0)),
         ]

@@ -107,6 +107,11 @@ package final class SimulatedStores: StoreEngineFactory {
     /// The disk that held the stores was lost.
     package func wipedOut() -> SimulatedStores { SimulatedStores() }
 
+    /// The process that had them open died.
+    package func releaseAll() {
+        state.withLock { $0.open = [] }
+    }
+
     func observe(_ path: String) {
         if let observer = observer.withLock({ $0 }) { observer(path) }
     }

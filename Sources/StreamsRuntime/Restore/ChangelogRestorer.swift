@@ -11,6 +11,8 @@ package import StateStores
 package struct ChangelogRestorer: ~Copyable {
     private let partition: TopicPartition
     private let fetchByteCount: Int
+    /// Whether the store could not be trusted and was emptied first.
+    package private(set) var hasWiped = false
 
     package init(partition: TopicPartition, fetchByteCount: Int) {
         self.partition = partition
@@ -59,7 +61,7 @@ package struct ChangelogRestorer: ~Copyable {
     }
 
     /// Where to begin: behind what the store holds, if the changelog can still prove it.
-    private func startingPoint(
+    private mutating func startingPoint(
         of store: StateStore,
         bounds: PartitionBounds
     ) throws -> Offset {
@@ -70,6 +72,7 @@ package struct ChangelogRestorer: ~Copyable {
                 because: "it stands for changelog offset \(known.rawValue), "
                     + "the changelog ends at \(bounds.highWatermark.rawValue)"
             )
+            hasWiped = true
             return bounds.logStart
         }
         return max(known, bounds.logStart)

@@ -312,6 +312,9 @@ package final class StreamThread {
                 fetchByteCount: configuration.fetchByteCount
             )
             try restorer.restore(owned.store, from: client) { progress.noteRestored($0) }
+            if restorer.hasWiped {
+                progress.noteWiped("\(owned.name)-\(owned.changelog.partition.rawValue)")
+            }
         }
     }
 

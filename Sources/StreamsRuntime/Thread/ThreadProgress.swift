@@ -14,6 +14,8 @@ package final class ThreadProgress: Sendable {
         package var rewinds: Int64 = 0
         /// Changelog records read back since the start.
         package var restored: Int64 = 0
+        /// Stores that claimed more than their changelog holds, and were made anew from it.
+        package var wipedStores: [String] = []
         /// Checkpoints put off because the disk was full.
         package var delayedCheckpoints: Int64 = 0
         /// Why an abort at the end failed; the log aborts the transaction after its timeout.
@@ -41,6 +43,7 @@ package final class ThreadProgress: Sendable {
     func noteCommit() { state.withLock { $0.commits += 1 } }
     func noteRewind() { state.withLock { $0.rewinds += 1 } }
     func noteRestored(_ count: Int64) { state.withLock { $0.restored += count } }
+    func noteWiped(_ store: String) { state.withLock { $0.wipedStores.append(store) } }
     func noteDelayedCheckpoint() { state.withLock { $0.delayedCheckpoints += 1 } }
     func noteFailedAbort(_ reason: String) { state.withLock { $0.failedAbort = reason } }
 }
