@@ -13,7 +13,7 @@ struct JobRun {
     let topology: Topology
     let options: RunOptions
 
-    /// Where the stores of all jobs lie. It is no topic's folder: no such name can be created.
+    /// Where the stores of all jobs lie. A partition's folder ends in a number: it is none.
     private var stateDirectory: String { "\(options.dataDirectory)/.millrace/state" }
 
     func run() throws -> ExitStatus {
