@@ -154,7 +154,10 @@ let package = Package(
         ),
         tests(
             "StateStoresTests",
-            ["Bytes", "LogModel", "StateStores", "RocksStore", "MillraceTestKit"]
+            [
+                "Bytes", "LogModel", "StateStores", "RocksStore", "CRocksDB", "MillraceTestKit",
+                "Threads",
+            ]
         ),
         tests(
             "StreamsTests",
