@@ -66,7 +66,9 @@ struct JobBuilder {
 
     /// Builds the package in the folder that all jobs share.
     private func build() throws -> String {
-        let buildPath = try MillraceHome.find().buildPath
+        let home = try MillraceHome.find()
+        let buildPath = home.buildPath
+        try SharedBuild(home: home).forgetOtherSources()
         let product = try executableProduct(buildPath)
         let shows = TextOutput.error.isTerminal
         // The package manager caches one build plan a folder, without asking whose it is.
