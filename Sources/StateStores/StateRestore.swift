@@ -11,8 +11,10 @@ public final class StateRestore {
     private let snapshot = CheckpointSnapshot(capacity: 1 << 20)
     private var wroteEngine = false
 
-    /// Entries of this many bytes are worth a sorted file; fewer stay in the table.
+    /// Records of this many bytes go into a sorted file before more are taken.
     private static let fileByteCount = 64 << 20
+    /// What remains at the end goes to the table, up to this many records if none went to a file.
+    private static let tableRecordLimit = 10_000
 
     init(store: StateStore, engine: any StoreEngine) {
         self.store = store
@@ -35,7 +37,7 @@ public final class StateRestore {
 
     /// Ends the restore; the store then stands for the changelog up to `changelogOffset`.
     public func finish(changelogOffset: Offset) throws(StoreError) {
-        if wroteEngine || snapshot.count > 10_000 {
+        if wroteEngine || snapshot.count > Self.tableRecordLimit {
             try writeEngine(upTo: changelogOffset)
             return store.noteRestored(changelogOffset: changelogOffset, intoEngine: true)
         }
