@@ -69,28 +69,9 @@ struct LogState: Sendable {
     mutating func note(_ batch: RecordBatchView, interval: Int64) throws(RecordBatchError) {
         active.note(batch, interval: interval)
         epochs.note(batch.leaderEpoch, at: batch.baseOffset)
-        if let marker = try EndTransactionMarker(batch) {
-            let completed = producers.noteMarker(
-                producerID: batch.producerID,
-                epoch: batch.producerEpoch,
-                coordinatorEpoch: marker.coordinatorEpoch,
-                result: marker.result,
-                at: batch.lastOffset,
-                timestamp: batch.maxTimestamp
-            )
-            if let completed, completed.isAborted {
-                active.aborted.append(
-                    AbortedEntry(
-                        producerID: completed.producerID,
-                        firstOffset: completed.firstOffset,
-                        lastOffset: completed.lastOffset,
-                        lastStableOffset: producers.lastStableOffset(after: completed)
-                    )
-                )
-                active.transactionFileIsCurrent = false
-            }
-        } else if !batch.attributes.isControl {
-            producers.note(batch)
+        if let aborted = try producers.follow(batch) {
+            active.aborted.append(aborted)
+            active.transactionFileIsCurrent = false
         }
         logEnd = batch.nextOffset
     }

@@ -126,6 +126,30 @@ package struct ProducerTable: Equatable, Sendable {
 
     // MARK: Following the log
 
+    /// Takes note of whatever batch is next in the log; the entry of the transaction index, where
+    /// it aborts a transaction.
+    mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) -> AbortedEntry? {
+        guard let marker = try EndTransactionMarker(batch) else {
+            if !batch.attributes.isControl { note(batch) }
+            return nil
+        }
+        let completed = noteMarker(
+            producerID: batch.producerID,
+            epoch: batch.producerEpoch,
+            coordinatorEpoch: marker.coordinatorEpoch,
+            result: marker.result,
+            at: batch.lastOffset,
+            timestamp: batch.maxTimestamp
+        )
+        guard let completed, completed.isAborted else { return nil }
+        return AbortedEntry(
+            producerID: completed.producerID,
+            firstOffset: completed.firstOffset,
+            lastOffset: completed.lastOffset,
+            lastStableOffset: lastStableOffset(after: completed)
+        )
+    }
+
     /// Takes note of a data batch in the log.
     package mutating func note(_ batch: RecordBatchView) {
         let id = batch.producerID

@@ -17,35 +17,10 @@ struct ProducerReplay {
     /// Takes note of a batch; what is wrong with it, if anything is.
     mutating func note(_ batch: RecordBatchView) -> String? {
         do throws(RecordBatchError) {
-            if let marker = try EndTransactionMarker(batch) {
-                noteMarker(marker, batch)
-            } else if !batch.attributes.isControl {
-                table.note(batch)
-            }
+            if let entry = try table.follow(batch) { aborted.append(entry) }
+            table.noteDurable(below: batch.nextOffset)
             return nil
         } catch { return "\(error)" }
-    }
-
-    private mutating func noteMarker(_ marker: EndTransactionMarker, _ batch: RecordBatchView) {
-        let completed = table.noteMarker(
-            producerID: batch.producerID,
-            epoch: batch.producerEpoch,
-            coordinatorEpoch: marker.coordinatorEpoch,
-            result: marker.result,
-            at: batch.lastOffset,
-            timestamp: batch.maxTimestamp
-        )
-        guard let completed else { return }
-        table.noteDurable(below: batch.nextOffset)
-        guard completed.isAborted else { return }
-        aborted.append(
-            AbortedEntry(
-                producerID: completed.producerID,
-                firstOffset: completed.firstOffset,
-                lastOffset: completed.lastOffset,
-                lastStableOffset: table.lastStableOffset(after: completed)
-            )
-        )
     }
 
     /// What is wrong with the entries of the segment that was just read.

@@ -71,7 +71,7 @@ package final class StreamThread {
                 byteLimit: configuration.commitByteLimit
             )
         )
-        let sender = OutputSender(sinkTopics: Self.sinkTopics(of: topology))
+        let sender = OutputSender(sinkTopics: topology.sinkTopics)
         self.sender = sender
         output = .allocate(capacity: 1)
         output.initialize(
@@ -91,7 +91,7 @@ package final class StreamThread {
 
     /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
     package func start() throws(StreamsError) {
-        try translatingErrors {
+        try StreamsError.translating {
             try makeProducer()
             let inputs = taskIDs.flatMap { id in
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
@@ -108,7 +108,7 @@ package final class StreamThread {
         if let failure { return .stopped(failure) }
         do throws(StreamsError) {
             var worked = false
-            try translatingErrors {
+            try StreamsError.translating {
                 for task in tasks { if try turn(of: task) { worked = true } }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
@@ -122,7 +122,7 @@ package final class StreamThread {
 
     /// Commits what is processed now.
     package func commit() throws(StreamsError) {
-        try translatingErrors { _ = try handle(.commitRequested) }
+        try StreamsError.translating { _ = try handle(.commitRequested) }
     }
 
     /// Ends: commits (unless the thread failed), checkpoints the stores and closes everything.
@@ -214,7 +214,7 @@ package final class StreamThread {
         case .retry(let again):
             pause(20_000_000)
             return try perform(again)
-        case .stop(let reason): throw Self.error(for: reason)
+        case .stop(let reason): throw StreamsError(reason)
         }
         return cycle.next(.succeeded)
     }
@@ -380,35 +380,5 @@ package final class StreamThread {
             }
         }
         return .stopped(error)
-    }
-
-    private static func error(for reason: CommitCycle.Stop) -> StreamsError {
-        switch reason {
-        case .fenced(let text): StreamsError(code: .fenced, message: text)
-        case .failed(let error): StreamsError(code: .log, message: "\(error)")
-        }
-    }
-
-    /// Runs `body`, making every error one of this module's.
-    private func translatingErrors(_ body: () throws -> Void) throws(StreamsError) {
-        do { try body() } catch let error as StreamsError {
-            throw error
-        } catch let error as LogClientError {
-            if case .fenced(let text) = error { throw StreamsError(code: .fenced, message: text) }
-            throw StreamsError(code: .log, message: "\(error)")
-        } catch let error as StoreError {
-            throw StreamsError(code: .store, message: "\(error.path): \(error.message)")
-        } catch {
-            throw StreamsError(code: .processing, message: "\(error)")
-        }
-    }
-
-    private static func sinkTopics(of topology: Topology) -> Set<String> {
-        Set(
-            topology.specification.operators.compactMap { item -> String? in
-                if case .sink(let topic, _, _) = item.kind { return topic }
-                return nil
-            }
-        )
     }
 }
