@@ -175,7 +175,8 @@ let package = Package(
         ),
         tests(
             "CommandLineTests",
-            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand", "MillraceTestKit"]
+            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand", "MillraceTestKit"],
+            exclude: ["EndToEnd/Allocations"]
         ),
         tests("TidyTests", []),
     ],
