@@ -211,25 +211,9 @@ extension EndToEnd {
                 "--until-caught-up",
                 says: ["lines", "partition 0", "offset 1", "UTF-8"]
             )
-            let skipped = try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up",
-                "--on-decode-error",
-                "skip"
-            )
+            let skipped = try Millrace.countWords(in: data, "--on-decode-error", "skip")
             #expect(skipped.output.contains("1 skipped"))
-            let counts = try Millrace.succeed(
-                "consume",
-                "word-counts",
-                "--data",
-                data,
-                "--until-end",
-                "--format",
-                "%k\\n"
-            )
+            let counts = try Millrace.consumeCounts(of: data, "--format", "%k\\n")
             #expect(counts.lines == ["ok", "end"])
         }
 

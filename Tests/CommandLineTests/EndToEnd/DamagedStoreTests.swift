@@ -29,12 +29,8 @@ extension EndToEnd {
             let again = try count("rose\n")
             #expect(!again.errors.contains("counts-0"), "\(again.errors)")
 
-            let counts = try Millrace.succeed(
-                "consume",
-                "word-counts",
-                "--data",
-                data,
-                "--until-end",
+            let counts = try Millrace.consumeCounts(
+                of: data,
                 "--value",
                 "int64",
                 "--format",
@@ -51,13 +47,7 @@ extension EndToEnd {
         private func count(_ text: String) throws -> Millrace.Outcome {
             let input = try folder.write("input", text)
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
-            return try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up"
-            )
+            return try Millrace.countWords(in: data)
         }
     }
 }

@@ -27,14 +27,7 @@ extension EndToEnd {
             let text = try text()
             try Millrace.succeed("topic", "create", "lines", "--partitions", "4", "--data", data)
             try Millrace.succeed("produce", "lines", "--data", data, input: text)
-            let run = try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up",
-                "--json"
-            )
+            let run = try Millrace.countWords(in: data, "--json")
             let lineCount = try Millrace.shell("awk 'END { print NR }' '\(text.path)'").lines
             #expect(run.output.contains("\"records_in\":\(lineCount.first ?? ""),"))
 
@@ -62,14 +55,7 @@ extension EndToEnd {
             #expect(difference.output == "")
 
             // Nothing is left to do, and nothing is done twice.
-            let again = try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up",
-                "--json"
-            )
+            let again = try Millrace.countWords(in: data, "--json")
             #expect(again.output.contains("\"records_in\":0,\"records_out\":0,"))
         }
 
@@ -150,21 +136,10 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
             for _ in 0..<2 {
-                try Millrace.succeed(
-                    "run",
-                    "Jobs/WordCount",
-                    "--data",
-                    data,
-                    "--until-caught-up",
-                    "--reset"
-                )
+                try Millrace.countWords(in: data, "--reset")
             }
-            let counts = try Millrace.succeed(
-                "consume",
-                "word-counts",
-                "--data",
-                data,
-                "--until-end",
+            let counts = try Millrace.consumeCounts(
+                of: data,
                 "--value",
                 "int64",
                 "--format",
@@ -199,19 +174,9 @@ extension EndToEnd {
             #expect(process.terminationStatus == 0)
             #expect(try String(contentsOf: output, encoding: .utf8).hasPrefix("word-count: "))
             // The log was closed: the next command finds it free.
-            try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up"
-            )
-            let counts = try Millrace.succeed(
-                "consume",
-                "word-counts",
-                "--data",
-                data,
-                "--until-end",
+            try Millrace.countWords(in: data)
+            let counts = try Millrace.consumeCounts(
+                of: data,
                 "--value",
                 "int64",
                 "--format",

@@ -30,14 +30,7 @@ extension EndToEnd {
                 let surely = piece.wordCount * Self.bytesPerWord
                 try killJob(round: round, afterOutput: generator.below(surely * 9 / 10))
             }
-            let last = try Millrace.succeed(
-                "run",
-                "Jobs/WordCount",
-                "--data",
-                data,
-                "--until-caught-up",
-                "--json"
-            )
+            let last = try Millrace.countWords(in: data, "--json")
             #expect(last.output.contains("\"stores_wiped\":0,"))
             try checkCounts(pieces)
             let verification = try Millrace.run("log", "verify", "--data", data)
@@ -123,14 +116,10 @@ extension EndToEnd {
                     default: 0
                 ] += 1
             }
-            let consumed = try Millrace.succeed(
-                "consume",
-                "word-counts",
-                "--data",
-                data,
+            let consumed = try Millrace.consumeCounts(
+                of: data,
                 "--isolation",
                 "read_committed",
-                "--until-end",
                 "--value",
                 "int64",
                 "--format",

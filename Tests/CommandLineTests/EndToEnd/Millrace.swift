@@ -36,6 +36,21 @@ enum Millrace {
     /// Runs `millrace` and requires that it ends with 0.
     @discardableResult
     static func succeed(_ words: String..., input: URL? = nil) throws -> Outcome {
+        try succeed(words, input: input)
+    }
+
+    /// Counts the words of the topic `lines` until all are counted.
+    @discardableResult
+    static func countWords(in data: String, _ options: String...) throws -> Outcome {
+        try succeed(["run", "Jobs/WordCount", "--data", data, "--until-caught-up"] + options)
+    }
+
+    /// Prints what the counting wrote, to its end.
+    static func consumeCounts(of data: String, _ options: String...) throws -> Outcome {
+        try succeed(["consume", "word-counts", "--data", data, "--until-end"] + options)
+    }
+
+    private static func succeed(_ words: [String], input: URL? = nil) throws -> Outcome {
         let outcome = try tool(executable, words, input: input)
         #expect(outcome.status == 0, "\(words.joined(separator: " ")): \(outcome.errors)")
         return outcome
