@@ -50,7 +50,6 @@ let package = Package(
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
-        .target(name: "CFileSystem"),
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
@@ -69,7 +68,7 @@ let package = Package(
         library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 
         // The log.
-        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "CFileSystem"]),
+        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "Threads"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library(
             "Broker",

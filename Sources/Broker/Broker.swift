@@ -1,102 +1,133 @@
+package import Bytes
 import Coordination
 package import LogModel
 package import LogStorage
 import Synchronization
+import Threads
 
 /// The bundled log in this process: topics, partitions, both coordinators, one owner a directory.
 ///
-/// Every call blocks until it is done. Acknowledged means durable: the high watermark is the
-/// durable end, and nothing behind it is served. Locks, in the order in which they are taken: the
-/// coordinator's, the topics', a partition's; none of them is held while a partition is flushed.
+/// Acknowledged means durable: the high watermark is the durable end, and nothing behind it is
+/// served. Many appends become durable by one flush (`GroupCommit`). Locks are short and stand
+/// alone: a coordinator's shard, the topics' table, a partition's; none is held while another is
+/// taken, or over the disk.
 package final class Broker: Sendable {
     package let directory: String
     package let configuration: BrokerConfiguration
-    /// What the recovery of each partition found, at the last `open`.
-    package let recoveryReports: [TopicPartition: RecoveryReport]
+    /// What the opening found that a person should know, a line each.
+    package let notes: [String]
 
     let disk: any Disk
     let time: any TimeSource
+    let makeID: @Sendable () -> UniqueID
     let dataDirectory: DataDirectory
-    let topicTable: Mutex<[String: Topic]>
-    let coordinator: Mutex<CoordinatorState>
-    let coordinatorEpoch: Int32
-    let producerIDFile: ProducerIDFile
-    let change: ChangeSignal
+    let topicTable: Mutex<TopicNames>
+    let transactionShards = Mutex<[TransactionShard]>([])
+    let offsetShards = Mutex<[OffsetShard]>([])
+    let producerIDs: ProducerIDs
+    let change = ChangeSignal()
     let counters: BrokerCounters
     let space: SpaceGuard
-    let pool = Mutex<WorkerPool?>(nil)
-    private let housekeeper = Mutex<Housekeeper?>(nil)
+    private let threads = Mutex<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
+    /// Where the housekeeping goes on with partitions that sleep.
+    let nextSleeper = Atomic<Int>(0)
 
-    /// Opens the log in `directory`, which is created if it does not exist: takes the lock,
-    /// recovers every partition, replays the coordinators and ends the transactions that a crash
-    /// left decided.
+    /// Opens the log in `directory`, which is made if it does not exist and it `creates`: takes the
+    /// lock, makes durable what the journal vouches for, replays the coordinators and ends the
+    /// transactions that a crash left. Other partitions are opened when they are needed.
     package static func open(
         disk: any Disk,
         directory: String,
         configuration: BrokerConfiguration = BrokerConfiguration(),
-        time: any TimeSource = SystemTimeSource()
+        time: any TimeSource = SystemTimeSource(),
+        creates: Bool = true,
+        makeID: @escaping @Sendable () -> UniqueID = Broker.randomID
     ) throws(BrokerError) -> Broker {
-        let recovery = try BrokerRecovery(
-            disk: disk,
-            directory: directory,
-            configuration: configuration,
-            time: time
-        )
-        let broker: Broker
-        do throws(BrokerError) {
-            broker = Broker(recovered: try recovery.run(), configuration: configuration)
-            try broker.finishWhatACrashLeft()
+        let data: DataDirectory
+        do throws(LogStorageError) {
+            data = try DataDirectory.open(
+                disk: disk,
+                path: directory,
+                owner: configuration.owner,
+                creates: creates,
+                time: time,
+                journal: configuration.journal
+            )
+        } catch .disk(.locked(_, let owner)) {
+            throw .directoryInUse(directory: directory, owner: owner)
         } catch {
-            recovery.giveUp()
+            throw BrokerError(error, in: directory)
+        }
+        do throws(BrokerError) {
+            var recovery = BrokerRecovery(data, configuration: configuration, time: time)
+            let broker = Broker(
+                try recovery.run(),
+                data,
+                disk: disk,
+                configuration: configuration,
+                time: time,
+                makeID: makeID
+            )
+            try broker.finishWhatACrashLeft()
+            broker.startThreads()
+            return broker
+        } catch {
+            data.release()
             throw error
         }
-        broker.startThreads()
-        return broker
     }
 
-    private init(recovered: RecoveredLog, configuration: BrokerConfiguration) {
-        directory = recovered.dataDirectory.path
+    /// An id from the system's source of random numbers.
+    @Sendable package static func randomID() -> UniqueID {
+        var random = SystemRandomNumberGenerator()
+        return UniqueID(high: random.next(), low: random.next())
+    }
+
+    private init(
+        _ recovered: RecoveredLog,
+        _ data: DataDirectory,
+        disk: any Disk,
+        configuration: BrokerConfiguration,
+        time: any TimeSource,
+        makeID: @escaping @Sendable () -> UniqueID
+    ) {
+        directory = data.path
+        dataDirectory = data
         self.configuration = configuration
-        recoveryReports = recovered.reports
-        disk = recovered.disk
-        time = recovered.time
-        dataDirectory = recovered.dataDirectory
-        topicTable = Mutex(recovered.topics)
-        coordinator = Mutex(recovered.coordinator)
-        coordinatorEpoch = recovered.coordinatorEpoch
-        producerIDFile = recovered.producerIDFile
-        change = recovered.change
+        self.disk = disk
+        self.time = time
+        self.makeID = makeID
+        notes = recovered.notes
         counters = recovered.counters
+        topicTable = Mutex(TopicNames(topics: recovered.topics))
+        producerIDs = ProducerIDs(recovered.producerIDs, data)
         space = SpaceGuard(
-            disk: recovered.disk,
-            path: recovered.dataDirectory.path,
+            disk: disk,
+            path: data.path,
             reservedByteCount: configuration.reservedByteCount
         )
+        transactionShards.withLock { $0 = recovered.transactionShards }
+        offsetShards.withLock { $0 = recovered.offsetShards }
+        data.groups.onDurable { [change] in change.raise() }
     }
 
-    /// Flushes everything, ends the threads, marks the directory as closed cleanly and gives up
-    /// the lock. Open transactions stay open: their owner, or the timeout, ends them.
+    /// Makes everything durable, ends the threads, writes back what the journal vouches for and
+    /// gives up the lock. Open transactions stay open: their owner, or the timeout, ends them.
     package func close() throws(BrokerError) {
         guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        housekeeper.withLock { $0.take() }?.stop()
-        pool.withLock { $0.take() }?.stop()
-        var failure: BrokerError?
-        do throws(BrokerError) {
-            try closePartitions()
-        } catch {
-            failure = error
-        }
-        dataDirectory.close()
-        if let failure { throw failure }
+        threads.withLock { $0.take() }?.stop()
+        try storing(directory) { () throws(LogStorageError) in try dataDirectory.close() }
     }
+
+    /// The clock that stamps what the log writes.
+    package var clock: any TimeSource { time }
 
     /// Counters since the log was opened.
     package var statistics: BrokerStatistics {
         var statistics = counters.values
-        for topic in topicTable.withLock({ $0.values.map(\.partitions) }) {
-            for partition in topic { statistics.fdatasyncCount += partition.log.fdatasyncCount }
-        }
+        statistics.fdatasyncCount = dataDirectory.fdatasyncCount
+        statistics.journalByteCount = dataDirectory.journalByteCount
         return statistics
     }
 
@@ -107,69 +138,52 @@ package final class Broker: Sendable {
         return change.wait(since: signal, timeout: timeout)
     }
 
-    /// Flushes several partitions, in parallel where there are threads for it.
+    /// Makes what was appended to these partitions durable, and waits for it.
     func flush(_ partitions: [Partition]) throws(BrokerError) {
-        guard partitions.count > 1, let pool = pool.withLock({ $0 }) else {
-            for partition in partitions { try partition.flush() }
-            return
+        guard !partitions.isEmpty else { return }
+        let logs = partitions.map(\.log)
+        let name = partitions.count == 1 ? partitions[0].name.description : directory
+        try storing(name) { () throws(LogStorageError) in
+            try dataDirectory.groups.flushAndWait(logs)
         }
-        try pool.flush(partitions)
     }
 
     func checkOpen() throws(BrokerError) {
         if isClosed.load(ordering: .relaxed) { throw .closed }
     }
 
+    // MARK: Threads
+
     private func startThreads() {
         guard case .threads(let count) = configuration.execution else { return }
-        let workers = WorkerPool(threadCount: max(count, 1)) { job in
-            switch job {
-            case .help(let flush): flush.work()
-            case .markers(let job): self.finish(job.order)
-            case .writeback(let partition): self.writeBack(partition)
-            }
-        }
-        pool.withLock { $0 = workers }
-        let keeper = Housekeeper(interval: configuration.housekeepingInterval) {
-            self.housekeeping(now: self.time.wallTime())
-        }
-        housekeeper.withLock { $0 = keeper }
+        let started = BrokerThreads(
+            workerCount: max(count, 1),
+            groups: dataDirectory.groups,
+            housekeepingInterval: configuration.housekeepingInterval,
+            writeBack: { [self] in writeBack() },
+            housekeeping: { [self] in housekeeping(now: time.wallTime()) }
+        )
+        threads.withLock { $0 = started }
     }
 
-    /// Flushes a partition that grew. A failure stays with the partition, which takes no more.
-    private func writeBack(_ partition: Partition) {
-        partition.writebackDone()
-        do throws(BrokerError) { try partition.flush() } catch { counters.countFailure() }
+    /// Has work done by a thread of the log's; false if there is none.
+    @discardableResult
+    func background(_ work: @escaping @Sendable () -> Void) -> Bool {
+        guard let threads = threads.withLock({ $0 }) else { return false }
+        threads.pool.add(.background(work))
+        return true
     }
 
-    private func closePartitions() throws(BrokerError) {
-        let topics = topicTable.withLock { table in
-            defer { table = [:] }
-            return table
-        }
-        let partitions = topics.values.flatMap(\.partitions).sorted { $0.name < $1.name }
-        var isClean = true
-        for partition in partitions {
-            do throws(LogStorageError) {
-                try partition.log.close()
-            } catch {
-                isClean = false
-            }
-        }
-        var recoveryPoints: [TopicPartition: Offset] = [:]
-        var logStarts: [TopicPartition: Offset] = [:]
-        for partition in partitions {
-            recoveryPoints[partition.name] = partition.log.durableEnd
-            logStarts[partition.name] = partition.log.bounds.logStart
-        }
-        do throws(LogStorageError) {
-            try dataDirectory.leave(
-                recoveryPoints: recoveryPoints,
-                logStarts: logStarts,
-                isClean: isClean
-            )
-        } catch {
-            throw BrokerError(error, in: directory)
+    /// The same for work that somebody waits for; done at once where there are no threads.
+    func soon(_ work: @escaping @Sendable () -> Void) {
+        guard let threads = threads.withLock({ $0 }) else { return work() }
+        threads.pool.add(.urgent(work))
+    }
+
+    /// Writes back; a failure stays with the partition, or is tried again with the next one.
+    private func writeBack() {
+        do throws(LogStorageError) { try dataDirectory.writeBack(all: false) } catch {
+            counters.countFailure()
         }
     }
 }

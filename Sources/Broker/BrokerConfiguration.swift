@@ -1,11 +1,14 @@
+import Glibc
+package import LogStorage
+
 /// How an embedded log behaves.
 package struct BrokerConfiguration: Sendable {
     /// Who does the work behind a call.
     package enum Execution: Sendable, Equatable {
         /// The calling thread does all of it, markers included: simulation and tests.
         case inline
-        /// A small pool flushes in parallel and ends transactions behind the durable Prepare; one
-        /// more thread runs `housekeeping`.
+        /// One thread makes groups durable, a small pool flushes files in parallel and ends
+        /// transactions behind the durable Prepare, one more runs `housekeeping`.
         case threads(flushThreadCount: Int)
     }
 
@@ -17,29 +20,40 @@ package struct BrokerConfiguration: Sendable {
     package var writebackByteCount = 8 << 20
     /// The longest transaction timeout that a producer may ask for (`transaction.max.timeout.ms`).
     package var maximumTransactionTimeout = Duration.seconds(900)
+    /// How long a group's offsets are kept after its last commit (`offsets.retention.minutes`).
+    package var offsetsRetention = Duration.seconds(7 * 24 * 3600)
     /// How often open transactions, retention and free space are looked at.
     package var housekeepingInterval = Duration.seconds(1)
     /// Produces are refused below this much free space, so that commits, aborts and markers of
     /// what was appended still find room.
     package var reservedByteCount: Int64 = 16 << 20
-    /// How many records a coordinator's partition may hold until its latest ones are written
-    /// anew and the rest is deleted, so that an open never has much to replay.
-    package var coordinatorRecordLimit: Int64 = 200_000
+    /// The journal's sizes, and how many files are kept open.
+    package var journal = JournalConfiguration()
     /// What is written into the lock file behind the process id, such as an address to talk to.
     package var ownerNote = ""
 
     package init(execution: Execution = .threads(flushThreadCount: 3)) {
         self.execution = execution
     }
+
+    /// What the lock file says of this process.
+    var owner: String {
+        let process = "process \(getpid())"
+        return ownerNote.isEmpty ? process : "\(process) (\(ownerNote))"
+    }
 }
 
 extension Duration {
     /// Kafka counts in these.
-    var wholeMilliseconds: Int32 {
+    var wholeMilliseconds: Int32 { Int32(clamping: longMilliseconds) }
+
+    var longMilliseconds: Int64 {
         let (seconds, attoseconds) = components
         let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow
-            ? (seconds < 0 ? .min : .max)
-            : Int32(clamping: milliseconds + attoseconds / 1_000_000_000_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, sumOverflows) = milliseconds.addingReportingOverflow(
+            attoseconds / 1_000_000_000_000_000
+        )
+        return sumOverflows ? .max : sum
     }
 }

@@ -6,12 +6,22 @@ package enum BrokerError: Error, Equatable, Sendable {
     /// Another process, or another broker in this one, owns the directory; `owner` is what it
     /// wrote into the lock file.
     case directoryInUse(directory: String, owner: String)
+    /// There is no data directory, and none was to be made.
+    case noDirectory(String)
+    /// A Kafka broker's directory, which is read and never written.
+    case kafkaDirectory(String)
+    /// A folder with somebody else's files.
+    case foreignDirectory(String)
+    /// A data directory of another format; the text says which.
+    case otherFormat(String)
     /// The request is refused: Kafka's code and words.
     case refused(KafkaErrorCode, String)
     /// No space for more records; reads and the ends of transactions go on.
     case full(String)
     /// A partition's bytes are not what was written, or a flush failed: it takes no more.
     case readOnly(String)
+    /// A partition cannot be opened; the others can.
+    case offline(String)
     /// Bytes on disk that are not what was written.
     case corrupt(String)
     /// The position lies outside the partition.
@@ -31,15 +41,20 @@ extension BrokerError: CustomStringConvertible {
         switch self {
         case .directoryInUse(let directory, let owner):
             "\(directory) is in use by \(owner)"
+        case .noDirectory(let directory): "there is no data directory in \(directory)"
+        case .kafkaDirectory: KafkaDirectoryRefusal.reason
+        case .foreignDirectory(let path): "\(path) holds files that Millrace did not write"
+        case .otherFormat(let what): what
         case .refused(let code, let message):
             message.isEmpty ? "refused with Kafka's error \(code.rawValue)" : message
         case .full(let what): "no space left for \(what)"
         case .readOnly(let what): what
+        case .offline(let what): what
         case .corrupt(let what): what
         case .offsetOutOfRange(let what): what
         case .bufferTooSmall(let needed): "the first batch needs a buffer of \(needed) bytes"
         case .closed: "the log is closed"
-        case .disk(let error): "the disk failed: \(error)"
+        case .disk(let error): error.description
         case .tooLong(let what): "\(what) is too long for the log's format"
         }
     }
@@ -52,10 +67,25 @@ extension BrokerError {
         case .disk(.full): self = .full(partition)
         case .disk(let error): self = .disk(error)
         case .readOnly(let reason): self = .readOnly("\(partition) takes no more: \(reason)")
+        case .offline(let reason): self = .offline("\(partition) is offline: \(reason)")
         case .corrupt(let what): self = .corrupt("\(partition): \(what)")
         case .offsetOutOfRange: self = .offsetOutOfRange(partition)
         case .bufferTooSmall(let needed): self = .bufferTooSmall(needed: needed)
         case .invalidConfiguration(let text): self = .refused(.invalidConfiguration, text)
+        case .noDirectory(let path): self = .noDirectory(path)
+        case .kafkaDirectory(let path): self = .kafkaDirectory(path)
+        case .foreignDirectory(let path): self = .foreignDirectory(path)
+        case .otherFormat(let text): self = .otherFormat(text)
         }
+    }
+}
+
+/// Runs a call of the storage; its errors become the broker's.
+func storing<Result>(
+    _ subject: @autoclosure () -> String,
+    _ body: () throws(LogStorageError) -> Result
+) throws(BrokerError) -> Result {
+    do throws(LogStorageError) { return try body() } catch {
+        throw BrokerError(error, in: subject())
     }
 }

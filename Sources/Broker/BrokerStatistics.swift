@@ -2,8 +2,10 @@ import Synchronization
 
 /// What the log did since it was opened.
 package struct BrokerStatistics: Equatable, Sendable {
-    /// fdatasyncs of partition files.
+    /// fdatasyncs of the journal and of segments.
     package var fdatasyncCount = 0
+    /// Bytes written to the journal.
+    package var journalByteCount: Int64 = 0
     /// Transactions committed: durable Prepare records of commits.
     package var commitCount = 0
     package var abortCount = 0

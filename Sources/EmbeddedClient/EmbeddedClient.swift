@@ -120,7 +120,8 @@ package final class EmbeddedClient: LogClient {
         try EmbeddedTransactionalProducer(
             broker: broker,
             transactionalID: transactionalID,
-            timeout: transactionTimeout
+            timeout: transactionTimeout,
+            time: broker.clock
         )
     }
 

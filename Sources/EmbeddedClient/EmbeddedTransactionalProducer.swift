@@ -20,6 +20,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     }
 
     private let broker: Broker
+    private let time: any TimeSource
     private let transactionalID: String
     private var producerID: ProducerID
     private var epoch: ProducerEpoch
@@ -29,13 +30,19 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     /// The failure that ended this producer, if one did.
     private var failure: LogClientError?
 
-    init(broker: Broker, transactionalID: String, timeout: Duration) throws(LogClientError) {
+    init(
+        broker: Broker,
+        transactionalID: String,
+        timeout: Duration,
+        time: any TimeSource
+    ) throws(LogClientError) {
         let reply = try converting(transactionalID) { () throws(BrokerError) in
             try broker.takeOver(transactionalID: transactionalID, timeout: timeout)
         }
         switch reply {
         case .producer(let producerID, let epoch):
             self.broker = broker
+            self.time = time
             self.transactionalID = transactionalID
             self.producerID = producerID
             self.epoch = epoch
@@ -87,7 +94,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     ) throws(LogClientError) {
         if let failure { throw failure }
         guard !offsets.isEmpty else { return }
-        let now = SystemTimeSource().wallTime()
+        let now = time.wallTime()
         let values = offsets.mapValues { CommittedOffset(offset: $0, commitTime: now) }
         try expectDone { () throws(BrokerError) in
             try broker.addOffsets(
@@ -124,7 +131,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         if let failure { throw failure }
         guard isOpen else { return }
         let reply = try converting(transactionalID) { () throws(BrokerError) in
-            try broker.untilSettled { () throws(BrokerError) in
+            try broker.untilSettled(transactionalID) { () throws(BrokerError) in
                 try broker.endTransaction(
                     transactionalID: transactionalID,
                     producerID: producerID,
@@ -146,10 +153,10 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     }
 
     private func output(for name: TopicPartition) throws(LogClientError) -> Output {
-        if let known = outputs[name] { return known }
-        return Output(
-            partition: try converting(name) { () throws(BrokerError) in try broker.find(name) }
-        )
+        let partition = try converting(name) { () throws(BrokerError) in try broker.find(name) }
+        // A topic that was made anew under the name is another one.
+        if let known = outputs[name], known.partition === partition { return known }
+        return Output(partition: partition)
     }
 
     /// Adds a partition to the transaction, which may have to wait for the end of the last one.
@@ -170,7 +177,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         _ request: () throws(BrokerError) -> TransactionReply
     ) throws(LogClientError) {
         let reply = try converting(transactionalID) { () throws(BrokerError) in
-            try broker.untilSettled(request)
+            try broker.untilSettled(transactionalID, request)
         }
         switch reply {
         case .done, .producer: return

@@ -1,6 +1,5 @@
 package import Broker
 package import EmbeddedClient
-import Glibc
 package import LogModel
 import LogStorage
 package import Terminal
@@ -14,56 +13,73 @@ package struct OpenLog {
     /// Opens the log in `directory`. Where there is none, makes one only if `creates`.
     package init(_ directory: String, creates: Bool) throws(CommandFailure) {
         self.directory = directory
-        if !creates, !Self.isFolder(directory) {
-            throw CommandFailure(
-                "there is no data directory",
-                place: directory,
-                reason: "the folder does not exist",
-                next: "millrace topic create NAME --partitions N --data \(directory)"
-            )
-        }
         do {
-            broker = try Broker.open(disk: PosixDisk(), directory: directory)
+            broker = try Broker.open(disk: PosixDisk(), directory: directory, creates: creates)
         } catch {
             throw CommandFailure(opening: directory, error)
         }
         client = EmbeddedClient(broker: broker)
-        for (partition, report) in broker.recoveryReports.sorted(by: { $0.key < $1.key }) {
-            if let warning = Self.warning(of: report, partition) {
-                TextOutput.error.write("warning: \(warning)\n")
+        for note in broker.notes { Self.warn(note) }
+        for partition in broker.topics().flatMap(\.partitions) {
+            if let warning = Self.warning(of: partition.knownHealth, partition.name) {
+                Self.warn(warning)
             }
         }
     }
 
-    /// What a person should know of a partition's recovery; nil where all was well.
+    private static func warn(_ text: String) { TextOutput.error.write("warning: \(text)\n") }
+
+    /// What a person should know of a partition; nil where all is well.
     private static func warning(
-        of report: RecoveryReport,
+        of health: PartitionHealth,
         _ partition: TopicPartition
     ) -> String? {
-        if let damage = report.damage {
-            return "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is "
-                + "readable up to there, nothing was cut, and it takes no more"
-        }
-        return report.cut.map {
-            "\(partition) lost \($0.byteCount) bytes behind offset \($0.offset.rawValue) that no "
-                + "one was told were stored: \($0.reason)"
+        switch health {
+        case .good: nil
+        case .cut(let cut):
+            "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that no "
+                + "one was told were stored: \(cut.reason)"
+        case .damaged(let damage):
+            "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up to "
+                + "there, nothing was cut, and it takes no more"
+        case .readOnly(let reason): "\(partition) takes no more: \(reason)"
+        case .offline(let reason): "\(partition) is offline: \(reason)"
         }
     }
 
-    /// Fails if one of the partitions that `matters` is damaged: what lies behind the damage is
-    /// not to be seen, which must not pass for an end.
+    /// Opens the partitions that `matters` names and fails if one of them is damaged or offline:
+    /// what cannot be seen of it must not pass for an end.
     package func requireIntact(
         _ matters: (TopicPartition) -> Bool
     ) throws(CommandFailure) {
-        let reports = broker.recoveryReports.sorted { $0.key < $1.key }
-        for (partition, report) in reports where matters(partition) {
-            guard let damage = report.damage else { continue }
-            throw CommandFailure(
-                "\(partition) is damaged from offset \(damage.offset.rawValue) on",
-                place: "\(damage.file) at byte \(damage.position)",
-                reason: damage.reason,
-                next: "millrace log verify --data \(directory)"
-            )
+        for (partition, health) in broker.check(matters) {
+            let next = "millrace log verify --data \(shellWord(directory))"
+            switch health {
+            case .good: continue
+            case .cut:
+                if let text = Self.warning(of: health, partition) { Self.warn(text) }
+            case .damaged(let damage):
+                throw CommandFailure(
+                    "\(partition) is damaged from offset \(damage.offset.rawValue) on",
+                    place: "\(damage.file) at byte \(damage.position)",
+                    reason: damage.reason,
+                    next: next
+                )
+            case .readOnly(let reason):
+                throw CommandFailure(
+                    "\(partition) takes no more",
+                    place: directory,
+                    reason: reason,
+                    next: next
+                )
+            case .offline(let reason):
+                throw CommandFailure(
+                    "\(partition) is offline",
+                    place: directory,
+                    reason: reason,
+                    next: next
+                )
+            }
         }
     }
 
@@ -75,11 +91,17 @@ package struct OpenLog {
             throw CommandFailure("the log did not close cleanly", place: directory, error)
         }
     }
+}
 
-    private static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+/// A word as a shell takes it, quoted only where it must be.
+package func shellWord(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+            || "/._-+,:@%=".utf8.contains(byte)
     }
+    guard !isPlain || text.isEmpty else { return text }
+    return "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+        .joined(separator: "'\\''") + "'"
 }
 
 extension CommandFailure {
@@ -93,6 +115,27 @@ extension CommandFailure {
                 reason: "it belongs to \(owner)",
                 next: "wait for that process or stop it, or give another --data"
             )
+        case .noDirectory:
+            self.init(
+                "there is no data directory",
+                place: directory,
+                reason: "no folder is there, or an empty one",
+                next: "millrace topic create NAME --partitions N --data \(shellWord(directory))"
+            )
+        case .kafkaDirectory:
+            self.init(
+                KafkaDirectoryRefusal.what,
+                place: directory,
+                reason: KafkaDirectoryRefusal.reason,
+                next: KafkaDirectoryRefusal.next(for: shellWord(directory))
+            )
+        case .foreignDirectory:
+            self.init(
+                "this folder is no data directory",
+                place: directory,
+                reason: "it holds files that Millrace did not write",
+                next: "give another --data: a folder that is empty, or does not exist yet"
+            )
         default:
             self.init("the data directory does not open", place: directory, error)
         }
@@ -102,10 +145,11 @@ extension CommandFailure {
     package init(_ what: String, place: String, _ error: BrokerError) {
         let next: String? =
             switch error {
-            case .corrupt, .readOnly: "millrace log verify"
+            case .corrupt, .readOnly, .offline: "millrace log verify"
             case .full: "free some space; nothing needs a restart"
-            case .directoryInUse, .refused, .offsetOutOfRange, .bufferTooSmall, .closed, .disk,
-                .tooLong:
+            case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
+            case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
+                .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:
                 nil
             }
         self.init(what, place: place, reason: error.description, next: next)

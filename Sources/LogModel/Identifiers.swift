@@ -1,3 +1,6 @@
+// The identity of a topic is a `UniqueID`.
+public import Bytes
+
 /// The position of a record in a partition: 0 for the first one ever appended.
 public struct Offset: RawRepresentable, Hashable, Comparable, Sendable {
     public var rawValue: Int64
@@ -8,10 +11,15 @@ public struct Offset: RawRepresentable, Hashable, Comparable, Sendable {
     @inlinable public static func < (left: Offset, right: Offset) -> Bool {
         left.rawValue < right.rawValue
     }
-    /// The offset `distance` records further on.
-    @inlinable public func advanced(by distance: Int64) -> Offset { Offset(rawValue + distance) }
-    /// How many offsets lie between this one and `other`.
-    @inlinable public func distance(to other: Offset) -> Int64 { other.rawValue - rawValue }
+    /// The offset `distance` records further on; stays at the largest or smallest there is, for
+    /// either number may come from bytes that nobody vouches for.
+    @inlinable public func advanced(by distance: Int64) -> Offset {
+        Offset(rawValue.addingSaturated(distance))
+    }
+    /// How many offsets lie between this one and `other`, within what 64 bits can tell.
+    @inlinable public func distance(to other: Offset) -> Int64 {
+        other.rawValue.subtractingSaturated(rawValue)
+    }
 }
 
 /// The number of a partition in its topic: 0 for the first.
@@ -56,6 +64,15 @@ public struct ProducerEpoch: RawRepresentable, Hashable, Comparable, Sendable {
     }
 }
 
+extension ProducerEpoch {
+    /// The last epoch of a producer id: it fences and is never given to a client.
+    public static let last = ProducerEpoch(Int16.max)
+    /// The epoch after this one; nil behind the last, where a new producer id is needed.
+    @inlinable public var next: ProducerEpoch? {
+        rawValue < Int16.max ? ProducerEpoch(rawValue + 1) : nil
+    }
+}
+
 /// The number of a record in its producer's sequence for one partition; wraps from 2^31-1 to 0.
 public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
     public var rawValue: Int32
@@ -65,6 +82,10 @@ public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
     /// The number `distance` records later, 0 following 2^31-1. Markers, which have none, keep it.
     @inlinable public func advanced(by distance: Int32) -> SequenceNumber {
         rawValue < 0 ? self : SequenceNumber((rawValue &+ distance) & Int32.max)
+    }
+    /// The number `distance` records earlier, 2^31-1 preceding 0.
+    @inlinable public func retreated(by distance: Int32) -> SequenceNumber {
+        rawValue < 0 ? self : SequenceNumber((rawValue &- distance) & Int32.max)
     }
 }
 
@@ -76,6 +97,31 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
     public static let none = Timestamp(-1)
     @inlinable public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.rawValue < right.rawValue
+    }
+    /// The time so many milliseconds later (earlier, if negative), within what 64 bits can tell: a
+    /// record may claim any time.
+    @inlinable public func advanced(byMilliseconds milliseconds: Int64) -> Timestamp {
+        Timestamp(rawValue.addingSaturated(milliseconds))
+    }
+    /// The milliseconds from this time to `other`, within what 64 bits can tell.
+    @inlinable public func milliseconds(to other: Timestamp) -> Int64 {
+        other.rawValue.subtractingSaturated(rawValue)
+    }
+}
+
+extension Int64 {
+    /// The sum, or the bound that it passes.
+    @inlinable @inline(__always)
+    func addingSaturated(_ other: Int64) -> Int64 {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? (other < 0 ? .min : .max) : sum
+    }
+
+    /// The difference, or the bound that it passes.
+    @inlinable @inline(__always)
+    func subtractingSaturated(_ other: Int64) -> Int64 {
+        let (difference, overflows) = subtractingReportingOverflow(other)
+        return overflows ? (other < 0 ? .max : .min) : difference
     }
 }
 
@@ -91,6 +137,23 @@ public struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConver
     public var description: String { "\(topic)-\(partition.rawValue)" }
     public static func < (left: TopicPartition, right: TopicPartition) -> Bool {
         (left.topic, left.partition) < (right.topic, right.partition)
+    }
+}
+
+/// One partition of one topic, the topic told by its id too: a topic deleted and made anew under
+/// the same name is another one.
+public struct TopicIDPartition: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// `.zero` where the id is not known, as in what was written before topics had one.
+    public var topicID: UniqueID
+    public var name: TopicPartition
+    public init(_ topicID: UniqueID, _ name: TopicPartition) {
+        self.topicID = topicID
+        self.name = name
+    }
+    /// `topic-3`, as Kafka names the folder.
+    public var description: String { name.description }
+    public static func < (left: TopicIDPartition, right: TopicIDPartition) -> Bool {
+        (left.name, left.topicID) < (right.name, right.topicID)
     }
 }
 

@@ -14,6 +14,16 @@ package enum LogStorageError: Error, Equatable, Sendable {
     case bufferTooSmall(needed: Int)
     /// An option with a value that makes no sense.
     case invalidConfiguration(String)
+    /// The partition cannot be opened; the others can.
+    case offline(String)
+    /// There is no data directory, and none was to be made.
+    case noDirectory(String)
+    /// A Kafka broker's directory, which is only ever read.
+    case kafkaDirectory(String)
+    /// A folder with somebody else's files.
+    case foreignDirectory(String)
+    /// A data directory of a format that this program does not read.
+    case otherFormat(String)
 }
 
 /// Runs file operations, turning their errors into this module's.
@@ -31,6 +41,8 @@ package enum AppendOrigin: Sendable {
     case embedded
     /// A coordinator of this process.
     case coordinator
+    /// An import: the batch keeps its base offset, and gaps before it are as they were.
+    case imported
 }
 
 /// What became of an append.

@@ -8,7 +8,7 @@ enum AllowedImports {
             "Bytes": ["CChecksum"],
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
-            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Threads", "CFileSystem"],
+            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Threads"],
             "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
             "Broker": [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",

@@ -1,6 +1,7 @@
 import Bytes
 package import Coordination
 package import LogModel
+import LogStorage
 import Synchronization
 
 /// Committed offsets of groups.
@@ -10,13 +11,19 @@ extension Broker {
         group: String,
         _ offsets: [TopicPartition: CommittedOffset]
     ) throws(BrokerError) {
-        try check(offsets)
-        let partition = try offsetsPartition(of: group)
-        try space.claim(0, for: partition.name)
-        _ = try write(offsets, of: group, to: partition, producerID: .none, epoch: .none) { _ in
-            .none
-        }
-        try partition.flush()
+        let records = try records(of: offsets, group: group)
+        let shard = try offsetShard(of: group)
+        try space.claim(0, for: shard.partition.name)
+        guard !records.isEmpty else { return }
+        let append = try beginAppend(of: group, in: shard)
+        try shard.write(
+            records,
+            append,
+            now: time.wallTime(),
+            producerID: .none,
+            epoch: .none
+        )
+        try flush([shard.partition])
     }
 
     /// Adds offsets to the open transaction (or opens one): they count once it is committed.
@@ -27,30 +34,35 @@ extension Broker {
         group: String,
         offsets: [TopicPartition: CommittedOffset]
     ) throws(BrokerError) -> TransactionReply {
-        try check(offsets)
-        let partition = try offsetsPartition(of: group)
+        let records = try records(of: offsets, group: group)
+        let shard = try offsetShard(of: group)
         let reply = try addPartitions(
             transactionalID: transactionalID,
             producerID: producerID,
             epoch: epoch,
-            partitions: [partition.name],
+            partitions: [shard.partition.name],
             mustBeDurable: false
         )
-        guard reply == .done, !offsets.isEmpty else { return reply }
-        let code = try write(
-            offsets,
-            of: group,
-            to: partition,
-            producerID: producerID,
-            epoch: epoch
-        ) { transactions in
-            // Looked at again under the lock: an abort may have come in between.
-            guard let owner = transactions.describe(transactionalID), owner.epoch == epoch,
-                owner.state == .ongoing
-            else { return .invalidProducerEpoch }
-            return .none
+        guard reply == .done, !records.isEmpty else { return reply }
+        let append = try beginAppend(of: group, in: shard)
+        do throws(BrokerError) {
+            // The partition takes it only while the transaction is open there: an abort that
+            // came in between has left its marker.
+            try shard.write(
+                records,
+                append,
+                now: time.wallTime(),
+                producerID: producerID,
+                epoch: epoch
+            )
+        } catch {
+            switch error {
+            case .refused(.invalidProducerEpoch, _), .refused(.invalidTransactionState, _):
+                return .error(.invalidProducerEpoch)
+            default: throw error
+            }
         }
-        return code == .none ? .done : .error(code)
+        return reply
     }
 
     /// What a group has committed, for these partitions (nil: for all that it has). Nothing is
@@ -62,18 +74,18 @@ extension Broker {
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
-        let log = try offsetsPartition(of: group)
-        if log.isDirty { try log.flush() }
-        return coordinator.withLock { state in
-            let offsets = state.offsets[Int(log.name.partition.rawValue)]
+        let shard = try offsetShard(of: group)
+        if shard.partition.isDirty { try flush([shard.partition]) }
+        var names = partitions ?? []
+        if partitions == nil { names = try shard.withOffsets { $0.partitions(of: group) } }
+        let ids = names.compactMap { name in
+            topic(name.topic).map { TopicIDPartition($0.id, name) }
+        }
+        return try shard.withOffsets { offsets in
             var answers: [TopicPartition: OffsetAnswer] = [:]
-            for partition in partitions ?? offsets.partitions(of: group) {
-                let answer = offsets.offset(
-                    of: partition,
-                    group: group,
-                    requireStable: requireStable
-                )
-                if answer != .none { answers[partition] = answer }
+            for id in ids {
+                let answer = offsets.offset(of: id, group: group, requireStable: requireStable)
+                if answer != .none { answers[id.name] = answer }
             }
             return answers
         }
@@ -81,12 +93,15 @@ extension Broker {
 
     /// The groups that have committed offsets, sorted.
     package func groups() -> [String] {
-        coordinator.withLock { $0.offsets.flatMap(\.groups).sorted() }
+        offsetShards.withLock { $0 }.flatMap { (try? $0.withOffsets { $0.groups }) ?? [] }.sorted()
     }
 
-    /// Refuses offsets of partitions that do not exist, and metadata that is too long.
-    private func check(_ offsets: [TopicPartition: CommittedOffset]) throws(BrokerError) {
-        for partition in offsets.keys.sorted() { _ = try find(partition) }
+    /// The records of these offsets. Refuses partitions that do not exist, and metadata that is
+    /// too long.
+    private func records(
+        of offsets: [TopicPartition: CommittedOffset],
+        group: String
+    ) throws(BrokerError) -> [OffsetRecord] {
         let code = GroupOffsets.check(offsets.values)
         guard code == .none else {
             throw .refused(
@@ -94,52 +109,63 @@ extension Broker {
                 "offset metadata may have \(GroupOffsets.metadataByteLimit) bytes"
             )
         }
+        var records: [OffsetRecord] = []
+        for (name, value) in offsets.sorted(by: { $0.key < $1.key }) {
+            var value = value
+            value.topicID = try find(name).id.topicID
+            records.append(OffsetRecord(group: group, partition: name, value: value))
+        }
+        return records
     }
 
-    /// Appends the records of these offsets and takes them over, in one step of the log.
-    private func write(
-        _ offsets: [TopicPartition: CommittedOffset],
+    /// Announces an append for a group; waits while offsets of the group are being removed.
+    private func beginAppend(
         of group: String,
-        to partition: Partition,
-        producerID: ProducerID,
-        epoch: ProducerEpoch,
-        unless refusal: (borrowing TransactionCoordinator) -> KafkaErrorCode
-    ) throws(BrokerError) -> KafkaErrorCode {
-        guard !offsets.isEmpty else { return .none }
-        let records = offsets.keys.sorted().map {
-            OffsetRecord(group: group, partition: $0, value: offsets[$0])
+        in shard: OffsetShard
+    ) throws(BrokerError) -> OffsetAppend {
+        while true {
+            try checkOpen()
+            if let append = try shard.withOffsets({ $0.beginAppend(of: group) }) { return append }
+            _ = change.wait(since: change.current, timeout: .milliseconds(20))
         }
-        let now = time.wallTime()
-        let outcome = coordinator.withLock { state -> Result<KafkaErrorCode, BrokerError> in
-            let code = refusal(state.transactions)
-            guard code == .none else { return .success(code) }
-            do throws(BrokerError) {
-                var batch = CoordinatorBatch(now: now)
-                for record in records { try batch.add(record) }
-                let base = try batch.append(to: partition, producerID: producerID, epoch: epoch)
-                for (index, record) in records.enumerated() {
-                    state.offsets[Int(partition.name.partition.rawValue)].apply(
-                        record,
-                        at: base.advanced(by: Int64(index)),
-                        producerID: producerID
-                    )
-                }
-                return .success(.none)
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try outcome.get()
     }
 
-    /// The partition of `__consumer_offsets` that holds this group's records.
-    private func offsetsPartition(of group: String) throws(BrokerError) -> Partition {
+    /// Appends tombstones for what `removal` finds, until it finds no more.
+    func clean(_ shard: OffsetShard, _ removal: (inout GroupOffsets) -> OffsetRemoval?) {
+        do throws(BrokerError) {
+            while let removed = try shard.withOffsets({ removal(&$0) }) {
+                try shard.write(
+                    removed.records,
+                    removed.append,
+                    now: time.wallTime(),
+                    producerID: .none,
+                    epoch: .none
+                )
+                change.raise()
+            }
+        } catch {
+            counters.countFailure()
+        }
+    }
+
+    // MARK: Shards
+
+    /// The shard that holds this group's offsets.
+    private func offsetShard(of group: String) throws(BrokerError) -> OffsetShard {
         try checkOpen()
         let partitions = try internalPartitions(.consumerOffsets)
-        coordinator.withLock { state in
-            while state.offsets.count < partitions.count { state.offsets.append(GroupOffsets()) }
+        let shards = offsetShards.withLock { shards in
+            for partition in partitions.dropFirst(shards.count) {
+                shards.append(OffsetShard(partition: partition, offsets: GroupOffsets()))
+            }
+            return shards
         }
-        let index = coordinatorPartition(of: group, count: Int32(partitions.count))
-        return partitions[Int(index)]
+        return shards[Int(coordinatorPartition(of: group, count: Int32(shards.count)))]
+    }
+
+    func offsetShard(at index: PartitionIndex) -> OffsetShard? {
+        offsetShards.withLock { shards in
+            shards.indices.contains(Int(index.rawValue)) ? shards[Int(index.rawValue)] : nil
+        }
     }
 }

@@ -5,66 +5,111 @@ import Synchronization
 
 /// The transactions that a crash left.
 extension Broker {
-    /// Ends every decided transaction as it was decided, then aborts what partitions hold open
-    /// without a record of it. Durable on return; done again by the next open if a crash comes in
-    /// between. A damaged partition takes no markers: its transactions wait, everything else goes
-    /// on.
+    /// Ends every decided transaction as it was decided, aborts those whose owner died with the
+    /// last process, then what partitions hold open without a record of it; forgets offsets of
+    /// topics that are gone. Done again by the next open if a crash comes in between. A partition
+    /// that takes no markers keeps its transactions open, everything else goes on.
     func finishWhatACrashLeft() throws(BrokerError) {
-        for order in coordinator.withLock({ $0.transactions.unfinishedOrders() }) {
-            do throws(BrokerError) {
-                try finishAgain(order)
-            } catch {
-                guard case .readOnly = error else { throw error }
-                coordinator.withLock { $0.undecided[order.transactionalID] = error }
-            }
+        for shard in transactionShards.withLock({ $0 }) where shard.unavailability == nil {
+            try finish(shard)
         }
         var touched: [Partition] = []
-        for partition in topics().flatMap(\.partitions) where partition.log.readOnlyReason == nil {
-            if try abortHangingTransactions(in: partition) { touched.append(partition) }
+        for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions {
+            if try endHangingTransactions(in: partition) { touched.append(partition) }
         }
-        try flush(touched)
-        coordinator.withLock { $0.checkInvariants() }
+        let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
+        for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
+            clean(shard) { $0.dropForeign(currentIDs: ids) }
+            if shard.partition.isDirty { touched.append(shard.partition) }
+        }
+        do throws(BrokerError) { try flush(touched) } catch { counters.countFailure() }
     }
 
-    /// Writes the markers of a decided transaction again, but not where a later one of the same
-    /// producer is open: its marker is in the log there, in front of that one.
-    private func finishAgain(_ order: MarkerOrder) throws(BrokerError) {
-        let partitions = existing(order.partitions)
-        for partition in partitions {
-            let later = partition.log.activeProducers.contains {
-                $0.producerID == order.producerID && $0.currentTransactionFirstOffset != nil
-                    && order.hasBumpedEpoch && $0.epoch >= order.epoch
+    private func finish(_ shard: TransactionShard) throws(BrokerError) {
+        let now = time.wallTime()
+        let orphans = try shard.withState { $0.coordinator.recoveryDecisions(now: now) }
+        for decision in orphans {
+            guard case .append(let record, let mustBeDurable, let needed) = decision else {
+                continue
             }
-            if !later { try appendMarker(order, to: partition) }
+            _ = try write(record, mustBeDurable: mustBeDurable, with: needed, in: shard)
         }
-        try flush(partitions)
-        try complete(order)
+        let orders = try shard.withState { $0.coordinator.unfinishedOrders() }
+        for order in orders {
+            // Where the marker is in the log already, a second one might end a later transaction.
+            var missing = order
+            missing.partitions = order.partitions.filter { !isMarked($0, by: order) }
+            try shard.withState { $0.markers.add(missing) }
+        }
+        writeMarkers(of: shard)
     }
 
-    /// Whether anything had to be aborted.
-    private func abortHangingTransactions(in partition: Partition) throws(BrokerError) -> Bool {
-        var hasAborted = false
-        for producer in partition.log.activeProducers
-        where producer.currentTransactionFirstOffset != nil {
-            let fate = coordinator.withLock {
-                $0.transactions.adopt(
+    /// Whether a partition has the marker of this order; false where it cannot be read.
+    private func isMarked(_ id: TopicIDPartition, by order: MarkerOrder) -> Bool {
+        guard let partition = existing([id]).first,
+            let producers = try? partition.log.activeProducers,
+            let producer = producers.first(where: { $0.producerID == order.producerID })
+        else { return false }
+        if producer.currentTransactionFirstOffset != nil {
+            return !order.ends(openEpoch: producer.epoch)
+        }
+        return order.hasBumpedEpoch && producer.epoch >= order.epoch
+    }
+
+    /// Whether anything had to be ended.
+    private func endHangingTransactions(in partition: Partition) throws(BrokerError) -> Bool {
+        guard let producers = try? partition.log.activeProducers,
+            partition.log.readOnlyReason == nil
+        else { return false }
+        var hasEnded = false
+        for producer in producers where producer.currentTransactionFirstOffset != nil {
+            switch try fate(of: producer, in: partition) {
+            case .keep:
+                try storing(partition.name.description) { () throws(LogStorageError) in
+                    try partition.log.beginTransaction(
+                        producerID: producer.producerID,
+                        epoch: producer.epoch
+                    )
+                }
+                continue
+            case .end(let order): try appendMarker(order, to: partition)
+            case .abort:
+                let order = MarkerOrder(
+                    transactionalID: "",
                     producerID: producer.producerID,
                     epoch: producer.epoch,
-                    partition: partition.name
+                    result: .abort,
+                    partitions: [partition.id],
+                    hasBumpedEpoch: false
                 )
+                try appendMarker(order, to: partition)
             }
-            guard fate == .abort else { continue }
-            let order = MarkerOrder(
-                transactionalID: "",
-                producerID: producer.producerID,
-                epoch: producer.epoch,
-                result: .abort,
-                partitions: [partition.name],
-                hasBumpedEpoch: false
-            )
-            try appendMarker(order, to: partition)
-            hasAborted = true
+            hasEnded = true
         }
-        return hasAborted
+        return hasEnded
+    }
+
+    private func fate(
+        of producer: ActiveProducer,
+        in partition: Partition
+    ) throws(BrokerError) -> OpenTransactionFate {
+        var answers: [OpenTransactionFate?] = []
+        var isEveryShardRead = true
+        for shard in transactionShards.withLock({ $0 }) {
+            guard shard.unavailability == nil else {
+                isEveryShardRead = false
+                continue
+            }
+            answers.append(
+                try shard.withState {
+                    $0.coordinator.fate(
+                        producerID: producer.producerID,
+                        epoch: producer.epoch,
+                        partition: partition.id
+                    )
+                }
+            )
+        }
+        return OpenTransactionFate.decided(by: answers, isEveryShardRead: isEveryShardRead)
     }
 }

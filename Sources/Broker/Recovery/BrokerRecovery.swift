@@ -1,164 +1,142 @@
 import Bytes
 import Coordination
-import Glibc
 import LogModel
 import LogStorage
 import Synchronization
 
 /// What a broker begins with.
 struct RecoveredLog: Sendable {
-    var disk: any Disk
-    var time: any TimeSource
-    var dataDirectory: DataDirectory
-    var topics: [String: Topic]
-    var coordinator: CoordinatorState
-    /// What markers carry: not below that of any marker in the logs.
-    var coordinatorEpoch: Int32
-    var producerIDFile: ProducerIDFile
-    var change: ChangeSignal
+    var topics: [String: Topic] = [:]
+    var transactionShards: [TransactionShard] = []
+    var offsetShards: [OffsetShard] = []
+    var producerIDs: ProducerIDAllocator
     var counters: BrokerCounters
-    var reports: [TopicPartition: RecoveryReport]
+    var notes: [String]
 }
 
-/// Opens a directory: its lock, every partition, then the coordinators' state from their records.
-struct BrokerRecovery: ~Copyable {
-    private let disk: any Disk
+/// Rebuilds the coordinators' state from their records, shard by shard: one whose partition cannot
+/// be read whole is out of use, by itself.
+struct BrokerRecovery {
+    private let data: DataDirectory
     private let configuration: BrokerConfiguration
     private let time: any TimeSource
-    private let dataDirectory: DataDirectory
-    private let change = ChangeSignal()
     private let counters = BrokerCounters()
+    private var notes: [String]
 
-    init(
-        disk: any Disk,
-        directory: String,
-        configuration: BrokerConfiguration,
-        time: any TimeSource
-    ) throws(BrokerError) {
-        self.disk = disk
+    init(_ data: DataDirectory, configuration: BrokerConfiguration, time: any TimeSource) {
+        self.data = data
         self.configuration = configuration
         self.time = time
-        var owner = "process \(getpid())"
-        if !configuration.ownerNote.isEmpty { owner += " (\(configuration.ownerNote))" }
-        do throws(LogStorageError) {
-            dataDirectory = try DataDirectory.open(disk: disk, path: directory, owner: owner)
-        } catch .disk(.locked(_, let owner)) {
-            throw .directoryInUse(directory: directory, owner: owner)
-        } catch {
-            throw BrokerError(error, in: directory)
-        }
+        notes = data.notes
     }
 
-    /// Gives the directory back after a failure.
-    func giveUp() {
-        dataDirectory.close()
-    }
-
-    func run() throws(BrokerError) -> RecoveredLog {
+    mutating func run() throws(BrokerError) -> RecoveredLog {
         var topics: [String: Topic] = [:]
-        var reports: [TopicPartition: RecoveryReport] = [:]
-        for definition in try definitions() {
-            // A directory that Kafka wrote tells no options; its internal topics were compacted.
-            let defaults = InternalTopic(rawValue: definition.name)?.options ?? [:]
-            let options = defaults.merging(definition.options) { _, own in own }
-            var topic = Topic(name: definition.name, options: options, partitions: [])
-            for index in 0..<definition.partitionCount {
-                let name = TopicPartition(definition.name, PartitionIndex(index))
-                let (log, report) = try open(name, options: options)
-                reports[name] = report
-                topic.partitions.append(
-                    Partition(name: name, log: log, change: change, statistics: counters)
+        for definition in data.topics {
+            topics[definition.name] = Topic(
+                name: definition.name,
+                id: definition.id,
+                options: definition.options,
+                partitions: Broker.partitions(
+                    of: data.partitions(of: definition.id),
+                    id: definition.id,
+                    counters
                 )
-            }
-            topics[definition.name] = topic
+            )
         }
-        let file = ProducerIDFile(disk: disk, directory: dataDirectory.path)
-        let coordinator = try replayCoordinators(topics, grantedEnd: try file.read())
+        let ids = topics.mapValues(\.id)
+        let transactionShards = partitions(.transactionState, topics).map {
+            transactionShard($0, ids)
+        }
+        let offsetShards = partitions(.consumerOffsets, topics).map { offsetShard($0) }
+        let granted = try storing(data.path) { () throws(LogStorageError) in
+            try data.grantedProducerIDs()
+        }
+        let highest = transactionShards.compactMap { try? $0.read { $0.highestProducerID } }
+            .reduce(ProducerID.none, max)
         return RecoveredLog(
-            disk: disk,
-            time: time,
-            dataDirectory: dataDirectory,
             topics: topics,
-            coordinator: coordinator,
-            coordinatorEpoch: Self.highestCoordinatorEpoch(topics),
-            producerIDFile: file,
-            change: change,
+            transactionShards: transactionShards,
+            offsetShards: offsetShards,
+            producerIDs: ProducerIDAllocator(grantedEnd: granted, highestKnown: highest),
             counters: counters,
-            reports: reports
+            notes: notes
         )
     }
 
-    private func definitions() throws(BrokerError) -> [TopicDefinition] {
-        do throws(LogStorageError) {
-            return try dataDirectory.topics()
-        } catch {
-            throw BrokerError(error, in: dataDirectory.path)
-        }
+    private func partitions(_ topic: InternalTopic, _ topics: [String: Topic]) -> [Partition] {
+        topics[topic.rawValue]?.partitions ?? []
     }
 
-    private func open(
-        _ name: TopicPartition,
-        options: [String: String]
-    ) throws(BrokerError) -> (PartitionLog, RecoveryReport) {
-        do throws(LogStorageError) {
-            return try dataDirectory.openPartition(name, options: options, time: time)
-        } catch {
-            throw BrokerError(error, in: name.description)
-        }
-    }
-
-    /// Rebuilds both coordinators from the internal topics.
-    private func replayCoordinators(
-        _ topics: [String: Topic],
-        grantedEnd: ProducerID
-    ) throws(BrokerError) -> CoordinatorState {
-        var replay = LogReplay()
-        var records: [TransactionRecord] = []
-        for partition in topics[InternalTopic.transactionState.rawValue]?.partitions ?? [] {
+    private mutating func transactionShard(
+        _ partition: Partition,
+        _ ids: [String: UniqueID]
+    ) -> TransactionShard {
+        var coordinator = configuration.coordinator
+        do throws(BrokerError) {
+            var replay = LogReplay()
             try Self.refuseDamaged(partition)
             try replay.run(over: partition) { item in
                 guard case .record(let record, let at, _) = item else { return nil }
                 return Self.decode(record, at, of: partition) { key, value throws(WireError) in
                     if let record = try TransactionRecord(key: key, value: value) {
-                        records.append(record)
+                        coordinator.replay(record)
                     }
                 }
             }
+            coordinator.resolveTopics { ids[$0] }
+            if let words = coordinator.firstContradiction() {
+                throw .corrupt("\(partition.name): \(words)")
+            }
+            return TransactionShard(partition: partition, coordinator: coordinator)
+        } catch {
+            notes.append(
+                "\(partition.name) cannot be read (\(error)): transactional ids whose records lie "
+                    + "in it cannot be used"
+            )
+            return TransactionShard(
+                partition: partition,
+                coordinator: configuration.coordinator,
+                unavailability: error
+            )
         }
-        var offsets: [GroupOffsets] = []
-        for partition in topics[InternalTopic.consumerOffsets.rawValue]?.partitions ?? [] {
-            var state = GroupOffsets()
+    }
+
+    private mutating func offsetShard(_ partition: Partition) -> OffsetShard {
+        var offsets = GroupOffsets()
+        do throws(BrokerError) {
+            var replay = LogReplay()
             try Self.refuseDamaged(partition)
             try replay.run(over: partition) { item in
                 switch item {
-                case .marker(let marker, let producerID):
-                    state.end(producerID: producerID, result: marker.result)
+                case .marker(let marker, let at, let producerID):
+                    offsets.end(producerID: producerID, result: marker.result, at: at)
                     return nil
                 case .record(let record, let at, let producerID):
                     return Self.decode(record, at, of: partition) {
                         key,
                         value throws(WireError) in
                         if let record = try OffsetRecord(key: key, value: value) {
-                            state.apply(record, at: at, producerID: producerID)
+                            offsets.apply(record, at: at, producerID: producerID)
                         }
                     }
                 }
             }
-            offsets.append(state)
+            return OffsetShard(partition: partition, offsets: offsets)
+        } catch {
+            notes.append(
+                "\(partition.name) cannot be read (\(error)): groups whose offsets lie in it "
+                    + "cannot be used"
+            )
+            return OffsetShard(partition: partition, offsets: offsets, unavailability: error)
         }
-        let unused = max(grantedEnd, Self.firstUnused(topics, records))
-        var transactions = TransactionCoordinator(
-            producerIDs: ProducerIDAllocator(grantedEnd: unused),
-            maximumTimeoutMilliseconds: configuration.maximumTransactionTimeout
-                .wholeMilliseconds
-        )
-        for record in records { transactions.replay(record) }
-        transactions.checkInvariants()
-        return CoordinatorState(transactions: transactions, offsets: offsets)
     }
 
     /// A coordinator that knows only part of its log would decide wrongly.
     private static func refuseDamaged(_ partition: Partition) throws(BrokerError) {
+        _ = try storing(partition.name.description) { () throws(LogStorageError) in
+            try partition.log.activeProducers
+        }
         if let reason = partition.log.readOnlyReason { throw .corrupt(reason) }
     }
 
@@ -173,30 +151,9 @@ struct BrokerRecovery: ~Copyable {
             try body(key, record.value)
             return nil
         } catch {
-            return .corrupt("\(partition.name) at offset \(at.rawValue): \(error)")
+            return .corrupt(
+                "\(partition.name) at offset \(at.rawValue): a record that no coordinator wrote"
+            )
         }
-    }
-
-    /// Ours never rises, but a directory that Kafka wrote may begin with a higher one.
-    private static func highestCoordinatorEpoch(_ topics: [String: Topic]) -> Int32 {
-        topics.values.flatMap(\.partitions).flatMap(\.log.activeProducers)
-            .map(\.coordinatorEpoch).reduce(0, max)
-    }
-
-    /// An id above all that the logs know: a directory that Kafka wrote has no block of ours.
-    private static func firstUnused(
-        _ topics: [String: Topic],
-        _ records: [TransactionRecord]
-    ) -> ProducerID {
-        var highest = ProducerID.none
-        for value in records.compactMap(\.value) {
-            highest = max(highest, value.producerID, value.nextProducerID)
-        }
-        for partition in topics.values.flatMap(\.partitions) {
-            for producer in partition.log.activeProducers {
-                highest = max(highest, producer.producerID)
-            }
-        }
-        return ProducerID(highest.rawValue + 1)
     }
 }

@@ -5,13 +5,13 @@ import LogStorage
 struct LogReplay: ~Copyable {
     private static let firstByteCount = 1 << 20
     /// Coordinators write no larger batches, whatever their compression.
-    private static let blockByteLimit = 64 << 20
+    private static let blockByteLimit = BatchLimit.recordByteCount
 
     /// What the log holds, in its order.
     enum Item {
         /// A record with its offset; the producer's id if its batch lies in a transaction.
         case record(RecordView, at: Offset, producerID: ProducerID)
-        case marker(EndTransactionMarker, producerID: ProducerID)
+        case marker(EndTransactionMarker, at: Offset, producerID: ProducerID)
     }
 
     private var buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -27,8 +27,11 @@ struct LogReplay: ~Copyable {
         over partition: Partition,
         _ body: (Item) -> BrokerError?
     ) throws(BrokerError) {
-        var position = partition.log.bounds.logStart
-        while position < partition.log.bounds.highWatermark {
+        let bounds = try storing(partition.name.description) { () throws(LogStorageError) in
+            try partition.log.bounds
+        }
+        var position = bounds.logStart
+        while position < bounds.highWatermark {
             let byteCount = try read(partition, from: position)
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<byteCount])
             var batches = RecordBatchSequence(bytes)
@@ -54,7 +57,7 @@ struct LogReplay: ~Copyable {
     ) throws(RecordBatchError) -> BrokerError? {
         if batch.attributes.isControl {
             guard let marker = try EndTransactionMarker(batch) else { return nil }
-            return body(.marker(marker, producerID: batch.producerID))
+            return body(.marker(marker, at: batch.lastOffset, producerID: batch.producerID))
         }
         let producerID = batch.attributes.isTransactional ? batch.producerID : ProducerID.none
         var records = try decompressor.records(of: batch, byteLimit: Self.blockByteLimit)

@@ -1,25 +1,23 @@
+import Synchronization
 import Threads
 
-/// A few threads for what must not hold up a producer: fdatasyncs of several partitions at once,
-/// of partitions that grow, and the markers behind a commit. Owned and joined by the broker.
+/// A few threads for what must not hold up a producer: flushes of several files at once, markers
+/// behind a commit, write-back. Owned and joined by the broker.
 final class WorkerPool: Sendable {
     enum Job: Sendable {
-        /// Take part in a flush that somebody waits for.
-        case help(ParallelFlush)
-        /// End a decided transaction on its partitions.
-        case markers(MarkerJob)
-        /// Flush a partition that grew, so that a commit finds little left to do.
-        case writeback(Partition)
+        /// Somebody waits for it.
+        case urgent(@Sendable () -> Void)
+        case background(@Sendable () -> Void)
     }
 
     private struct Queue {
         /// What somebody waits for, then the rest; each in order.
-        var urgent: [Job] = []
-        var background: [Job] = []
+        var urgent: [@Sendable () -> Void] = []
+        var background: [@Sendable () -> Void] = []
         var running = 0
         var isStopping = false
 
-        mutating func take() -> Job? {
+        mutating func take() -> (@Sendable () -> Void)? {
             if !urgent.isEmpty { return urgent.removeFirst() }
             if !background.isEmpty { return background.removeFirst() }
             return nil
@@ -29,13 +27,13 @@ final class WorkerPool: Sendable {
     private let queue: ConditionLock<Queue>
     private let threads: [OwnedThread]
 
-    init(threadCount: Int, perform: @escaping @Sendable (Job) -> Void) {
+    init(threadCount: Int) {
         let queue = ConditionLock(Queue())
         self.queue = queue
         threads = (0..<threadCount).map { _ in
             OwnedThread {
-                while let job = Self.next(of: queue) {
-                    perform(job)
+                while let work = Self.next(of: queue) {
+                    work()
                     queue.update { $0.running -= 1 }
                 }
             }
@@ -45,18 +43,18 @@ final class WorkerPool: Sendable {
     func add(_ job: Job) {
         queue.update {
             switch job {
-            case .help, .markers: $0.urgent.append(job)
-            case .writeback: $0.background.append(job)
+            case .urgent(let work): $0.urgent.append(work)
+            case .background(let work): $0.background.append(work)
             }
         }
     }
 
-    /// Flushes all of them, in parallel where threads are idle.
-    func flush(_ partitions: [Partition]) throws(BrokerError) {
-        let flush = ParallelFlush(partitions)
-        for _ in 0..<min(flush.helperCount, threads.count) { add(.help(flush)) }
-        flush.work()
-        try flush.wait()
+    /// Does all of the work, the caller first of all, so that it ends even if nobody helps.
+    func run(_ works: [@Sendable () -> Void]) {
+        let shared = SharedWork(works)
+        for _ in 0..<min(works.count - 1, threads.count) { add(.urgent { shared.work() }) }
+        shared.work()
+        shared.wait()
     }
 
     /// Waits until nothing is queued or running.
@@ -72,13 +70,35 @@ final class WorkerPool: Sendable {
         for thread in threads { thread.join() }
     }
 
-    private static func next(of queue: ConditionLock<Queue>) -> Job? {
-        queue.waitAndTake { state -> Job?? in
-            if let job = state.take() {
+    private static func next(
+        of queue: ConditionLock<Queue>
+    ) -> (@Sendable () -> Void)? {
+        queue.waitAndTake { state -> (@Sendable () -> Void)?? in
+            if let work = state.take() {
                 state.running += 1
-                return .some(.some(job))
+                return .some(.some(work))
             }
             return state.isStopping ? .some(.none) : nil
         }
     }
+}
+
+/// Several pieces of work done at the same time: each thread that comes takes the next one.
+private final class SharedWork: Sendable {
+    private let works: [@Sendable () -> Void]
+    private let next = Atomic<Int>(0)
+    private let finished = ConditionLock(0)
+
+    init(_ works: [@Sendable () -> Void]) { self.works = works }
+
+    func work() {
+        while true {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard index < works.count else { return }
+            works[index]()
+            finished.update { $0 += 1 }
+        }
+    }
+
+    func wait() { finished.waitAndTake { $0 == works.count ? () : nil } }
 }

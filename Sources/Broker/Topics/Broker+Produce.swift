@@ -15,16 +15,19 @@ extension Broker {
         flush: Bool
     ) throws(BrokerError) -> AppendOutcome {
         let partition = try find(name)
+        guard InternalTopic(rawValue: name.topic) == nil else {
+            return .refused(.invalidTopic, "\(name.topic) is internal: only the log writes to it")
+        }
         if let refusal = try refuseOutsideTransaction(
             batch,
-            of: name,
+            of: partition,
             transactionalID: transactionalID
         ) {
             return refusal
         }
         let outcome = try append(batch, to: partition, origin: .client)
         if flush, case .refused = outcome { return outcome }
-        if flush { try partition.flush() }
+        if flush { try self.flush([partition]) }
         return outcome
     }
 
@@ -44,13 +47,22 @@ extension Broker {
             throw .full(what)
         }
         if partition.wantsWriteback(above: configuration.writebackByteCount) {
-            if let pool = pool.withLock({ $0 }) {
-                pool.add(.writeback(partition))
-            } else {
+            let isQueued = background { [self] in
                 partition.writebackDone()
+                dataDirectory.groups.syncBulk([partition.log])
             }
+            if !isQueued { partition.writebackDone() }
         }
         return outcome
+    }
+
+    /// Appends a batch at exactly its own base offset, which lies at or behind the log's end; its
+    /// producer and control batches stay as they are. Durable after `flush`.
+    package func importBatch(
+        _ batch: UnsafeMutableRawBufferPointer,
+        to partition: Partition
+    ) throws(BrokerError) -> AppendOutcome {
+        try append(batch, to: partition, origin: .imported)
     }
 
     /// Flushes these partitions: what idempotent and plain producers do at their end.
@@ -60,10 +72,11 @@ extension Broker {
         try flush(partitions)
     }
 
-    /// Kafka's answer to a transactional batch without an open transaction on the partition.
+    /// Kafka's answer to a transactional batch without an open transaction on the partition. The
+    /// partition itself looks again when it appends: an end may come in between.
     private func refuseOutsideTransaction(
         _ batch: UnsafeMutableRawBufferPointer,
-        of partition: TopicPartition,
+        of partition: Partition,
         transactionalID: String?
     ) throws(BrokerError) -> AppendOutcome? {
         let view: RecordBatchView
@@ -73,20 +86,23 @@ extension Broker {
             return .refused(.corruptMessage, "\(error)")
         }
         guard view.attributes.isTransactional else { return nil }
-        guard let transactionalID, let owner = describeTransaction(transactionalID),
-            owner.producerID == view.producerID
-        else {
-            return .refused(.invalidProducerIDMapping, "\(partition): another producer's id")
+        guard let transactionalID else {
+            return .refused(.invalidProducerIDMapping, "\(partition.name): no transactional id")
         }
-        guard owner.epoch == view.producerEpoch else {
-            return .refused(.invalidProducerEpoch, "\(partition): a newer epoch exists")
-        }
-        guard owner.state == .ongoing, owner.partitions.contains(partition) else {
-            return .refused(
-                .transactionAbortable,
-                "\(partition) was not added to the transaction"
+        let shard = try transactionShard(of: transactionalID)
+        let code = try shard.read {
+            $0.verify(
+                transactionalID: transactionalID,
+                producerID: view.producerID,
+                epoch: view.producerEpoch,
+                partition: partition.id
             )
         }
-        return nil
+        switch code {
+        case .none: return nil
+        case .invalidProducerIDMapping: return .refused(code, "\(partition.name): another producer's id")
+        case .invalidProducerEpoch: return .refused(code, "\(partition.name): a newer epoch exists")
+        default: return .refused(code, "\(partition.name) was not added to the transaction")
+        }
     }
 }

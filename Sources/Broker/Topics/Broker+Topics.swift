@@ -1,3 +1,5 @@
+import Bytes
+import Coordination
 package import LogModel
 package import LogStorage
 import Synchronization
@@ -6,12 +8,12 @@ import Synchronization
 extension Broker {
     /// All topics, by name.
     package func topics() -> [Topic] {
-        topicTable.withLock { $0.values.sorted { $0.name < $1.name } }
+        topicTable.withLock { $0.topics.values.sorted { $0.name < $1.name } }
     }
 
     /// The topic of this name, nil if there is none.
     package func topic(_ name: String) -> Topic? {
-        topicTable.withLock { $0[name] }
+        topicTable.withLock { $0.topics[name] }
     }
 
     /// Creates a topic. Refuses what Kafka refuses, in its words.
@@ -22,6 +24,9 @@ extension Broker {
     ) throws(BrokerError) {
         try checkOpen()
         if let problem = TopicName.problem(with: name) { throw .refused(.invalidTopic, problem) }
+        guard InternalTopic(rawValue: name) == nil, name != "__cluster_metadata" else {
+            throw .refused(.invalidTopic, "Topic '\(name)' is internal: the log makes it itself.")
+        }
         guard partitionCount > 0 else {
             throw .refused(
                 .invalidPartitions,
@@ -32,28 +37,43 @@ extension Broker {
         try makeTopic(name, partitionCount: partitionCount, options: options)
     }
 
-    /// Removes a topic and its records; a crash in between removes it all the same.
+    /// Makes these options of a topic other ones, while it is open; nil takes one back.
+    package func alterTopic(
+        _ name: String,
+        options changes: [String: String?]
+    ) throws(BrokerError) {
+        try checkOpen()
+        guard let topic = topic(name) else { throw Self.unknown(name) }
+        guard !topic.isInternal else {
+            throw .refused(.invalidTopic, "Topic '\(name)' is internal and keeps its options.")
+        }
+        var options = topic.options
+        for (key, value) in changes { options[key] = value }
+        try storing(name) { [options] () throws(LogStorageError) in
+            try dataDirectory.alterTopic(name, options: options)
+        }
+        topicTable.withLock { [options] in $0.topics[name]?.options = options }
+    }
+
+    /// Removes a topic and its records, and what groups have committed of it; a crash in between
+    /// removes it all the same.
     package func deleteTopic(_ name: String) throws(BrokerError) {
         try checkOpen()
         guard InternalTopic(rawValue: name) == nil else {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and stays.")
         }
-        guard let topic = topicTable.withLock({ $0.removeValue(forKey: name) }) else {
+        guard let topic = topicTable.withLock({ $0.topics.removeValue(forKey: name) }) else {
             throw Self.unknown(name)
         }
-        do throws(LogStorageError) {
-            try dataDirectory.removeTopic(name)
-            for partition in topic.partitions { partition.log.abandon() }
-            try dataDirectory.removePartitions(of: name)
-        } catch {
-            throw BrokerError(error, in: name)
-        }
+        try storing(name) { () throws(LogStorageError) in try dataDirectory.removeTopic(name) }
+        forget(topic)
         change.raise()
     }
 
     /// The ends of a partition now.
     package func bounds(of partition: TopicPartition) throws(BrokerError) -> LogBounds {
-        try find(partition).log.bounds
+        let log = try find(partition).log
+        return try storing(partition.description) { () throws(LogStorageError) in try log.bounds }
     }
 
     /// Deletes the records below `offset`, which moves the log start.
@@ -62,19 +82,31 @@ extension Broker {
         before offset: Offset
     ) throws(BrokerError) {
         let log = try find(partition).log
-        do throws(LogStorageError) {
-            try log.deleteRecords(before: offset)
-        } catch {
-            throw BrokerError(error, in: partition.description)
+        try storing(partition.description) { () throws(LogStorageError) in
+            try dataDirectory.groups.deleteRecords(of: log, before: offset)
         }
     }
 
     /// The partition, or Kafka's UNKNOWN_TOPIC_OR_PARTITION.
     package func find(_ partition: TopicPartition) throws(BrokerError) -> Partition {
         try checkOpen()
-        let found = topicTable.withLock { $0[partition.topic]?.partition(partition.partition) }
+        let found = topicTable.withLock {
+            $0.topics[partition.topic]?.partition(partition.partition)
+        }
         guard let found else { throw Self.unknown(partition.description) }
         return found
+    }
+
+    /// Those of these partitions that exist still, by their ids.
+    func existing(_ ids: some Sequence<TopicIDPartition>) -> [Partition] {
+        topicTable.withLock { table in
+            ids.compactMap { id in
+                guard let topic = table.topics[id.name.topic], topic.id == id.topicID else {
+                    return nil
+                }
+                return topic.partition(id.name.partition)
+            }
+        }
     }
 
     /// The partitions of an internal topic, which is made at its first use.
@@ -92,52 +124,116 @@ extension Broker {
         return self.topic(topic.rawValue)?.partitions ?? []
     }
 
-    /// Makes a topic: its definition first, so that a crash in between leaves one that the next
-    /// open completes.
+    /// Makes a topic. Its name is taken first, so that the disk is written to under no lock.
     private func makeTopic(
         _ name: String,
         partitionCount: Int32,
         options: [String: String]
     ) throws(BrokerError) {
-        let failure = topicTable.withLock { table -> BrokerError? in
-            if table[name] != nil {
-                return .refused(.topicAlreadyExists, "Topic '\(name)' already exists.")
-            }
-            if let other = TopicName.collision(of: name, with: table.keys.sorted()) {
-                return .refused(
-                    .invalidTopic,
-                    "Topic '\(name)' collides with existing topic: \(other)"
-                )
-            }
-            do throws(LogStorageError) {
-                let logs = try dataDirectory.createTopic(
-                    name,
-                    partitionCount: partitionCount,
-                    options: options,
-                    time: time
-                )
-                let partitions = logs.enumerated().map { index, log in
-                    Partition(
-                        name: TopicPartition(name, PartitionIndex(Int32(index))),
-                        log: log,
-                        change: change,
-                        statistics: counters
-                    )
-                }
-                table[name] = Topic(name: name, options: options, partitions: partitions)
-                return nil
-            } catch {
-                return BrokerError(error, in: name)
-            }
+        if let refusal = topicTable.withLock({ $0.reserve(name) }) { throw refusal }
+        defer { topicTable.withLock { _ = $0.reserved.remove(name) } }
+        let id = makeID()
+        do throws(LogStorageError) {
+            let logs = try dataDirectory.createTopic(
+                name,
+                id: id,
+                partitionCount: partitionCount,
+                options: options
+            )
+            let topic = Topic(
+                name: name,
+                id: id,
+                options: options,
+                partitions: Self.partitions(of: logs, id: id, counters)
+            )
+            topicTable.withLock { $0.topics[name] = topic }
+        } catch .foreignDirectory(let path) {
+            throw .refused(
+                .invalidTopic,
+                "the folder \(path) is not this topic's: move it away, or give the topic another "
+                    + "name"
+            )
+        } catch {
+            throw BrokerError(error, in: name)
         }
-        if let failure { throw failure }
         change.raise()
     }
 
-    private static func unknown(_ name: String) -> BrokerError {
+    /// Opens the partitions that `isChosen` accepts; what speaks against using some of them, by
+    /// partition: damage, or that they are offline.
+    package func check(
+        _ isChosen: (TopicPartition) -> Bool
+    ) -> [(partition: TopicPartition, health: PartitionHealth)] {
+        topics().flatMap(\.partitions).filter { isChosen($0.name) }.map { partition in
+            (partition.name, partition.health)
+        }
+    }
+
+    static func partitions(
+        of logs: [PartitionLog],
+        id: UniqueID,
+        _ counters: BrokerCounters
+    ) -> [Partition] {
+        logs.map { Partition(id: TopicIDPartition(id, $0.name), log: $0, statistics: counters) }
+    }
+
+    static func unknown(_ name: String) -> BrokerError {
         .refused(
             .unknownTopicOrPartition,
             "\(name): This server does not host this topic-partition."
         )
+    }
+}
+
+/// The topics that are there, and the names of those that are being made.
+struct TopicNames: Sendable {
+    var topics: [String: Topic] = [:]
+    var reserved: Set<String> = []
+
+    /// Takes a name for a topic to be made; why not, if it cannot be.
+    mutating func reserve(_ name: String) -> BrokerError? {
+        if topics[name] != nil || reserved.contains(name) {
+            return .refused(.topicAlreadyExists, "Topic '\(name)' already exists.")
+        }
+        let others = (Array(topics.keys) + reserved).sorted()
+        if let other = TopicName.collision(of: name, with: others) {
+            return .refused(
+                .invalidTopic,
+                "Topic '\(name)' collides with existing topic: \(other)"
+            )
+        }
+        reserved.insert(name)
+        return nil
+    }
+}
+
+/// Whether a partition can be used, once it was opened.
+package enum PartitionHealth: Equatable, Sendable {
+    case good
+    /// A tail that was never acknowledged was cut.
+    case cut(RecoveryReport.Cut)
+    /// Readable up to the damage, and takes no more.
+    case damaged(RecoveryReport.Damage)
+    /// Takes no more; the reason.
+    case readOnly(String)
+    /// It cannot be opened; the reason.
+    case offline(String)
+}
+
+extension Partition {
+    /// Opens the partition, if it can be opened, and says how it is.
+    package var health: PartitionHealth {
+        do throws(LogStorageError) { _ = try log.activeProducers } catch {
+            return .offline(log.offlineReason ?? BrokerError(error, in: name.description).description)
+        }
+        return knownHealth
+    }
+
+    /// How the partition is, as far as that is known without opening it.
+    package var knownHealth: PartitionHealth {
+        if let reason = log.offlineReason { return .offline(reason) }
+        if let damage = log.recoveryReport?.damage { return .damaged(damage) }
+        if let reason = log.readOnlyReason { return .readOnly(reason) }
+        return log.recoveryReport?.cut.map { .cut($0) } ?? .good
     }
 }

@@ -5,23 +5,19 @@ import Synchronization
 
 /// One partition: its log, and what the broker keeps beside it.
 package final class Partition: Sendable {
-    package let name: TopicPartition
+    /// With the id of its topic: what else bears this name later is another partition.
+    package let id: TopicIDPartition
     package let log: PartitionLog
-    private let change: ChangeSignal
     private let statistics: BrokerCounters
     /// Bytes appended since the last flush began.
     private let unflushedByteCount = Atomic<Int>(0)
     private let hasWritebackQueued = Atomic<Bool>(false)
 
-    init(
-        name: TopicPartition,
-        log: PartitionLog,
-        change: ChangeSignal,
-        statistics: BrokerCounters
-    ) {
-        self.name = name
+    package var name: TopicPartition { id.name }
+
+    init(id: TopicIDPartition, log: PartitionLog, statistics: BrokerCounters) {
+        self.id = id
         self.log = log
-        self.change = change
         self.statistics = statistics
     }
 
@@ -42,10 +38,10 @@ package final class Partition: Sendable {
         }
     }
 
-    /// Appends the marker that ends a producer's transaction here; not durable yet.
-    func appendMarker(_ order: MarkerOrder, coordinatorEpoch: Int32) throws(BrokerError) {
+    /// Appends the marker that ends a producer's transaction here; its offset. Not durable yet.
+    func appendMarker(_ order: MarkerOrder, coordinatorEpoch: Int32) throws(BrokerError) -> Offset {
         do throws(LogStorageError) {
-            _ = try log.appendMarker(
+            return try log.appendMarker(
                 producerID: order.producerID,
                 epoch: order.epoch,
                 coordinatorEpoch: coordinatorEpoch,
@@ -54,17 +50,6 @@ package final class Partition: Sendable {
         } catch {
             throw BrokerError(error, in: name.description)
         }
-    }
-
-    /// Makes everything appended so far durable, and so visible.
-    func flush() throws(BrokerError) {
-        unflushedByteCount.store(0, ordering: .relaxed)
-        do throws(LogStorageError) {
-            try log.flush()
-        } catch {
-            throw BrokerError(error, in: name.description)
-        }
-        change.raise()
     }
 
     /// Whether it grew by so much that a background flush should begin; true once until
@@ -76,12 +61,13 @@ package final class Partition: Sendable {
 
     /// The queued background flush is over.
     func writebackDone() {
+        unflushedByteCount.store(0, ordering: .relaxed)
         hasWritebackQueued.store(false, ordering: .relaxed)
     }
 
     /// Whether anything appended is not durable yet.
     var isDirty: Bool {
-        let bounds = log.bounds
+        guard let bounds = log.knownBounds else { return false }
         return bounds.highWatermark < bounds.logEnd
     }
 }

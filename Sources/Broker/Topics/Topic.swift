@@ -1,8 +1,11 @@
+package import Bytes
 import LogModel
 
-/// A topic and its partitions, in order.
+/// A topic and its partitions, in order. It is its id: one made anew under the same name is
+/// another one.
 package struct Topic: Sendable {
     package var name: String
+    package var id: UniqueID
     /// Kafka's topic options that were set.
     package var options: [String: String]
     package var partitions: [Partition]
@@ -19,11 +22,8 @@ package enum InternalTopic: String, Sendable, CaseIterable {
     case transactionState = "__transaction_state"
     case consumerOffsets = "__consumer_offsets"
 
-    /// Kafka's options for it; nothing compacts it yet.
+    /// Kafka's options for it; the log cleaner keeps it short.
     var options: [String: String] {
-        switch self {
-        case .transactionState, .consumerOffsets:
-            ["cleanup.policy": "compact", "segment.bytes": "104857600"]
-        }
+        ["cleanup.policy": "compact", "segment.bytes": "104857600"]
     }
 }

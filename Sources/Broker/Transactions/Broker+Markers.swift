@@ -5,93 +5,164 @@ import Synchronization
 
 /// The ends of decided transactions, and what time brings.
 extension Broker {
-    /// Writes the markers of a decided transaction, flushes them, appends the Complete record.
-    /// What cannot be written now is tried again by `housekeeping`.
-    func finish(_ order: MarkerOrder) {
+    /// Ours never rises; what Kafka wrote is imported without its markers' epochs.
+    static let coordinatorEpoch: Int32 = 0
+
+    /// Writes the markers of a shard that are due, and the Complete records of what is done. A
+    /// partition that refuses its marker is tried again later, by itself.
+    func writeMarkers(of shard: TransactionShard) {
         do throws(BrokerError) {
-            let partitions = existing(order.partitions)
-            for partition in partitions { try appendMarker(order, to: partition) }
-            try flush(partitions)
-            try complete(order)
+            let now = time.wallTime()
+            let works = try shard.withState { $0.markers.takeDue(now: now) }
+            for work in works { try write(work, of: shard) }
         } catch {
-            coordinator.withLock { state in
-                state.unfinished.append(order)
-                // Without space it will be done later; without the partition it will not.
-                if case .full = error { return }
-                state.undecided[order.transactionalID] = error
+            counters.countFailure()
+        }
+        shard.raise()
+    }
+
+    private func write(_ work: MarkerWork, of shard: TransactionShard) throws(BrokerError) {
+        var written: [Partition] = []
+        let outcomes = outcomes(of: work, &written)
+        let now = time.wallTime()
+        let isReady = try shard.withState {
+            $0.markers.record(outcomes, of: work.order, now: now)
+        }
+        if isReady { try complete(work.order, behind: written, of: shard) }
+        // Readers see the records once the markers are durable: with the next group, or soon.
+        dataDirectory.groups.flushSoon(written.map(\.log))
+    }
+
+    private func outcomes(
+        of work: MarkerWork,
+        _ written: inout [Partition]
+    ) -> [TopicIDPartition: MarkerOutcome] {
+        var outcomes: [TopicIDPartition: MarkerOutcome] = [:]
+        for id in work.partitions {
+            guard let partition = existing([id]).first else {
+                outcomes[id] = .gone
+                continue
+            }
+            do throws(BrokerError) {
+                try appendMarker(work.order, to: partition)
+                written.append(partition)
+                outcomes[id] = .durable
+            } catch {
+                outcomes[id] = .refused(error.description)
             }
         }
-        change.raise()
+        return outcomes
+    }
+
+    /// Appends one marker; for offsets, also what it does to them.
+    func appendMarker(_ order: MarkerOrder, to partition: Partition) throws(BrokerError) {
+        guard partition.name.topic == InternalTopic.consumerOffsets.rawValue,
+            let shard = offsetShard(at: partition.name.partition)
+        else {
+            _ = try partition.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+            return
+        }
+        try shard.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+    }
+
+    /// Appends the Complete record. Its markers are in the logs, and no group takes the one
+    /// without the others, so that the next transaction may begin before any of it is durable.
+    func complete(
+        _ order: MarkerOrder,
+        behind written: [Partition],
+        of shard: TransactionShard
+    ) throws(BrokerError) {
+        let now = time.wallTime()
+        let marked = existing(order.partitions) + written
+        dataDirectory.groups.depend(shard.partition.log, on: marked.map(\.log))
+        do throws(BrokerError) {
+            let decision = try shard.withState { $0.coordinator.markersWritten(order, now: now) }
+            if case .append(let record, _, _) = decision {
+                _ = try write(record, mustBeDurable: false, with: [], in: shard)
+            }
+            try shard.withState { $0.markers.completed(order) }
+        } catch {
+            try shard.withState {
+                $0.markers.completionFailed(order, reason: error.description, now: now)
+            }
+        }
     }
 
     /// Aborts transactions that took too long, ends what could not be ended before, applies
     /// retention. Called by a thread of its own, or stepped in simulation.
     package func housekeeping(now: Timestamp) {
-        let unfinished = coordinator.withLock { state in
-            defer { state.unfinished = [] }
-            return state.unfinished
+        for shard in transactionShards.withLock({ $0 }) {
+            writeMarkers(of: shard)
+            expireTransactions(of: shard, now: now)
         }
-        for order in unfinished { finish(order) }
-        expireTransactions(now: now)
-        condenseCoordinators()
-        for topic in topics() {
-            for partition in topic.partitions {
-                do throws(LogStorageError) {
-                    try partition.log.flushOverdue()
-                    try partition.log.applyRetention(now: now)
-                } catch {
-                    counters.countFailure()
-                }
+        for shard in offsetShards.withLock({ $0 }) {
+            clean(shard) {
+                $0.expire(
+                    now: now,
+                    retentionMilliseconds: self.configuration.offsetsRetention.longMilliseconds,
+                    activeGroups: []
+                )
             }
         }
+        let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
+        do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
+        applyRetention(now: now)
     }
 
     /// Aborts transactions that took longer than their timeout, and forgets idle ids.
     package func expireTransactions(now: Timestamp) {
-        guard topic(InternalTopic.transactionState.rawValue) != nil else { return }
-        for id in coordinator.withLock({ $0.transactions.dueIDs(now: now) }) {
+        for shard in transactionShards.withLock({ $0 }) { expireTransactions(of: shard, now: now) }
+    }
+
+    private func expireTransactions(of shard: TransactionShard, now: Timestamp) {
+        let due = (try? shard.read { $0.dueIDs(now: now) }) ?? []
+        for id in due {
             do throws(BrokerError) {
-                _ = try decide(id) { $0.expire(id, now: now) }
+                _ = try decide(id) { coordinator, _ in coordinator.expire(id, now: now) }
             } catch {
                 counters.countFailure()
             }
         }
     }
 
-    /// Appends one marker; for offsets, also what it does to them, in the order of the log.
-    func appendMarker(_ order: MarkerOrder, to partition: Partition) throws(BrokerError) {
-        guard partition.name.topic == InternalTopic.consumerOffsets.rawValue else {
-            return try partition.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
-        }
-        let failure = coordinator.withLock { state -> BrokerError? in
-            do throws(BrokerError) {
-                try partition.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
-            } catch {
-                return error
+    /// What was deleted of a topic elsewhere: markers that wait for it, and offsets of groups.
+    func forget(_ topic: Topic) {
+        for shard in transactionShards.withLock({ $0 }) {
+            let ready = (try? shard.withState { $0.markers.topicRemoved(topic.id) }) ?? []
+            for order in ready {
+                do throws(BrokerError) { try complete(order, behind: [], of: shard) } catch {
+                    counters.countFailure()
+                }
             }
-            state.offsets[Int(partition.name.partition.rawValue)].end(
-                producerID: order.producerID,
-                result: order.result
-            )
-            return nil
+            shard.raise()
         }
-        if let failure { throw failure }
+        for shard in offsetShards.withLock({ $0 }) {
+            clean(shard) { $0.removeTopic(topic.id, name: topic.name) }
+        }
     }
 
-    /// Appends the Complete record: every marker is durable.
-    func complete(_ order: MarkerOrder) throws(BrokerError) {
-        let id = order.transactionalID
-        let partition = try transactionPartition(of: id)
-        let now = time.wallTime()
-        let failure = coordinator.withLock { state -> BrokerError? in
-            guard let decision = state.transactions.markersWritten(order, now: now) else {
-                return nil
-            }
-            switch Self.step(decision, id, in: partition, now: now, &state) {
-            case .failed(let error): return error
-            case .answered, .written: return nil
+    // MARK: Retention
+
+    /// How many partitions that sleep are looked at each time.
+    private static let sleeperCount = 8
+
+    private func applyRetention(now: Timestamp) {
+        let all = topics().flatMap(\.partitions)
+        let sleeping = all.filter { $0.log.recoveryReport == nil && $0.log.offlineReason == nil }
+        var visited = all.filter { $0.log.recoveryReport != nil }
+        if !sleeping.isEmpty {
+            let start = nextSleeper.load(ordering: .relaxed) % sleeping.count
+            let count = min(Self.sleeperCount, sleeping.count)
+            visited += (0..<count).map { sleeping[(start + $0) % sleeping.count] }
+            nextSleeper.store(start + count, ordering: .relaxed)
+        }
+        for partition in visited {
+            do throws(LogStorageError) {
+                guard let start = try partition.log.retentionStart(now: now) else { continue }
+                try dataDirectory.groups.deleteRecords(of: partition.log, before: start)
+            } catch {
+                counters.countFailure()
             }
         }
-        if let failure { throw failure }
     }
 }

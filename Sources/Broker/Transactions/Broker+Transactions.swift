@@ -13,25 +13,17 @@ extension Broker {
         timeout: Duration,
         expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none)
     ) throws(BrokerError) -> TransactionReply {
-        let now = time.wallTime()
-        let milliseconds = timeout.wholeMilliseconds
         guard let transactionalID else {
-            try grantProducerIDs()
-            let decision = coordinator.withLock {
-                $0.transactions.initProducerID(
-                    transactionalID: nil,
-                    timeoutMilliseconds: milliseconds,
-                    now: now
-                )
-            }
-            guard case .reply(let reply) = decision else { return .done }
-            return reply
+            try checkOpen()
+            return .producer(try producerIDs.take(), ProducerEpoch(0))
         }
-        return try decide(transactionalID) {
-            $0.initProducerID(
+        let now = time.wallTime()
+        return try decide(transactionalID) { coordinator, freshID in
+            coordinator.initProducerID(
                 transactionalID: transactionalID,
-                timeoutMilliseconds: milliseconds,
+                timeoutMilliseconds: timeout.wholeMilliseconds,
                 expected: expected,
+                freshID: freshID,
                 now: now
             )
         }
@@ -42,7 +34,7 @@ extension Broker {
         transactionalID: String,
         timeout: Duration
     ) throws(BrokerError) -> TransactionReply {
-        try untilSettled { () throws(BrokerError) in
+        try untilSettled(transactionalID) { () throws(BrokerError) in
             try initProducerID(transactionalID: transactionalID, timeout: timeout)
         }
     }
@@ -53,31 +45,42 @@ extension Broker {
         transactionalID: String,
         producerID: ProducerID,
         epoch: ProducerEpoch,
-        partitions: [TopicPartition],
+        partitions names: [TopicPartition],
         mustBeDurable: Bool = true
     ) throws(BrokerError) -> TransactionReply {
-        for partition in partitions {
+        var partitions: [Partition] = []
+        for name in names {
+            let partition = try find(name)
             // One that takes no marker must not get into a transaction.
-            if let reason = try find(partition).log.readOnlyReason {
-                throw .readOnly("\(partition) takes no more: \(reason)")
+            if let reason = partition.log.readOnlyReason {
+                throw .readOnly("\(name) takes no more: \(reason)")
             }
+            partitions.append(partition)
         }
+        let ids = partitions.map(\.id)
         let now = time.wallTime()
-        return try decide(transactionalID) {
-            $0.addPartitions(
+        let reply = try decide(transactionalID) { coordinator, _ in
+            coordinator.addPartitions(
                 transactionalID: transactionalID,
                 producerID: producerID,
                 epoch: epoch,
-                partitions: partitions,
+                partitions: ids,
                 mustBeDurable: mustBeDurable,
                 now: now
             )
         }
+        guard reply == .done else { return reply }
+        for partition in partitions {
+            try storing(partition.name.description) { () throws(LogStorageError) in
+                try partition.log.beginTransaction(producerID: producerID, epoch: epoch)
+            }
+        }
+        return reply
     }
 
-    /// Ends the transaction. For a commit every partition of it is flushed first, in parallel;
-    /// then the Prepare record, flushed, is the commit point, and the call returns. Markers and
-    /// the Complete record follow, in the background where there are threads.
+    /// Ends the transaction. A commit's Prepare record and everything that the transaction wrote
+    /// become durable in one group, the commit point; then the call returns. Markers and the
+    /// Complete record follow, in the background where there are threads.
     package func endTransaction(
         transactionalID: String,
         producerID: ProducerID,
@@ -85,34 +88,31 @@ extension Broker {
         result: TransactionResult,
         bumpsEpoch: Bool = true
     ) throws(BrokerError) -> TransactionReply {
-        if result == .commit, let transaction = describeTransaction(transactionalID),
-            transaction.state == .ongoing, transaction.producerID == producerID,
-            transaction.epoch == epoch
-        {
-            try flush(existing(transaction.partitions.sorted()))
-        }
         let now = time.wallTime()
-        return try decide(transactionalID) {
-            $0.endTransaction(
+        return try decide(transactionalID) { coordinator, freshID in
+            coordinator.endTransaction(
                 transactionalID: transactionalID,
                 producerID: producerID,
                 epoch: epoch,
                 result: result,
                 bumpsEpoch: bumpsEpoch,
+                freshID: freshID,
                 now: now
             )
         }
     }
 
-    /// Asks again, each time something changed, while the answer is CONCURRENT_TRANSACTIONS; gives
-    /// up after half a minute, as when a full disk takes no markers.
+    /// Asks again, each time something of this id's shard was settled, while the answer is
+    /// CONCURRENT_TRANSACTIONS; gives up after half a minute, as when a partition takes no marker.
     package func untilSettled(
+        _ transactionalID: String,
         _ request: () throws(BrokerError) -> TransactionReply
     ) throws(BrokerError) -> TransactionReply {
         var attempts = 0
         let begin = time.monotonicNanoseconds()
+        let shard = try transactionShard(of: transactionalID)
         while true {
-            let signal = change.current
+            let signal = shard.signal
             let reply = try request()
             guard reply == .error(.concurrentTransactions) else { return reply }
             attempts += 1
@@ -120,7 +120,7 @@ extension Broker {
                 // Everything was done on this thread: what is not settled now will not be.
                 guard attempts < 3 else { return reply }
             } else {
-                _ = change.wait(since: signal, timeout: .milliseconds(100))
+                shard.wait(since: signal, atMost: .milliseconds(100))
                 try checkOpen()
                 guard time.monotonicNanoseconds() - begin < 30_000_000_000 else { return reply }
             }
@@ -129,12 +129,14 @@ extension Broker {
 
     /// What is known of a transactional id; nil if nothing is.
     package func describeTransaction(_ transactionalID: String) -> TransactionMetadata? {
-        coordinator.withLock { $0.transactions.describe(transactionalID) }
+        guard let shard = knownShard(of: transactionalID) else { return nil }
+        return try? shard.read { $0.describe(transactionalID) }
     }
 
     /// All transactional ids, sorted.
     package func transactionalIDs() -> [String] {
-        coordinator.withLock { $0.transactions.transactionalIDs }
+        transactionShards.withLock { $0 }
+            .flatMap { (try? $0.read { $0.transactionalIDs }) ?? [] }.sorted()
     }
 
     /// Whether the holder of a fenced pair may ask for the next epoch, because the coordinator
@@ -144,110 +146,152 @@ extension Broker {
         producerID: ProducerID,
         epoch: ProducerEpoch
     ) -> Bool {
-        coordinator.withLock {
-            $0.transactions.canResume(transactionalID, producerID: producerID, epoch: epoch)
+        guard let shard = knownShard(of: transactionalID) else { return false }
+        let answer = try? shard.read {
+            $0.canResume(transactionalID, producerID: producerID, epoch: epoch)
         }
+        return answer ?? false
     }
 
-    /// Lets the coordinator decide, appends and flushes the record that it asks for, and sees to
-    /// the markers that follow.
+    /// The partitions that refuse markers of decided transactions, with the reasons.
+    package func refusedMarkers() -> [MarkerRefusal] {
+        transactionShards.withLock { $0 }
+            .flatMap { (try? $0.withState { $0.markers.refusals }) ?? [] }
+    }
+
+    // MARK: Shards
+
+    /// The shard that decides about this id.
+    func transactionShard(of id: String) throws(BrokerError) -> TransactionShard {
+        try checkOpen()
+        let partitions = try internalPartitions(.transactionState)
+        let shards = transactionShards.withLock { shards in
+            for partition in partitions.dropFirst(shards.count) {
+                shards.append(
+                    TransactionShard(partition: partition, coordinator: configuration.coordinator)
+                )
+            }
+            return shards
+        }
+        return shards[Int(coordinatorPartition(of: id, count: Int32(shards.count)))]
+    }
+
+    private func knownShard(of id: String) -> TransactionShard? {
+        let shards = transactionShards.withLock { $0 }
+        guard !shards.isEmpty else { return nil }
+        return shards[Int(coordinatorPartition(of: id, count: Int32(shards.count)))]
+    }
+
+    // MARK: Deciding
+
+    /// Lets the coordinator decide, writes the record that it asks for, and sees to the markers
+    /// that follow.
     func decide(
         _ id: String,
-        _ body: (inout TransactionCoordinator) -> TransactionDecision
+        _ body: (inout TransactionCoordinator, ProducerID?) -> TransactionDecision
     ) throws(BrokerError) -> TransactionReply {
-        try checkOpen()
-        let partition = try transactionPartition(of: id)
-        try grantProducerIDs()
-        let now = time.wallTime()
-        let step = coordinator.withLock { state in
-            if let error = state.undecided[id] { return Step.failed(error) }
-            return Self.step(body(&state.transactions), id, in: partition, now: now, &state)
+        let shard = try transactionShard(of: id)
+        var freshID: ProducerID?
+        while true {
+            let decision = try shard.withState { body(&$0.coordinator, freshID) }
+            switch decision {
+            case .reply(let reply): return reply
+            case .needsProducerID: freshID = try producerIDs.take()
+            case .append(let record, let mustBeDurable, let needed):
+                let continuation = try write(
+                    record,
+                    mustBeDurable: mustBeDurable,
+                    with: needed,
+                    in: shard
+                )
+                return try conclude(continuation, in: shard)
+            }
         }
-        switch step {
-        case .answered(let continuation): return conclude(continuation)
-        case .failed(let error): throw error
-        case .written:
+    }
+
+    /// Appends a record of the coordinator, with what has to be durable if it is.
+    func write(
+        _ record: TransactionRecord,
+        mustBeDurable: Bool,
+        with needed: [TopicIDPartition],
+        in shard: TransactionShard
+    ) throws(BrokerError) -> TransactionContinuation {
+        let id = record.transactionalID
+        let promised = existing(needed)
+        do throws(BrokerError) {
+            if !promised.isEmpty { try promise(promised, in: shard) }
+            var batch = CoordinatorBatch(now: time.wallTime())
+            try batch.add(record)
+            _ = try batch.append(to: shard.partition)
+        } catch {
+            try shard.withState { $0.coordinator.appendFailed(id) }
+            shard.raise()
+            throw error
+        }
+        if mustBeDurable {
             do throws(BrokerError) {
-                try partition.flush()
+                try flushSurely([shard.partition] + promised)
             } catch {
-                coordinator.withLock { $0.undecided[id] = error }
+                try shard.withState { $0.coordinator.appendUncertain(id) }
+                shard.raise()
                 throw error
             }
-            return conclude(coordinator.withLock { $0.transactions.appended(id) })
         }
+        let continuation = try shard.withState { $0.coordinator.appended(id) }
+        shard.raise()
+        return continuation
     }
 
-    enum Step {
-        case answered(TransactionContinuation)
-        case written
-        case failed(BrokerError)
-    }
-
-    /// Carries out a decision under the coordinator lock.
-    static func step(
-        _ decision: TransactionDecision,
-        _ id: String,
-        in partition: Partition,
-        now: Timestamp,
-        _ state: inout CoordinatorState
-    ) -> Step {
-        switch decision {
-        case .reply(let reply):
-            return .answered(TransactionContinuation(reply: reply, markers: nil))
-        case .append(let record, let mustBeDurable):
-            do throws(BrokerError) {
-                var batch = CoordinatorBatch(now: now)
-                try batch.add(record)
-                _ = try batch.append(to: partition)
-            } catch {
-                state.transactions.appendFailed(id)
-                return .failed(error)
+    /// Sees to it that what was appended to these partitions is durable with the shard's next
+    /// record, or before: bulk is flushed now, the rest goes into the same group.
+    private func promise(
+        _ partitions: [Partition],
+        in shard: TransactionShard
+    ) throws(BrokerError) {
+        let logs = partitions.map(\.log)
+        dataDirectory.groups.syncBulk(logs)
+        for partition in partitions {
+            if let reason = partition.log.readOnlyReason {
+                throw .readOnly("\(partition.name) takes no more: \(reason)")
             }
-            if mustBeDurable { return .written }
-            return .answered(state.transactions.appended(id))
+        }
+        dataDirectory.groups.depend(shard.partition.log, on: logs)
+    }
+
+    /// Flushes records that are in the log and must not stay undecided: a full disk is waited for.
+    private func flushSurely(_ partitions: [Partition]) throws(BrokerError) {
+        let begin = time.monotonicNanoseconds()
+        while true {
+            do throws(BrokerError) {
+                return try flush(partitions)
+            } catch .full(let what) {
+                guard configuration.execution != .inline,
+                    time.monotonicNanoseconds() - begin < 30_000_000_000
+                else { throw .full(what) }
+                _ = change.wait(since: change.current, timeout: .milliseconds(100))
+            }
         }
     }
 
     /// Sees to the markers of a decided transaction, then answers.
-    func conclude(_ continuation: TransactionContinuation) -> TransactionReply {
+    func conclude(
+        _ continuation: TransactionContinuation,
+        in shard: TransactionShard
+    ) throws(BrokerError) -> TransactionReply {
         if let order = continuation.markers {
             counters.countEnd(isCommit: order.result == .commit)
-            if let pool = pool.withLock({ $0 }) {
-                pool.add(.markers(MarkerJob(order: order)))
-            } else {
-                finish(order)
-            }
+            try shard.withState { $0.markers.add(order) }
+            soon { [self] in writeMarkers(of: shard) }
         }
         return continuation.reply
     }
+}
 
-    /// The partition of `__transaction_state` that holds this id's records.
-    func transactionPartition(of id: String) throws(BrokerError) -> Partition {
-        let partitions = try internalPartitions(.transactionState)
-        let index = coordinatorPartition(of: id, count: Int32(partitions.count))
-        return partitions[Int(index)]
-    }
-
-    /// Those of these partitions that exist still.
-    func existing(_ names: [TopicPartition]) -> [Partition] {
-        topicTable.withLock { table in
-            names.compactMap { table[$0.topic]?.partition($0.partition) }
-        }
-    }
-
-    /// Makes sure that the coordinator has a producer id to give, from a durable block.
-    private func grantProducerIDs() throws(BrokerError) {
-        let failure = coordinator.withLock { state -> BrokerError? in
-            guard state.transactions.producerIDs.isEmpty else { return nil }
-            let end = state.transactions.producerIDs.nextGrantedEnd
-            do throws(BrokerError) {
-                try producerIDFile.write(end)
-                state.transactions.producerIDs.grant(upTo: end)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
+extension BrokerConfiguration {
+    /// A shard's coordinator with nothing in it.
+    var coordinator: TransactionCoordinator {
+        TransactionCoordinator(
+            maximumTimeoutMilliseconds: maximumTransactionTimeout.wholeMilliseconds
+        )
     }
 }

@@ -1,324 +1,387 @@
+package import Bytes
 package import LogModel
-import Bytes
 import Synchronization
 
-/// A topic as the data directory knows it.
-package struct TopicDefinition: Equatable, Sendable {
-    package var name: String
-    package var partitionCount: Int32
-    package var options: [String: String]
-    package init(name: String, partitionCount: Int32, options: [String: String]) {
-        self.name = name
-        self.partitionCount = partitionCount
-        self.options = options
-    }
-}
-
-/// A data directory: one owner, its format, its topics, and what a clean end leaves for the next
-/// start.
+/// A data directory: one owner, its format, its topics, and the journal that makes appends of all
+/// of them durable.
 ///
-///     meta.properties                    as Kafka writes it; with our format's number
-///     millrace.topics                    topics with their options, one a line
-///     millrace.lock                      locked by the owner, names it
-///     .kafka_cleanshutdown               there after a clean end, gone while in use
-///     recovery-point-offset-checkpoint   by partition: everything below was flushed
-///     log-start-offset-checkpoint        by partition, where it is not the first segment's
-///     <topic>-<partition>/               one folder for each partition
+///     meta.properties       with our format's number
+///     millrace.topics       topics with their ids and options, one a line
+///     millrace.lock         locked by the owner, names it
+///     .millrace/checkpoint  up to where the segments stand for themselves
+///     .millrace/journal/    groups that vouch for what lies behind
+///     <topic>-<partition>/  one folder for each partition that was ever written to
 package final class DataDirectory: Sendable {
     package let path: String
-    /// Whether the last owner ended cleanly.
-    package let wasCleanlyShutDown: Bool
+    package let groups: GroupCommit
+    /// What the opening found that a person should know, a line each.
+    package let notes: [String]
+    /// Bytes of the journal that the opening read.
+    package let replayedByteCount: Int64
     private let files: PartitionFiles
     private let lock: any DiskLock
-    private let recoveryPoints: [TopicPartition: Offset]
-    private let logStarts: [TopicPartition: Offset]
+    let context: LogContext
     private let table: Mutex<TopicTable>
+    private let changing = Mutex<Void>(())
+    private let logs: Mutex<[UniqueID: [PartitionLog]]>
+    /// One write-back at a time.
+    private let writingBack: Mutex<DirectoryCheckpoint>
 
-    static let recoveryPointFile = "recovery-point-offset-checkpoint"
-    static let logStartFile = "log-start-offset-checkpoint"
-    static let cleanFile = ".kafka_cleanshutdown"
-    static let metaFile = "meta.properties"
     package static let lockFile = "millrace.lock"
+    static let ownFolder = ".millrace"
+    static let journalFolder = ".millrace/journal"
 
-    private init(
+    init(
         files: PartitionFiles,
         lock: any DiskLock,
-        wasClean: Bool,
+        context: LogContext,
         table: TopicTable,
-        recoveryPoints: [TopicPartition: Offset],
-        logStarts: [TopicPartition: Offset]
+        recovered: RecoveredDirectory
     ) {
         path = files.directory
-        wasCleanlyShutDown = wasClean
         self.files = files
         self.lock = lock
-        self.recoveryPoints = recoveryPoints
-        self.logStarts = logStarts
+        self.context = context
         self.table = Mutex(table)
+        logs = Mutex(recovered.logs)
+        notes = recovered.notes
+        replayedByteCount = recovered.replayedByteCount
+        writingBack = Mutex(recovered.checkpoint)
+        groups = GroupCommit(context: context, journal: recovered.journal)
+        groups.onFull { [unowned self] in
+            do throws(LogStorageError) {
+                try self.writeBack(all: false)
+                return nil
+            } catch { return error }
+        }
     }
 
-    /// Takes a directory, creating it if need be. From here on it counts as not cleanly closed.
+    /// Takes a directory, making it if need be and `creates`.
     ///
-    /// - Throws: `.disk(.locked)` if another process has it; `.corrupt` for a format that is newer
-    ///   or makes no sense.
+    /// - Throws: `.disk(.locked)` if another process has it; `.noDirectory`, `.kafkaDirectory`,
+    ///   `.foreignDirectory` and `.otherFormat` for what is no data directory of this format.
     package static func open(
         disk: any Disk,
         path: String,
-        owner: String
+        owner: String,
+        creates: Bool,
+        time: any TimeSource,
+        journal: JournalConfiguration = JournalConfiguration()
     ) throws(LogStorageError) -> DataDirectory {
         let files = PartitionFiles(disk: disk, directory: path)
+        let isNew = try DirectoryFormat.check(files, creates: creates)
         let lock = try onDisk { () throws(DiskError) in
-            try createWithParents(path, disk)
+            if isNew { try DirectoryFormat.createWithParents(path, disk) }
             return try disk.lock(files.path(lockFile), owner: owner)
         }
-        do throws(LogStorageError) { return try take(files, lock: lock) } catch {
+        do throws(LogStorageError) {
+            // Looked at again under the lock: another process may have made it meanwhile.
+            if try DirectoryFormat.check(files, creates: creates) {
+                try DirectoryFormat.make(files)
+            }
+            let context = LogContext(disk: disk, time: time, journal: journal)
+            let table = try TopicTable.load(files)
+            var recovery = DirectoryRecovery(files: files, context: context, table: table)
+            let directory = DataDirectory(
+                files: files,
+                lock: lock,
+                context: context,
+                table: table,
+                recovered: try recovery.run()
+            )
+            try directory.removeLeftovers()
+            return directory
+        } catch {
             lock.close()
             throw error
         }
     }
 
-    private static func take(
-        _ files: PartitionFiles,
-        lock: any DiskLock
-    ) throws(LogStorageError) -> DataDirectory {
-        if try !checkFormat(files) { try writeFormat(files) }
-        let table = try TopicTable.load(files)
-        let points = try checkpoint(recoveryPointFile, files)
-        let starts = try checkpoint(logStartFile, files)
-        let wasClean = try onDisk { () throws(DiskError) in
-            let isThere = try files.disk.kind(of: files.path(cleanFile)) != nil
-            if isThere { try files.disk.remove(files.path(cleanFile)) }
-            try files.disk.syncDirectory(files.directory)
-            return isThere
-        }
-        return DataDirectory(
-            files: files,
-            lock: lock,
-            wasClean: wasClean,
-            table: table,
-            recoveryPoints: points,
-            logStarts: starts
-        )
-    }
+    /// Flushes of files since the directory was opened, journal and segments.
+    package var fdatasyncCount: Int { context.fdatasyncCount }
 
-    private static func createWithParents(_ path: String, _ disk: any Disk) throws(DiskError) {
-        var prefix = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            let parent = prefix
-            prefix += "/\(part)"
-            guard try disk.kind(of: prefix) == nil else { continue }
-            try disk.createDirectory(prefix)
-            try disk.syncDirectory(parent.isEmpty ? "/" : parent)
-        }
-    }
-
-    // MARK: Format
-
-    /// The format that this program writes, and the oldest program's that may read it.
-    package static let format = 1
-
-    /// Refuses a directory of a format that this program does not know; false for a folder that
-    /// is none yet.
-    static func checkFormat(_ files: PartitionFiles) throws(LogStorageError) -> Bool {
-        let bytes = try onDisk { () throws(DiskError) in
-            try files.content(of: files.path(metaFile))
-        }
-        guard let bytes else { return false }
-        var properties: [Substring: Substring] = [:]
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            guard !line.hasPrefix("#") else { continue }
-            let parts = line.split(separator: "=", maxSplits: 1)
-            if parts.count == 2 { properties[parts[0]] = parts[1] }
-        }
-        guard let version = properties["version"] else {
-            throw .corrupt("\(files.path(metaFile)) names no version: is this a data directory?")
-        }
-        guard version == "1" else {
-            throw .corrupt(
-                "\(files.path(metaFile)) has version \(version), this program knows 1: "
-                    + "use a newer program"
-            )
-        }
-        if let reader = properties["millrace.minimum.reader"] {
-            guard let number = Int(reader) else {
-                throw .corrupt("\(files.path(metaFile)): millrace.minimum.reader=\(reader)")
-            }
-            guard number <= format else {
-                let written = properties["millrace.format"] ?? "?"
-                throw .corrupt(
-                    "\(files.directory) was written in format \(written), which needs a reader of "
-                        + "format \(number); this program reads \(format): use a newer program"
-                )
-            }
-        }
-        return true
-    }
-
-    private static func writeFormat(_ files: PartitionFiles) throws(LogStorageError) {
-        // From here on the table tells the topics: folders of one that a crash cut short do not.
-        try TopicTable.load(files).store(files)
-        let text = "version=1\nnode.id=1\nmillrace.format=\(format)\nmillrace.minimum.reader=1\n"
-        try onDisk { () throws(DiskError) in
-            try files.replace(files.path(metaFile), with: Array(text.utf8))
-            try files.disk.syncDirectory(files.directory)
-        }
-    }
+    /// Bytes written to the journal since the directory was opened.
+    package var journalByteCount: Int64 { groups.round.withLock { $0.journal.byteCount } }
 
     // MARK: Topics
 
     /// Every topic, by name.
-    package func topics() throws(LogStorageError) -> [TopicDefinition] {
+    package var topics: [TopicDefinition] {
         table.withLock { $0.topics.values.sorted { $0.name < $1.name } }
     }
 
-    /// Creates a topic: its folders first, then, as the step that counts, its line in the table.
+    /// The partitions of a topic, in order.
+    package func partitions(of id: UniqueID) -> [PartitionLog] { logs.withLock { $0[id] ?? [] } }
+
+    /// Creates a topic: one step, its line in the table. Folders are made at the first append.
+    ///
+    /// - Throws: `.invalidConfiguration` for options that make no sense; `.foreignDirectory` where
+    ///   a folder that one of its partitions needs is somebody else's.
     package func createTopic(
         _ name: String,
+        id: UniqueID,
         partitionCount: Int32,
-        options: [String: String],
-        time: any TimeSource
+        options: [String: String]
     ) throws(LogStorageError) -> [PartitionLog] {
-        let configuration = try LogConfiguration(topicOptions: options)
-        for (key, value) in options where (key + value).contains(where: \.isWhitespace) {
-            throw .invalidConfiguration("\(key)=\(value): an option has no spaces")
-        }
-        // Folders that a crash left of a topic that never was, or was removed.
-        try removePartitions(of: name)
-        var random = SystemRandomNumberGenerator()
-        let id = UniqueID(high: random.next(), low: random.next()).description
-        var logs: [PartitionLog] = []
-        for index in 0..<partitionCount {
-            let directory = files.path("\(name)-\(index)")
-            let partitionFiles = PartitionFiles(disk: files.disk, directory: directory)
-            try onDisk { () throws(DiskError) in
-                try self.files.disk.createDirectory(directory)
-                try partitionFiles.replace(
-                    partitionFiles.path("partition.metadata"),
-                    with: Array("version: 0\ntopic_id: \(id)\n".utf8)
-                )
-            }
-            let log = try PartitionLog.create(
-                disk: files.disk,
-                directory: directory,
-                configuration: configuration,
-                time: time
-            )
-            try log.flush()
-            logs.append(log)
-        }
-        // The folders' names before the line that counts on them.
-        try onDisk { () throws(DiskError) in try self.files.disk.syncDirectory(self.files.directory)
-        }
+        let configuration = try Self.configuration(options)
+        try refuseForeignFolders(of: name)
         let definition = TopicDefinition(
             name: name,
+            id: id,
             partitionCount: partitionCount,
             options: options
         )
-        try table.withLock { table throws(LogStorageError) in
-            var changed = table
-            changed.topics[name] = definition
-            try changed.store(self.files)
-            table = changed
+        try change { $0.topics[name] = definition }
+        let made = Self.makeLogs(definition, configuration, files, context) { _ in .empty }
+        logs.withLock { $0[id] = made }
+        return made
+    }
+
+    static func configuration(
+        _ options: [String: String]
+    ) throws(LogStorageError) -> LogConfiguration {
+        for (key, value) in options where (key + value).contains(where: \.isWhitespace) {
+            throw .invalidConfiguration("\(key)=\(value): an option has no spaces")
         }
-        return logs
+        return try LogConfiguration(topicOptions: options)
     }
 
-    /// Opens one partition of a topic.
-    package func openPartition(
-        _ name: TopicPartition,
-        options: [String: String],
-        time: any TimeSource
-    ) throws(LogStorageError) -> (PartitionLog, RecoveryReport) {
-        try PartitionLog.open(
-            disk: files.disk,
-            directory: files.path(name.description),
-            configuration: try LogConfiguration(topicOptions: options),
-            cleanShutdown: wasCleanlyShutDown,
-            recoveryPoint: recoveryPoints[name] ?? .zero,
-            logStart: logStarts[name],
-            time: time
-        )
+    /// Makes options of a topic other ones, from now on.
+    package func alterTopic(
+        _ name: String,
+        options: [String: String]
+    ) throws(LogStorageError) {
+        let configuration = try Self.configuration(options)
+        try change { $0.topics[name]?.options = options }
+        guard let id = table.withLock({ $0.topics[name]?.id }) else { return }
+        for log in partitions(of: id) { log.configuration = configuration }
     }
 
-    /// Takes a topic out of the table: from here on it does not exist.
+    /// Takes a topic out of the table: from here on it does not exist. Then its files go.
     package func removeTopic(_ name: String) throws(LogStorageError) {
-        try table.withLock { table throws(LogStorageError) in
-            var changed = table
-            changed.topics[name] = nil
-            try changed.store(self.files)
-            table = changed
+        guard let definition = table.withLock({ $0.topics[name] }) else { return }
+        try change { table in
+            table.topics[name] = nil
+            table.deleted.append(definition)
+        }
+        let retired = logs.withLock { $0.removeValue(forKey: definition.id) } ?? []
+        for log in retired { log.retire("the topic was deleted") }
+        try removeLeftovers()
+    }
+
+    /// One change of the table at a time, durable before it counts.
+    private func change(_ body: (inout TopicTable) -> Void) throws(LogStorageError) {
+        try changing.withLock { _ throws(LogStorageError) in
+            var changed = table.withLock { $0 }
+            body(&changed)
+            try changed.store(files)
+            table.withLock { [changed] in $0 = changed }
         }
     }
 
-    /// Removes the folders of a topic that is not in the table.
-    package func removePartitions(of name: String) throws(LogStorageError) {
-        let files = files
-        try onDisk { () throws(DiskError) in
-            var removed = false
-            for entry in try files.disk.list(files.directory) {
-                guard let partition = TopicPartition(folder: entry), partition.topic == name else {
-                    continue
-                }
-                for file in try files.disk.list(files.path(entry)) {
-                    try files.disk.remove("\(files.path(entry))/\(file)")
-                }
-                try files.disk.removeDirectory(files.path(entry))
-                removed = true
+    static func makeLogs(
+        _ topic: TopicDefinition,
+        _ configuration: LogConfiguration,
+        _ files: PartitionFiles,
+        _ context: LogContext,
+        facts: (PartitionKey) -> PartitionFacts
+    ) -> [PartitionLog] {
+        (0..<topic.partitionCount).map { index in
+            let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+            let name = TopicPartition(topic.name, PartitionIndex(index))
+            return PartitionLog(
+                name: name,
+                key: key,
+                directory: files.path(name.description),
+                configuration: configuration,
+                context: context,
+                facts: facts(key)
+            )
+        }
+    }
+
+    // MARK: Producer ids
+
+    /// The end of the last granted block of producer ids, in one line of a file of its own.
+    ///
+    ///     0          the version of this file
+    ///     2000       ids below this were granted
+    package static let producerIDFile = "producer-id-block"
+
+    /// The end of the last granted block of producer ids; 0 if none was granted.
+    package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
+        let path = files.path(Self.producerIDFile)
+        let bytes = try onDisk { [files] () throws(DiskError) in try files.content(of: path) }
+        guard let bytes else { return ProducerID(0) }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard lines.count == 2, lines[0] == "0", let end = Int64(lines[1]), end >= 0 else {
+            throw .corrupt("\(path) is not a block of producer ids")
+        }
+        return ProducerID(end)
+    }
+
+    /// Makes the end of a block durable, before an id of it is used.
+    package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
+        try onDisk { [files] () throws(DiskError) in
+            try files.replace(
+                files.path(Self.producerIDFile),
+                with: Array("0\n\(end.rawValue)\n".utf8)
+            )
+            try files.disk.syncDirectory(files.directory)
+        }
+    }
+
+    // MARK: Folders of others
+
+    /// Folders named like partitions of this topic must be nobody else's.
+    private func refuseForeignFolders(of name: String) throws(LogStorageError) {
+        let known = Set(table.withLock { $0.deleted.map(\.id) })
+        for folder in try folders(of: name) {
+            guard let id = try owner(of: folder), known.contains(id) else {
+                throw .foreignDirectory(files.path(folder))
             }
-            if removed { try files.disk.syncDirectory(files.directory) }
+        }
+        try removeLeftovers()
+    }
+
+    private func folders(of name: String) throws(LogStorageError) -> [String] {
+        let files = files
+        let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
+        return names.filter { TopicPartition(folder: $0)?.topic == name }
+    }
+
+    /// The topic that a folder says it belongs to; nil if it says nothing.
+    private func owner(of folder: String) throws(LogStorageError) -> UniqueID? {
+        let path = files.path("\(folder)/\(LogRecovery.metadataFile)")
+        let files = files
+        let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
+        return bytes.flatMap(LogRecovery.topicID)
+    }
+
+    /// Removes the folders of deleted topics: those that carry their id, and only those.
+    private func removeLeftovers() throws(LogStorageError) {
+        let deleted = table.withLock { $0.deleted }
+        guard !deleted.isEmpty else { return }
+        let files = files
+        for topic in deleted {
+            for folder in try folders(of: topic.name) where try owner(of: folder) == topic.id {
+                try onDisk { () throws(DiskError) in
+                    // The mark goes last: what a crash leaves is still known to be ours.
+                    let names = try files.disk.list(files.path(folder))
+                    for name in names where name != LogRecovery.metadataFile {
+                        try files.disk.remove(files.path("\(folder)/\(name)"))
+                    }
+                    try files.disk.syncDirectory(files.path(folder))
+                    try files.disk.remove(files.path("\(folder)/\(LogRecovery.metadataFile)"))
+                    try files.disk.removeDirectory(files.path(folder))
+                }
+            }
+        }
+        try onDisk { () throws(DiskError) in try files.disk.syncDirectory(files.directory) }
+        let ids = Set(deleted.map(\.id))
+        try change { $0.deleted.removeAll { ids.contains($0.id) } }
+    }
+
+    // MARK: Writing back
+
+    /// Makes the segments stand for everything that the journal vouches for now, notes it in the
+    /// checkpoint, and lets the journal's files be used again. With `all`, indexes too, as at an
+    /// end.
+    package func writeBack(all: Bool) throws(LogStorageError) {
+        _ = groups.takeDue()
+        try writingBack.withLock { checkpoint throws(LogStorageError) in
+            context.appendedByteCount.store(0, ordering: .relaxed)
+            let capture = groups.capture()
+            if let failure = capture.failure {
+                for log in capture.logs { context.register(log) }
+                throw failure
+            }
+            guard !capture.logs.isEmpty else { return }
+            let outcome = Self.writeBack(capture.logs, all: all)
+            var changed = checkpoint
+            for (key, value) in outcome.written { changed.partitions[key] = value }
+            let current = logs.withLock { logs in Set(logs.keys) }
+            changed.partitions = changed.partitions.filter { current.contains($0.key.topicID) }
+            if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
+            changed.replayFrom = capture.sequence
+            try store(changed)
+            checkpoint = changed
+            groups.round.withLock { $0.journal.free(below: capture.sequence) }
+            for log in capture.logs {
+                if let value = outcome.written[log.key] {
+                    log.forgetOldSnapshots(keeping: value.place.offset)
+                }
+            }
+        }
+    }
+
+    struct WriteBackOutcome: Sendable {
+        var written: [PartitionKey: PartitionCheckpoint] = [:]
+        /// What the journal vouches for and the segments do not hold.
+        var failed: Set<PartitionKey> = []
+    }
+
+    static func writeBack(_ logs: [PartitionLog], all: Bool) -> WriteBackOutcome {
+        var outcome = WriteBackOutcome()
+        for log in logs {
+            do throws(DiskError) {
+                outcome.written[log.key] = try log.writeBack(all: all)
+            } catch {
+                outcome.failed.insert(log.key)
+                continue
+            }
+            if log.isBehindItsJournal { outcome.failed.insert(log.key) }
+        }
+        return outcome
+    }
+
+    /// Keeps what the journal has of these partitions where no reuse reaches it.
+    private func hold(
+        _ keys: Set<PartitionKey>,
+        _ checkpoint: DirectoryCheckpoint
+    ) throws(LogStorageError) {
+        let folder = files.path(Self.journalFolder)
+        let from = checkpoint.replayFrom
+        try onDisk { [context] () throws(DiskError) in
+            try HeldGroups.add(
+                from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
+                keys: keys,
+                disk: context.disk,
+                directory: folder
+            )
+        }
+    }
+
+    private func store(_ checkpoint: DirectoryCheckpoint) throws(LogStorageError) {
+        try onDisk { [files] () throws(DiskError) in
+            try DirectoryRecovery.store(checkpoint, files)
         }
     }
 
     // MARK: The end
 
-    /// Notes how far every partition is flushed and where it begins; after a clean end the next
-    /// start trusts the caches.
-    package func leave(
-        recoveryPoints: [TopicPartition: Offset],
-        logStarts: [TopicPartition: Offset],
-        isClean: Bool
-    ) throws(LogStorageError) {
-        let files = files
-        try onDisk { () throws(DiskError) in
-            try files.replace(
-                files.path(Self.recoveryPointFile),
-                with: OffsetCheckpoint.encode(recoveryPoints)
-            )
-            try files.replace(
-                files.path(Self.logStartFile),
-                with: OffsetCheckpoint.encode(logStarts)
-            )
-            if isClean {
-                try files.replace(
-                    files.path(Self.cleanFile),
-                    with: Array("{\"version\":0,\"brokerEpoch\":1}".utf8)
-                )
-            }
-            try files.disk.syncDirectory(files.directory)
-        }
+    /// Makes everything durable and written back, so that the next start has nothing to replay.
+    package func close() throws(LogStorageError) {
+        defer { release() }
+        try writeBack(all: true)
     }
 
-    /// Gives up the lock.
-    package func close() { lock.close() }
-
-    private static func checkpoint(
-        _ name: String,
-        _ files: PartitionFiles
-    ) throws(LogStorageError) -> [TopicPartition: Offset] {
-        let bytes = try onDisk { () throws(DiskError) in try files.content(of: files.path(name)) }
-        guard let bytes else { return [:] }
-        guard let offsets = OffsetCheckpoint.decode(bytes) else {
-            throw .corrupt("\(files.path(name)) is no offset checkpoint")
+    /// Gives up the lock without any of that: the next start recovers.
+    package func release() {
+        groups.round.withLock { round in
+            round.journal.close()
+            round.failure = round.failure ?? "the log is closed"
         }
-        return offsets
+        lock.close()
     }
 }
 
 extension TopicPartition {
-    /// The partition whose folder has this name: the topic, a dash, the number.
+    /// The partition whose folder has this name: the topic, a dash, the number as it is written.
     package init?(folder: String) {
         guard let dash = folder.lastIndex(of: "-"), dash > folder.startIndex,
-            let number = Int32(folder[folder.index(after: dash)...]), number >= 0
+            let number = Int32(folder[folder.index(after: dash)...]), number >= 0,
+            "\(number)" == folder[folder.index(after: dash)...]
         else { return nil }
         self.init(String(folder[..<dash]), PartitionIndex(number))
     }

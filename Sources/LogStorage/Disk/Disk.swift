@@ -1,3 +1,5 @@
+package import LogModel
+
 /// Everything that the log asks of a file system: one call per batch, flush or file, never per
 /// record. `PosixDisk` is the machine's; `SimulatedDisk` (MillraceTestKit) loses, tears and
 /// reorders what was not flushed.
@@ -21,6 +23,8 @@ package protocol Disk: Sendable {
     func removeDirectory(_ path: String) throws(DiskError)
     /// Makes the names in a folder durable.
     func syncDirectory(_ path: String) throws(DiskError)
+    /// When the content of a file was last changed; nil where the file system does not say.
+    func modificationTime(of path: String) throws(DiskError) -> Timestamp?
     /// Bytes that may still be written.
     func freeByteCount(at path: String) throws(DiskError) -> Int64
     /// Takes the exclusive lock of `path` (a file, created if needed) and writes `owner` into it.
@@ -44,8 +48,6 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Makes all bytes written so far durable (fdatasync). An error means that they may be lost
     /// for good: never retry, stop acknowledging.
     func sync() throws(DiskError)
-    /// Hints that the bytes of this range should begin their way to the disk. Promises nothing.
-    func startWriteback(at position: Int64, byteCount: Int64)
     /// Closes; further calls are errors of the program.
     func close()
 }
@@ -76,4 +78,17 @@ package enum DiskError: Error, Equatable, Sendable {
     case locked(path: String, owner: String)
     /// Anything else, with the operating system's words.
     case failed(operation: String, path: String, errorNumber: Int32, message: String)
+}
+
+extension DiskError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notFound(let path): "\(path) does not exist"
+        case .exists(let path): "\(path) exists already"
+        case .full(let path): "no space is left for \(path)"
+        case .locked(let path, let owner): "\(path) is locked by \(owner)"
+        case .failed(let operation, let path, _, let message):
+            "\(operation) of \(path) failed: \(message)"
+        }
+    }
 }

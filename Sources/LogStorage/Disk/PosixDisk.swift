@@ -1,5 +1,5 @@
-import CFileSystem
 import Glibc
+package import LogModel
 import Synchronization
 
 /// The machine's file system.
@@ -66,6 +66,13 @@ package struct PosixDisk: Disk {
         }
         defer { Glibc.close(descriptor) }
         _ = try check("fsync", path) { fsync(descriptor) }
+    }
+
+    package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
+        var status = stat()
+        _ = try check("stat", path) { stat(path, &status) }
+        let time = status.st_mtim
+        return Timestamp(Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
@@ -190,10 +197,6 @@ final class PosixFile: DiskFile {
     func sync() throws(DiskError) {
         // Not even an interrupted flush is tried again: pages may already count as clean.
         guard fdatasync(descriptor) == 0 else { throw PosixDisk.error("fdatasync", path) }
-    }
-
-    func startWriteback(at position: Int64, byteCount: Int64) {
-        millrace_start_writeback(descriptor, position, byteCount)
     }
 
     func close() {

@@ -2,31 +2,63 @@ import LogModel
 
 /// Everything of a partition's log that its lock guards.
 struct LogState: Sendable {
-    /// Oldest first; the last one takes the appends. Never empty.
-    var segments: [Segment]
-    var producers: ProducerTable
-    var logStart: Offset
-    var logEnd: Offset
+    /// Oldest first; the last one takes the appends. Empty before the first append.
+    var segments: [Segment] = []
+    var producers = ProducerTable()
+    var logStart = Offset.zero
+    var logEnd = Offset.zero
     /// Behind the last record that readers may see: the durable end, or with relaxed durability
     /// the end of what was acknowledged.
-    var highWatermark: Offset
-    /// Behind the last record that was flushed.
-    var durableEnd = Offset.zero
-    /// When the last flush began, on the monotonic clock.
-    var lastFlushTime: UInt64 = 0
+    var highWatermark = Offset.zero
+    /// Behind the last record that a restart is sure to find.
+    var durable = LogPlace.zero
+    /// Up to where the segment files themselves were flushed, which no group said yet.
+    var synced: LogPlace?
+    var pending = PendingFlush()
+    /// What the group being written took.
+    var inFlight: GroupPart?
     /// Why nothing can be appended any more.
     var readOnlyReason: String?
-    /// Files were created since the last flush: the folder must be flushed too.
-    var directoryIsDirty = false
-    /// Segments from this one on may hold bytes that are not flushed.
-    var firstDirtySegment: Offset
-    /// The epoch that batches get, and since which offset.
-    var epochs: LeaderEpochs
+    /// When the last flush of relaxed durability began, on the monotonic clock.
+    var lastFlushTime: UInt64 = 0
+    /// Bytes that relaxed durability has acknowledged and not flushed.
     var unflushedByteCount: Int64 = 0
+
+    // What the segment files hold for themselves.
+
+    /// Written back up to here: the recovery point.
+    var recovery = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
+    /// A state to begin from, once the group that takes it is durable.
+    var capture: LogCapture?
+    /// Up to where groups vouched for the partition when the last write-back began.
+    var capturedEnd = Offset.zero
+    /// The latest state to begin from that is durable, and not written back.
+    var settled: LogCapture?
+    /// Segments from this one on may hold bytes that were not flushed in their file.
+    var firstDirtySegment = Offset.zero
+    /// Files were created since the folder was flushed.
+    var directoryIsDirty = false
+    /// The folder was created since its parent was flushed.
+    var parentIsDirty = false
+    /// The write-back was told of this partition.
+    var isRegisteredDirty = false
+
+    /// The epoch that batches get, and since which offset.
+    var epochs = LeaderEpochs()
+    /// Which segments may have gaps, and up to where the log was compacted.
+    var sparse = SparseSegments()
 
     var active: Segment {
         get { segments[segments.count - 1] }
         set { segments[segments.count - 1] = newValue }
+    }
+
+    /// Where the next batch goes.
+    var endPlace: LogPlace {
+        guard let last = segments.last else {
+            return LogPlace(offset: logEnd, segment: logEnd, position: 0)
+        }
+        return LogPlace(offset: logEnd, segment: last.baseOffset, position: last.byteCount)
     }
 
     var bounds: LogBounds {
@@ -36,6 +68,16 @@ struct LogState: Sendable {
             highWatermark: highWatermark,
             lastStableOffset: max(logStart, min(unstable ?? highWatermark, highWatermark)),
             logEnd: logEnd
+        )
+    }
+
+    /// The state now, to begin from.
+    func captured() -> LogCapture {
+        LogCapture(
+            place: endPlace,
+            logStart: logStart,
+            lastStable: min(producers.firstUnstableOffset ?? logEnd, logEnd),
+            snapshot: ProducerSnapshotFile.encode(producers)
         )
     }
 
@@ -52,6 +94,7 @@ struct LogState: Sendable {
 
     /// Aborted transactions whose records a reader of [from, end) may meet, by first offset.
     func abortedTransactions(from: Offset, to end: Offset) -> [AbortedTransaction] {
+        guard !segments.isEmpty else { return [] }
         var result: [AbortedTransaction] = []
         for segment in segments[segmentIndex(for: from)...] {
             for entry in segment.aborted where entry.lastOffset >= from && entry.firstOffset < end {
@@ -65,63 +108,19 @@ struct LogState: Sendable {
         }
     }
 
-    /// Takes note of a batch that lies at the end of the active segment.
-    mutating func note(_ batch: RecordBatchView, interval: Int64) throws(RecordBatchError) {
+    /// Takes note of a batch that lies at the end of the active segment; `now` is when it was
+    /// appended, nil for one that was found there.
+    mutating func note(
+        _ batch: RecordBatchView,
+        interval: Int64,
+        now: Timestamp? = nil
+    ) throws(RecordBatchError) {
         active.note(batch, interval: interval)
         epochs.note(batch.leaderEpoch, at: batch.baseOffset)
-        if let aborted = try producers.follow(batch) {
+        if let aborted = try producers.follow(batch, now: now) {
             active.aborted.append(aborted)
             active.transactionFileIsCurrent = false
         }
         logEnd = batch.nextOffset
-    }
-}
-
-/// Since which offset each leader epoch wrote: `leader-epoch-checkpoint`, in Kafka's text format.
-struct LeaderEpochs: Equatable, Sendable {
-    private(set) var starts: [(epoch: LeaderEpoch, offset: Offset)] = []
-
-    static let fileName = "leader-epoch-checkpoint"
-
-    static func == (left: LeaderEpochs, right: LeaderEpochs) -> Bool {
-        left.starts.elementsEqual(right.starts) { $0 == $1 }
-    }
-
-    init() {}
-
-    /// The latest epoch; 0 for a log without records.
-    var latest: LeaderEpoch { starts.last?.epoch ?? LeaderEpoch(0) }
-
-    mutating func note(_ epoch: LeaderEpoch, at offset: Offset) {
-        if starts.isEmpty || epoch > latest { starts.append((epoch, offset)) }
-    }
-
-    /// The epoch that a batch at `offset` must have.
-    func expected(at offset: Offset) -> LeaderEpoch? {
-        starts.last { $0.offset <= offset }?.epoch
-    }
-
-    /// Forgets epochs that begin at or behind `end`.
-    mutating func truncate(to end: Offset) { starts.removeAll { $0.offset >= end } }
-
-    var text: String {
-        "0\n\(starts.count)\n"
-            + starts.map { "\($0.epoch.rawValue) \($0.offset.rawValue)\n" }.joined()
-    }
-
-    /// The epochs of a file; nil if its text makes no sense.
-    init?(text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
-        guard lines.count >= 2, lines[0] == "0", let count = Int(lines[1]),
-            lines.count == count + 2
-        else { return nil }
-        for line in lines[2...] {
-            let parts = line.split(separator: " ")
-            guard parts.count == 2, let epoch = Int32(parts[0]), let offset = Int64(parts[1]),
-                starts.last.map({ $0.epoch.rawValue < epoch && $0.offset.rawValue <= offset })
-                    ?? true
-            else { return nil }
-            starts.append((LeaderEpoch(epoch), Offset(offset)))
-        }
     }
 }

@@ -1,15 +1,45 @@
 package import LogModel
 import Synchronization
-import Bytes
 
 extension PartitionLog {
     /// Appends a sealed batch: checks it, gives it its offsets and writes it. It is durable, and
-    /// visible, only after `flush()`. Base offset and leader epoch are assigned in place.
+    /// visible, only after a group that takes it. Base offset and leader epoch are assigned in
+    /// place (an imported batch keeps its base offset).
     package func append(
         _ batch: UnsafeMutableRawBufferPointer,
         origin: AppendOrigin
     ) throws(LogStorageError) -> AppendOutcome {
-        if let refusal = refusal(of: batch, origin: origin) { return refusal }
+        let configuration = configuration
+        switch check(batch, origin: origin, configuration) {
+        case .refused(let code, let text): return .refused(code, text)
+        case .asItIs(let time): return try take(batch, origin: origin, time, configuration)
+        case .renumbered(let time):
+            var rewriter = RecordBatchRewriter()
+            do throws(RecordBatchError) {
+                let view = try RecordBatchView(UnsafeRawBufferPointer(batch))
+                let dense = try rewriter.renumber(view)
+                return try append(dense, time, configuration)
+            } catch { return .refused(.corruptMessage, "the batch is damaged: \(error)") }
+        }
+    }
+
+    /// A batch of a client that numbers its records otherwise than 0, 1, 2 and so on.
+    private func append(
+        _ batch: UnsafeMutableRawBufferPointer,
+        _ time: RecordBatchStamp.Time,
+        _ configuration: LogConfiguration
+    ) throws(RecordBatchError) -> AppendOutcome {
+        do throws(LogStorageError) {
+            return try take(batch, origin: .client, time, configuration)
+        } catch { return .refused(.kafkaStorageError, "\(name) takes no more") }
+    }
+
+    private func take(
+        _ batch: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin,
+        _ stampedTime: RecordBatchStamp.Time,
+        _ configuration: LogConfiguration
+    ) throws(LogStorageError) -> AppendOutcome {
         let view: RecordBatchView
         do throws(RecordBatchError) {
             view = try RecordBatchView(UnsafeRawBufferPointer(batch))
@@ -18,13 +48,50 @@ extension PartitionLog {
         }
         let now = time.wallTime()
         return try locked { state throws(LogStorageError) in
-            switch state.producers.decide(view, checksSequence: origin != .coordinator) {
+            let decision =
+                origin == .imported
+                ? ProducerTable.Decision.append
+                : state.producers.decide(
+                    view,
+                    checksSequence: origin != .coordinator,
+                    checksTransaction: origin != .coordinator
+                )
+            switch decision {
             case .append: break
             case .duplicate(let base, let last): return .duplicate(base: base, last: last)
             case .refuse(let code, let text): return .refused(code, text)
             }
-            let base = try self.write(batch, now: now, into: &state)
+            var base = state.logEnd
+            if origin == .imported {
+                base = view.baseOffset
+                guard base >= state.logEnd else {
+                    return .refused(
+                        .invalidRecord,
+                        "offset \(base.rawValue) comes after \(state.logEnd.rawValue)"
+                    )
+                }
+            }
+            guard base.rawValue <= Int64.max - 2 * Int64(Int32.max) else {
+                return .refused(.invalidRecord, "the partition has no offsets left")
+            }
+            let place = Place(base: base, time: stampedTime, now: now)
+            try self.write(batch, place, configuration, into: &state)
             return .appended(base: base, last: base.advanced(by: Int64(view.lastOffsetDelta)))
+        }
+    }
+
+    /// Where and when a batch goes into the log.
+    private struct Place {
+        var base: Offset
+        var time: RecordBatchStamp.Time
+        var now: Timestamp
+    }
+
+    /// Registers that a producer's transaction includes this partition: without it no batch of a
+    /// transaction is taken, so that none comes in behind the transaction's end.
+    package func beginTransaction(producerID: ProducerID, epoch: ProducerEpoch) throws(LogStorageError) {
+        try locked { state throws(LogStorageError) in
+            state.producers.beginTransaction(producerID: producerID, epoch: epoch)
         }
     }
 
@@ -36,6 +103,7 @@ extension PartitionLog {
         result: TransactionResult
     ) throws(LogStorageError) -> Offset {
         let now = time.wallTime()
+        let configuration = configuration
         return try locked { state throws(LogStorageError) in
             let decision = state.producers.decideMarker(
                 producerID: producerID,
@@ -46,16 +114,26 @@ extension PartitionLog {
             var builder = RecordBatchBuilder(capacity: 256)
             let batch = EndTransactionMarker(result: result, coordinatorEpoch: coordinatorEpoch)
                 .seal(in: &builder, timestamp: now, producerID: producerID, producerEpoch: epoch)
-            return try self.write(batch, now: now, into: &state)
+            let base = state.logEnd
+            let place = Place(base: base, time: .asSent, now: now)
+            try self.write(batch, place, configuration, into: &state)
+            return base
         }
     }
 
-    /// What can be told of a batch without the log's state; nil if nothing speaks against it.
-    private func refusal(
-        of batch: UnsafeMutableRawBufferPointer,
-        origin: AppendOrigin
-    ) -> AppendOutcome? {
-        let bytes = UnsafeRawBufferPointer(batch)
+    private enum Checked {
+        case refused(KafkaErrorCode, String)
+        case asItIs(RecordBatchStamp.Time)
+        case renumbered(RecordBatchStamp.Time)
+    }
+
+    /// What can be told of a batch without the log's state.
+    private func check(
+        _ batch: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin,
+        _ configuration: LogConfiguration
+    ) -> Checked {
+        let appendTime = configuration.usesLogAppendTime ? time.wallTime() : nil
         switch origin {
         case .client:
             let rules = ProduceRules(
@@ -64,103 +142,124 @@ extension PartitionLog {
             )
             var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {
-                _ = try ProduceValidator.validate(
-                    bytes,
+                let checked = try ProduceValidator.validate(
+                    UnsafeRawBufferPointer(batch),
                     rules: rules,
                     decompressor: &decompressor
                 )
-                return nil
+                let time = checked.time(appendTime: appendTime)
+                return checked.hasDenseOffsets ? .asItIs(time) : .renumbered(time)
             } catch { return .refused(error.code, error.message) }
-        case .embedded, .coordinator:
-            guard bytes.count <= configuration.maxMessageByteCount else {
+        case .embedded, .coordinator, .imported:
+            let isImported = origin == .imported
+            let limit = isImported ? BatchLimit.byteCount : configuration.maxMessageByteCount
+            guard batch.count <= limit else {
                 return .refused(
                     .messageTooLarge,
-                    "the batch takes \(bytes.count) bytes, more than max.message.bytes = "
-                        + "\(configuration.maxMessageByteCount)"
+                    "the batch takes \(batch.count) bytes, more than max.message.bytes = \(limit)"
                 )
             }
             do throws(RecordBatchError) {
-                let view = try RecordBatchView(bytes)
-                guard view.byteCount == bytes.count, !view.attributes.isControl,
-                    view.recordCount > 0, view.lastOffsetDelta == view.recordCount - 1
+                let view = try RecordBatchView(UnsafeRawBufferPointer(batch))
+                guard view.byteCount == batch.count,
+                    isImported || !view.attributes.isControl && view.recordCount > 0
+                        && view.lastOffsetDelta == view.recordCount - 1
                 else { return .refused(.invalidRecord, "not one whole data batch") }
                 try view.verifyChecksum()
-                return nil
+                guard let appendTime, !isImported else { return .asItIs(.asSent) }
+                return .asItIs(.appended(appendTime))
             } catch { return .refused(.corruptMessage, "the batch is damaged: \(error)") }
         }
     }
 
     /// Runs `body` with the state, unless the log is read-only.
-    private func locked<Result>(
+    func locked<Result>(
         _ body: (inout LogState) throws(LogStorageError) -> Result
     ) throws(LogStorageError) -> Result {
-        try state.withLock { state throws(LogStorageError) in
+        try wake()
+        return try state.withLock { state throws(LogStorageError) in
             if let reason = state.readOnlyReason { throw .readOnly(reason) }
             return try body(&state)
         }
     }
 
-    /// Gives a batch its place at the log's end and writes it there; returns its base offset.
+    /// Gives a batch its place at the log's end and writes it there.
     private func write(
         _ batch: UnsafeMutableRawBufferPointer,
-        now: Timestamp,
+        _ place: Place,
+        _ configuration: LogConfiguration,
         into state: inout LogState
-    ) throws(LogStorageError) -> Offset {
-        let base = state.logEnd
-        assign(batch, baseOffset: base, epoch: state.epochs.latest, now: now)
-        let bytes = UnsafeRawBufferPointer(batch)
+    ) throws(LogStorageError) {
+        let stamp = RecordBatchStamp(
+            baseOffset: place.base,
+            leaderEpoch: state.epochs.latest,
+            time: place.time
+        )
         let view: RecordBatchView
-        do throws(RecordBatchError) { view = try RecordBatchView(bytes) } catch {
+        do throws(RecordBatchError) { view = try stamp.apply(to: batch) } catch {
             throw .corrupt("the batch changed while it was appended: \(error)")
         }
-        if needsRoll(before: view, state) { try roll(&state) }
+        let base = place.base
+        let bytes = view.bytes
+        if state.segments.isEmpty {
+            try makeFirstSegment(at: base, &state)
+        } else if needsRoll(before: view, state, configuration) {
+            try roll(&state, at: base)
+        }
         let position = state.active.byteCount
         let file = state.active.file
-        // A write that fails may leave bytes behind the end; the next append overwrites them, a
-        // close or a recovery cuts them: they were never flushed and never counted.
+        // A write that fails may leave bytes behind the end; the next append overwrites them, and
+        // a restart cuts them: no group vouches for them.
         try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
         do throws(RecordBatchError) {
-            try state.note(view, interval: configuration.indexIntervalByteCount)
+            if base > state.logEnd { state.sparse.note(state.active.baseOffset) }
+            try state.note(
+                view,
+                interval: configuration.indexIntervalByteCount,
+                now: place.now
+            )
         } catch {
             throw .corrupt("the batch changed while it was appended: \(error)")
         }
-        state.unflushedByteCount += Int64(bytes.count)
+        notePending(bytes, at: position, configuration, &state)
         assert(
             {
                 state.producers.checkInvariants(); return true
             }()
         )
-        return base
     }
 
-    private func assign(
-        _ batch: UnsafeMutableRawBufferPointer,
-        baseOffset: Offset,
-        epoch: LeaderEpoch,
-        now: Timestamp
+    private func notePending(
+        _ bytes: UnsafeRawBufferPointer,
+        at position: Int64,
+        _ configuration: LogConfiguration,
+        _ state: inout LogState
     ) {
-        // SAFETY: the batch was checked to be a whole one, so it has a base and a header.
-        let p = batch.baseAddress.unsafelyUnwrapped
-        p.storeBigEndian(baseOffset.rawValue, at: RecordBatchLayout.baseOffset)
-        p.storeBigEndian(epoch.rawValue, at: RecordBatchLayout.leaderEpoch)
-        guard configuration.usesLogAppendTime else { return }
-        let attributes = UnsafeRawPointer(p).bigEndian(
-            UInt16.self,
-            at: RecordBatchLayout.attributes
+        if case .relaxed = configuration.durability {
+            state.unflushedByteCount += Int64(bytes.count)
+        }
+        state.pending.add(
+            bytes,
+            segment: state.active.baseOffset,
+            position: position,
+            bulkByteCount: configuration.durability == .flushed ? context.journal.bulkByteCount : 0
         )
-        p.storeBigEndian(attributes | 0x08, at: RecordBatchLayout.attributes)
-        p.storeBigEndian(now.rawValue, at: RecordBatchLayout.maxTimestamp)
-        let summed = UnsafeRawBufferPointer(
-            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...]
-        )
-        p.storeBigEndian(crc32c(summed), at: RecordBatchLayout.checksum)
+        context.appendedByteCount.add(bytes.count, ordering: .relaxed)
+        if !state.isRegisteredDirty {
+            state.isRegisteredDirty = true
+            context.register(self)
+        }
     }
 
-    // MARK: Rolling
+    // MARK: Segments
 
     /// Kafka's rule: by bytes, by the time between record timestamps, by the reach of the
     /// index's 4-byte offsets.
-    private func needsRoll(before batch: RecordBatchView, _ state: LogState) -> Bool {
+    private func needsRoll(
+        before batch: RecordBatchView,
+        _ state: LogState,
+        _ configuration: LogConfiguration
+    ) -> Bool {
         let active = state.active
         guard active.byteCount > 0 else { return false }
         if active.byteCount + Int64(batch.byteCount) > configuration.segmentByteLimit {
@@ -168,39 +267,65 @@ extension PartitionLog {
         }
         if active.baseOffset.distance(to: batch.lastOffset) > Int64(Int32.max) { return true }
         guard let first = active.firstTimestamp, first.rawValue >= 0 else { return false }
-        return batch.maxTimestamp.rawValue - first.rawValue > configuration.segmentMilliseconds
+        let (elapsed, overflow) = batch.maxTimestamp.rawValue.subtractingReportingOverflow(
+            first.rawValue
+        )
+        return !overflow && elapsed > configuration.segmentMilliseconds
     }
 
-    /// Closes the active segment and begins one at the log's end. The closed segment's index
-    /// files and the producer snapshot are caches: they may be lost.
-    private func roll(_ state: inout LogState) throws(LogStorageError) {
-        let end = state.logEnd
-        let snapshot = ProducerSnapshotFile.encode(state.producers)
-        state.active.index.finish()
-        let closed = state.active
+    /// Makes the folder and the first segment, at the partition's first append.
+    private func makeFirstSegment(
+        at offset: Offset,
+        _ state: inout LogState
+    ) throws(LogStorageError) {
+        try Self.makeFolder(files, key)
+        state.parentIsDirty = true
+        try begin(at: offset, &state)
         let files = files
-        let segment = try onDisk { () throws(DiskError) in
-            try files.writeIndexes(of: closed)
-            try files.writeCache(files.path(end, ".snapshot"), snapshot)
-            return try Self.makeSegment(at: end, files: files)
+        let text = state.epochs.text
+        try onDisk { () throws(DiskError) in
+            try files.writeCache(files.path(LeaderEpochs.fileName), Array(text.utf8))
         }
-        state.active.indexFilesAreCurrent = true
-        state.active.transactionFileIsCurrent = true
-        state.segments.append(segment)
+    }
+
+    /// Makes a partition's folder, or takes over the one that is there if it is this partition's.
+    static func makeFolder(_ files: PartitionFiles, _ key: PartitionKey) throws(LogStorageError) {
+        let names = try onDisk { () throws(DiskError) in
+            try files.disk.createDirectory(files.directory)
+            return try files.disk.list(files.directory)
+        }
+        try LogRecovery.checkOwner(files, key, names)
+        guard !names.contains(LogRecovery.metadataFile) else { return }
+        try onDisk { () throws(DiskError) in
+            try files.writeCache(
+                files.path(LogRecovery.metadataFile),
+                LogRecovery.metadata(of: key.topicID)
+            )
+        }
+    }
+
+    private func begin(at offset: Offset, _ state: inout LogState) throws(LogStorageError) {
+        let file = PooledFile(path: files.path(offset, .log), pool: context.pool)
+        let files = files
+        try onDisk { () throws(DiskError) in
+            // What a crash left of a segment that no group vouches for.
+            try files.removeSegment(offset)
+            try file.create()
+        }
+        state.segments.append(Segment(baseOffset: offset, file: file))
         state.directoryIsDirty = true
     }
-}
 
-extension PartitionFiles {
-    /// Writes the index files of a segment.
-    func writeIndexes(of segment: Segment) throws(DiskError) {
-        let base = segment.baseOffset
-        if !segment.indexFilesAreCurrent {
-            try writeCache(path(base, ".index"), segment.index.encodedOffsets(base: base))
-            try writeCache(path(base, ".timeindex"), segment.index.encodedTimes(base: base))
+    /// Closes the active segment and begins one at `offset`. The write-back writes the closed
+    /// segment's index files.
+    func roll(_ state: inout LogState, at offset: Offset) throws(LogStorageError) {
+        let snapshot = ProducerSnapshotFile.encode(state.producers)
+        let files = files
+        try onDisk { () throws(DiskError) in
+            try files.writeCache(files.path(offset, .snapshot), snapshot)
         }
-        if !segment.transactionFileIsCurrent {
-            try writeCache(path(base, ".txnindex"), segment.aborted.flatMap(\.encoded))
-        }
+        // An empty segment that is begun anew at another offset leaves no trace.
+        state.active.index?.finish()
+        try begin(at: offset, &state)
     }
 }

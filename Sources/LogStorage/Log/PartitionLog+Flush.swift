@@ -1,30 +1,33 @@
-package import LogModel
+import LogModel
 import Synchronization
 
+/// What a group takes of a partition, and what it tells it afterwards. One round at a time.
 extension PartitionLog {
-    /// Makes everything appended so far durable, then visible. Callers share the work: who comes
-    /// while a flush runs waits, and finds its bytes flushed or flushes for all that wait. With
-    /// relaxed durability it only becomes visible, until the delay or the bytes are used up.
-    ///
-    /// - Throws: `.readOnly` after any flush has failed; it is never tried again.
-    package func flush() throws(LogStorageError) {
-        if acknowledgesUnflushed() { return }
-        try flushToDisk()
+    /// Behind everything that was appended: what a flush asked for now has to reach.
+    var flushTarget: Offset { state.withLock { $0.logEnd } }
+
+    /// Where a flush stands.
+    enum FlushStatus: Equatable {
+        case done
+        case waiting
+        case failed(String)
     }
 
-    /// Flushes what relaxed durability has left unflushed for too long.
-    package func flushOverdue() throws(LogStorageError) {
-        guard case .relaxed = configuration.durability, durableEnd < bounds.highWatermark else {
-            return
+    /// Whether everything below `target` is durable.
+    func flushStatus(_ target: Offset) -> FlushStatus {
+        state.withLock { state in
+            if state.durable.offset >= target, !state.pending.logStartMoved,
+                !(state.inFlight?.taken.logStartMoved ?? false)
+            {
+                return .done
+            }
+            if let reason = state.readOnlyReason { return .failed(reason) }
+            return .waiting
         }
-        try flush()
     }
-
-    /// Behind the last record that was flushed.
-    package var durableEnd: Offset { state.withLock { $0.durableEnd } }
 
     /// Shows what was appended without a flush, where the topic's durability allows it now.
-    private func acknowledgesUnflushed() -> Bool {
+    func acknowledgesUnflushed() -> Bool {
         guard case .relaxed(let delay, let byteLimit) = configuration.durability else {
             return false
         }
@@ -39,142 +42,191 @@ extension PartitionLog {
         }
     }
 
-    private func flushToDisk() throws(LogStorageError) {
-        let now = time.monotonicNanoseconds()
-        let target = state.withLock { $0.logEnd }
-        try flushing.withLock { flush throws(LogStorageError) in
-            let work = try self.nextWork(target, now: now)
-            guard let work else { return }
-            do throws(DiskError) {
-                for file in work.files {
-                    try file.sync()
-                    self.countFdatasync()
-                }
-                if work.directoryIsDirty { try self.files.disk.syncDirectory(self.files.directory) }
-            } catch {
-                let reason = "a flush failed: \(error)"
-                self.state.withLock { $0.readOnlyReason = $0.readOnlyReason ?? reason }
-                throw .readOnly(reason)
-            }
-            self.noteFlushed(work)
-            self.writeMark(durable: work.end, &flush)
-        }
+    var isRelaxed: Bool {
+        if case .relaxed = configuration.durability { true } else { false }
     }
 
-    /// Hints that what was appended should begin its way to the disk.
-    package func startWriteback() {
-        let (file, end) = state.withLock { ($0.active.file, $0.active.byteCount) }
-        file.startWriteback(at: 0, byteCount: end)
+    /// Whether relaxed durability has left something unflushed for too long.
+    package var isOverdue: Bool {
+        guard isRelaxed else { return false }
+        return state.withLock { $0.durable.offset < $0.highWatermark } && !acknowledgesUnflushed()
     }
 
-    private struct Work {
-        var files: [any DiskFile]
-        var end: Offset
-        var lastSegment: Offset
-        var directoryIsDirty: Bool
-    }
+    /// Whether there is more to flush than the journal should carry.
+    var hasBulk: Bool { state.withLock { $0.pending.isBulk && $0.readOnlyReason == nil } }
 
-    /// What there is to flush; nil if all below `target` is durable already.
-    private func nextWork(_ target: Offset, now: UInt64) throws(LogStorageError) -> Work? {
-        try state.withLock { state throws(LogStorageError) in
-            if let reason = state.readOnlyReason {
-                if state.durableEnd >= target { return nil }
-                throw .readOnly(reason)
-            }
-            guard state.durableEnd < target || state.directoryIsDirty else { return nil }
-            state.lastFlushTime = now
+    /// Flushes what is pending in the segments themselves; a group that follows vouches for it.
+    /// A failure stays with the partition: it acknowledges no more.
+    func syncBulk() {
+        let work = state.withLock { state -> BulkWork? in
+            guard state.readOnlyReason == nil, !state.pending.ranges.isEmpty else { return nil }
+            let bases = Set(state.pending.ranges.map(\.segment))
+            let work = BulkWork(
+                files: state.segments.filter { bases.contains($0.baseOffset) }.map(\.file),
+                end: state.endPlace,
+                directoryIsDirty: state.directoryIsDirty,
+                parentIsDirty: state.parentIsDirty
+            )
+            if context.capturesStates { state.capture = state.captured() }
+            let moved = state.pending.logStartMoved
+            state.pending = PendingFlush()
+            state.pending.logStartMoved = moved
+            state.directoryIsDirty = false
+            state.parentIsDirty = false
+            state.lastFlushTime = time.monotonicNanoseconds()
             state.unflushedByteCount = 0
-            return Work(
-                files: state.segments.filter { $0.baseOffset >= state.firstDirtySegment }
-                    .map(\.file),
-                end: state.logEnd,
-                lastSegment: state.active.baseOffset,
-                directoryIsDirty: state.directoryIsDirty
-            )
+            return work
         }
-    }
-
-    private func noteFlushed(_ work: Work) {
-        state.withLock { state in
-            precondition(work.end >= state.durableEnd, "the durable end never goes back")
-            state.durableEnd = work.end
-            state.highWatermark = max(state.highWatermark, work.end)
-            state.firstDirtySegment = work.lastSegment
-            // A segment that was made meanwhile waits for the next flush.
-            if state.active.baseOffset == work.lastSegment { state.directoryIsDirty = false }
-            state.producers.noteDurable(below: work.end)
-        }
-    }
-
-    /// Notes how far the log is durable, in the sidecar. A failure only makes the bound lower.
-    private func writeMark(durable: Offset, _ flush: inout FlushState) {
-        let logStart = state.withLock { $0.logStart }
+        guard let work else { return }
         do throws(DiskError) {
-            let file = try markFile(&flush)
-            try PartitionFiles.write(
-                DurableMark(durable: durable, logStart: logStart).encoded,
-                to: file
-            )
-        } catch { flush.mark = nil }
-    }
-
-    /// Writes and flushes the sidecar: the log start moved.
-    func flushMark() throws(LogStorageError) {
-        let (durable, logStart) = state.withLock { ($0.durableEnd, $0.logStart) }
-        try flushing.withLock { flush throws(LogStorageError) in
-            try onDisk { () throws(DiskError) in
-                let file = try self.markFile(&flush)
-                try PartitionFiles.write(
-                    DurableMark(durable: durable, logStart: logStart).encoded,
-                    to: file
-                )
+            for file in work.files {
                 try file.sync()
-                try self.files.disk.syncDirectory(self.files.directory)
+                context.countFdatasync()
             }
+            try syncNames(folder: work.directoryIsDirty, parent: work.parentIsDirty)
+        } catch {
+            return fail("a flush failed: \(error)")
+        }
+        state.withLock { state in
+            state.synced = work.end
+            guard isRelaxed else { return }
+            // Nothing else vouches for it.
+            finish(upTo: work.end, &state)
+            state.synced = nil
         }
     }
 
-    private func markFile(_ flush: inout FlushState) throws(DiskError) -> any DiskFile {
-        if let mark = flush.mark { return mark }
-        let path = files.path(DurableMark.fileName)
-        let exists = try files.disk.kind(of: path) != nil
-        let file = try files.disk.open(path, exists ? .readWrite : .create)
-        flush.mark = file
-        return file
+    private struct BulkWork {
+        var files: [PooledFile]
+        var end: LogPlace
+        var directoryIsDirty: Bool
+        var parentIsDirty: Bool
     }
 
-    /// Flushes everything, writes every cache, and closes the files.
-    package func close() throws(LogStorageError) {
-        defer { closeFiles() }
-        if state.withLock({ $0.readOnlyReason }) == nil {
-            try flushToDisk()
-            try writeCaches()
+    func syncNames(folder: Bool, parent: Bool) throws(DiskError) {
+        if folder { try context.disk.syncDirectory(files.directory) }
+        if parent, let slash = files.directory.lastIndex(of: "/") {
+            try context.disk.syncDirectory(String(files.directory[..<slash]))
         }
-        state.withLock { $0.readOnlyReason = $0.readOnlyReason ?? "the log is closed" }
     }
 
-    private func writeCaches() throws(LogStorageError) {
-        let files = files
-        let snapshot = state.withLock { state in
-            state.active.index.finish()
-            return state
-        }
-        try onDisk { () throws(DiskError) in
-            let active = snapshot.active
-            if try active.file.byteCount() > active.byteCount {
-                try active.file.truncate(to: active.byteCount)
-                try active.file.sync()
+    /// The partition's part of the next group; nil if there is nothing that it should take.
+    /// What is bulk stays for a flush of its own, unless it `isPinned`: the group must have it.
+    func takePart(isPinned: Bool) -> GroupPart? {
+        state.withLock { state -> GroupPart? in
+            guard state.readOnlyReason == nil, !isRelaxed else { return nil }
+            let leavesPending = state.pending.isBulk && !isPinned
+            var ranges: [JournalRange] = []
+            var end = state.durable
+            if let synced = state.synced {
+                ranges.append(
+                    JournalRange(
+                        segment: synced.segment,
+                        position: synced.position,
+                        byteCount: 0,
+                        isInRecord: false
+                    )
+                )
+                end = synced
             }
-            for segment in snapshot.segments { try files.writeIndexes(of: segment) }
-            try files.writeCache(
-                files.path(snapshot.logEnd, ".snapshot"),
-                ProducerSnapshotFile.encode(snapshot.producers)
+            var taken = PendingFlush()
+            taken.logStartMoved = state.pending.logStartMoved
+            var payload: [UInt8] = []
+            if !leavesPending {
+                taken = state.pending
+                do throws(DiskError) { payload = try Self.payload(of: taken, state) } catch {
+                    state.readOnlyReason = "what was written cannot be read back: \(error)"
+                    return nil
+                }
+                ranges += taken.ranges
+                end = state.endPlace
+                if context.capturesStates { state.capture = state.captured() }
+                state.pending = PendingFlush()
+            }
+            guard !ranges.isEmpty || taken.logStartMoved else { return nil }
+            state.pending.logStartMoved = false
+            let part = GroupPart(
+                entry: JournalEntry(
+                    partition: key,
+                    logStart: min(state.logStart, end.offset),
+                    end: end.offset,
+                    ranges: ranges
+                ),
+                payload: payload,
+                taken: taken,
+                synced: state.synced,
+                end: end
             )
-            try files.writeCache(
-                files.path(LeaderEpochs.fileName),
-                Array(snapshot.epochs.text.utf8)
+            state.synced = nil
+            state.inFlight = part
+            return part
+        }
+    }
+
+    /// The bytes that go into the record: those that were kept, or else read from the segments,
+    /// where nothing has flushed them yet.
+    private static func payload(
+        of taken: PendingFlush,
+        _ state: LogState
+    ) throws(DiskError) -> [UInt8] {
+        guard taken.isBulk else { return taken.bytes }
+        var bytes: [UInt8] = []
+        for range in taken.ranges {
+            guard let segment = state.segments.first(where: { $0.baseOffset == range.segment })
+            else { continue }
+            let read = try PartitionFiles.bytes(
+                of: try segment.file.file(),
+                at: range.position,
+                count: range.byteCount
             )
-            try files.disk.syncDirectory(files.directory)
+            guard read.count == range.byteCount else {
+                throw .failed(
+                    operation: "reading back",
+                    path: segment.file.path,
+                    errorNumber: 0,
+                    message: "the file is shorter than what was written"
+                )
+            }
+            bytes += read
+        }
+        return bytes
+    }
+
+    /// The group that took a part is durable.
+    func groupIsDurable() {
+        state.withLock { state in
+            guard let part = state.inFlight else { return }
+            state.inFlight = nil
+            finish(upTo: part.end, &state)
+        }
+    }
+
+    private func finish(upTo end: LogPlace, _ state: inout LogState) {
+        guard end.offset >= state.durable.offset else { return }
+        state.durable = end
+        state.highWatermark = max(state.highWatermark, end.offset)
+        state.producers.noteDurable(below: end.offset)
+        if let capture = state.capture, capture.place.offset <= end.offset {
+            state.settled = capture
+            state.capture = nil
+        }
+    }
+
+    /// The group could not be written and does not count: what it took waits for the next one.
+    func groupWasNotWritten() {
+        state.withLock { state in
+            guard let part = state.inFlight else { return }
+            state.inFlight = nil
+            state.pending.putBack(part.taken)
+            state.synced = state.synced ?? part.synced
+        }
+    }
+
+    /// Acknowledges no more: a flush failed.
+    func fail(_ reason: String) {
+        state.withLock { state in
+            state.inFlight = nil
+            state.readOnlyReason = state.readOnlyReason ?? reason
         }
     }
 }

@@ -14,19 +14,20 @@ extension PartitionLog {
         isolation: IsolationLevel,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(LogStorageError) -> LogReadResult {
-        let plan = try state.withLock { state throws(LogStorageError) in
-            try Self.plan(from: from, isolation: isolation, state)
-        }
+        try wake()
+        let plan = try plan(from: from, isolation: isolation)
         guard from < plan.end else {
             return LogReadResult(byteCount: 0, abortedTransactions: [], bounds: plan.bounds)
         }
         var byteCount = 0
         var next = from
+        var mayGap = false
         for piece in plan.pieces {
             let room = UnsafeMutableRawBufferPointer(rebasing: buffer[byteCount...])
             let limit = max(0, maxByteCount - byteCount)
             // What is missing between two segments is found by the read that begins there.
-            if byteCount > 0, !follows(piece.base, next) { break }
+            if byteCount > 0, !follows(piece.base, next, mayGap: mayGap) { break }
+            mayGap = piece.mayGap
             let taken = try readSegment(
                 piece,
                 from: next,
@@ -48,7 +49,7 @@ extension PartitionLog {
     }
 
     private struct Piece {
-        var file: any DiskFile
+        var file: PooledFile
         var position: Int64
         var end: Int64
         /// The segment's base offset: where its first batch begins.
@@ -57,6 +58,8 @@ extension PartitionLog {
         var next: Offset
         /// The last offset of the batch at `position`, where an index entry led there.
         var last: Offset?
+        /// The segment was compacted, or imported with gaps.
+        var mayGap: Bool
     }
 
     private struct Plan {
@@ -71,29 +74,82 @@ extension PartitionLog {
         var isFull: Bool
     }
 
-    /// Where to read: at most two segments, which is more than any buffer needs.
-    private static func plan(
-        from: Offset,
-        isolation: IsolationLevel,
-        _ state: LogState
-    ) throws(LogStorageError) -> Plan {
-        let bounds = state.bounds
-        guard from >= bounds.logStart, from <= bounds.logEnd else { throw .offsetOutOfRange }
-        let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
-        let first = state.segmentIndex(for: from)
-        let pieces = state.segments[first...].prefix(3).enumerated().map { index, segment in
-            let entry = index == 0 ? segment.index.entry(for: from) : nil
-            return Piece(
-                file: segment.file,
-                position: entry?.position ?? 0,
-                end: segment.byteCount,
-                base: segment.baseOffset,
-                next: first + index + 1 < state.segments.count
-                    ? state.segments[first + index + 1].baseOffset : state.logEnd,
-                last: entry?.offset
-            )
+    /// Where to read: at most three segments, which is more than any buffer needs.
+    private func plan(from: Offset, isolation: IsolationLevel) throws(LogStorageError) -> Plan {
+        var first: Segment?
+        var plan = try state.withLock { state throws(LogStorageError) -> Plan in
+            let bounds = state.bounds
+            guard from >= bounds.logStart, from <= bounds.logEnd else { throw .offsetOutOfRange }
+            let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
+            guard !state.segments.isEmpty, from < end else {
+                return Plan(bounds: bounds, end: end, pieces: [])
+            }
+            let start = state.segmentIndex(for: from)
+            first = state.segments[start]
+            let pieces = state.segments[start...].prefix(3).enumerated().map { index, segment in
+                Piece(
+                    file: segment.file,
+                    position: 0,
+                    end: segment.byteCount,
+                    base: segment.baseOffset,
+                    next: start + index + 1 < state.segments.count
+                        ? state.segments[start + index + 1].baseOffset : state.logEnd,
+                    last: nil,
+                    mayGap: state.sparse.contains(segment.baseOffset)
+                )
+            }
+            return Plan(bounds: bounds, end: end, pieces: pieces)
         }
-        return Plan(bounds: bounds, end: end, pieces: pieces)
+        if let first, let entry = try index(of: first).entry(for: from) {
+            plan.pieces[0].position = entry.position
+            plan.pieces[0].last = entry.offset
+        }
+        return plan
+    }
+
+    /// A segment's index: in memory for the active one, read from its files for a closed one, made
+    /// anew from the batches where those make no sense.
+    func index(of segment: Segment) throws(LogStorageError) -> SegmentIndex {
+        if let index = segment.index { return index }
+        if let index = context.indexes.index(of: segment.file) { return index }
+        let files = files
+        let interval = configuration.indexIntervalByteCount
+        let index = try onDisk { () throws(DiskError) -> SegmentIndex in
+            let offsets = try files.content(of: files.path(segment.baseOffset, .index))
+            let times = try files.content(of: files.path(segment.baseOffset, .timeIndex))
+            if let offsets, let times,
+                let index = SegmentIndex(
+                    offsets: offsets,
+                    times: times,
+                    base: segment.baseOffset,
+                    byteCount: segment.byteCount
+                )
+            {
+                return index
+            }
+            return try Self.indexed(segment, interval: interval)
+        }
+        context.indexes.put(index, of: segment.file)
+        return index
+    }
+
+    private static func indexed(
+        _ segment: Segment,
+        interval: Int64
+    ) throws(DiskError) -> SegmentIndex {
+        var index = SegmentIndex()
+        var scanner = SegmentScanner(
+            file: try segment.file.file(),
+            from: 0,
+            to: segment.byteCount
+        )
+        // What is damaged is found by the read that comes to it.
+        while case .batch(let batch) = try scanner.next() {
+            index.note(batch, at: scanner.position, interval: interval)
+            scanner.advance(by: batch.byteCount)
+        }
+        index.finish()
+        return index
     }
 
     /// Reads the batches of one segment that hold offsets of [from, end).
@@ -111,18 +167,18 @@ extension PartitionLog {
         if let found = header {
             let isExpected =
                 piece.last.map { found.nextOffset == $0.advanced(by: 1) }
-                ?? follows(found.baseOffset, piece.base)
+                ?? follows(found.baseOffset, piece.base, mayGap: piece.mayGap)
             guard isExpected else { throw misplaced(found.baseOffset, in: piece, at: position) }
         }
         while let found = header, found.nextOffset <= from {
             position += found.byteCount
             header = try readHeader(piece, at: position)
-            if let next = header?.baseOffset, !follows(next, found.nextOffset) {
+            if let next = header?.baseOffset, !follows(next, found.nextOffset, mayGap: piece.mayGap) {
                 throw misplaced(next, in: piece, at: position)
             }
         }
-        if header == nil, from < piece.next, !configuration.compacts {
-            throw .corrupt("\(files.path(piece.base, ".log")) ends before \(piece.next.rawValue)")
+        if header == nil, from < piece.next, !piece.mayGap {
+            throw .corrupt("\(files.path(piece.base, .log)) ends before \(piece.next.rawValue)")
         }
         guard let first = header, first.baseOffset < end else {
             return Taken(byteCount: 0, next: from, isFull: false)
@@ -141,18 +197,21 @@ extension PartitionLog {
         }
         let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)])
         let at = position
-        let count = try onDisk { () throws(DiskError) in try piece.file.read(into: target, at: at) }
+        let count = try onDisk { () throws(DiskError) in
+            try piece.file.file().read(into: target, at: at)
+        }
         return try cut(
             UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(target)[..<count]),
             from: first.baseOffset,
-            to: end
+            to: end,
+            mayGap: piece.mayGap
         )
     }
 
     /// Whether a batch may begin at `base` behind a log that ends at `end`: no checksum covers
-    /// the base offset, so a changed one shows only here. Compaction leaves gaps.
-    private func follows(_ base: Offset, _ end: Offset) -> Bool {
-        base == end || (configuration.compacts && base > end)
+    /// the base offset, so a changed one shows only here. Compaction leaves gaps in a segment.
+    private func follows(_ base: Offset, _ end: Offset, mayGap: Bool) -> Bool {
+        base == end || mayGap && base > end
     }
 
     private func misplaced(
@@ -160,7 +219,7 @@ extension PartitionLog {
         in piece: Piece,
         at position: Int64
     ) -> LogStorageError {
-        let path = files.path(piece.base, ".log")
+        let path = files.path(piece.base, .log)
         return .corrupt(
             "\(path), byte \(position): base offset \(base.rawValue) is not the next one"
         )
@@ -170,7 +229,8 @@ extension PartitionLog {
     private func cut(
         _ bytes: UnsafeRawBufferPointer,
         from: Offset,
-        to end: Offset
+        to end: Offset,
+        mayGap: Bool
     ) throws(LogStorageError) -> Taken {
         var batches = RecordBatchSequence(bytes)
         var byteCount = 0
@@ -178,7 +238,7 @@ extension PartitionLog {
         do throws(RecordBatchError) {
             while let batch = try batches.next() {
                 // What is in front of a misplaced batch is served; the next read begins with it.
-                guard follows(batch.baseOffset, next) else { break }
+                guard follows(batch.baseOffset, next, mayGap: mayGap) else { break }
                 guard batch.baseOffset < end else {
                     return Taken(byteCount: byteCount, next: next, isFull: true)
                 }
@@ -209,7 +269,7 @@ extension PartitionLog {
         guard piece.end - position >= Int64(needed) else { return nil }
         return try withUnsafeTemporaryBytes(needed) { header throws(LogStorageError) in
             let read = try onDisk { () throws(DiskError) in
-                try piece.file.read(into: header, at: position)
+                try piece.file.file().read(into: header, at: position)
             }
             guard read == needed, let base = header.baseAddress else { return nil }
             let p = UnsafeRawPointer(base)

@@ -2,50 +2,98 @@ package import LogModel
 import Synchronization
 
 extension PartitionLog {
-    /// Moves the log start to `offset`, at most to the high watermark, and removes the segments
-    /// that lie wholly before it. Durable when it returns.
-    package func deleteRecords(before offset: Offset) throws(LogStorageError) {
-        let moved = state.withLock { state in
-            let start = min(offset, state.durableEnd)
+    /// Moves the log start to `offset`, at most to the high watermark. It counts once a flush has
+    /// returned; then `removeSegmentsBeforeLogStart` frees the space.
+    ///
+    /// - Returns: whether it moved.
+    func moveLogStart(to offset: Offset) throws(LogStorageError) -> Bool {
+        try locked { state throws(LogStorageError) in
+            let start = min(offset, state.durable.offset)
             guard start > state.logStart else { return false }
             state.logStart = start
+            state.pending.logStartMoved = true
+            if !state.isRegisteredDirty {
+                state.isRegisteredDirty = true
+                context.register(self)
+            }
             return true
         }
-        guard moved else { return }
-        try flushMark()
-        try removeSegmentsBeforeLogStart()
     }
 
-    /// Removes whole segments that are too old or make the log too large, never the active one,
-    /// nothing behind the high watermark, and no record of an open transaction.
-    package func applyRetention(now: Timestamp) throws(LogStorageError) {
+    /// What retention asks of the log now: where it should begin, nil for where it does. Never the
+    /// active segment, nothing behind the high watermark, no record of an open transaction.
+    /// Forgets producers that were silent for too long, and rolls an active segment that is old.
+    package func retentionStart(now: Timestamp) throws(LogStorageError) -> Offset? {
+        let configuration = configuration
+        guard recoveryReport != nil || bytesMayBeOld else { return nil }
+        try wake()
         let expired = time.wallTime().rawValue - configuration.producerExpirationMilliseconds
         state.withLock { $0.producers.expire(olderThan: Timestamp(expired)) }
-        guard configuration.deletesOldSegments else { return }
-        let configuration = configuration
-        let start = state.withLock { state -> Offset? in
-            var total = state.segments.reduce(0) { $0 + $1.byteCount }
-            var start: Offset?
-            for (segment, next) in zip(state.segments, state.segments.dropFirst()) {
-                let isOld =
-                    configuration.retentionMilliseconds >= 0
-                    && now.rawValue - segment.index.largestTimestamp.rawValue
-                        > configuration.retentionMilliseconds
-                let isTooMuch =
-                    configuration.retentionByteCount >= 0
-                    && total - segment.byteCount >= configuration.retentionByteCount
-                guard isOld || isTooMuch, next.baseOffset <= state.bounds.lastStableOffset else {
-                    break
-                }
-                total -= segment.byteCount
-                start = next.baseOffset
-            }
-            return start
+        try rollIfOld(now: now, configuration)
+        guard configuration.deletesOldSegments else { return nil }
+        let (segments, stable) = state.withLock { ($0.segments, $0.bounds.lastStableOffset) }
+        var total = segments.reduce(0) { $0 + $1.byteCount }
+        var start: Offset?
+        for (segment, next) in zip(segments, segments.dropFirst()) {
+            let isTooMuch =
+                configuration.retentionByteCount >= 0
+                && total - segment.byteCount >= configuration.retentionByteCount
+            guard next.baseOffset <= stable else { break }
+            if !isTooMuch, try !isOld(segment, now: now, configuration) { break }
+            total -= segment.byteCount
+            start = next.baseOffset
         }
-        if let start { try deleteRecords(before: start) }
+        return start
     }
 
-    private func removeSegmentsBeforeLogStart() throws(LogStorageError) {
+    /// Whether a partition that sleeps may hold anything that retention would look at.
+    private var bytesMayBeOld: Bool {
+        guard let bounds = knownBounds else { return offlineReason == nil }
+        return bounds.logEnd > bounds.logStart
+    }
+
+    /// By its largest timestamp; where that is none, the file's age counts (Kafka's rule).
+    private func isOld(
+        _ segment: Segment,
+        now: Timestamp,
+        _ configuration: LogConfiguration
+    ) throws(LogStorageError) -> Bool {
+        guard configuration.retentionMilliseconds >= 0 else { return false }
+        var latest = segment.largestTimestamp
+        if latest.rawValue < 0 {
+            let disk = context.disk
+            let modified = try onDisk { () throws(DiskError) in
+                try disk.modificationTime(of: segment.file.path)
+            }
+            guard let modified else { return false }
+            latest = modified
+        }
+        let (age, overflow) = now.rawValue.subtractingReportingOverflow(latest.rawValue)
+        return !overflow && age > configuration.retentionMilliseconds
+    }
+
+    /// Closes an active segment whose first record is older than `segment.ms`, so that retention
+    /// and compaction come to it.
+    private func rollIfOld(
+        now: Timestamp,
+        _ configuration: LogConfiguration
+    ) throws(LogStorageError) {
+        try state.withLock { state throws(LogStorageError) in
+            guard state.readOnlyReason == nil, let active = state.segments.last,
+                active.byteCount > 0, let first = active.firstTimestamp, first.rawValue >= 0
+            else { return }
+            let (age, overflow) = now.rawValue.subtractingReportingOverflow(first.rawValue)
+            guard !overflow, age > configuration.segmentMilliseconds else { return }
+            try roll(&state, at: state.logEnd)
+            if !state.isRegisteredDirty {
+                state.isRegisteredDirty = true
+                context.register(self)
+            }
+        }
+    }
+
+    /// Removes the segments that lie wholly before the log start, which is durable.
+    func removeSegmentsBeforeLogStart() throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
             while state.segments.count > 1, state.segments[1].baseOffset <= state.logStart {
@@ -56,13 +104,25 @@ extension PartitionLog {
         guard !removed.isEmpty else { return }
         let files = files
         // Readers that found a segment before keep its file open until they are done.
+        for segment in removed {
+            segment.file.discard()
+            context.indexes.remove(segment.file)
+        }
         try onDisk { () throws(DiskError) in
-            for segment in removed {
-                for suffix in [".log", ".index", ".timeindex", ".txnindex", ".snapshot"] {
-                    try files.removeIfPresent(files.path(segment.baseOffset, suffix))
-                }
-            }
+            for segment in removed { try files.removeSegment(segment.baseOffset) }
             try files.disk.syncDirectory(files.directory)
         }
+    }
+}
+
+extension GroupCommit {
+    /// Moves a partition's log start and frees the space before it; durable when it returns.
+    package func deleteRecords(
+        of log: PartitionLog,
+        before offset: Offset
+    ) throws(LogStorageError) {
+        guard try log.moveLogStart(to: offset) else { return }
+        try flushAndWait([log])
+        try log.removeSegmentsBeforeLogStart()
     }
 }

@@ -9,9 +9,9 @@ extension PartitionLog {
         isolation: IsolationLevel
     ) throws(LogStorageError) -> Offset? {
         try record(isolation: isolation) {
-            $0.index.largestTimestamp >= timestamp
+            $0.largestTimestamp >= timestamp
         } start: {
-            $0.index.position(for: timestamp)
+            $0.position(for: timestamp)
         } matches: {
             $0 >= timestamp
         }?.offset
@@ -21,14 +21,15 @@ extension PartitionLog {
     package func largestTimestamp(
         isolation: IsolationLevel
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        try wake()
         let largest = state.withLock { state in
-            state.segments.map(\.index.largestTimestamp).max() ?? .none
+            state.segments.map(\.largestTimestamp).max() ?? .none
         }
         guard largest > .none else { return nil }
         return try record(isolation: isolation) {
-            $0.index.largestTimestamp >= largest
+            $0.largestTimestamp >= largest
         } start: {
-            $0.index.position(for: largest)
+            $0.position(for: largest)
         } matches: {
             $0 >= largest
         }
@@ -38,20 +39,19 @@ extension PartitionLog {
     private func record(
         isolation: IsolationLevel,
         in isCandidate: (Segment) -> Bool,
-        start: (Segment) -> Int64,
+        start: (SegmentIndex) -> Int64,
         matches: (Timestamp) -> Bool
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        try wake()
         let (bounds, candidates) = state.withLock { state in
             (state.bounds, state.segments.filter(isCandidate))
         }
         let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
         var decompressor = RecordDecompressor()
         for segment in candidates {
-            var scanner = SegmentScanner(
-                file: segment.file,
-                from: start(segment),
-                to: segment.byteCount
-            )
+            let begin = start(try index(of: segment))
+            let file = try onDisk { () throws(DiskError) in try segment.file.file() }
+            var scanner = SegmentScanner(file: file, from: begin, to: segment.byteCount)
             while case .batch(let batch) = try nextStep(&scanner), batch.baseOffset < end {
                 if matches(batch.maxTimestamp), batch.nextOffset > bounds.logStart {
                     let found = try Self.first(
@@ -81,7 +81,7 @@ extension PartitionLog {
         matches: (Timestamp) -> Bool
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
         do throws(RecordBatchError) {
-            var records = try decompressor.records(of: batch, byteLimit: 256 << 20)
+            var records = try decompressor.records(of: batch, byteLimit: BatchLimit.recordByteCount)
             while let record = try records.next() {
                 let time =
                     batch.attributes.isLogAppendTime

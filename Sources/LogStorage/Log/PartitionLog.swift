@@ -1,121 +1,192 @@
 package import LogModel
 import Synchronization
 
-/// The log of one partition: appends whole batches, makes them durable, and serves what is durable.
+/// The log of one partition: appends whole batches and serves what is durable.
 ///
 /// The high watermark is the durable end: nothing behind it is ever served, and an append counts
-/// only once `flush()` has returned. One lock guards the state, taken per batch and never held
-/// while something is flushed. A failed flush is final: what it lost cannot be known, so the
-/// partition stops acknowledging.
+/// only once a group of the journal, or a flush of the segment, has made it durable
+/// (`GroupCommit`). A failed flush is final: what it lost cannot be known, so the partition stops
+/// acknowledging.
 ///
-/// Lock order: `flushing` before `state`.
+/// A partition sleeps until it is needed: what it is asked most often (`bounds`) the directory's
+/// checkpoint knows. Its folder is made at its first append.
+///
+/// Lock order: `waking` before `state`. Neither is held while anything is flushed.
 package final class PartitionLog: Sendable {
+    package let name: TopicPartition
+    package let key: PartitionKey
     let files: PartitionFiles
-    package let configuration: LogConfiguration
-    let time: any TimeSource
+    let context: LogContext
     let state: Mutex<LogState>
-    /// Held by the one caller that flushes; who waits for it finds its bytes durable.
-    let flushing = Mutex(FlushState())
-    private let fdatasyncs = Atomic<Int>(0)
+    private let waking: Mutex<Sleep>
+    private let isAwake = Atomic<Bool>(false)
+    private let options: Mutex<LogConfiguration>
 
-    struct FlushState: Sendable {
-        var mark: (any DiskFile)?
-        var isAbandoned = false
+    /// What is known of a partition that was not opened.
+    enum Sleep: Sendable {
+        case asleep(PartitionFacts)
+        case awake(RecoveryReport)
+        case offline(String)
     }
 
     init(
-        files: PartitionFiles,
-        configuration: LogConfiguration,
-        time: any TimeSource,
-        state: LogState
-    ) {
-        self.files = files
-        self.configuration = configuration
-        self.time = time
-        self.state = Mutex(state)
-    }
-
-    /// A new, empty log in a folder that exists and is empty. The caller flushes the folder.
-    package static func create(
-        disk: any Disk,
+        name: TopicPartition,
+        key: PartitionKey,
         directory: String,
         configuration: LogConfiguration,
-        time: any TimeSource
-    ) throws(LogStorageError) -> PartitionLog {
-        let files = PartitionFiles(disk: disk, directory: directory)
-        return try onDisk { () throws(DiskError) in
-            let segment = try makeSegment(at: .zero, files: files)
-            var epochs = LeaderEpochs()
-            epochs.note(LeaderEpoch(0), at: .zero)
-            var state = LogState(
-                segments: [segment],
-                producers: ProducerTable(),
-                logStart: .zero,
-                logEnd: .zero,
-                highWatermark: .zero,
-                firstDirtySegment: .zero,
-                epochs: epochs
-            )
-            state.directoryIsDirty = true
-            try files.writeCache(files.path(LeaderEpochs.fileName), Array(epochs.text.utf8))
-            return PartitionLog(
-                files: files,
-                configuration: configuration,
-                time: time,
-                state: state
-            )
+        context: LogContext,
+        facts: PartitionFacts
+    ) {
+        self.name = name
+        self.key = key
+        self.context = context
+        files = PartitionFiles(disk: context.disk, directory: directory)
+        state = Mutex(LogState())
+        waking = Mutex(facts.offlineReason.map(Sleep.offline) ?? .asleep(facts))
+        options = Mutex(configuration)
+    }
+
+    package var configuration: LogConfiguration {
+        get { options.withLock { $0 } }
+        set { options.withLock { $0 = newValue } }
+    }
+
+    var time: any TimeSource { context.time }
+
+    /// Its records decide the fate of records elsewhere: groups take it first.
+    var isDeciding: Bool { name.topic == "__transaction_state" }
+
+    // MARK: Waking
+
+    /// Opens the partition if it sleeps: finds its segments, cuts what nothing vouches for, reads
+    /// what has to be read.
+    ///
+    /// - Throws: `.offline` if it cannot be opened, now and later.
+    func wake() throws(LogStorageError) {
+        if isAwake.load(ordering: .acquiring) { return }
+        try waking.withLock { sleep throws(LogStorageError) in
+            switch sleep {
+            case .awake: return
+            case .offline(let reason): throw .offline(reason)
+            case .asleep(let facts):
+                do throws(LogStorageError) {
+                    var recovery = LogRecovery(
+                        files: files,
+                        configuration: configuration,
+                        context: context,
+                        key: key,
+                        facts: facts
+                    )
+                    let (recovered, report) = try recovery.run()
+                    state.withLock { $0 = recovered }
+                    sleep = .awake(report)
+                    isAwake.store(true, ordering: .releasing)
+                } catch {
+                    let reason = Self.reason(error)
+                    sleep = .offline(reason)
+                    throw .offline(reason)
+                }
+            }
         }
     }
 
-    static func makeSegment(
-        at offset: Offset,
-        files: PartitionFiles
-    ) throws(DiskError) -> Segment {
-        let path = files.path(offset, ".log")
-        // What a crash left of a segment that never held a flushed byte.
-        if try files.disk.kind(of: path) != nil { try files.disk.remove(path) }
-        return Segment(baseOffset: offset, file: try files.disk.open(path, .create))
+    private static func reason(_ error: LogStorageError) -> String {
+        switch error {
+        case .offline(let reason), .corrupt(let reason), .readOnly(let reason),
+            .invalidConfiguration(let reason), .noDirectory(let reason),
+            .kafkaDirectory(let reason), .foreignDirectory(let reason), .otherFormat(let reason):
+            reason
+        case .disk(let error): error.description
+        case .offsetOutOfRange, .bufferTooSmall: "it cannot be opened"
+        }
     }
 
-    /// The offsets between which the log can be read, now.
-    package var bounds: LogBounds { state.withLock { $0.bounds } }
+    /// What opening it found and did; nil while it sleeps, or if it could not be opened.
+    package var recoveryReport: RecoveryReport? {
+        waking.withLock { if case .awake(let report) = $0 { report } else { nil } }
+    }
+
+    /// Why the partition cannot be opened; nil if it can, or nobody tried.
+    package var offlineReason: String? {
+        waking.withLock { if case .offline(let reason) = $0 { reason } else { nil } }
+    }
+
+    /// Takes the partition out of use; whoever reads from it is done with it before its files go.
+    func retire(_ reason: String) {
+        waking.withLock { sleep in
+            isAwake.store(false, ordering: .releasing)
+            sleep = .offline(reason)
+        }
+        let segments = state.withLock { state in
+            let segments = state.segments
+            state = LogState()
+            state.readOnlyReason = reason
+            return segments
+        }
+        for segment in segments {
+            segment.file.discard()
+            context.indexes.remove(segment.file)
+        }
+    }
+
+    // MARK: Facts
+
+    /// The offsets between which the log can be read, now. Opens nothing where the checkpoint
+    /// tells all.
+    package var bounds: LogBounds {
+        get throws(LogStorageError) {
+            if let known = knownBounds { return known }
+            try wake()
+            return state.withLock { $0.bounds }
+        }
+    }
+
+    /// The bounds, where they are known without opening anything.
+    package var knownBounds: LogBounds? {
+        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.bounds } }
+        return waking.withLock { sleep in
+            switch sleep {
+            case .awake: state.withLock { $0.bounds }
+            case .offline: nil
+            case .asleep(let facts): facts.bounds
+            }
+        }
+    }
 
     /// Why the partition takes no appends; nil if it does.
-    package var readOnlyReason: String? { state.withLock { $0.readOnlyReason } }
+    package var readOnlyReason: String? {
+        if let offlineReason { return offlineReason }
+        return state.withLock { $0.readOnlyReason }
+    }
 
-    /// Flushes of files since the log was opened.
-    package var fdatasyncCount: Int { fdatasyncs.load(ordering: .relaxed) }
+    /// Whether it may hold transactions that are open; false without opening it where the
+    /// checkpoint tells so.
+    package var mayHaveOpenTransactions: Bool {
+        guard let bounds = knownBounds else { return offlineReason == nil }
+        return bounds.lastStableOffset < bounds.highWatermark
+    }
 
-    func countFdatasync() { fdatasyncs.add(1, ordering: .relaxed) }
+    /// Behind the last record that a restart finds.
+    package var durableEnd: Offset {
+        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.durable.offset } }
+        return knownBounds?.highWatermark ?? .zero
+    }
 
     /// The producers that the log remembers, by id.
     package var activeProducers: [ActiveProducer] {
-        let entries = state.withLock { $0.producers.entries }
-        return entries.sorted { $0.key < $1.key }.map { id, entry in
-            ActiveProducer(
-                producerID: id,
-                epoch: entry.epoch,
-                lastSequence: entry.batches.last?.lastSequence ?? .none,
-                lastTimestamp: entry.lastTimestamp,
-                coordinatorEpoch: entry.coordinatorEpoch,
-                currentTransactionFirstOffset: entry.transactionFirstOffset
-            )
-        }
-    }
-
-    /// Ends the use without a clean close, as after a failure: the next opening recovers.
-    package func abandon() {
-        state.withLock { $0.readOnlyReason = $0.readOnlyReason ?? "the log is closed" }
-        closeFiles()
-    }
-
-    func closeFiles() {
-        flushing.withLock { flush in
-            flush.mark?.close()
-            flush.mark = nil
-            guard !flush.isAbandoned else { return }
-            flush.isAbandoned = true
-            state.withLock { state in for segment in state.segments { segment.file.close() } }
+        get throws(LogStorageError) {
+            try wake()
+            let entries = state.withLock { $0.producers.entries }
+            return entries.sorted { $0.key < $1.key }.map { id, entry in
+                ActiveProducer(
+                    producerID: id,
+                    epoch: entry.epoch,
+                    lastSequence: entry.batches.last?.lastSequence ?? .none,
+                    lastTimestamp: entry.lastTimestamp,
+                    coordinatorEpoch: entry.coordinatorEpoch,
+                    currentTransactionFirstOffset: entry.transactionFirstOffset
+                )
+            }
         }
     }
 }

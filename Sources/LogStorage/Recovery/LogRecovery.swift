@@ -1,35 +1,25 @@
 import LogModel
 
-/// Opens the log of a partition's folder: finds its segments, reads what has to be read, cuts an
-/// unflushed tail, and rebuilds what is only cached.
+/// Carries out the plan for a partition's folder: removes and cuts what nothing vouches for, takes
+/// over what index files say, reads the rest.
 ///
-/// After a clean close everything is taken from the caches. Otherwise the segments from the
-/// recovery point on are read whole, and also those whose caches are missing or make no sense.
-/// A batch must have the right length, magic and CRC; its base offset, which no CRC covers, must
-/// be the next one (or, in a compacted log, not smaller), and its leader epoch must be the one
-/// that the epoch file gives for the offset.
-///
-/// What is bad at or behind the durable bound was never flushed: the log is cut there. What is
-/// bad below it is damage: nothing is cut, and the log is readable up to it and takes no appends.
+/// A batch that is read must have the right length, magic and CRC; its base offset, which no CRC
+/// covers, must be the next one (or, in a segment known to have gaps, not smaller), and its leader
+/// epoch the one that is known for the offset. What is bad below the vouched end is damage: nothing
+/// is cut, and the log is readable up to it and takes no appends.
 struct LogRecovery {
     let files: PartitionFiles
     let configuration: LogConfiguration
-    let cleanShutdown: Bool
-    let recoveryPoint: Offset
-    private var durable: Offset
-    private var report = RecoveryReport()
-    var state: LogState
+    let context: LogContext
+    let key: PartitionKey
+    let facts: PartitionFacts
+    var state = LogState()
+    var report = RecoveryReport()
     /// Whether the epoch file could be read: then it decides about epochs.
-    var knowsEpochs = false
-    /// Segments behind those in the state, not looked at yet.
-    var pendingSegments: [Segment]
-    /// The offset of the snapshot that was loaded.
-    var snapshotOffset: Offset?
-    /// How many segments were taken from their caches.
-    var scannedFrom = 0
+    private var knowsEpochs = false
 
     /// What stopped a scan, and where.
-    private struct Obstacle {
+    struct Obstacle {
         var position: Int64
         var reason: String
     }
@@ -37,131 +27,172 @@ struct LogRecovery {
     init(
         files: PartitionFiles,
         configuration: LogConfiguration,
-        cleanShutdown: Bool,
-        recoveryPoint: Offset,
-        logStart: Offset?
-    ) throws(LogStorageError) {
+        context: LogContext,
+        key: PartitionKey,
+        facts: PartitionFacts
+    ) {
         self.files = files
         self.configuration = configuration
-        self.cleanShutdown = cleanShutdown
-        self.recoveryPoint = recoveryPoint
-        let mark = try onDisk { () throws(DiskError) in
-            try files.content(of: files.path(DurableMark.fileName)).flatMap(DurableMark.init)
-        }
-        durable = max(recoveryPoint, mark?.durable ?? .zero)
-        var segments = try Self.openSegments(files)
-        let noted = max(logStart ?? .zero, mark?.logStart ?? .zero)
-        try Self.removeDeleted(&segments, before: noted, files)
-        let first = segments[0].baseOffset
-        let start = max(first, noted)
-        state = LogState(
-            segments: [segments[0]],
-            producers: ProducerTable(),
-            logStart: start,
-            logEnd: first,
-            highWatermark: first,
-            firstDirtySegment: first,
-            epochs: LeaderEpochs()
-        )
-        pendingSegments = Array(segments.dropFirst())
+        self.context = context
+        self.key = key
+        self.facts = facts
     }
 
-    private static func openSegments(
-        _ files: PartitionFiles
-    ) throws(LogStorageError) -> [Segment] {
-        try onDisk { () throws(DiskError) in
-            var segments: [Segment] = []
-            for name in try files.disk.list(files.directory) {
-                guard let base = SegmentName.offset(in: name, suffix: ".log") else { continue }
-                var segment = Segment(
-                    baseOffset: base,
-                    file: try files.disk.open(files.path(name), .readWrite)
-                )
-                segment.byteCount = try segment.file.byteCount()
-                segments.append(segment)
-            }
-            if segments.isEmpty {
-                segments.append(try PartitionLog.makeSegment(at: .zero, files: files))
-            }
-            return segments.sorted { $0.baseOffset < $1.baseOffset }
-        }
-    }
-
-    /// Recovers, and flushes again whatever was not surely durable before it can be served.
     mutating func run() throws(LogStorageError) -> (LogState, RecoveryReport) {
-        try loadEpochs()
-        let lengths = [state.segments[0].byteCount] + pendingSegments.map(\.byteCount)
-        let caches = try loadCaches()
-        let bases = [state.segments[0].baseOffset] + pendingSegments.map(\.baseOffset)
-        var firstScan = firstSegmentToScan(bases, caches, lengths)
-        var end: Offset?
-        if firstScan == nil { end = try endOfLastSegment(caches) }
-        try loadProducers(at: bases, orAt: end, below: firstScan)
-        if firstScan == nil, end == nil || snapshotOffset != end {
-            firstScan = bases.last
-            try loadProducers(at: bases, orAt: nil, below: firstScan)
+        state.recovery = facts.recovery
+        guard let names = try claimFolder() else {
+            begin(at: facts.end)
+            return (state, report)
         }
-        try takeCached(bases, caches, until: firstScan, end: end, lengths)
-        try scan(lengths)
-        report.wasClean = cleanShutdown && report.cut == nil && report.damage == nil
-        if report.damage == nil, state.logEnd < durable { noteMissing() }
-        try makeDurable()
-        state.highWatermark = state.logEnd
-        state.durableEnd = state.logEnd
-        state.logStart = min(state.logStart, state.logEnd)
-        state.producers.noteDurable(below: state.logEnd)
-        state.firstDirtySegment = state.active.baseOffset
-        state.producers.checkInvariants()
+        try loadSparse(names)
+        try loadEpochs()
+        let found = try look(names)
+        let plan = RecoveryPlan(facts, found)
+        try clear(plan, names)
+        try carryOut(plan)
+        if report.damage == nil, let missing = plan.missing {
+            note(damage: missing, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
+        }
+        finish()
+        if let suspicion = facts.suspicion, report.damage == nil {
+            note(damage: suspicion, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
+        }
         return (state, report)
+    }
+
+    /// An empty log, or one of which only the end is known.
+    private mutating func begin(at place: LogPlace) {
+        state.logStart = max(facts.logStart, place.offset)
+        state.logEnd = place.offset
+        state.highWatermark = place.offset
+        state.durable = LogPlace(offset: place.offset, segment: place.offset, position: 0)
+        state.firstDirtySegment = place.offset
+        state.epochs.note(LeaderEpoch(0), at: .zero)
+    }
+
+    private mutating func finish() {
+        guard !state.segments.isEmpty else { return begin(at: facts.end) }
+        if state.segments.count > 0, state.active.index == nil { wakeActiveIndex() }
+        state.logStart = min(
+            max(facts.logStart, state.segments[0].baseOffset),
+            max(state.logEnd, facts.logStart)
+        )
+        state.highWatermark = state.logEnd
+        state.durable = state.endPlace
+        state.capturedEnd = facts.end.offset
+        state.producers.noteDurable(below: state.logEnd)
+        // What was replayed or found behind the recovery point is not flushed in its file yet.
+        state.firstDirtySegment =
+            facts.end == facts.recovery.place && facts.tail == .cut
+            ? state.active.baseOffset : facts.recovery.place.segment
+        if state.epochs.starts.isEmpty { state.epochs.note(LeaderEpoch(0), at: .zero) }
+        state.producers.noteRecovered(at: context.time.wallTime())
+        state.producers.checkInvariants()
+    }
+
+    /// The active segment needs its index in memory, to go on with it.
+    private mutating func wakeActiveIndex() {
+        state.active.index =
+            context.indexes.index(of: state.active.file) ?? SegmentIndex()
+    }
+
+    // MARK: Carrying out
+
+    private mutating func carryOut(_ plan: RecoveryPlan) throws(LogStorageError) {
+        if let offset = plan.snapshot {
+            let path = files.path(offset, .snapshot)
+            let bytes = try read(path)
+            guard let table = bytes.flatMap(ProducerSnapshotFile.decode) else {
+                throw .corrupt("\(path) changed while it was read")
+            }
+            state.producers = table
+        }
+        for (index, step) in plan.steps.enumerated() {
+            let next = index + 1 < plan.steps.count ? plan.steps[index + 1].base : nil
+            if let obstacle = try take(step, isLast: next == nil) {
+                return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
+            }
+            if let next, next != state.logEnd, !mayGap(behind: step.base, to: next) {
+                return try handle(
+                    Obstacle(
+                        position: step.byteCount,
+                        reason: "the next segment begins at \(next.rawValue), this one ends at "
+                            + "\(state.logEnd.rawValue)"
+                    ),
+                    step,
+                    rest: plan.steps[(index + 1)...]
+                )
+            }
+            if let next { state.logEnd = next }
+        }
+    }
+
+    /// Takes one segment into the state; what stopped that, if anything did.
+    private mutating func take(
+        _ step: RecoveryPlan.Step,
+        isLast: Bool
+    ) throws(LogStorageError) -> Obstacle? {
+        var segment = Segment(
+            baseOffset: step.base,
+            file: PooledFile(path: files.path(step.base, .log), pool: context.pool)
+        )
+        if state.segments.isEmpty { state.logEnd = step.base }
+        closeActive()
+        switch step.treatment {
+        case .trust:
+            guard try loadCaches(of: &segment, step) else {
+                state.segments.append(segment)
+                return try scan(from: 0, to: step.byteCount, of: step)
+            }
+            state.segments.append(segment)
+            if !isLast { state.active.index = nil }
+            return nil
+        case .resume:
+            let from = try resume(&segment, step)
+            state.segments.append(segment)
+            return try scan(from: from, to: step.byteCount, of: step)
+        case .scan:
+            state.segments.append(segment)
+            report.rebuiltIndexes += 1
+            return try scan(from: 0, to: step.byteCount, of: step)
+        }
+    }
+
+    /// A segment behind which another comes needs its index in its files only.
+    private mutating func closeActive() {
+        guard !state.segments.isEmpty, var index = state.active.index else { return }
+        index.finish()
+        context.indexes.put(index, of: state.active.file)
+        if state.active.indexedByteCount < state.active.byteCount {
+            // Kept until it is written: the write-back does that.
+            state.active.index = index
+        } else {
+            state.active.index = nil
+        }
     }
 
     // MARK: Scanning
 
-    /// Reads the segments that were not taken from caches, in order.
-    private mutating func scan(_ lengths: [Int64]) throws(LogStorageError) {
-        while scannedFrom < state.segments.count + pendingSegments.count {
-            if scannedFrom >= state.segments.count { takeNextSegment() }
-            let length = lengths[scannedFrom]
-            scannedFrom += 1
-            var obstacle: Obstacle?
-            if state.segments.count > 1, state.active.baseOffset != state.logEnd,
-                !(configuration.compacts && state.active.baseOffset > state.logEnd)
-            {
-                obstacle = Obstacle(
-                    position: 0,
-                    reason: "the segment begins at \(state.active.baseOffset.rawValue), the log "
-                        + "before it ends at \(state.logEnd.rawValue)"
-                )
-            }
-            if obstacle == nil {
-                obstacle = try scanActive(length: length)
-            }
-            guard let obstacle else { continue }
-            return try handle(obstacle, length: length)
-        }
-    }
-
-    /// Reads the active segment from its start; what stopped it, if anything did.
-    private mutating func scanActive(
-        length: Int64
+    private mutating func scan(
+        from: Int64,
+        to end: Int64,
+        of step: RecoveryPlan.Step
     ) throws(LogStorageError) -> Obstacle? {
-        let base = state.active.baseOffset
-        state.active = Segment(baseOffset: base, file: state.active.file)
-        state.logEnd = max(state.logEnd, base)
-        report.rebuiltIndexes += 1
-        var scanner = SegmentScanner(file: state.active.file, from: 0, to: length)
+        let file = try onDisk { [segment = state.active] () throws(DiskError) in
+            try segment.file.file()
+        }
+        let resumed = step.treatment == .resume ? facts.recovery.place : nil
+        var scanner = SegmentScanner(file: file, from: from, to: end)
+        state.active.byteCount = from
         while true {
-            let step: SegmentScanner.Step
-            do throws(DiskError) { step = try scanner.next() } catch { throw .disk(error) }
-            switch step {
+            let next: SegmentScanner.Step
+            do throws(DiskError) { next = try scanner.next() } catch { throw .disk(error) }
+            switch next {
             case .end: return nil
             case .bad(let error):
                 return Obstacle(position: scanner.position, reason: "\(error)")
             case .batch(let batch):
-                if let reason = mismatch(batch) {
-                    return Obstacle(position: scanner.position, reason: reason)
-                }
-                if let reason = take(batch) {
+                if let reason = take(batch, at: scanner.position, resumed) {
                     return Obstacle(position: scanner.position, reason: reason)
                 }
                 report.scannedByteCount += Int64(batch.byteCount)
@@ -170,13 +201,33 @@ struct LogRecovery {
         }
     }
 
+    /// Takes a batch into the state; why not, if it does not fit.
+    private mutating func take(
+        _ batch: RecordBatchView,
+        at position: Int64,
+        _ resumed: LogPlace?
+    ) -> String? {
+        // In front of the recovery point only the index is completed: the rest is known.
+        if let resumed, position < resumed.position {
+            state.active.note(batch, interval: configuration.indexIntervalByteCount)
+            state.logEnd = batch.nextOffset
+            return nil
+        }
+        if let resumed, position == resumed.position, state.logEnd <= resumed.offset {
+            state.logEnd = resumed.offset
+        }
+        if let reason = mismatch(batch) { return reason }
+        do throws(RecordBatchError) {
+            try state.note(batch, interval: configuration.indexIntervalByteCount)
+            return nil
+        } catch { return "\(error)" }
+    }
+
     /// What is wrong with the fields that the CRC does not cover, and with the counts.
     private func mismatch(_ batch: RecordBatchView) -> String? {
         let expected = state.logEnd
-        let offsetFits =
-            configuration.compacts
-            ? batch.baseOffset >= expected : batch.baseOffset == expected
-        guard offsetFits else {
+        let mayGap = state.sparse.contains(state.active.baseOffset)
+        guard batch.baseOffset == expected || mayGap && batch.baseOffset > expected else {
             return "base offset \(batch.baseOffset.rawValue), where \(expected.rawValue) is next"
         }
         guard batch.lastOffsetDelta >= 0, batch.recordCount >= 0 else {
@@ -196,55 +247,31 @@ struct LogRecovery {
         return nil
     }
 
-    /// Takes a good batch into the state.
-    private mutating func take(_ batch: RecordBatchView) -> String? {
-        do throws(RecordBatchError) {
-            try state.note(batch, interval: configuration.indexIntervalByteCount)
-            return nil
-        } catch { return "\(error)" }
+    private func mayGap(behind base: Offset, to next: Offset) -> Bool {
+        next > state.logEnd && state.sparse.contains(base)
     }
 
     // MARK: Obstacles
 
-    private mutating func handle(_ obstacle: Obstacle, length: Int64) throws(LogStorageError) {
-        let path = files.path(state.active.baseOffset, ".log")
-        guard state.logEnd >= durable else {
-            let damage = RecoveryReport.Damage(
-                offset: state.logEnd,
-                file: path,
-                position: obstacle.position,
-                reason: obstacle.reason
-            )
-            report.damage = damage
-            state.readOnlyReason =
-                "\(path), position \(obstacle.position), offset \(state.logEnd.rawValue): "
-                + "\(obstacle.reason); everything up to \(durable.rawValue) was flushed, "
-                + "so this is damage and nothing was cut"
-            return
+    private mutating func handle(
+        _ obstacle: Obstacle,
+        _ step: RecoveryPlan.Step,
+        rest: ArraySlice<RecoveryPlan.Step>
+    ) throws(LogStorageError) {
+        let isBehindVouched =
+            facts.tail == .keepWhole
+            && (step.base, obstacle.position)
+                >= (facts.recovery.place.segment, facts.recovery.place.position)
+        guard isBehindVouched else {
+            return note(damage: obstacle.reason, in: state.active, at: obstacle.position)
         }
-        var byteCount = length - obstacle.position
-        let files = files
+        let byteCount = rest.reduce(step.byteCount - obstacle.position) { $0 + $1.byteCount }
         let active = state.active
-        var later = pendingSegments
-        if obstacle.position == 0, state.segments.count > 1,
-            active.baseOffset != state.logEnd
-        {
-            // It does not follow the segment before it, which takes the appends again: what is
-            // appended next must not come into a file named after another offset.
-            later.append(state.segments.removeLast())
-        }
+        let files = files
         try onDisk { () throws(DiskError) in
-            try active.file.truncate(to: obstacle.position)
-            for segment in later {
-                segment.file.close()
-                for suffix in [".log", ".index", ".timeindex", ".txnindex"] {
-                    try files.removeIfPresent(files.path(segment.baseOffset, suffix))
-                }
-            }
+            try active.file.file().truncate(to: obstacle.position)
+            for step in rest { try files.removeSegment(step.base) }
         }
-        for segment in pendingSegments { byteCount += segment.byteCount }
-        pendingSegments = []
-        state.epochs.truncate(to: state.logEnd)
         state.directoryIsDirty = true
         report.cut = RecoveryReport.Cut(
             offset: state.logEnd,
@@ -253,40 +280,38 @@ struct LogRecovery {
         )
     }
 
-    /// The files end below what was flushed.
-    private mutating func noteMissing() {
-        let path = files.path(state.active.baseOffset, ".log")
+    private mutating func note(damage reason: String, in segment: Segment?, at position: Int64) {
+        let path = segment?.file.path ?? files.directory
         report.damage = RecoveryReport.Damage(
             offset: state.logEnd,
             file: path,
-            position: state.active.byteCount,
-            reason: "the log ends here, but everything below \(durable.rawValue) was flushed"
+            position: position,
+            reason: reason
         )
-        state.readOnlyReason =
-            "\(path) ends at offset \(state.logEnd.rawValue), but everything below "
-            + "\(durable.rawValue) was flushed: records are missing"
+        var text = "\(path), byte \(position), offset \(state.logEnd.rawValue): \(reason)"
+        if case .unknown(let why) = facts.tail {
+            text += "; \(why), so nothing was cut"
+        } else {
+            text +=
+                "; everything up to \(facts.end.offset.rawValue) was acknowledged, so this is "
+                + "damage and nothing was cut"
+        }
+        state.readOnlyReason = text
     }
 
-    // MARK: Durable again
+    // MARK: Small files
 
-    /// Flushes what was kept of an unclean log, and removes snapshots from behind its end.
-    private mutating func makeDurable() throws(LogStorageError) {
+    private mutating func loadEpochs() throws(LogStorageError) {
+        guard let bytes = try read(files.path(LeaderEpochs.fileName)),
+            let epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self)),
+            !epochs.starts.isEmpty
+        else { return }
+        state.epochs = epochs
+        knowsEpochs = true
+    }
+
+    func read(_ path: String) throws(LogStorageError) -> [UInt8]? {
         let files = files
-        let state = state
-        let isUnclean = !cleanShutdown
-        let durable = durable
-        try onDisk { () throws(DiskError) in
-            for name in try files.disk.list(files.directory) {
-                let snapshot = SegmentName.offset(in: name, suffix: ".snapshot")
-                if let snapshot, snapshot > state.logEnd, state.readOnlyReason == nil {
-                    try files.disk.remove(files.path(name))
-                }
-            }
-            guard isUnclean, state.readOnlyReason == nil else { return }
-            try Self.writeAgain(state, from: durable)
-            for segment in state.segments { try segment.file.sync() }
-            try files.disk.syncDirectory(files.directory)
-        }
-        self.state.directoryIsDirty = false
+        return try onDisk { () throws(DiskError) in try files.content(of: path) }
     }
 }

@@ -1,22 +1,28 @@
 import LogModel
+import Synchronization
 
 /// One segment of a log: the file of batches and what is known of it. A value; the log's lock
 /// guards it, the file in it may be read by anybody who holds it.
 struct Segment: Sendable {
     let baseOffset: Offset
-    let file: any DiskFile
+    let file: PooledFile
     /// Bytes of whole batches.
     var byteCount: Int64 = 0
-    var index = SegmentIndex()
+    /// The index; nil for a closed segment, whose index is read from its files when needed.
+    var index: SegmentIndex? = SegmentIndex()
+    /// The largest timestamp of its records; -1 for none.
+    var largestTimestamp = Timestamp.none
     var aborted: [AbortedEntry] = []
     /// The timestamp of the first batch, which rolling by time counts from.
     var firstTimestamp: Timestamp?
-    /// The index files on disk hold this index.
-    var indexFilesAreCurrent = false
     /// The transaction index file on disk holds these entries.
-    var transactionFileIsCurrent = false
+    var transactionFileIsCurrent = true
+    /// Up to which byte of the segment the index files on disk reach.
+    var indexedByteCount: Int64 = 0
+    /// The index files were written since they were last flushed.
+    var indexFilesAreDirty = false
 
-    init(baseOffset: Offset, file: any DiskFile) {
+    init(baseOffset: Offset, file: PooledFile) {
         self.baseOffset = baseOffset
         self.file = file
     }
@@ -24,87 +30,49 @@ struct Segment: Sendable {
     /// Takes note of a batch written at the end.
     mutating func note(_ batch: RecordBatchView, interval: Int64) {
         if firstTimestamp == nil { firstTimestamp = batch.maxTimestamp }
-        index.note(batch, at: byteCount, interval: interval)
+        index?.note(batch, at: byteCount, interval: interval)
+        largestTimestamp = max(largestTimestamp, batch.maxTimestamp)
         byteCount += Int64(batch.byteCount)
-        indexFilesAreCurrent = false
     }
 }
 
-/// The files of one partition's folder, by what they hold.
-struct PartitionFiles: Sendable {
-    let disk: any Disk
-    let directory: String
+/// The files that belong to a segment, by their endings.
+package enum SegmentFile: String, CaseIterable, Sendable {
+    case log = ".log"
+    case index = ".index"
+    case timeIndex = ".timeindex"
+    case transactionIndex = ".txnindex"
+    case snapshot = ".snapshot"
 
-    func path(_ offset: Offset, _ suffix: String) -> String {
-        "\(directory)/\(SegmentName.base(offset))\(suffix)"
-    }
+    /// Those beside the batches that only the segment itself needs.
+    static let indexes: [SegmentFile] = [.index, .timeIndex, .transactionIndex]
+}
 
-    func path(_ name: String) -> String { "\(directory)/\(name)" }
+/// Indexes of closed segments that were read lately: a few, however many segments there are.
+final class IndexCache: Sendable {
+    private let limit: Int
+    private let entries = Mutex<[(file: PooledFile, index: SegmentIndex)]>([])
 
-    /// The whole content of a small file; nil if there is none.
-    func content(of path: String) throws(DiskError) -> [UInt8]? {
-        do throws(DiskError) {
-            let file = try disk.open(path, .read)
-            defer { file.close() }
-            let count = Int(try file.byteCount())
-            var bytes = [UInt8](repeating: 0, count: count)
-            let read = try Self.read(file, into: &bytes)
-            bytes.removeLast(count - read)
-            return bytes
-        } catch .notFound {
-            return nil
+    init(limit: Int) { self.limit = limit }
+
+    func index(of file: PooledFile) -> SegmentIndex? {
+        entries.withLock { entries in
+            guard let place = entries.firstIndex(where: { $0.file === file }) else { return nil }
+            let entry = entries.remove(at: place)
+            entries.append(entry)
+            return entry.index
         }
     }
 
-    private static func read(
-        _ file: any DiskFile,
-        into bytes: inout [UInt8]
-    ) throws(DiskError) -> Int {
-        var failure: DiskError?
-        let count = bytes.withUnsafeMutableBytes { buffer -> Int in
-            do throws(DiskError) { return try file.read(into: buffer, at: 0) } catch {
-                failure = error
-                return 0
-            }
+    func put(_ index: SegmentIndex, of file: PooledFile) {
+        entries.withLock { entries in
+            entries.removeAll { $0.file === file }
+            entries.append((file, index))
+            if entries.count > limit { entries.removeFirst() }
         }
-        if let failure { throw failure }
-        return count
     }
 
-    /// Writes a file anew under another name, flushes it, and puts it in place in one step.
-    func replace(_ path: String, with bytes: [UInt8]) throws(DiskError) {
-        let temporary = path + ".tmp"
-        if try disk.kind(of: temporary) != nil { try disk.remove(temporary) }
-        let file = try disk.open(temporary, .create)
-        defer { file.close() }
-        try Self.write(bytes, to: file)
-        try file.sync()
-        try disk.rename(temporary, to: path)
-    }
-
-    /// Writes a file that may be lost: caches.
-    func writeCache(_ path: String, _ bytes: [UInt8]) throws(DiskError) {
-        let exists = try disk.kind(of: path) != nil
-        let file = try disk.open(path, exists ? .readWrite : .create)
-        defer { file.close() }
-        try Self.write(bytes, to: file)
-        try file.truncate(to: Int64(bytes.count))
-        try file.sync()
-    }
-
-    static func write(
-        _ bytes: [UInt8],
-        to file: any DiskFile,
-        at position: Int64 = 0
-    ) throws(DiskError) {
-        var failure: DiskError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(DiskError) { try file.write(buffer, at: position) } catch { failure = error }
-        }
-        if let failure { throw failure }
-    }
-
-    func removeIfPresent(_ path: String) throws(DiskError) {
-        do throws(DiskError) { try disk.remove(path) } catch .notFound { return }
+    func remove(_ file: PooledFile) {
+        entries.withLock { entries in entries.removeAll { $0.file === file } }
     }
 }

@@ -30,7 +30,8 @@ struct SegmentIndex: Equatable, Sendable {
             largestTimestamp = batch.maxTimestamp
             largestTimestampOffset = batch.lastOffset
         }
-        if bytesSinceEntry > interval {
+        // The file has 4 bytes for a position: what lies behind is found by reading on.
+        if bytesSinceEntry > interval, position <= Int64(Int32.max) {
             offsets.append(OffsetEntry(offset: batch.lastOffset, position: position))
             appendTime()
             bytesSinceEntry = 0
@@ -123,6 +124,20 @@ struct SegmentIndex: Equatable, Sendable {
         largestTimestamp = times.last?.timestamp ?? .none
         largestTimestampOffset = times.last?.offset ?? base
         bytesSinceEntry = byteCount - (offsets.last?.position ?? 0)
+    }
+
+    /// The index up to a byte of the segment, to go on from there: what tells of later batches is
+    /// dropped. Where the batch begins that is to be noted next.
+    mutating func rewind(before byteCount: Int64) -> Int64 {
+        while let last = offsets.last, last.position >= byteCount { offsets.removeLast() }
+        let known = offsets.last
+        while let last = times.last, known.map({ last.offset > $0.offset }) ?? true {
+            times.removeLast()
+        }
+        largestTimestamp = times.last?.timestamp ?? .none
+        largestTimestampOffset = times.last?.offset ?? .zero
+        bytesSinceEntry = 0
+        return known?.position ?? 0
     }
 
     init() {}

@@ -8,10 +8,10 @@ package enum SegmentName {
         return String(repeating: "0", count: max(0, 20 - digits.utf8.count)) + digits
     }
 
-    /// The base offset in a file's name with this suffix; nil for other names.
-    package static func offset(in name: String, suffix: String) -> Offset? {
-        guard name.hasSuffix(suffix) else { return nil }
-        let digits = name.dropLast(suffix.count)
+    /// The base offset in a file's name of this kind; nil for other names.
+    package static func offset(in name: String, _ kind: SegmentFile) -> Offset? {
+        guard name.hasSuffix(kind.rawValue) else { return nil }
+        let digits = name.dropLast(kind.rawValue.utf8.count)
         guard digits.utf8.count == 20, digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
             return nil
         }

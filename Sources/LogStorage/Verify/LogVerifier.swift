@@ -26,9 +26,7 @@ package struct LogVerifier {
                 ? nil : try disk.lock(path, owner: "a verification")
         }
         defer { lock?.close() }
-        guard try DataDirectory.checkFormat(files) else {
-            throw .corrupt("\(files.path(DataDirectory.metaFile)) is missing: no data directory")
-        }
+        _ = try DirectoryFormat.check(files, creates: false)
         try verifier.run(isChosen, progress)
         return verifier.report
     }
@@ -38,50 +36,45 @@ package struct LogVerifier {
         _ progress: (TopicPartition) -> Void
     ) throws(LogStorageError) {
         let table = try TopicTable.load(files)
-        let points = offsets(DataDirectory.recoveryPointFile)
-        let starts = offsets(DataDirectory.logStartFile)
         let files = files
+        let state = try DirectoryState.read(files, table)
+        for note in state.notes { find(.damage, note.file, note.reason) }
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
-        let wasClean = names.contains(DataDirectory.cleanFile)
-        // Kafka keeps its topics' options elsewhere.
-        let knowsOptions = names.contains(TopicTable.fileName)
-        checkFolders(table, names)
-        let partitions = names.compactMap { TopicPartition(folder: $0) }.filter { partition in
-            let count = table.topics[partition.topic]?.partitionCount ?? 0
-            return partition.partition.rawValue < count && isChosen(partition)
-        }
-        for partition in partitions.sorted() {
-            progress(partition)
-            let options = table.topics[partition.topic]?.options ?? [:]
-            let compacts = try LogConfiguration(topicOptions: options).compacts
-            let verifier = PartitionVerifier(
-                files: PartitionFiles(
-                    disk: files.disk,
-                    directory: files.path(partition.description)
-                ),
-                mayBeCompacted: compacts || !knowsOptions,
-                wasClean: wasClean,
-                recoveryPoint: points[partition] ?? .zero,
-                logStart: starts[partition]
-            )
-            do throws(DiskError) { report.add(try verifier.run()) } catch { throw .disk(error) }
+        checkFolders(table, names, state)
+        for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
+            for index in 0..<topic.partitionCount {
+                let name = TopicPartition(topic.name, PartitionIndex(index))
+                guard isChosen(name), names.contains(name.description) else { continue }
+                progress(name)
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                let verifier = PartitionVerifier(
+                    files: PartitionFiles(
+                        disk: files.disk,
+                        directory: files.path(name.description)
+                    ),
+                    key: key,
+                    facts: state.facts[key] ?? .empty,
+                    journaled: state.journaled[key] ?? []
+                )
+                do throws(DiskError) { report.add(try verifier.run()) } catch {
+                    throw .disk(error)
+                }
+            }
         }
     }
 
-    private mutating func offsets(_ name: String) -> [TopicPartition: Offset] {
-        do throws(DiskError) {
-            guard let bytes = try files.content(of: files.path(name)) else { return [:] }
-            if let offsets = OffsetCheckpoint.decode(bytes) { return offsets }
-            find(.damage, name, "the text is no list of offsets by partition")
-        } catch { find(.damage, name, "\(error)") }
-        return [:]
-    }
-
-    /// Each partition of each topic has its folder, and each folder its topic.
-    private mutating func checkFolders(_ table: TopicTable, _ names: [String]) {
+    /// Each partition that was written to has its folder, and each folder its topic.
+    private mutating func checkFolders(
+        _ table: TopicTable,
+        _ names: [String],
+        _ state: DirectoryState
+    ) {
         let there = Set(names)
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
             for index in 0..<topic.partitionCount where !there.contains("\(topic.name)-\(index)") {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                guard let facts = state.facts[key], facts.recovery.place.offset > facts.logStart
+                else { continue }
                 find(.damage, "\(topic.name)-\(index)", "the partition's folder is missing")
             }
         }
@@ -89,7 +82,7 @@ package struct LogVerifier {
             guard let partition = TopicPartition(folder: name) else { continue }
             let count = table.topics[partition.topic]?.partitionCount ?? 0
             if partition.partition.rawValue >= count {
-                find(.note, name, "a folder of no topic, as a crash leaves while one is deleted")
+                find(.note, name, "a folder of no topic of this directory")
             }
         }
     }

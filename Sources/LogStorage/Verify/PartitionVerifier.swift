@@ -6,25 +6,26 @@ import LogModel
 /// mark against what a reading of the whole log gives. Changes nothing.
 struct PartitionVerifier: ~Copyable {
     private let files: PartitionFiles
-    /// The last owner closed the directory: every file must be whole.
-    private let wasClean: Bool
-    /// Everything below it was flushed.
-    private var durable: Offset
-    private let recoveryPoint: Offset
-    private var logStart: Offset
+    private let key: PartitionKey
+    private let facts: PartitionFacts
+    /// What the journal has of it: the next start writes it again.
+    private let journaled: [JournalRange]
     private var report = VerificationReport()
     private var epochs: LeaderEpochs?
     private var snapshots: [SnapshotFile] = []
     private var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
+    private var sparse = SparseSegments()
     /// Behind the last batch that was read.
     private var logEnd = Offset.zero
-    /// The log may have gaps, and batches that lost records.
-    private let mayBeCompacted: Bool
+    /// The segment that is read may have gaps.
+    private var mayGap = false
+    /// The segment that is read.
+    private var base = Offset.zero
     /// Batches were skipped: what follows from all of them cannot be checked any more.
     private var isBroken = false
 
-    private static let recordByteLimit = 256 << 20
+    private static let recordByteLimit = BatchLimit.recordByteCount
 
     struct SnapshotFile {
         var offset: Offset
@@ -34,31 +35,30 @@ struct PartitionVerifier: ~Copyable {
 
     init(
         files: PartitionFiles,
-        mayBeCompacted: Bool,
-        wasClean: Bool,
-        recoveryPoint: Offset,
-        logStart: Offset?
+        key: PartitionKey,
+        facts: PartitionFacts,
+        journaled: [JournalRange]
     ) {
         self.files = files
-        self.mayBeCompacted = mayBeCompacted
-        self.wasClean = wasClean
-        self.recoveryPoint = recoveryPoint
-        durable = recoveryPoint
-        self.logStart = logStart ?? .zero
+        self.key = key
+        self.facts = facts
+        self.journaled = journaled
     }
 
     /// Verifies the folder.
     consuming func run() throws(DiskError) -> VerificationReport {
         report.partitionCount = 1
         let names = try files.disk.list(files.directory)
-        try readMark()
         try readEpochs()
         try readMetadata()
+        try readSparse()
         try readSnapshots(names)
-        let bases = names.compactMap { SegmentName.offset(in: $0, suffix: ".log") }.sorted()
+        let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         checkNames(names, bases: Set(bases))
         guard let first = bases.first else {
-            damage(files.directory, "there is no segment")
+            if facts.end.offset > facts.logStart {
+                damage(files.directory, "there is no segment")
+            }
             return report
         }
         logEnd = first
@@ -103,16 +103,13 @@ struct PartitionVerifier: ~Copyable {
 
     // MARK: Small files
 
-    private mutating func readMark() throws(DiskError) {
-        let path = files.path(DurableMark.fileName)
+    private mutating func readSparse() throws(DiskError) {
+        let path = files.path(SparseSegments.fileName)
         guard let bytes = try files.content(of: path) else { return }
-        if let mark = DurableMark(bytes) {
-            durable = max(durable, mark.durable)
-            logStart = max(logStart, mark.logStart)
-        } else if bytes.allSatisfy({ $0 == 0 }) {
-            find(.note, path, nil, nil, "not written before the power went; made anew")
+        if let found = SparseSegments(bytes) {
+            sparse = found
         } else {
-            damage(path, "\(bytes.count) bytes that are no mark of what was flushed")
+            damage(path, "its checksum or its form is not right")
         }
     }
 
@@ -128,15 +125,17 @@ struct PartitionVerifier: ~Copyable {
         guard let bytes = try files.content(of: path) else {
             return damage(path, "the file is missing")
         }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard lines.count == 2, lines[0] == "version: 0", lines[1].hasPrefix("topic_id: "),
-            lines[1].utf8.count == 32
-        else { return damage(path, "the text names no topic id of 22 characters") }
+        guard let id = LogRecovery.topicID(in: bytes) else {
+            return damage(path, "the text names no topic id of 22 characters")
+        }
+        if id != key.topicID {
+            damage(path, "it names another topic, of id \(id), where \(key.topicID) is expected")
+        }
     }
 
     private mutating func readSnapshots(_ names: [String]) throws(DiskError) {
         for name in names {
-            guard let offset = SegmentName.offset(in: name, suffix: ".snapshot") else { continue }
+            guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
             let path = files.path(name)
             guard let bytes = try files.content(of: path) else { continue }
             guard let table = ProducerSnapshotFile.decode(bytes) else {
@@ -151,8 +150,8 @@ struct PartitionVerifier: ~Copyable {
     /// Files that belong to no segment.
     private mutating func checkNames(_ names: [String], bases: Set<Offset>) {
         for name in names {
-            for suffix in [".index", ".timeindex", ".txnindex"] {
-                guard let base = SegmentName.offset(in: name, suffix: suffix),
+            for kind in SegmentFile.indexes {
+                guard let base = SegmentName.offset(in: name, kind),
                     !bases.contains(base)
                 else { continue }
                 cacheFinding(files.path(name), "there is no segment of that offset")
@@ -163,31 +162,45 @@ struct PartitionVerifier: ~Copyable {
     /// A wrong cache is damage where the next start would trust it.
     private mutating func cacheFinding(_ path: String, isTrusted: Bool = false, _ reason: String) {
         let severity: VerificationReport.Finding.Severity =
-            wasClean || isTrusted ? .damage : .note
+            isTrusted ? .damage : .note
         find(severity, path, nil, nil, reason)
     }
 
     // MARK: Batches
 
     private mutating func verifySegment(_ base: Offset, next: Offset?) throws(DiskError) {
-        let path = files.path(base, ".log")
-        if base < logEnd || (base > logEnd && !mayBeCompacted) {
-            obstacle(path, 0, "the segment before it ends at \(logEnd.rawValue)")
+        let path = files.path(base, .log)
+        if base < logEnd || (base > logEnd && !mayGap) {
+            obstacle(path, 0, in: base, "the segment before it ends at \(logEnd.rawValue)")
         }
         logEnd = base
+        self.base = base
+        mayGap = sparse.contains(base)
         let file = try files.disk.open(path, .read)
         defer { file.close() }
         let byteCount = try file.byteCount()
         report.segmentCount += 1
-        var facts = SegmentFacts(base: base, byteCount: byteCount)
+        var segment = SegmentFacts(base: base, byteCount: byteCount)
         replay.beginSegment()
         var position: Int64 = 0
-        while let resumed = try scan(file, path, from: position, to: byteCount, &facts) {
+        while let resumed = try scan(file, path, from: position, to: byteCount, &segment) {
             position = resumed
         }
-        facts.isCompacted = replay.sawCompaction
-        let isTrusted = wasClean || (next.map { $0 <= recoveryPoint } ?? false)
-        try verifyCaches(facts, isTrusted: isTrusted)
+        checkLength(path, base, byteCount)
+        segment.isCompacted = replay.sawCompaction
+        // What the next start does not trust it makes anew.
+        guard base < facts.recovery.place.segment, next != nil else { return }
+        try verifyCaches(segment)
+    }
+
+    private mutating func checkLength(_ path: String, _ base: Offset, _ byteCount: Int64) {
+        guard base == facts.end.segment, byteCount < facts.end.position else { return }
+        obstacle(
+            path,
+            byteCount,
+            in: base,
+            "the file ends here, \(facts.end.position) bytes were acknowledged"
+        )
     }
 
     /// Reads batches from a position on; where to go on behind damage, nil at the end.
@@ -204,10 +217,12 @@ struct PartitionVerifier: ~Copyable {
             case .end: return nil
             case .bad(let error):
                 let at = scanner.position
-                obstacle(path, at, "\(error)")
+                obstacle(path, at, in: base, "\(error)")
                 return try self.next(behind: at, in: file, to: end)
             case .batch(let batch):
-                if let reason = fault(of: batch) { obstacle(path, scanner.position, reason) }
+                if let reason = fault(of: batch) {
+                    obstacle(path, scanner.position, in: base, reason)
+                }
                 compareSnapshots(below: batch.nextOffset)
                 facts.note(batch, at: scanner.position)
                 take(batch, path, at: scanner.position)
@@ -250,7 +265,7 @@ struct PartitionVerifier: ~Copyable {
     /// What is wrong with a batch whose CRC is right.
     private mutating func fault(of batch: RecordBatchView) -> String? {
         let base = batch.baseOffset
-        if base < logEnd || (base > logEnd && !mayBeCompacted) {
+        if base < logEnd || (base > logEnd && !mayGap) {
             return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
         }
         guard batch.lastOffsetDelta >= 0 else { return "a negative offset delta" }
@@ -286,10 +301,25 @@ struct PartitionVerifier: ~Copyable {
     }
 
     /// Takes note of what stands in the way of reading the log.
-    private mutating func obstacle(_ path: String, _ position: Int64, _ reason: String) {
+    private mutating func obstacle(
+        _ path: String,
+        _ position: Int64,
+        in segment: Offset,
+        _ reason: String
+    ) {
         isBroken = true
-        if !wasClean, logEnd >= durable {
-            find(.note, path, position, logEnd, "\(reason); never flushed: the next start cuts it")
+        let place = (segment, position)
+        if facts.tail != .cut || place >= (facts.end.segment, facts.end.position) {
+            let what = "\(reason); never acknowledged: the next start cuts it"
+            return find(.note, path, position, logEnd, what)
+        }
+        let isJournaled = journaled.contains {
+            $0.segment == segment && $0.position <= position
+                && position < $0.position + Int64($0.byteCount)
+        }
+        if isJournaled {
+            let what = "\(reason); the journal has it: the next start writes it again"
+            find(.note, path, position, logEnd, what)
         } else {
             damage(path, at: position, offset: logEnd, reason)
         }
@@ -307,15 +337,10 @@ struct PartitionVerifier: ~Copyable {
 
     // MARK: Caches
 
-    private mutating func verifyCaches(
-        _ facts: SegmentFacts,
-        isTrusted: Bool
-    ) throws(DiskError) {
-        // What the next start does not trust it makes anew.
-        guard isTrusted else { return }
+    private mutating func verifyCaches(_ facts: SegmentFacts) throws(DiskError) {
         let base = facts.base
         for kind in SegmentFacts.IndexKind.allCases {
-            let path = files.path(base, kind.rawValue)
+            let path = files.path(base, kind.file)
             guard let bytes = try files.content(of: path) else {
                 find(.note, path, nil, nil, "the file is missing: made anew at the next start")
                 continue
@@ -324,7 +349,7 @@ struct PartitionVerifier: ~Copyable {
                 damage(path, at: fault.position, fault.reason)
             }
         }
-        let path = files.path(base, ".txnindex")
+        let path = files.path(base, .transactionIndex)
         let bytes = try files.content(of: path) ?? []
         guard let entries = AbortedEntry.decode(bytes, base: base) else {
             return damage(path, "entries that make no sense")
@@ -355,7 +380,7 @@ struct PartitionVerifier: ~Copyable {
                 continue
             }
             guard !isBroken, let reason = replay.fault(of: snapshot.table) else { continue }
-            let isTrusted = snapshot.offset <= recoveryPoint
+            let isTrusted = snapshot.offset <= facts.recovery.place.offset
             cacheFinding(snapshot.path, isTrusted: isTrusted, reason)
         }
     }
@@ -363,16 +388,14 @@ struct PartitionVerifier: ~Copyable {
     // MARK: The end
 
     private mutating func checkEnds() {
-        let mark = files.path(DurableMark.fileName)
-        if logEnd < durable {
+        let isRecorded = journaled.contains { $0.segment == facts.end.segment }
+        if logEnd < facts.end.offset, facts.tail == .cut, !isBroken, !isRecorded {
             damage(
                 files.directory,
                 offset: logEnd,
-                "the log ends here, but everything below \(durable.rawValue) was flushed"
+                "the log ends here, but everything below \(facts.end.offset.rawValue) was "
+                    + "acknowledged"
             )
-        }
-        if logStart > logEnd {
-            damage(mark, "log start \(logStart.rawValue) lies behind the end \(logEnd.rawValue)")
         }
         if let last = epochs?.starts.last, last.offset > logEnd {
             cacheFinding(

@@ -21,9 +21,16 @@ struct SegmentFacts {
     private(set) var batches: [Batch] = []
 
     /// The index files by their ending.
-    enum IndexKind: String, CaseIterable {
-        case offsets = ".index"
-        case times = ".timeindex"
+    enum IndexKind: CaseIterable {
+        case offsets
+        case times
+
+        var file: SegmentFile {
+            switch self {
+            case .offsets: .index
+            case .times: .timeIndex
+            }
+        }
     }
 
     init(base: Offset, byteCount: Int64) {

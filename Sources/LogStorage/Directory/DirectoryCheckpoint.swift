@@ -1,0 +1,125 @@
+import Bytes
+package import LogModel
+
+/// A place in a partition's log.
+package struct LogPlace: Equatable, Sendable {
+    package var offset: Offset
+    /// The segment that ends, or goes on, there.
+    package var segment: Offset
+    /// The byte in that segment's file.
+    package var position: Int64
+
+    package init(offset: Offset, segment: Offset, position: Int64) {
+        self.offset = offset
+        self.segment = segment
+        self.position = position
+    }
+
+    package static let zero = LogPlace(offset: .zero, segment: .zero, position: 0)
+}
+
+/// What was written back of one partition.
+struct PartitionCheckpoint: Equatable, Sendable {
+    /// Everything below was flushed in the segments themselves: the recovery point.
+    var place: LogPlace
+    var logStart: Offset
+    /// The last stable offset there: below `place` where a transaction was open.
+    var lastStable: Offset
+    /// How many transactions the segment's transaction index had there.
+    var abortedCount: UInt32 = 0
+}
+
+/// `.millrace/checkpoint`: up to where the segments stand for themselves. What lies behind, only
+/// groups of the journal vouch for. Replaced in one step; a partition that it does not name is
+/// empty there.
+///
+///      0  8  magic "MILLRCKP"
+///      8  4  format: 1
+///     12  4  CRC-32C of all that follows
+///     16  8  sequence of the first group of the journal that counts
+///     24  4  number of partitions
+///     28  …  each: topic id (16), partition (4), offset (8), segment (8), position (8), log start
+///            (8), last stable offset (8), entries of that segment's transaction index (4)
+struct DirectoryCheckpoint: Equatable, Sendable {
+    static let fileName = "checkpoint"
+    private static let magic: UInt64 = 0x4D49_4C4C_5243_4B50
+    private static let format: UInt32 = 1
+    private static let headerByteCount = 28
+    private static let entryByteCount = 64
+
+    var replayFrom: UInt64 = 1
+    var partitions: [PartitionKey: PartitionCheckpoint] = [:]
+
+    var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.headerByteCount + partitions.count * Self.entryByteCount)
+        func put<Integer: FixedWidthInteger>(_ value: Integer) {
+            withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        }
+        put(Self.magic)
+        put(Self.format)
+        put(UInt32(0))
+        put(replayFrom)
+        put(UInt32(partitions.count))
+        for (key, value) in partitions.sorted(by: { $0.key < $1.key }) {
+            put(key.topicID.high)
+            put(key.topicID.low)
+            put(key.partition.rawValue)
+            put(value.place.offset.rawValue)
+            put(value.place.segment.rawValue)
+            put(value.place.position)
+            put(value.logStart.rawValue)
+            put(value.lastStable.rawValue)
+            put(value.abortedCount)
+        }
+        let checksum = bytes[16...].withUnsafeBytes { crc32c($0) }
+        withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
+        return bytes
+    }
+
+    init() {}
+
+    /// The checkpoint in a file's bytes; nil if they are none.
+    init?(_ bytes: [UInt8]) {
+        let decoded = bytes.withUnsafeBytes { Self.decode($0) }
+        guard let decoded else { return nil }
+        self = decoded
+    }
+
+    private static func decode(_ raw: UnsafeRawBufferPointer) -> DirectoryCheckpoint? {
+        guard raw.count >= headerByteCount, let p = raw.baseAddress,
+            p.bigEndian(UInt64.self, at: 0) == magic, p.bigEndian(UInt32.self, at: 8) == format,
+            p.bigEndian(UInt32.self, at: 12)
+                == crc32c(UnsafeRawBufferPointer(rebasing: raw[16...]))
+        else { return nil }
+        let count = Int(p.bigEndian(UInt32.self, at: 24))
+        guard raw.count == headerByteCount + count * entryByteCount else { return nil }
+        var checkpoint = DirectoryCheckpoint()
+        checkpoint.replayFrom = p.bigEndian(UInt64.self, at: 16)
+        guard checkpoint.replayFrom < UInt64.max / 2 else { return nil }
+        checkpoint.partitions.reserveCapacity(count)
+        for index in 0..<count {
+            let at = headerByteCount + index * entryByteCount
+            let id = UniqueID(
+                high: p.bigEndian(UInt64.self, at: at),
+                low: p.bigEndian(UInt64.self, at: at + 8)
+            )
+            let number = PartitionIndex(p.bigEndian(Int32.self, at: at + 16))
+            let value = PartitionCheckpoint(
+                place: LogPlace(
+                    offset: Offset(p.bigEndian(Int64.self, at: at + 20)),
+                    segment: Offset(p.bigEndian(Int64.self, at: at + 28)),
+                    position: p.bigEndian(Int64.self, at: at + 36)
+                ),
+                logStart: Offset(p.bigEndian(Int64.self, at: at + 44)),
+                lastStable: Offset(p.bigEndian(Int64.self, at: at + 52)),
+                abortedCount: p.bigEndian(UInt32.self, at: at + 60)
+            )
+            guard number.rawValue >= 0, value.place.segment >= .zero, value.place.position >= 0,
+                value.place.offset >= value.place.segment, value.logStart >= .zero
+            else { return nil }
+            checkpoint.partitions[PartitionKey(topicID: id, partition: number)] = value
+        }
+        return checkpoint
+    }
+}

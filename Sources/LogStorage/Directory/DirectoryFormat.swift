@@ -1,0 +1,82 @@
+import LogModel
+
+/// Whether a folder may be opened as a data directory, and how one is made.
+enum DirectoryFormat {
+    /// The format that this program writes, and the oldest program's that may read it.
+    static let current = 2
+    static let metaFile = "meta.properties"
+
+    /// Refuses what is no data directory of ours; true for one that has to be made.
+    static func check(_ files: PartitionFiles, creates: Bool) throws(LogStorageError) -> Bool {
+        let path = files.directory
+        let kind = try onDisk { () throws(DiskError) in
+            try DirectoryKind.of(path, on: files.disk)
+        }
+        switch kind {
+        case .absent, .empty:
+            guard creates else { throw .noDirectory(path) }
+            return true
+        case .kafka: throw .kafkaDirectory(path)
+        case .other: throw .foreignDirectory(path)
+        case .ours(current): break
+        case .ours(let format) where format < current:
+            throw .otherFormat(
+                "\(path) was written in format \(format), this program reads format \(current): "
+                    + "read it with the program that wrote it, and bring its records over with "
+                    + "millrace consume and millrace produce"
+            )
+        case .ours(let format):
+            try checkReader(files, format)
+        }
+        return false
+    }
+
+    private static func checkReader(
+        _ files: PartitionFiles,
+        _ format: Int
+    ) throws(LogStorageError) {
+        let bytes = try onDisk { () throws(DiskError) in
+            try files.content(of: files.path(metaFile))
+        }
+        let reader = DirectoryKind.properties(of: bytes ?? [])["millrace.minimum.reader"]
+        guard let number = reader.flatMap({ Int($0) }), number <= current else {
+            throw .otherFormat(
+                "\(files.directory) was written in format \(format), which needs a reader of "
+                    + "format \(reader ?? "unknown"); this program reads \(current): use a newer "
+                    + "program"
+            )
+        }
+    }
+
+    static func make(_ files: PartitionFiles) throws(LogStorageError) {
+        let text =
+            "version=1\nnode.id=1\nmillrace.format=\(current)\nmillrace.minimum.reader=\(current)\n"
+        let disk = files.disk
+        // The table first: with the format's line the directory counts.
+        try TopicTable().store(files)
+        try onDisk { () throws(DiskError) in
+            try disk.createDirectory(files.path(DataDirectory.ownFolder))
+            try disk.createDirectory(files.path(DataDirectory.journalFolder))
+            try disk.syncDirectory(files.path(DataDirectory.ownFolder))
+            let own = PartitionFiles(disk: disk, directory: files.path(DataDirectory.ownFolder))
+            try own.replace(
+                own.path(DirectoryCheckpoint.fileName),
+                with: DirectoryCheckpoint().encoded
+            )
+            try disk.syncDirectory(own.directory)
+            try files.replace(files.path(metaFile), with: Array(text.utf8))
+            try disk.syncDirectory(files.directory)
+        }
+    }
+
+    static func createWithParents(_ path: String, _ disk: any Disk) throws(DiskError) {
+        var prefix = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            let parent = prefix
+            prefix += "/\(part)"
+            guard try disk.kind(of: prefix) == nil else { continue }
+            try disk.createDirectory(prefix)
+            try disk.syncDirectory(parent.isEmpty ? "/" : parent)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Synchronization
+
+/// Keeps at most so many files open: the ones used longest ago are let go, and opened again when
+/// they are needed. A file is really closed when its last user is done with it, so that nobody
+/// ever holds a descriptor that means another file by then.
+package final class FilePool: Sendable {
+    let disk: any Disk
+    private let limit: Int
+    /// Open files, the next candidate first.
+    private let open = Mutex<[PooledFile]>([])
+
+    package init(disk: any Disk, limit: Int) {
+        self.disk = disk
+        self.limit = max(limit, 1)
+    }
+
+    /// How many are open.
+    package var openCount: Int { open.withLock { $0.count } }
+
+    /// Takes note that a file was opened, and lets others go if there are too many.
+    func opened(_ file: PooledFile) {
+        let victims = open.withLock { open -> [PooledFile] in
+            open.append(file)
+            var victims: [PooledFile] = []
+            // Each gets one more round if it was used since the last: a clock.
+            var looks = open.count * 2
+            while open.count > limit, looks > 0 {
+                looks -= 1
+                let candidate = open.removeFirst()
+                if candidate !== file, !candidate.takeUsed() {
+                    victims.append(candidate)
+                } else {
+                    open.append(candidate)
+                }
+            }
+            return victims
+        }
+        for victim in victims { victim.release() }
+    }
+
+    /// Forgets a file that will not be used again.
+    func remove(_ file: PooledFile) {
+        open.withLock { open in open.removeAll { $0 === file } }
+    }
+}
+
+/// A file by its path, open while it is used.
+package final class PooledFile: Sendable {
+    private struct State: Sendable {
+        var file: (any DiskFile)?
+        var wasUsed = false
+        /// Written to since the last flush.
+        var isDirty = false
+        /// A flush on letting it go failed: the next one who asks is told.
+        var failure: DiskError?
+    }
+
+    package let path: String
+    private let pool: FilePool
+    private let state = Mutex(State())
+
+    package init(path: String, pool: FilePool) {
+        self.path = path
+        self.pool = pool
+    }
+
+    /// The open file; good for as long as the caller holds it.
+    package func file() throws(DiskError) -> any DiskFile {
+        var isNew = false
+        let file = try state.withLock { state throws(DiskError) -> any DiskFile in
+            state.wasUsed = true
+            if let file = state.file { return file }
+            let file = try pool.disk.open(path, .readWrite)
+            state.file = file
+            isNew = true
+            return file
+        }
+        if isNew { pool.opened(self) }
+        return file
+    }
+
+    /// Makes the file, which must not exist.
+    func create() throws(DiskError) {
+        let file = try pool.disk.open(path, .create)
+        state.withLock { state in
+            state.file = file
+            state.isDirty = true
+        }
+        pool.opened(self)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
+        let file = try file()
+        state.withLock { $0.isDirty = true }
+        try file.write(bytes, at: position)
+    }
+
+    /// Flushes what was written. An error means that it may be lost: never try again.
+    func sync() throws(DiskError) {
+        let file = try file()
+        let failure = state.withLock { state in
+            state.isDirty = false
+            return state.failure
+        }
+        if let failure { throw failure }
+        try file.sync()
+    }
+
+    func takeUsed() -> Bool {
+        state.withLock { state in
+            defer { state.wasUsed = false }
+            return state.wasUsed
+        }
+    }
+
+    /// Lets the open file go. What was not flushed is flushed first: another descriptor might
+    /// never hear of a failure.
+    func release() {
+        let (file, isDirty) = state.withLock { state in
+            defer { state.file = nil }
+            let isDirty = state.isDirty
+            state.isDirty = false
+            return (state.file, isDirty)
+        }
+        guard let file, isDirty else { return }
+        do throws(DiskError) { try file.sync() } catch {
+            state.withLock { $0.failure = $0.failure ?? error }
+        }
+    }
+
+    /// Will not be used again.
+    func discard() {
+        pool.remove(self)
+        state.withLock { $0.file = nil }
+    }
+}

@@ -1,0 +1,160 @@
+import Bytes
+import LogModel
+
+/// The groups of a journal that count, read file by file.
+struct JournalContent: Sendable {
+    /// The sequence that the next group gets.
+    var next: UInt64
+    var damages: [JournalDamage] = []
+    var readByteCount: Int64 = 0
+    /// Entries with their bytes, by group, in order.
+    var groups: [[HeldEntry]] = []
+
+    /// A partition's part of a group, with its bytes.
+    struct HeldEntry: Sendable {
+        var entry: JournalEntry
+        var payload: [UInt8]
+    }
+
+    /// Reads the groups from `replayFrom` on.
+    static func read(
+        disk: any Disk,
+        directory: String,
+        replayFrom: UInt64
+    ) throws(DiskError) -> JournalContent {
+        var content = JournalContent(next: replayFrom)
+        var found: [JournalOrder.File] = []
+        guard try disk.kind(of: directory) == .directory else { return content }
+        for name in try disk.list(directory) where Journal.number(of: name) != nil {
+            let file = try disk.open("\(directory)/\(name)", .read)
+            defer { file.close() }
+            let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+            content.readByteCount += Int64(head.count)
+            guard let header = head.withUnsafeBytes({ JournalFileHeader($0) }) else { continue }
+            found.append(.init(name: name, header: header))
+        }
+        for file in JournalOrder(found, replayFrom: replayFrom).files {
+            try content.add(file, disk: disk, directory: directory, replayFrom: replayFrom)
+        }
+        return content
+    }
+
+    private mutating func add(
+        _ found: JournalOrder.File,
+        disk: any Disk,
+        directory: String,
+        replayFrom: UInt64
+    ) throws(DiskError) {
+        let path = "\(directory)/\(found.name)"
+        // A file that was begun and got no whole group is followed by another that begins alike.
+        let first = found.header.firstSequence
+        if first > next, first > replayFrom {
+            damages.append(
+                JournalDamage(
+                    file: path,
+                    position: 0,
+                    partitions: nil,
+                    reason: "group \(next) is missing, this file begins with \(first)"
+                )
+            )
+        } else if first != next, next != replayFrom {
+            return
+        }
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        let bytes = try PartitionFiles.content(of: file)
+        readByteCount += Int64(bytes.count)
+        bytes.withUnsafeBytes { bytes in
+            let scan = JournalFileScan(bytes, found.header, replayFrom: replayFrom)
+            for group in scan.groups {
+                var at = group.payloadPosition
+                groups.append(
+                    group.entries.map { entry in
+                        let count = entry.recordedByteCount
+                        defer { at += count }
+                        return HeldEntry(entry: entry, payload: Array(bytes[at..<at + count]))
+                    }
+                )
+            }
+            next = max(next, scan.next)
+            for gap in scan.gaps where gap.sequence >= replayFrom {
+                damages.append(
+                    JournalDamage(
+                        file: path,
+                        position: gap.position,
+                        partitions: gap.partitions,
+                        reason: "group \(gap.sequence) is damaged, and a later one is whole"
+                    )
+                )
+            }
+        }
+    }
+}
+
+/// What a journal vouches for and the segments cannot take yet, because a partition is offline or
+/// damaged: kept in `held`, in the form of a journal file, until the partition can.
+enum HeldGroups {
+    static let fileName = "held"
+
+    static func load(
+        disk: any Disk,
+        directory: String
+    ) throws(DiskError) -> [[JournalContent.HeldEntry]] {
+        let files = PartitionFiles(disk: disk, directory: directory)
+        guard let bytes = try files.content(of: files.path(fileName)) else { return [] }
+        return bytes.withUnsafeBytes { bytes in
+            guard let header = JournalFileHeader(bytes) else { return [] }
+            return JournalFileScan(bytes, header, replayFrom: 0).groups.map { group in
+                var at = group.payloadPosition
+                return group.entries.map { entry in
+                    let count = entry.recordedByteCount
+                    defer { at += count }
+                    return .init(entry: entry, payload: Array(bytes[at..<at + count]))
+                }
+            }
+        }
+    }
+
+    /// Adds what `content` has of these partitions to what is held.
+    static func add(
+        from content: JournalContent,
+        keys: Set<PartitionKey>,
+        disk: any Disk,
+        directory: String
+    ) throws(DiskError) {
+        let held = try load(disk: disk, directory: directory)
+        try store(held + content.groups, keys: keys, disk: disk, directory: directory)
+    }
+
+    /// Holds what these groups have of `keys`, and nothing else.
+    static func store(
+        _ groups: [[JournalContent.HeldEntry]],
+        keys: Set<PartitionKey>,
+        disk: any Disk,
+        directory: String
+    ) throws(DiskError) {
+        let files = PartitionFiles(disk: disk, directory: directory)
+        let kept = groups.map { $0.filter { keys.contains($0.entry.partition) } }
+            .filter { !$0.isEmpty }
+        guard !kept.isEmpty else {
+            guard try disk.kind(of: files.path(fileName)) != nil else { return }
+            try files.removeIfPresent(files.path(fileName))
+            return try disk.syncDirectory(directory)
+        }
+        var bytes: [UInt8] = []
+        for (index, group) in kept.enumerated() {
+            bytes += JournalRecord.encode(
+                sequence: UInt64(index + 1),
+                entries: group.map(\.entry),
+                payload: group.map(\.payload)
+            )
+        }
+        let header = JournalFileHeader(
+            firstSequence: 1,
+            fileByteCount: Int64(JournalFileHeader.byteCount + bytes.count),
+            replayFrom: 1
+        )
+        try files.replace(files.path(fileName), with: header.encoded + bytes)
+        try disk.syncDirectory(directory)
+    }
+}

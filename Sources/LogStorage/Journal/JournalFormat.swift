@@ -1,0 +1,275 @@
+package import Bytes
+package import LogModel
+
+/// A partition by what it is, not by its name: the topic's id and the number.
+package struct PartitionKey: Hashable, Comparable, Sendable {
+    package var topicID: UniqueID
+    package var partition: PartitionIndex
+
+    package init(topicID: UniqueID, partition: PartitionIndex) {
+        self.topicID = topicID
+        self.partition = partition
+    }
+
+    package static func < (left: PartitionKey, right: PartitionKey) -> Bool {
+        (left.topicID, left.partition) < (right.topicID, right.partition)
+    }
+}
+
+/// Bytes of one segment.
+struct JournalRange: Equatable, Sendable {
+    /// The base offset of the segment.
+    var segment: Offset
+    /// Where in the segment's file they begin.
+    var position: Int64
+    var byteCount: Int
+    /// The bytes lie in the record; otherwise they were flushed in the segment itself.
+    var isInRecord: Bool
+}
+
+/// What a group says of one partition: everything below `end` is durable once the group is.
+struct JournalEntry: Equatable, Sendable {
+    var partition: PartitionKey
+    var logStart: Offset
+    var end: Offset
+    /// In the order in which they were appended.
+    var ranges: [JournalRange]
+
+    var recordedByteCount: Int {
+        ranges.reduce(0) { $0 + ($1.isInRecord ? $1.byteCount : 0) }
+    }
+}
+
+/// One group: what became durable together, all of it or nothing.
+///
+///      0  4  magic "MRG1"
+///      4  4  CRC-32C of all that follows
+///      8  8  sequence: one more than the group before it
+///     16  4  bytes of the whole record, padding left out
+///     20  4  bytes of the table
+///     24  4  CRC-32C of the table, so that a damaged record still tells whose it was
+///     28  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
+///            (8), end (8), a count of ranges (4), and each range: segment (8), position (8),
+///            bytes (4), 1 if they follow in this record (1)
+///      …  …  the bytes of the ranges, in the order of the table
+///
+/// Records begin at multiples of 8.
+enum JournalRecord {
+    static let magic: UInt32 = 0x4D52_4731
+    static let headerByteCount = 28
+    static let alignment = 8
+    private static let entryByteCount = 40
+    private static let rangeByteCount = 21
+
+    /// What the head of a record says.
+    struct Head: Equatable {
+        var checksum: UInt32
+        var sequence: UInt64
+        var byteCount: Int
+        var tableByteCount: Int
+        var tableChecksum: UInt32
+    }
+
+    static func padded(_ byteCount: Int) -> Int {
+        (byteCount + alignment - 1) / alignment * alignment
+    }
+
+    static func byteCount(of entries: [JournalEntry]) -> Int {
+        tableByteCount(of: entries) + headerByteCount
+            + entries.reduce(0) { $0 + $1.recordedByteCount }
+    }
+
+    private static func tableByteCount(of entries: [JournalEntry]) -> Int {
+        entries.reduce(4) { $0 + entryByteCount + $1.ranges.count * rangeByteCount }
+    }
+
+    /// The record of a group; `payload` are the bytes of each entry's ranges, in order.
+    static func encode(
+        sequence: UInt64,
+        entries: [JournalEntry],
+        payload: [[UInt8]]
+    ) -> [UInt8] {
+        let total = byteCount(of: entries)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(padded(total))
+        put(magic, into: &bytes)
+        put(UInt32(0), into: &bytes)
+        put(sequence, into: &bytes)
+        put(UInt32(total), into: &bytes)
+        put(UInt32(tableByteCount(of: entries)), into: &bytes)
+        put(UInt32(0), into: &bytes)
+        put(UInt32(entries.count), into: &bytes)
+        for entry in entries { put(entry, into: &bytes) }
+        let table = bytes[headerByteCount...].withUnsafeBytes { crc32c($0) }
+        set(table, at: 24, in: &bytes)
+        for part in payload { bytes.append(contentsOf: part) }
+        precondition(bytes.count == total, "a group's payload is not what its table says")
+        let whole = bytes[8...].withUnsafeBytes { crc32c($0) }
+        set(whole, at: 4, in: &bytes)
+        bytes.append(contentsOf: repeatElement(0, count: padded(total) - total))
+        return bytes
+    }
+
+    private static func put(_ entry: JournalEntry, into bytes: inout [UInt8]) {
+        put(entry.partition.topicID.high, into: &bytes)
+        put(entry.partition.topicID.low, into: &bytes)
+        put(entry.partition.partition.rawValue, into: &bytes)
+        put(entry.logStart.rawValue, into: &bytes)
+        put(entry.end.rawValue, into: &bytes)
+        put(UInt32(entry.ranges.count), into: &bytes)
+        for range in entry.ranges {
+            put(range.segment.rawValue, into: &bytes)
+            put(range.position, into: &bytes)
+            put(UInt32(range.byteCount), into: &bytes)
+            bytes.append(range.isInRecord ? 1 : 0)
+        }
+    }
+
+    /// The head at the start of `bytes`; nil if there is none that could be one.
+    static func head(_ bytes: UnsafeRawBufferPointer) -> Head? {
+        guard bytes.count >= headerByteCount, let p = bytes.baseAddress,
+            p.bigEndian(UInt32.self, at: 0) == magic
+        else { return nil }
+        let head = Head(
+            checksum: p.bigEndian(UInt32.self, at: 4),
+            sequence: p.bigEndian(UInt64.self, at: 8),
+            byteCount: Int(p.bigEndian(UInt32.self, at: 16)),
+            tableByteCount: Int(p.bigEndian(UInt32.self, at: 20)),
+            tableChecksum: p.bigEndian(UInt32.self, at: 24)
+        )
+        guard head.tableByteCount >= 4, head.sequence < UInt64.max / 2,
+            head.byteCount >= headerByteCount + head.tableByteCount
+        else { return nil }
+        return head
+    }
+
+    /// Whether `record`, a whole one, is as it was written.
+    static func isIntact(_ record: UnsafeRawBufferPointer, _ head: Head) -> Bool {
+        record.count == head.byteCount
+            && crc32c(UnsafeRawBufferPointer(rebasing: record[8...])) == head.checksum
+    }
+
+    /// The table of a record whose table is intact; nil if it is not, or makes no sense.
+    static func entries(_ record: UnsafeRawBufferPointer, _ head: Head) -> [JournalEntry]? {
+        guard record.count >= headerByteCount + head.tableByteCount else { return nil }
+        let table = UnsafeRawBufferPointer(
+            rebasing: record[headerByteCount..<headerByteCount + head.tableByteCount]
+        )
+        guard crc32c(table) == head.tableChecksum else { return nil }
+        var reader = ByteReader(table)
+        do throws(WireError) {
+            let count = try reader.readInteger(UInt32.self)
+            var entries: [JournalEntry] = []
+            var recorded = 0
+            for _ in 0..<count {
+                let entry = try entry(&reader)
+                recorded += entry.recordedByteCount
+                entries.append(entry)
+            }
+            let payload = head.byteCount - headerByteCount - head.tableByteCount
+            return reader.isAtEnd && recorded == payload ? entries : nil
+        } catch { return nil }
+    }
+
+    private static func entry(_ reader: inout ByteReader) throws(WireError) -> JournalEntry {
+        let id = UniqueID(
+            high: try reader.readInteger(UInt64.self),
+            low: try reader.readInteger(UInt64.self)
+        )
+        let index = PartitionIndex(try reader.readInteger(Int32.self))
+        var entry = JournalEntry(
+            partition: PartitionKey(topicID: id, partition: index),
+            logStart: Offset(try reader.readInteger(Int64.self)),
+            end: Offset(try reader.readInteger(Int64.self)),
+            ranges: []
+        )
+        for _ in 0..<(try reader.readInteger(UInt32.self)) {
+            let segment = Offset(try reader.readInteger(Int64.self))
+            let position = try reader.readInteger(Int64.self)
+            let count = Int(try reader.readInteger(UInt32.self))
+            let isInRecord = try reader.readInteger(UInt8.self) == 1
+            guard segment >= .zero, position >= 0, position < Int64.max / 2 else {
+                throw .truncated
+            }
+            entry.ranges.append(
+                JournalRange(
+                    segment: segment,
+                    position: position,
+                    byteCount: count,
+                    isInRecord: isInRecord
+                )
+            )
+        }
+        guard entry.logStart >= .zero, entry.end >= entry.logStart, index.rawValue >= 0 else {
+            throw .truncated
+        }
+        return entry
+    }
+
+    private static func put<Integer: FixedWidthInteger>(
+        _ value: Integer,
+        into bytes: inout [UInt8]
+    ) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
+
+    private static func set(_ value: UInt32, at index: Int, in bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(index..<index + 4, with: $0) }
+    }
+}
+
+/// The first block of a journal file. Written anew when the file is used again, with the first
+/// group that goes into it.
+///
+///      0  8  magic "MILLRJNL"
+///      8  4  format: 1
+///     12  4  CRC-32C of the 24 bytes that follow
+///     16  8  sequence of the first group in this file
+///     24  8  bytes of the file
+///     32  8  sequence below which everything had been written back when this was written
+struct JournalFileHeader: Equatable, Sendable {
+    static let byteCount = 4096
+    private static let magic: UInt64 = 0x4D49_4C4C_524A_4E4C
+    private static let format: UInt32 = 1
+
+    var firstSequence: UInt64
+    var fileByteCount: Int64
+    var replayFrom: UInt64
+
+    var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        func put<Integer: FixedWidthInteger>(_ value: Integer) {
+            withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        }
+        put(Self.magic)
+        put(Self.format)
+        put(UInt32(0))
+        put(firstSequence)
+        put(fileByteCount)
+        put(replayFrom)
+        let checksum = bytes[16..<40].withUnsafeBytes { crc32c($0) }
+        withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
+        bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - bytes.count))
+        return bytes
+    }
+
+    init(firstSequence: UInt64, fileByteCount: Int64, replayFrom: UInt64) {
+        self.firstSequence = firstSequence
+        self.fileByteCount = fileByteCount
+        self.replayFrom = replayFrom
+    }
+
+    /// The header at the start of a file; nil for bytes that are none.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 40, let p = bytes.baseAddress,
+            p.bigEndian(UInt64.self, at: 0) == Self.magic,
+            p.bigEndian(UInt32.self, at: 8) == Self.format,
+            p.bigEndian(UInt32.self, at: 12)
+                == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16..<40]))
+        else { return nil }
+        firstSequence = p.bigEndian(UInt64.self, at: 16)
+        fileByteCount = p.bigEndian(Int64.self, at: 24)
+        replayFrom = p.bigEndian(UInt64.self, at: 32)
+        guard firstSequence < UInt64.max / 2, fileByteCount >= Int64(Self.byteCount) else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import LogModel
+import Synchronization
+
+/// Makes the segments stand for themselves, so that the journal need not vouch for them any more.
+extension PartitionLog {
+    /// How much an active segment grows until its index files are written: what a start after a
+    /// crash reads of it at most, besides what lies behind the recovery point.
+    private static let indexedByteCount: Int64 = 1 << 20
+
+    /// A write-back takes this partition along: what is appended from now on is for the next one.
+    func willBeWrittenBack() { state.withLock { $0.isRegisteredDirty = false } }
+
+    /// Notes up to where groups vouch for the partition now, and a state to begin from, where the
+    /// group that was just written took everything.
+    func captureIfSettled() {
+        state.withLock { state in
+            state.capturedEnd = max(state.capturedEnd, state.durable.offset)
+            guard state.pending.ranges.isEmpty, state.inFlight == nil, state.synced == nil else {
+                return
+            }
+            state.settled = state.captured()
+        }
+    }
+
+    /// Groups vouch for more than the segments hold after a write-back: it failed, or the
+    /// partition is damaged.
+    var isBehindItsJournal: Bool {
+        state.withLock { $0.recovery.place.offset < $0.capturedEnd }
+    }
+
+    private struct WriteBack {
+        var capture: LogCapture
+        var files: [PooledFile]
+        var segments: [Segment]
+        var directoryIsDirty: Bool
+        var parentIsDirty: Bool
+        var abortedCount: UInt32
+    }
+
+    /// Flushes the segments up to the last captured place that is durable; the checkpoint entry
+    /// that stands for it. With `all`, every index file is written, as at an end.
+    ///
+    /// - Throws: a failed flush; the partition then acknowledges no more, and its part of the
+    ///   journal has to be kept.
+    func writeBack(all: Bool) throws(DiskError) -> PartitionCheckpoint {
+        guard let work = nextWriteBack(all: all) else {
+            return state.withLock { $0.recovery }
+        }
+        do throws(DiskError) {
+            for file in work.files {
+                try file.sync()
+                context.countFdatasync()
+            }
+            for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
+            let place = work.capture.place
+            if place.offset > .zero {
+                try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
+            }
+            try syncNames(
+                folder: work.directoryIsDirty || !work.segments.isEmpty,
+                parent: work.parentIsDirty
+            )
+        } catch {
+            fail("a flush failed: \(error)")
+            throw error
+        }
+        return noteWrittenBack(work)
+    }
+
+    private func nextWriteBack(all: Bool) -> WriteBack? {
+        state.withLock { state -> WriteBack? in
+            guard let capture = state.settled, !state.segments.isEmpty,
+                state.readOnlyReason == nil
+            else { return nil }
+            state.settled = nil
+            defer {
+                state.directoryIsDirty = false
+                state.parentIsDirty = false
+            }
+            let written = state.segments.filter { segment in
+                guard segment.baseOffset <= capture.place.segment else { return false }
+                guard segment.baseOffset == capture.place.segment else {
+                    return segment.indexedByteCount < segment.byteCount
+                        || !segment.transactionFileIsCurrent
+                }
+                return all || !segment.transactionFileIsCurrent
+                    || segment.byteCount - segment.indexedByteCount >= Self.indexedByteCount
+            }.map { Self.bounded($0, by: capture.place) }
+            let aborted =
+                state.segments.first { $0.baseOffset == capture.place.segment }?
+                .aborted.count { $0.lastOffset < capture.place.offset } ?? 0
+            return WriteBack(
+                capture: capture,
+                files: state.segments.filter {
+                    $0.baseOffset >= state.firstDirtySegment
+                        && $0.baseOffset <= capture.place.segment
+                }.map(\.file),
+                segments: written,
+                directoryIsDirty: state.directoryIsDirty,
+                parentIsDirty: state.parentIsDirty,
+                abortedCount: UInt32(clamping: aborted)
+            )
+        }
+    }
+
+    /// A segment as it was at `place`.
+    private static func bounded(_ segment: Segment, by place: LogPlace) -> Segment {
+        guard segment.baseOffset == place.segment else { return segment }
+        var bounded = segment
+        bounded.byteCount = place.position
+        _ = bounded.index?.rewind(before: place.position)
+        bounded.aborted.removeAll { $0.lastOffset >= place.offset }
+        return bounded
+    }
+
+    private func noteWrittenBack(_ work: WriteBack) -> PartitionCheckpoint {
+        let recovery = PartitionCheckpoint(
+            place: work.capture.place,
+            logStart: work.capture.logStart,
+            lastStable: work.capture.lastStable,
+            abortedCount: work.abortedCount
+        )
+        state.withLock { state in
+            state.recovery = recovery
+            state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)
+            let isOpen = state.active.baseOffset
+            for written in work.segments {
+                guard let place = state.segments.firstIndex(where: {
+                    $0.baseOffset == written.baseOffset
+                }) else { continue }
+                state.segments[place].indexedByteCount = written.byteCount
+                if state.segments[place].aborted.count == written.aborted.count {
+                    state.segments[place].transactionFileIsCurrent = true
+                }
+                if written.baseOffset != isOpen, let index = state.segments[place].index {
+                    context.indexes.put(index, of: state.segments[place].file)
+                    state.segments[place].index = nil
+                }
+            }
+        }
+        return recovery
+    }
+
+    /// The checkpoint with this partition's recovery point is durable: the snapshot of the one
+    /// before is of no use.
+    func forgetOldSnapshots(keeping offset: Offset) {
+        let bases = state.withLock { Set($0.segments.map(\.baseOffset)) }
+        do throws(DiskError) {
+            for name in try context.disk.list(files.directory) {
+                guard let found = SegmentName.offset(in: name, .snapshot), found < offset,
+                    !bases.contains(found)
+                else { continue }
+                try files.removeIfPresent(files.path(name))
+            }
+        } catch {
+            // They are looked at again when the partition is next opened.
+            return
+        }
+    }
+}

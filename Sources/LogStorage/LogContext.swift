@@ -1,0 +1,46 @@
+import LogModel
+import Synchronization
+
+/// What all partitions of a directory share.
+final class LogContext: Sendable {
+    let disk: any Disk
+    let pool: FilePool
+    let time: any TimeSource
+    let indexes = IndexCache(limit: 16)
+    let journal: JournalConfiguration
+    private let fdatasyncs = Atomic<Int>(0)
+    /// Partitions that hold what was not written back.
+    private let dirty = Mutex<[PartitionLog]>([])
+    /// A write-back is about to need states to begin from.
+    private let isCapturing = Atomic<Bool>(false)
+    /// Bytes appended since the last write-back began.
+    let appendedByteCount = Atomic<Int>(0)
+
+    init(disk: any Disk, time: any TimeSource, journal: JournalConfiguration) {
+        self.disk = disk
+        self.time = time
+        self.journal = journal
+        pool = FilePool(disk: disk, limit: journal.openFileLimit)
+    }
+
+    var fdatasyncCount: Int { fdatasyncs.load(ordering: .relaxed) }
+
+    func countFdatasync() { fdatasyncs.add(1, ordering: .relaxed) }
+
+    var capturesStates: Bool {
+        get { isCapturing.load(ordering: .sequentiallyConsistent) }
+        set { isCapturing.store(newValue, ordering: .sequentiallyConsistent) }
+    }
+
+    /// A partition holds something that is to be written back; told once until `takeDirty`.
+    func register(_ log: PartitionLog) { dirty.withLock { $0.append(log) } }
+
+    var dirtyLogs: [PartitionLog] { dirty.withLock { $0 } }
+
+    func takeDirty() -> [PartitionLog] {
+        dirty.withLock { dirty in
+            defer { dirty = [] }
+            return dirty
+        }
+    }
+}

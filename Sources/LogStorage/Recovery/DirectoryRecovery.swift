@@ -1,0 +1,275 @@
+import Bytes
+import LogModel
+
+/// What a directory begins with.
+struct RecoveredDirectory: Sendable {
+    var logs: [UniqueID: [PartitionLog]] = [:]
+    var checkpoint = DirectoryCheckpoint()
+    var journal: Journal
+    var notes: [String] = []
+    var replayedByteCount: Int64 = 0
+}
+
+/// Opens a directory's journal: what its groups vouch for is written into the segments again,
+/// flushed there, and noted in a new checkpoint, before anything of it is served.
+///
+/// Bytes are written even where they are there already: where an earlier owner's flush failed, the
+/// system counts pages as clean that the disk never got.
+struct DirectoryRecovery {
+    private let files: PartitionFiles
+    private let context: LogContext
+    private let table: TopicTable
+    private var checkpoint = DirectoryCheckpoint()
+    private var facts: [PartitionKey: PartitionFacts] = [:]
+    private var names: [PartitionKey: TopicPartition] = [:]
+    private var recovered: RecoveredDirectory
+    /// Partitions whose part of a group could not be written.
+    private var refused: Set<PartitionKey> = []
+
+    private var journalFolder: String { files.path(DataDirectory.journalFolder) }
+
+    init(files: PartitionFiles, context: LogContext, table: TopicTable) {
+        self.files = files
+        self.context = context
+        self.table = table
+        recovered = RecoveredDirectory(
+            journal: Journal(
+                disk: context.disk,
+                directory: files.path(DataDirectory.journalFolder),
+                configuration: context.journal,
+                nextSequence: 1
+            )
+        )
+        for topic in table.topics.values {
+            for index in 0..<topic.partitionCount {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                names[key] = TopicPartition(topic.name, PartitionIndex(index))
+            }
+        }
+    }
+
+    mutating func run() throws(LogStorageError) -> RecoveredDirectory {
+        let isKnown = try loadCheckpoint()
+        let content = try readJournal()
+        let held = try onDisk { [context, journalFolder] () throws(DiskError) in
+            try HeldGroups.load(disk: context.disk, directory: journalFolder)
+        }
+        gatherFacts(isKnown: isKnown)
+        let groups = held + content.groups
+        for group in groups {
+            for item in group { replay(item) }
+        }
+        for damage in content.damages { note(damage) }
+        try makeLogs()
+        try settle(groups, content)
+        recovered.replayedByteCount = content.readByteCount
+        return recovered
+    }
+
+    // MARK: What lies there
+
+    /// False where there is no checkpoint to go by.
+    private mutating func loadCheckpoint() throws(LogStorageError) -> Bool {
+        let path = files.path("\(DataDirectory.ownFolder)/\(DirectoryCheckpoint.fileName)")
+        let bytes = try onDisk { [files] () throws(DiskError) in try files.content(of: path) }
+        if let bytes, let found = DirectoryCheckpoint(bytes) {
+            checkpoint = found
+            return true
+        }
+        recovered.notes.append(
+            "\(path) is \(bytes == nil ? "missing" : "damaged"): every partition is read whole when "
+                + "it is used, and nothing is cut"
+        )
+        return false
+    }
+
+    private func readJournal() throws(LogStorageError) -> JournalContent {
+        let from = checkpoint.replayFrom
+        return try onDisk { [context, journalFolder] () throws(DiskError) in
+            try JournalContent.read(
+                disk: context.disk,
+                directory: journalFolder,
+                replayFrom: from
+            )
+        }
+    }
+
+    private mutating func gatherFacts(isKnown: Bool) {
+        for key in names.keys {
+            var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
+            if !isKnown { known.tail = .unknown("the directory's checkpoint is lost") }
+            if let options = table.topics[names[key]?.topic ?? ""]?.options,
+                options["millrace.durability"] == "relaxed", isKnown
+            {
+                known.tail = .keepWhole
+            }
+            facts[key] = known
+        }
+    }
+
+    // MARK: Replay
+
+    /// Writes a partition's part of a group into its segments.
+    private mutating func replay(_ item: JournalContent.HeldEntry) {
+        let entry = item.entry
+        let key = entry.partition
+        guard var known = facts[key], let name = names[key] else { return }
+        known.logStart = max(known.logStart, entry.logStart)
+        facts[key] = known
+        guard entry.end > known.recovery.place.offset, known.offlineReason == nil else { return }
+        let partition = PartitionFiles(
+            disk: context.disk,
+            directory: files.path(name.description)
+        )
+        var place = known.end
+        do throws(LogStorageError) {
+            var at = 0
+            for range in entry.ranges {
+                if range.isInRecord {
+                    let bytes = item.payload[at..<at + range.byteCount]
+                    at += range.byteCount
+                    try write(bytes, range, to: partition, key)
+                }
+                place.segment = range.segment
+                place.position = range.position + Int64(range.byteCount)
+            }
+        } catch {
+            known.offlineReason = Self.reason(error)
+            refused.insert(key)
+        }
+        if !entry.ranges.isEmpty {
+            place.offset = entry.end
+            known.end = place
+        }
+        facts[key] = known
+    }
+
+    private func write(
+        _ bytes: ArraySlice<UInt8>,
+        _ range: JournalRange,
+        to partition: PartitionFiles,
+        _ key: PartitionKey
+    ) throws(LogStorageError) {
+        if range.position == 0 { try PartitionLog.makeFolder(partition, key) }
+        let path = partition.path(range.segment, .log)
+        try onDisk { () throws(DiskError) in
+            let file: any DiskFile
+            do throws(DiskError) {
+                file = try partition.disk.open(path, .readWrite)
+            } catch .notFound {
+                // In the middle of a file that is gone there is nothing to write to: the opening
+                // of the partition says what is missing.
+                guard range.position == 0 else { return }
+                file = try partition.disk.open(path, .create)
+            }
+            defer { file.close() }
+            guard try file.byteCount() >= range.position else { return }
+            try PartitionFiles.write(Array(bytes), to: file, at: range.position)
+        }
+    }
+
+    private static func reason(_ error: LogStorageError) -> String {
+        switch error {
+        case .disk(let error): error.description
+        case .offline(let reason), .corrupt(let reason), .readOnly(let reason): reason
+        default: "its part of the journal cannot be written"
+        }
+    }
+
+    private mutating func note(_ damage: JournalDamage) {
+        let text = "\(damage.file), byte \(damage.position): \(damage.reason)"
+        recovered.notes.append(text)
+        for key in damage.partitions ?? Array(names.keys) {
+            guard var known = facts[key] else { continue }
+            known.suspicion = text
+            facts[key] = known
+            refused.insert(key)
+        }
+    }
+
+    // MARK: Settling
+
+    private mutating func makeLogs() throws(LogStorageError) {
+        for topic in table.topics.values {
+            let configuration = try LogConfiguration(topicOptions: topic.options)
+            recovered.logs[topic.id] = DataDirectory.makeLogs(
+                topic,
+                configuration,
+                files,
+                context
+            ) { facts[$0] ?? .empty }
+        }
+    }
+
+    /// Opens what was replayed, flushes it, and notes in the checkpoint that the journal is not
+    /// needed for it any more. What cannot be opened is held.
+    private mutating func settle(
+        _ groups: [[JournalContent.HeldEntry]],
+        _ content: JournalContent
+    ) throws(LogStorageError) {
+        let keys = Set(groups.joined().map(\.entry.partition)).filter { facts[$0] != nil }
+        var written = checkpoint
+        written.partitions = written.partitions.filter { names[$0.key] != nil }
+        written.replayFrom = content.next
+        if !keys.isEmpty || !refused.isEmpty {
+            let logs = recovered.logs.values.joined().filter { keys.contains($0.key) }
+            let (failed, checkpoints) = Self.writeBack(Array(logs), refused: refused)
+            written.partitions.merge(checkpoints) { $1 }
+            try onDisk { [context, journalFolder] () throws(DiskError) in
+                try HeldGroups.store(
+                    groups,
+                    keys: failed,
+                    disk: context.disk,
+                    directory: journalFolder
+                )
+            }
+        }
+        if written != checkpoint {
+            try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
+        }
+        recovered.checkpoint = written
+        try onDisk { [context, journalFolder] () throws(DiskError) in
+            var journal = Journal(
+                disk: context.disk,
+                directory: journalFolder,
+                configuration: context.journal,
+                nextSequence: written.replayFrom
+            )
+            if try context.disk.kind(of: journalFolder) == nil {
+                try context.disk.createDirectory(journalFolder)
+                try context.disk.syncDirectory(files.path(DataDirectory.ownFolder))
+            }
+            try journal.takeOver(try context.disk.list(journalFolder))
+            recovered.journal = journal
+        }
+    }
+
+    private static func writeBack(
+        _ logs: [PartitionLog],
+        refused: Set<PartitionKey>
+    ) -> (failed: Set<PartitionKey>, written: [PartitionKey: PartitionCheckpoint]) {
+        var failed = refused
+        var opened: [PartitionLog] = []
+        for log in logs {
+            do throws(LogStorageError) {
+                try log.wake()
+                log.captureIfSettled()
+                opened.append(log)
+            } catch {
+                failed.insert(log.key)
+            }
+        }
+        let outcome = DataDirectory.writeBack(opened, all: false)
+        failed.formUnion(outcome.failed)
+        return (failed, outcome.written.filter { !failed.contains($0.key) })
+    }
+
+    static func store(_ checkpoint: DirectoryCheckpoint, _ files: PartitionFiles) throws(DiskError) {
+        let own = PartitionFiles(
+            disk: files.disk,
+            directory: files.path(DataDirectory.ownFolder)
+        )
+        try own.replace(own.path(DirectoryCheckpoint.fileName), with: checkpoint.encoded)
+        try own.disk.syncDirectory(own.directory)
+    }
+}

@@ -1,0 +1,268 @@
+import Bytes
+import LogModel
+
+/// What a recovery finds in the folder, and what it clears away.
+extension LogRecovery {
+    static let metadataFile = "partition.metadata"
+
+    /// The names in the partition's folder; nil where there is none and need be none.
+    ///
+    /// - Throws: `.offline` for a folder that is missing, or somebody else's.
+    func claimFolder() throws(LogStorageError) -> [String]? {
+        let files = files
+        let names = try onDisk { () throws(DiskError) -> [String]? in
+            guard try files.disk.kind(of: files.directory) == .directory else { return nil }
+            return try files.disk.list(files.directory)
+        }
+        guard let names else {
+            guard facts.end.offset == .zero || facts.logStart >= facts.end.offset else {
+                throw .offline(
+                    "the folder \(files.directory) is missing; it held the offsets up to "
+                        + "\(facts.end.offset.rawValue)"
+                )
+            }
+            return nil
+        }
+        try Self.checkOwner(files, key, names)
+        return names
+    }
+
+    /// Refuses a folder that is not this partition's.
+    static func checkOwner(
+        _ files: PartitionFiles,
+        _ key: PartitionKey,
+        _ names: [String]
+    ) throws(LogStorageError) {
+        let path = files.path(metadataFile)
+        let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
+        guard let bytes else {
+            // A crash may have kept the segments' names and not this one; anything else in it is
+            // not ours.
+            let isOurs = names.allSatisfy { name in
+                name == LeaderEpochs.fileName || name == metadataFile + ".tmp"
+                    || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+            }
+            guard isOurs else {
+                throw .offline(
+                    "\(files.directory) holds files that no log wrote, and no \(metadataFile): "
+                        + "move it away"
+                )
+            }
+            return
+        }
+        guard let id = topicID(in: bytes) else {
+            throw .offline("\(path) names no topic id")
+        }
+        guard id == key.topicID else {
+            throw .offline(
+                "\(files.directory) belongs to another topic, of id \(id), this one's is "
+                    + "\(key.topicID): move it away"
+            )
+        }
+    }
+
+    /// The id in the bytes of a `partition.metadata`; nil if they make no sense.
+    static func topicID(in bytes: [UInt8]) -> UniqueID? {
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard lines.count == 2, lines[0] == "version: 0", lines[1].hasPrefix("topic_id: ") else {
+            return nil
+        }
+        return UniqueID(lines[1].dropFirst(10))
+    }
+
+    static func metadata(of id: UniqueID) -> [UInt8] {
+        Array("version: 0\ntopic_id: \(id)\n".utf8)
+    }
+
+    mutating func loadSparse(_ names: [String]) throws(LogStorageError) {
+        guard names.contains(SparseSegments.fileName) else { return }
+        let path = files.path(SparseSegments.fileName)
+        guard let bytes = try read(path), let sparse = SparseSegments(bytes) else {
+            throw .offline("\(path) is damaged: which segments were compacted is not known")
+        }
+        state.sparse = sparse
+    }
+
+    /// What the folder holds, as far as the plan asks.
+    func look(_ names: [String]) throws(LogStorageError) -> RecoveryPlan.Found {
+        var found = RecoveryPlan.Found()
+        let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
+        let there = Set(names)
+        for base in bases {
+            let path = files.path(base, .log)
+            let files = files
+            let byteCount = try onDisk { () throws(DiskError) in
+                let file = try files.disk.open(path, .read)
+                defer { file.close() }
+                return try file.byteCount()
+            }
+            found.segments.append(
+                .init(
+                    base: base,
+                    byteCount: byteCount,
+                    hasCaches: try hasCaches(base, there)
+                )
+            )
+        }
+        for name in names {
+            guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
+            let isOfUse = bases.contains(offset) || offset == facts.recovery.place.offset
+            guard isOfUse, let bytes = try read(files.path(name)),
+                ProducerSnapshotFile.decode(bytes) != nil
+            else { continue }
+            found.snapshots.append(offset)
+        }
+        return found
+    }
+
+    private func hasCaches(
+        _ base: Offset,
+        _ names: Set<String>
+    ) throws(LogStorageError) -> Bool {
+        let prefix = SegmentName.base(base)
+        let recovery = facts.recovery
+        if base == recovery.place.segment {
+            guard recovery.abortedCount > 0 else { return true }
+            let count = try aborted(of: base)?.count ?? 0
+            return count >= Int(recovery.abortedCount)
+        }
+        guard base < recovery.place.segment else { return false }
+        guard SegmentFile.indexes.allSatisfy({ names.contains(prefix + $0.rawValue) }) else {
+            return false
+        }
+        return try aborted(of: base) != nil
+    }
+
+    func aborted(of base: Offset) throws(LogStorageError) -> [AbortedEntry]? {
+        try read(files.path(base, .transactionIndex)).flatMap {
+            AbortedEntry.decode($0, base: base)
+        }
+    }
+
+    /// Removes and cuts what the plan says, and snapshots that nobody will ask for.
+    mutating func clear(_ plan: RecoveryPlan, _ names: [String]) throws(LogStorageError) {
+        let files = files
+        let kept = Set(plan.steps.map(\.base) + [facts.recovery.place.offset])
+        let stale = names.compactMap { SegmentName.offset(in: $0, .snapshot) }
+            .filter { !kept.contains($0) }
+        var lost: Int64 = 0
+        let unvouched = plan.unvouched
+        lost += try onDisk { () throws(DiskError) in
+            var lost: Int64 = 0
+            for base in unvouched {
+                let file = try files.disk.open(files.path(base, .log), .read)
+                lost += try file.byteCount()
+                file.close()
+            }
+            for base in plan.deleted + unvouched { try files.removeSegment(base) }
+            for offset in stale { try files.removeIfPresent(files.path(offset, .snapshot)) }
+            guard plan.missing == nil, let cut = plan.cut else { return lost }
+            let file = try files.disk.open(files.path(cut.base, .log), .readWrite)
+            defer { file.close() }
+            try file.truncate(to: cut.byteCount)
+            return lost + cut.from - cut.byteCount
+        }
+        if lost > 0 {
+            report.cut = RecoveryReport.Cut(
+                offset: facts.end.offset,
+                byteCount: lost,
+                reason: "they were never flushed"
+            )
+        }
+        if !plan.deleted.isEmpty || !unvouched.isEmpty { state.directoryIsDirty = true }
+    }
+
+    // MARK: Caches
+
+    /// Takes over a closed segment as its files say it; false if they make no sense after all.
+    mutating func loadCaches(
+        of segment: inout Segment,
+        _ step: RecoveryPlan.Step
+    ) throws(LogStorageError) -> Bool {
+        let files = files
+        guard let aborted = try aborted(of: step.base),
+            let index = try loadIndex(step.base, step.byteCount),
+            step.byteCount == 0 || !index.times.isEmpty
+        else { return false }
+        let file = segment.file
+        let (end, first) = try onDisk { () throws(DiskError) in
+            let file = try file.file()
+            return (
+                try Self.end(of: file, step, from: index.offsets.last?.position ?? 0),
+                try Self.firstTimestamp(of: file, to: step.byteCount)
+            )
+        }
+        guard let end else { return false }
+        _ = files
+        segment.byteCount = step.byteCount
+        segment.index = index
+        segment.largestTimestamp = index.largestTimestamp
+        segment.aborted = aborted
+        segment.firstTimestamp = first
+        segment.indexedByteCount = step.byteCount
+        state.logEnd = max(state.logEnd, end)
+        return true
+    }
+
+    private func loadIndex(
+        _ base: Offset,
+        _ byteCount: Int64
+    ) throws(LogStorageError) -> SegmentIndex? {
+        guard let offsets = try read(files.path(base, .index)),
+            let times = try read(files.path(base, .timeIndex))
+        else { return nil }
+        return SegmentIndex(offsets: offsets, times: times, base: base, byteCount: byteCount)
+    }
+
+    /// Where a segment ends, by its last batches; nil if they are not whole.
+    private static func end(
+        of file: any DiskFile,
+        _ step: RecoveryPlan.Step,
+        from position: Int64
+    ) throws(DiskError) -> Offset? {
+        var scanner = SegmentScanner(file: file, from: position, to: step.byteCount)
+        var end = step.base
+        while true {
+            switch try scanner.next() {
+            case .end: return end
+            case .bad: return nil
+            case .batch(let batch):
+                end = batch.nextOffset
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+    }
+
+    private static func firstTimestamp(
+        of file: any DiskFile,
+        to end: Int64
+    ) throws(DiskError) -> Timestamp? {
+        var scanner = SegmentScanner(file: file, from: 0, to: end)
+        guard case .batch(let batch) = try scanner.next() else { return nil }
+        return batch.maxTimestamp
+    }
+
+    /// Takes over what the files say of the segment of the recovery point; from which byte on its
+    /// batches are to be read.
+    mutating func resume(
+        _ segment: inout Segment,
+        _ step: RecoveryPlan.Step
+    ) throws(LogStorageError) -> Int64 {
+        let place = facts.recovery.place
+        let count = Int(facts.recovery.abortedCount)
+        if count > 0 {
+            segment.aborted = Array((try aborted(of: step.base) ?? []).prefix(count))
+        }
+        let file = segment.file
+        let end = min(place.position, step.byteCount)
+        segment.firstTimestamp = try onDisk { () throws(DiskError) in
+            try Self.firstTimestamp(of: try file.file(), to: end)
+        }
+        guard var index = try loadIndex(step.base, max(end, 1)) else { return 0 }
+        let from = index.rewind(before: end)
+        segment.index = index
+        segment.largestTimestamp = index.largestTimestamp
+        segment.indexedByteCount = from
+        return from
+    }
+}

@@ -1,0 +1,47 @@
+import LogModel
+
+/// What a directory knows of a partition before it is opened.
+struct PartitionFacts: Equatable, Sendable {
+    /// What becomes of bytes that lie behind `end`.
+    enum Tail: Equatable, Sendable {
+        /// Nothing vouches for them: they are cut. Below `end` everything is there, or damage.
+        case cut
+        /// Relaxed durability: they are kept as far as they are whole.
+        case keepWhole
+        /// The directory's checkpoint is gone: what is whole is kept, and a tail that is not may
+        /// have been acknowledged, so that nothing is cut.
+        case unknown(String)
+    }
+
+    var recovery = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
+    /// The end that the journal vouches for.
+    var end = LogPlace.zero
+    var logStart = Offset.zero
+    var tail = Tail.cut
+    /// Why acknowledged records may be missing: then the partition takes no more.
+    var suspicion: String?
+    /// Why it is not even tried to open it.
+    var offlineReason: String?
+
+    /// A partition that nothing was ever appended to.
+    static let empty = PartitionFacts()
+
+    init() {}
+
+    init(_ checkpoint: PartitionCheckpoint) {
+        recovery = checkpoint
+        end = checkpoint.place
+        logStart = checkpoint.logStart
+    }
+
+    /// The bounds, where they follow from this alone.
+    var bounds: LogBounds? {
+        guard tail == .cut, suspicion == nil, end == recovery.place, logStart == recovery.logStart else { return nil }
+        return LogBounds(
+            logStart: logStart,
+            highWatermark: end.offset,
+            lastStableOffset: max(logStart, min(recovery.lastStable, end.offset)),
+            logEnd: end.offset
+        )
+    }
+}

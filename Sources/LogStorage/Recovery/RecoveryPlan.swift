@@ -1,0 +1,140 @@
+import LogModel
+
+/// What is to be done with a partition's folder, decided from what lies there. Pure.
+///
+/// The places that decide: `recovery`, below which the segments stand for themselves; `end`,
+/// below which groups of the journal vouch for them. Behind `end` nothing was acknowledged.
+struct RecoveryPlan: Equatable {
+    /// What lies in the folder.
+    struct Found: Equatable {
+        struct File: Equatable {
+            var base: Offset
+            var byteCount: Int64
+            /// Its index files and transaction index are there and make sense; of the segment of
+            /// the recovery point, that its transaction index holds what it had there.
+            var hasCaches: Bool
+        }
+
+        /// By offset.
+        var segments: [File] = []
+        /// The offsets of producer snapshots that are whole.
+        var snapshots: [Offset] = []
+    }
+
+    enum Treatment: Equatable {
+        /// Its index files say all; only its end is looked at.
+        case trust
+        /// Its index files reach to the recovery point; batches from there on are read.
+        case resume
+        /// Every batch is read.
+        case scan
+    }
+
+    struct Step: Equatable {
+        var base: Offset
+        var byteCount: Int64
+        var treatment: Treatment
+    }
+
+    /// Segments that lie wholly before the log start, and go.
+    var deleted: [Offset] = []
+    /// Segments that nothing vouches for, and go.
+    var unvouched: [Offset] = []
+    /// Cut this segment to so many bytes: what is behind was never acknowledged.
+    var cut: (base: Offset, byteCount: Int64, from: Int64)?
+    /// In order.
+    var steps: [Step] = []
+    /// The snapshot to begin with; nil for no producers.
+    var snapshot: Offset?
+    /// The files do not hold what was acknowledged.
+    var missing: String?
+
+    static func == (left: RecoveryPlan, right: RecoveryPlan) -> Bool {
+        left.deleted == right.deleted && left.unvouched == right.unvouched
+            && left.cut?.base == right.cut?.base && left.cut?.byteCount == right.cut?.byteCount
+            && left.steps == right.steps && left.snapshot == right.snapshot
+            && left.missing == right.missing
+    }
+
+    init(_ facts: PartitionFacts, _ found: Found) {
+        var files = found.segments
+        while files.count > 1, files[1].base <= facts.logStart {
+            deleted.append(files.removeFirst().base)
+        }
+        if facts.tail == .cut, facts.suspicion == nil { bound(&files, by: facts.end) }
+        guard !files.isEmpty else { return }
+        planScan(files, facts, found.snapshots)
+    }
+
+    /// Leaves out what lies behind the vouched end, and sees what is missing below it.
+    private mutating func bound(_ files: inout [Found.File], by end: LogPlace) {
+        while let last = files.last, last.base > end.segment {
+            unvouched.append(last.base)
+            files.removeLast()
+        }
+        guard end.position > 0 || end.offset > end.segment else {
+            // An empty segment, or none: what lies in it is of no one.
+            if let last = files.last, last.base == end.segment, last.byteCount > 0 {
+                cut = (last.base, 0, last.byteCount)
+                files[files.count - 1].byteCount = 0
+            }
+            return
+        }
+        guard let last = files.last, last.base == end.segment else {
+            missing = "the segment \(SegmentName.base(end.segment)).log is missing"
+            return
+        }
+        if last.byteCount > end.position {
+            cut = (last.base, end.position, last.byteCount)
+            files[files.count - 1].byteCount = end.position
+        } else if last.byteCount < end.position {
+            missing =
+                "\(SegmentName.base(last.base)).log has \(last.byteCount) bytes, "
+                + "\(end.position) were acknowledged"
+        }
+    }
+
+    /// Chooses where the reading begins: as far on as caches and a snapshot allow.
+    private mutating func planScan(
+        _ files: [Found.File],
+        _ facts: PartitionFacts,
+        _ snapshots: [Offset]
+    ) {
+        let bases = files.map(\.base)
+        let recovery = facts.recovery.place
+        let canResume =
+            facts.tail == .cut || facts.tail == .keepWhole
+        // The first segment whose caches do not say all that is below the recovery point.
+        var firstScan = files.count
+        for (index, file) in files.enumerated() {
+            if !canResume || file.base > recovery.segment || !file.hasCaches {
+                firstScan = index
+                break
+            }
+        }
+        let resumes =
+            canResume && firstScan > 0 && bases[firstScan - 1] == recovery.segment
+            && (snapshots.contains(recovery.offset) || recovery.offset == .zero)
+            && files[firstScan - 1].byteCount >= recovery.position
+        if resumes {
+            snapshot = recovery.offset == .zero ? nil : recovery.offset
+        } else {
+            // Everything from the newest snapshot at the begin of a segment on is read.
+            let candidates = bases[..<min(firstScan + 1, bases.count)]
+            let begin = candidates.last { snapshots.contains($0) }
+            snapshot = begin
+            firstScan = begin.flatMap { bases.firstIndex(of: $0) } ?? 0
+        }
+        steps = files.enumerated().map { index, file in
+            let treatment: Treatment
+            if index >= firstScan {
+                treatment = .scan
+            } else if resumes, file.base == recovery.segment {
+                treatment = .resume
+            } else {
+                treatment = .trust
+            }
+            return Step(base: file.base, byteCount: file.byteCount, treatment: treatment)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import LogModel
+
+/// The files of one partition's folder, by what they hold.
+struct PartitionFiles: Sendable {
+    let disk: any Disk
+    let directory: String
+
+    func path(_ offset: Offset, _ kind: SegmentFile) -> String {
+        "\(directory)/\(SegmentName.base(offset))\(kind.rawValue)"
+    }
+
+    func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    /// The largest small file that is read whole: an index of the largest segment fits.
+    private static let smallFileByteLimit: Int64 = 256 << 20
+
+    /// The whole content of a small file; nil if there is none.
+    func content(of path: String) throws(DiskError) -> [UInt8]? {
+        do throws(DiskError) {
+            let file = try disk.open(path, .read)
+            defer { file.close() }
+            return try Self.content(of: file)
+        } catch .notFound {
+            return nil
+        }
+    }
+
+    static func content(of file: any DiskFile) throws(DiskError) -> [UInt8] {
+        let count = Int(min(try file.byteCount(), smallFileByteLimit))
+        return try bytes(of: file, at: 0, count: count)
+    }
+
+    /// Up to `count` bytes from a position on.
+    static func bytes(
+        of file: any DiskFile,
+        at position: Int64,
+        count: Int
+    ) throws(DiskError) -> [UInt8] {
+        var failure: DiskError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(DiskError) {
+                initialized = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: position)
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Writes a file anew under another name, flushes it, and puts it in place in one step. The
+    /// name is durable once the folder is flushed.
+    func replace(_ path: String, with bytes: [UInt8]) throws(DiskError) {
+        let temporary = path + ".tmp"
+        try removeIfPresent(temporary)
+        let file = try disk.open(temporary, .create)
+        defer { file.close() }
+        try Self.write(bytes, to: file)
+        try file.sync()
+        try disk.rename(temporary, to: path)
+    }
+
+    /// Writes a file that may be lost, unless it `isFlushed`: caches.
+    func writeCache(
+        _ path: String,
+        _ bytes: [UInt8],
+        isFlushed: Bool = false
+    ) throws(DiskError) {
+        let file: any DiskFile
+        do throws(DiskError) {
+            file = try disk.open(path, .readWrite)
+        } catch .notFound {
+            file = try disk.open(path, .create)
+        }
+        defer { file.close() }
+        try Self.write(bytes, to: file)
+        try file.truncate(to: Int64(bytes.count))
+        if isFlushed { try file.sync() }
+    }
+
+    static func write(
+        _ bytes: [UInt8],
+        to file: any DiskFile,
+        at position: Int64 = 0
+    ) throws(DiskError) {
+        var failure: DiskError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(DiskError) { try file.write(buffer, at: position) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    func removeIfPresent(_ path: String) throws(DiskError) {
+        do throws(DiskError) { try disk.remove(path) } catch .notFound { return }
+    }
+
+    /// Removes every file of a segment.
+    func removeSegment(_ base: Offset) throws(DiskError) {
+        for kind in SegmentFile.allCases { try removeIfPresent(path(base, kind)) }
+    }
+
+    /// Writes the index files of a segment, for bytes up to its end.
+    func writeIndexes(of segment: Segment, isFlushed: Bool) throws(DiskError) {
+        let base = segment.baseOffset
+        if let index = segment.index {
+            try writeCache(path(base, .index), index.encodedOffsets(base: base), isFlushed: isFlushed)
+            try writeCache(
+                path(base, .timeIndex),
+                index.encodedTimes(base: base),
+                isFlushed: isFlushed
+            )
+        }
+        try writeAborted(of: segment, isFlushed: isFlushed)
+    }
+
+    func writeAborted(of segment: Segment, isFlushed: Bool) throws(DiskError) {
+        try writeCache(
+            path(segment.baseOffset, .transactionIndex),
+            segment.aborted.flatMap(\.encoded),
+            isFlushed: isFlushed
+        )
+    }
+}
