@@ -13,13 +13,20 @@ import StreamsRuntime
 final class BenchmarkRig {
     static let partitionCount: Int32 = 4
     let directory: String
-    let client: EmbeddedClient
     let time = SystemTimeSource()
+    private(set) var client: EmbeddedClient
     private(set) var broker: Broker
 
     /// A fresh log in `directory`, which must not exist yet.
     init(directory: String) throws {
         self.directory = directory
+        broker = try Broker.open(disk: PosixDisk(), directory: directory)
+        client = EmbeddedClient(broker: broker)
+    }
+
+    /// Closes the log and opens it again.
+    func reopen() throws {
+        try broker.close()
         broker = try Broker.open(disk: PosixDisk(), directory: directory)
         client = EmbeddedClient(broker: broker)
     }
@@ -77,9 +84,10 @@ final class BenchmarkRig {
     /// Calls `body` with every committed record of a topic, partition by partition.
     func forEachRecord(
         of topic: String,
+        partitionCount: Int32 = BenchmarkRig.partitionCount,
         _ body: (PartitionIndex, RecordView) throws -> Void
     ) throws {
-        for index in 0..<Self.partitionCount {
+        for index in 0..<partitionCount {
             var reader = CommittedReader(
                 partition: TopicPartition(topic, PartitionIndex(index)),
                 position: .zero,
@@ -162,7 +170,8 @@ final class BenchmarkRig {
         try disk.remove(path)
     }
 
-    private static func removeTree(_ path: String) throws {
+    /// Removes a folder with all that is in it.
+    static func removeTree(_ path: String) throws {
         let disk = PosixDisk()
         for name in try disk.list(path) {
             let entry = "\(path)/\(name)"

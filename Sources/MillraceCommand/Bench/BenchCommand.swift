@@ -4,10 +4,22 @@ import Terminal
 
 /// `millrace bench …`.
 enum BenchCommand {
-    private static let name = Parameter<Benchmark>.argument(
-        .choice("BENCH"),
-        help: "stateless, count or restore"
+    static let directory = Parameter.option(
+        "directory",
+        .text("DIR"),
+        default: ".",
+        help: "an existing folder on the disk to be measured"
     )
+    static let asJSON = Parameter.flag("json", help: "one JSON object")
+
+    static let command = Command(
+        "bench",
+        summary: "benchmarks, each of which checks its own output",
+        examples: [.init("millrace bench count --keys 10000 --json", "counts 10 M records by key")],
+        subcommands: Benchmark.allCases.map(throughput)
+            + [LogBenchCommands.commit, LogBenchCommands.create, LogBenchCommands.open]
+    )
+
     private static let records = Parameter.option(
         "records",
         .integer(0...10_000_000_000),
@@ -20,38 +32,33 @@ enum BenchCommand {
         default: 0,
         help: "how many keys; 0: the benchmark's own number"
     )
-    private static let directory = Parameter.option(
-        "directory",
-        .text("DIR"),
-        default: ".",
-        help: "an existing folder on the disk to be measured"
-    )
-    private static let asJSON = Parameter.flag("json", help: "one JSON object")
 
-    static let command = Command(
-        "bench",
-        summary: "the throughput benchmarks, each of which checks its own output",
-        parameters: [
-            name.declaration, records.declaration, keys.declaration, directory.declaration,
-            asJSON.declaration,
-        ],
-        examples: [.init("millrace bench count --keys 10000 --json", "counts 10 M records by key")]
-    ) { invocation in
-        let options = Benchmark.Options(
-            records: invocation[records] == 0 ? nil : Int64(invocation[records]),
-            keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
-            directory: invocation[directory]
-        )
-        let result = try invocation[name].run(options)
-        if invocation[asJSON] {
-            TextOutput.standard.write(result.json + "\n")
-        } else {
-            TextOutput.standard.write(
-                "\(result.bench): \(result.records) records in \(result.seconds) s, "
-                    + "\(Int64(result.recordsPerSecond)) records/s, cpu \(result.cpuSeconds) s, "
-                    + "\(result.commits) commits, \(result.fdatasyncs) fdatasyncs, output checked\n"
+    private static func throughput(_ benchmark: Benchmark) -> Command {
+        Command(
+            benchmark.rawValue,
+            summary: benchmark.summary,
+            parameters: [
+                records.declaration, keys.declaration, directory.declaration, asJSON.declaration,
+            ],
+            examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
+        ) { invocation in
+            let options = Benchmark.Options(
+                records: invocation[records] == 0 ? nil : Int64(invocation[records]),
+                keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
+                directory: invocation[directory]
             )
+            let result = try benchmark.run(options)
+            if invocation[asJSON] {
+                TextOutput.standard.write(result.json + "\n")
+            } else {
+                TextOutput.standard.write(
+                    "\(result.bench): \(result.records) records in \(result.seconds) s, "
+                        + "\(Int64(result.recordsPerSecond)) records/s, "
+                        + "cpu \(result.cpuSeconds) s, \(result.commits) commits, "
+                        + "\(result.fdatasyncs) fdatasyncs, output checked\n"
+                )
+            }
+            return .done
         }
-        return .done
     }
 }
