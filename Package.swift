@@ -1,13 +1,17 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .treatAllWarnings(as: .error),
-]
+/// Set by scripts/sanitize: the thread sanitizer needs locks that it can see.
+let isThreadSanitized = Context.environment["MILLRACE_SANITIZE"] == "thread"
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+    ] + (isThreadSanitized ? [.define("MILLRACE_THREAD_SANITIZER")] : [])
 
 /// A Swift target of ours with the house settings.
 func library(
@@ -57,9 +61,9 @@ let package = Package(
 
         // For people.
         library("Terminal", []),
-        library("Telemetry", []),
+        library("Telemetry", ["Threads"]),
 
-        // Threads with owners.
+        // Threads with owners, and locks.
         library("Threads", []),
 
         // Formats.
@@ -82,7 +86,7 @@ let package = Package(
 
         // Streams.
         library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
-        library("RocksStore", ["Bytes", "StateStores", "LogModel", "CRocksDB"]),
+        library("RocksStore", ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"]),
         library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
         library(
             "StreamsRuntime",
@@ -102,6 +106,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "StateStores", "Streams", "StreamsRuntime",
+                "Threads",
             ]
         ),
 
@@ -142,7 +147,10 @@ let package = Package(
             ["Bytes", "LogModel", "KafkaRecords"],
             exclude: ["Fixtures"]
         ),
-        tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests(
+            "LogStorageTests",
+            ["Bytes", "LogModel", "LogStorage", "MillraceTestKit", "Threads"]
+        ),
         tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",
@@ -170,11 +178,15 @@ let package = Package(
             [
                 "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "EmbeddedClient",
                 "LogClient", "StateStores", "Streams", "StreamsRuntime", "MillraceTestKit",
+                "Threads",
             ]
         ),
         tests(
             "CommandLineTests",
-            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand", "MillraceTestKit"],
+            [
+                "Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand",
+                "MillraceTestKit", "Threads",
+            ],
             exclude: ["EndToEnd/Allocations"]
         ),
         tests("TidyTests", []),

@@ -4,7 +4,7 @@ enum AllowedImports {
 
     static let table: [String: Set<String>] = {
         var table: [String: Set<String>] = [
-            "Terminal": [], "Telemetry": [], "Threads": [],
+            "Terminal": [], "Telemetry": ["Threads"], "Threads": [],
             "Bytes": ["CChecksum"],
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
@@ -18,7 +18,7 @@ enum AllowedImports {
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
             ],
             "StateStores": ["Bytes", "CChecksum", "LogModel", "Threads"],
-            "RocksStore": ["Bytes", "StateStores", "LogModel", "CRocksDB"],
+            "RocksStore": ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"],
             "Streams": ["Bytes", "LogModel", "StateStores", "CSimdJSON"],
             "StreamsRuntime": [
                 "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads",
