@@ -8,10 +8,15 @@ public struct Offset: RawRepresentable, Hashable, Comparable, Sendable {
     @inlinable public static func < (left: Offset, right: Offset) -> Bool {
         left.rawValue < right.rawValue
     }
-    /// The offset `distance` records further on.
-    @inlinable public func advanced(by distance: Int64) -> Offset { Offset(rawValue + distance) }
-    /// How many offsets lie between this one and `other`.
-    @inlinable public func distance(to other: Offset) -> Int64 { other.rawValue - rawValue }
+    /// The offset `distance` records further on; stays at the largest or smallest there is, for
+    /// either number may come from bytes that nobody vouches for.
+    @inlinable public func advanced(by distance: Int64) -> Offset {
+        Offset(rawValue.addingSaturated(distance))
+    }
+    /// How many offsets lie between this one and `other`, within what 64 bits can tell.
+    @inlinable public func distance(to other: Offset) -> Int64 {
+        other.rawValue.subtractingSaturated(rawValue)
+    }
 }
 
 /// The number of a partition in its topic: 0 for the first.
@@ -56,6 +61,15 @@ public struct ProducerEpoch: RawRepresentable, Hashable, Comparable, Sendable {
     }
 }
 
+extension ProducerEpoch {
+    /// The last epoch of a producer id: it fences and is never given to a client.
+    public static let last = ProducerEpoch(Int16.max)
+    /// The epoch after this one; nil behind the last, where a new producer id is needed.
+    @inlinable public var next: ProducerEpoch? {
+        rawValue < Int16.max ? ProducerEpoch(rawValue + 1) : nil
+    }
+}
+
 /// The number of a record in its producer's sequence for one partition; wraps from 2^31-1 to 0.
 public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
     public var rawValue: Int32
@@ -65,6 +79,10 @@ public struct SequenceNumber: RawRepresentable, Hashable, Sendable {
     /// The number `distance` records later, 0 following 2^31-1. Markers, which have none, keep it.
     @inlinable public func advanced(by distance: Int32) -> SequenceNumber {
         rawValue < 0 ? self : SequenceNumber((rawValue &+ distance) & Int32.max)
+    }
+    /// The number `distance` records earlier, 2^31-1 preceding 0.
+    @inlinable public func retreated(by distance: Int32) -> SequenceNumber {
+        rawValue < 0 ? self : SequenceNumber((rawValue &- distance) & Int32.max)
     }
 }
 
@@ -76,6 +94,31 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
     public static let none = Timestamp(-1)
     @inlinable public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.rawValue < right.rawValue
+    }
+    /// The time so many milliseconds later (earlier, if negative), within what 64 bits can tell: a
+    /// record may claim any time.
+    @inlinable public func advanced(byMilliseconds milliseconds: Int64) -> Timestamp {
+        Timestamp(rawValue.addingSaturated(milliseconds))
+    }
+    /// The milliseconds from this time to `other`, within what 64 bits can tell.
+    @inlinable public func milliseconds(to other: Timestamp) -> Int64 {
+        other.rawValue.subtractingSaturated(rawValue)
+    }
+}
+
+extension Int64 {
+    /// The sum, or the bound that it passes.
+    @inlinable @inline(__always)
+    func addingSaturated(_ other: Int64) -> Int64 {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? (other < 0 ? .min : .max) : sum
+    }
+
+    /// The difference, or the bound that it passes.
+    @inlinable @inline(__always)
+    func subtractingSaturated(_ other: Int64) -> Int64 {
+        let (difference, overflows) = subtractingReportingOverflow(other)
+        return overflows ? (other < 0 ? .max : .min) : difference
     }
 }
 

@@ -4,21 +4,25 @@ public struct ProduceRules: Equatable, Sendable {
     public var batchByteLimit: Int
     /// Bytes that a compressed batch may hold once decompressed.
     public var decompressedByteLimit: Int
-    /// Refuses records of a later time, nil for none; Kafka: an hour from now. For topics whose
-    /// timestamps the producer sets.
+    /// Refuses records of a later time, nil for none; Kafka: an hour from now. Counts only where
+    /// the producer sets the timestamps.
     public var latestTimestamp: Timestamp?
+    /// Whether the log sets the timestamps, as `message.timestamp.type` says.
+    public var usesLogAppendTime: Bool
     /// Whether records without a key are refused, as in compacted topics.
     public var requiresKeys: Bool
 
     public init(
-        batchByteLimit: Int = 1_048_588,
-        decompressedByteLimit: Int = 256 << 20,
+        batchByteLimit: Int = BatchLimit.defaultByteCount,
+        decompressedByteLimit: Int = BatchLimit.recordByteCount,
         latestTimestamp: Timestamp? = nil,
+        usesLogAppendTime: Bool = false,
         requiresKeys: Bool = false
     ) {
         self.batchByteLimit = batchByteLimit
         self.decompressedByteLimit = decompressedByteLimit
         self.latestTimestamp = latestTimestamp
+        self.usesLogAppendTime = usesLogAppendTime
         self.requiresKeys = requiresKeys
     }
 }
@@ -28,12 +32,35 @@ public struct ProduceRefusal: Error, Equatable, Sendable {
     public var code: KafkaErrorCode
     /// For people; no part of the protocol.
     public var message: String
-    /// The position of the offending record in its batch, where it is one record's fault.
-    public var recordIndex: Int32?
+    /// The positions of the offending records in their batch, where it is the fault of records:
+    /// all of them in order, up to `recordIndexLimit`.
+    public var recordIndexes: [Int32]
 
-    public init(_ code: KafkaErrorCode, _ message: String, recordIndex: Int32? = nil) {
+    /// More records than this are not named.
+    public static let recordIndexLimit = 1000
+
+    public init(_ code: KafkaErrorCode, _ message: String, recordIndexes: [Int32] = []) {
         self.code = code
         self.message = message
-        self.recordIndex = recordIndex
+        self.recordIndexes = recordIndexes
+    }
+
+    /// The first of the offending records.
+    public var recordIndex: Int32? { recordIndexes.first }
+}
+
+/// A batch that may be appended, with what its header only claims.
+public struct ValidatedBatch {
+    public var batch: RecordBatchView
+    /// The largest timestamp of its records as they say themselves, -1 if all are lower: the max
+    /// timestamp that the batch is to have in a topic whose timestamps the producer sets.
+    public var largestTimestamp: Timestamp
+    /// Whether record n has the offset delta n. Where not, the batch has to be numbered anew before
+    /// it is stored, see `RecordBatchRewriter.renumber`; only uncompressed ones pass like that.
+    public var hasDenseOffsets: Bool
+
+    /// How the log is to stamp the batch's time.
+    public func time(appendTime: Timestamp?) -> RecordBatchStamp.Time {
+        appendTime.map { .appended($0) } ?? .created(largest: largestTimestamp)
     }
 }

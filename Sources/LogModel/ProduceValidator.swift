@@ -8,12 +8,13 @@ import Bytes
 /// Rules that need state (sequence numbers, transactions, fencing) are the log's own.
 public enum ProduceValidator {
     /// The one good batch that `bytes`, the records field of a produce request, holds. A torn
-    /// batch behind it is left out.
+    /// batch behind it is left out. What the header claims of times, and the records of their
+    /// offsets, is for the log to set right: see `ValidatedBatch`.
     public static func validate(
         _ bytes: UnsafeRawBufferPointer,
         rules: ProduceRules,
         decompressor: inout RecordDecompressor
-    ) throws(ProduceRefusal) -> RecordBatchView {
+    ) throws(ProduceRefusal) -> ValidatedBatch {
         guard let first = try entryByteCount(bytes) else {
             throw ProduceRefusal(.invalidRecord, "the request holds no whole batch")
         }
@@ -27,12 +28,11 @@ public enum ProduceValidator {
         }
         let batch: RecordBatchView
         do throws(RecordBatchError) {
-            batch = try RecordBatchView(entry)
+            batch = try RecordBatchView(ofAnyOffsets: entry)
         } catch {
-            throw ProduceRefusal(.corruptMessage, "the batch is damaged: \(error)")
+            throw refusal(for: error)
         }
-        try validate(batch, rules: rules, decompressor: &decompressor)
-        return batch
+        return try validate(batch, rules: rules, decompressor: &decompressor)
     }
 
     /// Checks one batch as a client may send it.
@@ -40,19 +40,20 @@ public enum ProduceValidator {
         _ batch: RecordBatchView,
         rules: ProduceRules,
         decompressor: inout RecordDecompressor
-    ) throws(ProduceRefusal) {
+    ) throws(ProduceRefusal) -> ValidatedBatch {
         try validateHeader(batch, rules: rules)
-        let refused: ProduceRefusal?
+        var check = RecordCheck(of: batch, rules: rules)
         do throws(RecordBatchError) {
             var records = try decompressor.records(
                 of: batch,
                 byteLimit: rules.decompressedByteLimit
             )
-            refused = try firstRefusal(&records, of: batch, rules: rules)
+            // To the end, as malformed records outweigh refused ones.
+            while let record = try records.next() { check.note(record) }
         } catch {
             throw refusal(for: error)
         }
-        if let refused { throw refused }
+        return try check.result()
     }
 
     /// Bytes of the entry at the start of `bytes`; nil at the end or in front of a torn entry.
@@ -108,46 +109,96 @@ public enum ProduceValidator {
         }
     }
 
-    /// Walks every record to the end, as malformed ones outweigh refused ones.
-    private static func firstRefusal(
-        _ records: inout RecordIterator,
-        of batch: RecordBatchView,
-        rules: ProduceRules
-    ) throws(RecordBatchError) -> ProduceRefusal? {
-        let latest = batch.attributes.isLogAppendTime ? nil : rules.latestTimestamp
-        var refused: ProduceRefusal?
-        var index: Int32 = 0
-        while let record = try records.next() {
-            if refused == nil {
-                if rules.requiresKeys, record.key == nil {
-                    refused = ProduceRefusal(
-                        .invalidRecord,
-                        "records of a compacted topic need a key",
-                        recordIndex: index
-                    )
-                } else if let latest, batch.timestamp(of: record) > latest {
-                    refused = ProduceRefusal(
-                        .invalidTimestamp,
-                        "the timestamp lies too far ahead",
-                        recordIndex: index
-                    )
-                }
-            }
-            index += 1
-        }
-        return refused
-    }
-
     private static func refusal(for error: RecordBatchError) -> ProduceRefusal {
         switch error {
         case .unknownCodec(let number):
             ProduceRefusal(.corruptMessage, "no codec has the number \(number)")
         case .damagedCompression(let codec):
             ProduceRefusal(.corruptMessage, "the \(codec) block is damaged or too large")
-        case .malformedRecord, .trailingBytes, .impossibleRecordCount:
+        case .malformedRecord, .trailingBytes, .impossibleRecordCount, .compressedRecords:
             ProduceRefusal(.invalidRecord, "the records are malformed: \(error)")
+        case .impossibleOffsets:
+            ProduceRefusal(.invalidRecord, "\(error)")
+        case .tooLarge:
+            ProduceRefusal(.messageTooLarge, "\(error)")
         case .truncated, .impossibleLength, .unsupportedMagic, .checksumMismatch:
             ProduceRefusal(.corruptMessage, "the batch is damaged: \(error)")
         }
+    }
+}
+
+/// Looks at the records of a produced batch one after the other.
+private struct RecordCheck {
+    private let batch: RecordBatchView
+    private let rules: ProduceRules
+    private let claimsAppendTime: Bool
+    private var index: Int32 = 0
+    private var largestTimestamp = Timestamp.none
+    private var hasDenseOffsets = true
+    private var keyless: [Int32] = []
+    private var mistimed: [Int32] = []
+
+    init(of batch: RecordBatchView, rules: ProduceRules) {
+        self.batch = batch
+        self.rules = rules
+        claimsAppendTime = batch.attributes.isLogAppendTime
+    }
+
+    mutating func note(_ record: RecordView) {
+        let time = Timestamp(batch.baseTimestamp.rawValue &+ record.timestampDelta)
+        largestTimestamp = max(largestTimestamp, time)
+        if record.offsetDelta != index { hasDenseOffsets = false }
+        if rules.requiresKeys, record.key == nil {
+            if keyless.count < ProduceRefusal.recordIndexLimit { keyless.append(index) }
+        } else if isMistimed(time), mistimed.count < ProduceRefusal.recordIndexLimit {
+            mistimed.append(index)
+        }
+        index &+= 1
+    }
+
+    /// Whether a record's time is out of range, or its type is the log's to set. Kafka looks at a
+    /// claimed append time as if it were the record's and lets it pass in time; the record's own
+    /// time is what is kept, so that has to be in range as well.
+    private func isMistimed(_ time: Timestamp) -> Bool {
+        guard claimsAppendTime else { return !rules.usesLogAppendTime && isOutOfRange(time) }
+        guard !rules.usesLogAppendTime, batch.maxTimestamp != .none else { return true }
+        return isOutOfRange(batch.maxTimestamp) || isOutOfRange(time)
+    }
+
+    /// Later than allowed, or earlier than can be told from it. No time at all is always allowed.
+    private func isOutOfRange(_ time: Timestamp) -> Bool {
+        guard let latest = rules.latestTimestamp, time != .none else { return false }
+        return time.rawValue &- latest.rawValue > 0
+    }
+
+    /// The batch, unless a record was refused.
+    func result() throws(ProduceRefusal) -> ValidatedBatch {
+        guard mistimed.isEmpty else {
+            throw ProduceRefusal(
+                .invalidTimestamp,
+                claimsAppendTime
+                    ? "the timestamps are marked as the log's, which a producer may not do"
+                    : "the timestamp is out of range",
+                recordIndexes: (keyless + mistimed).sorted()
+            )
+        }
+        guard keyless.isEmpty else {
+            throw ProduceRefusal(
+                .invalidRecord,
+                "records of a compacted topic need a key",
+                recordIndexes: keyless
+            )
+        }
+        guard hasDenseOffsets || batch.attributes.codecNumber == 0 else {
+            throw ProduceRefusal(
+                .invalidRecord,
+                "the records of a compressed batch are not numbered 0, 1, 2 and so on"
+            )
+        }
+        return ValidatedBatch(
+            batch: batch,
+            largestTimestamp: largestTimestamp,
+            hasDenseOffsets: hasDenseOffsets
+        )
     }
 }

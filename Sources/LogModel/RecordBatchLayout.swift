@@ -90,6 +90,8 @@ public enum RecordBatchError: Error, Equatable, Sendable {
     case checksumMismatch(stored: UInt32, computed: UInt32)
     /// Attribute bits 0–2 name no codec.
     case unknownCodec(UInt8)
+    /// The records are compressed where only plain ones can be read.
+    case compressedRecords
     /// The compressed block does not decompress, or grows past the limit.
     case damagedCompression(CompressionCodec)
     /// The record with this position in the batch is malformed.
@@ -98,6 +100,10 @@ public enum RecordBatchError: Error, Equatable, Sendable {
     case trailingBytes(Int)
     /// A negative record count, or one that the bytes cannot hold.
     case impossibleRecordCount(Int32)
+    /// A negative base offset or last offset delta, or offsets beyond 64 bits.
+    case impossibleOffsets(base: Int64, lastDelta: Int32)
+    /// More bytes than a batch may have, see `BatchLimit`.
+    case tooLarge(byteCount: Int)
 }
 
 extension RecordBatchError: CustomStringConvertible {
@@ -110,10 +116,15 @@ extension RecordBatchError: CustomStringConvertible {
         case .checksumMismatch(let stored, let computed):
             "the checksum is \(stored), that of the bytes \(computed)"
         case .unknownCodec(let number): "compression codec \(number), which does not exist"
+        case .compressedRecords: "compressed records where plain ones are expected"
         case .damagedCompression(let codec): "the \(codec) block does not decompress"
         case .malformedRecord(let index): "record \(index) of the batch is malformed"
         case .trailingBytes(let count): "\(count) bytes behind the last record"
         case .impossibleRecordCount(let count): "a record count of \(count)"
+        case .impossibleOffsets(let base, let lastDelta):
+            "a base offset of \(base) with a last one \(lastDelta) behind it"
+        case .tooLarge(let byteCount):
+            "\(byteCount) bytes, where a batch may have \(BatchLimit.byteCount)"
         }
     }
 }

@@ -74,6 +74,25 @@ package struct RecordBatchRewriter: ~Copyable {
         return outcome
     }
 
+    /// The batch with the same records, numbered 0, 1, 2 and so on, for a client that counts
+    /// otherwise: offsets would else be given twice, or lie beyond the batch. What its header says
+    /// stays. Valid until the rewriter is next used.
+    ///
+    /// - Throws: `.compressedRecords` for a compressed batch; those are refused where they come in.
+    package mutating func renumber(
+        _ batch: RecordBatchView
+    ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
+        var records = try batch.records()
+        var index: Int32 = 0
+        builder.reset()
+        while var record = try records.next() {
+            record.offsetDelta = index
+            builder.append(copying: record)
+            index += 1
+        }
+        return builder.seal(as: RecordBatchHeader(of: batch))
+    }
+
     /// What the first walk over a batch's records finds.
     private struct Survey {
         var retainedCount: Int32 = 0

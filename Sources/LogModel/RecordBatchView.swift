@@ -2,9 +2,10 @@ public import Bytes
 
 /// A record batch in memory that somebody else owns: its header's fields and its records.
 ///
-/// Creating a view checks magic and length against the bytes at hand, nothing else;
-/// `verifyChecksum()` is the caller's to call once a batch. The view is valid as long as the
-/// memory.
+/// Creating a view checks magic, length and offsets: the length against the bytes at hand, and
+/// that every offset from the first to the next batch's is one, so that nobody who computes with
+/// them can overflow. All other fields may hold anything. `verifyChecksum()` is the caller's to call
+/// once a batch. The view is valid as long as the memory.
 public struct RecordBatchView {
     /// The first byte of the header.
     public let base: UnsafeRawPointer
@@ -14,6 +15,14 @@ public struct RecordBatchView {
     /// The batch that begins at the first of `bytes`; what lies behind it is ignored.
     @inlinable
     public init(_ bytes: UnsafeRawBufferPointer) throws(RecordBatchError) {
+        try self.init(ofAnyOffsets: bytes)
+        try checkOffsets()
+    }
+
+    /// The batch as it lies there, for who answers a client by the order of Kafka's checks, in
+    /// which offsets come behind the checksum.
+    @inlinable
+    init(ofAnyOffsets bytes: UnsafeRawBufferPointer) throws(RecordBatchError) {
         let headerByteCount = RecordBatchLayout.headerByteCount
         guard bytes.count >= RecordBatchLayout.lengthPrefixByteCount, let base = bytes.baseAddress
         else { throw .truncated(needed: headerByteCount, available: bytes.count) }
@@ -31,6 +40,15 @@ public struct RecordBatchView {
         }
         self.base = base
         self.byteCount = byteCount
+    }
+
+    /// Refuses offsets below 0, and those of which the next batch's would pass 64 bits.
+    @inlinable func checkOffsets() throws(RecordBatchError) {
+        let first = baseOffset.rawValue
+        let delta = lastOffsetDelta
+        guard first >= 0, delta >= 0, first < Int64.max - Int64(delta) else {
+            throw .impossibleOffsets(base: first, lastDelta: delta)
+        }
     }
 
     @inlinable public var bytes: UnsafeRawBufferPointer {
@@ -121,7 +139,7 @@ public struct RecordBatchView {
     /// The records of an uncompressed batch. For a compressed one, decompress `recordBlock` and
     /// use `RecordIterator(block:of:)`.
     @inlinable public func records() throws(RecordBatchError) -> RecordIterator {
-        precondition(attributes.codecNumber == 0, "the records of this batch are compressed")
+        guard try codec() == .none else { throw .compressedRecords }
         return try RecordIterator(block: recordBlock, of: self)
     }
 }

@@ -11,13 +11,16 @@ public struct RecordCompressor: ~Copyable {
 
     /// `block` compressed, behind `headerByteCount` bytes that the caller fills in.
     ///
-    /// - Throws: `.damagedCompression` if the library has no memory for it.
+    /// - Throws: `.tooLarge` for a block that no reader would take, however small it becomes;
+    ///   `.damagedCompression` if the library has no memory for it.
     public mutating func compress(
         _ block: UnsafeRawBufferPointer,
         codec: CompressionCodec,
         headerByteCount: Int = 0
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
-        precondition(block.count <= Int(Int32.max), "a record block is shorter than 2 GiB")
+        guard block.count <= BatchLimit.recordByteCount else {
+            throw .tooLarge(byteCount: block.count)
+        }
         output.reset(limit: Int.max / 4)
         do throws(CodecFailure) {
             guard output.reserve(headerByteCount) else { throw CodecFailure() }

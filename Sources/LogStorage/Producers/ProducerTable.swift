@@ -3,6 +3,9 @@ package import LogModel
 /// What one partition knows of its producers: the pure machine behind idempotence, transactions
 /// and the last stable offset. Events are batches and markers in the order of the log; replaying
 /// the log gives the same table.
+///
+/// Two things are known of running producers only and are no part of that: when a producer last
+/// wrote, by the log's clock, and which transactions are about to write here.
 package struct ProducerTable: Equatable, Sendable {
     /// The facts of one appended batch that duplicates are told by.
     package struct Batch: Equatable, Sendable {
@@ -13,14 +16,25 @@ package struct ProducerTable: Equatable, Sendable {
         package var timestamp: Timestamp
     }
 
-    package struct Entry: Equatable, Sendable {
+    package struct Entry: Sendable {
         package var epoch: ProducerEpoch
         /// The last five batches, oldest first.
         package var batches: [Batch] = []
         package var coordinatorEpoch: Int32 = -1
+        /// The time of the last batch or marker as its records tell it.
         package var lastTimestamp: Timestamp
+        /// When the last batch or marker was appended, by the log's clock. A producer is forgotten
+        /// by this time: what its records claim may lie years back, and a retry must still be told
+        /// from a new batch.
+        package var lastAppended: Timestamp
         /// The first offset of the open transaction.
         package var transactionFirstOffset: Offset?
+
+        init(epoch: ProducerEpoch, lastTimestamp: Timestamp) {
+            self.epoch = epoch
+            self.lastTimestamp = lastTimestamp
+            lastAppended = lastTimestamp
+        }
     }
 
     /// A transaction that a marker ended.
@@ -32,105 +46,53 @@ package struct ProducerTable: Equatable, Sendable {
         package var isAborted: Bool
     }
 
-    /// What is to be done with a batch.
-    package enum Decision: Equatable, Sendable {
-        case append
-        case duplicate(base: Offset, last: Offset)
-        case refuse(KafkaErrorCode, String)
-    }
-
     package private(set) var entries: [ProducerID: Entry] = [:]
+    /// First offsets of the open transactions, ascending: a transaction begins behind all others.
+    private var openFirstOffsets: [Offset] = []
     /// Ended transactions whose marker is not durable yet: readers wait for them.
     private var undurable: [Completed] = []
+    /// The smallest of their first offsets.
+    private var firstUndurableOffset: Offset?
+    /// The epochs of the transactions that may begin to write here.
+    private var begun: [ProducerID: ProducerEpoch] = [:]
 
     /// How many batches of a producer are remembered, Kafka's number.
     private static let windowCount = 5
 
     package init() {}
 
-    // MARK: Deciding
-
-    /// Whether a batch may follow what the log holds. Changes nothing. Coordinators do not number
-    /// their records: theirs is the lock that keeps them in order.
-    package func decide(_ batch: RecordBatchView, checksSequence: Bool = true) -> Decision {
-        let id = batch.producerID
-        guard id.rawValue >= 0 else {
-            return batch.attributes.isTransactional
-                ? .refuse(.invalidRecord, "a transactional batch without a producer id") : .append
-        }
-        guard batch.baseSequence.rawValue >= 0 else {
-            return .refuse(.invalidRecord, "producer \(id.rawValue) sent no sequence number")
-        }
-        guard let entry = entries[id] else { return .append }
-        if batch.producerEpoch < entry.epoch {
-            return .refuse(
-                .invalidProducerEpoch,
-                "producer \(id.rawValue): epoch \(batch.producerEpoch.rawValue) is older than "
-                    + "\(entry.epoch.rawValue)"
-            )
-        }
-        let sequence = checksSequence ? decideSequence(of: batch, entry) : .append
-        if sequence == .append, entry.transactionFirstOffset != nil,
-            batch.producerEpoch == entry.epoch, !batch.attributes.isTransactional
-        {
-            return .refuse(
-                .invalidTransactionState,
-                "producer \(id.rawValue): a batch outside its open transaction"
-            )
-        }
-        return sequence
+    package static func == (left: ProducerTable, right: ProducerTable) -> Bool {
+        left.entries == right.entries && left.undurable == right.undurable
     }
 
-    private func decideSequence(of batch: RecordBatchView, _ entry: Entry) -> Decision {
-        let first = batch.baseSequence
-        if batch.producerEpoch > entry.epoch || entry.batches.isEmpty {
-            // A new epoch begins at 0, also one that only a marker has told of.
-            return first.rawValue == 0
-                ? .append : outOfOrder(batch, expected: SequenceNumber(0))
-        }
-        let known = entry.batches.first {
-            $0.firstSequence == first && $0.lastSequence == batch.lastSequence
-        }
-        if let known { return .duplicate(base: known.baseOffset, last: known.lastOffset) }
-        let next = (entry.batches.last?.lastSequence ?? .none).advanced(by: 1)
-        return first == next ? .append : outOfOrder(batch, expected: next)
+    // MARK: Transactions that may write
+
+    /// Takes note that the coordinator has put this partition into a producer's transaction. Until
+    /// its marker comes, batches of that epoch may be appended; see `decide`.
+    package mutating func beginTransaction(producerID: ProducerID, epoch: ProducerEpoch) {
+        if let known = begun[producerID], known > epoch { return }
+        begun[producerID] = epoch
     }
 
-    private func outOfOrder(_ batch: RecordBatchView, expected: SequenceNumber) -> Decision {
-        .refuse(
-            .outOfOrderSequenceNumber,
-            "producer \(batch.producerID.rawValue), epoch \(batch.producerEpoch.rawValue): "
-                + "sequence \(batch.baseSequence.rawValue) where \(expected.rawValue) is next"
-        )
-    }
-
-    /// Whether a marker may be written: its epoch is not older than the producer's.
-    package func decideMarker(
-        producerID: ProducerID,
-        epoch: ProducerEpoch,
-        coordinatorEpoch: Int32
-    ) -> Decision {
-        guard let entry = entries[producerID] else { return .append }
-        if epoch < entry.epoch {
-            return .refuse(
-                .invalidProducerEpoch,
-                "producer \(producerID.rawValue): a marker of epoch \(epoch.rawValue), the "
-                    + "producer is at \(entry.epoch.rawValue)"
-            )
-        }
-        if coordinatorEpoch < entry.coordinatorEpoch {
-            return .refuse(.invalidTransactionState, "a marker of an older coordinator")
-        }
-        return .append
+    /// Whether a producer's transaction of this epoch includes the partition: it was begun, or has
+    /// written here.
+    package func isInTransaction(producerID: ProducerID, epoch: ProducerEpoch) -> Bool {
+        if begun[producerID] == epoch { return true }
+        guard let entry = entries[producerID] else { return false }
+        return entry.transactionFirstOffset != nil && entry.epoch == epoch
     }
 
     // MARK: Following the log
 
     /// Takes note of whatever batch is next in the log; the entry of the transaction index, where
-    /// it aborts a transaction.
-    mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) -> AbortedEntry? {
+    /// it aborts a transaction. `now` is the log's clock where the batch was just appended, nil in
+    /// a replay.
+    mutating func follow(
+        _ batch: RecordBatchView,
+        now: Timestamp? = nil
+    ) throws(RecordBatchError) -> AbortedEntry? {
         guard let marker = try EndTransactionMarker(batch) else {
-            if !batch.attributes.isControl { note(batch) }
+            if !batch.attributes.isControl { note(batch, now: now) }
             return nil
         }
         let completed = noteMarker(
@@ -139,7 +101,8 @@ package struct ProducerTable: Equatable, Sendable {
             coordinatorEpoch: marker.coordinatorEpoch,
             result: marker.result,
             at: batch.lastOffset,
-            timestamp: batch.maxTimestamp
+            timestamp: batch.maxTimestamp,
+            now: now
         )
         guard let completed, completed.isAborted else { return nil }
         return AbortedEntry(
@@ -151,29 +114,18 @@ package struct ProducerTable: Equatable, Sendable {
     }
 
     /// Takes note of a data batch in the log.
-    package mutating func note(_ batch: RecordBatchView) {
+    package mutating func note(_ batch: RecordBatchView, now: Timestamp? = nil) {
         let id = batch.producerID
         guard id.rawValue >= 0 else { return }
-        var entry = entries[id] ?? Entry(epoch: batch.producerEpoch, lastTimestamp: .none)
-        if batch.producerEpoch > entry.epoch {
-            entry.epoch = batch.producerEpoch
-            entry.batches.removeAll(keepingCapacity: true)
+        let time = batch.maxTimestamp
+        if entries[id] == nil {
+            entries[id] = Entry(epoch: batch.producerEpoch, lastTimestamp: time)
         }
-        if entry.batches.count == Self.windowCount { entry.batches.removeFirst() }
-        entry.batches.append(
-            Batch(
-                firstSequence: batch.baseSequence,
-                lastSequence: batch.lastSequence,
-                baseOffset: batch.baseOffset,
-                lastOffset: batch.lastOffset,
-                timestamp: batch.maxTimestamp
-            )
-        )
-        entry.lastTimestamp = batch.maxTimestamp
-        if batch.attributes.isTransactional, entry.transactionFirstOffset == nil {
-            entry.transactionFirstOffset = batch.baseOffset
+        entries[id]?.note(batch, now: now ?? time, windowCount: Self.windowCount)
+        if batch.attributes.isTransactional, entries[id]?.transactionFirstOffset == nil {
+            entries[id]?.transactionFirstOffset = batch.baseOffset
+            open(at: batch.baseOffset)
         }
-        entries[id] = entry
     }
 
     /// Takes note of a marker in the log; the transaction that it ended, if one was open.
@@ -183,19 +135,23 @@ package struct ProducerTable: Equatable, Sendable {
         coordinatorEpoch: Int32,
         result: TransactionResult,
         at offset: Offset,
-        timestamp: Timestamp
+        timestamp: Timestamp,
+        now: Timestamp? = nil
     ) -> Completed? {
+        guard producerID.rawValue >= 0 else { return nil }
+        if let known = begun[producerID], known <= epoch { begun[producerID] = nil }
         var entry = entries[producerID] ?? Entry(epoch: epoch, lastTimestamp: timestamp)
-        if epoch > entry.epoch {
-            entry.epoch = epoch
-            entry.batches.removeAll(keepingCapacity: true)
-        }
+        entry.raise(to: epoch)
         entry.coordinatorEpoch = coordinatorEpoch
         entry.lastTimestamp = timestamp
+        entry.lastAppended = now ?? timestamp
         let first = entry.transactionFirstOffset
         entry.transactionFirstOffset = nil
         entries[producerID] = entry
         guard let first else { return nil }
+        close(at: first)
+        // A snapshot may tell of a transaction that begins behind its own end: no such one is here.
+        guard first <= offset else { return nil }
         let completed = Completed(
             producerID: producerID,
             firstOffset: first,
@@ -203,40 +159,72 @@ package struct ProducerTable: Equatable, Sendable {
             isAborted: result == .abort
         )
         undurable.append(completed)
+        firstUndurableOffset = min(first, firstUndurableOffset ?? first)
         return completed
     }
 
     /// Takes note that everything below `offset` is durable.
     package mutating func noteDurable(below offset: Offset) {
+        guard !undurable.isEmpty else { return }
         undurable.removeAll { $0.lastOffset < offset }
+        firstUndurableOffset = undurable.lazy.map(\.firstOffset).min()
+    }
+
+    /// Takes note that the log is open again. When its producers last wrote cannot be told from
+    /// the log: they count as having written at `now`, so that a retry that comes after the restart
+    /// is recognised.
+    package mutating func noteRecovered(at now: Timestamp) {
+        for index in entries.values.indices { entries.values[index].lastAppended = now }
     }
 
     /// The first offset that a committed reader must not pass, nil if there is none.
     package var firstUnstableOffset: Offset? {
-        let open = entries.values.compactMap(\.transactionFirstOffset).min()
-        let ending = undurable.map(\.firstOffset).min()
-        guard let open else { return ending }
-        return min(open, ending ?? open)
+        guard let open = openFirstOffsets.first else { return firstUndurableOffset }
+        return min(open, firstUndurableOffset ?? open)
     }
 
     /// The last stable offset behind a transaction that was just completed, as the transaction
     /// index records it.
     package func lastStableOffset(after completed: Completed) -> Offset {
-        entries.lazy.filter { $0.key != completed.producerID }
-            .compactMap { $0.value.transactionFirstOffset }.min()
-            ?? completed.lastOffset.advanced(by: 1)
+        openFirstOffsets.first ?? completed.lastOffset.advanced(by: 1)
     }
 
-    /// Forgets producers that were silent since before `time`; never one with an open transaction.
+    /// Forgets producers that have not written since before `time`, by the log's clock; never one
+    /// with an open transaction.
     package mutating func expire(olderThan time: Timestamp) {
-        entries = entries.filter {
-            $0.value.transactionFirstOffset != nil || $0.value.lastTimestamp >= time
+        let isOld = { (entry: Entry) in
+            entry.transactionFirstOffset == nil && entry.lastAppended < time
         }
+        guard entries.values.contains(where: isOld) else { return }
+        entries = entries.filter { !isOld($0.value) }
     }
 
     /// Puts an entry of a snapshot in place.
     package mutating func restore(_ entry: Entry, of producerID: ProducerID) {
+        if let replaced = entries[producerID]?.transactionFirstOffset { close(at: replaced) }
         entries[producerID] = entry
+        if let first = entry.transactionFirstOffset { open(at: first) }
+    }
+
+    private mutating func open(at offset: Offset) {
+        openFirstOffsets.insert(offset, at: position(of: offset))
+    }
+
+    private mutating func close(at offset: Offset) {
+        let position = position(of: offset)
+        precondition(openFirstOffsets[position] == offset, "a transaction that was never open")
+        openFirstOffsets.remove(at: position)
+    }
+
+    /// Where `offset` is among the open transactions, or belongs.
+    private func position(of offset: Offset) -> Int {
+        var low = 0
+        var high = openFirstOffsets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if openFirstOffsets[middle] < offset { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Traps if the table contradicts itself.
@@ -248,8 +236,52 @@ package struct ProducerTable: Equatable, Sendable {
                 precondition(older.lastOffset < newer.baseOffset, "batches out of order")
             }
         }
+        let open = entries.values.compactMap(\.transactionFirstOffset).sorted()
+        precondition(open == openFirstOffsets, "open transactions are not those of the entries")
         for completed in undurable {
             precondition(completed.firstOffset <= completed.lastOffset, "a marker before its data")
         }
+        let first = undurable.map(\.firstOffset).min()
+        precondition(first == firstUndurableOffset, "the first undurable transaction is another")
+    }
+}
+
+extension ProducerTable.Entry: Equatable {
+    /// When a producer last wrote by the clock is no part of what the log says.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.epoch == right.epoch && left.batches == right.batches
+            && left.coordinatorEpoch == right.coordinatorEpoch
+            && left.lastTimestamp == right.lastTimestamp
+            && left.transactionFirstOffset == right.transactionFirstOffset
+    }
+}
+
+extension ProducerTable.Entry {
+    /// Takes note of the producer's next batch.
+    fileprivate mutating func note(_ batch: RecordBatchView, now: Timestamp, windowCount: Int) {
+        raise(to: batch.producerEpoch)
+        // A snapshot may tell of batches behind this one: they are not of this log.
+        if let last = batches.last, last.lastOffset >= batch.baseOffset {
+            batches.removeAll(keepingCapacity: true)
+        }
+        if batches.count == windowCount { batches.removeFirst() }
+        batches.append(
+            ProducerTable.Batch(
+                firstSequence: batch.baseSequence,
+                lastSequence: batch.lastSequence,
+                baseOffset: batch.baseOffset,
+                lastOffset: batch.lastOffset,
+                timestamp: batch.maxTimestamp
+            )
+        )
+        lastTimestamp = batch.maxTimestamp
+        lastAppended = now
+    }
+
+    /// Goes over to a newer epoch, which begins its own sequence.
+    fileprivate mutating func raise(to newer: ProducerEpoch) {
+        guard newer > epoch else { return }
+        epoch = newer
+        batches.removeAll(keepingCapacity: true)
     }
 }
