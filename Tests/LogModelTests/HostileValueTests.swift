@@ -139,10 +139,14 @@ struct HostileValueTests {
     ) -> [UInt8] {
         var content: [UInt8] = [0]
         for value in [timestampDelta, offsetDelta, keyLength] {
-            content += varint(value)
+            Varint.append(value, to: &content)
         }
-        content += [1, 2, 3] + varint(-1) + [0]
-        let record = varint(Int64(content.count)) + content
+        content += [1, 2, 3]
+        Varint.append(-1, to: &content)
+        content.append(0)
+        var record: [UInt8] = []
+        Varint.append(Int64(content.count), to: &record)
+        record += content
         var bytes = [UInt8](repeating: 0, count: RecordBatchLayout.headerByteCount) + record
         bytes.withUnsafeMutableBytes { buffer in
             RecordBatchHeader(
@@ -159,16 +163,6 @@ struct HostileValueTests {
             ).write(to: buffer)
         }
         return bytes
-    }
-
-    private static func varint(_ value: Int64) -> [UInt8] {
-        var rest = Varint.zigzag(value)
-        var bytes: [UInt8] = []
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
     }
 
     @Test func `a control record with any short or odd key is no marker or a whole one`() {

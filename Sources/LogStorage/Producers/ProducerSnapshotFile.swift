@@ -14,7 +14,7 @@ package enum ProducerSnapshotFile {
     private static let headerByteCount = 6
 
     /// `00000000000000000042.snapshot`.
-    package static func name(at offset: Offset) -> String { SegmentName.base(offset) + ".snapshot" }
+    static func name(at offset: Offset) -> String { SegmentName.base(offset) + ".snapshot" }
 
     /// The bytes of a snapshot, entries in the order of their producer ids.
     package static func encode(_ table: ProducerTable) -> [UInt8] {
