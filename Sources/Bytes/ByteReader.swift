@@ -42,24 +42,25 @@ public struct ByteReader {
 
     /// An unsigned integer of one to five bytes; bits above the 32nd are dropped.
     public mutating func readUnsignedVarint() throws(WireError) -> UInt32 {
-        var value: UInt64 = 0
-        for index in 0..<5 {
-            let byte = try readInteger(UInt8.self)
-            value |= UInt64(byte & 0x7f) << (7 * UInt64(index))
-            if byte < 0x80 { return UInt32(truncatingIfNeeded: value) }
-        }
-        throw .overlongInteger
+        UInt32(truncatingIfNeeded: try readVariable(byteLimit: 5))
     }
 
     /// A zigzag integer of one to ten bytes.
     public mutating func readVarint() throws(WireError) -> Int64 {
-        var value: UInt64 = 0
-        for index in 0..<10 {
-            let byte = try readInteger(UInt8.self)
-            value |= UInt64(byte & 0x7f) << (7 * UInt64(index))
-            if byte < 0x80 { return Varint.unzigzag(value) }
+        Varint.unzigzag(try readVariable(byteLimit: 10))
+    }
+
+    private mutating func readVariable(byteLimit: Int) throws(WireError) -> UInt64 {
+        guard let base = bytes.baseAddress else { throw .truncated }
+        var pointer = base + position
+        let end = pointer + min(byteLimit, byteCountLeft)
+        do throws(VarintError) {
+            let value = try Varint.readUnsigned(&pointer, end: end)
+            position = pointer - base
+            return value
+        } catch {
+            throw byteCountLeft >= byteLimit ? .overlongInteger : .truncated
         }
-        throw .overlongInteger
     }
 
     /// The next `count` bytes, in place.

@@ -41,23 +41,11 @@ public struct ByteWriter {
 
     /// An unsigned integer of variable length.
     public mutating func writeUnsignedVarint(_ value: UInt32) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
+        Varint.appendUnsigned(UInt64(value), to: &bytes)
     }
 
     /// A zigzag integer of variable length.
-    public mutating func writeVarint(_ value: Int64) {
-        var rest = Varint.zigzag(value)
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
+    public mutating func writeVarint(_ value: Int64) { Varint.append(value, to: &bytes) }
 
     /// Bytes as they are, without a length.
     public mutating func writeRaw(_ content: some Sequence<UInt8>) {

@@ -50,6 +50,21 @@ public enum Varint {
         pointer += 1
     }
 
+    /// Appends the zigzag form to `bytes`.
+    public static func append(_ value: Int64, to bytes: inout [UInt8]) {
+        appendUnsigned(zigzag(value), to: &bytes)
+    }
+
+    /// Appends the unsigned form to `bytes`.
+    public static func appendUnsigned(_ value: UInt64, to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(byteCount: 10, alignment: 1) { buffer in
+            guard let base = buffer.baseAddress else { return }
+            var end = base
+            writeUnsigned(value, to: &end)
+            bytes.append(contentsOf: buffer[..<(end - base)])
+        }
+    }
+
     /// Reads a zigzag integer of at most 64 bits and advances `pointer`.
     @inlinable @inline(__always)
     public static func read(

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#if defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -84,13 +84,31 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_x86(
 }
 #endif
 
-#if defined(__ARM_FEATURE_CRC32)
-static uint32_t crc32c_arm(uint32_t seed, const void *bytes, size_t count) {
+#if defined(__aarch64__)
+#if defined(__clang__)
+#define WITH_CRC __attribute__((target("crc")))
+#else
+#define WITH_CRC __attribute__((target("+crc")))
+#endif
+
+WITH_CRC static uint32_t crc32c_arm(uint32_t seed, const void *bytes, size_t count) {
     const uint8_t *p = bytes;
     uint32_t crc = ~seed;
-    for (; count >= 8; p += 8, count -= 8) crc = __crc32cd(crc, load64(p));
-    while (count--) crc = __crc32cb(crc, *p++);
+    for (; count >= 8; p += 8, count -= 8) crc = __builtin_arm_crc32cd(crc, load64(p));
+    while (count--) crc = __builtin_arm_crc32cb(crc, *p++);
     return ~crc;
+}
+
+// Whether the processor at hand has the instructions, which ARMv8.0 leaves open.
+static int has_crc(void) {
+#if defined(__ARM_FEATURE_CRC32)
+    return 1;
+#elif defined(__linux__)
+    const unsigned long hwcap_crc32 = 1 << 7;
+    return (getauxval(AT_HWCAP) & hwcap_crc32) != 0;
+#else
+    return 0;
+#endif
 }
 #endif
 
@@ -112,8 +130,8 @@ __attribute__((constructor)) static void prepare(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) selected = crc32c_x86;
-#elif defined(__ARM_FEATURE_CRC32)
-    selected = crc32c_arm;
+#elif defined(__aarch64__)
+    if (has_crc()) selected = crc32c_arm;
 #endif
 }
 

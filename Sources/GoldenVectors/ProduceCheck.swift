@@ -37,7 +37,9 @@ struct ProduceCheck: ~Copyable {
         let ours = refusal?.code ?? .none
         if ours == code {
             let indexes = try produce.member("recordErrorIndexes")
-            let expected: JSON = .array(refusal?.recordIndex.map { [.integer(Int64($0))] } ?? [])
+            let expected: JSON = .array(
+                (refusal?.recordIndexes ?? []).map { .integer(Int64($0)) }
+            )
             return indexes == expected ? .equal : .differs("record error indexes \(expected)")
         }
         let isRefusal = ours == .corruptMessage || ours == .invalidRecord

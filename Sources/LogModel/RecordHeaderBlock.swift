@@ -26,9 +26,9 @@ public struct RecordHeaderBlock {
     /// Appends a header whose key is given as UTF-8 bytes.
     public mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
         count += 1
-        appendVarint(Int64(key.count))
+        Varint.append(Int64(key.count), to: &content)
         content.append(contentsOf: key)
-        appendVarint(Int64(value?.count ?? -1))
+        Varint.append(Int64(value?.count ?? -1), to: &content)
         if let value { content.append(contentsOf: value) }
     }
 
@@ -36,17 +36,8 @@ public struct RecordHeaderBlock {
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         var block = RecordHeaderBlock()
         block.content.reserveCapacity(content.count + 5)
-        block.appendVarint(Int64(count))
+        Varint.append(Int64(count), to: &block.content)
         block.content.append(contentsOf: content)
         return block.content.withUnsafeBytes(body)
-    }
-
-    private mutating func appendVarint(_ value: Int64) {
-        var rest = Varint.zigzag(value)
-        while rest >= 0x80 {
-            content.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        content.append(UInt8(rest))
     }
 }

@@ -111,4 +111,79 @@ struct CompressionTests {
             }
         }
     }
+
+    /// Frames of the stored block "abc": each block size without and with block checksums, without
+    /// and with a content size (7, which is wrong) and a content checksum (wrong too).
+    private static let frames = [
+        "04224d186040820300008061626300000000",
+        "04224d186c400700000000000000f90300008061626300000000deadbeef",
+        "04224d186050fb0300008061626300000000",
+        "04224d186c500700000000000000460300008061626300000000deadbeef",
+        "04224d186060510300008061626300000000",
+        "04224d186c6007000000000000006b0300008061626300000000deadbeef",
+        "04224d186070730300008061626300000000",
+        "04224d186c700700000000000000340300008061626300000000deadbeef",
+        "04224d187040ad03000080616263ff53d13200000000",
+        "04224d187c400700000000000000bf03000080616263ff53d13200000000deadbeef",
+        "04224d1870508403000080616263ff53d13200000000",
+        "04224d187c5007000000000000002503000080616263ff53d13200000000deadbeef",
+        "04224d1870603303000080616263ff53d13200000000",
+        "04224d187c600700000000000000cd03000080616263ff53d13200000000deadbeef",
+        "04224d1870707203000080616263ff53d13200000000",
+        "04224d187c7007000000000000007003000080616263ff53d13200000000deadbeef",
+    ]
+
+    @Test(arguments: frames)
+    func `an LZ4 frame is read by its header, which must hold, and not by what it says of content`(
+        _ hex: String
+    ) throws {
+        var decompressor = RecordDecompressor()
+        let frame = Fixture.bytes(hex: hex)
+        let read = try Self.decompress(frame, .lz4, byteLimit: 3, with: &decompressor)
+        #expect(read == Array("abc".utf8))
+        let headerByteCount = frame[4] & 0x08 == 0 ? 7 : 15
+        for index in [0, 1, 2, 3, 4, 5, headerByteCount - 1] {
+            for bit in 0..<8 {
+                var changed = frame
+                changed[index] ^= 1 << UInt8(bit)
+                #expect(throws: RecordBatchError.damagedCompression(.lz4)) {
+                    try Self.decompress(changed, .lz4, byteLimit: 3, with: &decompressor)
+                }
+            }
+        }
+    }
+
+    @Test func `a block checksum of LZ4 that is wrong is damage, a cut frame too`() throws {
+        var decompressor = RecordDecompressor()
+        let frame = Fixture.bytes(
+            hex: try #require(Self.frames.first { $0.hasPrefix("04224d1870") })
+        )
+        for index in 11..<18 {
+            var changed = frame
+            changed[index] ^= 1
+            #expect(throws: RecordBatchError.damagedCompression(.lz4)) {
+                try Self.decompress(changed, .lz4, byteLimit: 9, with: &decompressor)
+            }
+        }
+        for count in 0..<frame.count {
+            #expect(throws: RecordBatchError.damagedCompression(.lz4)) {
+                let cut = Array(frame.prefix(count))
+                return try Self.decompress(cut, .lz4, byteLimit: 9, with: &decompressor)
+            }
+        }
+    }
+
+    @Test func `a block that no reader would take is not compressed`() {
+        let block = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: BatchLimit.recordByteCount + 1,
+            alignment: 4096
+        )
+        defer { block.deallocate() }
+        var compressor = RecordCompressor()
+        for codec in CompressionCodec.allCases {
+            #expect(throws: RecordBatchError.tooLarge(byteCount: block.count)) {
+                _ = try compressor.compress(UnsafeRawBufferPointer(block), codec: codec)
+            }
+        }
+    }
 }

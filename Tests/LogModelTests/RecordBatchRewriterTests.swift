@@ -185,4 +185,29 @@ struct RecordBatchRewriterTests {
         bytes[70] ^= 0xff
         #expect(throws: RecordBatchError.self) { try rewrite(bytes) { _ in false } }
     }
+
+    @Test func `records that count otherwise are numbered anew and stay what they are`() throws {
+        let bytes = try batch([1, nil, 3])
+        var builder = RecordBatchBuilder()
+        var odd: [UInt8] = []
+        try bytes.withUnsafeBytes { buffer in
+            let batch = try RecordBatchView(buffer)
+            var records = try batch.records()
+            while var record = try records.next() {
+                record.offsetDelta = record.offsetDelta * 1000 - 7
+                builder.append(copying: record)
+            }
+            odd = Array(builder.seal(as: RecordBatchHeader(of: batch)))
+        }
+        #expect(try records(of: odd).map(\.offset) == [63, 1063, 2063])
+        var rewriter = RecordBatchRewriter()
+        let numbered = try odd.withUnsafeBytes {
+            Array(try rewriter.renumber(RecordBatchView($0)))
+        }
+        #expect(numbered == bytes)
+        let compressed = try batch([1, 2], codec: .gzip)
+        #expect(throws: RecordBatchError.compressedRecords) {
+            try compressed.withUnsafeBytes { _ = try rewriter.renumber(RecordBatchView($0)) }
+        }
+    }
 }

@@ -8,177 +8,130 @@ import CLZ4
 ///     BD            bits 6-4 largest block: 4 = 64 KiB, 5 = 256 KiB, 6 = 1 MiB, 7 = 4 MiB
 ///     content size  8 bytes, only with its bit
 ///     HC            second byte of xxHash32 of FLG to here
-///     blocks        4 bytes length (bit 31: stored uncompressed), content, 4 bytes checksum
-///     end mark      4 bytes 0; a content checksum may follow and is not looked at
+///     blocks, an end mark, and a content checksum that is not looked at
 ///
-/// All integers are little-endian.
+/// liblz4 reads the blocks. It would check more than Kafka does, the content's size and checksum,
+/// and in message sets v0 the header's checksum, which their writers computed wrongly: so the
+/// frame's own header is checked here and replaced by one that claims nothing of the content.
 struct LZ4Frame: ~Copyable {
-    private var state: UnsafeMutableRawPointer?
+    private var context: OpaquePointer?
+    /// For headers alone: liblz4 1.9 remembers a content size through a reset.
+    private var headerContext: OpaquePointer?
 
-    private static let magic: UInt32 = 0x184d_2204
-    private static let storedBit: UInt32 = 0x8000_0000
-    /// Magic, version 1 with independent blocks, blocks of 64 KiB, and the checksum of those two.
-    private static let writtenHeader: [UInt8] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]
-    private static let writtenBlockByteCount = 64 * 1024
+    private static let magic: [UInt8] = [0x04, 0x22, 0x4d, 0x18]
+    private static let independentBlocks: UInt8 = 0x60
+    private static let blockChecksums: UInt8 = 0x10
+    private static let contentSize: UInt8 = 0x08
+    /// HC of a header without content size: for blocks of 64 KiB to 4 MiB, without and with block
+    /// checksums.
+    private static let headerChecks: [[UInt8]] = [
+        [0x82, 0xfb, 0x51, 0x73], [0xad, 0x84, 0x33, 0x72],
+    ]
 
-    deinit { state?.deallocate() }
-
-    /// What the header of a frame says of its blocks.
-    private struct Header {
-        var byteCount: Int
-        var blockByteLimit: Int
-        var hasBlockChecksums: Bool
+    deinit {
+        LZ4F_freeDecompressionContext(context)
+        LZ4F_freeDecompressionContext(headerContext)
     }
 
-    /// Appends the content of the frame in `input`. `checksHeader` is false for message sets v0,
-    /// whose writers computed the header checksum over the wrong bytes.
-    static func decompress(
+    /// Appends the content of the frame in `input`; what follows it is ignored. `checksHeader` is
+    /// false for message sets v0.
+    mutating func decompress(
         _ input: UnsafeRawBufferPointer,
         checksHeader: Bool,
         into output: inout OutputBuffer
     ) throws(CodecFailure) {
-        let header = try readHeader(input, checksHeader: checksHeader)
-        var position = header.byteCount
-        while true {
-            let word = try readWord(input, at: position)
-            position += 4
-            let length = Int(word & ~storedBit)
-            if word == 0 { return }
-            guard length <= header.blockByteLimit, length <= input.count - position else {
-                throw CodecFailure()
-            }
-            let block = UnsafeRawBufferPointer(rebasing: input[position..<position + length])
-            position += length
-            if header.hasBlockChecksums {
-                guard try readWord(input, at: position) == xxHash32(block) else {
-                    throw CodecFailure()
-                }
-                position += 4
-            }
-            try append(
-                block,
-                isStored: word & storedBit != 0,
-                limit: header.blockByteLimit,
-                to: &output
-            )
+        if checksHeader {
+            let context = try Self.clear(&headerContext)
+            var information = LZ4F_frameInfo_t()
+            var count = input.count
+            let hint = LZ4F_getFrameInfo(context, &information, input.baseAddress, &count)
+            guard LZ4F_isError(hint) == 0 else { throw CodecFailure() }
         }
+        let context = try Self.clear(&self.context)
+        let (header, byteCount) = try Self.plainHeader(of: input)
+        let fed = header.withUnsafeBytes { bytes in
+            Result { () throws(CodecFailure) in
+                try Self.feed(bytes, to: context, into: &output)
+            }
+        }
+        var hint = try fed.get()
+        let blocks = UnsafeRawBufferPointer(rebasing: input[byteCount...])
+        if hint > 0 { hint = try Self.feed(blocks, to: context, into: &output) }
+        // More is wanted: the frame has no end.
+        guard hint == 0 else { throw CodecFailure() }
     }
 
-    private static func append(
-        _ block: UnsafeRawBufferPointer,
-        isStored: Bool,
-        limit: Int,
-        to output: inout OutputBuffer
-    ) throws(CodecFailure) {
-        guard let source = block.baseAddress else { throw CodecFailure() }
-        if isStored {
-            guard output.reserve(block.count) else { throw CodecFailure() }
-            output.end.copyMemory(from: source, byteCount: block.count)
-            output.advance(by: block.count)
-            return
-        }
-        // One byte of a block makes at most 255.
-        let room = min(limit, block.count * 255, output.byteCountLeft)
-        guard output.reserve(room) else { throw CodecFailure() }
-        let count = LZ4_decompress_safe(
-            source.assumingMemoryBound(to: CChar.self),
-            output.end.assumingMemoryBound(to: CChar.self),
-            Int32(block.count),
-            Int32(room)
-        )
-        guard count >= 0 else { throw CodecFailure() }
-        output.advance(by: Int(count))
-    }
-
-    /// Appends `input` as one frame.
-    mutating func compress(
+    /// Hands `input` to liblz4 until it is used up or the frame ends; 0 is the hint for that.
+    private static func feed(
         _ input: UnsafeRawBufferPointer,
+        to context: OpaquePointer,
         into output: inout OutputBuffer
-    ) throws(CodecFailure) {
-        let state = makeState()
-        guard output.reserve(Self.writtenHeader.count + 4) else { throw CodecFailure() }
-        output.end.copyMemory(from: Self.writtenHeader, byteCount: Self.writtenHeader.count)
-        output.advance(by: Self.writtenHeader.count)
+    ) throws(CodecFailure) -> Int {
         var position = 0
-        while position < input.count {
-            let blockEnd = min(position + Self.writtenBlockByteCount, input.count)
-            let block = UnsafeRawBufferPointer(rebasing: input[position..<blockEnd])
-            try Self.compressBlock(block, state: state, into: &output)
-            position = blockEnd
+        while true {
+            if output.room == 0, !output.reserve(1) { throw CodecFailure() }
+            var read = input.count - position
+            var written = output.room
+            let source = input.baseAddress.map { $0 + position }
+            let hint = LZ4F_decompress(context, output.end, &written, source, &read, nil)
+            guard LZ4F_isError(hint) == 0 else { throw CodecFailure() }
+            output.advance(by: written)
+            position += read
+            if hint == 0 || (position == input.count && output.room > 0) { return hint }
+            // Neither read nor written, with room to spare: nothing more will come of it.
+            guard read > 0 || written > 0 || output.room == 0 else { throw CodecFailure() }
         }
-        guard output.reserve(4) else { throw CodecFailure() }
-        output.end.storeBytes(of: 0, as: UInt32.self)
-        output.advance(by: 4)
     }
 
-    private static func compressBlock(
-        _ block: UnsafeRawBufferPointer,
-        state: UnsafeMutableRawPointer,
-        into output: inout OutputBuffer
-    ) throws(CodecFailure) {
-        let bound = Int(LZ4_compressBound(Int32(block.count)))
-        guard let source = block.baseAddress, output.reserve(4 + bound) else {
+    /// The header that stands for the frame's own, and how many bytes that one takes.
+    private static func plainHeader(
+        of input: UnsafeRawBufferPointer
+    ) throws(CodecFailure) -> (header: [UInt8], byteCount: Int) {
+        guard input.count >= 7, input.prefix(magic.count).elementsEqual(magic) else {
             throw CodecFailure()
         }
-        let target = output.end + 4
-        var length = Int(
-            LZ4_compress_fast_extState(
-                state,
-                source.assumingMemoryBound(to: CChar.self),
-                target.assumingMemoryBound(to: CChar.self),
-                Int32(block.count),
-                Int32(bound),
-                1
-            )
-        )
-        var word = UInt32(length)
-        if length == 0 || length >= block.count {
-            target.copyMemory(from: source, byteCount: block.count)
-            length = block.count
-            word = UInt32(length) | storedBit
-        }
-        output.end.storeBytes(of: word.littleEndian, as: UInt32.self)
-        output.advance(by: 4 + length)
-    }
-
-    private static func readHeader(
-        _ input: UnsafeRawBufferPointer,
-        checksHeader: Bool
-    ) throws(CodecFailure) -> Header {
-        guard input.count >= 7, try readWord(input, at: 0) == magic else { throw CodecFailure() }
         let flags = input[4]
-        let blockDescriptor = input[5]
-        guard flags >> 6 == 1, flags & 0x20 != 0, flags & 0x03 == 0 else { throw CodecFailure() }
-        guard blockDescriptor & 0x8f == 0, blockDescriptor >> 4 >= 4 else { throw CodecFailure() }
-        let byteCount = flags & 0x08 != 0 ? 15 : 7
+        let blocks = input[5]
+        guard flags & 0xe3 == independentBlocks, blocks & 0x8f == 0, blocks >> 4 >= 4 else {
+            throw CodecFailure()
+        }
+        let byteCount = flags & contentSize == 0 ? 7 : 15
         guard input.count >= byteCount else { throw CodecFailure() }
-        let described = UnsafeRawBufferPointer(rebasing: input[4..<byteCount - 1])
-        let checksum = UInt8(truncatingIfNeeded: xxHash32(described) >> 8)
-        guard !checksHeader || checksum == input[byteCount - 1] else { throw CodecFailure() }
-        return Header(
-            byteCount: byteCount,
-            blockByteLimit: 1 << (8 + 2 * Int(blockDescriptor >> 4)),
-            hasBlockChecksums: flags & 0x10 != 0
-        )
+        let kept = flags & (independentBlocks | blockChecksums)
+        let check = headerChecks[flags & blockChecksums == 0 ? 0 : 1][Int(blocks >> 4) - 4]
+        return (magic + [kept, blocks, check], byteCount)
     }
 
-    private static func readWord(
+    /// Appends `input` as one frame: independent blocks of 64 KiB, no checksums.
+    static func compress(
         _ input: UnsafeRawBufferPointer,
-        at position: Int
-    ) throws(CodecFailure) -> UInt32 {
-        guard position + 4 <= input.count else { throw CodecFailure() }
-        return UInt32(
-            littleEndian: input.loadUnaligned(fromByteOffset: position, as: UInt32.self)
+        into output: inout OutputBuffer
+    ) throws(CodecFailure) {
+        var preferences = LZ4F_preferences_t()
+        preferences.frameInfo.blockSizeID = LZ4F_max64KB
+        preferences.frameInfo.blockMode = LZ4F_blockIndependent
+        let bound = LZ4F_compressFrameBound(input.count, &preferences)
+        guard output.reserve(bound) else { throw CodecFailure() }
+        let count = LZ4F_compressFrame(
+            output.end,
+            bound,
+            input.baseAddress,
+            input.count,
+            &preferences
         )
+        guard LZ4F_isError(count) == 0 else { throw CodecFailure() }
+        output.advance(by: count)
     }
 
-    private mutating func makeState() -> UnsafeMutableRawPointer {
-        if let state { return state }
-        let made = UnsafeMutableRawPointer.allocate(
-            byteCount: Int(LZ4_sizeofState()),
-            alignment: 16
-        )
-        state = made
-        return made
+    /// The context, made where there is none yet, ready for a frame.
+    private static func clear(
+        _ context: inout OpaquePointer?
+    ) throws(CodecFailure) -> OpaquePointer {
+        if context == nil {
+            LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+        }
+        guard let context else { throw CodecFailure() }
+        LZ4F_resetDecompressionContext(context)
+        return context
     }
 }

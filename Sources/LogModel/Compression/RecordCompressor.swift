@@ -3,7 +3,6 @@
 /// Make one per owner and keep it: codec contexts and memory are used again.
 public struct RecordCompressor: ~Copyable {
     private var gzip = GzipCodec()
-    private var lz4 = LZ4Frame()
     private var zstd = ZstdCodec()
     private var output = OutputBuffer()
 
@@ -34,7 +33,7 @@ public struct RecordCompressor: ~Copyable {
                 output.advance(by: block.count)
             case .gzip: try gzip.compress(block, into: &output)
             case .snappy: try SnappyFraming.compress(block, into: &output)
-            case .lz4: try lz4.compress(block, into: &output)
+            case .lz4: try LZ4Frame.compress(block, into: &output)
             case .zstd: try zstd.compress(block, into: &output)
             }
         } catch {

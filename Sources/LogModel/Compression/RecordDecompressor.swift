@@ -4,6 +4,7 @@
 /// caller's, so that a few bytes cannot ask for gigabytes.
 public struct RecordDecompressor: ~Copyable {
     private var gzip = GzipCodec()
+    private var lz4 = LZ4Frame()
     private var zstd = ZstdCodec()
     private var output = OutputBuffer()
 
@@ -53,7 +54,7 @@ public struct RecordDecompressor: ~Copyable {
             case .snappy:
                 try SnappyFraming.decompress(block, into: &output)
             case .lz4:
-                try LZ4Frame.decompress(block, checksHeader: checksFrameHeader, into: &output)
+                try lz4.decompress(block, checksHeader: checksFrameHeader, into: &output)
             case .zstd:
                 try zstd.decompress(block, into: &output)
             }
