@@ -1,3 +1,6 @@
+// The identity of a topic is a `UniqueID`.
+public import Bytes
+
 /// The position of a record in a partition: 0 for the first one ever appended.
 public struct Offset: RawRepresentable, Hashable, Comparable, Sendable {
     public var rawValue: Int64
@@ -91,6 +94,23 @@ public struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConver
     public var description: String { "\(topic)-\(partition.rawValue)" }
     public static func < (left: TopicPartition, right: TopicPartition) -> Bool {
         (left.topic, left.partition) < (right.topic, right.partition)
+    }
+}
+
+/// One partition of one topic, the topic told by its id too: a topic deleted and made anew under
+/// the same name is another one.
+public struct TopicIDPartition: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// `.zero` where the id is not known, as in what was written before topics had one.
+    public var topicID: UniqueID
+    public var name: TopicPartition
+    public init(_ topicID: UniqueID, _ name: TopicPartition) {
+        self.topicID = topicID
+        self.name = name
+    }
+    /// `topic-3`, as Kafka names the folder.
+    public var description: String { name.description }
+    public static func < (left: TopicIDPartition, right: TopicIDPartition) -> Bool {
+        (left.name, left.topicID) < (right.name, right.topicID)
     }
 }
 

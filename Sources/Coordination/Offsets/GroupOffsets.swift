@@ -1,11 +1,17 @@
 package import LogModel
 
-/// The committed offsets of every group, as the log of `__consumer_offsets` tells them.
+/// The committed offsets of the groups in one partition of `__consumer_offsets`, as its log tells
+/// them.
 ///
-/// State changes only by `apply` and `end`, in the order of the log, live and at a restart alike:
-/// live state is replayed state by construction. An offset inside a transaction is pending until
-/// the marker; then, of several commits for one partition, the one whose record lies further on in
-/// the log counts, whichever was materialised first.
+/// State changes only by `apply` and `end`, live and at a restart alike. An offset inside a
+/// transaction is pending until the marker; then, of several records for one partition, tombstones
+/// among them, the one that lies furthest on in the log counts.
+///
+/// Records and markers are appended while nobody holds this value, so that they may be applied in
+/// another order than the log has them, and lead to the same state all the same. For that each
+/// append is announced by `beginAppend` and ended by `finishAppend`; a replay in the order of the
+/// log needs neither. What is asked of the shell: a marker is applied before the next transaction
+/// of its producer begins.
 package struct GroupOffsets: Equatable, Sendable {
     /// The longest metadata that a client may attach, in bytes of UTF-8.
     package static let metadataByteLimit = 4096
@@ -16,16 +22,26 @@ package struct GroupOffsets: Equatable, Sendable {
         var recordOffset: Offset
     }
 
-    private struct GroupPartition: Hashable, Sendable {
+    struct Key: Hashable, Sendable {
         var group: String
         var partition: TopicPartition
     }
 
-    private var committed: [String: [TopicPartition: Located]] = [:]
+    private struct Marker: Equatable, Sendable {
+        var offset: Offset
+        var result: TransactionResult
+    }
+
+    private(set) var committed: [String: [TopicPartition: Located]] = [:]
     /// What open transactions hold, by producer id: epochs of one id never overlap.
-    private var pending: [ProducerID: [GroupPartition: Located]] = [:]
+    private(set) var pending: [ProducerID: [Key: Located]] = [:]
     /// How many open transactions hold an offset of a group's partition.
-    private var pendingCounts: [GroupPartition: Int] = [:]
+    private(set) var pendingCounts: [Key: Int] = [:]
+    var window = AppendWindow()
+    /// Tombstones that records below them may still follow.
+    private var tombstones: [Key: Offset] = [:]
+    /// Markers that records below them may still follow, in the order of the log.
+    private var markers: [ProducerID: [Marker]] = [:]
 
     package init() {}
 
@@ -35,49 +51,84 @@ package struct GroupOffsets: Equatable, Sendable {
             ? .offsetMetadataTooLarge : .none
     }
 
+    /// Announces an append of offsets of `group`. Nil while offsets of that group are being removed
+    /// (their topic was deleted, or they expired): wait for it and ask again.
+    package mutating func beginAppend(of group: String) -> OffsetAppend? {
+        guard !window.isRemoving(group) else { return nil }
+        return window.begin(groups: [group], isRemoval: false)
+    }
+
+    /// Announces the append of a marker.
+    package mutating func beginMarker() -> OffsetAppend {
+        window.begin(groups: [], isRemoval: false)
+    }
+
+    /// The append was applied, or came to nothing.
+    package mutating func finishAppend(_ append: OffsetAppend) {
+        window.finish(append)
+        guard !tombstones.isEmpty || !markers.isEmpty else { return }
+        tombstones = tombstones.filter { !window.isSettled($0.value) }
+        markers = markers.compactMapValues { list in
+            let rest = list.filter { !window.isSettled($0.offset) }
+            return rest.isEmpty ? nil : rest
+        }
+    }
+
     /// Takes over a record of the log. `producerID` is that of a transactional batch, else `.none`.
     package mutating func apply(
         _ record: OffsetRecord,
         at recordOffset: Offset,
         producerID: ProducerID = .none
     ) {
-        let key = GroupPartition(group: record.group, partition: record.partition)
-        guard let value = record.value else { return remove(key) }
+        window.applied(recordOffset)
+        let key = Key(group: record.group, partition: record.partition)
+        guard let value = record.value else { return remove(key, at: recordOffset) }
+        if let tombstone = tombstones[key], tombstone > recordOffset { return }
         let located = Located(value: value, recordOffset: recordOffset)
         guard producerID != .none else { return commit(located, to: key) }
-        if pending[producerID, default: [:]].updateValue(located, forKey: key) == nil {
-            pendingCounts[key, default: 0] += 1
+        if let marker = markers[producerID]?.first(where: { $0.offset > recordOffset }) {
+            if marker.result == .commit { commit(located, to: key) }
+            return
         }
+        hold(located, of: key, for: producerID)
     }
 
     /// Takes over a marker: what the producer's transaction held counts from here on, or is gone.
-    package mutating func end(producerID: ProducerID, result: TransactionResult) {
-        guard let held = pending.removeValue(forKey: producerID) else { return }
-        for (key, located) in held {
-            if let count = pendingCounts[key], count > 1 {
-                pendingCounts[key] = count - 1
-            } else {
-                pendingCounts[key] = nil
-            }
+    package mutating func end(
+        producerID: ProducerID,
+        result: TransactionResult,
+        at markerOffset: Offset
+    ) {
+        window.applied(markerOffset)
+        if !window.isSettled(markerOffset) {
+            let list = markers[producerID] ?? []
+            let marker = Marker(offset: markerOffset, result: result)
+            let position = list.firstIndex { $0.offset > markerOffset } ?? list.count
+            markers[producerID] = list[..<position] + [marker] + list[position...]
+        }
+        for (key, located) in pending[producerID] ?? [:] where located.recordOffset < markerOffset {
+            release(key, of: producerID)
             if result == .commit { commit(located, to: key) }
         }
     }
 
-    /// The committed offset, `.unstableOffsetCommit` if a stable one was asked for while an open
-    /// transaction may still change it, nil if there is none.
+    /// The committed offset, `.unstable` if a stable one was asked for while an open transaction
+    /// may still change it, `.none` if there is none for the topic with this id.
     package func offset(
-        of partition: TopicPartition,
+        of partition: TopicIDPartition,
         group: String,
         requireStable: Bool
     ) -> OffsetAnswer {
-        if requireStable, isPending(partition, group: group) { return .unstable }
-        guard let located = committed[group]?[partition] else { return .none }
+        if requireStable, isPending(partition.name, group: group) { return .unstable }
+        guard let located = committed[group]?[partition.name],
+            located.value.belongs(to: partition.topicID)
+        else { return .none }
         return .committed(located.value)
     }
 
     /// Whether an open transaction holds an offset of this partition.
     package func isPending(_ partition: TopicPartition, group: String) -> Bool {
-        pendingCounts[GroupPartition(group: group, partition: partition)] != nil
+        pendingCounts[Key(group: group, partition: partition)] != nil
     }
 
     /// The partitions of a group that have an offset, sorted.
@@ -88,35 +139,25 @@ package struct GroupOffsets: Equatable, Sendable {
     /// The groups that have an offset, sorted.
     package var groups: [String] { committed.keys.sorted() }
 
-    /// Records that say all that the log says, sorted; nil while a transaction is open.
-    package func settledRecords() -> [OffsetRecord]? {
-        guard pending.isEmpty else { return nil }
-        return groups.flatMap { group in
-            partitions(of: group).map { partition in
-                OffsetRecord(
-                    group: group,
-                    partition: partition,
-                    value: committed[group]?[partition]?.value
-                )
-            }
-        }
-    }
-
     /// The producers whose open transactions hold offsets, sorted.
     package var pendingProducers: [ProducerID] { pending.keys.sorted() }
 
     /// Stops with a message if the state contradicts itself.
     package func checkInvariants() {
-        var counts: [GroupPartition: Int] = [:]
+        var counts: [Key: Int] = [:]
         for (producerID, held) in pending {
             precondition(producerID != .none && !held.isEmpty, "a transaction that holds nothing")
             for key in held.keys { counts[key, default: 0] += 1 }
         }
         precondition(counts == pendingCounts, "the pending offsets are not those counted")
         precondition(!committed.values.contains { $0.isEmpty }, "a group without offsets")
+        if window.settledEnd == nil {
+            precondition(tombstones.isEmpty && markers.isEmpty, "remembered for no append")
+        }
     }
 
-    private mutating func commit(_ located: Located, to key: GroupPartition) {
+    private mutating func commit(_ located: Located, to key: Key) {
+        if let tombstone = tombstones[key], tombstone > located.recordOffset { return }
         if let old = committed[key.group]?[key.partition],
             old.recordOffset > located.recordOffset
         {
@@ -125,16 +166,41 @@ package struct GroupOffsets: Equatable, Sendable {
         committed[key.group, default: [:]][key.partition] = located
     }
 
-    private mutating func remove(_ key: GroupPartition) {
-        committed[key.group]?[key.partition] = nil
-        if committed[key.group]?.isEmpty == true { committed[key.group] = nil }
+    /// Takes over a tombstone: everything for the key that lies below it is gone, what open
+    /// transactions hold included.
+    private mutating func remove(_ key: Key, at tombstone: Offset) {
+        if let old = committed[key.group]?[key.partition], old.recordOffset < tombstone {
+            committed[key.group]?[key.partition] = nil
+            if committed[key.group]?.isEmpty == true { committed[key.group] = nil }
+        }
+        if pendingCounts[key] != nil {
+            for (producerID, held) in pending {
+                guard let located = held[key], located.recordOffset < tombstone else { continue }
+                release(key, of: producerID)
+            }
+        }
+        if !window.isSettled(tombstone) {
+            tombstones[key] = max(tombstone, tombstones[key] ?? tombstone)
+        }
     }
-}
 
-/// What a group has in a partition.
-package enum OffsetAnswer: Equatable, Sendable {
-    case none
-    case committed(CommittedOffset)
-    /// An open transaction holds one: ask again when it ended.
-    case unstable
+    /// Of several offsets in one transaction the last one counts.
+    private mutating func hold(_ located: Located, of key: Key, for producerID: ProducerID) {
+        if let old = pending[producerID]?[key] {
+            guard old.recordOffset < located.recordOffset else { return }
+        } else {
+            pendingCounts[key, default: 0] += 1
+        }
+        pending[producerID, default: [:]][key] = located
+    }
+
+    private mutating func release(_ key: Key, of producerID: ProducerID) {
+        pending[producerID]?[key] = nil
+        if pending[producerID]?.isEmpty == true { pending[producerID] = nil }
+        if let count = pendingCounts[key], count > 1 {
+            pendingCounts[key] = count - 1
+        } else {
+            pendingCounts[key] = nil
+        }
+    }
 }

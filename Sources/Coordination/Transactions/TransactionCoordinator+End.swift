@@ -5,13 +5,15 @@ extension TransactionCoordinator {
     /// Commits or aborts. With `bumpsEpoch` (transaction version 2) the answer is the pair to go on
     /// with, and a repeated request carries the epoch before it; without, the epoch stays.
     ///
-    /// - Precondition: `producerIDs` is not empty.
+    /// The end that uses up the epochs of a producer id gives a new one: `freshID`; without one
+    /// the answer is `.needsProducerID` then.
     package mutating func endTransaction(
         transactionalID id: String,
         producerID: ProducerID,
         epoch: ProducerEpoch,
         result: TransactionResult,
         bumpsEpoch: Bool,
+        freshID: ProducerID? = nil,
         now: Timestamp
     ) -> TransactionDecision {
         guard !id.isEmpty else { return .reply(.error(.invalidRequest)) }
@@ -24,13 +26,15 @@ extension TransactionCoordinator {
         guard isRetry || current.producerID == producerID else {
             return .reply(.error(.invalidProducerIDMapping))
         }
-        guard isRetry || current.epoch == epoch else { return .reply(.error(.producerFenced)) }
-        if isRetry { return answerRetry(current, result: result, isPending: entry.pending != nil) }
-        if entry.pending != nil { return .reply(.error(.concurrentTransactions)) }
+        guard isRetry || current.epoch == epoch && epoch <= TransactionMetadata.lastClientEpoch
+        else { return .reply(.error(.producerFenced)) }
+        if let code = entry.refusal { return .reply(.error(code)) }
+        if isRetry { return answerRetry(current, result: result) }
+        let end = End(result: result, bumpsEpoch: bumpsEpoch, freshID: freshID)
 
         switch (current.state, result) {
         case (.ongoing, _):
-            return prepare(current, result: result, bumpsEpoch: bumpsEpoch, now: now)
+            return prepare(current, end, now: now)
         case (.prepareCommit, .commit), (.prepareAbort, .abort):
             return .reply(.error(.concurrentTransactions))
         case (.completeCommit, .commit) where !bumpsEpoch,
@@ -38,36 +42,11 @@ extension TransactionCoordinator {
             return .reply(.done)
         case (.empty, .abort) where bumpsEpoch, (.completeCommit, .abort) where bumpsEpoch,
             (.completeAbort, .abort) where bumpsEpoch:
-            return prepare(current, result: .abort, bumpsEpoch: true, now: now)
+            return prepare(current, end, now: now)
         case (.empty, _), (.completeCommit, _), (.completeAbort, _), (.prepareCommit, _),
             (.prepareAbort, _), (.dead, _), (.prepareEpochFence, _):
             return .reply(.error(.invalidTransactionState))
         }
-    }
-
-    /// The record on its way is in the log (and flushed, if it had to be).
-    package mutating func appended(_ id: String) -> TransactionContinuation {
-        guard var entry = entries[id], let pending = entry.pending else {
-            preconditionFailure("no record of \(id) is on its way")
-        }
-        if pending.next.state == .dead {
-            entries[id] = nil
-            return TransactionContinuation(reply: pending.reply, markers: nil)
-        }
-        entry.current = pending.next
-        entry.pending = nil
-        entries[id] = entry
-        let order = pending.decidesEnd ? Self.markerOrder(for: entry.current) : nil
-        return TransactionContinuation(reply: pending.reply, markers: order)
-    }
-
-    /// The record on its way never reached the log: nothing happened.
-    package mutating func appendFailed(_ id: String) {
-        guard var entry = entries[id], entry.pending != nil else {
-            preconditionFailure("no record of \(id) is on its way")
-        }
-        entry.pending = nil
-        entries[id] = entry.current.epoch == .none ? nil : entry
     }
 
     /// Every marker of `order` is durable. Nil if that transaction is complete already, or its
@@ -114,7 +93,8 @@ extension TransactionCoordinator {
     private func isDue(_ current: TransactionMetadata, now: Timestamp) -> Bool {
         current.isTimedOut(at: now)
             || current.state.isIdle
-                && current.lastUpdateTime.rawValue + idleExpiration <= now.rawValue
+                && current.lastUpdateTime.advanced(byMilliseconds: idleExpirationMilliseconds)
+                    <= now
     }
 
     /// Whether a TV2 request is a repetition of the end that made `current`.
@@ -134,14 +114,12 @@ extension TransactionCoordinator {
     /// A repeated end: the answer again, or a refusal where the outcome was another.
     private func answerRetry(
         _ current: TransactionMetadata,
-        result: TransactionResult,
-        isPending: Bool
+        result: TransactionResult
     ) -> TransactionDecision {
         switch (current.state, result) {
         case (.prepareCommit, .commit), (.prepareAbort, .abort):
             return .reply(.error(.concurrentTransactions))
         case (.completeCommit, .commit), (.completeAbort, .abort):
-            if isPending { return .reply(.error(.concurrentTransactions)) }
             return .reply(.producer(current.producerID, current.epoch))
         case (.prepareAbort, .commit), (.completeAbort, .commit):
             // KAFKA-20785: a commit that lost against the timeout was fenced, not misused.
@@ -157,19 +135,25 @@ extension TransactionCoordinator {
         }
     }
 
+    /// What an EndTxn asks for.
+    private struct End {
+        var result: TransactionResult
+        var bumpsEpoch: Bool
+        var freshID: ProducerID?
+    }
+
     /// Decides the outcome: the record is the commit point.
     private mutating func prepare(
         _ current: TransactionMetadata,
-        result: TransactionResult,
-        bumpsEpoch: Bool,
+        _ end: End,
         now: Timestamp
     ) -> TransactionDecision {
         var next = current
-        next.state = result == .commit ? .prepareCommit : .prepareAbort
+        next.state = end.result == .commit ? .prepareCommit : .prepareAbort
         next.wasEndedByCoordinator = false
         if current.state != .ongoing { next.startTime = now }
         next.previousProducerID = .none
-        guard bumpsEpoch else {
+        guard end.bumpsEpoch else {
             next.clientVersion = 1
             return propose(next, reply: .done, mustBeDurable: true, decidesEnd: true, now: now)
         }
@@ -178,8 +162,9 @@ extension TransactionCoordinator {
         next.epoch = ProducerEpoch(current.epoch.rawValue + 1)
         var reply = TransactionReply.producer(next.producerID, next.epoch)
         if current.isEpochExhausted {
-            next.nextProducerID = producerIDs.take()
-            reply = .producer(next.nextProducerID, ProducerEpoch(0))
+            guard let freshID = end.freshID else { return .needsProducerID }
+            next.nextProducerID = freshID
+            reply = .producer(freshID, ProducerEpoch(0))
         }
         return propose(next, reply: reply, mustBeDurable: true, decidesEnd: true, now: now)
     }

@@ -1,91 +1,149 @@
+package import Bytes
 package import LogModel
 
 /// What a restart does: replay of the records, then the transactions that a crash left.
+///
+/// In this order: `replay` of the whole log, `firstContradiction`, `resolveTopics`,
+/// `recoveryDecisions` (appended and flushed together), the markers of `unfinishedOrders`, then
+/// `fate` of what partitions still hold open.
 extension TransactionCoordinator {
     /// Takes over one record of the log, in the order of the log.
     package mutating func replay(_ record: TransactionRecord) {
-        guard let value = record.value else {
-            entries[record.transactionalID] = nil
-            return
+        set(record.value.map { Entry(current: $0.durablePart) }, for: record.transactionalID)
+    }
+
+    /// Gives the partitions of open transactions whose record knows no topic id the id that the
+    /// topic has now. Those of a topic that does not exist keep `.zero`.
+    package mutating func resolveTopics(_ currentID: (String) -> UniqueID?) {
+        for (id, entry) in entries {
+            guard entry.current.partitions.contains(where: { $0.topicID == .zero }) else {
+                continue
+            }
+            var resolved = entry
+            resolved.current.partitions = Set(
+                entry.current.partitions.map { partition in
+                    guard partition.topicID == .zero else { return partition }
+                    return TopicIDPartition(
+                        currentID(partition.name.topic) ?? .zero,
+                        partition.name
+                    )
+                }
+            )
+            set(resolved, for: id)
         }
-        entries[record.transactionalID] = Entry(current: value.durablePart, pending: nil)
+    }
+
+    /// The aborts to carry out at once, by id: of every open transaction whose owner lived in the
+    /// process that ended. Those of remote owners stay until their timeout.
+    package mutating func recoveryDecisions(now: Timestamp) -> [TransactionDecision] {
+        let orphans = entries.values.filter {
+            $0.current.state == .ongoing && !$0.current.isRemote && $0.pending == nil
+        }
+        return orphans.map(\.current).sorted { $0.transactionalID < $1.transactionalID }
+            .map { fence($0, keepsOwner: false, now: now) }
     }
 
     /// The markers to write again, by id: of every transaction whose outcome was decided and whose
-    /// Complete record is missing. Open transactions stay open until their timeout, or until
-    /// their owner comes back.
+    /// Complete record is missing.
     package func unfinishedOrders() -> [MarkerOrder] {
         entries.keys.sorted().compactMap { id in
             entries[id].flatMap { Self.markerOrder(for: $0.current) }
         }
     }
 
-    /// What to do with a transaction that a partition holds open and that no marker order ended.
-    package enum OpenTransactionFate: Equatable, Sendable {
-        /// The open transaction of its id: it stays.
-        case keep
-        /// No record of it survived, so that nothing of it was ever promised: abort it.
-        case abort
-    }
-
-    /// Decides about the open transaction of a producer in `partition`, after `unfinishedOrders`
-    /// were carried out. An open transaction whose AddPartitions record was lost is taken back
-    /// into its id's, so that the end reaches it.
-    package mutating func adopt(
+    /// What to do with the open transaction of a producer in `partition`; nil if no id of this
+    /// shard has the producer. One that no shard knows is to be aborted, but only if every shard
+    /// could be read: no record of it survived, so that nothing of it was ever promised.
+    ///
+    /// A decided transaction ends as it was decided, whichever of its markers are missing. A remote
+    /// owner's open one whose AddPartitions record was lost is taken back into its id's, so that
+    /// the end reaches it.
+    package mutating func fate(
         producerID: ProducerID,
         epoch: ProducerEpoch,
-        partition: TopicPartition
-    ) -> OpenTransactionFate {
-        let owner = entries.first { $0.value.current.producerID == producerID }
-        guard let (id, entry) = owner, entry.current.state == .ongoing,
+        partition: TopicIDPartition
+    ) -> OpenTransactionFate? {
+        guard let id = owners[producerID], let entry = entries[id], entry.current.epoch != .none
+        else { return nil }
+        if var order = Self.markerOrder(for: entry.current) {
+            guard order.ends(openEpoch: epoch) else { return .abort }
+            order.partitions = [partition]
+            return .end(order)
+        }
+        guard entry.current.state == .ongoing, entry.current.isRemote,
             entry.current.epoch == epoch
         else { return .abort }
-        entries[id]?.current.partitions.insert(partition)
+        var kept = entry
+        kept.current.partitions.insert(partition)
+        set(kept, for: id)
         return .keep
     }
 
-    /// The latest records of the ids that `isIncluded` takes, sorted, which say all that their log
-    /// says; nil while a record of one of them is on its way.
-    package func settledRecords(of isIncluded: (String) -> Bool) -> [TransactionRecord]? {
-        let included = entries.filter { isIncluded($0.key) }
-        guard included.values.allSatisfy({ $0.pending == nil }) else { return nil }
-        return included.keys.sorted().map { id in
-            TransactionRecord(transactionalID: id, value: included[id]?.current.durablePart)
+    /// The highest producer id that a record names; `.none` without records.
+    package var highestProducerID: ProducerID {
+        entries.values.reduce(.none) {
+            max($0, $1.current.producerID, $1.current.nextProducerID)
         }
     }
 
     /// Stops with a message if the state contradicts itself.
     package func checkInvariants() {
-        var owners: [ProducerID: String] = [:]
-        for (id, entry) in entries {
-            let current = entry.current
-            precondition(current.transactionalID == id, "an entry under another id")
-            precondition(owners.updateValue(id, forKey: current.producerID) == nil, "a shared id")
-            precondition(current.epoch >= .none, "an impossible epoch")
-            precondition(current.state != .dead && current.state != .prepareEpochFence)
-            if current.state.isIdle {
-                precondition(current.partitions.isEmpty, "partitions without a transaction")
-                precondition(current.nextProducerID == .none, "a successor without an end")
-            } else {
-                precondition(current.startTime != .none, "a transaction without a start")
-                precondition(current.epoch != .none, "a transaction without an owner")
-            }
-            if current.state == .ongoing {
-                precondition(
-                    current.epoch <= TransactionMetadata.lastClientEpoch,
-                    "the last epoch was given away"
-                )
-            }
-            guard let pending = entry.pending else {
-                precondition(current.epoch != .none, "an id that nobody asked for")
-                continue
-            }
-            precondition(pending.next.state.mayFollow(current.state), "an impossible step")
-            precondition(
-                pending.next.producerID != current.producerID
-                    || pending.next.epoch >= current.epoch,
-                "an epoch that went back"
-            )
-        }
+        if let contradiction = firstContradiction() { preconditionFailure(contradiction) }
     }
+
+    /// What contradicts itself in the state; nil if nothing does. After a replay it is the log that
+    /// is damaged.
+    package func firstContradiction() -> String? {
+        for id in entries.keys.sorted() {
+            guard let entry = entries[id] else { continue }
+            if let words = Self.contradiction(in: entry, of: id) {
+                return "transactional id \(id): \(words)"
+            }
+            if owners[entry.current.producerID] != id {
+                return "transactional id \(id): another one has its producer id"
+            }
+        }
+        return owners.count == entries.count ? nil : "a producer id belongs to no transactional id"
+    }
+
+    private static func contradiction(in entry: Entry, of id: String) -> String? {
+        let current = entry.current
+        if current.transactionalID != id { return "its record names another" }
+        if current.producerID.rawValue < 0 { return "no producer id" }
+        if current.epoch < .none { return "a negative epoch" }
+        if current.partitions.contains(where: { $0.name.partition.rawValue < 0 }) {
+            return "a negative partition"
+        }
+        switch current.state {
+        case .empty, .completeCommit, .completeAbort:
+            if !current.partitions.isEmpty { return "partitions without a transaction" }
+            if current.nextProducerID != .none { return "a successor without an end" }
+        case .ongoing, .prepareCommit, .prepareAbort:
+            if current.startTime == .none { return "a transaction without a start" }
+            if current.epoch == .none { return "a transaction without an owner" }
+        case .dead, .prepareEpochFence:
+            return "an impossible state"
+        }
+        if current.state == .ongoing, current.epoch > TransactionMetadata.lastClientEpoch {
+            return "a transaction with the epoch kept for fencing"
+        }
+        guard let pending = entry.pending else {
+            return current.epoch == .none ? "nobody asked for it" : nil
+        }
+        if !pending.next.state.mayFollow(current.state) { return "an impossible step" }
+        if pending.next.producerID == current.producerID, pending.next.epoch < current.epoch {
+            return "an epoch that goes back"
+        }
+        return nil
+    }
+}
+
+/// What becomes of a transaction that a partition holds open after a restart.
+package enum OpenTransactionFate: Equatable, Sendable {
+    /// The open transaction of a remote owner: it stays.
+    case keep
+    /// Nothing of it was ever promised: abort it, with its own epoch.
+    case abort
+    /// Its outcome is decided: write this marker.
+    case end(MarkerOrder)
 }

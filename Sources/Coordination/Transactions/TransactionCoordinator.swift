@@ -1,14 +1,17 @@
 package import LogModel
 
 /// The transaction coordinator: who owns each transactional id, and how each transaction ends.
+/// One value for each partition of `__transaction_state`, with the ids whose records lie there.
 ///
 /// A request is one of three things: an answer at once; or a record to append first (`append`),
 /// after which `appended` gives the answer and, where an outcome was decided, the markers to write;
-/// or, for markers that are all durable, `markersWritten` and the Complete record. While a record
-/// of an id is on its way, every other request for that id answers CONCURRENT_TRANSACTIONS, so that
-/// records of one id reach the log in the order of the decisions.
+/// or, for markers that are all durable, `markersWritten` and the Complete record. The record is
+/// appended and flushed while nobody holds the coordinator: as long as a record of an id is on its
+/// way, every other request for that id answers CONCURRENT_TRANSACTIONS, so that records of one id
+/// reach the log in the order of the decisions. Those of different ids may change places.
 ///
-/// Values only: the time is a parameter, the shell appends, flushes and locks.
+/// Values only: the time and fresh producer ids are parameters, the shell appends, flushes and
+/// locks.
 package struct TransactionCoordinator: Sendable {
     /// One transactional id.
     struct Entry: Sendable {
@@ -16,6 +19,20 @@ package struct TransactionCoordinator: Sendable {
         var current: TransactionMetadata
         /// What the log has as soon as the record on its way is in it.
         var pending: Pending?
+
+        /// Why no request can be answered now; nil if one can.
+        var refusal: KafkaErrorCode? {
+            guard let pending else { return nil }
+            return pending.isUncertain ? .kafkaStorageError : .concurrentTransactions
+        }
+    }
+
+    struct Pending: Sendable {
+        var next: TransactionMetadata
+        var reply: TransactionReply
+        var decidesEnd: Bool
+        /// Its flush failed: only a restart can tell whether the log has it.
+        var isUncertain = false
     }
 
     enum Ownership {
@@ -23,77 +40,20 @@ package struct TransactionCoordinator: Sendable {
         case refused(KafkaErrorCode)
     }
 
-    struct Pending: Sendable {
-        var next: TransactionMetadata
-        var reply: TransactionReply
-        var decidesEnd: Bool
-    }
-
     /// Kafka's `transaction.max.timeout.ms`.
     package let maximumTimeoutMilliseconds: Int32
     /// Kafka's `transactional.id.expiration.ms`: 7 days.
-    package let idleExpiration: Int64
-    package var producerIDs: ProducerIDAllocator
-    var entries: [String: Entry] = [:]
+    package let idleExpirationMilliseconds: Int64
+    private(set) var entries: [String: Entry] = [:]
+    /// The ids by the producer id that they have now.
+    private(set) var owners: [ProducerID: String] = [:]
 
     package init(
-        producerIDs: ProducerIDAllocator,
         maximumTimeoutMilliseconds: Int32 = 900_000,
-        idleExpiration: Int64 = 7 * 24 * 3_600_000
+        idleExpirationMilliseconds: Int64 = 7 * 24 * 3_600_000
     ) {
-        self.producerIDs = producerIDs
         self.maximumTimeoutMilliseconds = maximumTimeoutMilliseconds
-        self.idleExpiration = idleExpiration
-    }
-
-    /// Makes the caller the owner of `transactionalID` (nil: of a fresh idempotent producer).
-    ///
-    /// `expected` is the pair that the caller believes to hold (KIP-360): the current one is
-    /// bumped, the one before the last bump is answered with the current one, any other is fenced.
-    /// An open transaction is aborted first: the caller asks again after CONCURRENT_TRANSACTIONS.
-    ///
-    /// - Precondition: `producerIDs` is not empty.
-    package mutating func initProducerID(
-        transactionalID: String?,
-        timeoutMilliseconds: Int32,
-        expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none),
-        now: Timestamp
-    ) -> TransactionDecision {
-        guard let id = transactionalID else {
-            return .reply(.producer(producerIDs.take(), ProducerEpoch(0)))
-        }
-        guard !id.isEmpty, (expected.producerID == .none) == (expected.epoch == .none) else {
-            return .reply(.error(.invalidRequest))
-        }
-        guard timeoutMilliseconds > 0, timeoutMilliseconds <= maximumTimeoutMilliseconds else {
-            return .reply(.error(.invalidTransactionTimeout))
-        }
-        guard let entry = entries[id] else {
-            return beginFirstEpoch(of: id, timeoutMilliseconds: timeoutMilliseconds, now: now)
-        }
-        if entry.pending != nil { return .reply(.error(.concurrentTransactions)) }
-        let current = entry.current
-        let claim = Claim(expected: expected, on: current)
-        if claim == .fenced { return .reply(.error(.producerFenced)) }
-        switch current.state {
-        case .prepareCommit, .prepareAbort:
-            return .reply(.error(.concurrentTransactions))
-        case .ongoing:
-            guard claim != .retry else { return .reply(.error(.producerFenced)) }
-            return fence(current, keepsOwner: claim == .current, now: now)
-        case .empty, .completeCommit, .completeAbort:
-            if claim == .retry {
-                return .reply(.producer(current.producerID, current.epoch))
-            }
-            return bump(
-                current,
-                claim: claim,
-                timeoutMilliseconds: timeoutMilliseconds,
-                now: now
-            )
-        case .dead, .prepareEpochFence:
-            return .reply(.error(.concurrentTransactions))
-        }
+        self.idleExpirationMilliseconds = idleExpirationMilliseconds
     }
 
     /// Adds partitions to the transaction, which begins if none is open. Kafka's TV1 clients rely
@@ -104,7 +64,7 @@ package struct TransactionCoordinator: Sendable {
         transactionalID id: String,
         producerID: ProducerID,
         epoch: ProducerEpoch,
-        partitions: some Sequence<TopicPartition>,
+        partitions: some Sequence<TopicIDPartition>,
         mustBeDurable: Bool = true,
         now: Timestamp
     ) -> TransactionDecision {
@@ -113,21 +73,39 @@ package struct TransactionCoordinator: Sendable {
         case .refused(let code): return .reply(.error(code))
         case .owner(let metadata): current = metadata
         }
-        if entries[id]?.pending != nil || current.state.isPreparing {
-            return .reply(.error(.concurrentTransactions))
-        }
+        if let code = entries[id]?.refusal { return .reply(.error(code)) }
+        if current.state.isPreparing { return .reply(.error(.concurrentTransactions)) }
         var next = current
         next.partitions.formUnion(partitions)
         if current.state == .ongoing {
             if next.partitions.count == current.partitions.count { return .reply(.done) }
             if !mustBeDurable {
-                entries[id]?.current = next
+                set(Entry(current: next), for: id)
                 return .reply(.done)
             }
         }
         if current.state != .ongoing { next.startTime = now }
         next.state = .ongoing
         return propose(next, reply: .done, mustBeDurable: mustBeDurable, now: now)
+    }
+
+    /// Kafka's answer to a batch of this producer for `partition`: `.none` if the partition is in
+    /// its open transaction, whose end is not on its way either.
+    package func verify(
+        transactionalID id: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        partition: TopicIDPartition
+    ) -> KafkaErrorCode {
+        guard let entry = entries[id], entry.current.epoch != .none,
+            entry.current.producerID == producerID
+        else { return .invalidProducerIDMapping }
+        guard entry.current.epoch == epoch else { return .invalidProducerEpoch }
+        if let pending = entry.pending, pending.decidesEnd { return .concurrentTransactions }
+        guard entry.current.state == .ongoing, entry.current.partitions.contains(partition) else {
+            return .transactionAbortable
+        }
+        return .none
     }
 
     /// The state of one id, as the log has it.
@@ -141,18 +119,40 @@ package struct TransactionCoordinator: Sendable {
         entries.filter { $0.value.current.epoch != .none }.keys.sorted()
     }
 
-    /// Whether the holder of this pair still owns the id, though its transaction was aborted: it
-    /// may ask for the next epoch. False once somebody else took over.
-    package func canResume(
-        _ transactionalID: String,
-        producerID: ProducerID,
-        epoch: ProducerEpoch
-    ) -> Bool {
-        guard let entry = entries[transactionalID] else { return false }
-        return Claim(expected: (producerID, epoch), on: entry.current) != .fenced
+    /// The record on its way is in the log (and flushed, if it had to be).
+    package mutating func appended(_ id: String) -> TransactionContinuation {
+        guard let pending = entries[id]?.pending else {
+            preconditionFailure("no record of \(id) is on its way")
+        }
+        if pending.next.state == .dead {
+            set(nil, for: id)
+            return TransactionContinuation(reply: pending.reply, markers: nil)
+        }
+        set(Entry(current: pending.next), for: id)
+        let order = pending.decidesEnd ? Self.markerOrder(for: pending.next) : nil
+        return TransactionContinuation(reply: pending.reply, markers: order)
     }
 
-    /// The owner's metadata, or why the pair is no owner's.
+    /// The record on its way never reached the log: nothing happened.
+    package mutating func appendFailed(_ id: String) {
+        guard let entry = entries[id], entry.pending != nil else {
+            preconditionFailure("no record of \(id) is on its way")
+        }
+        set(entry.current.epoch == .none ? nil : Entry(current: entry.current), for: id)
+    }
+
+    /// Nobody can tell whether the record on its way is in the log, because its flush failed. Only
+    /// a restart can: until then every request for the id answers KAFKA_STORAGE_ERROR.
+    package mutating func appendUncertain(_ id: String) {
+        guard var entry = entries[id], entry.pending != nil else {
+            preconditionFailure("no record of \(id) is on its way")
+        }
+        entry.pending?.isUncertain = true
+        set(entry, for: id)
+    }
+
+    /// The owner's metadata, or why the pair is no owner's. Nobody owns the last epoch, which is
+    /// kept for fencing.
     func owned(
         _ id: String,
         producerID: ProducerID,
@@ -162,7 +162,9 @@ package struct TransactionCoordinator: Sendable {
         guard let entry = entries[id], entry.current.epoch != .none,
             entry.current.producerID == producerID
         else { return .refused(.invalidProducerIDMapping) }
-        guard entry.current.epoch == epoch else { return .refused(.producerFenced) }
+        guard entry.current.epoch == epoch, epoch <= TransactionMetadata.lastClientEpoch else {
+            return .refused(.producerFenced)
+        }
         return .owner(entry.current)
     }
 
@@ -184,48 +186,24 @@ package struct TransactionCoordinator: Sendable {
             "\(id): \(entry.current.state) is never followed by \(next.state)"
         )
         entry.pending = Pending(next: next, reply: reply, decidesEnd: decidesEnd)
-        entries[id] = entry
+        set(entry, for: id)
         let value = next.state == .dead ? nil : next.durablePart
         return .append(
             TransactionRecord(transactionalID: id, value: value),
-            mustBeDurable: mustBeDurable
+            mustBeDurable: mustBeDurable,
+            flushedWith: next.state == .prepareCommit ? next.partitions.sorted() : []
         )
     }
-}
 
-extension TransactionCoordinator {
-    /// How a caller's expected pair stands to the current one.
-    private enum Claim {
-        /// None was given: a new owner.
-        case newOwner
-        /// It is the current pair.
-        case current
-        /// It is the pair before the last bump: the answer to that bump was lost.
-        case retry
-        case fenced
-
-        init(
-            expected: (producerID: ProducerID, epoch: ProducerEpoch),
-            on current: TransactionMetadata
-        ) {
-            if expected.producerID == .none {
-                self = .newOwner
-            } else if expected.producerID == current.producerID {
-                if expected.epoch == current.epoch {
-                    self = .current
-                } else if current.lastEpoch != .none, expected.epoch == current.lastEpoch {
-                    self = .retry
-                } else {
-                    self = .fenced
-                }
-            } else if expected.producerID == current.previousProducerID,
-                current.lastEpoch != .none, expected.epoch == current.lastEpoch
-            {
-                self = .retry
-            } else {
-                self = .fenced
-            }
+    /// The one place where entries change, so that `owners` follows.
+    mutating func set(_ entry: Entry?, for id: String) {
+        let old = entries[id]?.current.producerID
+        let new = entry?.current.producerID
+        if old != new {
+            if let old, owners[old] == id { owners[old] = nil }
+            if let new { owners[new] = id }
         }
+        entries[id] = entry
     }
 
     private static func unwritten(_ next: TransactionMetadata) -> TransactionMetadata {
@@ -235,79 +213,6 @@ extension TransactionCoordinator {
             epoch: .none,
             timeoutMilliseconds: next.timeoutMilliseconds,
             lastUpdateTime: next.lastUpdateTime
-        )
-    }
-
-    private mutating func beginFirstEpoch(
-        of id: String,
-        timeoutMilliseconds: Int32,
-        now: Timestamp
-    ) -> TransactionDecision {
-        let first = TransactionMetadata(
-            transactionalID: id,
-            producerID: producerIDs.take(),
-            epoch: ProducerEpoch(0),
-            timeoutMilliseconds: timeoutMilliseconds,
-            lastUpdateTime: now
-        )
-        return propose(
-            first,
-            reply: .producer(first.producerID, first.epoch),
-            mustBeDurable: true,
-            now: now
-        )
-    }
-
-    /// Gives an idle id its next epoch, or a new producer id where the epochs are used up.
-    private mutating func bump(
-        _ current: TransactionMetadata,
-        claim: Claim,
-        timeoutMilliseconds: Int32,
-        now: Timestamp
-    ) -> TransactionDecision {
-        var next = current
-        next.state = .empty
-        next.partitions = []
-        next.startTime = .none
-        next.timeoutMilliseconds = timeoutMilliseconds
-        next.nextProducerID = .none
-        next.lastEpoch = claim == .newOwner ? .none : current.epoch
-        if current.isEpochExhausted {
-            next.previousProducerID = current.producerID
-            next.producerID = producerIDs.take()
-            next.epoch = ProducerEpoch(0)
-        } else {
-            next.previousProducerID = .none
-            next.epoch = ProducerEpoch(current.epoch.rawValue + 1)
-        }
-        return propose(
-            next,
-            reply: .producer(next.producerID, next.epoch),
-            mustBeDurable: true,
-            now: now
-        )
-    }
-
-    /// Aborts an open transaction under a higher epoch, which shuts its owner out. With
-    /// `keepsOwner` that owner may ask for the new epoch.
-    mutating func fence(
-        _ current: TransactionMetadata,
-        keepsOwner: Bool,
-        now: Timestamp
-    ) -> TransactionDecision {
-        precondition(current.epoch.rawValue < Int16.max, "the last epoch is never a client's")
-        var next = current
-        next.lastEpoch = keepsOwner ? current.epoch : .none
-        next.epoch = ProducerEpoch(current.epoch.rawValue + 1)
-        next.previousProducerID = .none
-        next.state = .prepareAbort
-        next.wasEndedByCoordinator = true
-        return propose(
-            next,
-            reply: .error(.concurrentTransactions),
-            mustBeDurable: true,
-            decidesEnd: true,
-            now: now
         )
     }
 }

@@ -13,9 +13,15 @@ package enum TransactionReply: Equatable, Sendable {
 package enum TransactionDecision: Equatable, Sendable {
     /// Answer; nothing is written.
     case reply(TransactionReply)
-    /// Append the record (and flush it if it `mustBeDurable`), then call `appended`, or
-    /// `appendFailed` if it is certain that it was not written.
-    case append(TransactionRecord, mustBeDurable: Bool)
+    /// Nothing is decided: ask again with a fresh producer id.
+    case needsProducerID
+    /// Append the record, outside of any lock, then call `appended` (after its flush if it
+    /// `mustBeDurable`), `appendFailed` if it is certain that it was not written, or
+    /// `appendUncertain` if nobody can tell.
+    ///
+    /// `flushedWith` are the partitions whose data must be durable if the record is: for a commit
+    /// all of the transaction's, otherwise none. Record and data go into one group.
+    case append(TransactionRecord, mustBeDurable: Bool, flushedWith: [TopicIDPartition])
 }
 
 /// What follows an appended record.
@@ -27,35 +33,5 @@ package struct TransactionContinuation: Equatable, Sendable {
     package init(reply: TransactionReply, markers: MarkerOrder?) {
         self.reply = reply
         self.markers = markers
-    }
-}
-
-/// The end of a transaction on its partitions.
-package struct MarkerOrder: Equatable, Sendable {
-    package var transactionalID: String
-    package var producerID: ProducerID
-    /// The epoch of the marker: above that of the transaction's records where the end bumped it.
-    package var epoch: ProducerEpoch
-    package var result: TransactionResult
-    /// Sorted.
-    package var partitions: [TopicPartition]
-    /// The marker's epoch is above that of every record of its transaction, so that a record
-    /// with the marker's own epoch belongs to a later one.
-    package var hasBumpedEpoch: Bool
-
-    package init(
-        transactionalID: String,
-        producerID: ProducerID,
-        epoch: ProducerEpoch,
-        result: TransactionResult,
-        partitions: [TopicPartition],
-        hasBumpedEpoch: Bool
-    ) {
-        self.transactionalID = transactionalID
-        self.producerID = producerID
-        self.epoch = epoch
-        self.result = result
-        self.partitions = partitions
-        self.hasBumpedEpoch = hasBumpedEpoch
     }
 }

@@ -19,11 +19,14 @@ package struct TransactionMetadata: Equatable, Sendable {
     package var timeoutMilliseconds: Int32
     package var state = TransactionState.empty
     /// The partitions that get a marker; sorted wherever the order can be seen.
-    package var partitions: Set<TopicPartition> = []
+    package var partitions: Set<TopicIDPartition> = []
     package var startTime = Timestamp.none
     package var lastUpdateTime: Timestamp
     /// Kafka's transaction version of the client: 2 bumps the epoch at each end.
     package var clientVersion: Int16 = 0
+    /// Whether the owner lives in another process, so that it may outlive ours: its transaction
+    /// stays open through a restart. An owner in this process ends with it.
+    package var isRemote = false
 
     /// The highest epoch that a client is given; one more is kept for a last fence.
     package static let lastClientEpoch = ProducerEpoch(Int16.max - 1)
@@ -55,7 +58,7 @@ package struct TransactionMetadata: Equatable, Sendable {
 
     /// Whether an open transaction must be aborted at `now`.
     package func isTimedOut(at now: Timestamp) -> Bool {
-        state == .ongoing && startTime.rawValue + Int64(timeoutMilliseconds) < now.rawValue
+        state == .ongoing && startTime.advanced(byMilliseconds: Int64(timeoutMilliseconds)) < now
     }
 }
 

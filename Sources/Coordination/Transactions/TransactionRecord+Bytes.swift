@@ -2,10 +2,16 @@ package import Bytes
 import KafkaRecords
 import LogModel
 
-/// The coordinators' values as the records of the internal topics: Kafka's own formats.
+/// The record of a transactional id, in Kafka's format. What Kafka has no field for stands in tagged
+/// fields with numbers that Kafka does not give out, and that its readers skip:
+///
+///     partitions of a topic   10000   topic id, 16 bytes
+///     value                   10000   1 byte, 1: the owner lives in another process
 extension TransactionRecord {
     /// Of the value that is written; version 0 is read as well.
     private static let valueVersion: Int16 = 1
+    private static let topicIDTag: UInt32 = 10_000
+    private static let isRemoteTag: UInt32 = 10_000
 
     /// The bytes of key and value; no value for a tombstone.
     package func encoded() throws(WireError) -> (key: [UInt8], value: [UInt8]?) {
@@ -13,7 +19,7 @@ extension TransactionRecord {
         guard let value else { return (key, nil) }
         // An idle id has null partitions in Kafka's records, not an empty list.
         let partitions = value.state == .empty ? nil : Self.byTopic(value.partitions)
-        let message = TransactionLogValue(
+        var message = TransactionLogValue(
             producerID: value.producerID.rawValue,
             previousProducerID: value.previousProducerID.rawValue,
             nextProducerID: value.nextProducerID.rawValue,
@@ -25,6 +31,9 @@ extension TransactionRecord {
             transactionStartTimestampMs: value.startTime.rawValue,
             clientTransactionVersion: value.clientVersion
         )
+        if value.isRemote {
+            message.unknownTags = [RawTaggedField(tag: Self.isRemoteTag, bytes: [1])]
+        }
         return (key, try message.encoded(version: Self.valueVersion))
     }
 
@@ -55,81 +64,55 @@ extension TransactionRecord {
         metadata.state = state
         metadata.startTime = Timestamp(message.transactionStartTimestampMs)
         metadata.clientVersion = message.clientTransactionVersion
+        metadata.isRemote = message.unknownTags.contains {
+            $0.tag == Self.isRemoteTag && $0.bytes == [1]
+        }
         for topic in message.transactionPartitions ?? [] {
+            let topicID = Self.topicID(topic)
             for index in topic.partitionIDs {
-                metadata.partitions.insert(TopicPartition(topic.topic, PartitionIndex(index)))
+                let name = TopicPartition(topic.topic, PartitionIndex(index))
+                metadata.partitions.insert(TopicIDPartition(topicID, name))
             }
         }
         self.init(transactionalID: id, value: metadata)
     }
 
+    /// The partitions with one entry for each topic, and for each topic made anew under its name.
     private static func byTopic(
-        _ partitions: Set<TopicPartition>
+        _ partitions: Set<TopicIDPartition>
     ) -> [TransactionLogValue.PartitionsSchema] {
         var topics: [TransactionLogValue.PartitionsSchema] = []
-        for partition in partitions.sorted() {
-            let index = partition.partition.rawValue
-            if topics.last?.topic == partition.topic {
-                topics[topics.count - 1].partitionIDs.append(index)
-            } else {
-                topics.append(.init(topic: partition.topic, partitionIDs: [index]))
+        var last: (topic: String, id: UniqueID)?
+        let ordered = partitions.sorted {
+            ($0.name.topic, $0.topicID, $0.name.partition)
+                < ($1.name.topic, $1.topicID, $1.name.partition)
+        }
+        for partition in ordered {
+            let topic = (topic: partition.name.topic, id: partition.topicID)
+            if last.map({ $0 == topic }) != true {
+                var entry = TransactionLogValue.PartitionsSchema(topic: topic.topic)
+                if topic.id != .zero {
+                    var writer = ByteWriter()
+                    entry.unknownTags = [
+                        writer.makeTag(topicIDTag) { $0.writeUniqueID(topic.id) }
+                    ]
+                }
+                topics.append(entry)
+                last = topic
             }
+            topics[topics.count - 1].partitionIDs.append(partition.name.partition.rawValue)
         }
         return topics
     }
-}
 
-extension OffsetRecord {
-    /// Of the value that is written; all others are read.
-    private static let valueVersion: Int16 = 4
-
-    /// The bytes of key and value; no value for a tombstone.
-    package func encoded() throws(WireError) -> (key: [UInt8], value: [UInt8]?) {
-        let key = try OffsetCommitKey(
-            group: group,
-            topic: partition.topic,
-            partition: partition.partition.rawValue
-        ).encoded()
-        guard let value else { return (key, nil) }
-        let message = OffsetCommitValue(
-            offset: value.offset.rawValue,
-            leaderEpoch: value.leaderEpoch.rawValue,
-            metadata: value.metadata,
-            commitTimestamp: value.commitTime.rawValue
+    /// The id beside a topic's name; `.zero` where there is none.
+    private static func topicID(_ topic: TransactionLogValue.PartitionsSchema) -> UniqueID {
+        let field = topic.unknownTags.first { $0.tag == topicIDTag && $0.bytes.count == 16 }
+        guard let field else { return .zero }
+        let halves = field.bytes.reduce(into: UInt128(0)) { $0 = $0 << 8 | UInt128($1) }
+        return UniqueID(
+            high: UInt64(truncatingIfNeeded: halves >> 64),
+            low: UInt64(truncatingIfNeeded: halves)
         )
-        return (key, try message.encoded(version: Self.valueVersion))
-    }
-
-    /// Reads a record of `__consumer_offsets`; nil for one that is no committed offset.
-    package init?(
-        key: UnsafeRawBufferPointer,
-        value: UnsafeRawBufferPointer?
-    ) throws(WireError) {
-        let type = try recordType(ofKey: key)
-        guard type == 0 || type == 1 else { return nil }
-        let group: String
-        let partition: TopicPartition
-        if type == 1 {
-            let commit = try OffsetCommitKey(decoding: key)
-            group = commit.group
-            partition = TopicPartition(commit.topic, PartitionIndex(commit.partition))
-        } else {
-            let commit = try LegacyOffsetCommitKey(decoding: key)
-            group = commit.group
-            partition = TopicPartition(commit.topic, PartitionIndex(commit.partition))
-        }
-        guard let value else {
-            self.init(group: group, partition: partition, value: nil)
-            return
-        }
-        let message = try OffsetCommitValue(decoding: value)
-        let offset = CommittedOffset(
-            offset: Offset(message.offset),
-            leaderEpoch: LeaderEpoch(message.leaderEpoch),
-            metadata: message.metadata,
-            commitTime: Timestamp(message.commitTimestamp),
-            expireTime: Timestamp(message.expireTimestamp)
-        )
-        self.init(group: group, partition: partition, value: offset)
     }
 }
