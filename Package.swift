@@ -144,7 +144,7 @@ let package = Package(
             exclude: ["Fixtures"]
         ),
         tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
-        tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
+        tests("CoordinationTests", ["Bytes", "LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",
             [

@@ -12,8 +12,8 @@ package struct OffsetAppend: Hashable, Sendable {
 /// An append lands behind everything that was applied before it began. So nothing can come any more
 /// below an offset that each append under way found applied at its beginning: such an offset is
 /// settled, and what was remembered because of it can be forgotten.
-struct AppendWindow: Equatable, Sendable {
-    private struct Begun: Equatable {
+struct AppendWindow: Sendable {
+    private struct Begun {
         /// The highest offset applied at that time.
         var floor: Offset
         /// The groups whose offsets it writes.

@@ -12,7 +12,7 @@ package import LogModel
 /// append is announced by `beginAppend` and ended by `finishAppend`; a replay in the order of the
 /// log needs neither. What is asked of the shell: a marker is applied before the next transaction
 /// of its producer begins.
-package struct GroupOffsets: Equatable, Sendable {
+package struct GroupOffsets: Sendable {
     /// The longest metadata that a client may attach, in bytes of UTF-8.
     package static let metadataByteLimit = 4096
 
@@ -27,7 +27,7 @@ package struct GroupOffsets: Equatable, Sendable {
         var partition: TopicPartition
     }
 
-    private struct Marker: Equatable, Sendable {
+    private struct Marker: Sendable {
         var offset: Offset
         var result: TransactionResult
     }

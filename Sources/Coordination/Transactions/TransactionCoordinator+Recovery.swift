@@ -52,8 +52,7 @@ extension TransactionCoordinator {
     }
 
     /// What to do with the open transaction of a producer in `partition`; nil if no id of this
-    /// shard has the producer. One that no shard knows is to be aborted, but only if every shard
-    /// could be read: no record of it survived, so that nothing of it was ever promised.
+    /// shard has the producer (`OpenTransactionFate.decided` puts the answers together).
     ///
     /// A decided transaction ends as it was decided, whichever of its markers are missing. A remote
     /// owner's open one whose AddPartitions record was lost is taken back into its id's, so that
@@ -136,14 +135,4 @@ extension TransactionCoordinator {
         }
         return nil
     }
-}
-
-/// What becomes of a transaction that a partition holds open after a restart.
-package enum OpenTransactionFate: Equatable, Sendable {
-    /// The open transaction of a remote owner: it stays.
-    case keep
-    /// Nothing of it was ever promised: abort it, with its own epoch.
-    case abort
-    /// Its outcome is decided: write this marker.
-    case end(MarkerOrder)
 }
