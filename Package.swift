@@ -147,11 +147,8 @@ let package = Package(
             ["Bytes", "LogModel", "KafkaRecords"],
             exclude: ["Fixtures"]
         ),
-        tests(
-            "LogStorageTests",
-            ["Bytes", "LogModel", "LogStorage", "MillraceTestKit", "Threads"]
-        ),
-        tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
+        tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests("CoordinationTests", ["Bytes", "LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",
             [

@@ -91,7 +91,7 @@ import Testing
         let first = h.coordinator.markersWritten(order, now: h.now)
         #expect(first != nil)
         #expect(h.coordinator.markersWritten(order, now: h.now) == nil)
-        if let first { _ = h.run(first) }
+        if let first { _ = h.carryOut(first) }
         #expect(h.coordinator.markersWritten(order, now: h.now) == nil)
         #expect(h.log.filter { $0.value?.state == .completeCommit }.count == 1)
     }

@@ -28,12 +28,53 @@ import Testing
         #expect(h.begin(timeout: timeout) == .error(KafkaErrorCode(rawValue: code)))
     }
 
-    @Test func `no id gives a fresh producer, an empty one is refused`() {
+    @Test func `an empty id is refused`() {
         var h = CoordinatorHarness()
-        #expect(h.begin(nil) == pair(0, 0))
-        #expect(h.begin(nil) == pair(1, 0))
         #expect(h.begin("") == .error(.invalidRequest))
         #expect(h.log.isEmpty)
+    }
+
+    @Test func `a producer id is asked for only where one is needed`() {
+        var h = CoordinatorHarness()
+        let first = h.coordinator.initProducerID(
+            transactionalID: "t",
+            timeoutMilliseconds: 1,
+            now: h.now
+        )
+        #expect(first == .needsProducerID)
+        #expect(h.coordinator.transactionalIDs.isEmpty)
+        #expect(h.begin() == pair(0, 0))
+        for epoch in Int16(1)...32766 {
+            let next = h.coordinator.initProducerID(
+                transactionalID: "t",
+                timeoutMilliseconds: 1,
+                now: h.now
+            )
+            #expect(h.carryOut(next) == pair(0, epoch))
+        }
+        let last = h.coordinator.initProducerID(
+            transactionalID: "t",
+            timeoutMilliseconds: 1,
+            now: h.now
+        )
+        #expect(last == .needsProducerID)
+        _ = h.add([0], epoch: 32766)
+        #expect(h.proposeEnd(.commit, epoch: 32766) == .needsProducerID)
+        #expect(h.end(.commit, epoch: 32766, bumps: true) == pair(1, 0))
+    }
+
+    @Test(arguments: [false, true])
+    func `nobody owns the epoch kept for fencing`(bumps: Bool) {
+        var h = CoordinatorHarness()
+        for epoch in Int16(0)...32766 { #expect(h.begin(timeout: 10) == pair(0, epoch)) }
+        _ = h.add([0], epoch: 32766)
+        h.now = Timestamp(h.now.rawValue + 11)
+        h.tick()
+        #expect(h.coordinator.describe("t")?.epoch == ProducerEpoch(32767))
+        #expect(h.add([0], epoch: 32767) == .error(.producerFenced))
+        #expect(h.end(.abort, epoch: 32767, bumps: bumps) == .error(.producerFenced))
+        #expect(h.end(.commit, epoch: 32767, bumps: bumps) == .error(.producerFenced))
+        #expect(h.begin(expected: (0, 32767)) == pair(1, 0))
     }
 
     @Test func `a new owner aborts what is open and gets an epoch two higher`() {
@@ -100,38 +141,6 @@ import Testing
         #expect(h.state == .completeCommit)
     }
 
-    @Test func `while a record is on its way every other request waits`() {
-        var h = CoordinatorHarness()
-        _ = h.begin()
-        let decision = h.coordinator.addPartitions(
-            transactionalID: "t",
-            producerID: .zero,
-            epoch: ProducerEpoch(0),
-            partitions: [TopicPartition("data", PartitionIndex(0))],
-            now: h.now
-        )
-        #expect(h.add([1], epoch: 0) == .error(.concurrentTransactions))
-        #expect(h.end(.commit, epoch: 0) == .error(.concurrentTransactions))
-        #expect(h.begin() == .error(.concurrentTransactions))
-        #expect(h.run(decision) == .done)
-        #expect(h.add([1], epoch: 0) == .done)
-    }
-
-    @Test func `a record that was not written changes nothing`() {
-        var h = CoordinatorHarness()
-        h.refillIDs()
-        _ = h.coordinator.initProducerID(
-            transactionalID: "t",
-            timeoutMilliseconds: 1,
-            now: h.now
-        )
-        h.coordinator.appendFailed("t")
-        #expect(h.coordinator.describe("t") == nil)
-        #expect(h.coordinator.transactionalIDs.isEmpty)
-        h.coordinator.checkInvariants()
-        #expect(h.begin() == pair(1, 0))
-    }
-
     @Test func `a transaction that takes too long is aborted under a higher epoch`() {
         var h = CoordinatorHarness()
         _ = h.begin(timeout: 1200)
@@ -159,5 +168,23 @@ import Testing
         #expect(h.log.last == TransactionRecord(transactionalID: "t", value: nil))
         #expect(h.add([0], epoch: 0) == .error(.invalidProducerIDMapping))
         #expect(h.begin() == pair(1, 0))
+    }
+
+    @Test func `an id idle for less than a week stays, and so does one with a transaction`() {
+        var h = CoordinatorHarness()
+        _ = h.begin("idle")
+        _ = h.begin("open")
+        _ = h.begin("decided")
+        _ = h.add([0], pid: 1, epoch: 0, id: "open")
+        _ = h.add([0], pid: 2, epoch: 0, id: "decided")
+        h.writesMarkers = false
+        _ = h.end(.commit, pid: 2, epoch: 0, bumps: true, id: "decided")
+        h.now = Timestamp(h.now.rawValue + 7 * 24 * 3_600_000 - 1)
+        #expect(h.coordinator.dueIDs(now: h.now) == ["open"])
+        h.now = Timestamp(h.now.rawValue + 1)
+        #expect(h.coordinator.dueIDs(now: h.now) == ["idle", "open"])
+        h.tick()
+        #expect(h.coordinator.transactionalIDs == ["decided", "open"])
+        #expect(h.coordinator.describe("open")?.state == .prepareAbort)
     }
 }
