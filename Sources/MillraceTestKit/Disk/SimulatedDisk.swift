@@ -1,3 +1,4 @@
+package import LogModel
 package import LogStorage
 import Synchronization
 
@@ -251,6 +252,9 @@ extension SimulatedDisk {
             state.names.sync(inode)
         }
     }
+
+    /// The simulated machine keeps no times of files.
+    package func modificationTime(of path: String) throws(DiskError) -> Timestamp? { nil }
 
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         state.withLock { max(0, $0.capacity - $0.usedByteCount) }

@@ -78,8 +78,6 @@ final class SimulatedFile: DiskFile {
         disk.state.withLock { [inode] in $0.inodes[inode]?.sync() }
     }
 
-    func startWriteback(at position: Int64, byteCount: Int64) {}
-
     func close() {}
 }
 
