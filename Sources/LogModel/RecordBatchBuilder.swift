@@ -185,6 +185,22 @@ public struct RecordBatchHeader: Equatable, Sendable {
         self.recordCount = recordCount
     }
 
+    /// The header of a batch at hand.
+    public init(of batch: RecordBatchView) {
+        self.init(
+            baseOffset: batch.baseOffset,
+            leaderEpoch: batch.leaderEpoch,
+            attributes: batch.attributes,
+            lastOffsetDelta: batch.lastOffsetDelta,
+            baseTimestamp: batch.baseTimestamp,
+            maxTimestamp: batch.maxTimestamp,
+            producerID: batch.producerID,
+            producerEpoch: batch.producerEpoch,
+            baseSequence: batch.baseSequence,
+            recordCount: batch.recordCount
+        )
+    }
+
     /// Writes the header in front of the records that `batch` (header space and records) already
     /// holds, length and CRC included.
     public func write(to batch: UnsafeMutableRawBufferPointer) {

@@ -30,7 +30,7 @@ struct BatchVectorTests {
             var builder = RecordBatchBuilder()
             var records = try batch.records()
             while let record = try records.next() { builder.append(copying: record) }
-            return Array(builder.seal(as: header(of: batch)))
+            return Array(builder.seal(as: RecordBatchHeader(of: batch)))
         }
         #expect(rewritten == bytes)
     }
@@ -76,19 +76,4 @@ struct BatchVectorTests {
         #expect(SequenceNumber(5).advanced(by: 2) == SequenceNumber(7))
         #expect(SequenceNumber.none.advanced(by: 0) == .none)
     }
-}
-
-func header(of batch: RecordBatchView) -> RecordBatchHeader {
-    RecordBatchHeader(
-        baseOffset: batch.baseOffset,
-        leaderEpoch: batch.leaderEpoch,
-        attributes: batch.attributes,
-        lastOffsetDelta: batch.lastOffsetDelta,
-        baseTimestamp: batch.baseTimestamp,
-        maxTimestamp: batch.maxTimestamp,
-        producerID: batch.producerID,
-        producerEpoch: batch.producerEpoch,
-        baseSequence: batch.baseSequence,
-        recordCount: batch.recordCount
-    )
 }
