@@ -4,8 +4,9 @@ import LogModel
 /// writes the log again from its first segment on, group by group, without what was superseded.
 ///
 /// Nothing that readers see changes here: each group lies in `.cleaned` files until `SegmentSwap`
-/// puts it in place. Only one round at a time, and no other thread may remove segments of the
-/// plan's range meanwhile. Memory: the map's limit, a megabyte for reading and one for writing (a
+/// puts it in place. The groups are swapped in their order, and a group that cannot be swapped ends
+/// the round: a tombstone may only go when what it deleted is gone. Only one round at a time, and
+/// nobody may remove segments of the plan's range meanwhile. Memory: the map's limit, a megabyte for reading and one for writing (a
 /// batch, where that is larger), and one batch's records.
 struct SegmentCleaner: ~Copyable {
     enum Step: Sendable {
@@ -31,6 +32,7 @@ struct SegmentCleaner: ~Copyable {
     private var rules: RetentionRules?
     private var groups: ArraySlice<[CleanableSegment]> = []
     private var unreportedByteCount = 0
+    private var isOver = false
     private(set) var statistics = CleaningStatistics()
 
     /// How much is read between two questions to the throttle.
@@ -43,17 +45,25 @@ struct SegmentCleaner: ~Copyable {
         transactions = CleanedTransactions(aborted: round.aborted)
     }
 
-    /// Does the next piece of the round: everything up to one more group.
+    /// Does the next piece of the round: everything up to one more group. After an error, or once
+    /// it was stopped, the round is over.
     mutating func next(throttle: Throttle) throws(LogStorageError) -> Step {
-        if rules == nil { guard try survey(throttle) else { return .stopped } }
+        guard !isOver else { return .stopped }
+        isOver = true
+        if rules == nil {
+            rules = try survey(throttle)
+            groups =
+                rules.map { round.plan.groups(upTo: $0.roundEnd, options: round.options)[...] }
+                ?? []
+        }
         guard let rules else { return .stopped }
         while let group = groups.popFirst() {
             switch try clean(group, rules, throttle) {
-            case .cleaned(let cleaned): return .cleaned(cleaned)
+            case .cleaned(let cleaned):
+                isOver = false
+                return .cleaned(cleaned)
             case .unchanged: continue
-            case .stopped:
-                groups = []
-                return .stopped
+            case .stopped: return .stopped
             }
         }
         return .finished(firstDirtyOffset: rules.roundEnd)
@@ -61,15 +71,17 @@ struct SegmentCleaner: ~Copyable {
 
     // MARK: Survey
 
-    /// Notes the latest offset of each key in the new part; false if it was stopped.
-    private mutating func survey(_ throttle: Throttle) throws(LogStorageError) -> Bool {
+    /// Notes the latest offset of each key in the new part; nil if it was stopped.
+    private mutating func survey(
+        _ throttle: Throttle
+    ) throws(LogStorageError) -> RetentionRules? {
         let firstDirty = round.plan.firstDirtyOffset
         var end: Offset?
         var last: Offset?
         for segment in round.plan.segments where segment.nextBase > firstDirty && end == nil {
             var reader = try CheckedSegmentReader(segment, of: round, in: files)
             while end == nil, let batch = try reader.next() {
-                guard goesOn(behind: batch, throttle) else { return false }
+                guard goesOn(behind: batch, throttle) else { return nil }
                 let isData = try transactions.note(batch) == .data
                 if isData, batch.lastOffset >= firstDirty {
                     do throws(RecordBatchError) {
@@ -80,17 +92,14 @@ struct SegmentCleaner: ~Copyable {
             }
         }
         transactions.restart()
-        let roundEnd = end ?? round.plan.end
-        rules = RetentionRules(
+        statistics.keyCount = map.count
+        statistics.roundEnd = end ?? round.plan.end
+        return RetentionRules(
             now: round.now,
-            roundEnd: roundEnd,
+            roundEnd: end ?? round.plan.end,
             lastBatchOffset: last,
             producers: round.producers
         )
-        groups = round.plan.groups(upTo: roundEnd, options: round.options)[...]
-        statistics.keyCount = map.count
-        statistics.roundEnd = roundEnd
-        return true
     }
 
     /// Notes the keys of a batch; the offset of the first record that has no place in the map.

@@ -76,3 +76,39 @@ struct SegmentContentCheck: Sendable {
         return nil
     }
 }
+
+extension SegmentContentCheck {
+    /// What is wrong with a segment, and at which byte.
+    struct Fault: Equatable, Sendable {
+        var position: Int64
+        var reason: String
+    }
+
+    /// Reads a segment whole; the first fault in it, nil if it is what was written.
+    ///
+    /// - Parameter end: The base of the next segment, where there is one.
+    static func firstFault(
+        in file: any DiskFile,
+        base: Offset,
+        byteCount: Int64,
+        end: Offset?,
+        entry: CompactedSegments.Entry?
+    ) throws(DiskError) -> Fault? {
+        var check = SegmentContentCheck(base: base, entry: entry)
+        var scanner = SegmentScanner(file: file, from: 0, to: byteCount)
+        while true {
+            let position = scanner.position
+            switch try scanner.next() {
+            case .end:
+                return check.finish(end: end).map { Fault(position: position, reason: $0) }
+            case .bad(let error):
+                return Fault(position: position, reason: "\(error)")
+            case .batch(let batch):
+                if let reason = check.note(batch) {
+                    return Fault(position: position, reason: reason)
+                }
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+    }
+}

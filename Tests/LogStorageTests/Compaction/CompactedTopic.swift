@@ -56,6 +56,24 @@ struct CompactedTopic {
         try roll()
     }
 
+    /// A folder with these segments of somebody else's, as they were appended.
+    init(segments contents: [(base: Offset, bytes: [UInt8])], segmentByteLimit: Int64) throws {
+        try self.init(segmentByteLimit: segmentByteLimit)
+        try disk.remove(files.path(.zero, ".log"))
+        segments = []
+        for (base, bytes) in contents {
+            logEnd = base
+            try roll()
+            try bytes.withUnsafeBytes { bytes in
+                var batches = RecordBatchSequence(bytes)
+                // The limit is not ours to keep: the segments are given.
+                options.segmentByteLimit = .max
+                while let batch = try batches.next() { _ = try write(batch.bytes) }
+            }
+        }
+        options.segmentByteLimit = segmentByteLimit
+    }
+
     // MARK: Appending
 
     /// Begins a segment at the end.

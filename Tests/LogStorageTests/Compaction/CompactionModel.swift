@@ -26,7 +26,8 @@ struct CompactionModel {
 
     /// - Parameter untouched: Records from this offset on must all be there.
     func check(_ log: ScannedLog, untouched: Offset) throws {
-        for (left, right) in zip(log.batches, log.batches.dropFirst()) where left.last >= right.base {
+        for (left, right) in zip(log.batches, log.batches.dropFirst()) where left.last >= right.base
+        {
             throw CompactionFailure("batch \(right.base) behind one that ends at \(left.last)")
         }
         var previous: Int64 = -1
