@@ -321,14 +321,14 @@ import Testing
         try topic.roll()
         try topic.clean()
         let segment = topic.segments[0]
+        let offsets = try #require(try topic.files.content(of: topic.files.path(.zero, ".index")))
+        let times = try #require(
+            try topic.files.content(of: topic.files.path(.zero, ".timeindex"))
+        )
         let stored = try #require(
             SegmentIndex(
-                offsets: try #require(
-                    try topic.files.content(of: topic.files.path(.zero, ".index"))
-                ),
-                times: try #require(
-                    try topic.files.content(of: topic.files.path(.zero, ".timeindex"))
-                ),
+                offsets: offsets,
+                times: times,
                 base: .zero,
                 byteCount: segment.byteCount
             )
