@@ -50,6 +50,7 @@ struct ScannedLog {
         let file = try files.disk.open(files.path(base, ".log"), .read)
         defer { file.close() }
         var check = SegmentContentCheck(base: base, entry: entry)
+        var rebuilt: [AbortedEntry] = []
         var scanner = SegmentScanner(file: file, from: 0, to: try file.byteCount())
         scan: while true {
             switch try scanner.next() {
@@ -57,17 +58,19 @@ struct ScannedLog {
             case .bad(let error): throw CompactionFailure("segment \(base.rawValue): \(error)")
             case .batch(let batch):
                 if let reason = check.note(batch) { throw CompactionFailure(reason) }
-                if let aborted = try producers.follow(batch) { rebuiltAborted.append(aborted) }
+                if let aborted = try producers.follow(batch) { rebuilt.append(aborted) }
                 batches.append(try Batch(batch))
                 scanner.advance(by: batch.byteCount)
             }
         }
         if let reason = check.finish(end: next) { throw CompactionFailure(reason) }
-        let aborted = try files.content(of: files.path(base, ".txnindex")) ?? []
-        guard let entries = AbortedEntry.decode(aborted, base: base) else {
+        // The active segment's index is in memory only.
+        let bytes = try files.content(of: files.path(base, ".txnindex"))
+        guard let entries = bytes.map({ AbortedEntry.decode($0, base: base) }) ?? rebuilt else {
             throw CompactionFailure("the transaction index of \(base.rawValue)")
         }
         storedAborted += entries
+        rebuiltAborted += rebuilt
         producers.noteDurable(below: Offset(.max))
     }
 

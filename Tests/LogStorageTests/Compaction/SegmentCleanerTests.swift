@@ -187,7 +187,7 @@ import Testing
         // No horizon is ever in the way.
         topic.options.deleteRetentionMilliseconds = 0
         let producer = KeyedProducer(7, isTransactional: true)
-        for key in 0..<40 { try topic.append([("key \(key)", "1")]) }
+        for key in 0..<60 { try topic.append([("key \(key)", "1")]) }
         // Begins behind what the map has room for, in the same segment.
         try topic.append([("key 0", "aborted")], from: producer)
         try topic.end(producer, .abort)
@@ -201,11 +201,11 @@ import Testing
             try topic.clean(now: Int64(now) * 100_000)
             if now == 1 {
                 let end = try #require(topic.statistics.roundEnd)
-                #expect(end > .zero && end < Offset(40))
-                #expect(round?.plan.end == Offset(44))
+                #expect(end > .zero && end < Offset(60))
+                #expect(round?.plan.end == Offset(64))
             }
             #expect(try ScannedLog(topic.files).storedAborted.count == 1)
-            try Self.check(topic, from: Offset(44))
+            try Self.check(topic, from: Offset(64))
         }
     }
 
