@@ -28,11 +28,17 @@ struct CompactedTopic {
         var index = SegmentIndex()
         var firstTimestamp: Timestamp?
         var aborted: [AbortedEntry] = []
+
+        mutating func note(_ batch: RecordBatchView, interval: Int64) {
+            if firstTimestamp == nil { firstTimestamp = batch.maxTimestamp }
+            index.note(batch, at: byteCount, interval: interval)
+            byteCount += Int64(batch.byteCount)
+        }
     }
 
     static let directory = "/data/t-0"
 
-    let disk: SimulatedDisk
+    private(set) var disk: SimulatedDisk
     var files: PartitionFiles { PartitionFiles(disk: disk, directory: Self.directory) }
     var options = CleaningOptions()
     private(set) var segments: [Segment] = []
@@ -72,6 +78,31 @@ struct CompactedTopic {
             }
         }
         options.segmentByteLimit = segmentByteLimit
+    }
+
+    /// The same topic as it lies on another disk, where a crash left it.
+    init(_ topic: CompactedTopic, on disk: SimulatedDisk) throws {
+        self = topic
+        self.disk = disk
+        compacted = try CompactedSegments(in: files)
+        segments = []
+        let bases = try disk.list(Self.directory)
+            .compactMap { SegmentName.offset(in: $0, suffix: ".log") }.sorted()
+        for base in bases {
+            var segment = Segment(base: base)
+            let bytes = try files.content(of: files.path(base, ".log")) ?? []
+            try bytes.withUnsafeBytes { bytes in
+                var batches = RecordBatchSequence(bytes)
+                while let batch = try batches.next() {
+                    segment.note(batch, interval: options.indexIntervalByteCount)
+                }
+            }
+            let aborted = try files.content(of: files.path(base, ".txnindex"))
+            segment.aborted =
+                aborted.flatMap { AbortedEntry.decode($0, base: base) }
+                ?? topic.segments.last?.aborted ?? []
+            segments.append(segment)
+        }
     }
 
     // MARK: Appending
@@ -187,9 +218,7 @@ struct CompactedTopic {
         defer { file.close() }
         try file.write(bytes, at: segment.byteCount)
         try file.sync()
-        if segment.firstTimestamp == nil { segment.firstTimestamp = batch.maxTimestamp }
-        segment.index.note(batch, at: segment.byteCount, interval: options.indexIntervalByteCount)
-        segment.byteCount += Int64(bytes.count)
+        segment.note(batch, interval: options.indexIntervalByteCount)
         if let aborted = try producers.follow(batch) { segment.aborted.append(aborted) }
         segments[segments.count - 1] = segment
         logEnd = batch.nextOffset
@@ -248,15 +277,23 @@ struct CompactedTopic {
         }
     }
 
-    /// Cleans once, all of it; the plan, nil if there was nothing to clean.
+    /// Cleans once; the plan, nil if there was nothing to clean.
+    ///
+    /// - Parameter groupLimit: After so many groups the round is given up.
     @discardableResult
-    mutating func clean(now: Int64 = 10_000) throws -> CleaningPlan? {
+    mutating func clean(now: Int64 = 10_000, groupLimit: Int = .max) throws -> CleaningPlan? {
         guard let round = round(now: now) else { return nil }
         let swap = SegmentSwap(files: files)
         var cleaner = SegmentCleaner(files: files, round: round)
+        var groupCount = 0
         while true {
             switch try cleaner.next(throttle: { _ in true }) {
+            case .cleaned(let group) where groupCount == groupLimit:
+                try swap.discard(group)
+                statistics = cleaner.statistics
+                return round.plan
             case .cleaned(let group):
+                groupCount += 1
                 try swap.swap(group, &compacted)
                 replace(group)
                 try swap.removeReplaced(by: group)
