@@ -6,8 +6,10 @@ import LogModel
 /// Nothing that readers see changes here: each group lies in `.cleaned` files until `SegmentSwap`
 /// puts it in place. The groups are swapped in their order, and a group that cannot be swapped ends
 /// the round: a tombstone may only go when what it deleted is gone. Only one round at a time, and
-/// nobody may remove segments of the plan's range meanwhile. Memory: the map's limit, a megabyte for reading and one for writing (a
-/// batch, where that is larger), and one batch's records.
+/// nobody may remove segments of the plan's range meanwhile.
+///
+/// Memory: the map's limit, a megabyte for reading and one for writing (a batch, where that is
+/// larger), and one batch's records.
 struct SegmentCleaner: ~Copyable {
     enum Step: Sendable {
         /// A group is ready to be swapped in.

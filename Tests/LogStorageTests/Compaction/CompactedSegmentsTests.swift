@@ -92,6 +92,33 @@ import Testing
         _ = try ScannedLog(topic.files)
     }
 
+    @Test func `a moved batch is found at its place, or at the segment's end`() throws {
+        let topic = try Self.cleaned()
+        let path = topic.files.path(.zero, ".log")
+        let byteCount = topic.segments[0].byteCount
+        func fault() throws -> SegmentContentCheck.Fault? {
+            let file = try topic.disk.open(path, .read)
+            defer { file.close() }
+            return try SegmentContentCheck.firstFault(
+                in: file,
+                base: .zero,
+                byteCount: byteCount,
+                end: topic.segments[1].base,
+                entry: topic.compacted.entry(at: .zero)
+            )
+        }
+        #expect(try fault() == nil)
+        // The first batch one offset further on: nothing but the checksum tells.
+        topic.disk.rot(path, at: 7, bit: 0)
+        #expect(try fault()?.position == byteCount)
+        topic.disk.rot(path, at: 7, bit: 0)
+        // Far behind all others.
+        topic.disk.rot(path, at: 1, bit: 0)
+        #expect(try fault()?.position == 0)
+        topic.disk.rot(path, at: 0, bit: 7)
+        #expect(try fault()?.position == 0)
+    }
+
     @Test func `gaps are for compacted segments only`() throws {
         var topic = try Self.cleaned()
         topic.compacted = CompactedSegments()

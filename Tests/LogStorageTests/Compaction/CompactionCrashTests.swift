@@ -25,7 +25,8 @@ import Testing
         }
         print(
             "CRASH STATES: cleaning: \(count.states), \(count.again) of them twice; "
-                + "undone \(count.undone), completed \(count.completed), cleaned again \(count.cleaned)"
+                + "undone \(count.undone), completed \(count.completed), "
+                + "cleaned again \(count.cleaned)"
         )
         #expect(count.states > 5_000)
         #expect(count.again > 500)

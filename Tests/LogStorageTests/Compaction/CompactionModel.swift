@@ -58,7 +58,8 @@ struct CompactionModel {
             throw CompactionFailure("\(record) is lost; \(found[key].map { "\($0)" } ?? "nothing")")
         }
         for (key, record) in found where latest[key]?.value != record.value {
-            throw CompactionFailure("\(record) came back from the dead: \(latest[key]!)")
+            let last = latest[key].map { "\($0)" } ?? "nothing"
+            throw CompactionFailure("\(record) came back from the dead: \(last)")
         }
     }
 

@@ -24,6 +24,7 @@ import Testing
             var lastOffset: Int64?
             var count: Int32?
             var isControl: Bool?
+            var deleteHorizonMs: Int64?
         }
         struct Dump: Decodable {
             var batches: [Batch]
@@ -68,10 +69,18 @@ import Testing
                 #expect((latest[record.key ?? ""] ?? -1) > record.offset, "\(record)")
             }
         }
-        // So were the emptied batches of producers that are still there.
-        let empty = after.dump.filter { $0.key.hasPrefix(name + "-0/") && $0.key.hasSuffix(".log") }
+        let batches = after.dump
+            .filter { $0.key.hasPrefix(name + "-0/") && $0.key.hasSuffix(".log") }
             .flatMap(\.value.batches)
-            .filter { $0.count == 0 && ($0.lastOffset ?? 0) < plan.end.rawValue }
+        // Batches that kept a tombstone got a horizon, and no others.
+        var horizons: [Int64: Bool] = [:]
+        for batch in log.batches { horizons[batch.base] = batch.hasHorizon }
+        for batch in batches where batch.isControl == false && name == "compact-keep" {
+            guard let base = batch.baseOffset, base < plan.end.rawValue else { continue }
+            #expect(horizons[base] == (batch.deleteHorizonMs != nil), "batch \(base)")
+        }
+        // Producers that are still there keep their last batches, without records.
+        let empty = batches.filter { $0.count == 0 && ($0.lastOffset ?? 0) < plan.end.rawValue }
             .compactMap(\.baseOffset).sorted()
         let oursEmpty = log.batches.filter {
             $0.recordCount == 0 && $0.last + 1 < plan.end.rawValue
