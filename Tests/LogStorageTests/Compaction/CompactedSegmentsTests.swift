@@ -108,10 +108,10 @@ import Testing
             )
         }
         #expect(try fault() == nil)
-        // The first batch one offset further on: nothing but the checksum tells.
-        topic.disk.rot(path, at: 7, bit: 0)
+        // The first batch, of offset 18, two offsets early: nothing but the checksum tells.
+        topic.disk.rot(path, at: 7, bit: 1)
         #expect(try fault()?.position == byteCount)
-        topic.disk.rot(path, at: 7, bit: 0)
+        topic.disk.rot(path, at: 7, bit: 1)
         // Far behind all others.
         topic.disk.rot(path, at: 1, bit: 0)
         #expect(try fault()?.position == 0)
