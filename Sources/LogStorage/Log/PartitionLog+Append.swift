@@ -212,7 +212,9 @@ extension PartitionLog {
         // a restart cuts them: no group vouches for them.
         try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
         do throws(RecordBatchError) {
-            if base > state.logEnd { state.sparse.note(state.active.baseOffset) }
+            if base > state.logEnd, base > state.active.baseOffset {
+                state.importedWithGaps.insert(state.active.baseOffset)
+            }
             try state.note(
                 view,
                 interval: configuration.indexIntervalByteCount,

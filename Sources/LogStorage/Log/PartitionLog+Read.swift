@@ -95,7 +95,7 @@ extension PartitionLog {
                     next: start + index + 1 < state.segments.count
                         ? state.segments[start + index + 1].baseOffset : state.logEnd,
                     last: nil,
-                    mayGap: state.sparse.contains(segment.baseOffset)
+                    mayGap: state.mayGap(segment.baseOffset)
                 )
             }
             return Plan(bounds: bounds, end: end, pieces: pieces)

@@ -92,8 +92,13 @@ extension PartitionLog {
         }
     }
 
-    /// Removes the segments that lie wholly before the log start, which is durable.
-    func removeSegmentsBeforeLogStart() throws(LogStorageError) {
+    /// Removes the segments that lie wholly before the log start, which is durable; later, if a
+    /// cleaning is under way.
+    package func removeSegmentsBeforeLogStart() throws(LogStorageError) {
+        _ = try maintainingIfIdle { () throws(LogStorageError) in try removeSegments() }
+    }
+
+    private func removeSegments() throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
             while state.segments.count > 1, state.segments[1].baseOffset <= state.logStart {
