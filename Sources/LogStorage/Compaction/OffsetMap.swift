@@ -1,3 +1,4 @@
+import Glibc
 import LogModel
 
 /// The latest offset of each key in the part of a log that is being cleaned, in bounded memory.
@@ -92,8 +93,8 @@ struct OffsetMap: ~Copyable {
         guard entry.load(as: UInt64.self) == hash,
             entry.load(fromByteOffset: 16, as: UInt32.self) == UInt32(truncatingIfNeeded: key.count)
         else { return false }
-        let stored = UnsafeRawBufferPointer(start: entry + keyPosition, count: key.count)
-        return stored.elementsEqual(key)
+        guard let bytes = key.baseAddress else { return true }
+        return memcmp(entry + keyPosition, bytes, key.count) == 0
     }
 
     // MARK: Memory

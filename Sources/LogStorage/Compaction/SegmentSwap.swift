@@ -10,20 +10,18 @@ import LogModel
 /// 5. `compacted-segments` names the new segment for good, and the old ones no longer.
 ///
 /// A Kafka that meets the folder in between understands it, too: what is `.cleaned` it removes,
-/// what is `.swap` it puts in place.
+/// what is `.swap` it puts in place. That is what the first flush of the names is for.
 struct SegmentSwap {
     let files: PartitionFiles
 
-    /// Swaps the group in; durable when it returns. After an error the folder is between old and
-    /// new, and only `CleanerRecovery` may go on with it.
+    /// Swaps the group in; durable when it returns. An error with nothing pending in `compacted`
+    /// means that the old segments stay and the group is gone; with something pending, the folder
+    /// is between old and new, and only `CleanerRecovery` may go on with it.
     func swap(
         _ group: CleanedGroup,
         _ compacted: inout CompactedSegments
     ) throws(LogStorageError) {
-        var next = compacted
-        next.begin(group.entry)
-        try next.write(to: files)
-        compacted = next
+        try decide(group, &compacted)
         try onDisk { () throws(DiskError) in
             try rename(at: group.base, from: CleanerSuffix.cleaned, to: CleanerSuffix.swap)
             try files.disk.syncDirectory(files.directory)
@@ -31,9 +29,30 @@ struct SegmentSwap {
             try rename(at: group.base, from: CleanerSuffix.swap, to: "")
             try files.disk.syncDirectory(files.directory)
         }
+        var next = compacted
         next.complete()
         try next.write(to: files)
         compacted = next
+    }
+
+    private func decide(
+        _ group: CleanedGroup,
+        _ compacted: inout CompactedSegments
+    ) throws(LogStorageError) {
+        var next = compacted
+        next.begin(group.entry)
+        do throws(LogStorageError) {
+            try next.write(to: files)
+            compacted = next
+        } catch {
+            // The old file is still in its place only if the new one never came to be.
+            if let found = try? CompactedSegments(in: files), found == compacted {
+                try discard(group)
+            } else {
+                compacted = next
+            }
+            throw error
+        }
     }
 
     /// Removes the files that `swap` replaced, once nobody reads them any more.
