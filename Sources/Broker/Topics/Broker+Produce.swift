@@ -53,6 +53,22 @@ extension Broker {
         return outcome
     }
 
+    /// Appends a sealed batch of another log at exactly its own base offset, which must be the end
+    /// of the partition or lie behind it; durable after `flush`. Producer fields and control
+    /// batches stay. No coordinator is asked: an imported transaction has none here.
+    package func importBatch(
+        _ batch: UnsafeMutableRawBufferPointer,
+        to name: TopicPartition
+    ) throws(BrokerError) {
+        let partition = try find(name)
+        try space.claim(batch.count, for: name)
+        let outcome: AppendOutcome
+        do throws(LogStorageError) { outcome = try partition.log.appendImported(batch) } catch {
+            throw BrokerError(error, in: name.description)
+        }
+        if case .refused(let code, let text) = outcome { throw .refused(code, "\(name): \(text)") }
+    }
+
     /// Flushes these partitions: what idempotent and plain producers do at their end.
     package func flush(_ names: [TopicPartition]) throws(BrokerError) {
         var partitions: [Partition] = []

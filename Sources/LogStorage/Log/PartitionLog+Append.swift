@@ -50,6 +50,39 @@ extension PartitionLog {
         }
     }
 
+    /// Appends a sealed batch of another log at its own base offset, which lies at the log's end
+    /// or behind it. Producer fields, timestamps and control batches stay as they are; only the
+    /// leader epoch, outside the checksum, becomes this log's.
+    package func appendImported(
+        _ batch: UnsafeMutableRawBufferPointer
+    ) throws(LogStorageError) -> AppendOutcome {
+        let view: RecordBatchView
+        do throws(RecordBatchError) {
+            view = try RecordBatchView(UnsafeRawBufferPointer(batch))
+            try view.verifyChecksum()
+        } catch {
+            return .refused(.corruptMessage, "the batch is damaged: \(error)")
+        }
+        let (last, overflow) = view.baseOffset.rawValue.addingReportingOverflow(
+            Int64(view.lastOffsetDelta)
+        )
+        guard view.byteCount == batch.count, view.baseOffset.rawValue >= 0,
+            view.lastOffsetDelta >= 0, view.recordCount >= 0, !overflow, last < Int64.max
+        else { return .refused(.invalidRecord, "not one whole batch with offsets") }
+        let now = time.wallTime()
+        return try locked { state throws(LogStorageError) in
+            guard view.baseOffset >= state.logEnd else {
+                return .refused(
+                    .invalidRecord,
+                    "base offset \(view.baseOffset.rawValue) lies before the end "
+                        + "\(state.logEnd.rawValue)"
+                )
+            }
+            let base = try self.write(batch, at: view.baseOffset, now: now, into: &state)
+            return .appended(base: base, last: Offset(last))
+        }
+    }
+
     /// What can be told of a batch without the log's state; nil if nothing speaks against it.
     private func refusal(
         of batch: UnsafeMutableRawBufferPointer,
@@ -100,20 +133,33 @@ extension PartitionLog {
         }
     }
 
-    /// Gives a batch its place at the log's end and writes it there; returns its base offset.
+    /// Gives a batch its place at the log's end and writes it there; returns its base offset. An
+    /// imported batch keeps the offset and the times that it has.
     private func write(
         _ batch: UnsafeMutableRawBufferPointer,
+        at ownOffset: Offset? = nil,
         now: Timestamp,
         into state: inout LogState
     ) throws(LogStorageError) -> Offset {
-        let base = state.logEnd
-        assign(batch, baseOffset: base, epoch: state.epochs.latest, now: now)
+        let base = ownOffset ?? state.logEnd
+        assign(
+            batch,
+            baseOffset: base,
+            epoch: state.epochs.latest,
+            appendTime: ownOffset == nil && configuration.usesLogAppendTime ? now : nil
+        )
         let bytes = UnsafeRawBufferPointer(batch)
         let view: RecordBatchView
         do throws(RecordBatchError) { view = try RecordBatchView(bytes) } catch {
             throw .corrupt("the batch changed while it was appended: \(error)")
         }
-        if needsRoll(before: view, state) { try roll(&state) }
+        // A segment begins behind a gap that its index could not span.
+        let spansTooMuch =
+            state.active.baseOffset.distance(to: view.lastOffset) > Int64(Int32.max)
+        if needsRoll(before: view, state) || spansTooMuch {
+            state.logEnd = base
+            try roll(&state)
+        }
         let position = state.active.byteCount
         let file = state.active.file
         // A write that fails may leave bytes behind the end; the next append overwrites them, a
@@ -137,19 +183,19 @@ extension PartitionLog {
         _ batch: UnsafeMutableRawBufferPointer,
         baseOffset: Offset,
         epoch: LeaderEpoch,
-        now: Timestamp
+        appendTime: Timestamp?
     ) {
         // SAFETY: the batch was checked to be a whole one, so it has a base and a header.
         let p = batch.baseAddress.unsafelyUnwrapped
         p.storeBigEndian(baseOffset.rawValue, at: RecordBatchLayout.baseOffset)
         p.storeBigEndian(epoch.rawValue, at: RecordBatchLayout.leaderEpoch)
-        guard configuration.usesLogAppendTime else { return }
+        guard let appendTime else { return }
         let attributes = UnsafeRawPointer(p).bigEndian(
             UInt16.self,
             at: RecordBatchLayout.attributes
         )
         p.storeBigEndian(attributes | 0x08, at: RecordBatchLayout.attributes)
-        p.storeBigEndian(now.rawValue, at: RecordBatchLayout.maxTimestamp)
+        p.storeBigEndian(appendTime.rawValue, at: RecordBatchLayout.maxTimestamp)
         let summed = UnsafeRawBufferPointer(
             rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...]
         )
