@@ -70,6 +70,7 @@ let package = Package(
 
         // The log.
         library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "CFileSystem"]),
+        library("KafkaDirectory", ["Bytes", "LogModel", "KafkaRecords", "LogStorage"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library(
             "Broker",
@@ -121,16 +122,17 @@ let package = Package(
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
-                "LogClient", "EmbeddedClient", "StateStores", "RocksStore", "Streams",
-                "StreamsRuntime", "BenchmarkWorkloads", "JobRunner", "Terminal", "Telemetry",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory",
+                "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
+                "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
+                "Terminal", "Telemetry",
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory", "Streams",
                 "StreamsRuntime", "MillraceTestKit", "Terminal",
             ],
             swiftSettings: settings
@@ -144,6 +146,10 @@ let package = Package(
             exclude: ["Fixtures"]
         ),
         tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests(
+            "KafkaDirectoryTests",
+            ["Bytes", "LogModel", "LogStorage", "KafkaDirectory", "MillraceTestKit"]
+        ),
         tests("CoordinationTests", ["LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",

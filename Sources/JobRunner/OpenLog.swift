@@ -22,6 +22,7 @@ package struct OpenLog {
                 next: "millrace topic create NAME --partitions N --data \(directory)"
             )
         }
+        try Self.refuseKafka(directory)
         do {
             broker = try Broker.open(disk: PosixDisk(), directory: directory)
         } catch {
@@ -33,6 +34,36 @@ package struct OpenLog {
                 TextOutput.error.write("warning: \(warning)\n")
             }
         }
+    }
+
+    /// Kafka's directories are read and never written: opening a log would write.
+    private static func refuseKafka(_ directory: String) throws(CommandFailure) {
+        let kind: DirectoryKind
+        do throws(DiskError) { kind = try DirectoryKind.of(directory, on: PosixDisk()) } catch {
+            throw CommandFailure("the data directory does not open", place: directory, .disk(error))
+        }
+        guard kind == .kafka else { return }
+        throw CommandFailure(
+            KafkaDirectoryRefusal.what,
+            place: directory,
+            reason: KafkaDirectoryRefusal.reason,
+            next: KafkaDirectoryRefusal.next(for: directory)
+        )
+    }
+
+    /// The topics that an import which was killed has left half filled, of those that are there.
+    package func unfinishedImports() throws(CommandFailure) -> [String] {
+        let names: [String]
+        do throws(LogStorageError) {
+            names = try ImportLedger(disk: PosixDisk(), directory: directory).unfinishedTopics()
+        } catch {
+            throw CommandFailure(
+                "the data directory does not open",
+                place: directory,
+                BrokerError(error, in: directory)
+            )
+        }
+        return names.filter { broker.topic($0) != nil }
     }
 
     /// What a person should know of a partition's recovery; nil where all was well.
