@@ -181,7 +181,10 @@ let package = Package(
         ),
         tests(
             "CommandLineTests",
-            ["Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand", "MillraceTestKit"],
+            [
+                "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
+                "KafkaDirectory", "Broker", "JobRunner", "MillraceCommand", "MillraceTestKit",
+            ],
             exclude: ["EndToEnd/Allocations"]
         ),
         tests("TidyTests", []),

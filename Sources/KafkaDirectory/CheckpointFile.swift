@@ -6,8 +6,9 @@ enum CheckpointFile {
     static let recoveryPoint = "recovery-point-offset-checkpoint"
     static let cleaner = "cleaner-offset-checkpoint"
 
-    /// The offsets of a file; nil if its text makes no sense.
+    /// The offsets of a file; nil if its text makes no sense. A broker makes the files empty.
     static func offsets(in bytes: [UInt8]) -> [TopicPartition: Offset]? {
+        guard !bytes.isEmpty else { return [:] }
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         guard lines.count >= 2, lines[0] == "0", let count = Int(lines[1]), count >= 0,
             lines.count - 2 == count

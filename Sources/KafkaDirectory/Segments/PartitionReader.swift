@@ -56,6 +56,12 @@ package struct PartitionReader: ~Copyable {
         return nil
     }
 
+    /// Where the entry lent last lies.
+    package var place: (path: String, position: Int64)? {
+        guard lentByteCount > 0, let position = scanner?.position else { return nil }
+        return (partition.segments[segmentIndex].path, position)
+    }
+
     /// Says of the entry lent last that its records are no good: it is damage, and the end.
     package mutating func refuseLast(_ entry: StoredEntry, because reason: String) {
         byteCount -= Int64(lentByteCount)
@@ -125,8 +131,19 @@ package struct PartitionReader: ~Copyable {
         nextOffset = entry.lastOffset.advanced(by: 1)
     }
 
+    /// Offsets are missing: compaction leaves such gaps. Elsewhere the first is told, for a base
+    /// offset lies outside the checksum.
     private mutating func noteGap(to offset: Offset) {
         guard offset > nextOffset else { return }
+        if !partition.wasCompacted, gaps.count == 0 {
+            report(
+                .note,
+                at: scanner?.position,
+                nextOffset,
+                "no record has an offset from here to \(offset.rawValue - 1), and nothing tells of "
+                    + "compaction"
+            )
+        }
         gaps.count += 1
         gaps.offsets += nextOffset.distance(to: offset)
     }
