@@ -89,7 +89,9 @@ package struct KafkaDirectory: Sendable {
     }
 
     private static func refuseRunningBroker(of path: String) throws(KafkaDirectoryError) {
-        guard let holder = BrokerLock.holder(of: "\(path)/\(BrokerLock.fileName)") else { return }
+        guard let holder = try BrokerLock.holder(of: "\(path)/\(BrokerLock.fileName)") else {
+            return
+        }
         throw .brokerIsRunning(processID: holder > 0 ? holder : nil)
     }
 

@@ -25,47 +25,53 @@ struct KafkaImport {
     /// Does it all; what to tell is in the report.
     func run() throws -> ImportReport {
         var report = ImportReport()
-        try removeUnfinished(&report)
+        let unfinished = try log.unfinishedImports()
         let plan = try ImportPlan(
             directory: source,
             request: request,
-            existing: log.broker.topics().map(\.name)
+            existing: log.broker.topics().map(\.name).filter { !unfinished.contains($0) }
         )
         report.notes += plan.notes
+        try remove(unfinished, &report)
         try ledger.begin(plan.topics.map(\.name))
         do {
             for topic in plan.topics { try copy(topic, &report) }
             try commitGroups(&report)
             // A broker that was started meanwhile may have changed what was being read.
             try source.refuseRunningBroker()
-            try ledger.end()
         } catch {
             try undo(plan)
             throw error
         }
+        try ledger.end()
         return report
     }
 
     /// Removes the topics of an import that was killed.
-    private func removeUnfinished(_ report: inout ImportReport) throws {
-        let unfinished = try ledger.unfinishedTopics()
+    private func remove(_ unfinished: [String], _ report: inout ImportReport) throws {
         guard !unfinished.isEmpty else { return }
-        let existing = unfinished.filter { log.broker.topic($0) != nil }
-        for name in existing { try log.broker.deleteTopic(name) }
-        try ledger.end()
-        guard !existing.isEmpty else { return }
+        for name in unfinished { try log.broker.deleteTopic(name) }
         report.notes.append(
             "an import was killed on its way: what it had brought of "
-                + "\(existing.joined(separator: ", ")) was removed"
+                + "\(unfinished.joined(separator: ", ")) was removed"
         )
     }
 
     /// Removes what this import made. Should that fail as well, the ledger stays and tells of it.
-    private func undo(_ plan: ImportPlan) throws {
-        for topic in plan.topics where log.broker.topic(topic.name) != nil {
-            try log.broker.deleteTopic(topic.name)
+    private func undo(_ plan: ImportPlan) throws(CommandFailure) {
+        do {
+            for topic in plan.topics where log.broker.topic(topic.name) != nil {
+                try log.broker.deleteTopic(topic.name)
+            }
+            try ledger.end()
+        } catch {
+            throw CommandFailure(
+                "the import failed, and the topics that it had begun cannot be removed",
+                place: log.directory,
+                reason: "\((error as? BrokerError)?.description ?? "the disk failed")",
+                next: "the next import begins with removing them"
+            )
         }
-        try ledger.end()
     }
 
     private func copy(_ topic: ImportPlan.PlannedTopic, _ report: inout ImportReport) throws {
@@ -109,7 +115,7 @@ struct KafkaImport {
         for (group, offsets) in commits.sorted(by: { $0.key < $1.key }) {
             let names = offsets.keys.sorted()
             for start in stride(from: 0, to: names.count, by: Self.commitCount) {
-                let some = names[start..<min(start + Self.commitCount, names.count)]
+                let some = Set(names[start..<min(start + Self.commitCount, names.count)])
                 try log.broker.commitOffsets(
                     group: group,
                     offsets.filter { some.contains($0.key) }
