@@ -14,6 +14,7 @@ package struct PartitionReader: ~Copyable {
     private var file: (any DiskFile)?
     /// Bytes of the entry lent last, stepped over by the next call.
     private var lentByteCount = 0
+    private var lentPosition: Int64 = 0
     private var hasEnded = false
 
     /// The offset that the next entry has, or a later one.
@@ -58,8 +59,8 @@ package struct PartitionReader: ~Copyable {
 
     /// Where the entry lent last lies.
     package var place: (path: String, position: Int64)? {
-        guard lentByteCount > 0, let position = scanner?.position else { return nil }
-        return (partition.segments[segmentIndex].path, position)
+        guard lentByteCount > 0 else { return nil }
+        return (partition.segments[segmentIndex].path, lentPosition)
     }
 
     /// Says of the entry lent last that its records are no good: it is damage, and the end.
@@ -127,6 +128,7 @@ package struct PartitionReader: ~Copyable {
         // The messages of an old format's wrapper lie in front of its offset.
         if case .batch(let batch) = entry { noteGap(to: batch.baseOffset) }
         lentByteCount = entry.byteCount
+        lentPosition = scanner?.position ?? 0
         byteCount += Int64(entry.byteCount)
         nextOffset = entry.lastOffset.advanced(by: 1)
     }

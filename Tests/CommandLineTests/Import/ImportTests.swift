@@ -34,7 +34,7 @@ import Testing
     @Test func `what a read_committed reader sees comes over, each record at its offset`() throws {
         let harness = try ImportHarness()
         try Self.fillTransactions(harness.maker)
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             #expect(
                 try ImportHarness.records(log, "t-0", .readUncommitted)
                     == ["1:b", "2:c", "3:d"].map { "\($0)@\(Self.time)" }
@@ -56,7 +56,7 @@ import Testing
     @Test func `raw brings transactions, markers and producers as they lie`() throws {
         let harness = try ImportHarness()
         try Self.fillTransactions(harness.maker)
-        try harness.bring(raw: true) { log in
+        try harness.bring(raw: true) { (log) throws in
             #expect(try ImportHarness.producers(log, "t-0") == [1, 2, -1, 1, 2, 3, -1])
             let bounds = try log.broker.bounds(of: TopicPartition("t", PartitionIndex(0)))
             #expect(bounds.logEnd == Offset(8) && bounds.lastStableOffset == Offset(6))
@@ -81,7 +81,7 @@ import Testing
             id: nil
         )
         try harness.maker.checkpoint("log-start-offset", "t 1 6")
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             #expect(log.broker.topic("t")?.partitions.count == 2)
             #expect(try ImportHarness.records(log, "t-0") == [])
             #expect(
@@ -102,7 +102,7 @@ import Testing
                 ], 40: [],
             ]
         )
-        try harness.bring { log in
+        try harness.bring { (log) throws in
             let partition = TopicPartition("t", PartitionIndex(0))
             #expect(try log.broker.bounds(of: partition).logEnd == Offset(40))
             #expect(try ImportHarness.records(log, "t-0", .readUncommitted) == [])
@@ -117,7 +117,7 @@ import Testing
             "t-0",
             [0: [Maker.batch(0, values: "a"), bad, Maker.batch(2, values: "c")]]
         )
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             #expect(try ImportHarness.records(log, "t-0") == ["0:a@\(Self.time)"])
         }
         #expect(report.isDamaged)
@@ -135,7 +135,7 @@ import Testing
                 "t:retention.ms=5", "u:cleanup.policy=compact", "t:min.insync.replicas=2",
                 "u:min.insync.replicas=2",
             ]
-        ) { log in
+        ) { (log) throws in
             #expect(log.broker.topic("t")?.options == ["retention.ms": "5"])
             #expect(log.broker.topic("u")?.options == ["cleanup.policy": "compact"])
         }
@@ -149,7 +149,7 @@ import Testing
         for option in ["t:retention.ms=x", "v:retention.ms=5", "retention.ms=5"] {
             #expect(throws: CommandFailure.self) { try other.bring(options: [option]) }
         }
-        try other.bring { log in
+        try other.bring { (log) throws in
             #expect(log.broker.topic("t")?.options == ["retention.ms": "-1"])
         }
     }
@@ -161,7 +161,7 @@ import Testing
         }
         try harness.bring(topics: "u")
         #expect(throws: CommandFailure.self) { try harness.bring() }
-        try harness.bring(topics: "t") { log in
+        try harness.bring(topics: "t") { (log) throws in
             #expect(log.broker.topics().filter { !$0.isInternal }.map(\.name) == ["t", "u"])
         }
         #expect(throws: CommandFailure.self) { try harness.bring(topics: "__consumer_offsets") }
@@ -177,7 +177,7 @@ import Testing
         )
         #expect(throws: DiskError.self) { try harness.bring() }
         harness.disk.clearFaults()
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             #expect(try ImportHarness.records(log, "b-0") == ["0:x@\(Self.time)"])
         }
         #expect(report.topics.map(\.name) == ["a", "b"])
@@ -191,7 +191,7 @@ import Testing
         try log.broker.createTopic("t", partitionCount: 1)
         #expect(try log.unfinishedImports() == ["t"])
         try log.close()
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             #expect(try log.unfinishedImports() == [])
             #expect(try ImportHarness.records(log, "t-0").count == 2)
         }
@@ -209,7 +209,7 @@ import Testing
         }
         let late = try Self.position("late", "t", 0, 99)
         try harness.maker.partition("__consumer_offsets-3", [0: [Self.batch(positions + [late])]])
-        let report = try harness.bring { log in
+        let report = try harness.bring { (log) throws in
             let partition = TopicPartition("t", PartitionIndex(0))
             for group in ["g", "late"] {
                 let found = try log.broker.committedOffsets(
