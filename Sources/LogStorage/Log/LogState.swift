@@ -47,6 +47,10 @@ struct LogState: Sendable {
     var epochs = LeaderEpochs()
     /// Which segments a cleaner wrote, or an import: they may have gaps.
     var compacted = CompactedSegments()
+    /// Compacted segments that were read whole and are what was written there.
+    var checkedSegments: Set<Offset> = []
+    /// Why the log cannot be compacted, until the next start.
+    var cleaningProblem: String?
     /// Segments that an import is writing with gaps, until they are entered there.
     var importedWithGaps: Set<Offset> = []
     /// The recovery point of the directory's checkpoint: nothing below it is ever written again.

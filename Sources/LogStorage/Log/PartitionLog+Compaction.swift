@@ -13,24 +13,37 @@ extension PartitionLog {
         return try maintaining { () throws(LogStorageError) in
             guard let round = cleaningRound() else { return false }
             var cleaner = SegmentCleaner(files: files, round: round)
-            while true {
-                switch try cleaner.next(throttle: throttle) {
-                case .cleaned(let group): try swap(group)
-                case .finished(let firstDirty):
-                    try finishCleaning(at: firstDirty)
-                    return true
-                case .stopped: return false
+            do throws(LogStorageError) {
+                while true {
+                    switch try cleaner.next(throttle: throttle) {
+                    case .cleaned(let group): try swap(group)
+                    case .finished(let firstDirty):
+                        try finishCleaning(at: firstDirty)
+                        return true
+                    case .stopped: return false
+                    }
                 }
+            } catch {
+                // Trying again would find the same; a full disk ends by itself.
+                if case .corrupt(let reason) = error {
+                    state.withLock { $0.cleaningProblem = reason }
+                }
+                throw error
             }
         }
     }
+
+    /// Why the log is not compacted any more; nil if it is.
+    package var cleaningProblem: String? { state.withLock { $0.cleaningProblem } }
 
     /// Everything that a round is told, taken at one moment; nil if the log is clean enough.
     private func cleaningRound() -> CleaningRound? {
         let options = cleaningOptions
         let now = time.wallTime()
         return state.withLock { state -> CleaningRound? in
-            guard state.readOnlyReason == nil, state.importedWithGaps.isEmpty else { return nil }
+            guard state.readOnlyReason == nil, state.importedWithGaps.isEmpty,
+                state.cleaningProblem == nil
+            else { return nil }
             let bases = state.segments.map(\.baseOffset)
             let log = CleanableLog(
                 segments: state.segments.enumerated().map { index, segment in
@@ -91,8 +104,8 @@ extension PartitionLog {
         do throws(LogStorageError) {
             try files.swap(group, &compacted)
         } catch {
-            // Between old and new: only a start can go on from here.
-            fail("a cleaning was interrupted")
+            // Between old and new only a start can go on; before that nothing has happened.
+            if compacted.pending != nil { fail("a cleaning was interrupted: \(error)") }
             throw error
         }
         var segment = Segment(
@@ -115,6 +128,8 @@ extension PartitionLog {
             else { return }
             state.segments.removeAll { group.oldBases.contains($0.baseOffset) }
             state.segments.insert(segment, at: place)
+            state.checkedSegments.subtract(group.oldBases)
+            state.checkedSegments.insert(group.base)
             state.compacted = compacted
         }
         for segment in old {

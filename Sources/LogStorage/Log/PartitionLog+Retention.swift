@@ -83,7 +83,13 @@ extension PartitionLog {
                 active.byteCount > 0, let first = active.firstTimestamp, first.rawValue >= 0
             else { return }
             let (age, overflow) = now.rawValue.subtractingReportingOverflow(first.rawValue)
-            guard !overflow, age > configuration.segmentMilliseconds else { return }
+            let limit =
+                configuration.compacts
+                ? min(
+                    configuration.segmentMilliseconds,
+                    configuration.maximumCompactionLagMilliseconds
+                ) : configuration.segmentMilliseconds
+            guard !overflow, age > limit else { return }
             try roll(&state, at: state.logEnd)
             if !state.isRegisteredDirty {
                 state.isRegisteredDirty = true
