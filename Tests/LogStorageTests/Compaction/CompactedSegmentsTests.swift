@@ -77,7 +77,7 @@ import Testing
 
     @Test func `every flipped bit of a compacted segment is found, base offsets included`() throws {
         let topic = try Self.cleaned()
-        let path = topic.files.path(.zero, ".log")
+        let path = topic.files.path(.zero, .log)
         let byteCount = Int(topic.segments[0].byteCount)
         _ = try ScannedLog(topic.files)
         for position in 0..<byteCount {
@@ -94,7 +94,7 @@ import Testing
 
     @Test func `a moved batch is found at its place, or at the segment's end`() throws {
         let topic = try Self.cleaned()
-        let path = topic.files.path(.zero, ".log")
+        let path = topic.files.path(.zero, .log)
         let byteCount = topic.segments[0].byteCount
         func fault() throws -> SegmentContentCheck.Fault? {
             let file = try topic.disk.open(path, .read)
@@ -128,7 +128,7 @@ import Testing
 
     @Test func `a whole batch that went missing from a compacted segment is found`() throws {
         let topic = try Self.cleaned()
-        let file = try topic.disk.open(topic.files.path(.zero, ".log"), .readWrite)
+        let file = try topic.disk.open(topic.files.path(.zero, .log), .readWrite)
         defer { file.close() }
         let last = try #require(try ScannedLog(topic.files).batches.last { $0.base < 24 })
         #expect(last.last == 23)
@@ -145,7 +145,7 @@ import Testing
         for value in 0..<6 { try topic.append([("k\(value % 3)", "\(value)")]) }
         try topic.roll()
         try topic.append([("k0", "new")])
-        let path = topic.files.path(.zero, ".log")
+        let path = topic.files.path(.zero, .log)
         let names = try topic.disk.list(CompactedTopic.directory)
         for position in 0..<Int(topic.segments[0].byteCount) {
             topic.disk.rot(path, at: position, bit: position % 8)

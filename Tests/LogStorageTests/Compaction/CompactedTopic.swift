@@ -65,7 +65,7 @@ struct CompactedTopic {
     /// A folder with these segments of somebody else's, as they were appended.
     init(segments contents: [(base: Offset, bytes: [UInt8])], segmentByteLimit: Int64) throws {
         try self.init(segmentByteLimit: segmentByteLimit)
-        try disk.remove(files.path(.zero, ".log"))
+        try disk.remove(files.path(.zero, .log))
         segments = []
         for (base, bytes) in contents {
             logEnd = base
@@ -87,17 +87,17 @@ struct CompactedTopic {
         compacted = try CompactedSegments(in: files)
         segments = []
         let bases = try disk.list(Self.directory)
-            .compactMap { SegmentName.offset(in: $0, suffix: ".log") }.sorted()
+            .compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         for base in bases {
             var segment = Segment(base: base)
-            let bytes = try files.content(of: files.path(base, ".log")) ?? []
+            let bytes = try files.content(of: files.path(base, .log)) ?? []
             try bytes.withUnsafeBytes { bytes in
                 var batches = RecordBatchSequence(bytes)
                 while let batch = try batches.next() {
                     segment.note(batch, interval: options.indexIntervalByteCount)
                 }
             }
-            let aborted = try files.content(of: files.path(base, ".txnindex"))
+            let aborted = try files.content(of: files.path(base, .transactionIndex))
             segment.aborted =
                 aborted.flatMap { AbortedEntry.decode($0, base: base) }
                 ?? topic.segments.last?.aborted ?? []
@@ -112,16 +112,16 @@ struct CompactedTopic {
         if let last = segments.last {
             guard last.base < logEnd else { return }
             segments[segments.count - 1].index.finish()
-            try write(segments[segments.count - 1].aborted.flatMap(\.encoded), ".txnindex")
+            try write(segments[segments.count - 1].aborted.flatMap(\.encoded), .transactionIndex)
         }
         segments.append(Segment(base: logEnd))
-        let file = try disk.open(files.path(logEnd, ".log"), .create)
+        let file = try disk.open(files.path(logEnd, .log), .create)
         try file.sync()
         file.close()
         try disk.syncDirectory(Self.directory)
     }
 
-    private func write(_ bytes: [UInt8], _ suffix: String) throws {
+    private func write(_ bytes: [UInt8], _ suffix: SegmentFile) throws {
         try files.writeCache(files.path(segments[segments.count - 1].base, suffix), bytes)
     }
 
@@ -214,7 +214,7 @@ struct CompactedTopic {
         }
         var segment = segments[segments.count - 1]
         let batch = try RecordBatchView(bytes)
-        let file = try disk.open(files.path(segment.base, ".log"), .readWrite)
+        let file = try disk.open(files.path(segment.base, .log), .readWrite)
         defer { file.close() }
         try file.write(bytes, at: segment.byteCount)
         try file.sync()

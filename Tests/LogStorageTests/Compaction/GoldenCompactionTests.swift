@@ -111,7 +111,7 @@ import Testing
         let folder = path + "/\(name)-0"
         let segments = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
             .compactMap { file -> (base: Offset, bytes: [UInt8])? in
-                guard let base = SegmentName.offset(in: file, suffix: ".log") else { return nil }
+                guard let base = SegmentName.offset(in: file, .log) else { return nil }
                 let content = FileManager.default.contents(atPath: folder + "/" + file)
                 return (base, Array(try #require(content)))
             }

@@ -34,7 +34,7 @@ struct ScannedLog {
         guard strange.isEmpty, compacted.pending == nil else {
             throw CompactionFailure("left behind: \(strange)")
         }
-        bases = names.compactMap { SegmentName.offset(in: $0, suffix: ".log") }.sorted()
+        bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         for (index, base) in bases.enumerated() {
             let next = index + 1 < bases.count ? bases[index + 1] : nil
             try scan(base, next, compacted.entry(at: base), files)
@@ -47,7 +47,7 @@ struct ScannedLog {
         _ entry: CompactedSegments.Entry?,
         _ files: PartitionFiles
     ) throws {
-        let file = try files.disk.open(files.path(base, ".log"), .read)
+        let file = try files.disk.open(files.path(base, .log), .read)
         defer { file.close() }
         var check = SegmentContentCheck(base: base, entry: entry)
         var rebuilt: [AbortedEntry] = []
@@ -65,7 +65,7 @@ struct ScannedLog {
         }
         if let reason = check.finish(end: next) { throw CompactionFailure(reason) }
         // The active segment's index is in memory only.
-        let bytes = try files.content(of: files.path(base, ".txnindex"))
+        let bytes = try files.content(of: files.path(base, .transactionIndex))
         guard let entries = bytes.map({ AbortedEntry.decode($0, base: base) }) ?? rebuilt else {
             throw CompactionFailure("the transaction index of \(base.rawValue)")
         }

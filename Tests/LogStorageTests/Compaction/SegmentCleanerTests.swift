@@ -53,7 +53,7 @@ import Testing
         try topic.append([("z", "v")])
         try topic.roll()
         topic.options.segmentByteLimit = 100
-        let before = try topic.disk.kind(of: topic.files.path(.zero, ".log"))
+        let before = try topic.disk.kind(of: topic.files.path(.zero, .log))
         try topic.clean()
         #expect(before != nil)
         #expect(topic.statistics.writtenByteCount == 0)
@@ -353,9 +353,9 @@ import Testing
         try topic.roll()
         try topic.clean()
         let segment = topic.segments[0]
-        let offsets = try #require(try topic.files.content(of: topic.files.path(.zero, ".index")))
+        let offsets = try #require(try topic.files.content(of: topic.files.path(.zero, .index)))
         let times = try #require(
-            try topic.files.content(of: topic.files.path(.zero, ".timeindex"))
+            try topic.files.content(of: topic.files.path(.zero, .timeIndex))
         )
         let stored = try #require(
             SegmentIndex(
