@@ -16,7 +16,7 @@ package struct EntryScanner: ~Copyable {
 
     private static let readByteCount: Int64 = 1 << 20
     /// Larger entries are damage: no log accepts them.
-    private static let entryByteLimit: Int64 = 256 << 20
+    private static let entryByteLimit = Int64(BatchLimit.byteCount)
     /// Offset, length, checksum or epoch, and the magic, which has its place in all formats.
     private static let prefixByteCount = RecordBatchLayout.magic + 1
     /// How many bytes of candidates a search for the next entry may sum up.

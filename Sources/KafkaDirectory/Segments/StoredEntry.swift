@@ -38,7 +38,7 @@ package enum StoredEntry {
     }
 
     /// The largest decompressed block that is taken for records.
-    private static let recordByteLimit = 256 << 20
+    private static let recordByteLimit = BatchLimit.recordByteCount
 
     /// Lends each record with its own offset and resolved timestamp.
     ///

@@ -282,6 +282,8 @@ extension PartitionLog {
     ) throws(LogStorageError) {
         try Self.makeFolder(files, key)
         state.parentIsDirty = true
+        // What an import begins with is where its log begins.
+        state.logStart = max(state.logStart, offset)
         try begin(at: offset, &state)
         let files = files
         let text = state.epochs.text
