@@ -244,6 +244,8 @@ struct HostileValueTests {
         #expect(Timestamp(5).milliseconds(to: Timestamp(.min)) == .min)
         #expect(ProducerEpoch(32_767).next == nil)
         #expect(ProducerEpoch(32_766).next == .last)
+        #expect(ProducerID(.max).next == nil)
+        #expect(ProducerID(7).next == ProducerID(8))
     }
 }
 
