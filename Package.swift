@@ -183,7 +183,8 @@ let package = Package(
             "CommandLineTests",
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
-                "KafkaDirectory", "Broker", "JobRunner", "MillraceCommand", "MillraceTestKit",
+                "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
+                "MillraceTestKit",
             ],
             exclude: ["EndToEnd/Allocations"]
         ),
