@@ -14,6 +14,8 @@ import Testing
 /// What an import brings, from hand-made directories of Kafka's.
 @Suite struct ImportTests {
     private static let time: Int64 = 1_700_000_000_000
+    /// Lets a log that does not know of imports read over gaps.
+    private static let compacted = ["t:cleanup.policy=compact"]
 
     /// Committed, aborted and open transactions, with plain records between.
     private static func fillTransactions(_ maker: KafkaDirectoryMaker) throws {
@@ -35,7 +37,7 @@ import Testing
     @Test func `what a read_committed reader sees comes over, each record at its offset`() throws {
         let harness = try ImportHarness()
         try Self.fillTransactions(harness.maker)
-        let report = try harness.bring { (log) throws in
+        let report = try harness.bring(options: Self.compacted) { (log) throws in
             #expect(
                 try ImportHarness.records(log, "t-0", .readUncommitted)
                     == ["1:b", "2:c", "3:d"].map { "\($0)@\(Self.time)" }
@@ -82,7 +84,7 @@ import Testing
             id: nil
         )
         try harness.maker.checkpoint("log-start-offset", "t 1 6")
-        let report = try harness.bring { (log) throws in
+        let report = try harness.bring(options: Self.compacted) { (log) throws in
             #expect(log.broker.topic("t")?.partitions.count == 2)
             #expect(try ImportHarness.records(log, "t-0") == [])
             #expect(
@@ -103,7 +105,7 @@ import Testing
                 ], 40: [],
             ]
         )
-        try harness.bring { (log) throws in
+        try harness.bring(options: Self.compacted) { (log) throws in
             let partition = TopicPartition("t", PartitionIndex(0))
             #expect(try log.broker.bounds(of: partition).logEnd == Offset(40))
             #expect(try ImportHarness.records(log, "t-0", .readUncommitted) == [])
