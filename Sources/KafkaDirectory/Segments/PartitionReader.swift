@@ -214,7 +214,8 @@ package struct PartitionReader: ~Copyable {
             .damage,
             at: nil,
             nextOffset,
-            "the log ends here, but everything below \(partition.recoveryPoint.rawValue) was flushed"
+            "the log ends here, but everything below \(partition.recoveryPoint.rawValue) was "
+                + "flushed"
         )
     }
 
