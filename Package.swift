@@ -188,7 +188,8 @@ let package = Package(
             "CommandLineTests",
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
-                "KafkaDirectory", "Broker", "JobRunner", "MillraceCommand", "MillraceTestKit",
+                "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
+                "MillraceTestKit",
                 "Threads",
             ],
             exclude: ["EndToEnd/Allocations"]

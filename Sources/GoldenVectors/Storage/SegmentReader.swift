@@ -26,6 +26,23 @@ struct SegmentReader {
         return records
     }
 
+    /// Offset and time of every record, markers included: what Kafka's lookups by time go by.
+    static func times(
+        of partition: KafkaPartition,
+        _ survey: PartitionSurvey
+    ) throws -> [(offset: Int64, timestamp: Int64)] {
+        var times: [(offset: Int64, timestamp: Int64)] = []
+        var decompressor = RecordDecompressor()
+        var reader = PartitionReader(partition, disk: PosixDisk())
+        while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
+            try entry.forEachRecord(&decompressor) { record in
+                guard record.offset >= survey.logStart else { return }
+                times.append((record.offset.rawValue, record.timestamp.rawValue))
+            }
+        }
+        return times
+    }
+
     private func shows(_ entry: StoredEntry) -> Bool {
         switch isolation {
         case .readUncommitted: !entry.isControl

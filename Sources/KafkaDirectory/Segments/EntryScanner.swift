@@ -68,9 +68,25 @@ package struct EntryScanner: ~Copyable {
     /// Steps behind the entry that `next` returned.
     package mutating func advance(by byteCount: Int) { position += Int64(byteCount) }
 
+    /// The offset that stands `byteCount` bytes behind the position; nil where the file ends.
+    /// What was lent stays valid.
+    package func offset(behind byteCount: Int) throws(DiskError) -> Offset? {
+        let place = position + Int64(byteCount)
+        guard end - place >= Int64(Self.prefixByteCount) else { return nil }
+        var bytes = UInt64(0)
+        let file = file
+        let read = withUnsafeMutableBytes(of: &bytes) { buffer in
+            Result { () throws(DiskError) in try file.read(into: buffer, at: place) }
+        }
+        guard try read.get() == 8 else { return nil }
+        return Offset(Int64(bitPattern: UInt64(bigEndian: bytes)))
+    }
+
     /// Whether everything from the position on is zeros, as files allocated in advance have it.
+    /// Fewer of them may be the beginning of a batch.
     package mutating func isZeroToEnd() throws(DiskError) -> Bool {
         let start = position
+        guard end - position >= Int64(RecordBatchLayout.lengthPrefixByteCount) else { return false }
         defer { position = start }
         while position < end {
             guard try load(1) else { return false }

@@ -44,14 +44,14 @@ package struct PartitionReader: ~Copyable {
             let step = try scan()
             switch step {
             case .entry(let entry):
-                if let reason = fault(of: entry) {
-                    try end(because: reason)
+                if let reason = try fault(of: entry) {
+                    try end(because: reason, isWhole: true)
                     break
                 }
                 note(entry)
                 return entry
             case .end: closeSegment()
-            case .bad(let reason): try end(because: reason)
+            case .bad(let reason): try end(because: reason, isWhole: false)
             }
         }
         return nil
@@ -111,8 +111,8 @@ package struct PartitionReader: ~Copyable {
         segmentIndex += 1
     }
 
-    /// Why an entry cannot stand where it does.
-    private func fault(of entry: StoredEntry) -> String? {
+    /// Why a whole entry cannot stand where it does: no checksum covers its base offset.
+    private mutating func fault(of entry: StoredEntry) throws(DiskError) -> String? {
         let base = partition.segments[segmentIndex].baseOffset
         if entry.firstOffset < nextOffset {
             return "offset \(entry.firstOffset.rawValue), where \(nextOffset.rawValue) is next"
@@ -121,7 +121,19 @@ package struct PartitionReader: ~Copyable {
             return "offset \(entry.lastOffset.rawValue), which a segment that begins at "
                 + "\(base.rawValue) cannot hold"
         }
-        return nil
+        guard entry.firstOffset > nextOffset, let following = try offsetBehind(entry) else {
+            return nil
+        }
+        guard following >= nextOffset, following <= entry.lastOffset else { return nil }
+        return "offset \(entry.firstOffset.rawValue), where \(nextOffset.rawValue) is next and "
+            + "\(following.rawValue) follows"
+    }
+
+    /// The offset that stands behind an entry, in its segment or as the beginning of the next.
+    private mutating func offsetBehind(_ entry: StoredEntry) throws(DiskError) -> Offset? {
+        if let offset = try scanner?.offset(behind: entry.byteCount) { return offset }
+        let rest = partition.segments[(segmentIndex + 1)...]
+        return rest.first?.baseOffset
     }
 
     private mutating func note(_ entry: StoredEntry) {
@@ -151,10 +163,10 @@ package struct PartitionReader: ~Copyable {
     }
 
     /// Ends the reading in front of something bad, and says what it is.
-    private mutating func end(because reason: String) throws(DiskError) {
+    private mutating func end(because reason: String, isWhole: Bool) throws(DiskError) {
         let position = scanner?.position ?? 0
         let isLast = partition.segments[(segmentIndex + 1)...].allSatisfy { $0.byteCount == 0 }
-        let isUnflushed = isLast && nextOffset >= partition.recoveryPoint
+        let isUnflushed = !isWhole && isLast && nextOffset >= partition.recoveryPoint
         if isUnflushed, try scanner?.isZeroToEnd() ?? false {
             report(
                 .note,
@@ -202,7 +214,8 @@ package struct PartitionReader: ~Copyable {
             .damage,
             at: nil,
             nextOffset,
-            "the log ends here, but everything below \(partition.recoveryPoint.rawValue) was flushed"
+            "the log ends here, but everything below \(partition.recoveryPoint.rawValue) was "
+                + "flushed"
         )
     }
 

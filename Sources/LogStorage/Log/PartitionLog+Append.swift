@@ -121,6 +121,10 @@ extension PartitionLog {
         }
     }
 
+    /// How far ahead of the clock a client's timestamp may lie: Kafka's
+    /// `message.timestamp.after.max.ms`.
+    private static let aheadMilliseconds: Int64 = 3_600_000
+
     private enum Checked {
         case refused(KafkaErrorCode, String)
         case asItIs(RecordBatchStamp.Time)
@@ -138,7 +142,9 @@ extension PartitionLog {
         case .client:
             let rules = ProduceRules(
                 batchByteLimit: configuration.maxMessageByteCount,
-                requiresKeys: configuration.compacts
+                requiresKeys: configuration.compacts,
+                latestTimestamp: time.wallTime().advanced(byMilliseconds: Self.aheadMilliseconds),
+                usesLogAppendTime: configuration.usesLogAppendTime
             )
             var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {

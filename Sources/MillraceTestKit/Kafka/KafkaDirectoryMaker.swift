@@ -6,7 +6,8 @@ package struct KafkaDirectoryMaker {
     package let path: String
 
     package static let properties =
-        "#\nversion=1\nnode.id=1\ndirectory.id=AAAAAAAAQACAAAAAAAAAAQ\ncluster.id=AAAAAAAAQACAAAAAAAAAAQ\n"
+        "#\nversion=1\nnode.id=1\ndirectory.id=AAAAAAAAQACAAAAAAAAAAQ\n"
+        + "cluster.id=AAAAAAAAQACAAAAAAAAAAQ\n"
 
     /// An empty directory of a broker that ended cleanly, or was killed.
     package init(

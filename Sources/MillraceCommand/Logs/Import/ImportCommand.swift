@@ -64,7 +64,10 @@ enum ImportCommand {
         _ request: ImportRequest
     ) throws -> ImportReport {
         let source = try open(directory)
-        try check(target, against: directory)
+        if try check(target, against: directory) != .ours {
+            // What makes no sense is refused before a directory is made for it.
+            _ = try ImportPlan(directory: source, request: request, existing: [])
+        }
         let log = try OpenLog(target, creates: true)
         let running = KafkaImport(
             source: source,
@@ -108,11 +111,16 @@ enum ImportCommand {
         return nil
     }
 
+    private enum Target {
+        case new
+        case ours
+    }
+
     /// The target is a folder for a log of ours, and no part of Kafka's.
     private static func check(
         _ target: String,
         against source: String
-    ) throws(CommandFailure) {
+    ) throws(CommandFailure) -> Target {
         let kind: DirectoryKind
         do throws(DiskError) { kind = try DirectoryKind.of(target, on: PosixDisk()) } catch {
             throw CommandFailure("--data cannot be used", place: target, reason: error.words)
@@ -135,6 +143,7 @@ enum ImportCommand {
                 next: KafkaDirectoryRefusal.next(for: source)
             )
         }
+        return kind == .absent || kind == .empty ? .new : .ours
     }
 
     /// The path without links, also of a folder that does not exist yet.

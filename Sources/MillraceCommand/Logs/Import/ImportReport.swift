@@ -31,8 +31,9 @@ struct ImportReport {
         findings += outcome.findings
         if outcome.unstableRecordCount > 0 {
             notes.append(
-                "\(partition): \(grouped(outcome.unstableRecordCount)) records from the last stable "
-                    + "offset \(outcome.end.rawValue) on were left out: a transaction had not ended"
+                "\(partition): left out from the last stable offset \(outcome.end.rawValue) on, "
+                    + "where a transaction had not ended: "
+                    + Self.count(outcome.unstableRecordCount, "record")
             )
         }
     }

@@ -126,7 +126,8 @@ struct KafkaImport {
         }
         if cutCount > 0 {
             report.notes.append(
-                "\(cutCount) positions of groups lay behind what was brought and were set to its end"
+                "positions of groups that lay behind what was brought and were set to its end: "
+                    + grouped(cutCount)
             )
         }
     }
