@@ -26,8 +26,8 @@ extension OpenLog {
         let names = try unfinishedImports()
         guard !names.isEmpty else { return }
         TextOutput.error.write(
-            "warning: an import was killed on its way; not whole are \(names.joined(separator: ", ")): "
-                + "import again or delete them\n"
+            "warning: an import was killed on its way; import again or delete what is not whole: "
+                + "\(names.joined(separator: ", "))\n"
         )
     }
 
