@@ -142,9 +142,9 @@ extension PartitionLog {
         case .client:
             let rules = ProduceRules(
                 batchByteLimit: configuration.maxMessageByteCount,
-                requiresKeys: configuration.compacts,
                 latestTimestamp: time.wallTime().advanced(byMilliseconds: Self.aheadMilliseconds),
-                usesLogAppendTime: configuration.usesLogAppendTime
+                usesLogAppendTime: configuration.usesLogAppendTime,
+                requiresKeys: configuration.compacts
             )
             var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {
