@@ -110,6 +110,9 @@ extension LogRecovery {
                 )
             )
         }
+        if let inline = facts.recovery.snapshot, ProducerSnapshotFile.decode(inline) != nil {
+            found.snapshots.append(facts.recovery.place.offset)
+        }
         for name in names {
             guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
             let isOfUse = bases.contains(offset) || offset == facts.recovery.place.offset
