@@ -19,6 +19,8 @@ struct LogState: Sendable {
     var inFlight: GroupPart?
     /// Why nothing can be appended any more.
     var readOnlyReason: String?
+    /// The topic was deleted: nobody counts on anything of it.
+    var isRetired = false
     /// When the last flush of relaxed durability began, on the monotonic clock.
     var lastFlushTime: UInt64 = 0
     /// Bytes that relaxed durability has acknowledged and not flushed.

@@ -7,6 +7,19 @@ extension PartitionLog {
     /// crash reads of it at most, besides what lies behind the recovery point.
     private static let indexedByteCount: Int64 = 1 << 20
 
+    /// Has the next write-back take this partition along, whatever was appended since the last.
+    func needsWriteBack() {
+        do throws(LogStorageError) { try wake() } catch {
+            // One that cannot be opened has nothing to be written back.
+            return
+        }
+        state.withLock { state in
+            guard !state.isRegisteredDirty, !state.segments.isEmpty else { return }
+            state.isRegisteredDirty = true
+            context.register(self)
+        }
+    }
+
     /// A write-back takes this partition along: what is appended from now on is for the next one.
     func willBeWrittenBack() { state.withLock { $0.isRegisteredDirty = false } }
 
@@ -125,9 +138,11 @@ extension PartitionLog {
             state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)
             let isOpen = state.active.baseOffset
             for written in work.segments {
-                guard let place = state.segments.firstIndex(where: {
-                    $0.baseOffset == written.baseOffset
-                }) else { continue }
+                guard
+                    let place = state.segments.firstIndex(where: {
+                        $0.baseOffset == written.baseOffset
+                    })
+                else { continue }
                 state.segments[place].indexedByteCount = written.byteCount
                 if state.segments[place].aborted.count == written.aborted.count {
                     state.segments[place].transactionFileIsCurrent = true
