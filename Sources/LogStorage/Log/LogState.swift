@@ -42,6 +42,8 @@ struct LogState: Sendable {
     var directoryIsDirty = false
     /// The folder was created since its parent was flushed.
     var parentIsDirty = false
+    /// The folder's mark was not flushed yet.
+    var markIsDirty = false
     /// The write-back was told of this partition.
     var isRegisteredDirty = false
 

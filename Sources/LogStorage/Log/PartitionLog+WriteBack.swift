@@ -47,6 +47,7 @@ extension PartitionLog {
         var segments: [Segment]
         var directoryIsDirty: Bool
         var parentIsDirty: Bool
+        var markIsDirty: Bool
         var abortedCount: UInt32
     }
 
@@ -69,8 +70,15 @@ extension PartitionLog {
             if place.offset > .zero {
                 try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
             }
+            if work.markIsDirty {
+                try files.writeCache(
+                    files.path(LogRecovery.metadataFile),
+                    LogRecovery.metadata(of: key.topicID),
+                    isFlushed: true
+                )
+            }
             try syncNames(
-                folder: work.directoryIsDirty || !work.segments.isEmpty,
+                folder: work.directoryIsDirty || work.markIsDirty || !work.segments.isEmpty,
                 parent: work.parentIsDirty
             )
         } catch {
@@ -89,6 +97,7 @@ extension PartitionLog {
             defer {
                 state.directoryIsDirty = false
                 state.parentIsDirty = false
+                state.markIsDirty = false
             }
             let written = state.segments.filter { segment in
                 guard segment.baseOffset <= capture.place.segment else { return false }
@@ -111,6 +120,7 @@ extension PartitionLog {
                 segments: written,
                 directoryIsDirty: state.directoryIsDirty,
                 parentIsDirty: state.parentIsDirty,
+                markIsDirty: state.markIsDirty,
                 abortedCount: UInt32(clamping: aborted)
             )
         }

@@ -252,7 +252,7 @@ package final class TopologyDriver {
                         guard offset >= reader.position else { continue }
                         let time =
                             batch.sharedTimestamp
-                            ?? Timestamp(batch.baseTimestamp + record.timestampDelta)
+                            ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                         records.append(
                             TestRecord(
                                 key: record.key.map { Array($0) },
