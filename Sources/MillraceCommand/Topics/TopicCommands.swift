@@ -1,5 +1,6 @@
 import Broker
 import JobRunner
+import LogStorage
 import Terminal
 
 /// `millrace topic …`.
@@ -111,6 +112,7 @@ enum TopicCommands {
             let topic = try log.requireTopic(invocation[name])
             do throws(BrokerError) {
                 try log.broker.deleteTopic(topic.name)
+                try strike(topic.name, in: log.directory)
             } catch {
                 throw CommandFailure(
                     "the topic '\(topic.name)' was not removed",
@@ -129,5 +131,12 @@ enum TopicCommands {
             ? "defaults"
             : options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
                 .joined(separator: " ")
+    }
+
+    /// A topic of this name that comes later is none that an import left unfinished.
+    private static func strike(_ topic: String, in directory: String) throws(BrokerError) {
+        do throws(LogStorageError) {
+            try ImportLedger(disk: PosixDisk(), directory: directory).strike(topic)
+        } catch { throw BrokerError(error, in: directory) }
     }
 }
