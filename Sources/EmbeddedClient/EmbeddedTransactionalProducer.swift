@@ -153,7 +153,9 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     }
 
     private func output(for name: TopicPartition) throws(LogClientError) -> Output {
-        let partition = try converting(name) { () throws(BrokerError) in try broker.find(name) }
+        let partition = try converting(name) { () throws(BrokerError) in
+            try broker.findForRecords(name)
+        }
         // A topic that was made anew under the name is another one.
         if let known = outputs[name], known.partition === partition { return known }
         return Output(partition: partition)

@@ -18,9 +18,8 @@ extension CommandFailure {
     /// What the log's client met.
     init(_ what: String, _ error: LogClientError) {
         switch error {
-        case .retriable(let text), .abortable(let text), .producerInvalid(let text),
-            .fenced(let text), .topicExists(let text), .invalid(let text), .fatal(let text):
-            self.init(what, reason: text)
+        case .retriable, .abortable, .producerInvalid, .fenced, .topicExists, .invalid, .fatal:
+            self.init(what, reason: error.description)
         case .offsetOutOfRange(let partition, let requested, let bounds):
             self.init(
                 what,

@@ -78,6 +78,17 @@ package struct RunOptions: Sendable, Equatable {
         untilCaughtUp = invocation[Self.caughtUp]
         reset = invocation[Self.startOver]
         json = invocation[Self.asJSON]
+        let longest = Duration.milliseconds(StreamsConfiguration.longestCommitIntervalMilliseconds)
+        guard commitInterval <= longest else {
+            throw CommandFailure(
+                "the commit interval of \(commitInterval.spelled) is too long",
+                reason: "a transaction that is open for more than "
+                    + "\(StreamsConfiguration.longestTransactionTimeoutMilliseconds / 60_000) "
+                    + "minutes is aborted, and nothing of the job would ever be committed",
+                next: "--commit-interval 14m, or less",
+                status: .usage
+            )
+        }
         guard guarantee == .exactlyOnce else {
             throw CommandFailure(
                 "the guarantee \(guarantee.rawValue) is not available",

@@ -10,6 +10,7 @@ struct RunSummary: Equatable {
     var recordsOut: Int64 = 0
     var recordsSkipped: Int64 = 0
     var recordsDropped: Int64 = 0
+    var offsetsLost: Int64 = 0
     var commits: Int64 = 0
     var storesWiped = 0
     var seconds: Double
@@ -22,6 +23,7 @@ struct RunSummary: Equatable {
             recordsOut += snapshot.recordsOut
             recordsSkipped += snapshot.counters.recordsSkipped
             recordsDropped += snapshot.counters.recordsDropped
+            offsetsLost += snapshot.lostCount
             commits += snapshot.commits
             storesWiped += snapshot.wipedStores.count
         }
@@ -31,10 +33,14 @@ struct RunSummary: Equatable {
 
     /// `word-count: 31,102 records in, 790,000 out, 2.13 s, 14,602 records/s`.
     var text: String {
-        var text = "\(job): \(grouped(Int(recordsIn))) records in, \(grouped(Int(recordsOut))) out"
+        var text =
+            "\(job): \(counted(Int(recordsIn), "record")) in, \(grouped(Int(recordsOut))) out"
         if recordsSkipped > 0 { text += ", \(grouped(Int(recordsSkipped))) skipped" }
         if recordsDropped > 0 { text += ", \(grouped(Int(recordsDropped))) dropped" }
-        if storesWiped > 0 { text += ", \(storesWiped) stores made anew" }
+        if offsetsLost > 0 {
+            text += ", \(grouped(Int(offsetsLost))) deleted by retention before they were read"
+        }
+        if storesWiped > 0 { text += ", \(counted(storesWiped, "store")) made anew" }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
         return text
     }
@@ -44,7 +50,8 @@ struct RunSummary: Equatable {
         let fields: [(String, String)] = [
             ("job", jsonString(job)), ("records_in", "\(recordsIn)"),
             ("records_out", "\(recordsOut)"), ("records_skipped", "\(recordsSkipped)"),
-            ("records_dropped", "\(recordsDropped)"), ("commits", "\(commits)"),
+            ("records_dropped", "\(recordsDropped)"), ("offsets_lost", "\(offsetsLost)"),
+            ("commits", "\(commits)"),
             ("stores_wiped", "\(storesWiped)"),
             ("seconds", decimal(seconds, places: 3)),
             ("records_per_second", decimal(recordsPerSecond, places: 0)),

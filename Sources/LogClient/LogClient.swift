@@ -173,3 +173,19 @@ package enum LogClientError: Error, Equatable, Sendable {
     /// Nothing can go on.
     case fatal(String)
 }
+
+extension LogClientError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .retriable(let text), .abortable(let text), .producerInvalid(let text),
+            .fenced(let text), .invalid(let text), .corrupt(let text), .full(let text),
+            .fatal(let text):
+            text
+        case .topicExists(let name): "the topic '\(name)' exists already"
+        case .offsetOutOfRange(let partition, let requested, let bounds):
+            "\(partition): offset \(requested.rawValue) was asked for, there are "
+                + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
+        case .unknownTopicOrPartition(let partition): "there is no partition \(partition)"
+        }
+    }
+}

@@ -26,6 +26,21 @@ package enum LogStorageError: Error, Equatable, Sendable {
     case otherFormat(String)
 }
 
+extension LogStorageError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .disk(let error): error.description
+        case .readOnly(let reason), .offline(let reason): reason
+        case .corrupt(let what), .invalidConfiguration(let what), .otherFormat(let what): what
+        case .offsetOutOfRange: "the offset lies outside the log"
+        case .bufferTooSmall(let needed): "the first batch needs a buffer of \(needed) bytes"
+        case .noDirectory(let path): "there is no data directory in \(path)"
+        case .kafkaDirectory(let path): "\(path): \(KafkaDirectoryRefusal.what)"
+        case .foreignDirectory(let path): "\(path) holds files that Millrace did not write"
+        }
+    }
+}
+
 /// Runs file operations, turning their errors into this module's.
 func onDisk<Result>(
     _ body: () throws(DiskError) -> Result

@@ -12,8 +12,6 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var fetchByteCount = 1 << 20
     /// What an output batch aims at: 512 KiB, half of what topics accept by default.
     package var batchByteLimit = 512 << 10
-    /// How long a transaction may stay open before the log aborts it.
-    package var transactionTimeoutMilliseconds: Int64 = 60_000
     /// Write committed values to the store's disk after this time.
     package var checkpointIntervalMilliseconds: Int64 = 5_000
     /// The memory of one store's table beyond which it drops what the engine holds: 512 MiB.
@@ -26,6 +24,17 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var repartitionPurgeIntervalMilliseconds: Int64 = 30_000
 
     package init() {}
+
+    /// How long a transaction may stay open before the log aborts it: a minute, or as long again
+    /// as the commit interval, up to what logs allow (`transaction.max.timeout.ms`).
+    package var transactionTimeoutMilliseconds: Int64 {
+        let interval = min(commitIntervalMilliseconds, Self.longestCommitIntervalMilliseconds)
+        return min(max(60_000, 2 * interval), Self.longestTransactionTimeoutMilliseconds)
+    }
+
+    package static let longestTransactionTimeoutMilliseconds: Int64 = 900_000
+    /// A commit has to begin before its transaction is aborted, and takes its time.
+    package static let longestCommitIntervalMilliseconds: Int64 = 840_000
 }
 
 /// What to do with a record whose key or value its serde refuses.

@@ -67,6 +67,11 @@ package func grouped(_ value: Int) -> String {
     return value < 0 ? "-" + digits : digits
 }
 
+/// `1 record`, `1,234 records`.
+package func counted(_ value: Int, _ noun: String, plural: String? = nil) -> String {
+    "\(grouped(value)) \(value == 1 ? noun : plural ?? noun + "s")"
+}
+
 /// A number with exactly `places` digits behind the point, rounded to the nearest.
 package func decimal(_ value: Double, places: Int) -> String {
     precondition((0...9).contains(places))

@@ -37,9 +37,18 @@ struct LogHarness {
         return try LogHarness(disk: disk, time: time, configuration: broker.configuration)
     }
 
-    /// The log as a new process finds it after this one was killed.
-    func killed() throws -> LogHarness {
-        try LogHarness(disk: disk.afterKill(), time: time)
+    /// The log as a new process finds it after this one was killed, once `damage` has befallen its
+    /// files.
+    func killed(damage: (SimulatedDisk) throws -> Void = { _ in }) throws -> LogHarness {
+        let left = disk.afterKill()
+        try damage(left)
+        return try LogHarness(disk: left, time: time, configuration: broker.configuration)
+    }
+
+    /// What is known of a partition once it was opened.
+    func health(_ topic: String, _ partition: Int32 = 0) -> PartitionHealth? {
+        let name = TopicPartition(topic, PartitionIndex(partition))
+        return broker.check { $0 == name }.first?.health
     }
 
     func producer(
@@ -71,6 +80,7 @@ extension BrokerConfiguration {
     static var simulated: BrokerConfiguration {
         var configuration = BrokerConfiguration(execution: .inline)
         configuration.internalPartitionCount = 1
+        configuration.journal = .small
         return configuration
     }
 }

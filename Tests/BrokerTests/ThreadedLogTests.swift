@@ -5,16 +5,24 @@ import LogClient
 import LogModel
 import LogStorage
 import MillraceTestKit
+import Synchronization
 import Testing
 
 /// The log as jobs run it: threads, a real disk.
 @Suite struct ThreadedLogTests {
-    private func withLog(_ body: (Broker, EmbeddedClient) throws -> Void) throws {
+    private func withLog(
+        _ configuration: BrokerConfiguration = BrokerConfiguration(),
+        _ body: (Broker, EmbeddedClient) throws -> Void
+    ) throws {
         let path =
             FileManager.default.temporaryDirectory.path
             + "/millrace-broker-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let broker = try Broker.open(disk: PosixDisk(), directory: path)
+        let broker = try Broker.open(
+            disk: PosixDisk(),
+            directory: path,
+            configuration: configuration
+        )
         try body(broker, EmbeddedClient(broker: broker))
         try broker.close()
         let again = try Broker.open(
@@ -98,6 +106,54 @@ import Testing
                 )
             }
         }
+    }
+}
+
+extension ThreadedLogTests {
+    /// Descriptors are few here, so that numbers are used again at once.
+    @Test func `a fetch while its topic is deleted never shows another topic's record`() throws {
+        var configuration = BrokerConfiguration()
+        configuration.journal.openFileLimit = 2
+        configuration.internalPartitionCount = 1
+        try withLog(configuration) { broker, client in
+            let isDone = Atomic(false)
+            let failures = Failures()
+            let readCount = Atomic(0)
+            let reader = Thread {
+                while !isDone.load(ordering: .relaxed) {
+                    // Most of the time the topic is not there, or goes in the middle.
+                    let found = try? LogReader(client: client).values(
+                        of: TopicPartition("old", PartitionIndex(0)),
+                        isolation: .readUncommitted
+                    )
+                    for value in found ?? [] where value != "old" { failures.note(value) }
+                    readCount.add(found?.count ?? 0, ordering: .relaxed)
+                }
+                failures.finish()
+            }
+            reader.start()
+            for round in 0..<100 {
+                try append("old", to: "old", of: broker)
+                try broker.deleteTopic("old")
+                try append("new", to: "new-\(round)", of: broker)
+            }
+            isDone.store(true, ordering: .relaxed)
+            failures.waitForEnd(of: 1)
+            #expect(failures.all == [])
+            #expect(readCount.load(ordering: .relaxed) > 0)
+        }
+    }
+
+    /// Makes a topic with some records of this value.
+    private func append(_ value: String, to topic: String, of broker: Broker) throws {
+        try broker.createTopic(topic, partitionCount: 1)
+        let producer = try EmbeddedProducer(broker: broker)
+        for _ in 0..<8 {
+            var batch = RecordBatchBuilder()
+            batch.append(value)
+            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(0)))
+        }
+        try producer.flush()
     }
 }
 

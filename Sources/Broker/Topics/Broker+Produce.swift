@@ -16,7 +16,10 @@ extension Broker {
     ) throws(BrokerError) -> AppendOutcome {
         let partition = try find(name)
         guard InternalTopic(rawValue: name.topic) == nil else {
-            return .refused(.invalidTopic, "\(name.topic) is internal: only the log writes to it")
+            return .refused(
+                .invalidTopic,
+                "Topic '\(name.topic)' is internal: only the log writes to it."
+            )
         }
         if let refusal = try refuseOutsideTransaction(
             batch,
@@ -110,7 +113,8 @@ extension Broker {
         }
         switch code {
         case .none: return nil
-        case .invalidProducerIDMapping: return .refused(code, "\(partition.name): another producer's id")
+        case .invalidProducerIDMapping:
+            return .refused(code, "\(partition.name): another producer's id")
         case .invalidProducerEpoch: return .refused(code, "\(partition.name): a newer epoch exists")
         default: return .refused(code, "\(partition.name) was not added to the transaction")
         }

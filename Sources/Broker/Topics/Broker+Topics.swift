@@ -48,7 +48,12 @@ extension Broker {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and keeps its options.")
         }
         var options = topic.options
-        for (key, value) in changes { options[key] = value }
+        for (key, value) in changes {
+            guard LogConfiguration.names.contains(key) else {
+                throw .refused(.invalidConfiguration, "\"\(key)\" is no topic option")
+            }
+            options[key] = value
+        }
         try storing(name) { [options] () throws(LogStorageError) in
             try dataDirectory.alterTopic(name, options: options)
         }
@@ -62,10 +67,21 @@ extension Broker {
         guard InternalTopic(rawValue: name) == nil else {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and stays.")
         }
-        guard let topic = topicTable.withLock({ $0.topics.removeValue(forKey: name) }) else {
-            throw Self.unknown(name)
+        // The name stays taken until the topic is gone: else one made meanwhile would be removed.
+        let taken = topicTable.withLock { table in
+            let topic = table.topics.removeValue(forKey: name)
+            if topic != nil { table.reserved.insert(name) }
+            return topic
         }
-        try storing(name) { () throws(LogStorageError) in try dataDirectory.removeTopic(name) }
+        guard let topic = taken else { throw Self.unknown(name) }
+        defer { topicTable.withLock { _ = $0.reserved.remove(name) } }
+        do throws(LogStorageError) { try dataDirectory.removeTopic(name) } catch {
+            // Where its line is still in the table, it exists still.
+            if dataDirectory.topics.contains(where: { $0.id == topic.id }) {
+                topicTable.withLock { $0.topics[name] = topic }
+            }
+            throw BrokerError(error, in: name)
+        }
         forget(topic)
         change.raise()
     }
@@ -95,6 +111,17 @@ extension Broker {
         }
         guard let found else { throw Self.unknown(partition.description) }
         return found
+    }
+
+    /// The partition, for a producer's records: those of the coordinators take none.
+    package func findForRecords(_ partition: TopicPartition) throws(BrokerError) -> Partition {
+        guard InternalTopic(rawValue: partition.topic) == nil else {
+            throw .refused(
+                .invalidTopic,
+                "Topic '\(partition.topic)' is internal: only the log writes to it."
+            )
+        }
+        return try find(partition)
     }
 
     /// Those of these partitions that exist still, by their ids.
@@ -224,7 +251,9 @@ extension Partition {
     /// Opens the partition, if it can be opened, and says how it is.
     package var health: PartitionHealth {
         do throws(LogStorageError) { _ = try log.activeProducers } catch {
-            return .offline(log.offlineReason ?? BrokerError(error, in: name.description).description)
+            return .offline(
+                log.offlineReason ?? BrokerError(error, in: name.description).description
+            )
         }
         return knownHealth
     }

@@ -249,7 +249,7 @@ extension Broker {
         in shard: TransactionShard
     ) throws(BrokerError) {
         let logs = partitions.map(\.log)
-        dataDirectory.groups.syncBulk(logs)
+        dataDirectory.groups.syncPromised(logs)
         for partition in partitions {
             if let reason = partition.log.readOnlyReason {
                 throw .readOnly("\(partition.name) takes no more: \(reason)")

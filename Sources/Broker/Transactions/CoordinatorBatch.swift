@@ -19,7 +19,7 @@ struct CoordinatorBatch: ~Copyable {
             let (key, value) = try record.encoded()
             add(key: key, value: value)
         } catch {
-            throw .tooLong("the transactional id or a topic's name (\(error))")
+            throw .tooLong("the transactional id or a topic's name")
         }
     }
 
@@ -28,7 +28,7 @@ struct CoordinatorBatch: ~Copyable {
             let (key, value) = try record.encoded()
             add(key: key, value: value)
         } catch {
-            throw .tooLong("the group's name or the metadata (\(error))")
+            throw .tooLong("the group's name or the metadata")
         }
     }
 

@@ -152,9 +152,19 @@ package final class DataDirectory: Sendable {
         options: [String: String]
     ) throws(LogStorageError) {
         let configuration = try Self.configuration(options)
+        guard let topic = table.withLock({ $0.topics[name] }) else { return }
+        let logs = partitions(of: topic.id)
+        let before = try Self.configuration(topic.options)
+        if before.durability != .flushed, configuration.durability == .flushed {
+            // What was acknowledged so far nothing vouches for: the next start would cut it.
+            for log in logs {
+                log.configuration.durability = .flushed
+                log.needsWriteBack()
+            }
+            try writeBack(all: false)
+        }
         try change { $0.topics[name]?.options = options }
-        guard let id = table.withLock({ $0.topics[name]?.id }) else { return }
-        for log in partitions(of: id) { log.configuration = configuration }
+        for log in logs { log.configuration = configuration }
     }
 
     /// Takes a topic out of the table: from here on it does not exist. Then its files go.

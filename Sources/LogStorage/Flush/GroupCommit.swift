@@ -49,7 +49,9 @@ package final class GroupCommit: Sendable {
     private let queue = ConditionLock(Queue())
     private let isThreaded = Atomic<Bool>(false)
     /// Runs several pieces of work that may wait for the disk, and returns when all are done.
-    private let runner = Mutex<@Sendable ([@Sendable () -> Void]) -> Void>({ for work in $0 { work() } })
+    private let runner = Mutex<@Sendable ([@Sendable () -> Void]) -> Void>({
+        for work in $0 { work() }
+    })
     /// Told after each group: readers may find more.
     private let onGroup = Mutex<@Sendable () -> Void>({})
     /// Told when a write-back is due.
@@ -193,7 +195,9 @@ package final class GroupCommit: Sendable {
     /// Says that records that are about to be appended to `deciding` count on everything that was
     /// appended to `logs` so far: no group takes the one without the other.
     package func depend(_ deciding: PartitionLog, on logs: [PartitionLog]) {
-        let targets = logs.map { Target(log: $0, offset: $0.flushTarget) }
+        // With relaxed durability records may be lost, whatever was decided of them.
+        let targets = logs.filter { !$0.isRelaxed }
+            .map { Target(log: $0, offset: $0.flushTarget) }
         queue.withLock { queue in
             for target in targets {
                 queue.dependencies[deciding.key, default: [:]][target.log.key] = target
@@ -204,7 +208,15 @@ package final class GroupCommit: Sendable {
     /// Flushes those of these partitions that have much pending in their own files, at once; a
     /// group vouches for that later. Failures stay with the partitions.
     package func syncBulk(_ logs: [PartitionLog]) {
-        let bulk = logs.filter(\.hasBulk)
+        sync(logs.filter(\.hasBulk))
+    }
+
+    /// The same, and leaves those whose durability is relaxed to their time.
+    package func syncPromised(_ logs: [PartitionLog]) {
+        sync(logs.filter { $0.hasBulk && !$0.isRelaxed })
+    }
+
+    private func sync(_ bulk: [PartitionLog]) {
         guard !bulk.isEmpty else { return }
         let run = runner.withLock { $0 }
         run(bulk.map { log in { log.syncBulk() } })
@@ -357,7 +369,8 @@ package final class GroupCommit: Sendable {
         let included = Set(parts.map(\.log.key))
         return parts.filter { item in
             let lost = needs[item.log.key]?.values.first { target in
-                !included.contains(target.log.key) && target.log.flushStatus(target.offset) != .done
+                !included.contains(target.log.key) && !target.log.isRetired
+                    && target.log.flushStatus(target.offset) != .done
             }
             guard let lost else { return true }
             item.log.fail(

@@ -19,6 +19,8 @@ struct LogState: Sendable {
     var inFlight: GroupPart?
     /// Why nothing can be appended any more.
     var readOnlyReason: String?
+    /// The topic was deleted: nobody counts on anything of it.
+    var isRetired = false
     /// When the last flush of relaxed durability began, on the monotonic clock.
     var lastFlushTime: UInt64 = 0
     /// Bytes that relaxed durability has acknowledged and not flushed.
@@ -42,6 +44,8 @@ struct LogState: Sendable {
     var directoryIsDirty = false
     /// The folder was created since its parent was flushed.
     var parentIsDirty = false
+    /// The folder's mark was not flushed yet.
+    var markIsDirty = false
     /// The write-back was told of this partition.
     var isRegisteredDirty = false
 

@@ -288,6 +288,7 @@ extension PartitionLog {
     ) throws(LogStorageError) {
         try Self.makeFolder(files, key)
         state.parentIsDirty = true
+        state.markIsDirty = true
         // What an import begins with is where its log begins.
         state.logStart = max(state.logStart, offset)
         try begin(at: offset, &state)
@@ -305,12 +306,11 @@ extension PartitionLog {
             return try files.disk.list(files.directory)
         }
         try LogRecovery.checkOwner(files, key, names)
-        guard !names.contains(LogRecovery.metadataFile) else { return }
         try onDisk { () throws(DiskError) in
-            try files.writeCache(
-                files.path(LogRecovery.metadataFile),
-                LogRecovery.metadata(of: key.topicID)
-            )
+            let path = files.path(LogRecovery.metadataFile)
+            let metadata = LogRecovery.metadata(of: key.topicID)
+            guard try files.content(of: path) != metadata else { return }
+            try files.writeCache(path, metadata)
         }
     }
 

@@ -7,6 +7,19 @@ extension PartitionLog {
     /// crash reads of it at most, besides what lies behind the recovery point.
     private static let indexedByteCount: Int64 = 1 << 20
 
+    /// Has the next write-back take this partition along, whatever was appended since the last.
+    func needsWriteBack() {
+        do throws(LogStorageError) { try wake() } catch {
+            // One that cannot be opened has nothing to be written back.
+            return
+        }
+        state.withLock { state in
+            guard !state.isRegisteredDirty, !state.segments.isEmpty else { return }
+            state.isRegisteredDirty = true
+            context.register(self)
+        }
+    }
+
     /// A write-back takes this partition along: what is appended from now on is for the next one.
     func willBeWrittenBack() { state.withLock { $0.isRegisteredDirty = false } }
 
@@ -34,6 +47,7 @@ extension PartitionLog {
         var segments: [Segment]
         var directoryIsDirty: Bool
         var parentIsDirty: Bool
+        var markIsDirty: Bool
         var abortedCount: UInt32
 
         var needsSnapshotFile: Bool {
@@ -60,8 +74,15 @@ extension PartitionLog {
             if work.needsSnapshotFile {
                 try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
             }
+            if work.markIsDirty {
+                try files.writeCache(
+                    files.path(LogRecovery.metadataFile),
+                    LogRecovery.metadata(of: key.topicID),
+                    isFlushed: true
+                )
+            }
             try syncNames(
-                folder: work.directoryIsDirty || !work.segments.isEmpty,
+                folder: work.directoryIsDirty || work.markIsDirty || !work.segments.isEmpty,
                 parent: work.parentIsDirty
             )
         } catch {
@@ -80,6 +101,7 @@ extension PartitionLog {
             defer {
                 state.directoryIsDirty = false
                 state.parentIsDirty = false
+                state.markIsDirty = false
             }
             let written = state.segments.filter { segment in
                 guard segment.baseOffset <= capture.place.segment else { return false }
@@ -102,6 +124,7 @@ extension PartitionLog {
                 segments: written,
                 directoryIsDirty: state.directoryIsDirty,
                 parentIsDirty: state.parentIsDirty,
+                markIsDirty: state.markIsDirty,
                 abortedCount: UInt32(clamping: aborted)
             )
         }
@@ -130,9 +153,11 @@ extension PartitionLog {
             state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)
             let isOpen = state.active.baseOffset
             for written in work.segments {
-                guard let place = state.segments.firstIndex(where: {
-                    $0.baseOffset == written.baseOffset
-                }) else { continue }
+                guard
+                    let place = state.segments.firstIndex(where: {
+                        $0.baseOffset == written.baseOffset
+                    })
+                else { continue }
                 state.segments[place].indexedByteCount = written.byteCount
                 if state.segments[place].aborted.count == written.aborted.count {
                     state.segments[place].transactionFileIsCurrent = true

@@ -144,6 +144,7 @@ package final class PartitionLog: Sendable {
             let segments = state.segments
             state = LogState()
             state.readOnlyReason = reason
+            state.isRetired = true
             return segments
         }
         for segment in segments {
@@ -151,6 +152,9 @@ package final class PartitionLog: Sendable {
             context.indexes.remove(segment.file)
         }
     }
+
+    /// Whether its topic was deleted.
+    var isRetired: Bool { state.withLock { $0.isRetired } }
 
     // MARK: Facts
 

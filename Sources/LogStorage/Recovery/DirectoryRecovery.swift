@@ -25,6 +25,10 @@ struct DirectoryRecovery {
     private var recovered: RecoveredDirectory
     /// Partitions whose part of a group could not be written.
     private var refused: Set<PartitionKey> = []
+    /// What earlier starts found.
+    private var suspects = SuspectPartitions()
+    /// Partitions whose folder is known to be theirs.
+    private var claimed: Set<PartitionKey> = []
 
     private var journalFolder: String { files.path(DataDirectory.journalFolder) }
 
@@ -55,6 +59,7 @@ struct DirectoryRecovery {
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
+        try recallSuspects()
         let groups = held + content.groups
         for group in groups {
             for item in group { replay(item) }
@@ -107,6 +112,31 @@ struct DirectoryRecovery {
         }
     }
 
+    private var ownFiles: PartitionFiles {
+        PartitionFiles(disk: files.disk, directory: files.path(DataDirectory.ownFolder))
+    }
+
+    /// What was damaged once stays so: the group that proved it is behind.
+    private mutating func recallSuspects() throws(LogStorageError) {
+        suspects = try onDisk { [ownFiles] () throws(DiskError) in
+            try SuspectPartitions.load(ownFiles)
+        }
+        for (key, reason) in suspects.reasons { suspect(key, reason) }
+    }
+
+    private mutating func suspect(_ key: PartitionKey, _ reason: String) {
+        guard var known = facts[key] else { return }
+        known.suspicion = reason
+        facts[key] = known
+        refused.insert(key)
+    }
+
+    /// Notes durably what is damaged, before the checkpoint goes on.
+    private func keepSuspects() throws(DiskError) {
+        let found = SuspectPartitions(reasons: facts.compactMapValues(\.suspicion))
+        if found != suspects { try found.store(ownFiles) }
+    }
+
     // MARK: Replay
 
     /// Writes a partition's part of a group into its segments.
@@ -144,13 +174,14 @@ struct DirectoryRecovery {
         facts[key] = known
     }
 
-    private func write(
+    private mutating func write(
         _ bytes: ArraySlice<UInt8>,
         _ range: JournalRange,
         to partition: PartitionFiles,
         _ key: PartitionKey
     ) throws(LogStorageError) {
         if range.position == 0 { try PartitionLog.makeFolder(partition, key) }
+        try claim(partition, key)
         let path = partition.path(range.segment, .log)
         try onDisk { () throws(DiskError) in
             let file: any DiskFile
@@ -168,6 +199,21 @@ struct DirectoryRecovery {
         }
     }
 
+    /// Nothing is written into a folder that is somebody else's.
+    private mutating func claim(
+        _ partition: PartitionFiles,
+        _ key: PartitionKey
+    ) throws(LogStorageError) {
+        guard !claimed.contains(key) else { return }
+        let names = try onDisk { () throws(DiskError) -> [String]? in
+            guard try partition.disk.kind(of: partition.directory) == .directory else { return nil }
+            return try partition.disk.list(partition.directory)
+        }
+        guard let names else { return }
+        try LogRecovery.checkOwner(partition, key, names)
+        claimed.insert(key)
+    }
+
     private static func reason(_ error: LogStorageError) -> String {
         switch error {
         case .disk(let error): error.description
@@ -179,12 +225,7 @@ struct DirectoryRecovery {
     private mutating func note(_ damage: JournalDamage) {
         let text = "\(damage.file), byte \(damage.position): \(damage.reason)"
         recovered.notes.append(text)
-        for key in damage.partitions ?? Array(names.keys) {
-            guard var known = facts[key] else { continue }
-            known.suspicion = text
-            facts[key] = known
-            refused.insert(key)
-        }
+        for key in damage.partitions ?? Array(names.keys) { suspect(key, text) }
     }
 
     // MARK: Settling
@@ -224,6 +265,7 @@ struct DirectoryRecovery {
                 )
             }
         }
+        try onDisk { () throws(DiskError) in try keepSuspects() }
         if written != checkpoint {
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
@@ -267,7 +309,8 @@ struct DirectoryRecovery {
         return (failed, outcome.written.filter { !failed.contains($0.key) })
     }
 
-    static func store(_ checkpoint: DirectoryCheckpoint, _ files: PartitionFiles) throws(DiskError) {
+    static func store(_ checkpoint: DirectoryCheckpoint, _ files: PartitionFiles) throws(DiskError)
+    {
         let own = PartitionFiles(
             disk: files.disk,
             directory: files.path(DataDirectory.ownFolder)

@@ -35,9 +35,9 @@ extension LogRecovery {
     ) throws(LogStorageError) {
         let path = files.path(metadataFile)
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        guard let bytes else {
-            // A crash may have kept the segments' names and not this one; anything else in it is
-            // not ours.
+        guard let bytes, !isTorn(bytes, metadata(of: key.topicID)) else {
+            // A crash may have kept the segments' names and not this one, or not what is in it;
+            // anything else in the folder is not ours.
             let isOurs = names.allSatisfy { name in
                 name == LeaderEpochs.fileName || name == CompactedSegments.fileName
                     || name == metadataFile + ".tmp" || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
@@ -68,6 +68,12 @@ extension LogRecovery {
             return nil
         }
         return UniqueID(lines[1].dropFirst(10))
+    }
+
+    /// Whether these bytes are what a crash may leave of `whole`.
+    static func isTorn(_ bytes: [UInt8], _ whole: [UInt8]) -> Bool {
+        bytes != whole && bytes.count <= whole.count
+            && zip(bytes, whole).allSatisfy { $0 == 0 || $0 == $1 }
     }
 
     static func metadata(of id: UniqueID) -> [UInt8] {

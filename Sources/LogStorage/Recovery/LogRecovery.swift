@@ -86,6 +86,12 @@ struct LogRecovery {
         state.firstDirtySegment =
             facts.end == facts.recovery.place && facts.tail == .cut
             ? state.active.baseOffset : facts.recovery.place.segment
+        if facts.end != facts.recovery.place || facts.tail != .cut {
+            // Nor are the names of what the replay has made, or an owner that was killed.
+            state.directoryIsDirty = true
+            state.parentIsDirty = true
+            state.markIsDirty = true
+        }
         if state.epochs.starts.isEmpty { state.epochs.note(LeaderEpoch(0), at: .zero) }
         state.producers.noteRecovered(at: context.time.wallTime())
         state.producers.checkInvariants()

@@ -35,7 +35,27 @@ struct DirectoryState {
             }
         }
         try state.addJournal(files, from: checkpoint?.replayFrom ?? 1)
+        try state.addSuspects(files, table)
         return state
+    }
+
+    /// What an earlier start found of the journal.
+    private mutating func addSuspects(
+        _ files: PartitionFiles,
+        _ table: TopicTable
+    ) throws(LogStorageError) {
+        let own = PartitionFiles(
+            disk: files.disk,
+            directory: files.path(DataDirectory.ownFolder)
+        )
+        let suspects = try onDisk { () throws(DiskError) in try SuspectPartitions.load(own) }
+        for topic in table.topics.values {
+            for (key, reason) in suspects.reasons where key.topicID == topic.id {
+                notes.append(
+                    Note(file: "\(topic.name)-\(key.partition.rawValue)", reason: reason)
+                )
+            }
+        }
     }
 
     private mutating func addJournal(

@@ -45,8 +45,27 @@ struct Consumer: ~Copyable {
             committed = try log.client.committedOffsets(group: group, partitions: partitions)
         }
         for partition in partitions {
-            positions[partition] = try committed[partition] ?? first(of: partition, at: start)
+            guard let position = committed[partition] else {
+                positions[partition] = try first(of: partition, at: start)
+                continue
+            }
+            positions[partition] = try readable(position, of: partition)
         }
+    }
+
+    /// Where a group goes on: where it stopped, or at what is left if that was deleted.
+    private func readable(
+        _ position: Offset,
+        of partition: TopicPartition
+    ) throws -> Offset {
+        let bounds = try log.client.bounds(of: partition)
+        guard position < bounds.logStart else { return position }
+        TextOutput.error.write(
+            "warning: \(partition): offsets \(position.rawValue) to "
+                + "\(bounds.logStart.rawValue - 1) were deleted before the group read them; it "
+                + "goes on at \(bounds.logStart.rawValue)\n"
+        )
+        return bounds.logStart
     }
 
     private func first(
@@ -102,12 +121,22 @@ struct Consumer: ~Copyable {
     private mutating func pass(_ partition: TopicPartition, target: Offset?) throws -> Bool {
         let position = positions[partition] ?? .zero
         if let target, position >= target { return true }
-        let result = try log.client.fetch(
-            partition,
-            from: position,
-            isolation: isolation,
-            into: buffer
-        )
+        let result: FetchResult
+        do throws(LogClientError) {
+            result = try log.client.fetch(
+                partition,
+                from: position,
+                isolation: isolation,
+                into: buffer
+            )
+        } catch {
+            guard case .offsetOutOfRange(_, let requested, let bounds) = error,
+                requested < bounds.logStart
+            else { throw error }
+            // Retention was quicker than the reader.
+            positions[partition] = try readable(position, of: partition)
+            return false
+        }
         guard result.byteCount > 0 else { return true }
         var aborted = AbortedFilter(result.abortedTransactions)
         let bytes = UnsafeRawBufferPointer(buffer.bytes)

@@ -16,17 +16,21 @@ enum LogVerification {
                 partitions.contains($0)
             }
         } catch {
-            if case .disk(.locked(_, let owner)) = error {
+            switch error {
+            case .disk(.locked(_, let owner)):
                 throw CommandFailure(
                     opening: directory,
                     .directoryInUse(directory: directory, owner: owner)
                 )
+            case .noDirectory, .kafkaDirectory, .foreignDirectory, .otherFormat:
+                throw CommandFailure(opening: directory, BrokerError(error, in: directory))
+            default:
+                throw CommandFailure(
+                    "the data directory cannot be verified",
+                    place: directory,
+                    reason: error.description
+                )
             }
-            throw CommandFailure(
-                "the data directory cannot be verified",
-                place: directory,
-                reason: BrokerError(error, in: directory).description
-            )
         }
     }
 
@@ -40,10 +44,11 @@ enum LogVerification {
             output.append("\(line): \(finding.reason)\n")
         }
         output.append(
-            "\(grouped(report.partitionCount)) partitions, \(grouped(report.segmentCount)) "
-                + "segments, \(grouped(report.batchCount)) batches, "
-                + "\(grouped(report.recordCount)) records, "
-                + "\(grouped(Int(report.byteCount))) bytes: "
+            "\(counted(report.partitionCount, "partition")), "
+                + "\(counted(report.segmentCount, "segment")), "
+                + "\(counted(report.batchCount, "batch", plural: "batches")), "
+                + "\(counted(report.recordCount, "record")), "
+                + "\(counted(Int(report.byteCount), "byte")): "
         )
         switch report.damageCount {
         case 0: output.append("no damage\n")

@@ -92,7 +92,9 @@ enum ProduceCommand {
         if case .failure(let error) = work {
             try producer.flush()
             guard var failure = error as? CommandFailure else { throw error }
-            let kept = "\(producer.appendedCount) records before it are in the topic"
+            let count = producer.appendedCount
+            let kept =
+                "\(counted(count, "record")) before it \(count == 1 ? "is" : "are") in the topic"
             failure.reason = failure.reason.map { "\($0); \(kept)" } ?? kept
             throw failure
         }

@@ -1,21 +1,18 @@
 import Broker
 import JobRunner
-import LogModel
 import LogStorage
-import Telemetry
 import Terminal
 
 /// `millrace topic …`.
 enum TopicCommands {
-    private static let data = DataDirectoryOption.parameter
-    private static let name = Parameter.argument(.text("TOPIC"), help: "the topic's name")
-    private static let asJSON = Parameter.flag("json", help: "one JSON object a line")
+    static let data = DataDirectoryOption.parameter
+    static let name = Parameter.argument(.text("TOPIC"), help: "the topic's name")
 
     static let command = Command(
         "topic",
-        summary: "create, list, describe and delete topics",
+        summary: "create, list, describe, alter and delete topics",
         examples: [.init("millrace topic create orders --partitions 4", "make a topic")],
-        subcommands: [create, list, describe, delete]
+        subcommands: [create, list, describe, alter, delete]
     )
 
     private static let partitions = Parameter.option(
@@ -60,69 +57,47 @@ enum TopicCommands {
                 )
             }
         }
-        TextOutput.standard.write("created \(topic) with \(invocation[partitions]) partitions\n")
+        let count = counted(invocation[partitions], "partition")
+        TextOutput.standard.write("created \(topic) with \(count)\n")
         return .done
     }
 
-    private static let withInternal = Parameter.flag(
-        "internal",
-        help: "the coordinators' topics too"
-    )
-
-    private static let list = Command(
-        "list",
-        summary: "the topics with their partitions and offsets",
-        parameters: [withInternal.declaration, asJSON.declaration, data.declaration],
-        examples: [.init("millrace topic list --data ./millrace-data", "all but the internal ones")]
+    private static let alter = Command(
+        "alter",
+        summary: "change options of a topic",
+        discussion: "They hold from now on. NAME= without a value takes an option back.",
+        parameters: [name.declaration, configuration.declaration, data.declaration],
+        examples: [
+            .init("millrace topic alter orders --config retention.ms=86400000", "keeps a day"),
+            .init("millrace topic alter orders --config retention.ms=", "as long as by default"),
+        ]
     ) { invocation in
-        try withLog(invocation) { log in
-            let topics = log.broker.topics().filter { invocation[withInternal] || !$0.isInternal }
-            if invocation[asJSON] {
-                for topic in topics { TextOutput.standard.write(try json(topic, log)) }
-                return
-            }
-            var table = Table(("TOPIC", .left), ("PARTITIONS", .right), ("OFFSETS", .right))
-            for topic in topics {
-                var count = 0
-                for bounds in try bounds(of: topic, log) {
-                    count += Int(bounds.logStart.distance(to: bounds.highWatermark))
-                }
-                table.add(topic.name, "\(topic.partitions.count)", grouped(count))
-            }
-            TextOutput.standard.write(table.text)
+        let changes = invocation[configuration]
+        guard !changes.isEmpty else {
+            throw UsageError(
+                "give the options to change: --config NAME=VALUE",
+                path: ["topic", "alter"]
+            )
         }
-        return .done
-    }
-
-    private static let describe = Command(
-        "describe",
-        summary: "a topic's options and the ends of its partitions",
-        parameters: [name.declaration, asJSON.declaration, data.declaration],
-        examples: [.init("millrace topic describe orders", "a line for each partition")]
-    ) { invocation in
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
-            if invocation[asJSON] {
-                TextOutput.standard.write(try json(topic, log))
-                return
+            let options = changes.map { change -> (String, String?) in
+                (change.key, change.value.isEmpty ? nil : change.value)
             }
-            let options = topic.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-            var table = Table(
-                ("PARTITION", .right),
-                ("LOG START", .right),
-                ("STABLE", .right),
-                ("HIGH WATERMARK", .right)
-            )
-            for (index, bounds) in try bounds(of: topic, log).enumerated() {
-                table.add(
-                    "\(index)",
-                    "\(bounds.logStart.rawValue)",
-                    "\(bounds.lastStableOffset.rawValue)",
-                    "\(bounds.highWatermark.rawValue)"
+            do throws(BrokerError) {
+                try log.broker.alterTopic(
+                    topic.name,
+                    options: Dictionary(options, uniquingKeysWith: { $1 })
+                )
+            } catch {
+                throw CommandFailure(
+                    "the topic '\(topic.name)' was not changed",
+                    place: log.directory,
+                    error
                 )
             }
-            let shown = options.isEmpty ? "defaults" : options.joined(separator: " ")
-            TextOutput.standard.write("topic \(topic.name)\noptions \(shown)\n\n\(table.text)")
+            let now = log.broker.topic(topic.name)?.options ?? [:]
+            TextOutput.standard.write("changed \(topic.name): \(shown(now))\n")
         }
         return .done
     }
@@ -150,40 +125,18 @@ enum TopicCommands {
         return .done
     }
 
+    /// A topic's options on a line.
+    static func shown(_ options: [String: String]) -> String {
+        options.isEmpty
+            ? "defaults"
+            : options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                .joined(separator: " ")
+    }
+
     /// A topic of this name that comes later is none that an import left unfinished.
     private static func strike(_ topic: String, in directory: String) throws(BrokerError) {
         do throws(LogStorageError) {
             try ImportLedger(disk: PosixDisk(), directory: directory).strike(topic)
         } catch { throw BrokerError(error, in: directory) }
-    }
-
-    private static func bounds(of topic: Topic, _ log: OpenLog) throws -> [PartitionEnds] {
-        try topic.partitions.map { partition in
-            let bounds = try log.broker.bounds(of: partition.name)
-            return PartitionEnds(
-                logStart: bounds.logStart,
-                lastStableOffset: bounds.lastStableOffset,
-                highWatermark: bounds.highWatermark
-            )
-        }
-    }
-
-    private struct PartitionEnds {
-        var logStart: Offset
-        var lastStableOffset: Offset
-        var highWatermark: Offset
-    }
-
-    private static func json(_ topic: Topic, _ log: OpenLog) throws -> String {
-        let options = topic.options.sorted { $0.key < $1.key }
-            .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
-        let partitions = try bounds(of: topic, log).enumerated().map { index, bounds in
-            "{\"partition\":\(index),\"log_start\":\(bounds.logStart.rawValue),"
-                + "\"last_stable_offset\":\(bounds.lastStableOffset.rawValue),"
-                + "\"high_watermark\":\(bounds.highWatermark.rawValue)}"
-        }
-        return "{\"topic\":\(jsonString(topic.name)),\"internal\":\(topic.isInternal),"
-            + "\"options\":{\(options.joined(separator: ","))},"
-            + "\"partitions\":[\(partitions.joined(separator: ","))]}\n"
     }
 }

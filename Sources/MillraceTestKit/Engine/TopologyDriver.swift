@@ -99,6 +99,7 @@ package final class TopologyDriver {
         var configuration = BrokerConfiguration(execution: .inline)
         configuration.internalPartitionCount = 1
         configuration.reservedByteCount = 0
+        configuration.journal = .small
         return try Broker.open(
             disk: disk,
             directory: directory,
@@ -168,6 +169,15 @@ package final class TopologyDriver {
     private static func lend(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {
         guard let bytes else { return body(nil) }
         bytes.withUnsafeBytes { body($0) }
+    }
+
+    /// Deletes a partition's records below an offset, as retention does.
+    package func deleteRecords(
+        of topic: String,
+        _ partition: PartitionIndex = PartitionIndex(0),
+        before offset: Offset
+    ) throws {
+        try broker.deleteRecords(of: TopicPartition(topic, partition), before: offset)
     }
 
     // MARK: The engine
@@ -242,7 +252,7 @@ package final class TopologyDriver {
                         guard offset >= reader.position else { continue }
                         let time =
                             batch.sharedTimestamp
-                            ?? Timestamp(batch.baseTimestamp + record.timestampDelta)
+                            ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                         records.append(
                             TestRecord(
                                 key: record.key.map { Array($0) },
@@ -285,6 +295,11 @@ package final class TopologyDriver {
 
     /// What the job counted.
     package var counters: TaskCounters { application.counters }
+
+    /// Offsets of inputs that were deleted before the job came to them.
+    package var lostCount: Int64 {
+        application.progress.reduce(0) { $0 + $1.snapshot.lostCount }
+    }
 }
 
 /// Why a test engine cannot do what it was asked.

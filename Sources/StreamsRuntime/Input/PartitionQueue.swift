@@ -14,6 +14,8 @@ struct PartitionQueue: ~Copyable {
     private(set) var headTimestamp = Timestamp.none
     /// The offset of the head.
     private(set) var headOffset = Offset.zero
+    /// Offsets that were deleted, by retention or by a person, before they could be read.
+    private(set) var lostCount: Int64 = 0
     private var reader: CommittedReader
     private var batch: VisibleBatch?
 
@@ -43,9 +45,23 @@ struct PartitionQueue: ~Copyable {
         while head == nil {
             try advance()
             if head != nil { break }
-            guard try reader.fetch(from: client) else { return false }
+            guard try fetch(from: client) else { return false }
         }
         return true
+    }
+
+    /// Fetches what comes next. Where that was deleted meanwhile, what is left is read from its
+    /// start on: nothing brings back the rest.
+    private mutating func fetch(from client: any LogClient) throws -> Bool {
+        do {
+            return try reader.fetch(from: client)
+        } catch LogClientError.offsetOutOfRange(_, let requested, let bounds)
+            where requested < bounds.logStart
+        {
+            lostCount += requested.distance(to: bounds.logStart)
+            seek(to: bounds.logStart)
+            return try reader.fetch(from: client)
+        }
     }
 
     /// Takes the rest of the current batch, or the next one, as a whole, for a task with this one
@@ -55,7 +71,7 @@ struct PartitionQueue: ~Copyable {
         assert(head == nil && batch == nil, "records are taken one by one or batch by batch")
         while true {
             if let batch = try reader.nextBatch() { return batch }
-            guard try reader.fetch(from: client) else { return nil }
+            guard try fetch(from: client) else { return nil }
         }
     }
 

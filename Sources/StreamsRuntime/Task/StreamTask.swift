@@ -65,6 +65,11 @@ final class StreamTask {
 
     var counters: TaskCounters { binding.counters.pointee }
 
+    /// Offsets of inputs that were deleted before the task came to them.
+    var lostCount: Int64 {
+        (0..<queueCount).reduce(0) { $0 + (queues + $1).pointee.lostCount }
+    }
+
     /// The next offset to read of each input.
     var positions: [TopicPartition: Offset] {
         var result: [TopicPartition: Offset] = [:]

@@ -364,7 +364,8 @@ package final class StreamThread {
         progress.publish(
             positions: positions,
             counters: counters,
-            recordsOut: sender.sinkRecordCount
+            recordsOut: sender.sinkRecordCount,
+            lostCount: tasks.reduce(0) { $0 + $1.lostCount }
         )
     }
 

@@ -10,6 +10,8 @@ package final class ThreadProgress: Sendable {
         package var counters = TaskCounters()
         /// Committed records in sink topics.
         package var recordsOut: Int64 = 0
+        /// Offsets of inputs that were deleted before they could be read.
+        package var lostCount: Int64 = 0
         package var commits: Int64 = 0
         package var rewinds: Int64 = 0
         /// Changelog records read back since the start.
@@ -31,12 +33,14 @@ package final class ThreadProgress: Sendable {
     func publish(
         positions: [TopicPartition: Offset],
         counters: TaskCounters,
-        recordsOut: Int64
+        recordsOut: Int64,
+        lostCount: Int64
     ) {
         state.withLock {
             $0.positions = positions
             $0.counters = counters
             $0.recordsOut = recordsOut
+            $0.lostCount = lostCount
         }
     }
 

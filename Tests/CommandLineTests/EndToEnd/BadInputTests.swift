@@ -67,6 +67,23 @@ extension EndToEnd {
                 data,
                 says: ["there is no data directory", "millrace topic create"]
             )
+            #expect(!FileManager.default.fileExists(atPath: data))
+        }
+
+        @Test(arguments: ["__consumer_offsets", "__transaction_state"])
+        func `records for an internal topic`(topic: String) throws {
+            try lines("a")
+            try Millrace.succeed("consume", "lines", "--group", "g", "--until-end", "--data", data)
+            try expectFailure(
+                "produce",
+                topic,
+                "--data",
+                data,
+                input: try folder.write("record", "value\n"),
+                says: [topic]
+            )
+            let left = try Millrace.succeed("consume", "lines", "--until-end", "--data", data)
+            #expect(left.lines == ["a"])
         }
 
         @Test(arguments: ["a b", ".", "..", "a/b", "ü", String(repeating: "x", count: 250)])
@@ -111,6 +128,7 @@ extension EndToEnd {
             ["run", "Jobs/WordCount", "--commit-interval", "100"], ["tpic"],
             ["produce", "a", "--x"],
             ["run", "Jobs/WordCount", "--guarantee", "at-least-once"],
+            ["run", "Jobs/WordCount", "--commit-interval", "15m"], ["topic", "alter", "a"],
         ])
         func `options that make no sense end with 64`(words: [String]) throws {
             let outcome = try Millrace.tool(Millrace.executable, words, input: nil)
@@ -246,10 +264,11 @@ extension EndToEnd {
             try lines("a")
             let file = folder.url.appending(path: "data/meta.properties")
             let text = try String(contentsOf: file, encoding: .utf8)
-            let newer = text.replacing("version=1", with: "version=99")
+            let newer = text.replacing("format=2", with: "format=99")
+                .replacing("reader=2", with: "reader=99")
             #expect(newer != text)
             try newer.write(to: file, atomically: true, encoding: .utf8)
-            try expectFailure("topic", "list", "--data", data, says: ["99"])
+            try expectFailure("topic", "list", "--data", data, says: ["99", "newer program"])
         }
 
         @Test func `a damaged record is told with its place and is not printed`() throws {

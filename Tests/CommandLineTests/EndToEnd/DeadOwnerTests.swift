@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// A job that died in the middle of a transaction: nobody lives who could end it.
+    @Suite(.serialized) struct DeadOwnerTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+        private static let lineCount = 60_000
+
+        init() throws { folder = try TemporaryFolder() }
+
+        @Test func `a run after a kill does not wait for the dead run's transactions`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let text = (0..<Self.lineCount).map { "word\($0 % 1000)\n" }.joined()
+            try Millrace.succeed(
+                "produce",
+                "lines",
+                "--data",
+                data,
+                input: try folder.write("input", text)
+            )
+            // Built before, so that only the run itself is measured.
+            try Millrace.succeed("describe", "Jobs/WordCount")
+            try killRun(options: ["--threads", "2", "--commit-interval", "10m"])
+
+            let begin = Date()
+            try Millrace.countWords(in: data, "--threads", "1")
+            // A transaction of the killed run would hold this one up for 20 minutes.
+            #expect(Date().timeIntervalSince(begin) < 60)
+            let counts = try Millrace.consumeCounts(of: data, "--value", "int64")
+            #expect(counts.lines.count == Self.lineCount)
+            #expect(counts.lines.filter { $0 == "60" }.count == 1000)
+        }
+
+        /// Runs the job until it has written to its output, and kills it.
+        private func killRun(options: [String]) throws {
+            let process = try Millrace.start(
+                Millrace.executable,
+                ["run", "Jobs/WordCount", "--data", data] + options,
+                input: nil,
+                output: folder.url.appending(path: "output"),
+                errors: folder.url.appending(path: "errors")
+            )
+            let segment = "\(data)/word-counts-0/00000000000000000000.log"
+            let deadline = Date(timeIntervalSinceNow: 120)
+            while process.isRunning, Date() < deadline {
+                var status = stat()
+                if stat(segment, &status) == 0, status.st_size > 0 { break }
+                usleep(1000)
+            }
+            #expect(process.isRunning && Date() < deadline, "the job wrote nothing")
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+}

@@ -1,0 +1,243 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What the commands say of partitions and folders that are not as they should be.
+    @Suite(.serialized) struct PartitionStateTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+        private static let segment = "00000000000000000000.log"
+
+        init() throws { folder = try TemporaryFolder() }
+
+        private func lines(_ count: Int, partitions: Int) throws {
+            try Millrace.succeed(
+                "topic",
+                "create",
+                "lines",
+                "--partitions",
+                "\(partitions)",
+                "--data",
+                data
+            )
+            for partition in 0..<partitions {
+                let text = (0..<count).map { "\(partition).\($0)\n" }.joined()
+                try Millrace.succeed(
+                    "produce",
+                    "lines",
+                    "--partition",
+                    "\(partition)",
+                    "--data",
+                    data,
+                    input: try folder.write("input", text)
+                )
+            }
+        }
+
+        /// Names and contents below a folder.
+        private func fingerprint(_ path: String) throws -> String {
+            try Millrace.shell(
+                "cd '\(path)' && find . | sort && find . -type f | sort | xargs -r cat"
+            ).output
+        }
+
+        @Test func `a partition that is offline is shown with the reason, beside the others`()
+            throws
+        {
+            try lines(2, partitions: 3)
+            try FileManager.default.removeItem(atPath: "\(data)/lines-1")
+            let text = try Millrace.succeed("topic", "describe", "lines", "--data", data)
+            #expect(text.output.contains("1          -       -               -  offline"))
+            #expect(text.output.contains("partition 1 is offline: the folder "))
+            #expect(text.output.contains("is missing"))
+            #expect(text.output.contains("2          0       2               2\n"))
+            let json = try Millrace.succeed("topic", "describe", "lines", "--json", "--data", data)
+            #expect(
+                json.output.contains(
+                    "{\"partition\":1,\"log_start\":null,\"last_stable_offset\":null,"
+                        + "\"high_watermark\":null,\"state\":\"offline\",\"reason\":"
+                )
+            )
+            #expect(json.output.contains("\"high_watermark\":2,\"state\":\"good\"}"))
+            let other = try Millrace.succeed(
+                "consume",
+                "lines",
+                "--partition",
+                "2",
+                "--until-end",
+                "--data",
+                data
+            )
+            #expect(other.lines == ["2.0", "2.1"])
+            let failed = try Millrace.run("consume", "lines", "--until-end", "--data", data)
+            #expect(failed.status == 1)
+            #expect(failed.errors.contains("lines-1 is offline"))
+        }
+
+        @Test func `a damaged partition is shown as read-only, and keeps what it has`() throws {
+            try lines(2, partitions: 2)
+            let handle = try FileHandle(
+                forWritingTo: URL(filePath: "\(data)/lines-0/\(Self.segment)")
+            )
+            try handle.truncate(atOffset: 20)
+            try handle.close()
+            let text = try Millrace.succeed("topic", "describe", "lines", "--data", data)
+            #expect(text.output.contains("read-only"))
+            #expect(text.output.contains("partition 0 is read-only: damaged from offset 0 on"))
+            let refused = try Millrace.run(
+                "produce",
+                "lines",
+                "--partition",
+                "0",
+                "--data",
+                data,
+                input: try folder.write("more", "x\n")
+            )
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("takes no more"))
+            #expect(!refused.errors.contains("readOnly"))
+            let list = try Millrace.succeed("topic", "list", "--data", data)
+            #expect(list.output.contains("lines"))
+        }
+
+        @Test func `commands that only ask make no directory and change nothing`() throws {
+            let mine = try folder.write("mine/file", "mine\n")
+            let other = mine.deletingLastPathComponent().path
+            let before = try fingerprint(other)
+            for words in [
+                ["topic", "list"], ["topic", "describe", "x"], ["topic", "delete", "x"],
+                ["topic", "alter", "x", "--config", "retention.ms=1"],
+                ["consume", "x", "--until-end"], ["produce", "x"], ["log", "verify"],
+                ["topic", "create", "x"],
+            ] {
+                let outcome = try Millrace.tool(
+                    Millrace.executable,
+                    words + ["--data", other],
+                    input: nil
+                )
+                #expect(outcome.status == 1, "\(words)")
+                #expect(outcome.errors.contains("holds files that Millrace did not write"))
+                #expect(try fingerprint(other) == before, "\(words)")
+                guard words != ["topic", "create", "x"] else { continue }
+                let none = try Millrace.tool(
+                    Millrace.executable,
+                    words + ["--data", folder.path("none")],
+                    input: nil
+                )
+                #expect(none.status == 1, "\(words)")
+                #expect(!FileManager.default.fileExists(atPath: folder.path("none")), "\(words)")
+            }
+        }
+
+        @Test func `a directory of Kafka's is left alone, and the way out of it is named`() throws {
+            _ = try folder.write("kafka/meta.properties", "version=1\nnode.id=1\ncluster.id=a\n")
+            _ = try folder.write("kafka/recovery-point-offset-checkpoint", "0\n0\n")
+            let kafka = folder.path("kafka")
+            let before = try fingerprint(kafka)
+            for words in [
+                ["topic", "list"], ["topic", "create", "x"], ["consume", "x"], ["produce", "x"],
+            ] {
+                let outcome = try Millrace.tool(
+                    Millrace.executable,
+                    words + ["--data", kafka],
+                    input: nil
+                )
+                #expect(outcome.status == 1)
+                #expect(
+                    outcome.errors.contains("next: millrace log import \(kafka) --data NEWDIR")
+                )
+                #expect(try fingerprint(kafka) == before, "\(words)")
+            }
+        }
+
+        @Test func `options of a topic are changed and taken back`() throws {
+            let made = try Millrace.succeed("topic", "create", "a", "--data", data)
+            #expect(made.output == "created a with 1 partition\n")
+            let changed = try Millrace.succeed(
+                "topic",
+                "alter",
+                "a",
+                "--config",
+                "retention.ms=60000",
+                "--config",
+                "segment.ms=1000",
+                "--data",
+                data
+            )
+            #expect(changed.output == "changed a: retention.ms=60000 segment.ms=1000\n")
+            try Millrace.succeed("topic", "alter", "a", "--config", "segment.ms=", "--data", data)
+            let text = try Millrace.succeed("topic", "describe", "a", "--data", data)
+            #expect(text.output.contains("options retention.ms=60000\n"))
+            for option in ["no.such=1", "retention.ms=soon"] {
+                let refused = try Millrace.run(
+                    "topic",
+                    "alter",
+                    "a",
+                    "--config",
+                    option,
+                    "--data",
+                    data
+                )
+                #expect(refused.status == 1)
+                #expect(refused.errors.contains("the topic 'a' was not changed"))
+            }
+        }
+
+        @Test func `a group whose position was deleted goes on at what is left`() throws {
+            try Millrace.succeed(
+                "topic",
+                "create",
+                "some",
+                "--config",
+                "segment.bytes=2000",
+                "--config",
+                "retention.bytes=4000",
+                "--data",
+                data
+            )
+            func produce(_ count: Int) throws {
+                let text = (0..<count).map { "line \($0)\n" }.joined()
+                let input = try folder.write("input", text)
+                try Millrace.succeed("produce", "some", "--data", data, input: input)
+            }
+            func consume() throws -> Millrace.Outcome {
+                try Millrace.succeed(
+                    "consume",
+                    "some",
+                    "--group",
+                    "g",
+                    "--until-end",
+                    "--data",
+                    data
+                )
+            }
+            try produce(5)
+            #expect(try consume().lines.count == 5)
+            for _ in 0..<10 { try produce(60) }
+            try runUntilGone("\(data)/some-0/\(Self.segment)")
+            let rest = try consume()
+            #expect(rest.errors.contains("were deleted before the group read them"))
+            #expect(rest.lines.last == "line 59")
+            #expect(rest.lines.count < 600)
+            #expect(try consume().lines == [])
+        }
+
+        /// Lets a reader own the log until its housekeeping has removed a file.
+        private func runUntilGone(_ path: String) throws {
+            let owner = try Millrace.start(
+                Millrace.executable,
+                ["consume", "some", "--from", "end", "--data", data],
+                input: nil,
+                output: folder.url.appending(path: "output"),
+                errors: folder.url.appending(path: "errors")
+            )
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while FileManager.default.fileExists(atPath: path), Date() < deadline {
+                usleep(10_000)
+            }
+            #expect(Date() < deadline, "retention removed nothing")
+            owner.terminate()
+            owner.waitUntilExit()
+        }
+    }
+}
