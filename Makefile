@@ -1,11 +1,17 @@
 # Every goal sets up what it needs; see README.md.
-.PHONY: run test build golden bench deps check format
+.PHONY: run test nightly sanitize build golden bench deps check format
 
 run: deps ## build, run the flight delays job on its data, print its result
 	scripts/run-flights
 
 test: deps ## the whole suite
 	scripts/test
+
+nightly: deps ## the whole suite with many more crash states and kills
+	MILLRACE_SCALE=$${MILLRACE_SCALE:-10} MILLRACE_KILLS=$${MILLRACE_KILLS:-200} scripts/test
+
+sanitize: deps ## the suite under the address and the thread sanitizer
+	scripts/sanitize
 
 build: deps ## the release binary: .build/release/millrace
 	swift build --configuration release --product millrace

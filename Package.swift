@@ -73,6 +73,7 @@ let package = Package(
 
         // The log.
         library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "Threads"]),
+        library("KafkaDirectory", ["Bytes", "LogModel", "KafkaRecords", "LogStorage"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library(
             "Broker",
@@ -125,16 +126,17 @@ let package = Package(
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
-                "LogClient", "EmbeddedClient", "StateStores", "RocksStore", "Streams",
-                "StreamsRuntime", "BenchmarkWorkloads", "JobRunner", "Terminal", "Telemetry",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory",
+                "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
+                "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
+                "Terminal", "Telemetry",
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Streams",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory", "Streams",
                 "StreamsRuntime", "MillraceTestKit", "Terminal",
             ],
             swiftSettings: settings
@@ -148,6 +150,10 @@ let package = Package(
             exclude: ["Fixtures"]
         ),
         tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests(
+            "KafkaDirectoryTests",
+            ["Bytes", "LogModel", "LogStorage", "KafkaDirectory", "MillraceTestKit"]
+        ),
         tests("CoordinationTests", ["Bytes", "LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",
@@ -181,8 +187,10 @@ let package = Package(
         tests(
             "CommandLineTests",
             [
-                "Terminal", "Telemetry", "Bytes", "LogModel", "MillraceCommand",
-                "MillraceTestKit", "Threads",
+                "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
+                "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
+                "MillraceTestKit",
+                "Threads",
             ],
             exclude: ["EndToEnd/Allocations"]
         ),

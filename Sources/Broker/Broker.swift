@@ -30,8 +30,11 @@ package final class Broker: Sendable {
     let space: SpaceGuard
     private let threads = Mutex<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
-    /// Where the housekeeping goes on with partitions that sleep.
+    /// Where housekeeping and cleaning go on with partitions that sleep.
     let nextSleeper = Atomic<Int>(0)
+    let nextSleeperToClean = Atomic<Int>(0)
+    /// When segments were last written back, on the monotonic clock.
+    let lastWriteBack = Atomic<UInt64>(0)
 
     /// Opens the log in `directory`, which is made if it does not exist and it `creates`: takes the
     /// lock, makes durable what the journal vouches for, replays the coordinators and ends the
@@ -161,7 +164,12 @@ package final class Broker: Sendable {
             groups: dataDirectory.groups,
             housekeepingInterval: configuration.housekeepingInterval,
             writeBack: { [self] in writeBack() },
-            housekeeping: { [self] in housekeeping(now: time.wallTime()) }
+            housekeeping: { [self] in housekeeping(now: time.wallTime()) },
+            cleaner: Cleaner(
+                interval: configuration.cleaningInterval,
+                nanoseconds: { [time] in time.monotonicNanoseconds() },
+                clean: { [self] in clean(throttle: $0) }
+            )
         )
         threads.withLock { $0 = started }
     }
@@ -181,7 +189,8 @@ package final class Broker: Sendable {
     }
 
     /// Writes back; a failure stays with the partition, or is tried again with the next one.
-    private func writeBack() {
+    func writeBack() {
+        lastWriteBack.store(time.monotonicNanoseconds(), ordering: .relaxed)
         do throws(LogStorageError) { try dataDirectory.writeBack(all: false) } catch {
             counters.countFailure()
         }

@@ -24,6 +24,10 @@ package struct BrokerConfiguration: Sendable {
     package var offsetsRetention = Duration.seconds(7 * 24 * 3600)
     /// How often open transactions, retention and free space are looked at.
     package var housekeepingInterval = Duration.seconds(1)
+    /// How often compacted topics are looked at.
+    package var cleaningInterval = Duration.seconds(1)
+    /// At the latest after this, what the journal vouches for is written back.
+    package var writeBackInterval = Duration.seconds(60)
     /// Produces are refused below this much free space, so that commits, aborts and markers of
     /// what was appended still find room.
     package var reservedByteCount: Int64 = 16 << 20

@@ -40,6 +40,13 @@ package final class EmbeddedProducer {
     ) throws(LogClientError) -> Offset {
         var output = try output(for: name)
         let recordCount = batch.recordCount
+        // However well it compresses, readers decompress no more.
+        guard batch.byteCount <= BatchLimit.recordByteCount else {
+            throw .invalid(
+                "\(name): a batch of \(batch.byteCount) bytes, the largest is "
+                    + "\(BatchLimit.recordByteCount) before compression"
+            )
+        }
         let bytes = batch.seal(
             attributes: attributes,
             producerID: producerID,

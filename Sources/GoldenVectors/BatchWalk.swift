@@ -21,7 +21,7 @@ struct BatchWalk: ~Copyable {
         var magic: UInt8
     }
 
-    private static let byteLimit = 64 << 20
+    private static let byteLimit = BatchLimit.recordByteCount
     private var decompressor = RecordDecompressor()
 
     /// Hands every good batch to `body`; where and why reading stopped, nil if it came to the end.

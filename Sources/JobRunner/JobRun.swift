@@ -46,9 +46,11 @@ struct JobRun {
         signals.onRequest { stopSwitch.request() }
         let progress = application.progress
         let begin = time.monotonicNanoseconds()
-        let backlog = try InputBacklog(job: topology.job, topics: inputs, client: log.client)
         let work = Result {
             try restore(application, progress)
+            // The positions are free only now: the new producers fenced the owners before them,
+            // whose open transactions may hold offsets.
+            let backlog = try InputBacklog(job: topology.job, topics: inputs, client: log.client)
             try advance(application, progress, backlog)
         }
         let closing = Result { try application.close() }

@@ -83,6 +83,21 @@ package struct OpenLog {
         }
     }
 
+    /// The topics that an import which was killed has left half filled, of those that are there.
+    package func unfinishedImports() throws(CommandFailure) -> [String] {
+        let names: [String]
+        do throws(LogStorageError) {
+            names = try ImportLedger(disk: PosixDisk(), directory: directory).unfinishedTopics()
+        } catch {
+            throw CommandFailure(
+                "the data directory does not open",
+                place: directory,
+                BrokerError(error, in: directory)
+            )
+        }
+        return names.filter { broker.topic($0) != nil }
+    }
+
     /// Flushes and gives the directory back.
     package func close() throws(CommandFailure) {
         do {

@@ -64,6 +64,13 @@ public struct ProducerEpoch: RawRepresentable, Hashable, Comparable, Sendable {
     }
 }
 
+extension ProducerID {
+    /// The number after this one; nil behind the largest.
+    @inlinable public var next: ProducerID? {
+        rawValue < Int64.max ? ProducerID(rawValue + 1) : nil
+    }
+}
+
 extension ProducerEpoch {
     /// The last epoch of a producer id: it fences and is never given to a client.
     public static let last = ProducerEpoch(Int16.max)

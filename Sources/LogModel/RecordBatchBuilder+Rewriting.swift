@@ -34,13 +34,4 @@ extension RecordBatchBuilder {
         header.write(to: batch)
         return batch
     }
-
-    private static func copy(
-        _ bytes: UnsafeRawBufferPointer?,
-        to pointer: inout UnsafeMutableRawPointer
-    ) {
-        guard let bytes, let source = bytes.baseAddress else { return }
-        pointer.copyMemory(from: source, byteCount: bytes.count)
-        pointer += bytes.count
-    }
 }

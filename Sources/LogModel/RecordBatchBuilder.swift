@@ -71,23 +71,23 @@ public struct RecordBatchBuilder: ~Copyable {
         Varint.write(timestampDelta, to: &p)
         Varint.write(offsetDelta, to: &p)
         Varint.write(keyCount, to: &p)
-        if let key, let from = key.baseAddress {
-            p.copyMemory(from: from, byteCount: key.count)
-            p += key.count
-        }
+        Self.copy(key, to: &p)
         Varint.write(valueCount, to: &p)
-        if let value, let from = value.baseAddress {
-            p.copyMemory(from: from, byteCount: value.count)
-            p += value.count
-        }
-        if let headers, let from = headers.baseAddress {
-            p.copyMemory(from: from, byteCount: headers.count)
-            p += headers.count
-        } else {
+        Self.copy(value, to: &p)
+        if headers == nil {
             p.storeBytes(of: 0, as: UInt8.self)
             p += 1
+        } else {
+            Self.copy(headers, to: &p)
         }
         noteAppended(byteCount: p - base)
+    }
+
+    @inlinable @inline(__always)
+    static func copy(_ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer) {
+        guard let bytes, let source = bytes.baseAddress else { return }
+        pointer.copyMemory(from: source, byteCount: bytes.count)
+        pointer += bytes.count
     }
 
     @usableFromInline @inline(__always)
@@ -119,8 +119,27 @@ public struct RecordBatchBuilder: ~Copyable {
         leaderEpoch: LeaderEpoch = LeaderEpoch(0)
     ) -> UnsafeMutableRawBufferPointer {
         precondition(recordCount > 0, "a batch without records is no batch")
-        precondition(attributes.codecNumber == 0, "compressed batches are sealed elsewhere")
-        let batch = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+        return seal(
+            as: header(
+                attributes: attributes,
+                producerID: producerID,
+                producerEpoch: producerEpoch,
+                baseSequence: baseSequence,
+                baseOffset: baseOffset,
+                leaderEpoch: leaderEpoch
+            )
+        )
+    }
+
+    /// The header of the records so far.
+    func header(
+        attributes: BatchAttributes,
+        producerID: ProducerID,
+        producerEpoch: ProducerEpoch,
+        baseSequence: SequenceNumber,
+        baseOffset: Offset,
+        leaderEpoch: LeaderEpoch
+    ) -> RecordBatchHeader {
         RecordBatchHeader(
             baseOffset: baseOffset,
             leaderEpoch: leaderEpoch,
@@ -132,19 +151,13 @@ public struct RecordBatchBuilder: ~Copyable {
             producerEpoch: producerEpoch,
             baseSequence: baseSequence,
             recordCount: recordCount
-        ).write(to: batch)
-        return batch
+        )
     }
 
     /// The records so far, without the header.
     public var recordBlock: UnsafeRawBufferPointer {
         let header = RecordBatchLayout.headerByteCount
         return UnsafeRawBufferPointer(start: base + header, count: byteCount - header)
-    }
-
-    /// The timestamp of the first record, and the largest.
-    public var timestamps: (base: Timestamp, max: Timestamp) {
-        (Timestamp(baseTimestamp), Timestamp(maxTimestamp))
     }
 }
 

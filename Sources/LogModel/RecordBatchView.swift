@@ -4,8 +4,8 @@ public import Bytes
 ///
 /// Creating a view checks magic, length and offsets: the length against the bytes at hand, and
 /// that every offset from the first to the next batch's is one, so that nobody who computes with
-/// them can overflow. All other fields may hold anything. `verifyChecksum()` is the caller's to call
-/// once a batch. The view is valid as long as the memory.
+/// them can overflow. All other fields may hold anything. `verifyChecksum()` is the caller's to
+/// call once a batch. The view is valid as long as the memory.
 public struct RecordBatchView {
     /// The first byte of the header.
     public let base: UnsafeRawPointer

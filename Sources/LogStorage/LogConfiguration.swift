@@ -1,3 +1,5 @@
+import LogModel
+
 /// How a partition's log is kept. The names are Kafka's topic options.
 package struct LogConfiguration: Sendable, Equatable {
     package enum Durability: Sendable, Equatable {
@@ -24,6 +26,14 @@ package struct LogConfiguration: Sendable, Equatable {
     package var deletesOldSegments = true
     /// `cleanup.policy` contains `compact`.
     package var compacts = false
+    /// `min.compaction.lag.ms`: records younger than this are not compacted.
+    package var minimumCompactionLagMilliseconds: Int64 = 0
+    /// `max.compaction.lag.ms`: records older than this are, however few they are.
+    package var maximumCompactionLagMilliseconds = Int64.max
+    /// `min.cleanable.dirty.ratio`: how much of the log must be new before it is compacted.
+    package var minimumDirtyRatio = 0.5
+    /// `delete.retention.ms`: how long tombstones stay for readers to see; 1 day.
+    package var deleteRetentionMilliseconds: Int64 = 86_400_000
     /// `message.timestamp.type` is `LogAppendTime`.
     package var usesLogAppendTime = false
     /// `producer.id.expiration.ms`: 1 day.
@@ -48,10 +58,29 @@ package struct LogConfiguration: Sendable, Equatable {
             case "index.interval.bytes":
                 indexIntervalByteCount = try Self.integer(name, value, atLeast: 0)
             case "max.message.bytes":
-                maxMessageByteCount = Int(try Self.integer(name, value, atLeast: 61))
+                let limit = try Self.integer(name, value, atLeast: 61)
+                guard limit <= Int64(BatchLimit.byteCount) else {
+                    throw Self.invalid(
+                        name,
+                        value,
+                        "at most \(BatchLimit.byteCount), the largest batch there is"
+                    )
+                }
+                maxMessageByteCount = Int(limit)
             case "retention.ms": retentionMilliseconds = try Self.integer(name, value, atLeast: -1)
             case "retention.bytes": retentionByteCount = try Self.integer(name, value, atLeast: -1)
             case "cleanup.policy": try setCleanupPolicy(value)
+            case "min.compaction.lag.ms":
+                minimumCompactionLagMilliseconds = try Self.integer(name, value, atLeast: 0)
+            case "max.compaction.lag.ms":
+                maximumCompactionLagMilliseconds = try Self.integer(name, value, atLeast: 1)
+            case "delete.retention.ms":
+                deleteRetentionMilliseconds = try Self.integer(name, value, atLeast: 0)
+            case "min.cleanable.dirty.ratio":
+                guard let ratio = Double(value), ratio >= 0, ratio <= 1 else {
+                    throw Self.invalid(name, value, "a number from 0 to 1")
+                }
+                minimumDirtyRatio = ratio
             case "message.timestamp.type":
                 guard value == "CreateTime" || value == "LogAppendTime" else {
                     throw Self.invalid(name, value, "CreateTime or LogAppendTime")
@@ -82,8 +111,10 @@ package struct LogConfiguration: Sendable, Equatable {
 
     /// Every option that a topic may have.
     package static let names = [
-        "cleanup.policy", "index.interval.bytes", "internal.segment.bytes", "max.message.bytes",
+        "cleanup.policy", "delete.retention.ms", "index.interval.bytes", "internal.segment.bytes",
+        "max.compaction.lag.ms", "max.message.bytes",
         "message.timestamp.type", "millrace.durability", "millrace.durability.bytes",
+        "min.cleanable.dirty.ratio", "min.compaction.lag.ms",
         "millrace.durability.delay.ms", "producer.id.expiration.ms", "retention.bytes",
         "retention.ms", "segment.bytes", "segment.ms",
     ]

@@ -10,7 +10,10 @@ func withLog<Result>(
     _ body: (OpenLog) throws -> Result
 ) throws -> Result {
     let log = try OpenLog(invocation[DataDirectoryOption.parameter], creates: creates)
-    let result = Swift.Result { try body(log) }
+    let result = Swift.Result {
+        try log.warnOfUnfinishedImports()
+        return try body(log)
+    }
     let closing = Swift.Result { try log.close() }
     let value = try result.get()
     try closing.get()
@@ -18,6 +21,16 @@ func withLog<Result>(
 }
 
 extension OpenLog {
+    /// Says which topics are not whole because the import that made them was killed.
+    fileprivate func warnOfUnfinishedImports() throws(CommandFailure) {
+        let names = try unfinishedImports()
+        guard !names.isEmpty else { return }
+        TextOutput.error.write(
+            "warning: an import was killed on its way; import again or delete what is not whole: "
+                + "\(names.joined(separator: ", "))\n"
+        )
+    }
+
     /// The topic of this name, or an error that names the nearest.
     func requireTopic(_ name: String) throws(CommandFailure) -> Topic {
         if let topic = broker.topic(name) { return topic }

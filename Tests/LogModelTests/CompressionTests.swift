@@ -186,4 +186,28 @@ struct CompressionTests {
             }
         }
     }
+
+    @Test(arguments: [70_000_000, 200_000_000])
+    func `a large value that compresses well is taken and can be read back`(_ size: Int) throws {
+        let value = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
+        defer { value.deallocate() }
+        value.initializeMemory(as: UInt8.self, repeating: 0x61)
+        var builder = RecordBatchBuilder()
+        builder.append(timestamp: Timestamp(1), key: nil, value: UnsafeRawBufferPointer(value))
+        var compressor = RecordCompressor()
+        let batch = UnsafeRawBufferPointer(
+            try builder.seal(with: &compressor, attributes: BatchAttributes(codec: .zstd))
+        )
+        var decompressor = RecordDecompressor()
+        let validated = try ProduceValidator.validate(
+            batch,
+            rules: ProduceRules(),
+            decompressor: &decompressor
+        )
+        var records = try decompressor.records(
+            of: validated.batch,
+            byteLimit: BatchLimit.recordByteCount
+        )
+        #expect(try records.next()?.value?.count == size)
+    }
 }

@@ -111,7 +111,7 @@ struct HostileValueTests {
 
     @Test func `extreme deltas and lengths in a record are read within bounds or refused`() {
         let values: [Int64] = [
-            .min, .min + 1, Int64(Int32.min), -2, -1, 0, 1, 3, Int64(Int32.max), .max - 1, .max,
+            .min, Int64(Int32.min), -1, 0, 3, Int64(Int32.max), .max,
         ]
         for timestampDelta in values {
             for offsetDelta in values {
@@ -121,7 +121,7 @@ struct HostileValueTests {
                         offsetDelta: offsetDelta,
                         keyLength: keyLength
                     )
-                    for base in Self.extremes(8) {
+                    for base in [Self.extremes(8)[0], Self.extremes(8)[3], Self.extremes(8)[11]] {
                         Self.set(base, at: RecordBatchLayout.baseTimestamp, in: &bytes)
                         Self.sum(&bytes)
                         Self.exercise(bytes)
@@ -209,8 +209,8 @@ struct HostileValueTests {
 
     @Test func `messages of the old formats with extreme lengths are damaged or read`() {
         for sample in FixtureBatch.legacy {
-            for offset in stride(from: 0, to: min(sample.bytes.count - 8, 60), by: 1) {
-                for byteCount in [1, 4, 8] {
+            for offset in stride(from: 0, to: min(sample.bytes.count - 8, 60), by: 2) {
+                for byteCount in [4, 8] {
                     for value in Self.extremes(byteCount) {
                         var bytes = sample.bytes
                         Self.set(value, at: offset, in: &bytes)
@@ -244,6 +244,8 @@ struct HostileValueTests {
         #expect(Timestamp(5).milliseconds(to: Timestamp(.min)) == .min)
         #expect(ProducerEpoch(32_767).next == nil)
         #expect(ProducerEpoch(32_766).next == .last)
+        #expect(ProducerID(.max).next == nil)
+        #expect(ProducerID(7).next == ProducerID(8))
     }
 }
 

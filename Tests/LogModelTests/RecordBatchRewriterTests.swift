@@ -1,6 +1,21 @@
 import LogModel
 import Testing
 
+/// What Kafka's own cleaner makes of a batch of the fixtures, told to keep empty ones. Its clock is
+/// at 2,000,000 and tombstones stay for 3,000,000 ms.
+struct FilteredBatch: Decodable, Sendable, CustomTestStringConvertible {
+    var `case`: String
+    /// Whether the batch is the marker of a transaction of which nothing is left.
+    var marksEmptyTransaction: Bool
+    /// 0: all records stay; 1 and 2: those whose position leaves this remainder by 3; 3: none.
+    var keeps: Int
+    var hex: String
+
+    var testDescription: String { "\(self.case), \(keeps)" }
+
+    static let all = (try? Fixture.lines("filtered.jsonl", of: FilteredBatch.self)) ?? []
+}
+
 struct RecordBatchRewriterTests {
     /// A rewritten batch and what the rewriter said of it.
     private struct Rewritten {
@@ -75,6 +90,24 @@ struct RecordBatchRewriterTests {
             )
         )
     }
+
+    @Test(arguments: FilteredBatch.all)
+    func `an uncompressed batch becomes what Kafka's cleaner makes of it, byte for byte`(
+        _ filtered: FilteredBatch
+    ) throws {
+        let horizon = Timestamp(5_000_000)
+        var index = 0
+        let rewritten = try rewrite(
+            fixture(filtered.case).bytes,
+            horizon: filtered.marksEmptyTransaction ? .always(horizon) : .forTombstones(horizon)
+        ) { _ in
+            defer { index += 1 }
+            return filtered.keeps == 0 || (filtered.keeps < 3 && index % 3 == filtered.keeps)
+        }
+        #expect(rewritten.bytes == Fixture.bytes(hex: filtered.hex))
+    }
+
+    @Test func `the fixtures of the cleaner are there`() { #expect(FilteredBatch.all.count > 80) }
 
     @Test(arguments: FixtureBatch.current)
     func `a batch that keeps all of its records is left as it is`(_ fixture: FixtureBatch) throws {

@@ -9,6 +9,7 @@ enum AllowedImports {
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
             "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Threads"],
+            "KafkaDirectory": ["Bytes", "LogModel", "KafkaRecords", "LogStorage"],
             "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
             "Broker": [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
@@ -30,7 +31,9 @@ enum AllowedImports {
             "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
             "Threads",
         ]
-        let everything = belowRunner.union(["KafkaRecords", "Coordination", "Foundation"])
+        let everything = belowRunner.union([
+            "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
+        ])
         table["JobRunner"] = belowRunner
         table["MillraceTestKit"] = everything
         table["MillraceCommand"] = everything.union(["JobRunner", "BenchmarkWorkloads"])

@@ -9,14 +9,17 @@ final class BrokerThreads: Sendable {
     private let groups: GroupCommit
     private let flusher: OwnedThread
     private let housekeeper: Housekeeper
+    private let cleaner: Cleaner
 
     init(
         workerCount: Int,
         groups: GroupCommit,
         housekeepingInterval: Duration,
         writeBack: @escaping @Sendable () -> Void,
-        housekeeping: @escaping @Sendable () -> Void
+        housekeeping: @escaping @Sendable () -> Void,
+        cleaner: Cleaner
     ) {
+        self.cleaner = cleaner
         let pool = WorkerPool(threadCount: workerCount)
         self.pool = pool
         self.groups = groups
@@ -38,6 +41,7 @@ final class BrokerThreads: Sendable {
 
     /// Ends the threads; what is queued is done first.
     func stop() {
+        cleaner.stop()
         housekeeper.stop()
         pool.drain()
         groups.stopThreads()

@@ -56,13 +56,23 @@ extension Broker {
         return outcome
     }
 
-    /// Appends a batch at exactly its own base offset, which lies at or behind the log's end; its
-    /// producer and control batches stay as they are. Durable after `flush`.
+    /// Appends a sealed batch of another log at exactly its own base offset, which lies at or behind
+    /// the partition's end; durable after `flush`. Producer fields and control batches stay. No
+    /// coordinator is asked: an imported transaction has none here.
     package func importBatch(
         _ batch: UnsafeMutableRawBufferPointer,
-        to partition: Partition
-    ) throws(BrokerError) -> AppendOutcome {
-        try append(batch, to: partition, origin: .imported)
+        to name: TopicPartition
+    ) throws(BrokerError) {
+        let partition = try find(name)
+        if case .refused(let code, let text) = try append(batch, to: partition, origin: .imported) {
+            throw .refused(code, "\(name): \(text)")
+        }
+    }
+
+    /// Ends the import into a partition: gaps that it brought belong there, others would be damage.
+    package func sealImport(of name: TopicPartition) throws(BrokerError) {
+        let log = try find(name).log
+        try storing(name.description) { () throws(LogStorageError) in try log.sealImport() }
     }
 
     /// Flushes these partitions: what idempotent and plain producers do at their end.

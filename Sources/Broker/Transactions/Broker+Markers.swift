@@ -107,6 +107,10 @@ extension Broker {
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
         applyRetention(now: now)
+        let since = time.monotonicNanoseconds() &- lastWriteBack.load(ordering: .relaxed)
+        if since / 1_000_000 > UInt64(configuration.writeBackInterval.longMilliseconds) {
+            background { [self] in writeBack() }
+        }
     }
 
     /// Aborts transactions that took longer than their timeout, and forgets idle ids.
@@ -138,31 +142,6 @@ extension Broker {
         }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) { $0.removeTopic(topic.id, name: topic.name) }
-        }
-    }
-
-    // MARK: Retention
-
-    /// How many partitions that sleep are looked at each time.
-    private static let sleeperCount = 8
-
-    private func applyRetention(now: Timestamp) {
-        let all = topics().flatMap(\.partitions)
-        let sleeping = all.filter { $0.log.recoveryReport == nil && $0.log.offlineReason == nil }
-        var visited = all.filter { $0.log.recoveryReport != nil }
-        if !sleeping.isEmpty {
-            let start = nextSleeper.load(ordering: .relaxed) % sleeping.count
-            let count = min(Self.sleeperCount, sleeping.count)
-            visited += (0..<count).map { sleeping[(start + $0) % sleeping.count] }
-            nextSleeper.store(start + count, ordering: .relaxed)
-        }
-        for partition in visited {
-            do throws(LogStorageError) {
-                guard let start = try partition.log.retentionStart(now: now) else { continue }
-                try dataDirectory.groups.deleteRecords(of: partition.log, before: start)
-            } catch {
-                counters.countFailure()
-            }
         }
     }
 }

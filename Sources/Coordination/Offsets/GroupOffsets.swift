@@ -126,6 +126,11 @@ package struct GroupOffsets: Sendable {
         return .committed(located.value)
     }
 
+    /// The committed offset of this name, of whichever topic: what a foreign log says.
+    package func latest(of partition: TopicPartition, group: String) -> CommittedOffset? {
+        committed[group]?[partition]?.value
+    }
+
     /// Whether an open transaction holds an offset of this partition.
     package func isPending(_ partition: TopicPartition, group: String) -> Bool {
         pendingCounts[Key(group: group, partition: partition)] != nil

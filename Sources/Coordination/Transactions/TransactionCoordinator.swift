@@ -68,25 +68,35 @@ package struct TransactionCoordinator: Sendable {
         mustBeDurable: Bool = true,
         now: Timestamp
     ) -> TransactionDecision {
-        let current: TransactionMetadata
-        switch owned(id, producerID: producerID, epoch: epoch) {
-        case .refused(let code): return .reply(.error(code))
-        case .owner(let metadata): current = metadata
+        if case .refused(let code) = owned(id, producerID: producerID, epoch: epoch) {
+            return .reply(.error(code))
         }
         if let code = entries[id]?.refusal { return .reply(.error(code)) }
-        if current.state.isPreparing { return .reply(.error(.concurrentTransactions)) }
-        var next = current
-        next.partitions.formUnion(partitions)
-        if current.state == .ongoing {
-            if next.partitions.count == current.partitions.count { return .reply(.done) }
-            if !mustBeDurable {
-                set(Entry(current: next), for: id)
-                return .reply(.done)
-            }
+        let state = entries[id]?.current.state ?? .empty
+        if state.isPreparing { return .reply(.error(.concurrentTransactions)) }
+        if state == .ongoing, join(partitions, id, inMemory: !mustBeDurable) {
+            return .reply(.done)
         }
-        if current.state != .ongoing { next.startTime = now }
+        guard var next = entries[id]?.current else { return .reply(.error(.invalidRequest)) }
+        next.partitions.formUnion(partitions)
+        if state != .ongoing { next.startTime = now }
         next.state = .ongoing
         return propose(next, reply: .done, mustBeDurable: mustBeDurable, now: now)
+    }
+
+    /// Takes partitions into an open transaction without a record; false where one is needed. In
+    /// place: a transaction may have many, and each comes with a call of its own.
+    private mutating func join(
+        _ partitions: some Sequence<TopicIDPartition>,
+        _ id: String,
+        inMemory: Bool
+    ) -> Bool {
+        for partition in partitions {
+            if entries[id]?.current.partitions.contains(partition) == true { continue }
+            guard inMemory else { return false }
+            entries[id]?.current.partitions.insert(partition)
+        }
+        return true
     }
 
     /// Kafka's answer to a batch of this producer for `partition`: `.none` if the partition is in

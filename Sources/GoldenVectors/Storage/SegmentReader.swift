@@ -1,11 +1,13 @@
 import Bytes
+import KafkaDirectory
 import LogModel
 import LogStorage
 
-/// Reads every record of a log as a consumer does: control batches are left out, and with
-/// read_committed the batches of aborted transactions.
+/// Reads every record of a partition as a consumer does: control batches are left out, and with
+/// read_committed the records of aborted transactions and those that are not stable.
 struct SegmentReader {
-    let log: PartitionLog
+    let partition: KafkaPartition
+    let survey: PartitionSurvey
     let isolation: IsolationLevel
 
     /// Values above this size are compared by size and checksum.
@@ -14,70 +16,60 @@ struct SegmentReader {
     func records() throws -> [JSON] {
         var records: [JSON] = []
         var decompressor = RecordDecompressor()
-        var next = log.bounds.logStart
-        var aborted: [ProducerID: [Offset]] = [:]
-        var open: Set<ProducerID> = []
-        var buffer = [UInt8](repeating: 0, count: 4 << 20)
-        while true {
-            let answer = try buffer.withUnsafeMutableBytes {
-                try log.read(from: next, maxByteCount: 64 << 10, isolation: isolation, into: $0)
+        var reader = PartitionReader(partition, disk: PosixDisk())
+        while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
+            guard shows(entry) else { continue }
+            try entry.forEachRecord(&decompressor) { record in
+                if record.offset >= survey.logStart { records.append(Self.json(record)) }
             }
-            guard answer.byteCount > 0 else { return records }
-            for transaction in answer.abortedTransactions {
-                if !(aborted[transaction.producerID]?.contains(transaction.firstOffset) ?? false) {
-                    aborted[transaction.producerID, default: []].append(transaction.firstOffset)
-                }
+        }
+        return records
+    }
+
+    /// Offset and time of every record, markers included: what Kafka's lookups by time go by.
+    static func times(
+        of partition: KafkaPartition,
+        _ survey: PartitionSurvey
+    ) throws -> [(offset: Int64, timestamp: Int64)] {
+        var times: [(offset: Int64, timestamp: Int64)] = []
+        var decompressor = RecordDecompressor()
+        var reader = PartitionReader(partition, disk: PosixDisk())
+        while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
+            try entry.forEachRecord(&decompressor) { record in
+                guard record.offset >= survey.logStart else { return }
+                times.append((record.offset.rawValue, record.timestamp.rawValue))
             }
-            try buffer[..<answer.byteCount].withUnsafeBytes { bytes in
-                var batches = RecordBatchSequence(bytes)
-                while let batch = try batches.next() {
-                    let id = batch.producerID
-                    let last = batch.lastOffset
-                    if let firsts = aborted[id], firsts.contains(where: { $0 <= last }) {
-                        aborted[id] = firsts.filter { $0 > last }
-                        open.insert(id)
-                    }
-                    if batch.attributes.isControl {
-                        open.remove(id)
-                    } else if !(batch.attributes.isTransactional && open.contains(id)) {
-                        try append(batch, from: next, &decompressor, to: &records)
-                    }
-                    next = max(next, batch.nextOffset)
-                }
-            }
+        }
+        return times
+    }
+
+    private func shows(_ entry: StoredEntry) -> Bool {
+        switch isolation {
+        case .readUncommitted: !entry.isControl
+        case .readCommitted: survey.verdict(of: entry) == .visible
         }
     }
 
-    private func append(
-        _ batch: RecordBatchView,
-        from start: Offset,
-        _ decompressor: inout RecordDecompressor,
-        to records: inout [JSON]
-    ) throws {
-        try batch.verifyChecksum()
-        var iterator = try decompressor.records(of: batch, byteLimit: 256 << 20)
-        while let record = try iterator.next() {
-            let offset = batch.offset(of: record)
-            guard offset >= start else { continue }
-            var members: [String: JSON] = [
-                "offset": .integer(offset.rawValue),
-                "ts": .integer(batch.timestamp(of: record).rawValue),
-                "key": JSON.base64(record.key),
-                "headers": .array(headers(of: record)),
-            ]
-            if let value = record.value, value.count > Self.largeValueByteCount {
-                members["value_size"] = .integer(Int64(value.count))
-                members["value_crc32c"] = .integer(Int64(crc32c(value)))
-            } else {
-                members["value"] = JSON.base64(record.value)
-            }
-            records.append(.object(members))
+    private static func json(_ record: StoredRecord) -> JSON {
+        var members: [String: JSON] = [
+            "offset": .integer(record.offset.rawValue),
+            "ts": .integer(record.timestamp.rawValue),
+            "key": JSON.base64(record.key),
+            "headers": .array(headers(of: record)),
+        ]
+        if let value = record.value, value.count > largeValueByteCount {
+            members["value_size"] = .integer(Int64(value.count))
+            members["value_crc32c"] = .integer(Int64(crc32c(value)))
+        } else {
+            members["value"] = JSON.base64(record.value)
         }
+        return .object(members)
     }
 
-    private func headers(of record: RecordView) -> [JSON] {
+    private static func headers(of record: StoredRecord) -> [JSON] {
+        guard let block = record.headers else { return [] }
         var headers: [JSON] = []
-        var iterator = RecordHeaderIterator(record.headers)
+        var iterator = RecordHeaderIterator(block)
         while let header = iterator.next() {
             headers.append(.array([JSON.string(header.key), JSON.base64(header.value)]))
         }

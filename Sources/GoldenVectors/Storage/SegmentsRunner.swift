@@ -1,9 +1,10 @@
 import Foundation
-import LogModel
+import KafkaDirectory
 import LogStorage
 
-/// `storage/segments`: directories that a Kafka broker left, opened by our log. Each partition is
-/// a case as it was left, and one more with every cache removed: the answers must be the same.
+/// `storage/segments`: directories that a Kafka broker left, read as `log import` reads them. Each
+/// partition is a case as it was left, and one more with every cache removed: the answers must be
+/// the same. Nothing may be written.
 struct SegmentsRunner: GoldenRunner {
     func accepts(_ file: GoldenFile) -> Bool {
         file.stem == "expected"
@@ -24,22 +25,16 @@ struct SegmentsRunner: GoldenRunner {
         for withoutCaches in [false, true] {
             let folder = try UnpackedFolder(Self.archive(of: file))
             if withoutCaches { try folder.removeCaches() }
-            let directory = try DataDirectory.open(
-                disk: PosixDisk(),
-                path: folder.path,
-                owner: "golden vectors"
-            )
-            defer { directory.close() }
+            let before = try folder.contents()
+            let directory = try KafkaDirectory.open(disk: PosixDisk(), path: folder.path)
             for (name, answers) in partitions.sorted(by: { $0.key < $1.key }) {
                 let own = dumps.filter { $0.key.hasPrefix(name + "/") }
                 let check = SegmentCheck(
-                    folder: folder,
                     directory: directory,
                     name: name,
                     answers: answers,
                     dumps: own,
-                    isCrash: isCrash,
-                    withoutCaches: withoutCaches
+                    isCrash: isCrash
                 )
                 let title = "\(name) \(withoutCaches ? "without caches" : "as left")"
                 switch try check.outcome() {
@@ -48,6 +43,7 @@ struct SegmentsRunner: GoldenRunner {
                 case .differs(let difference): report.note(title, difference)
                 }
             }
+            if try folder.contents() != before { report.note("the folder", "it was written to") }
         }
         return report
     }
@@ -85,7 +81,12 @@ final class UnpackedFolder {
         }
     }
 
-    func bytes(_ name: String) -> [UInt8]? {
-        FileManager.default.contents(atPath: "\(path)/\(name)").map { Array($0) }
+    /// Every file with its bytes.
+    func contents() throws -> [String: Data] {
+        var contents: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: path) {
+            contents[name] = FileManager.default.contents(atPath: "\(path)/\(name)") ?? Data()
+        }
+        return contents
     }
 }

@@ -1,4 +1,5 @@
-/// Memory that a codec writes into: grows by doubling, up to a limit, and is used again.
+/// Memory that a codec writes into: grows by doubling, up to a limit, and is used again. What one
+/// large batch needed is given back when batches are small again.
 struct OutputBuffer: ~Copyable {
     private(set) var base: UnsafeMutableRawPointer
     private(set) var capacity: Int
@@ -6,8 +7,12 @@ struct OutputBuffer: ~Copyable {
     private(set) var count = 0
     private var limit = 0
 
+    private static let firstByteCount = 4096
+    /// A buffer up to this size is kept, however little of it is used.
+    private static let keptByteCount = 4 << 20
+
     init() {
-        capacity = 4096
+        capacity = Self.firstByteCount
         base = .allocate(byteCount: capacity, alignment: 64)
     }
 
@@ -23,14 +28,16 @@ struct OutputBuffer: ~Copyable {
 
     /// Forgets the content. From now on no more than `limit` bytes are held.
     mutating func reset(limit: Int) {
+        let wasHardlyUsed = count < capacity / 8
         count = 0
         self.limit = limit
+        if wasHardlyUsed, capacity > Self.keptByteCount { resize(to: Self.firstByteCount) }
     }
 
     /// Makes room for `byteCount` more bytes; false if that would pass the limit.
     mutating func reserve(_ byteCount: Int) -> Bool {
         guard byteCount <= limit - count else { return false }
-        if room < byteCount { grow(to: min(max(capacity * 2, count + byteCount), limit)) }
+        if room < byteCount { resize(to: min(max(capacity * 2, count + byteCount), limit)) }
         return true
     }
 
@@ -40,7 +47,7 @@ struct OutputBuffer: ~Copyable {
         count += byteCount
     }
 
-    private mutating func grow(to newCapacity: Int) {
+    private mutating func resize(to newCapacity: Int) {
         let newBase = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 64)
         newBase.copyMemory(from: base, byteCount: count)
         base.deallocate()

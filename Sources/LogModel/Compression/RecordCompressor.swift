@@ -66,17 +66,13 @@ extension RecordBatchBuilder {
             codec: codec,
             headerByteCount: RecordBatchLayout.headerByteCount
         )
-        RecordBatchHeader(
-            baseOffset: baseOffset,
-            leaderEpoch: leaderEpoch,
+        header(
             attributes: attributes,
-            lastOffsetDelta: recordCount - 1,
-            baseTimestamp: timestamps.base,
-            maxTimestamp: timestamps.max,
             producerID: producerID,
             producerEpoch: producerEpoch,
             baseSequence: baseSequence,
-            recordCount: recordCount
+            baseOffset: baseOffset,
+            leaderEpoch: leaderEpoch
         ).write(to: batch)
         return batch
     }

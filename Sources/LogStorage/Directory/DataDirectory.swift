@@ -309,7 +309,7 @@ package final class DataDirectory: Sendable {
             groups.round.withLock { $0.journal.free(below: capture.sequence) }
             for log in capture.logs {
                 if let value = outcome.written[log.key] {
-                    log.forgetOldSnapshots(keeping: value.place.offset)
+                    log.noteCheckpointed(value.place)
                 }
             }
         }

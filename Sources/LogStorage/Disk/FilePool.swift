@@ -49,6 +49,8 @@ package final class PooledFile: Sendable {
     private struct State: Sendable {
         var file: (any DiskFile)?
         var wasUsed = false
+        /// Replaced or removed on the disk: the path means another file now.
+        var isPinned = false
         /// Written to since the last flush.
         var isDirty = false
         /// A flush on letting it go failed: the next one who asks is told.
@@ -62,6 +64,21 @@ package final class PooledFile: Sendable {
     package init(path: String, pool: FilePool) {
         self.path = path
         self.pool = pool
+    }
+
+    /// A file that is open already.
+    init(path: String, pool: FilePool, open file: any DiskFile) {
+        self.path = path
+        self.pool = pool
+        state.withLock { $0.file = file }
+        pool.opened(self)
+    }
+
+    /// Keeps the file open for whoever holds this, whatever becomes of its path.
+    func pin() throws(DiskError) {
+        _ = try file()
+        pool.remove(self)
+        state.withLock { $0.isPinned = true }
     }
 
     /// The open file; good for as long as the caller holds it.
@@ -116,7 +133,8 @@ package final class PooledFile: Sendable {
     /// Lets the open file go. What was not flushed is flushed first: another descriptor might
     /// never hear of a failure.
     func release() {
-        let (file, isDirty) = state.withLock { state in
+        let (file, isDirty) = state.withLock { state -> ((any DiskFile)?, Bool) in
+            guard !state.isPinned else { return (nil, false) }
             defer { state.file = nil }
             let isDirty = state.isDirty
             state.isDirty = false

@@ -1,9 +1,9 @@
 /// The sizes of the journal. Decision 0008 has the measurements behind them.
 package struct JournalConfiguration: Sendable, Equatable {
     /// The bytes of one file. A larger group gets a file of its own size.
-    package var fileByteCount: Int64 = 32 << 20
+    package var fileByteCount: Int64 = 64 << 20
     /// How many files there may be; a crash makes the next start read at most all of them.
-    package var fileLimit = 6
+    package var fileLimit = 3
     /// Files are filled with zeros before use, in steps of this: then a flush changes no length.
     package var zeroedByteCount: Int64 = 1 << 20
     /// A partition with more pending bytes is flushed itself, and they are not written twice.

@@ -45,8 +45,20 @@ struct LogState: Sendable {
 
     /// The epoch that batches get, and since which offset.
     var epochs = LeaderEpochs()
-    /// Which segments may have gaps, and up to where the log was compacted.
-    var sparse = SparseSegments()
+    /// Which segments a cleaner wrote, or an import: they may have gaps.
+    var compacted = CompactedSegments()
+    /// Compacted segments that were read whole and are what was written there.
+    var checkedSegments: Set<Offset> = []
+    /// Why the log cannot be compacted, until the next start.
+    var cleaningProblem: String?
+    /// Segments that an import is writing with gaps, until they are entered there.
+    var importedWithGaps: Set<Offset> = []
+    /// The recovery point of the directory's checkpoint: nothing below it is ever written again.
+    var checkpointed = LogPlace.zero
+
+    func mayGap(_ base: Offset) -> Bool {
+        compacted.entry(at: base) != nil || importedWithGaps.contains(base)
+    }
 
     var active: Segment {
         get { segments[segments.count - 1] }

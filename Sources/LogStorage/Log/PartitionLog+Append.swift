@@ -121,6 +121,10 @@ extension PartitionLog {
         }
     }
 
+    /// How far ahead of the clock a client's timestamp may lie: Kafka's
+    /// `message.timestamp.after.max.ms`.
+    private static let aheadMilliseconds: Int64 = 3_600_000
+
     private enum Checked {
         case refused(KafkaErrorCode, String)
         case asItIs(RecordBatchStamp.Time)
@@ -138,6 +142,8 @@ extension PartitionLog {
         case .client:
             let rules = ProduceRules(
                 batchByteLimit: configuration.maxMessageByteCount,
+                latestTimestamp: time.wallTime().advanced(byMilliseconds: Self.aheadMilliseconds),
+                usesLogAppendTime: configuration.usesLogAppendTime,
                 requiresKeys: configuration.compacts
             )
             var decompressor = RecordDecompressor()
@@ -212,7 +218,9 @@ extension PartitionLog {
         // a restart cuts them: no group vouches for them.
         try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
         do throws(RecordBatchError) {
-            if base > state.logEnd { state.sparse.note(state.active.baseOffset) }
+            if base > state.logEnd, base > state.active.baseOffset {
+                state.importedWithGaps.insert(state.active.baseOffset)
+            }
             try state.note(
                 view,
                 interval: configuration.indexIntervalByteCount,
@@ -280,6 +288,8 @@ extension PartitionLog {
     ) throws(LogStorageError) {
         try Self.makeFolder(files, key)
         state.parentIsDirty = true
+        // What an import begins with is where its log begins.
+        state.logStart = max(state.logStart, offset)
         try begin(at: offset, &state)
         let files = files
         let text = state.epochs.text

@@ -95,16 +95,42 @@ extension PartitionLog {
                     next: start + index + 1 < state.segments.count
                         ? state.segments[start + index + 1].baseOffset : state.logEnd,
                     last: nil,
-                    mayGap: state.sparse.contains(segment.baseOffset)
+                    mayGap: state.mayGap(segment.baseOffset)
                 )
             }
             return Plan(bounds: bounds, end: end, pieces: pieces)
         }
+        for piece in plan.pieces where piece.mayGap { try checkCompacted(piece) }
         if let first, let entry = try index(of: first).entry(for: from) {
             plan.pieces[0].position = entry.position
             plan.pieces[0].last = entry.offset
         }
         return plan
+    }
+
+    /// Reads a compacted segment whole before the first read of it: where offsets are missing, only
+    /// the sum over all its batches tells that one has moved.
+    private func checkCompacted(_ piece: Piece) throws(LogStorageError) {
+        let (entry, isChecked) = state.withLock { state in
+            (
+                state.compacted.entry(at: piece.base),
+                state.checkedSegments.contains(piece.base)
+            )
+        }
+        guard let entry, !isChecked else { return }
+        let fault = try onDisk { () throws(DiskError) in
+            try SegmentContentCheck.firstFault(
+                in: try piece.file.file(),
+                base: piece.base,
+                byteCount: piece.end,
+                end: piece.next,
+                entry: entry
+            )
+        }
+        if let fault {
+            throw .corrupt("\(piece.file.path), byte \(fault.position): \(fault.reason)")
+        }
+        state.withLock { _ = $0.checkedSegments.insert(piece.base) }
     }
 
     /// A segment's index: in memory for the active one, read from its files for a closed one, made

@@ -83,7 +83,13 @@ extension PartitionLog {
                 active.byteCount > 0, let first = active.firstTimestamp, first.rawValue >= 0
             else { return }
             let (age, overflow) = now.rawValue.subtractingReportingOverflow(first.rawValue)
-            guard !overflow, age > configuration.segmentMilliseconds else { return }
+            let limit =
+                configuration.compacts
+                ? min(
+                    configuration.segmentMilliseconds,
+                    configuration.maximumCompactionLagMilliseconds
+                ) : configuration.segmentMilliseconds
+            guard !overflow, age > limit else { return }
             try roll(&state, at: state.logEnd)
             if !state.isRegisteredDirty {
                 state.isRegisteredDirty = true
@@ -92,8 +98,13 @@ extension PartitionLog {
         }
     }
 
-    /// Removes the segments that lie wholly before the log start, which is durable.
-    func removeSegmentsBeforeLogStart() throws(LogStorageError) {
+    /// Removes the segments that lie wholly before the log start, which is durable; later, if a
+    /// cleaning is under way.
+    package func removeSegmentsBeforeLogStart() throws(LogStorageError) {
+        _ = try maintainingIfIdle { () throws(LogStorageError) in try removeSegments() }
+    }
+
+    private func removeSegments() throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
             while state.segments.count > 1, state.segments[1].baseOffset <= state.logStart {

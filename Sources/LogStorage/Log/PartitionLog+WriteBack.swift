@@ -141,10 +141,14 @@ extension PartitionLog {
         return recovery
     }
 
-    /// The checkpoint with this partition's recovery point is durable: the snapshot of the one
-    /// before is of no use.
-    func forgetOldSnapshots(keeping offset: Offset) {
-        let bases = state.withLock { Set($0.segments.map(\.baseOffset)) }
+    /// The checkpoint with this partition's recovery point is durable: the cleaner may come as far,
+    /// and the snapshot of the one before is of no use.
+    func noteCheckpointed(_ place: LogPlace) {
+        let offset = place.offset
+        let bases = state.withLock { state in
+            state.checkpointed = place
+            return Set(state.segments.map(\.baseOffset))
+        }
         do throws(DiskError) {
             for name in try context.disk.list(files.directory) {
                 guard let found = SegmentName.offset(in: name, .snapshot), found < offset,

@@ -21,6 +21,8 @@ package final class PartitionLog: Sendable {
     private let waking: Mutex<Sleep>
     private let isAwake = Atomic<Bool>(false)
     private let options: Mutex<LogConfiguration>
+    /// Held by whoever removes or replaces segments: one at a time. Before `state`.
+    private let maintenance = Mutex<Void>(())
 
     /// What is known of a partition that was not opened.
     enum Sleep: Sendable {
@@ -55,6 +57,25 @@ package final class PartitionLog: Sendable {
 
     /// Its records decide the fate of records elsewhere: groups take it first.
     var isDeciding: Bool { name.topic == "__transaction_state" }
+
+    /// The same if nobody else does it now; nil if somebody does.
+    func maintainingIfIdle<Result>(
+        _ body: () throws(LogStorageError) -> Result
+    ) throws(LogStorageError) -> Result? {
+        let outcome = maintenance.withLockIfAvailable { _ -> Swift.Result<Result, LogStorageError> in
+            do throws(LogStorageError) { return .success(try body()) } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome?.get()
+    }
+
+    /// Runs `body` while nobody else removes or replaces segments.
+    func maintaining<Result>(
+        _ body: () throws(LogStorageError) -> Result
+    ) throws(LogStorageError) -> Result {
+        try maintenance.withLock { _ throws(LogStorageError) in try body() }
+    }
 
     // MARK: Waking
 

@@ -227,6 +227,9 @@ struct DirectoryRecovery {
         if written != checkpoint {
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
+        for log in recovered.logs.values.joined() where log.recoveryReport != nil {
+            if let value = written.partitions[log.key] { log.noteCheckpointed(value.place) }
+        }
         recovered.checkpoint = written
         try onDisk { [context, journalFolder] () throws(DiskError) in
             var journal = Journal(

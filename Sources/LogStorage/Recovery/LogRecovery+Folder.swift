@@ -39,8 +39,8 @@ extension LogRecovery {
             // A crash may have kept the segments' names and not this one; anything else in it is
             // not ours.
             let isOurs = names.allSatisfy { name in
-                name == LeaderEpochs.fileName || name == metadataFile + ".tmp"
-                    || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+                name == LeaderEpochs.fileName || name == CompactedSegments.fileName
+                    || name == metadataFile + ".tmp" || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
             }
             guard isOurs else {
                 throw .offline(
@@ -74,13 +74,19 @@ extension LogRecovery {
         Array("version: 0\ntopic_id: \(id)\n".utf8)
     }
 
-    mutating func loadSparse(_ names: [String]) throws(LogStorageError) {
-        guard names.contains(SparseSegments.fileName) else { return }
-        let path = files.path(SparseSegments.fileName)
-        guard let bytes = try read(path), let sparse = SparseSegments(bytes) else {
-            throw .offline("\(path) is damaged: which segments were compacted is not known")
+    /// Completes or undoes a cleaning that a crash interrupted; whether names may have changed.
+    mutating func finishCleaning(_ names: [String]) throws(LogStorageError) -> Bool {
+        let isInvolved = names.contains { name in
+            name == CompactedSegments.fileName
+                || CleanerSuffix.all.contains { name.hasSuffix($0) }
         }
-        state.sparse = sparse
+        guard isInvolved else { return false }
+        do throws(LogStorageError) {
+            state.compacted = try CleanerRecovery.recover(files, names: names)
+        } catch .corrupt(let reason) {
+            throw .offline("\(files.directory): \(reason)")
+        }
+        return true
     }
 
     /// What the folder holds, as far as the plan asks.

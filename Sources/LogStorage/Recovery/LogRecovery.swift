@@ -40,11 +40,12 @@ struct LogRecovery {
 
     mutating func run() throws(LogStorageError) -> (LogState, RecoveryReport) {
         state.recovery = facts.recovery
-        guard let names = try claimFolder() else {
+        state.checkpointed = facts.recovery.place
+        guard var names = try claimFolder() else {
             begin(at: facts.end)
             return (state, report)
         }
-        try loadSparse(names)
+        if try finishCleaning(names) { names = try claimFolder() ?? [] }
         try loadEpochs()
         let found = try look(names)
         let plan = RecoveryPlan(facts, found)
@@ -226,7 +227,7 @@ struct LogRecovery {
     /// What is wrong with the fields that the CRC does not cover, and with the counts.
     private func mismatch(_ batch: RecordBatchView) -> String? {
         let expected = state.logEnd
-        let mayGap = state.sparse.contains(state.active.baseOffset)
+        let mayGap = state.mayGap(state.active.baseOffset)
         guard batch.baseOffset == expected || mayGap && batch.baseOffset > expected else {
             return "base offset \(batch.baseOffset.rawValue), where \(expected.rawValue) is next"
         }
@@ -248,7 +249,7 @@ struct LogRecovery {
     }
 
     private func mayGap(behind base: Offset, to next: Offset) -> Bool {
-        next > state.logEnd && state.sparse.contains(base)
+        next > state.logEnd && state.mayGap(base)
     }
 
     // MARK: Obstacles

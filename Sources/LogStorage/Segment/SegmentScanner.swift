@@ -14,7 +14,7 @@ struct SegmentScanner: ~Copyable {
     /// How much is read at once.
     private static let readByteCount: Int64 = 1 << 20
     /// Batches larger than this are damage: no log accepts them.
-    private static let batchByteLimit: Int64 = 256 << 20
+    private static let batchByteLimit = Int64(BatchLimit.byteCount)
 
     init(file: any DiskFile, from position: Int64, to end: Int64) {
         self.file = file

@@ -15,7 +15,9 @@ struct PartitionVerifier: ~Copyable {
     private var snapshots: [SnapshotFile] = []
     private var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
-    private var sparse = SparseSegments()
+    private var compacted = CompactedSegments()
+    /// Of the segment that is read.
+    private var content = SegmentContentCheck(base: .zero, entry: nil)
     /// Behind the last batch that was read.
     private var logEnd = Offset.zero
     /// The segment that is read may have gaps.
@@ -51,7 +53,7 @@ struct PartitionVerifier: ~Copyable {
         let names = try files.disk.list(files.directory)
         try readEpochs()
         try readMetadata()
-        try readSparse()
+        try readCompacted()
         try readSnapshots(names)
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         checkNames(names, bases: Set(bases))
@@ -103,13 +105,15 @@ struct PartitionVerifier: ~Copyable {
 
     // MARK: Small files
 
-    private mutating func readSparse() throws(DiskError) {
-        let path = files.path(SparseSegments.fileName)
+    private mutating func readCompacted() throws(DiskError) {
+        let path = files.path(CompactedSegments.fileName)
         guard let bytes = try files.content(of: path) else { return }
-        if let found = SparseSegments(bytes) {
-            sparse = found
-        } else {
-            damage(path, "its checksum or its form is not right")
+        guard let found = CompactedSegments(bytes) else {
+            return damage(path, "its checksum or its form is not right")
+        }
+        compacted = found
+        if found.pending != nil {
+            find(.note, path, nil, nil, "a cleaning was interrupted: the next start completes it")
         }
     }
 
@@ -175,7 +179,9 @@ struct PartitionVerifier: ~Copyable {
         }
         logEnd = base
         self.base = base
-        mayGap = sparse.contains(base)
+        let entry = compacted.entry(at: base)
+        mayGap = entry != nil
+        content = SegmentContentCheck(base: base, entry: entry)
         let file = try files.disk.open(path, .read)
         defer { file.close() }
         let byteCount = try file.byteCount()
@@ -187,6 +193,9 @@ struct PartitionVerifier: ~Copyable {
             position = resumed
         }
         checkLength(path, base, byteCount)
+        if mayGap, !isBroken, let reason = content.finish(end: next) {
+            damage(path, at: byteCount, offset: logEnd, reason)
+        }
         segment.isCompacted = replay.sawCompaction
         // What the next start does not trust it makes anew.
         guard base < facts.recovery.place.segment, next != nil else { return }
@@ -265,6 +274,7 @@ struct PartitionVerifier: ~Copyable {
     /// What is wrong with a batch whose CRC is right.
     private mutating func fault(of batch: RecordBatchView) -> String? {
         let base = batch.baseOffset
+        if mayGap, let reason = content.note(batch) { return reason }
         if base < logEnd || (base > logEnd && !mayGap) {
             return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
         }

@@ -51,10 +51,12 @@ struct ProducerReplay {
                 return "producer \(id.rawValue) \(reason)"
             }
         }
-        // Silent producers are forgotten by age, those with an open transaction never.
-        let oldest = snapshot.entries.values.map(\.lastTimestamp).min()
+        // Producers that were silent for long are forgotten, in the order in which they last wrote;
+        // those with an open transaction never.
+        let oldest = snapshot.entries.values.compactMap { $0.batches.last?.lastOffset }.min()
         for (id, entry) in table.entries where snapshot.entries[id] == nil {
-            let isYoung = oldest.map { entry.lastTimestamp >= $0 } ?? false
+            let last = entry.batches.last?.lastOffset
+            let isYoung = oldest.map { oldest in last.map { $0 >= oldest } ?? false } ?? false
             guard isYoung || entry.transactionFirstOffset != nil else { continue }
             return "producer \(id.rawValue) is not in it"
         }

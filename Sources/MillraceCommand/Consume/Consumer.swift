@@ -20,7 +20,7 @@ struct Consumer: ~Copyable {
     private let buffer = FetchBuffer(byteCount: 1 << 20)
     private var decompressor = RecordDecompressor()
     /// The most that one batch may grow to.
-    private static let decompressedByteLimit = 64 << 20
+    private static let decompressedByteLimit = BatchLimit.recordByteCount
 
     init(
         log: OpenLog,

@@ -1,5 +1,5 @@
-import Foundation
 import JobRunner
+import KafkaDirectory
 import LogModel
 import LogStorage
 import Terminal
@@ -14,8 +14,9 @@ enum LogCommands {
         examples: [
             .init("millrace log verify", "whether every byte is as it was written"),
             .init("millrace log dump --topic orders", "a line for each batch"),
+            .init("millrace log import /var/lib/kafka", "topics of a Kafka broker brought over"),
         ],
-        subcommands: [verify, dump]
+        subcommands: [verify, dump, ImportCommand.command]
     )
 
     private static let topic = Parameter.optional(
@@ -40,6 +41,9 @@ enum LogCommands {
         ]
     ) { invocation in
         let chosen = Set(try partitionFolders(invocation).map(\.partition))
+        if try kind(of: invocation[data]) == .kafka {
+            return try KafkaVerification.run(invocation[data], partitions: chosen)
+        }
         let report = try LogVerification.run(invocation[data], partitions: chosen)
         LogVerification.print(report)
         return report.damageCount == 0 ? .done : .failed
@@ -58,9 +62,9 @@ enum LogCommands {
     ) { invocation in
         var output = BufferedOutput(.standard)
         var isWhole = true
+        var dump = SegmentDump(showsRecords: invocation[records])
         for folder in try partitionFolders(invocation) {
-            for segment in folder.files(ending: ".log") {
-                var dump = SegmentDump(showsRecords: invocation[records])
+            for segment in folder.files(ending: ".log") + folder.files(ending: ".log.swap") {
                 if try !dump.print(segment, to: &output) { isWhole = false }
             }
         }
@@ -68,17 +72,52 @@ enum LogCommands {
         return isWhole ? .done : .failed
     }
 
-    /// The partitions of the data directory that the options choose, by name.
-    private static func partitionFolders(_ invocation: Invocation) throws -> [PartitionFolder] {
-        let directory = invocation[data]
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+    /// Whose the directory is; only ours and Kafka's are looked into.
+    private static func kind(of directory: String) throws(CommandFailure) -> DirectoryKind {
+        let kind: DirectoryKind
+        do throws(DiskError) { kind = try DirectoryKind.of(directory, on: PosixDisk()) } catch {
+            throw CommandFailure(
+                "the directory cannot be read",
+                place: directory,
+                reason: error.words
+            )
+        }
+        switch kind {
+        case .ours, .kafka: return kind
+        case .absent:
             throw CommandFailure(
                 "there is no data directory",
                 place: directory,
                 reason: "the folder does not exist",
                 next: "give another --data"
             )
+        case .empty, .other:
+            throw CommandFailure(
+                "this is no data directory",
+                place: directory,
+                reason: kind == .empty
+                    ? "the folder is empty" : "it has no meta.properties of ours or of Kafka's",
+                next: "give another --data"
+            )
         }
+    }
+
+    /// The names in a directory of ours or of Kafka's.
+    private static func names(in directory: String) throws(CommandFailure) -> [String] {
+        _ = try kind(of: directory)
+        do throws(DiskError) { return try PosixDisk().list(directory) } catch {
+            throw CommandFailure(
+                "the directory cannot be read",
+                place: directory,
+                reason: error.words
+            )
+        }
+    }
+
+    /// The partitions of the data directory that the options choose, by name.
+    private static func partitionFolders(_ invocation: Invocation) throws -> [PartitionFolder] {
+        let directory = invocation[data]
+        let names = try names(in: directory)
         let all = names.compactMap { PartitionFolder(directory: directory, name: $0) }
         let chosen = all.filter { folder in
             (invocation[topic] ?? folder.partition.topic) == folder.partition.topic
@@ -93,7 +132,7 @@ enum LogCommands {
                 "no such partition",
                 place: directory,
                 reason: hint.map { "did you mean '\($0)'?" },
-                next: "millrace topic list --internal --data \(directory)"
+                next: "millrace log dump --data \(directory)"
             )
         }
         return chosen.sorted { $0.partition < $1.partition }

@@ -1,45 +1,79 @@
-import Foundation
+import KafkaDirectory
 import LogModel
+import LogStorage
 import Terminal
 
-/// Prints the batches of a segment file.
+/// Prints the batches of a segment file, and the messages of the formats before batches.
 struct SegmentDump: ~Copyable {
     private let showsRecords: Bool
     private var decompressor = RecordDecompressor()
-    private static let decompressedByteLimit = 64 << 20
 
     init(showsRecords: Bool) { self.showsRecords = showsRecords }
 
     /// Prints one file; false where its bytes end in damage.
-    mutating func print(_ path: String, to output: inout BufferedOutput) throws -> Bool {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
-        } catch {
-            throw CommandFailure("cannot read a segment", place: path, reason: "\(error)")
-        }
+    mutating func print(
+        _ path: String,
+        to output: inout BufferedOutput
+    ) throws(CommandFailure) -> Bool {
         output.append("\(path)\n")
-        return data.withUnsafeBytes { bytes in
-            var batches = RecordBatchSequence(bytes)
-            var position = 0
-            do throws(RecordBatchError) {
-                while let batch = try batches.next() {
-                    try batch.verifyChecksum()
-                    describe(batch, at: position, to: &output)
-                    if showsRecords { try describeRecords(of: batch, to: &output) }
-                    position += batch.byteCount
+        do throws(DiskError) {
+            let file = try PosixDisk().open(path, .read)
+            defer { file.close() }
+            return try print(file, to: &output)
+        } catch {
+            throw CommandFailure("cannot read a segment", place: path, reason: error.words)
+        }
+    }
+
+    private mutating func print(
+        _ file: any DiskFile,
+        to output: inout BufferedOutput
+    ) throws(DiskError) -> Bool {
+        var scanner = EntryScanner(file: file, to: try file.byteCount())
+        while true {
+            let position = scanner.position
+            switch try scanner.next() {
+            case .end: return true
+            case .bad(let reason):
+                let isZero = try scanner.isZeroToEnd()
+                output.append(
+                    isZero
+                        ? "  zeros from byte \(position) to \(scanner.end)\n"
+                        : "  damaged at byte \(position) of \(scanner.end): \(reason)\n"
+                )
+                return isZero
+            case .entry(let entry):
+                switch entry {
+                case .batch(let batch): describe(batch, at: position, to: &output)
+                case .message(let message, let byteCount):
+                    describe(message, byteCount: byteCount, at: position, to: &output)
                 }
-                return true
-            } catch {
-                output.append("  damaged at byte \(position) of \(bytes.count): \(error)\n")
-                return false
+                do throws(RecordBatchError) {
+                    if showsRecords { try describeRecords(of: entry, to: &output) }
+                } catch {
+                    output.append("  damaged at byte \(position) of \(scanner.end): \(error)\n")
+                    return false
+                }
+                scanner.advance(by: entry.byteCount)
             }
         }
     }
 
     private func describe(
+        _ message: LegacyMessage,
+        byteCount: Int,
+        at position: Int64,
+        to output: inout BufferedOutput
+    ) {
+        var line = "  offset \(message.offset.rawValue) byte \(position) size \(byteCount)"
+        line += " time \(message.timestamp.rawValue) message format \(message.magic)"
+        if let codec = try? message.codec(), codec != .none { line += " \(codec)" }
+        output.append(line + "\n")
+    }
+
+    private func describe(
         _ batch: RecordBatchView,
-        at position: Int,
+        at position: Int64,
         to output: inout BufferedOutput
     ) {
         let attributes = batch.attributes
@@ -59,23 +93,25 @@ struct SegmentDump: ~Copyable {
     }
 
     private mutating func describeRecords(
-        of batch: RecordBatchView,
+        of entry: StoredEntry,
         to output: inout BufferedOutput
     ) throws(RecordBatchError) {
-        if let marker = try? EndTransactionMarker(batch) {
+        if case .batch(let batch) = entry, let marker = try? EndTransactionMarker(batch) {
             output.append("    \(marker.result) by coordinator \(marker.coordinatorEpoch)\n")
             return
         }
-        var records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
-        while let record = try records.next() {
-            output.append("    offset \(batch.offset(of: record).rawValue)")
-            output.append(" time \(batch.timestamp(of: record).rawValue)")
-            output.append(" key \(shown(record.key)) value \(shown(record.value))\n")
+        var lines: [String] = []
+        try entry.forEachRecord(&decompressor) { record in
+            lines.append(
+                "    offset \(record.offset.rawValue) time \(record.timestamp.rawValue) "
+                    + "key \(Self.shown(record.key)) value \(Self.shown(record.value))\n"
+            )
         }
+        for line in lines { output.append(line) }
     }
 
     /// Text where it is printable text, hexadecimal digits otherwise.
-    private func shown(_ bytes: UnsafeRawBufferPointer?) -> String {
+    private static func shown(_ bytes: UnsafeRawBufferPointer?) -> String {
         guard let bytes else { return "null" }
         if let text = String(validating: bytes, as: UTF8.self),
             !text.unicodeScalars.contains(where: { $0.value < 32 })

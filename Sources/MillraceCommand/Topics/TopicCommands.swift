@@ -137,6 +137,7 @@ enum TopicCommands {
             let topic = try log.requireTopic(invocation[name])
             do throws(BrokerError) {
                 try log.broker.deleteTopic(topic.name)
+                try strike(topic.name, in: log.directory)
             } catch {
                 throw CommandFailure(
                     "the topic '\(topic.name)' was not removed",
@@ -147,6 +148,13 @@ enum TopicCommands {
         }
         TextOutput.standard.write("deleted \(invocation[name])\n")
         return .done
+    }
+
+    /// A topic of this name that comes later is none that an import left unfinished.
+    private static func strike(_ topic: String, in directory: String) throws(BrokerError) {
+        do throws(LogStorageError) {
+            try ImportLedger(disk: PosixDisk(), directory: directory).strike(topic)
+        } catch { throw BrokerError(error, in: directory) }
     }
 
     private static func bounds(of topic: Topic, _ log: OpenLog) throws -> [PartitionEnds] {

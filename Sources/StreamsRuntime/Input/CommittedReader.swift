@@ -22,7 +22,7 @@ package struct CommittedReader: ~Copyable {
     private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
     private var decompressor = RecordDecompressor()
     /// The most that one batch may grow to: 64 MiB.
-    private static let decompressedByteLimit = 64 << 20
+    private static let decompressedByteLimit = BatchLimit.recordByteCount
     private var aborted = AbortedFilter()
 
     package init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {

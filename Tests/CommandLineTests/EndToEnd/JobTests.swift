@@ -9,50 +9,16 @@ extension EndToEnd {
 
         init() throws { folder = try TemporaryFolder() }
 
-        /// The King James text where it is at hand, a smaller text of our own otherwise.
-        private func text() throws -> URL {
-            let source = Millrace.shared.appending(path: "data/kjv.txt.gz")
-            let text = folder.url.appending(path: "text")
-            if FileManager.default.fileExists(atPath: source.path) {
-                let outcome = try Millrace.shell("gzip -dc '\(source.path)' > '\(text.path)'")
-                #expect(outcome.status == 0)
-                return text
-            }
-            print("SKIPPED: the King James text needs ../shared; the documents are counted instead")
-            _ = try Millrace.shell("cat README.md docs/*.md docs/*/*.md > '\(text.path)'")
-            return text
-        }
-
         @Test func `word counts equal those of awk, and each word's outputs are 1 to n`() throws {
-            let text = try text()
+            let check = WordCountCheck(data: data, folder: folder)
+            let text = try check.makeText()
             try Millrace.succeed("topic", "create", "lines", "--partitions", "4", "--data", data)
             try Millrace.succeed("produce", "lines", "--data", data, input: text)
             let run = try Millrace.countWords(in: data, "--json")
             let lineCount = try Millrace.shell("awk 'END { print NR }' '\(text.path)'").lines
             #expect(run.output.contains("\"records_in\":\(lineCount.first ?? ""),"))
 
-            let counts = folder.path("counts")
-            let consume = try Millrace.shell(
-                """
-                '\(Millrace.executable.path)' consume word-counts --data '\(data)' --until-end \
-                    --value int64 --format '%k\\t%s\\n' > '\(counts)'
-                """
-            )
-            #expect(consume.status == 0, "\(consume.errors)")
-            let wrong = try Millrace.shell(
-                "awk -F '\\t' '$2 != ++n[$1]' '\(counts)' | head -n 3"
-            )
-            #expect(wrong.output == "")
-            let difference = try Millrace.shell(
-                """
-                export LC_ALL=C
-                tr A-Z a-z < '\(text.path)' | tr -cs "a-z'" '\\n' | grep . | sort | uniq -c \
-                    | awk '{ print $2 "\\t" $1 }' > '\(counts).expected'
-                awk -F '\\t' '{ n[$1] = $2 } END { for (w in n) print w "\\t" n[w] }' '\(counts)' \
-                    | sort | diff - '\(counts).expected' | head -n 5
-                """
-            )
-            #expect(difference.output == "")
+            try check.expectCounts(of: text)
 
             // Nothing is left to do, and nothing is done twice.
             let again = try Millrace.countWords(in: data, "--json")

@@ -21,6 +21,14 @@ enum Millrace {
             .deletingLastPathComponent().appending(path: "millrace")
     }
 
+    /// A job of ours as `millrace run` or `describe` last built it.
+    static func jobBinary(_ name: String) -> URL {
+        let folder =
+            ProcessInfo.processInfo.environment["MILLRACE_BUILD"].map { URL(filePath: $0) }
+            ?? root.appending(path: ".build-jobs")
+        return folder.appending(path: "release/\(name)")
+    }
+
     /// The texts that other projects' tests share with ours.
     static var shared: URL {
         ProcessInfo.processInfo.environment["MILLRACE_SHARED"].map { URL(filePath: $0) }

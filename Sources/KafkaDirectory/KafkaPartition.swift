@@ -1,0 +1,55 @@
+package import Bytes
+package import LogModel
+import LogStorage
+
+/// One partition's folder in a Kafka directory.
+package struct KafkaPartition: Sendable {
+    package var name: TopicPartition
+    /// The folder's path.
+    package var path: String
+    /// Of `partition.metadata`, which Kafka writes late, and before 2.8 not at all.
+    package var topicID: UniqueID?
+    /// Oldest first; none in a folder that was never written to.
+    package var segments: [KafkaSegment]
+    /// Where readers begin: the checkpoint's, or the first segment's.
+    package var logStart: Offset
+    /// Everything below was flushed; 0 where no checkpoint says so.
+    package var recoveryPoint: Offset
+    /// The cleaner has been here: offsets may be missing.
+    package var wasCompacted: Bool
+    /// The broker that wrote it ended cleanly: nothing may be torn.
+    package var isClean: Bool
+
+    /// The topics that Kafka keeps for itself.
+    private static let internalTopics: Set<String> = [
+        "__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata",
+        "__remote_log_metadata",
+    ]
+
+    /// Whether it belongs to Kafka itself and to no user.
+    package var isInternal: Bool { Self.isInternal(name.topic) }
+
+    /// Whether a topic belongs to Kafka itself.
+    package static func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
+}
+
+extension KafkaPartition {
+    /// The partition whose folder has this name; nil for other folders, such as those that a
+    /// deletion renamed.
+    static func name(ofFolder folder: String) -> TopicPartition? {
+        guard let name = TopicPartition(folder: folder), name.description == folder else {
+            return nil
+        }
+        return name
+    }
+
+    /// The topic's id in the text of `partition.metadata`.
+    static func topicID(in bytes: [UInt8]) -> UniqueID? {
+        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, parts[0] == "topic_id" else { continue }
+            return UniqueID(parts[1].drop { $0 == " " })
+        }
+        return nil
+    }
+}

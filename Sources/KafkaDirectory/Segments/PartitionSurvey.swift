@@ -1,0 +1,111 @@
+package import LogModel
+package import LogStorage
+
+/// What one reading of a partition tells: where it begins and ends, which transactions were
+/// aborted or are open, and what is wrong with it. Bounded by the number of aborted transactions
+/// and producers, not by the size of the log.
+package struct PartitionSurvey: Sendable {
+    /// Where readers begin.
+    package private(set) var logStart: Offset
+    /// Behind the last entry that can be read, or the log start if that lies further on.
+    package private(set) var logEnd: Offset
+    /// The first offset of the oldest open transaction, or the end.
+    package private(set) var lastStableOffset: Offset
+    package private(set) var batchCount = 0
+    package private(set) var recordCount = 0
+    package private(set) var byteCount: Int64 = 0
+    /// How many times offsets are missing, and how many in all.
+    package private(set) var gapCount = 0
+    package private(set) var missingOffsetCount: Int64 = 0
+    package private(set) var findings: [KafkaFinding] = []
+    /// The offsets of each producer's aborted transactions, first record to marker, ascending.
+    package private(set) var aborted: [ProducerID: [ClosedRange<Offset>]] = [:]
+    /// The producers that the log ends with.
+    package private(set) var producers = ProducerTable()
+
+    /// Whether anything is damaged.
+    package var isDamaged: Bool { findings.contains { $0.severity == .damage } }
+
+    /// Reads all of a partition, every record of it.
+    package init(_ partition: KafkaPartition, disk: any Disk) throws(DiskError) {
+        var reader = PartitionReader(partition, disk: disk)
+        var decompressor = RecordDecompressor()
+        logStart = partition.logStart
+        logEnd = partition.logStart
+        lastStableOffset = partition.logStart
+        while let entry = try reader.next() {
+            do throws(RecordBatchError) {
+                var count = 0
+                try entry.forEachRecord(&decompressor) { _ in count += 1 }
+                if case .batch(let batch) = entry { try follow(batch) }
+                batchCount += 1
+                if !entry.isControl { recordCount += count }
+            } catch {
+                reader.refuseLast(entry, because: "\(error)")
+                continue
+            }
+            logEnd = entry.lastOffset.advanced(by: 1)
+        }
+        if !reader.findings.contains(where: { $0.severity == .damage }) {
+            logEnd = max(logEnd, reader.nextOffset)
+        }
+        logEnd = max(logEnd, logStart)
+        byteCount = reader.byteCount
+        gapCount = reader.gaps.count
+        missingOffsetCount = reader.gaps.offsets
+        findings = reader.findings
+        lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
+    }
+
+    private mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) {
+        guard batch.attributes.isControl else { return producers.note(batch) }
+        guard let marker = try EndTransactionMarker(batch), batch.producerID != .none else {
+            return
+        }
+        let completed = producers.noteMarker(
+            producerID: batch.producerID,
+            epoch: batch.producerEpoch,
+            coordinatorEpoch: marker.coordinatorEpoch,
+            result: marker.result,
+            at: batch.lastOffset,
+            timestamp: batch.maxTimestamp
+        )
+        producers.noteDurable(below: batch.nextOffset)
+        guard let completed, completed.isAborted else { return }
+        aborted[completed.producerID, default: []].append(
+            completed.firstOffset...completed.lastOffset
+        )
+    }
+
+    /// What a read_committed reader makes of a batch.
+    package enum Verdict: Equatable, Sendable {
+        case visible
+        /// The end of a transaction, or another control record.
+        case control
+        case aborted
+        /// At or behind the last stable offset.
+        case unstable
+    }
+
+    /// What a read_committed reader makes of an entry of this partition.
+    package func verdict(of entry: StoredEntry) -> Verdict {
+        if entry.lastOffset >= lastStableOffset { return .unstable }
+        guard case .batch(let batch) = entry else { return .visible }
+        if batch.attributes.isControl { return .control }
+        guard batch.attributes.isTransactional, let ranges = aborted[batch.producerID] else {
+            return .visible
+        }
+        return Self.contains(ranges, batch.baseOffset) ? .aborted : .visible
+    }
+
+    /// Whether one of the ascending ranges contains the offset.
+    private static func contains(_ ranges: [ClosedRange<Offset>], _ offset: Offset) -> Bool {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < offset { low = middle + 1 } else { high = middle }
+        }
+        return low < ranges.count && ranges[low].contains(offset)
+    }
+}

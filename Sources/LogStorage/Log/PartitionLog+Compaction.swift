@@ -1,0 +1,206 @@
+import LogModel
+import Synchronization
+
+/// The log cleaner at work on this partition.
+extension PartitionLog {
+    /// Cleans the log once if enough of it is new, or an old record asks for it; whether it did
+    /// anything. `throttle` is told of each piece with its bytes, waits, and says whether to go on.
+    ///
+    /// - Throws: `.corrupt` where what is to be cleaned is damaged: it is left as it is.
+    package func clean(throttle: (Int) -> Bool) throws(LogStorageError) -> Bool {
+        guard configuration.compacts else { return false }
+        try wake()
+        return try maintaining { () throws(LogStorageError) in
+            guard let round = cleaningRound() else { return false }
+            var cleaner = SegmentCleaner(files: files, round: round)
+            do throws(LogStorageError) {
+                while true {
+                    switch try cleaner.next(throttle: throttle) {
+                    case .cleaned(let group): try swap(group)
+                    case .finished(let firstDirty):
+                        try finishCleaning(at: firstDirty)
+                        return true
+                    case .stopped: return false
+                    }
+                }
+            } catch {
+                // Trying again would find the same; a full disk ends by itself.
+                if case .corrupt(let reason) = error {
+                    state.withLock { $0.cleaningProblem = reason }
+                }
+                throw error
+            }
+        }
+    }
+
+    /// Why the log is not compacted any more; nil if it is.
+    package var cleaningProblem: String? { state.withLock { $0.cleaningProblem } }
+
+    /// Everything that a round is told, taken at one moment; nil if the log is clean enough.
+    private func cleaningRound() -> CleaningRound? {
+        let options = cleaningOptions
+        let now = time.wallTime()
+        return state.withLock { state -> CleaningRound? in
+            guard state.readOnlyReason == nil, state.importedWithGaps.isEmpty,
+                state.cleaningProblem == nil
+            else { return nil }
+            let bases = state.segments.map(\.baseOffset)
+            let log = CleanableLog(
+                segments: state.segments.enumerated().map { index, segment in
+                    CleanableSegment(
+                        baseOffset: segment.baseOffset,
+                        nextBase: index + 1 < bases.count ? bases[index + 1] : state.logEnd,
+                        byteCount: segment.byteCount,
+                        firstTimestamp: segment.firstTimestamp,
+                        largestTimestamp: segment.largestTimestamp,
+                        indexByteCount: Int(segment.byteCount / 4096) * 12
+                    )
+                },
+                logStart: state.logStart,
+                firstDirtyOffset: state.compacted.firstDirtyOffset,
+                lastStableOffset: state.bounds.lastStableOffset,
+                highWatermark: state.highWatermark,
+                // The segment of the recovery point is where a start goes on.
+                recoveryPoint: state.checkpointed.segment
+            )
+            guard let plan = CleaningPlan(for: log, options: options, now: now) else { return nil }
+            return CleaningRound(
+                plan: plan,
+                options: options,
+                compacted: state.compacted,
+                aborted: state.segments.flatMap(\.aborted),
+                producers: state.producers.entries.mapValues {
+                    LastProducerRecord(lastDataOffset: $0.batches.last?.lastOffset, epoch: $0.epoch)
+                },
+                epochs: state.epochs.starts.map { EpochStart(epoch: $0.epoch, offset: $0.offset) },
+                now: now
+            )
+        }
+    }
+
+    private var cleaningOptions: CleaningOptions {
+        let configuration = configuration
+        var options = CleaningOptions()
+        options.minimumLagMilliseconds = configuration.minimumCompactionLagMilliseconds
+        options.maximumLagMilliseconds = configuration.maximumCompactionLagMilliseconds
+        options.minimumDirtyRatio = configuration.minimumDirtyRatio
+        options.deleteRetentionMilliseconds = configuration.deleteRetentionMilliseconds
+        options.segmentByteLimit = configuration.segmentByteLimit
+        options.indexIntervalByteCount = configuration.indexIntervalByteCount
+        return options
+    }
+
+    /// Puts a cleaned group in place. Readers of the old segments keep their files open.
+    private func swap(_ group: CleanedGroup) throws(LogStorageError) {
+        let (old, before) = state.withLock { state in
+            (
+                state.segments.filter { group.oldBases.contains($0.baseOffset) },
+                state.compacted
+            )
+        }
+        try onDisk { () throws(DiskError) in for segment in old { try segment.file.pin() } }
+        var compacted = before
+        let files = SegmentSwap(files: files)
+        do throws(LogStorageError) {
+            try files.swap(group, &compacted)
+        } catch {
+            // Between old and new only a start can go on; before that nothing has happened.
+            if compacted.pending != nil { fail("a cleaning was interrupted: \(error)") }
+            throw error
+        }
+        var segment = Segment(
+            baseOffset: group.base,
+            file: PooledFile(
+                path: self.files.path(group.base, .log),
+                pool: context.pool,
+                open: group.file
+            )
+        )
+        segment.byteCount = group.byteCount
+        segment.index = nil
+        segment.indexedByteCount = group.byteCount
+        segment.largestTimestamp = group.largestTimestamp
+        segment.firstTimestamp = group.firstTimestamp
+        segment.aborted = group.aborted
+        context.indexes.put(group.index, of: segment.file)
+        state.withLock { [segment, compacted] state in
+            guard let place = state.segments.firstIndex(where: { $0.baseOffset == group.base })
+            else { return }
+            state.segments.removeAll { group.oldBases.contains($0.baseOffset) }
+            state.segments.insert(segment, at: place)
+            state.checkedSegments.subtract(group.oldBases)
+            state.checkedSegments.insert(group.base)
+            state.compacted = compacted
+        }
+        for segment in old {
+            segment.file.discard()
+            context.indexes.remove(segment.file)
+        }
+        try files.removeReplaced(by: group)
+    }
+
+    private func finishCleaning(at firstDirty: Offset) throws(LogStorageError) {
+        var (compacted, start) = state.withLock { ($0.compacted, $0.logStart) }
+        try SegmentSwap(files: files).finishRound(at: firstDirty, logStart: start, &compacted)
+        state.withLock { [compacted] in $0.compacted = compacted }
+    }
+
+    // MARK: Imports
+
+    /// Enters the segments that an import wrote with gaps among those that may have them: what was
+    /// appended is what belongs there, and nothing more comes in between.
+    package func sealImport() throws(LogStorageError) {
+        try maintaining { () throws(LogStorageError) in
+            try locked { state throws(LogStorageError) in
+                if state.importedWithGaps.contains(state.segments.last?.baseOffset ?? Offset(-1)) {
+                    try roll(&state, at: state.logEnd)
+                    if !state.isRegisteredDirty {
+                        state.isRegisteredDirty = true
+                        context.register(self)
+                    }
+                }
+            }
+            let (segments, gapped, before) = state.withLock {
+                ($0.segments, $0.importedWithGaps, $0.compacted)
+            }
+            var compacted = before
+            for (segment, next) in zip(segments, segments.dropFirst())
+            where gapped.contains(segment.baseOffset) {
+                compacted.begin(
+                    try Self.entry(of: segment, end: next.baseOffset)
+                )
+                compacted.complete()
+            }
+            guard compacted != before else { return }
+            try compacted.write(to: files)
+            state.withLock { [compacted] state in
+                state.compacted = compacted
+                state.importedWithGaps = []
+            }
+        }
+    }
+
+    private static func entry(
+        of segment: Segment,
+        end: Offset
+    ) throws(LogStorageError) -> CompactedSegments.Entry {
+        try onDisk { () throws(DiskError) in
+            var checksum = CompactedChecksum()
+            var scanner = SegmentScanner(
+                file: try segment.file.file(),
+                from: 0,
+                to: segment.byteCount
+            )
+            while case .batch(let batch) = try scanner.next() {
+                checksum.note(batch)
+                scanner.advance(by: batch.byteCount)
+            }
+            return CompactedSegments.Entry(
+                base: segment.baseOffset,
+                end: end,
+                byteCount: segment.byteCount,
+                checksum: checksum.value
+            )
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Bytes
+import Coordination
+import KafkaDirectory
+import LogModel
+import LogStorage
+
+/// The committed positions of groups in Kafka's `__consumer_offsets`, read as its coordinator reads
+/// them: a position inside a transaction counts once the transaction is committed.
+struct GroupImport {
+    /// What each group has committed.
+    private(set) var positions: [String: [TopicPartition: CommittedOffset]] = [:]
+    private(set) var findings: [KafkaFinding] = []
+    /// Records that should be positions and cannot be read.
+    private(set) var unreadableCount = 0
+
+    private static let topic = "__consumer_offsets"
+
+    init(_ directory: KafkaDirectory) throws(DiskError) {
+        for partition in directory.partitions(of: Self.topic) {
+            try read(partition, disk: directory.disk)
+        }
+    }
+
+    private mutating func read(
+        _ partition: KafkaPartition,
+        disk: any Disk
+    ) throws(DiskError) {
+        var offsets = GroupOffsets()
+        var decompressor = RecordDecompressor()
+        var reader = PartitionReader(partition, disk: disk)
+        while let entry = try reader.next() {
+            do throws(RecordBatchError) {
+                if case .batch(let batch) = entry, let marker = try EndTransactionMarker(batch) {
+                    offsets.end(
+                        producerID: batch.producerID,
+                        result: marker.result,
+                        at: batch.lastOffset
+                    )
+                }
+                guard !entry.isControl else { continue }
+                let producer = Self.transactionalProducer(of: entry)
+                try entry.forEachRecord(&decompressor) { record in
+                    guard record.offset >= partition.logStart, let key = record.key else { return }
+                    do throws(WireError) {
+                        if let commit = try OffsetRecord(key: key, value: record.value) {
+                            offsets.apply(commit, at: record.offset, producerID: producer)
+                        }
+                    } catch { unreadableCount += 1 }
+                }
+            } catch {
+                reader.refuseLast(entry, because: "\(error)")
+            }
+        }
+        findings += reader.findings
+        for group in offsets.groups {
+            for position in offsets.partitions(of: group) {
+                positions[group, default: [:]][position] = offsets.latest(
+                    of: position,
+                    group: group
+                )
+            }
+        }
+    }
+
+    private static func transactionalProducer(of entry: StoredEntry) -> ProducerID {
+        guard case .batch(let batch) = entry, batch.attributes.isTransactional else { return .none }
+        return batch.producerID
+    }
+
+    /// What is to be committed here: positions in partitions that were brought over, none of them
+    /// behind the end of what was brought, all as of `now`, so that a group of an old copy does not
+    /// expire at once.
+    func commits(
+        ends: [TopicPartition: Offset],
+        now: Timestamp
+    ) -> (offsets: [String: [TopicPartition: CommittedOffset]], cutCount: Int) {
+        var result: [String: [TopicPartition: CommittedOffset]] = [:]
+        var cutCount = 0
+        for (group, values) in positions {
+            for (partition, value) in values {
+                guard let end = ends[partition] else { continue }
+                var value = value
+                if value.offset > end {
+                    value.offset = end
+                    cutCount += 1
+                }
+                value.leaderEpoch = LeaderEpoch(-1)
+                value.commitTime = now
+                value.expireTime = .none
+                result[group, default: [:]][partition] = value
+            }
+        }
+        return (result, cutCount)
+    }
+}

@@ -1,0 +1,242 @@
+import Broker
+import KafkaDirectory
+import LogModel
+import LogStorage
+import Terminal
+
+/// Which topics an import makes, with which partitions and options: decided before anything is
+/// written, from what lies in Kafka's directory and what the command line asks for.
+struct ImportPlan {
+    struct PlannedTopic {
+        var name: String
+        var partitionCount: Int32
+        var options: [String: String]
+        /// The partitions that have a folder; the others come into being empty.
+        var partitions: [KafkaPartition]
+    }
+
+    private(set) var topics: [PlannedTopic] = []
+    /// What a person should know, a line each.
+    private(set) var notes: [String] = []
+
+    private let directory: KafkaDirectory
+    private let request: ImportRequest
+    /// Options that ours does not know, with the topics that have them.
+    private var unknown: [String: [String]] = [:]
+    /// As many as `topic create` makes.
+    private static let partitionLimit = 10_000
+    /// Topics of which nothing tells how long their records are kept.
+    private var keptForEver: [String] = []
+
+    /// - Throws: where a topic does not exist, exists here already, or an option's value is none.
+    init(
+        directory: KafkaDirectory,
+        request: ImportRequest,
+        existing: [String]
+    ) throws(CommandFailure) {
+        self.directory = directory
+        self.request = request
+        let names = try chosenTopics()
+        try refuse(existing: existing, names)
+        for option in request.options where !names.contains(option.topic) {
+            throw unknownTopic(option.topic, among: names)
+        }
+        for name in names { topics.append(try plan(name)) }
+        noteWhatIsUnknown()
+        noteWhatIsElsewhere()
+        notes += (directory.metadata?.problems ?? []).map { "the metadata log: \($0)" }
+    }
+
+    private func chosenTopics() throws(CommandFailure) -> [String] {
+        let all = directory.topicNames
+        guard let chosen = request.topics else { return all }
+        for name in chosen where !all.contains(name) {
+            if KafkaPartition.isInternal(name) {
+                throw CommandFailure(
+                    "the topic '\(name)' is Kafka's own and is not brought over",
+                    place: directory.path,
+                    reason: "the positions of groups come with the topics that they are in",
+                    status: .usage
+                )
+            }
+            throw unknownTopic(name, among: all)
+        }
+        return Set(chosen).sorted()
+    }
+
+    private func unknownTopic(_ name: String, among names: [String]) -> CommandFailure {
+        let hint = Suggestion.nearest(to: name, among: names)
+        return CommandFailure(
+            "there is no topic '\(name)' to bring over",
+            place: directory.path,
+            reason: hint.map { "did you mean '\($0)'?" } ?? "no folder \(name)-N",
+            next: "millrace log dump --data \(directory.path)",
+            status: .usage
+        )
+    }
+
+    private func refuse(existing: [String], _ names: [String]) throws(CommandFailure) {
+        let both = names.filter(existing.contains)
+        if !both.isEmpty {
+            throw CommandFailure(
+                "these topics exist already: \(both.joined(separator: ", "))",
+                reason: "an import makes topics and never adds to one; nothing was copied",
+                next: "give another --data, or name the other topics with --topics"
+            )
+        }
+        for name in names {
+            let problem =
+                TopicName.problem(with: name)
+                ?? TopicName.collision(of: name, with: existing).map {
+                    "Topic '\(name)' collides with existing topic: \($0)"
+                }
+            guard let problem else { continue }
+            throw CommandFailure(
+                "the topic '\(name)' cannot be made here",
+                reason: "\(problem); nothing was copied",
+                next: "name the other topics with --topics"
+            )
+        }
+    }
+
+    private mutating func plan(_ name: String) throws(CommandFailure) -> PlannedTopic {
+        let partitions = directory.partitions(of: name)
+        let known = topicOfMetadata(name, partitions)
+        let highest = partitions.map { $0.name.partition.rawValue }.max() ?? 0
+        let count = max(highest == .max ? .max : highest + 1, known?.partitionCount ?? 0)
+        guard count <= Self.partitionLimit else {
+            throw CommandFailure(
+                "the topic '\(name)' would have \(grouped(Int(count))) partitions",
+                place: directory.path,
+                reason: "a topic has \(grouped(Self.partitionLimit)) at most; nothing was copied",
+                next: "name the other topics with --topics"
+            )
+        }
+        let missing = Int(count) - partitions.count
+        if missing > 0 {
+            notes.append(
+                "\(name): \(missing) of \(count) partitions have no folder here and begin empty"
+            )
+        }
+        var options = known.map { usable($0.options, of: name) } ?? [:]
+        let defaults = usable(directory.metadata?.defaults ?? [:], of: name)
+        options.merge(defaults) { own, _ in own }
+        for option in request.options where option.topic == name {
+            try add(option, to: &options)
+        }
+        if partitions.contains(where: \.wasCompacted), options["cleanup.policy"] == nil {
+            notes.append(
+                "\(name): Kafka's cleaner has compacted it, but its options are not in this "
+                    + "folder: --config \(name):cleanup.policy=compact goes on with it"
+            )
+        }
+        keepForEver(name, &options)
+        return PlannedTopic(
+            name: name,
+            partitionCount: count,
+            options: options,
+            partitions: partitions
+        )
+    }
+
+    /// The topic in the metadata log, unless its folders belong to another topic of that name.
+    private mutating func topicOfMetadata(
+        _ name: String,
+        _ partitions: [KafkaPartition]
+    ) -> ClusterMetadata.Topic? {
+        guard let metadata = directory.metadata else { return nil }
+        guard let topic = metadata.topics[name] else {
+            notes.append("\(name): the metadata log knows no such topic; it may have been deleted")
+            return nil
+        }
+        let others = partitions.filter { $0.topicID.map { $0 != topic.id } ?? false }
+        guard !others.isEmpty else { return topic }
+        notes.append("\(name): its folders and the metadata log have different topic ids")
+        return nil
+    }
+
+    /// The options that ours knows and that have a value that makes sense.
+    private mutating func usable(
+        _ options: [String: String],
+        of topic: String
+    ) -> [String: String] {
+        var result: [String: String] = [:]
+        for (name, value) in options.sorted(by: { $0.key < $1.key }) {
+            guard LogConfiguration.names.contains(name) else {
+                unknown[name, default: []].append(topic)
+                continue
+            }
+            let value = value.filter { !$0.isWhitespace }
+            do throws(LogStorageError) {
+                _ = try LogConfiguration(topicOptions: [name: value])
+                result[name] = value
+            } catch {
+                notes.append("\(topic): \(name)=\(value) is left out: \(Self.words(of: error))")
+            }
+        }
+        return result
+    }
+
+    private mutating func add(
+        _ option: ImportRequest.TopicOption,
+        to options: inout [String: String]
+    ) throws(CommandFailure) {
+        guard LogConfiguration.names.contains(option.name) else {
+            unknown[option.name, default: []].append(option.topic)
+            return
+        }
+        let value = option.value.filter { !$0.isWhitespace }
+        do throws(LogStorageError) {
+            _ = try LogConfiguration(topicOptions: [option.name: value])
+        } catch {
+            throw CommandFailure(
+                "--config \(option.topic):\(option.name)=\(option.value) makes no sense",
+                reason: Self.words(of: error),
+                status: .usage
+            )
+        }
+        options[option.name] = value
+    }
+
+    /// A broker's own default for `retention.ms` stands in its `server.properties` and not in its
+    /// directory: records that may be wanted are kept rather than deleted a second later.
+    private mutating func keepForEver(_ topic: String, _ options: inout [String: String]) {
+        guard options["retention.ms"] == nil else { return }
+        let policy = options["cleanup.policy"] ?? "delete"
+        guard policy.split(separator: ",").contains("delete") else { return }
+        options["retention.ms"] = "-1"
+        keptForEver.append(topic)
+    }
+
+    private mutating func noteWhatIsUnknown() {
+        for (name, topics) in unknown.sorted(by: { $0.key < $1.key }) {
+            let owners = Set(topics).sorted().joined(separator: ", ")
+            notes.append("the option \(name) (of \(owners)) is not known here and is left out")
+        }
+        if !keptForEver.isEmpty {
+            notes.append(
+                "nothing in this folder says how long records are kept of "
+                    + "\(keptForEver.joined(separator: ", ")): they are kept for ever "
+                    + "(retention.ms=-1); --config TOPIC:retention.ms=N says otherwise"
+            )
+        }
+    }
+
+    private mutating func noteWhatIsElsewhere() {
+        guard request.topics == nil, let metadata = directory.metadata else { return }
+        let here = Set(directory.topicNames)
+        let elsewhere = metadata.topics.keys.filter {
+            !here.contains($0) && !KafkaPartition.isInternal($0)
+        }
+        guard !elsewhere.isEmpty else { return }
+        notes.append(
+            "topics without a folder here are not brought over: "
+                + elsewhere.sorted().joined(separator: ", ")
+        )
+    }
+
+    private static func words(of error: LogStorageError) -> String {
+        if case .invalidConfiguration(let text) = error { return text }
+        return "its value makes no sense"
+    }
+}

@@ -1,0 +1,134 @@
+import Broker
+import Coordination
+import JobRunner
+import KafkaDirectory
+import LogModel
+import LogStorage
+import Terminal
+
+/// Copies topics of a Kafka directory into a log of ours: makes them, fills them partition by
+/// partition, then commits the groups' positions.
+///
+/// A topic that is being filled stands in the ledger of its directory. When the import fails, the
+/// topics that it made are removed; when it is killed, the next one finds them in the ledger,
+/// removes them and begins anew.
+struct KafkaImport {
+    let source: KafkaDirectory
+    let log: OpenLog
+    let request: ImportRequest
+    let time: any TimeSource
+
+    private var ledger: ImportLedger { ImportLedger(disk: PosixDisk(), directory: log.directory) }
+    /// Positions committed in one batch.
+    private static let commitCount = 1000
+
+    /// Does it all; what to tell is in the report.
+    func run() throws -> ImportReport {
+        var report = ImportReport()
+        let unfinished = try log.unfinishedImports()
+        let plan = try ImportPlan(
+            directory: source,
+            request: request,
+            existing: log.broker.topics().map(\.name).filter { !unfinished.contains($0) }
+        )
+        report.notes += plan.notes
+        try remove(unfinished, &report)
+        try ledger.begin(plan.topics.map(\.name))
+        do {
+            for topic in plan.topics { try copy(topic, &report) }
+            try commitGroups(&report)
+            // A broker that was started meanwhile may have changed what was being read.
+            try source.refuseRunningBroker()
+        } catch {
+            try undo(plan)
+            throw error
+        }
+        try ledger.end()
+        return report
+    }
+
+    /// Removes the topics of an import that was killed.
+    private func remove(_ unfinished: [String], _ report: inout ImportReport) throws {
+        guard !unfinished.isEmpty else { return }
+        for name in unfinished { try log.broker.deleteTopic(name) }
+        report.notes.append(
+            "an import was killed on its way: what it had brought of "
+                + "\(unfinished.joined(separator: ", ")) was removed"
+        )
+    }
+
+    /// Removes what this import made. Should that fail as well, the ledger stays and tells of it.
+    private func undo(_ plan: ImportPlan) throws(CommandFailure) {
+        do {
+            for topic in plan.topics where log.broker.topic(topic.name) != nil {
+                try log.broker.deleteTopic(topic.name)
+            }
+            try ledger.end()
+        } catch {
+            throw CommandFailure(
+                "the import failed, and the topics that it had begun cannot be removed",
+                place: log.directory,
+                reason: "\((error as? BrokerError)?.description ?? "the disk failed")",
+                next: "the next import begins with removing them"
+            )
+        }
+    }
+
+    private func copy(_ topic: ImportPlan.PlannedTopic, _ report: inout ImportReport) throws {
+        try log.broker.createTopic(
+            topic.name,
+            partitionCount: topic.partitionCount,
+            options: topic.options
+        )
+        var line = ImportReport.TopicLine(
+            name: topic.name,
+            partitionCount: Int(topic.partitionCount)
+        )
+        for partition in topic.partitions {
+            let survey = try PartitionSurvey(partition, disk: source.disk)
+            let copying = PartitionImport(
+                broker: log.broker,
+                partition: partition,
+                survey: survey,
+                isRaw: request.isRaw
+            )
+            let outcome = try copying.run(disk: source.disk)
+            line.add(outcome, of: partition.name)
+            report.add(outcome, of: partition.name)
+        }
+        for index in 0..<topic.partitionCount {
+            let name = TopicPartition(topic.name, PartitionIndex(index))
+            report.ends[name] = report.ends[name] ?? .zero
+        }
+        report.topics.append(line)
+    }
+
+    private func commitGroups(_ report: inout ImportReport) throws {
+        let groups = try GroupImport(source)
+        report.findings += groups.findings
+        if groups.unreadableCount > 0 {
+            report.notes.append(
+                "\(groups.unreadableCount) records of groups' positions cannot be read"
+            )
+        }
+        let (commits, cutCount) = groups.commits(ends: report.ends, now: time.wallTime())
+        for (group, offsets) in commits.sorted(by: { $0.key < $1.key }) {
+            let names = offsets.keys.sorted()
+            for start in stride(from: 0, to: names.count, by: Self.commitCount) {
+                let some = Set(names[start..<min(start + Self.commitCount, names.count)])
+                try log.broker.commitOffsets(
+                    group: group,
+                    offsets.filter { some.contains($0.key) }
+                )
+            }
+            report.groupCount += 1
+            report.positionCount += names.count
+        }
+        if cutCount > 0 {
+            report.notes.append(
+                "positions of groups that lay behind what was brought and were set to its end: "
+                    + grouped(cutCount)
+            )
+        }
+    }
+}

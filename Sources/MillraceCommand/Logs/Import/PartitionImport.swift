@@ -1,0 +1,185 @@
+import Broker
+import Bytes
+import KafkaDirectory
+import LogModel
+import LogStorage
+
+/// Copies the batches of one partition, each to its own offset.
+struct PartitionImport: ~Copyable {
+    /// What came of it.
+    struct Outcome {
+        var recordCount = 0
+        var abortedRecordCount = 0
+        /// At or behind the last stable offset.
+        var unstableRecordCount = 0
+        var markerCount = 0
+        var logStart = Offset.zero
+        /// Where the next record goes.
+        var end = Offset.zero
+        var findings: [KafkaFinding] = []
+    }
+
+    private let broker: Broker
+    private let partition: KafkaPartition
+    private let survey: PartitionSurvey
+    private let isRaw: Bool
+    private var outcome = Outcome()
+    private var legacy = LegacyBatch()
+    private var decompressor = RecordDecompressor()
+    private var copy: [UInt8] = []
+
+    init(broker: Broker, partition: KafkaPartition, survey: PartitionSurvey, isRaw: Bool) {
+        self.broker = broker
+        self.partition = partition
+        self.survey = survey
+        self.isRaw = isRaw
+    }
+
+    /// Copies what a read_committed reader sees, or all of it as it lies; durable on return.
+    consuming func run(disk: any Disk) throws -> Outcome {
+        var reader = PartitionReader(partition, disk: disk)
+        while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
+            guard entry.lastOffset >= survey.logStart else { continue }
+            try take(entry)
+        }
+        try flushLegacy()
+        outcome.logStart = survey.logStart
+        outcome.end = isRaw ? survey.logEnd : survey.lastStableOffset
+        outcome.findings = survey.findings
+        try fillUpToEnd()
+        try broker.flush([partition.name])
+        try broker.sealImport(of: partition.name)
+        if outcome.logStart > .zero {
+            try broker.deleteRecords(of: partition.name, before: outcome.logStart)
+        }
+        return outcome
+    }
+
+    private mutating func take(_ entry: StoredEntry) throws {
+        guard case .batch(let batch) = entry else { return try takeLegacy(entry) }
+        let recordCount = Int(batch.recordCount)
+        if !isRaw {
+            switch survey.verdict(of: entry) {
+            case .visible: break
+            case .control:
+                outcome.markerCount += 1
+                return
+            case .aborted:
+                outcome.abortedRecordCount += recordCount
+                return
+            case .unstable:
+                if !entry.isControl { outcome.unstableRecordCount += recordCount }
+                return
+            }
+        }
+        try flushLegacy()
+        if entry.isControl {
+            outcome.markerCount += 1
+        } else {
+            outcome.recordCount += recordCount
+        }
+        copy.removeAll(keepingCapacity: true)
+        copy.append(contentsOf: batch.bytes)
+        let (broker, name, isRaw) = (broker, partition.name, isRaw)
+        try copy.withUnsafeMutableBytes { bytes in
+            if !isRaw { Self.forgetProducer(bytes) }
+            try broker.importBatch(bytes, to: name)
+        }
+    }
+
+    /// Takes the producer and its transaction out of a batch's header: all that is left is
+    /// committed. The records stay as they are, compressed or not.
+    private static func forgetProducer(_ batch: UnsafeMutableRawBufferPointer) {
+        guard batch.count >= RecordBatchLayout.headerByteCount, let p = batch.baseAddress else {
+            return
+        }
+        let attributes = UnsafeRawPointer(p).bigEndian(
+            UInt16.self,
+            at: RecordBatchLayout.attributes
+        )
+        let transactional = BatchAttributes(isTransactional: true).rawValue
+        p.storeBigEndian(attributes & ~transactional, at: RecordBatchLayout.attributes)
+        p.storeBigEndian(ProducerID.none.rawValue, at: RecordBatchLayout.producerID)
+        p.storeBigEndian(ProducerEpoch.none.rawValue, at: RecordBatchLayout.producerEpoch)
+        p.storeBigEndian(SequenceNumber.none.rawValue, at: RecordBatchLayout.baseSequence)
+        let summed = UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(batch)[RecordBatchLayout.attributes...]
+        )
+        p.storeBigEndian(crc32c(summed), at: RecordBatchLayout.checksum)
+    }
+
+    // MARK: Messages of the old formats
+
+    private mutating func takeLegacy(_ entry: StoredEntry) throws {
+        if !isRaw, survey.verdict(of: entry) == .unstable {
+            outcome.unstableRecordCount += 1
+            return
+        }
+        // Collected first: a batch may have to be sealed between two of them.
+        var messages: [LegacyMessage] = []
+        guard case .message(let wrapper, _) = entry else { return }
+        messages = try wrapper.unwrapped(decompressor: &decompressor, byteLimit: BatchLimit.recordByteCount)
+        for message in messages {
+            if legacy.isFull || !legacy.canHold(message.offset) { try flushLegacy() }
+            outcome.recordCount += 1
+            Self.lend(message) { legacy.append($0) }
+        }
+    }
+
+    private static func lend(_ message: LegacyMessage, _ body: (StoredMessage) -> Void) {
+        let noHeaders: [UInt8] = [0]
+        noHeaders.withUnsafeBytes { noHeaders in
+            withBytes(message.key) { key in
+                withBytes(message.value) { value in
+                    body(
+                        StoredMessage(
+                            offset: message.offset,
+                            timestamp: message.timestamp,
+                            key: key,
+                            value: value,
+                            noHeaders: noHeaders
+                        )
+                    )
+                }
+            }
+        }
+    }
+
+    private static func withBytes(
+        _ bytes: [UInt8]?,
+        _ body: (UnsafeRawBufferPointer?) -> Void
+    ) {
+        guard let bytes else { return body(nil) }
+        bytes.withUnsafeBytes { body($0) }
+    }
+
+    private mutating func flushLegacy() throws {
+        guard !legacy.isEmpty else { return }
+        try broker.importBatch(legacy.seal(), to: partition.name)
+        legacy.reset()
+    }
+
+    // MARK: The end
+
+    /// Appends a batch without records, as Kafka's cleaner leaves them, where the last offsets hold
+    /// nothing that is brought over: the next record must not get an offset that was used.
+    private func fillUpToEnd() throws {
+        guard try broker.bounds(of: partition.name).logEnd < outcome.end else { return }
+        var builder = RecordBatchBuilder()
+        let batch = builder.seal(
+            as: RecordBatchHeader(
+                baseOffset: outcome.end.advanced(by: -1),
+                leaderEpoch: LeaderEpoch(0),
+                attributes: BatchAttributes(),
+                lastOffsetDelta: 0,
+                baseTimestamp: .none,
+                maxTimestamp: .none,
+                producerID: .none,
+                producerEpoch: .none,
+                baseSequence: .none,
+                recordCount: 0
+            )
+        )
+        try broker.importBatch(batch, to: partition.name)
+    }
+}

@@ -1,0 +1,61 @@
+import JobRunner
+import KafkaDirectory
+import LogModel
+import LogStorage
+import Terminal
+
+/// Verifies a directory of Kafka's: every batch and record of the chosen partitions.
+enum KafkaVerification {
+    static func run(
+        _ directory: String,
+        partitions: Set<TopicPartition>
+    ) throws(CommandFailure) -> ExitStatus {
+        let kafka = try ImportCommand.open(directory)
+        let chosen = kafka.partitions.filter { partitions.contains($0.name) }
+        var totals = Totals()
+        var output = BufferedOutput(.standard)
+        for partition in chosen {
+            let survey: PartitionSurvey
+            do throws(DiskError) {
+                survey = try PartitionSurvey(partition, disk: kafka.disk)
+            } catch {
+                output.append("damage: \(partition.name): \(error.words)\n")
+                totals.damageCount += 1
+                continue
+            }
+            for finding in survey.findings { output.append("\(finding)\n") }
+            totals.add(survey, of: partition)
+        }
+        output.append(totals.line(partitionCount: chosen.count))
+        output.flush()
+        return totals.damageCount == 0 ? .done : .failed
+    }
+
+    private struct Totals {
+        var damageCount = 0
+        private var segmentCount = 0
+        private var batchCount = 0
+        private var recordCount = 0
+        private var byteCount: Int64 = 0
+
+        mutating func add(_ survey: PartitionSurvey, of partition: KafkaPartition) {
+            damageCount += survey.findings.count { $0.severity == .damage }
+            segmentCount += partition.segments.count
+            batchCount += survey.batchCount
+            recordCount += survey.recordCount
+            byteCount += survey.byteCount
+        }
+
+        func line(partitionCount: Int) -> String {
+            let end =
+                switch damageCount {
+                case 0: "no damage"
+                case 1: "1 place is damaged"
+                default: "\(grouped(damageCount)) places are damaged"
+                }
+            return "\(grouped(partitionCount)) partitions, \(grouped(segmentCount)) segments, "
+                + "\(grouped(batchCount)) batches, \(grouped(recordCount)) records, "
+                + "\(grouped(Int(byteCount))) bytes: \(end)\n"
+        }
+    }
+}
