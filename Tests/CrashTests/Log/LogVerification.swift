@@ -310,7 +310,8 @@ struct LogVerification {
     ) throws {
         let bare = disk.afterKill()
         for slot in first.keys {
-            let folder = "\(LogWorkload.directory)/\(oracle.topics[slot.topic].name)-\(slot.partition)"
+            let folder =
+                "\(LogWorkload.directory)/\(oracle.topics[slot.topic].name)-\(slot.partition)"
             guard try bare.kind(of: folder) == .directory else { continue }
             for name in try bare.list(folder) where Self.isCache(name) && !generator.oneIn(4) {
                 try bare.remove("\(folder)/\(name)")

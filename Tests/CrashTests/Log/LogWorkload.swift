@@ -348,7 +348,8 @@ final class LogWorkload {
             resume(slot)
         }
         recorder.update { oracle in
-            oracle.promises.removeAll { $0.offset >= oracle[DirectoryOracle.deciding].end }
+            let decided = oracle[DirectoryOracle.deciding].end
+            oracle.promises.removeAll { $0.offset >= decided }
             oracle.inFlight = [:]
         }
     }
