@@ -139,16 +139,19 @@ extension Broker {
     /// The partitions of an internal topic, which is made at its first use.
     func internalPartitions(_ topic: InternalTopic) throws(BrokerError) -> [Partition] {
         if let existing = self.topic(topic.rawValue) { return existing.partitions }
-        do throws(BrokerError) {
+        return try makingInternal.withLock { _ throws(BrokerError) in
+            // Another thread may have been first.
+            if let existing = self.topic(topic.rawValue) { return existing.partitions }
             try makeTopic(
                 topic.rawValue,
                 partitionCount: configuration.internalPartitionCount,
                 options: topic.options
             )
-        } catch .refused(.topicAlreadyExists, _) {
-            // Another thread was first.
+            guard let made = self.topic(topic.rawValue) else {
+                throw Self.unknown(topic.rawValue)
+            }
+            return made.partitions
         }
-        return self.topic(topic.rawValue)?.partitions ?? []
     }
 
     /// Makes a topic. Its name is taken first, so that the disk is written to under no lock.

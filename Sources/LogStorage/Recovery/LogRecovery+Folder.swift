@@ -4,6 +4,11 @@ import LogModel
 /// What a recovery finds in the folder, and what it clears away.
 extension LogRecovery {
     static let metadataFile = "partition.metadata"
+    /// What a log's folder may hold beside its segments' files.
+    private static let ownNames: Set<String> = [
+        metadataFile, LeaderEpochs.fileName, CompactedSegments.fileName,
+        CompactedSegments.fileName + ".tmp",
+    ]
 
     /// The names in the partition's folder; nil where there is none and need be none.
     ///
@@ -39,8 +44,8 @@ extension LogRecovery {
             // A crash may have kept the segments' names and not this one, or not what is in it;
             // anything else in the folder is not ours.
             let isOurs = names.allSatisfy { name in
-                name == LeaderEpochs.fileName || name == CompactedSegments.fileName
-                    || name == metadataFile + ".tmp" || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+                ownNames.contains(name)
+                    || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
             }
             guard isOurs else {
                 throw .offline(
