@@ -115,7 +115,8 @@ package func shellWord(_ text: String) -> String {
             || "/._-+,:@%=".utf8.contains(byte)
     }
     guard !isPlain || text.isEmpty else { return text }
-    return "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+    return "'"
+        + text.split(separator: "'", omittingEmptySubsequences: false)
         .joined(separator: "'\\''") + "'"
 }
 

@@ -138,17 +138,21 @@ extension Broker {
 
     /// The partitions of an internal topic, which is made at its first use.
     func internalPartitions(_ topic: InternalTopic) throws(BrokerError) -> [Partition] {
-        if let existing = self.topic(topic.rawValue) { return existing.partitions }
-        do throws(BrokerError) {
-            try makeTopic(
-                topic.rawValue,
-                partitionCount: configuration.internalPartitionCount,
-                options: topic.options
-            )
-        } catch .refused(.topicAlreadyExists, _) {
-            // Another thread was first.
+        while true {
+            let signal = change.current
+            if let existing = self.topic(topic.rawValue) { return existing.partitions }
+            do throws(BrokerError) {
+                try makeTopic(
+                    topic.rawValue,
+                    partitionCount: configuration.internalPartitionCount,
+                    options: topic.options
+                )
+            } catch .refused(.topicAlreadyExists, _) {
+                // Another thread makes it at this moment.
+                try checkOpen()
+                _ = change.wait(since: signal, timeout: .milliseconds(20))
+            }
         }
-        return self.topic(topic.rawValue)?.partitions ?? []
     }
 
     /// Makes a topic. Its name is taken first, so that the disk is written to under no lock.

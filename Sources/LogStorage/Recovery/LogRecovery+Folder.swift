@@ -39,8 +39,8 @@ extension LogRecovery {
             // A crash may have kept the segments' names and not this one, or not what is in it;
             // anything else in the folder is not ours.
             let isOurs = names.allSatisfy { name in
-                name == LeaderEpochs.fileName || name == CompactedSegments.fileName
-                    || name == metadataFile + ".tmp" || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+                [metadataFile, LeaderEpochs.fileName, CompactedSegments.fileName].contains(name)
+                    || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
             }
             guard isOurs else {
                 throw .offline(
