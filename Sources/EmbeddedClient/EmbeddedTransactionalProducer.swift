@@ -48,7 +48,8 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
             self.epoch = epoch
         case .done: throw .fatal("\(transactionalID): no producer id was given")
         case .error(let code):
-            throw LogClientError(.refused(code, ""), about: transactionalID)
+            let words = Self.words(for: code, of: transactionalID, broker)
+            throw LogClientError(.refused(code, words), about: transactionalID)
         }
     }
 
@@ -148,7 +149,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         case .done:
             isOpen = false
         case .error(let code):
-            throw refusal(code, message: "\(transactionalID): Kafka's error \(code.rawValue)")
+            throw refusal(code, message: Self.words(for: code, of: transactionalID, broker))
         }
     }
 
@@ -184,8 +185,24 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         switch reply {
         case .done, .producer: return
         case .error(let code):
-            throw refusal(code, message: "\(transactionalID): Kafka's error \(code.rawValue)")
+            throw refusal(code, message: Self.words(for: code, of: transactionalID, broker))
         }
+    }
+
+    /// What an answer of the coordinator says to a person.
+    private static func words(
+        for code: KafkaErrorCode,
+        of transactionalID: String,
+        _ broker: Broker
+    ) -> String {
+        guard code == .concurrentTransactions else {
+            return "\(transactionalID): Kafka's error \(code.rawValue)"
+        }
+        let refusal = broker.refusedMarkers().first { $0.transactionalID == transactionalID }
+        let reason =
+            refusal.map { "\($0.partition.name) takes no marker: \($0.failure.reason)" }
+            ?? "its markers are not written yet"
+        return "the last transaction of \(transactionalID) has not ended: \(reason)"
     }
 
     /// What a refusal means: fenced by a new owner is another thing than by the timeout.

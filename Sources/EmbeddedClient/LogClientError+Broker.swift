@@ -6,7 +6,8 @@ extension LogClientError {
     /// What a failure of the broker means to the engine; `subject` is what the call was about.
     init(_ error: BrokerError, about subject: some CustomStringConvertible) {
         switch error {
-        case .directoryInUse, .noDirectory, .kafkaDirectory, .foreignDirectory, .otherFormat, .closed,
+        case .directoryInUse, .noDirectory, .kafkaDirectory, .foreignDirectory, .otherFormat,
+            .closed,
             .disk, .readOnly, .offline:
             self = .fatal("\(error)")
         case .full: self = .full("\(error)")

@@ -40,8 +40,8 @@ package struct OpenLog {
             "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that no "
                 + "one was told were stored: \(cut.reason)"
         case .damaged(let damage):
-            "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up to "
-                + "there, nothing was cut, and it takes no more"
+            "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up "
+                + "to there, nothing was cut, and it takes no more"
         case .readOnly(let reason): "\(partition) takes no more: \(reason)"
         case .offline(let reason): "\(partition) is offline: \(reason)"
         }
@@ -115,7 +115,8 @@ package func shellWord(_ text: String) -> String {
             || "/._-+,:@%=".utf8.contains(byte)
     }
     guard !isPlain || text.isEmpty else { return text }
-    return "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+    return "'"
+        + text.split(separator: "'", omittingEmptySubsequences: false)
         .joined(separator: "'\\''") + "'"
 }
 

@@ -69,7 +69,7 @@ import Testing
     ) throws {
         let disk = try folder([
             "meta.properties":
-                "version=1\nnode.id=1\nmillrace.format=\(format)\nmillrace.minimum.reader=\(reader)\n"
+                "version=1\nmillrace.format=\(format)\nmillrace.minimum.reader=\(reader)\n"
         ])
         let before = disk.operationCount
         let error = #expect(throws: BrokerError.self) { _ = try open(disk, creates: true) }

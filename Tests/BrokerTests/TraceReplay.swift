@@ -404,7 +404,7 @@ struct TraceReplay {
             offset: Offset(Int64(partition.int("committedOffset"))),
             leaderEpoch: LeaderEpoch(Int32(partition.int("committedLeaderEpoch"))),
             metadata: partition["committedMetadata"] as? String ?? "",
-            commitTime: Timestamp(1)
+            commitTime: log.time.wallTime()
         )
     }
 

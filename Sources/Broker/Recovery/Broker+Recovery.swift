@@ -14,7 +14,8 @@ extension Broker {
             try finish(shard)
         }
         var touched: [Partition] = []
-        for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions {
+        for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions
+        {
             if try endHangingTransactions(in: partition) { touched.append(partition) }
         }
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })

@@ -59,9 +59,9 @@ extension Broker {
         return outcome
     }
 
-    /// Appends a sealed batch of another log at exactly its own base offset, which lies at or behind
-    /// the partition's end; durable after `flush`. Producer fields and control batches stay. No
-    /// coordinator is asked: an imported transaction has none here.
+    /// Appends a sealed batch of another log at exactly its own base offset, which lies at or
+    /// behind the partition's end; durable after `flush`. Producer fields and control batches stay.
+    /// No coordinator is asked: an imported transaction has none here.
     package func importBatch(
         _ batch: UnsafeMutableRawBufferPointer,
         to name: TopicPartition

@@ -2,8 +2,8 @@ package import Bytes
 import KafkaRecords
 import LogModel
 
-/// The record of a transactional id, in Kafka's format. What Kafka has no field for stands in tagged
-/// fields with numbers that Kafka does not give out, and that its readers skip:
+/// The record of a transactional id, in Kafka's format. What Kafka has no field for stands in
+/// tagged fields with numbers that Kafka does not give out, and that its readers skip:
 ///
 ///     partitions of a topic   10000   topic id, 16 bytes
 ///     value                   10000   1 byte, 1: the owner lives in another process

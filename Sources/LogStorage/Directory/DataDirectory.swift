@@ -170,6 +170,10 @@ package final class DataDirectory: Sendable {
     /// Takes a topic out of the table: from here on it does not exist. Then its files go.
     package func removeTopic(_ name: String) throws(LogStorageError) {
         guard let definition = table.withLock({ $0.topics[name] }) else { return }
+        // By their marks the folders are known again, should the power go before they are removed.
+        for log in partitions(of: definition.id) {
+            try onDisk { () throws(DiskError) in try log.flushMark() }
+        }
         try change { table in
             table.topics[name] = nil
             table.deleted.append(definition)
@@ -246,7 +250,7 @@ package final class DataDirectory: Sendable {
     /// Folders named like partitions of this topic must be nobody else's.
     private func refuseForeignFolders(of name: String) throws(LogStorageError) {
         let known = Set(table.withLock { $0.deleted.map(\.id) })
-        for folder in try folders(of: name) {
+        for folder in try folders(of: name) where try !isEmpty(folder) {
             guard let id = try owner(of: folder), known.contains(id) else {
                 throw .foreignDirectory(files.path(folder))
             }
@@ -258,6 +262,25 @@ package final class DataDirectory: Sendable {
         let files = files
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         return names.filter { TopicPartition(folder: $0)?.topic == name }
+    }
+
+    private func isEmpty(_ folder: String) throws(LogStorageError) -> Bool {
+        let files = files
+        return try onDisk { () throws(DiskError) in
+            try files.disk.list(files.path(folder)).isEmpty
+        }
+    }
+
+    /// Whether a folder is one of a deleted topic's: by its mark, or because a removal was cut
+    /// short behind the mark's own.
+    private func isLeftover(
+        _ folder: String,
+        of topic: TopicDefinition
+    ) throws(LogStorageError) -> Bool {
+        if try owner(of: folder) == topic.id { return true }
+        let number = TopicPartition(folder: folder)?.partition.rawValue ?? Int32.max
+        guard number < topic.partitionCount else { return false }
+        return try isEmpty(folder)
     }
 
     /// The topic that a folder says it belongs to; nil if it says nothing.
@@ -274,7 +297,7 @@ package final class DataDirectory: Sendable {
         guard !deleted.isEmpty else { return }
         let files = files
         for topic in deleted {
-            for folder in try folders(of: topic.name) where try owner(of: folder) == topic.id {
+            for folder in try folders(of: topic.name) where try isLeftover(folder, of: topic) {
                 try onDisk { () throws(DiskError) in
                     // The mark goes last: what a crash leaves is still known to be ours.
                     let names = try files.disk.list(files.path(folder))
@@ -282,7 +305,9 @@ package final class DataDirectory: Sendable {
                         try files.disk.remove(files.path("\(folder)/\(name)"))
                     }
                     try files.disk.syncDirectory(files.path(folder))
-                    try files.disk.remove(files.path("\(folder)/\(LogRecovery.metadataFile)"))
+                    try files.removeIfPresent(
+                        files.path("\(folder)/\(LogRecovery.metadataFile)")
+                    )
                     try files.disk.removeDirectory(files.path(folder))
                 }
             }

@@ -89,7 +89,10 @@ extension PartitionLog {
 
     /// Registers that a producer's transaction includes this partition: without it no batch of a
     /// transaction is taken, so that none comes in behind the transaction's end.
-    package func beginTransaction(producerID: ProducerID, epoch: ProducerEpoch) throws(LogStorageError) {
+    package func beginTransaction(
+        producerID: ProducerID,
+        epoch: ProducerEpoch
+    ) throws(LogStorageError) {
         try locked { state throws(LogStorageError) in
             state.producers.beginTransaction(producerID: producerID, epoch: epoch)
         }
@@ -168,8 +171,9 @@ extension PartitionLog {
             do throws(RecordBatchError) {
                 let view = try RecordBatchView(UnsafeRawBufferPointer(batch))
                 guard view.byteCount == batch.count,
-                    isImported || !view.attributes.isControl && view.recordCount > 0
-                        && view.lastOffsetDelta == view.recordCount - 1
+                    isImported
+                        || !view.attributes.isControl && view.recordCount > 0
+                            && view.lastOffsetDelta == view.recordCount - 1
                 else { return .refused(.invalidRecord, "not one whole data batch") }
                 try view.verifyChecksum()
                 guard let appendTime, !isImported else { return .asItIs(.asSent) }

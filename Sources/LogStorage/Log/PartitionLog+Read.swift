@@ -199,7 +199,8 @@ extension PartitionLog {
         while let found = header, found.nextOffset <= from {
             position += found.byteCount
             header = try readHeader(piece, at: position)
-            if let next = header?.baseOffset, !follows(next, found.nextOffset, mayGap: piece.mayGap) {
+            if let next = header?.baseOffset, !follows(next, found.nextOffset, mayGap: piece.mayGap)
+            {
                 throw misplaced(next, in: piece, at: position)
             }
         }

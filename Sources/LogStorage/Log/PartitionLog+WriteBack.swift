@@ -20,6 +20,18 @@ extension PartitionLog {
         }
     }
 
+    /// Makes the folder's mark and its name durable, where that was not done yet.
+    func flushMark() throws(DiskError) {
+        guard state.withLock({ $0.markIsDirty }) else { return }
+        try files.writeCache(
+            files.path(LogRecovery.metadataFile),
+            LogRecovery.metadata(of: key.topicID),
+            isFlushed: true
+        )
+        try syncNames(folder: true, parent: true)
+        state.withLock { $0.markIsDirty = false }
+    }
+
     /// A write-back takes this partition along: what is appended from now on is for the next one.
     func willBeWrittenBack() { state.withLock { $0.isRegisteredDirty = false } }
 

@@ -64,7 +64,8 @@ package final class PartitionLog: Sendable {
     func maintainingIfIdle<Result>(
         _ body: () throws(LogStorageError) -> Result
     ) throws(LogStorageError) -> Result? {
-        let outcome = maintenance.withLockIfAvailable { _ -> Swift.Result<Result, LogStorageError> in
+        let outcome = maintenance.withLockIfAvailable {
+            _ -> Swift.Result<Result, LogStorageError> in
             do throws(LogStorageError) { return .success(try body()) } catch {
                 return .failure(error)
             }

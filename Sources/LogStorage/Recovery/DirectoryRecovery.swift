@@ -82,8 +82,8 @@ struct DirectoryRecovery {
             return true
         }
         recovered.notes.append(
-            "\(path) is \(bytes == nil ? "missing" : "damaged"): every partition is read whole when "
-                + "it is used, and nothing is cut"
+            "\(path) is \(bytes == nil ? "missing" : "damaged"): every partition is read whole "
+                + "when it is used, and nothing is cut"
         )
         return false
     }

@@ -56,7 +56,11 @@ struct LogRecovery {
         }
         finish()
         if let suspicion = facts.suspicion, report.damage == nil {
-            note(damage: suspicion, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
+            note(
+                damage: suspicion,
+                in: state.segments.last,
+                at: state.segments.last?.byteCount ?? 0
+            )
         }
         return (state, report)
     }

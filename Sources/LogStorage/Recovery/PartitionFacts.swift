@@ -36,7 +36,8 @@ struct PartitionFacts: Equatable, Sendable {
 
     /// The bounds, where they follow from this alone.
     var bounds: LogBounds? {
-        guard tail == .cut, suspicion == nil, end == recovery.place, logStart == recovery.logStart else { return nil }
+        guard tail == .cut, suspicion == nil, end == recovery.place, logStart == recovery.logStart
+        else { return nil }
         return LogBounds(
             logStart: logStart,
             highWatermark: end.offset,

@@ -39,7 +39,10 @@ struct PartitionFiles: Sendable {
         var failure: DiskError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(DiskError) {
-                initialized = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: position)
+                initialized = try file.read(
+                    into: UnsafeMutableRawBufferPointer(buffer),
+                    at: position
+                )
             } catch { failure = error }
         }
         if let failure { throw failure }
@@ -101,7 +104,11 @@ struct PartitionFiles: Sendable {
     func writeIndexes(of segment: Segment, isFlushed: Bool) throws(DiskError) {
         let base = segment.baseOffset
         if let index = segment.index {
-            try writeCache(path(base, .index), index.encodedOffsets(base: base), isFlushed: isFlushed)
+            try writeCache(
+                path(base, .index),
+                index.encodedOffsets(base: base),
+                isFlushed: isFlushed
+            )
             try writeCache(
                 path(base, .timeIndex),
                 index.encodedTimes(base: base),

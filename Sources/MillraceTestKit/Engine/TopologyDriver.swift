@@ -129,14 +129,16 @@ package final class TopologyDriver {
 
     // MARK: Records in
 
-    /// Appends one record to a topic, durably. Without a partition, the key decides.
+    /// Appends one record to a topic, durably. Without a partition, the key decides. One that
+    /// `isImported` comes from another log, with what producers may not send.
     package func send(
         topic: String,
         key: [UInt8]?,
         value: [UInt8]?,
         timestamp: Timestamp,
         headers: [(name: String, value: [UInt8]?)] = [],
-        partition: PartitionIndex? = nil
+        partition: PartitionIndex? = nil,
+        isImported: Bool = false
     ) throws {
         guard let found = broker.topic(topic) else {
             throw TestEngineError("there is no topic \(topic)")
@@ -159,11 +161,14 @@ package final class TopologyDriver {
                 }
             }
         }
-        _ = try broker.produce(
-            batch: builder.seal(),
-            to: TopicPartition(topic, target),
-            flush: true
-        )
+        let name = TopicPartition(topic, target)
+        guard !isImported else {
+            let end = try broker.bounds(of: name).logEnd
+            try broker.importBatch(builder.seal(baseOffset: end), to: name)
+            return try broker.flush([name])
+        }
+        let outcome = try broker.produce(batch: builder.seal(), to: name, flush: true)
+        if case .refused(_, let words) = outcome { throw TestEngineError("\(name): \(words)") }
     }
 
     private static func lend(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {

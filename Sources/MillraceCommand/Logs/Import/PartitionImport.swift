@@ -118,7 +118,10 @@ struct PartitionImport: ~Copyable {
         // Collected first: a batch may have to be sealed between two of them.
         var messages: [LegacyMessage] = []
         guard case .message(let wrapper, _) = entry else { return }
-        messages = try wrapper.unwrapped(decompressor: &decompressor, byteLimit: BatchLimit.recordByteCount)
+        messages = try wrapper.unwrapped(
+            decompressor: &decompressor,
+            byteLimit: BatchLimit.recordByteCount
+        )
         for message in messages {
             if legacy.isFull || !legacy.canHold(message.offset) { try flushLegacy() }
             outcome.recordCount += 1
