@@ -50,18 +50,18 @@ struct DirectoryRecovery {
 
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
         let isKnown = try loadCheckpoint()
-        let content = try readJournal()
+        let content = try readJournal(isKnown: isKnown)
         let held = try onDisk { [context, journalFolder] () throws(DiskError) in
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
-        let groups = held + content.groups
+        let groups = held.groups + content.groups
         for group in groups {
             for item in group { replay(item) }
         }
-        for damage in content.damages { note(damage) }
+        for damage in held.damages + content.damages { note(damage) }
         try makeLogs()
-        try settle(groups, content)
+        try settle(groups, content, isKnown: isKnown)
         recovered.replayedByteCount = content.readByteCount
         return recovered
     }
@@ -83,8 +83,8 @@ struct DirectoryRecovery {
         return false
     }
 
-    private func readJournal() throws(LogStorageError) -> JournalContent {
-        let from = checkpoint.replayFrom
+    private func readJournal(isKnown: Bool) throws(LogStorageError) -> JournalContent {
+        let from = isKnown ? checkpoint.replayFrom : nil
         return try onDisk { [context, journalFolder] () throws(DiskError) in
             try JournalContent.read(
                 disk: context.disk,
@@ -99,7 +99,7 @@ struct DirectoryRecovery {
             var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
             if !isKnown { known.tail = .unknown("the directory's checkpoint is lost") }
             if let options = table.topics[names[key]?.topic ?? ""]?.options,
-                options["millrace.durability"] == "relaxed", isKnown
+                options["millrace.durability"] == "relaxed", known.tail == .cut
             {
                 known.tail = .keepWhole
             }
@@ -182,6 +182,7 @@ struct DirectoryRecovery {
         for key in damage.partitions ?? Array(names.keys) {
             guard var known = facts[key] else { continue }
             known.suspicion = text
+            known.recovery.doubt = damage.partitions == nil ? .endUnknown : .recordsMissing
             facts[key] = known
             refused.insert(key)
         }
@@ -205,12 +206,18 @@ struct DirectoryRecovery {
     /// needed for it any more. What cannot be opened is held.
     private mutating func settle(
         _ groups: [[JournalContent.HeldEntry]],
-        _ content: JournalContent
+        _ content: JournalContent,
+        isKnown: Bool
     ) throws(LogStorageError) {
         let keys = Set(groups.joined().map(\.entry.partition)).filter { facts[$0] != nil }
         var written = checkpoint
         written.partitions = written.partitions.filter { names[$0.key] != nil }
         written.replayFrom = content.next
+        for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
+            var value = known.recovery
+            if !isKnown, value.doubt == .none { value.doubt = .endUnknown }
+            written.partitions[key] = value
+        }
         if !keys.isEmpty || !refused.isEmpty {
             let logs = recovered.logs.values.joined().filter { keys.contains($0.key) }
             let (failed, checkpoints) = Self.writeBack(Array(logs), refused: refused)
@@ -267,7 +274,8 @@ struct DirectoryRecovery {
         return (failed, outcome.written.filter { !failed.contains($0.key) })
     }
 
-    static func store(_ checkpoint: DirectoryCheckpoint, _ files: PartitionFiles) throws(DiskError) {
+    static func store(_ checkpoint: DirectoryCheckpoint, _ files: PartitionFiles) throws(DiskError)
+    {
         let own = PartitionFiles(
             disk: files.disk,
             directory: files.path(DataDirectory.ownFolder)

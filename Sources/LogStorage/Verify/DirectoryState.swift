@@ -34,13 +34,13 @@ struct DirectoryState {
                 state.facts[key] = facts
             }
         }
-        try state.addJournal(files, from: checkpoint?.replayFrom ?? 1)
+        try state.addJournal(files, from: checkpoint?.replayFrom)
         return state
     }
 
     private mutating func addJournal(
         _ files: PartitionFiles,
-        from sequence: UInt64
+        from sequence: UInt64?
     ) throws(LogStorageError) {
         let folder = files.path(DataDirectory.journalFolder)
         let (held, content) = try onDisk { () throws(DiskError) in
@@ -53,11 +53,11 @@ struct DirectoryState {
                 )
             )
         }
-        for damage in content.damages {
+        for damage in held.damages + content.damages {
             let file = damage.file.dropFirst(files.directory.utf8.count + 1)
             notes.append(Note(file: String(file), reason: damage.reason))
         }
-        for item in (held + content.groups).joined() { add(item.entry) }
+        for item in (held.groups + content.groups).joined() { add(item.entry) }
     }
 
     private mutating func add(_ entry: JournalEntry) {
