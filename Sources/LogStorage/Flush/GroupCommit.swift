@@ -49,7 +49,9 @@ package final class GroupCommit: Sendable {
     private let queue = ConditionLock(Queue())
     private let isThreaded = Atomic<Bool>(false)
     /// Runs several pieces of work that may wait for the disk, and returns when all are done.
-    private let runner = Mutex<@Sendable ([@Sendable () -> Void]) -> Void>({ for work in $0 { work() } })
+    private let runner = Mutex<@Sendable ([@Sendable () -> Void]) -> Void>({
+        for work in $0 { work() }
+    })
     /// Told after each group: readers may find more.
     private let onGroup = Mutex<@Sendable () -> Void>({})
     /// Told when a write-back is due.
@@ -309,7 +311,13 @@ package final class GroupCommit: Sendable {
         var unique: [PartitionLog] = []
         var seen: Set<PartitionKey> = []
         for log in logs where seen.insert(log.key).inserted { unique.append(log) }
-        let bulk = unique.filter { $0.hasBulk || $0.isRelaxed }
+        let needed = queue.withLock { queue in
+            unique.filter(\.isDeciding).flatMap { log in
+                queue.dependencies[log.key].map { $0.values.map(\.log) } ?? []
+            }
+        }
+        let others = needed.filter { seen.insert($0.key).inserted }
+        let bulk = (unique + others).filter { $0.hasBulk || $0.isRelaxed }
         if !bulk.isEmpty {
             let run = runner.withLock { $0 }
             run(bulk.map { log in { log.syncBulk() } })
@@ -357,7 +365,8 @@ package final class GroupCommit: Sendable {
         let included = Set(parts.map(\.log.key))
         return parts.filter { item in
             let lost = needs[item.log.key]?.values.first { target in
-                !included.contains(target.log.key) && target.log.flushStatus(target.offset) != .done
+                !included.contains(target.log.key) && !target.log.isRetired
+                    && target.log.flushStatus(target.offset) != .done
             }
             guard let lost else { return true }
             item.log.fail(
@@ -408,7 +417,9 @@ package final class GroupCommit: Sendable {
         for (log, _) in parts { log.groupWasNotWritten() }
         queue.withLock { queue in
             for (key, targets) in needs {
-                queue.dependencies[key, default: [:]].merge(targets) { $1 }
+                queue.dependencies[key, default: [:]].merge(targets) { newer, older in
+                    newer.offset >= older.offset ? newer : older
+                }
             }
         }
     }

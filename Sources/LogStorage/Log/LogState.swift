@@ -15,6 +15,8 @@ struct LogState: Sendable {
     /// Up to where the segment files themselves were flushed, which no group said yet.
     var synced: LogPlace?
     var pending = PendingFlush()
+    /// The segment files are being flushed: what lies behind has to wait for that.
+    var isSyncing = false
     /// What the group being written took.
     var inFlight: GroupPart?
     /// Why nothing can be appended any more.

@@ -89,7 +89,10 @@ extension PartitionLog {
 
     /// Registers that a producer's transaction includes this partition: without it no batch of a
     /// transaction is taken, so that none comes in behind the transaction's end.
-    package func beginTransaction(producerID: ProducerID, epoch: ProducerEpoch) throws(LogStorageError) {
+    package func beginTransaction(
+        producerID: ProducerID,
+        epoch: ProducerEpoch
+    ) throws(LogStorageError) {
         try locked { state throws(LogStorageError) in
             state.producers.beginTransaction(producerID: producerID, epoch: epoch)
         }
@@ -168,8 +171,9 @@ extension PartitionLog {
             do throws(RecordBatchError) {
                 let view = try RecordBatchView(UnsafeRawBufferPointer(batch))
                 guard view.byteCount == batch.count,
-                    isImported || !view.attributes.isControl && view.recordCount > 0
-                        && view.lastOffsetDelta == view.recordCount - 1
+                    isImported
+                        || !view.attributes.isControl && view.recordCount > 0
+                            && view.lastOffsetDelta == view.recordCount - 1
                 else { return .refused(.invalidRecord, "not one whole data batch") }
                 try view.verifyChecksum()
                 guard let appendTime, !isImported else { return .asItIs(.asSent) }
@@ -304,8 +308,7 @@ extension PartitionLog {
             try files.disk.createDirectory(files.directory)
             return try files.disk.list(files.directory)
         }
-        try LogRecovery.checkOwner(files, key, names)
-        guard !names.contains(LogRecovery.metadataFile) else { return }
+        guard try !LogRecovery.checkOwner(files, key, names) else { return }
         try onDisk { () throws(DiskError) in
             try files.writeCache(
                 files.path(LogRecovery.metadataFile),
@@ -318,8 +321,10 @@ extension PartitionLog {
         let file = PooledFile(path: files.path(offset, .log), pool: context.pool)
         let files = files
         try onDisk { () throws(DiskError) in
-            // What a crash left of a segment that no group vouches for.
-            try files.removeSegment(offset)
+            // What a crash left of a segment that no group vouches for; the snapshot is of now.
+            for kind in SegmentFile.allCases where kind != .snapshot {
+                try files.removeIfPresent(files.path(offset, kind))
+            }
             try file.create()
         }
         state.segments.append(Segment(baseOffset: offset, file: file))
@@ -331,7 +336,11 @@ extension PartitionLog {
     func roll(_ state: inout LogState, at offset: Offset) throws(LogStorageError) {
         let snapshot = ProducerSnapshotFile.encode(state.producers)
         let files = files
+        let active = state.active
         try onDisk { () throws(DiskError) in
+            // What a failed write left behind the end must not lie in a closed segment.
+            let file = try active.file.file()
+            if try file.byteCount() > active.byteCount { try file.truncate(to: active.byteCount) }
             try files.writeCache(files.path(offset, .snapshot), snapshot)
         }
         // An empty segment that is begun anew at another offset leaves no trace.

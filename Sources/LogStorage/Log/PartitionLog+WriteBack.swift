@@ -125,14 +125,20 @@ extension PartitionLog {
             state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)
             let isOpen = state.active.baseOffset
             for written in work.segments {
-                guard let place = state.segments.firstIndex(where: {
-                    $0.baseOffset == written.baseOffset
-                }) else { continue }
+                guard
+                    let place = state.segments.firstIndex(where: {
+                        $0.baseOffset == written.baseOffset
+                    })
+                else { continue }
                 state.segments[place].indexedByteCount = written.byteCount
                 if state.segments[place].aborted.count == written.aborted.count {
                     state.segments[place].transactionFileIsCurrent = true
                 }
-                if written.baseOffset != isOpen, let index = state.segments[place].index {
+                // Of a segment that was closed meanwhile the files do not have all yet.
+                if written.baseOffset != isOpen,
+                    written.byteCount == state.segments[place].byteCount,
+                    let index = state.segments[place].index
+                {
                     context.indexes.put(index, of: state.segments[place].file)
                     state.segments[place].index = nil
                 }

@@ -23,6 +23,9 @@ package final class PartitionLog: Sendable {
     private let options: Mutex<LogConfiguration>
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.
     private let maintenance = Mutex<Void>(())
+    /// Held by whoever flushes the segments themselves: one at a time. Before `state`.
+    let bulkFlush = Mutex<Void>(())
+    private let wasRetired = Atomic<Bool>(false)
 
     /// What is known of a partition that was not opened.
     enum Sleep: Sendable {
@@ -62,7 +65,8 @@ package final class PartitionLog: Sendable {
     func maintainingIfIdle<Result>(
         _ body: () throws(LogStorageError) -> Result
     ) throws(LogStorageError) -> Result? {
-        let outcome = maintenance.withLockIfAvailable { _ -> Swift.Result<Result, LogStorageError> in
+        let outcome = maintenance.withLockIfAvailable {
+            _ -> Swift.Result<Result, LogStorageError> in
             do throws(LogStorageError) { return .success(try body()) } catch {
                 return .failure(error)
             }
@@ -132,8 +136,12 @@ package final class PartitionLog: Sendable {
         waking.withLock { if case .offline(let reason) = $0 { reason } else { nil } }
     }
 
+    /// Its topic was deleted: nobody counts on its records any more.
+    var isRetired: Bool { wasRetired.load(ordering: .sequentiallyConsistent) }
+
     /// Takes the partition out of use; whoever reads from it is done with it before its files go.
     func retire(_ reason: String) {
+        wasRetired.store(true, ordering: .sequentiallyConsistent)
         waking.withLock { sleep in
             isAwake.store(false, ordering: .releasing)
             sleep = .offline(reason)
