@@ -39,7 +39,10 @@ struct PartitionFiles: Sendable {
         var failure: DiskError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(DiskError) {
-                initialized = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: position)
+                initialized = try file.read(
+                    into: UnsafeMutableRawBufferPointer(buffer),
+                    at: position
+                )
             } catch { failure = error }
         }
         if let failure { throw failure }
@@ -88,6 +91,13 @@ struct PartitionFiles: Sendable {
         if let failure { throw failure }
     }
 
+    /// Flushes a file that was written by somebody else.
+    func sync(_ path: String) throws(DiskError) {
+        let file = try disk.open(path, .readWrite)
+        defer { file.close() }
+        try file.sync()
+    }
+
     func removeIfPresent(_ path: String) throws(DiskError) {
         do throws(DiskError) { try disk.remove(path) } catch .notFound { return }
     }
@@ -101,7 +111,11 @@ struct PartitionFiles: Sendable {
     func writeIndexes(of segment: Segment, isFlushed: Bool) throws(DiskError) {
         let base = segment.baseOffset
         if let index = segment.index {
-            try writeCache(path(base, .index), index.encodedOffsets(base: base), isFlushed: isFlushed)
+            try writeCache(
+                path(base, .index),
+                index.encodedOffsets(base: base),
+                isFlushed: isFlushed
+            )
             try writeCache(
                 path(base, .timeIndex),
                 index.encodedTimes(base: base),
