@@ -49,7 +49,7 @@ import Testing
                 #expect(replayed == live)
             }
         }
-        #expect(history.log.count > 50)
+        #expect(history.log.count > 30)
         try roundTrip(history.log)
     }
 

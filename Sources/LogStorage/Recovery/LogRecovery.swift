@@ -243,6 +243,7 @@ struct LogRecovery {
         let resumed = step.treatment == .resume ? facts.recovery.place : nil
         var scanner = SegmentScanner(file: file, from: from, to: end)
         state.active.byteCount = from
+        var indexed = from > 0 ? state.active.index?.offsets.last?.offset : nil
         while true {
             let next: SegmentScanner.Step
             do throws(DiskError) { next = try scanner.next() } catch { throw .disk(error) }
@@ -251,6 +252,16 @@ struct LogRecovery {
             case .bad(let error):
                 return Obstacle(position: scanner.position, reason: "\(error)")
             case .batch(let batch):
+                if let expected = indexed {
+                    guard batch.lastOffset == expected else {
+                        return Obstacle(
+                            position: scanner.position,
+                            reason: "the batch is not the one that the index says"
+                        )
+                    }
+                    state.logEnd = batch.baseOffset
+                    indexed = nil
+                }
                 if let reason = take(batch, at: scanner.position, resumed) {
                     return Obstacle(position: scanner.position, reason: reason)
                 }
@@ -266,16 +277,20 @@ struct LogRecovery {
         at position: Int64,
         _ resumed: LogPlace?
     ) -> String? {
+        if let resumed, position == resumed.position, state.logEnd != resumed.offset {
+            guard state.mayGap(state.active.baseOffset) else {
+                return "the log before it ends at \(state.logEnd.rawValue), where "
+                    + "\(resumed.offset.rawValue) was written back"
+            }
+            state.logEnd = resumed.offset
+        }
+        if let reason = mismatch(batch) { return reason }
         // In front of the recovery point only the index is completed: the rest is known.
         if let resumed, position < resumed.position {
             state.active.note(batch, interval: configuration.indexIntervalByteCount)
             state.logEnd = batch.nextOffset
             return nil
         }
-        if let resumed, position == resumed.position, state.logEnd <= resumed.offset {
-            state.logEnd = resumed.offset
-        }
-        if let reason = mismatch(batch) { return reason }
         do throws(RecordBatchError) {
             try state.note(batch, interval: configuration.indexIntervalByteCount)
             return nil
@@ -292,16 +307,12 @@ struct LogRecovery {
         guard batch.lastOffsetDelta >= 0, batch.recordCount >= 0 else {
             return "a negative offset delta or record count"
         }
-        let epoch = batch.leaderEpoch
-        if knowsEpochs, let known = state.epochs.expected(at: batch.baseOffset) {
-            guard epoch == known else {
-                return "leader epoch \(epoch.rawValue), where \(known.rawValue) is known"
-            }
-        } else {
-            guard epoch >= state.epochs.latest || epoch.rawValue < 0, epoch.rawValue < 1 << 24
-            else {
-                return "leader epoch \(epoch.rawValue) after \(state.epochs.latest.rawValue)"
-            }
+        // A log of one node never raises it: 0, unless the file says otherwise.
+        let known = knowsEpochs ? state.epochs.expected(at: batch.baseOffset) : nil
+        let expectedEpoch = known ?? LeaderEpoch(0)
+        guard batch.leaderEpoch == expectedEpoch else {
+            return "leader epoch \(batch.leaderEpoch.rawValue), where "
+                + "\(expectedEpoch.rawValue) is known"
         }
         return nil
     }

@@ -143,7 +143,11 @@ struct PartitionVerifier: ~Copyable {
             let path = files.path(name)
             guard let bytes = try files.content(of: path) else { continue }
             guard let table = ProducerSnapshotFile.decode(bytes) else {
-                cacheFinding(path, "its checksum or its form is not a producer snapshot's")
+                cacheFinding(
+                    path,
+                    isTrusted: offset <= facts.recovery.place.offset,
+                    "its checksum or its form is not a producer snapshot's"
+                )
                 continue
             }
             snapshots.append(SnapshotFile(offset: offset, path: path, table: table))
