@@ -25,6 +25,8 @@ package final class Broker: Sendable {
     let transactionShards = Mutex<[TransactionShard]>([])
     let offsetShards = Mutex<[OffsetShard]>([])
     let producerIDs: ProducerIDs
+    /// Held while one of the internal topics is made.
+    let makingInternal = Mutex<Void>(())
     let change = ChangeSignal()
     let counters: BrokerCounters
     let space: SpaceGuard

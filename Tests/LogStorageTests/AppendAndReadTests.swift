@@ -1,7 +1,8 @@
 import LogModel
-import LogStorage
 import MillraceTestKit
 import Testing
+
+@testable import LogStorage
 
 @Suite struct AppendAndReadTests {
     @Test func `records come back in their order across segments, with any buffer`() throws {
@@ -15,7 +16,7 @@ import Testing
             }
         }
         #expect(try log.records().isEmpty, "nothing is visible before the flush")
-        try log.log.flush()
+        try log.flush()
         #expect(try log.records() == expected)
         #expect(try log.files(".log").count > 5)
         #expect(try log.killed().records() == expected)
@@ -25,7 +26,7 @@ import Testing
         let log = try TestLog()
         try log.append(["a", "b", "c"])
         try log.append(["d"])
-        try log.log.flush()
+        try log.flush()
         var buffer = [UInt8](repeating: 0, count: 4096)
         let answer = try buffer.withUnsafeMutableBytes {
             try log.log.read(
@@ -87,16 +88,16 @@ import Testing
         try log.append(["good 1", "good 2"], from: good)
         try log.append(["bad 3"], from: bad)
         try log.append(["plain 4"])
-        try log.log.flush()
-        #expect(log.log.bounds.lastStableOffset == Offset(1))
+        try log.flush()
+        #expect(try log.log.bounds.lastStableOffset == Offset(1))
         #expect(try log.records(.readCommitted).map(\.value) == ["plain 0"])
         try log.end(good, .commit)
-        try log.log.flush()
-        #expect(log.log.bounds.lastStableOffset == Offset(3))
+        try log.flush()
+        #expect(try log.log.bounds.lastStableOffset == Offset(3))
         try log.append(["bad 6"], from: bad)
         try log.end(bad, .abort)
-        #expect(log.log.bounds.lastStableOffset == Offset(3), "the marker is not durable yet")
-        try log.log.flush()
+        #expect(try log.log.bounds.lastStableOffset == Offset(3), "the marker is not durable yet")
+        try log.flush()
         let kept = ["plain 0", "good 1", "good 2", "plain 4"]
         #expect(try log.records(.readCommitted).map(\.value) == kept)
         #expect(try log.records().count == 6)
@@ -113,12 +114,12 @@ import Testing
             try log.append(["kept \(number)"])
         }
         try log.end(bad, .abort)
-        try log.log.flush()
+        try log.flush()
         let kept = (0..<20).map { "kept \($0)" }
         #expect(try log.files(".log").count > 3)
         #expect(try log.records(.readCommitted).map(\.value) == kept)
-        try log.log.close()
-        let reopened = try TestLog(opening: log.disk, isClean: true, recoveryPoint: 41)
+        try log.close()
+        let reopened = try TestLog(opening: log.disk)
         #expect(try reopened.records(.readCommitted).map(\.value) == kept)
     }
 
@@ -127,7 +128,7 @@ import Testing
         let start = log.time.wallTime().rawValue
         for number in 0..<60 { try log.append(["\(number)"], at: start + Int64(number) * 10) }
         try log.append(["late"], at: start + 5)
-        try log.log.flush()
+        try log.flush()
         func offset(_ time: Int64) throws -> Int64? {
             try log.log.offset(forTimestamp: Timestamp(time), isolation: .readUncommitted)?.rawValue
         }
@@ -136,21 +137,21 @@ import Testing
         #expect(try offset(start + 590) == 59)
         #expect(try offset(start + 591) == nil)
         #expect(try log.log.largestTimestamp(isolation: .readUncommitted)?.offset == Offset(59))
-        try log.log.deleteRecords(before: Offset(20))
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(20))
         #expect(try offset(0) == 20)
     }
 
     @Test func `deleted records stay deleted, and whole segments of them leave the disk`() throws {
         let log = try TestLog(["segment.bytes": "1024"])
         for number in 0..<60 { try log.append(["record \(number)"]) }
-        try log.log.flush()
+        try log.flush()
         let before = try log.files(".log").count
-        try log.log.deleteRecords(before: Offset(31))
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(31))
         #expect(try log.files(".log").count < before)
         #expect(try log.records().first == .init(offset: 31, value: "record 31"))
         #expect(try log.killed().records().first?.offset == 31)
-        try log.log.deleteRecords(before: Offset(99))
-        #expect(log.log.bounds.logStart == Offset(60), "never behind the durable end")
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(99))
+        #expect(try log.log.bounds.logStart == Offset(60), "never behind the durable end")
     }
 
     @Test func `old segments go by age and by size, the active one stays`() throws {
@@ -161,14 +162,14 @@ import Testing
         let value = String(repeating: "v", count: 400)
         for number in 0..<4 { try log.append([value], at: now - 5000 + Int64(number)) }
         for number in 0..<12 { try log.append([value], at: now + Int64(number)) }
-        try log.log.flush()
-        try log.log.applyRetention(now: Timestamp(now + 20))
-        #expect(log.log.bounds.logStart >= Offset(4))
+        try log.flush()
+        try log.applyRetention(now: now + 20)
+        #expect(try log.log.bounds.logStart >= Offset(4))
         let sizes = try log.files(".log").map { name in
             try log.disk.open("\(TestLog.directory)/\(name)", .read).byteCount()
         }
         #expect(sizes.reduce(0, +) <= 3000 + 1024)
-        try log.log.applyRetention(now: Timestamp(now + 1_000_000))
+        try log.applyRetention(now: now + 1_000_000)
         #expect(try log.files(".log").count == 1)
         #expect(try log.killed().log.bounds == log.log.bounds)
     }

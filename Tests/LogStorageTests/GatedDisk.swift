@@ -1,13 +1,17 @@
 import Foundation
+import LogModel
 import LogStorage
 import MillraceTestKit
 
-/// A simulated disk whose flushes of segments wait at a gate while it is closed.
+/// A simulated disk whose flushes of files that end so wait at a gate while it is closed.
 final class GatedDisk: Disk {
-    private let disk = SimulatedDisk()
+    let disk = SimulatedDisk()
+    private let suffix: String
     private let gate = Gate()
 
-    /// Flushes of segments so far.
+    init(gating suffix: String = ".journal") { self.suffix = suffix }
+
+    /// Flushes of such files so far.
     var syncCount: Int { gate.passedCount }
 
     func close() { gate.isOpen = false }
@@ -16,7 +20,7 @@ final class GatedDisk: Disk {
 
     func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let file = try disk.open(path, mode)
-        return path.hasSuffix(".log") ? GatedFile(file, gate) : file
+        return path.hasSuffix(suffix) ? GatedFile(file, gate) : file
     }
 
     func createDirectory(_ path: String) throws(DiskError) { try disk.createDirectory(path) }
@@ -28,6 +32,9 @@ final class GatedDisk: Disk {
     func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     func removeDirectory(_ path: String) throws(DiskError) { try disk.removeDirectory(path) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
+        try disk.modificationTime(of: path)
+    }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)
     }
@@ -58,7 +65,6 @@ private final class GatedFile: DiskFile {
         gate.pass()
         try file.sync()
     }
-    func startWriteback(at position: Int64, byteCount: Int64) {}
     func close() { file.close() }
 }
 

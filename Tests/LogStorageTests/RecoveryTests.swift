@@ -1,9 +1,10 @@
 import LogModel
-import LogStorage
 import MillraceTestKit
 import Testing
 
-/// What opening a folder makes of what it finds there.
+@testable import LogStorage
+
+/// What opening a partition makes of what it finds in its folder.
 @Suite struct RecoveryTests {
     private static let options = ["segment.bytes": "1024", "index.interval.bytes": "128"]
     private static let active = "\(TestLog.directory)/00000000000000000000.log"
@@ -12,73 +13,124 @@ import Testing
     private func log(flushed: Int, unflushed: Int) throws -> (TestLog, SimulatedDisk) {
         let log = try TestLog()
         for number in 0..<flushed { try log.append(["flushed \(number)"]) }
-        try log.log.flush()
+        try log.flush()
         for number in 0..<unflushed { try log.append(["unflushed \(number)"]) }
-        return (log, try #require(log.disk as? SimulatedDisk))
+        return (log, try log.simulated)
     }
 
-    @Test func `a torn tail that was never flushed is cut, wherever it is torn`() throws {
+    @Test func `a tail that was never flushed is cut, wherever it is torn`() throws {
         let (_, disk) = try log(flushed: 2, unflushed: 1)
         let full = Int(try disk.open(Self.active, .read).byteCount())
         let (_, durable) = try log(flushed: 2, unflushed: 0)
         let flushed = Int(try durable.open(Self.active, .read).byteCount())
-        for length in flushed..<full {
+        for length in flushed...full {
             let torn = disk.copy()
             try torn.open(Self.active, .readWrite).truncate(to: Int64(length))
             let reopened = try TestLog(opening: torn)
-            #expect(reopened.recovery?.damage == nil)
-            #expect((reopened.recovery?.cut != nil) == (length > flushed))
-            #expect(reopened.log.bounds.logEnd == Offset(2))
+            #expect(try reopened.recovery?.damage == nil)
+            #expect((try reopened.recovery?.cut != nil) == (length > flushed))
+            #expect(try reopened.log.bounds.logEnd == Offset(2))
             try reopened.append(["after"])
-            try reopened.log.flush()
+            try reopened.flush()
             #expect(try reopened.records().map(\.value) == ["flushed 0", "flushed 1", "after"])
         }
     }
 
-    @Test func `damage in what was flushed is reported, never cut, and nothing behind is served`()
+    @Test func `what the journal vouches for is written again, whatever the segment lost`() throws {
+        let (_, disk) = try log(flushed: 3, unflushed: 0)
+        for length in 0..<Int(try disk.open(Self.active, .read).byteCount()) {
+            let torn = disk.copy()
+            try torn.open(Self.active, .readWrite).truncate(to: Int64(length))
+            let reopened = try TestLog(opening: torn)
+            #expect(try reopened.recovery?.damage == nil)
+            #expect(
+                try reopened.records().map(\.value) == ["flushed 0", "flushed 1", "flushed 2"]
+            )
+        }
+    }
+
+    @Test func `damage in what was written back is reported, never cut, nothing behind is served`()
         throws
     {
-        let (_, disk) = try log(flushed: 3, unflushed: 0)
+        let (log, disk) = try log(flushed: 3, unflushed: 0)
+        try log.close()
         let before = try disk.open(Self.active, .read).byteCount()
-        disk.rot(Self.active, at: 100, bit: 3)
-        let reopened = try TestLog(opening: disk)
-        let damage = try #require(reopened.recovery?.damage)
-        #expect(damage.offset == Offset(1) || damage.offset == Offset(0))
-        #expect(damage.file == Self.active)
-        #expect(reopened.recovery?.cut == nil)
-        #expect(try disk.open(Self.active, .read).byteCount() == before)
-        #expect(try reopened.records().count == Int(damage.offset.rawValue))
-        #expect(throws: LogStorageError.self) { try reopened.append(["more"]) }
+        for bit in stride(from: 0, to: Int(before) * 8, by: 5) {
+            let flipped = disk.flipped(Self.active, bit: bit)
+            // Without its snapshot the partition is read whole.
+            try flipped.remove("\(TestLog.directory)/00000000000000000003.snapshot")
+            let reopened = try TestLog(opening: flipped)
+            let damage = try #require(try reopened.recovery?.damage)
+            #expect(damage.file == Self.active)
+            #expect(try reopened.recovery?.cut == nil)
+            #expect(try flipped.open(Self.active, .read).byteCount() == before)
+            #expect(try reopened.records().count == Int(damage.offset.rawValue))
+            #expect(throws: LogStorageError.self) { try reopened.append(["more"]) }
+        }
     }
 
-    @Test func `a log that is shorter than what was flushed is damaged, not empty`() throws {
-        let (_, disk) = try log(flushed: 3, unflushed: 0)
-        try disk.open(Self.active, .readWrite).truncate(to: 0)
-        let reopened = try TestLog(opening: disk)
-        #expect(reopened.recovery?.damage?.offset == Offset(0))
-        #expect(throws: LogStorageError.self) { try reopened.append(["more"]) }
+    @Test func `a log that is shorter than what was written back is damaged, not empty`() throws {
+        let (log, disk) = try log(flushed: 3, unflushed: 0)
+        try log.close()
+        for length in 0..<Int(try disk.open(Self.active, .read).byteCount()) {
+            let shorter = disk.copy()
+            try shorter.open(Self.active, .readWrite).truncate(to: Int64(length))
+            for _ in 0..<3 {
+                let reopened = try TestLog(opening: shorter)
+                #expect(try reopened.recovery?.damage != nil)
+                #expect(throws: LogStorageError.self) { try reopened.append(["more"]) }
+                #expect(try shorter.open(Self.active, .read).byteCount() == Int64(length))
+                reopened.data.release()
+            }
+        }
     }
 
-    @Test(arguments: [false, true])
-    func `a missing segment in the middle is damage`(isClean: Bool) throws {
+    @Test func `a missing segment is damage wherever it is missing`() throws {
         let log = try TestLog(Self.options)
         for number in 0..<60 { try log.append(["record \(number)"]) }
-        try log.log.close()
+        try log.close()
         let names = try log.files(".log")
         try #require(names.count > 3)
-        try log.disk.remove("\(TestLog.directory)/\(names[1])")
-        let reopened = try TestLog(
-            opening: log.disk,
-            Self.options,
-            isClean: isClean,
-            recoveryPoint: 60
-        )
-        #expect(reopened.recovery?.damage?.offset.rawValue == Int64(names[1].prefix(20)))
-        #expect(try reopened.records().count == Int(names[1].prefix(20)))
-        #expect(reopened.recovery?.cut == nil)
+        for name in names {
+            let disk = try log.simulated.copy()
+            try disk.remove("\(TestLog.directory)/\(name)")
+            let reopened = try TestLog(opening: disk)
+            let damage = try #require(try reopened.recovery?.damage)
+            if name != names[0] {
+                #expect(try reopened.records().count == Int(name.prefix(20)))
+                #expect(damage.offset.rawValue == Int64(name.prefix(20)))
+            }
+            #expect(try reopened.recovery?.cut == nil)
+        }
     }
 
-    @Test(arguments: [".index", ".timeindex", ".txnindex", ".snapshot", "checkpoint", "all"])
+    @Test func `bytes that lie behind the end in a closed segment stop nothing`() throws {
+        let log = try TestLog(Self.options)
+        let disk = try log.simulated
+        let producer = TestProducer(1)
+        try log.append(["first"], from: producer)
+        try log.flush()
+        // A batch half written, as a full disk leaves it; then one that needs a new segment.
+        let room = try disk.open(Self.active, .read).byteCount() + 30
+        disk.setCapacity(Int64.max)
+        let end = try disk.open(Self.active, .read).byteCount()
+        try disk.append([UInt8](repeating: 7, count: Int(room - end)), to: Self.active)
+        try log.append([String(repeating: "x", count: 1000)], from: producer)
+        try log.append(["third"], from: producer)
+        try log.flush()
+        for again in [try log.killed(), try log.afterPowerLoss()] {
+            #expect(try again.recovery?.damage == nil)
+            #expect(try again.records().map(\.offset) == [0, 1, 2])
+        }
+        try log.close()
+        let closed = try TestLog(opening: try log.simulated.copy())
+        #expect(try closed.recovery?.damage == nil)
+        #expect(try closed.records().map(\.offset) == [0, 1, 2])
+    }
+
+    @Test(arguments: [
+        ".index", ".timeindex", ".txnindex", ".snapshot", "leader-epoch-checkpoint", "all",
+    ])
     func `without its caches a log answers the same`(suffix: String) throws {
         let log = try TestLog(Self.options)
         let producers = (1...3).map { TestProducer(Int64($0), isTransactional: true) }
@@ -86,72 +138,84 @@ import Testing
             let producer = producers[number % 3]
             try log.append(["record \(number)"], from: producer)
             if number % 7 == 6 { try log.end(producer, number % 2 == 0 ? .abort : .commit) }
+            if number % 20 == 19 { try log.flush() }
         }
-        try log.log.close()
-        let end = log.log.bounds.logEnd.rawValue
-        let intact = try TestLog(
-            opening: try copy(log),
-            Self.options,
-            isClean: true,
-            recoveryPoint: end
-        )
-        let disk = try copy(log)
-        for name in try disk.list(TestLog.directory)
-        where suffix == "all" ? Self.isCache(name) : name.hasSuffix(suffix) {
-            try disk.remove("\(TestLog.directory)/\(name)")
-        }
-        for isClean in [true, false] {
-            let without = try TestLog(
-                opening: disk.copy(),
-                Self.options,
-                isClean: isClean,
-                recoveryPoint: end
-            )
-            #expect(without.log.bounds == intact.log.bounds)
-            #expect(without.log.activeProducers == intact.log.activeProducers)
+        try log.flush()
+        let killed = try log.simulated.copy()
+        try log.close()
+        let closed = try log.simulated.copy()
+        let intact = try TestLog(opening: closed.copy())
+        for found in [killed, closed] {
+            let disk = found.copy()
+            for name in try disk.list(TestLog.directory)
+            where suffix == "all" ? Self.isCache(name) : name.hasSuffix(suffix) {
+                try disk.remove("\(TestLog.directory)/\(name)")
+            }
+            let without = try TestLog(opening: disk)
+            #expect(try without.recovery?.damage == nil)
+            #expect(try without.log.bounds == intact.log.bounds)
+            #expect(try without.log.activeProducers == intact.log.activeProducers)
             for isolation in [IsolationLevel.readUncommitted, .readCommitted] {
                 #expect(try without.records(isolation) == intact.records(isolation))
             }
         }
     }
 
-    @Test func `a clean start reads no batches, a killed one only from the recovery point on`()
-        throws
+    @Test func `a clean start opens nothing, a killed one reads from the recovery point on`() throws
     {
         let log = try TestLog(Self.options)
         for number in 0..<60 { try log.append(["record \(number)"]) }
-        try log.log.close()
-        let clean = try TestLog(
-            opening: try copy(log),
-            Self.options,
-            isClean: true,
-            recoveryPoint: 60
-        )
-        #expect(clean.recovery?.scannedByteCount == 0 && clean.recovery?.wasClean == true)
-        let names = try log.files(".log")
-        let last = try #require(names.last)
-        let point = try #require(Int64(last.prefix(20)))
-        let killed = try TestLog(opening: try copy(log), Self.options, recoveryPoint: point)
-        let size = try log.disk.open("\(TestLog.directory)/\(last)", .read).byteCount()
-        #expect(killed.recovery?.scannedByteCount == size)
+        try log.close()
+        let clean = try TestLog(opening: try log.simulated.copy())
+        #expect(clean.log.recoveryReport == nil)
+        #expect(try clean.log.bounds.highWatermark == Offset(60))
+        #expect(clean.log.recoveryReport == nil, "the checkpoint knows the bounds")
+        #expect(clean.data.replayedByteCount < 1000)
+        #expect(try clean.recovery?.scannedByteCount ?? 0 <= 1024)
+        try clean.append(["behind"])
+        try clean.flush()
+        let killed = try clean.killed()
+        #expect(try killed.recovery?.scannedByteCount ?? 0 <= 1024)
+        #expect(try killed.log.bounds.highWatermark == Offset(61))
     }
 
-    @Test func `bytes that a failed append left are cut by the close`() throws {
+    @Test func `snapshots do not pile up, however often a log is closed`() throws {
+        var log = try TestLog()
+        for number in 0..<30 {
+            try log.append(["\(number)"], from: TestProducer(Int64(number)))
+            try log.close()
+            log = try TestLog(opening: log.disk)
+        }
+        #expect(try log.files(".snapshot").count <= 2)
+        #expect(try log.records().count == 30)
+    }
+
+    @Test func `bytes that a failed append left are gone after the next start`() throws {
         let (log, disk) = try log(flushed: 2, unflushed: 0)
         let end = try disk.open(Self.active, .read).byteCount()
-        let garbage = [UInt8](repeating: 7, count: 50)
-        try garbage.withUnsafeBytes { try disk.open(Self.active, .readWrite).write($0, at: end) }
-        try log.log.close()
+        try disk.append([UInt8](repeating: 7, count: 50), to: Self.active)
+        try log.close()
+        let reopened = try TestLog(opening: disk)
+        #expect(try reopened.recovery?.damage == nil)
+        #expect(try reopened.recovery?.cut?.byteCount == 50)
         #expect(try disk.open(Self.active, .read).byteCount() == end)
-        let reopened = try TestLog(opening: disk, isClean: true, recoveryPoint: 2)
-        #expect(reopened.recovery?.wasClean == true)
     }
 
-    private func copy(_ log: TestLog) throws -> SimulatedDisk {
-        try #require(log.disk as? SimulatedDisk).copy()
+    @Test func `records without a timestamp do not make a closed segment be read twice`() throws {
+        let log = try TestLog(Self.options)
+        let producer = TestProducer(7, isTransactional: true)
+        for number in 0..<40 {
+            try log.append(["record \(number)"], from: producer, at: -1)
+            if number % 5 == 4 { try log.end(producer, .abort) }
+        }
+        try log.close()
+        let reopened = try TestLog(opening: try log.simulated.copy())
+        #expect(try reopened.recovery?.damage == nil)
+        #expect(try reopened.log.activeProducers == log.log.activeProducers)
+        #expect(try reopened.records(.readCommitted) == log.records(.readCommitted))
     }
 
     private static func isCache(_ name: String) -> Bool {
-        !name.hasSuffix(".log") && name != "durable-offset"
+        !name.hasSuffix(".log") && name != "partition.metadata"
     }
 }

@@ -1,9 +1,11 @@
+import Bytes
 import LogModel
-import LogStorage
 import MillraceTestKit
-import Testing
 
-/// A partition's log on a simulated disk, with short words for what tests do to it.
+@testable import LogStorage
+
+/// A data directory on a simulated disk with one topic, and one of its partitions, with short
+/// words for what tests do to it.
 struct TestLog {
     struct Record: Equatable, CustomStringConvertible {
         var offset: Int64
@@ -11,74 +13,100 @@ struct TestLog {
         var description: String { "\(offset): \(value)" }
     }
 
+    static let root = "/data"
+    static let topic = "t"
+    static let topicID = UniqueID(high: 0x1111, low: 0x2222)
+    /// The folder of the partition.
     static let directory = "/data/t-0"
+    static let checkpoint = "/data/.millrace/checkpoint"
+    static let journalFolder = "/data/.millrace/journal"
 
     let disk: any Disk
     let time: ManualTimeSource
-    let configuration: LogConfiguration
-    private(set) var log: PartitionLog
-    /// What the opening found; nil for a log that was created.
-    private(set) var recovery: RecoveryReport?
+    let data: DataDirectory
+    /// The first partition of the topic.
+    let log: PartitionLog
+    /// All of them.
+    let logs: [PartitionLog]
 
     init(
         _ options: [String: String] = [:],
+        partitions: Int32 = 1,
         disk: any Disk = SimulatedDisk(),
-        directory: String = Self.directory
+        journal: JournalConfiguration = .small
     ) throws {
         self.disk = disk
         time = ManualTimeSource()
-        configuration = try LogConfiguration(topicOptions: options)
-        var path = ""
-        for part in directory.split(separator: "/") {
-            path += "/\(part)"
-            try disk.createDirectory(path)
-        }
-        log = try PartitionLog.create(
+        data = try DataDirectory.open(
             disk: disk,
-            directory: directory,
-            configuration: configuration,
-            time: time
+            path: Self.root,
+            owner: "test",
+            creates: true,
+            time: time,
+            journal: journal
         )
-        try log.flush()
+        logs = try data.createTopic(
+            Self.topic,
+            id: Self.topicID,
+            partitionCount: partitions,
+            options: options
+        )
+        log = logs[0]
     }
 
-    /// The log of a folder that was there before.
+    /// The topic of a directory that was there before.
     init(
         opening disk: any Disk,
-        _ options: [String: String] = [:],
-        isClean: Bool = false,
-        recoveryPoint: Int64 = 0,
-        logStart: Int64? = nil
+        time: ManualTimeSource = ManualTimeSource(),
+        journal: JournalConfiguration = .small
     ) throws {
         self.disk = disk
-        time = ManualTimeSource()
-        configuration = try LogConfiguration(topicOptions: options)
-        (log, recovery) = try PartitionLog.open(
+        self.time = time
+        data = try DataDirectory.open(
             disk: disk,
-            directory: Self.directory,
-            configuration: configuration,
-            cleanShutdown: isClean,
-            recoveryPoint: Offset(recoveryPoint),
-            logStart: logStart.map { Offset($0) },
-            time: time
+            path: Self.root,
+            owner: "test",
+            creates: false,
+            time: time,
+            journal: journal
         )
+        logs = data.partitions(of: Self.topicID)
+        guard let log = logs.first else { throw TestFailure("the topic is gone") }
+        self.log = log
     }
+
+    /// What opening the partition found and did.
+    var recovery: RecoveryReport? {
+        get throws {
+            try log.wake()
+            return log.recoveryReport
+        }
+    }
+
+    /// Makes everything appended to all partitions durable.
+    func flush() throws { try data.groups.flushAndWait(logs) }
+
+    /// The end in order: everything is written back.
+    func close() throws { try data.close() }
 
     /// Appends a batch of values at the clock's time (or another) and expects it to be taken.
     @discardableResult
     func append(
         _ values: [String],
+        to partition: Int = 0,
         from producer: TestProducer? = nil,
         at timestamp: Int64? = nil
     ) throws -> Int64 {
-        guard case .appended(let base, _) = try offer(values, from: producer, at: timestamp) else {
-            throw TestFailure("the batch was not appended")
+        let outcome = try offer(values, to: partition, from: producer, at: timestamp)
+        guard case .appended(let base, _) = outcome else {
+            throw TestFailure("the batch was not appended: \(outcome)")
         }
         return base.rawValue
     }
 
     func offer(
         _ values: [String],
+        to partition: Int = 0,
         from producer: TestProducer? = nil,
         at timestamp: Int64? = nil
     ) throws -> AppendOutcome {
@@ -87,12 +115,24 @@ struct TestLog {
             from: producer,
             at: timestamp ?? time.wallTime().rawValue
         )
-        return try batch.withUnsafeMutableBytes { try log.append($0, origin: .embedded) }
+        if let producer, producer.isTransactional {
+            try logs[partition].beginTransaction(
+                producerID: ProducerID(producer.id),
+                epoch: ProducerEpoch(producer.epoch)
+            )
+        }
+        return try batch.withUnsafeMutableBytes {
+            try logs[partition].append($0, origin: .embedded)
+        }
     }
 
     @discardableResult
-    func end(_ producer: TestProducer, _ result: TransactionResult) throws -> Int64 {
-        try log.appendMarker(
+    func end(
+        _ producer: TestProducer,
+        _ result: TransactionResult,
+        in partition: Int = 0
+    ) throws -> Int64 {
+        try logs[partition].appendMarker(
             producerID: ProducerID(producer.id),
             epoch: ProducerEpoch(producer.epoch),
             coordinatorEpoch: 0,
@@ -101,12 +141,20 @@ struct TestLog {
     }
 
     /// Every record that an isolation level shows, read as a client reads.
-    func records(_ isolation: IsolationLevel = .readUncommitted) throws -> [Record] {
+    func records(
+        _ isolation: IsolationLevel = .readUncommitted,
+        of partition: Int = 0
+    ) throws -> [Record] { try Self.records(of: logs[partition], isolation) }
+
+    static func records(
+        of log: PartitionLog,
+        _ isolation: IsolationLevel = .readUncommitted
+    ) throws -> [Record] {
         var records: [Record] = []
-        var next = log.bounds.logStart
+        var next = try log.bounds.logStart
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
-            guard let answer = try read(from: next, isolation, into: &buffer) else { continue }
+            guard let answer = try read(log, from: next, isolation, into: &buffer) else { continue }
             guard answer.byteCount > 0 else { return records }
             var aborted = answer.abortedTransactions
             try buffer[..<answer.byteCount].withUnsafeBytes { bytes in
@@ -132,7 +180,8 @@ struct TestLog {
     }
 
     /// One read; nil if the buffer was too small and is larger now.
-    private func read(
+    private static func read(
+        _ log: PartitionLog,
         from offset: Offset,
         _ isolation: IsolationLevel,
         into buffer: inout [UInt8]
@@ -169,15 +218,65 @@ struct TestLog {
         }
     }
 
-    /// The names in the folder that end so.
+    /// The names in the partition's folder that end so.
     func files(_ suffix: String) throws -> [String] {
         try disk.list(Self.directory).filter { $0.hasSuffix(suffix) }
     }
 
+    /// Does what retention asks for.
+    func applyRetention(now: Int64) throws {
+        guard let start = try log.retentionStart(now: Timestamp(now)) else { return }
+        try data.groups.deleteRecords(of: log, before: start)
+    }
+
+    /// The simulated disk below.
+    var simulated: SimulatedDisk {
+        get throws {
+            guard let disk = disk as? SimulatedDisk else {
+                throw TestFailure("not a simulated disk")
+            }
+            return disk
+        }
+    }
+
     /// The log after the process was killed.
     func killed() throws -> TestLog {
-        guard let disk = disk as? SimulatedDisk else { throw TestFailure("not a simulated disk") }
-        return try TestLog(opening: disk.afterKill())
+        try TestLog(opening: try simulated.afterKill(), time: time)
+    }
+
+    /// The log after the power went, and nothing was kept that was not flushed.
+    func afterPowerLoss() throws -> TestLog {
+        try TestLog(opening: try simulated.withoutUnflushed(), time: time)
+    }
+}
+
+extension SimulatedDisk {
+    /// What a machine finds that lost its power now and kept nothing that was not flushed.
+    func withoutUnflushed() -> SimulatedDisk {
+        let plan = crashPlan()
+        return crashState(plan, keeping: plan.nothingKept)
+    }
+
+    /// The same disk with one bit of one file turned over.
+    func flipped(_ path: String, bit: Int) -> SimulatedDisk {
+        let disk = copy()
+        disk.rot(path, at: bit / 8, bit: bit % 8)
+        return disk
+    }
+
+    /// The bytes of a file.
+    func content(_ path: String) throws -> [UInt8] {
+        let file = try open(path, .read)
+        var bytes = [UInt8](repeating: 0, count: Int(try file.byteCount()))
+        _ = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+        return bytes
+    }
+
+    /// Writes bytes at the end of a file, or into a new one.
+    func append(_ bytes: [UInt8], to path: String) throws {
+        let file = try kind(of: path) == nil ? open(path, .create) : open(path, .readWrite)
+        let end = try file.byteCount()
+        try bytes.withUnsafeBytes { try file.write($0, at: end) }
     }
 }
 

@@ -113,6 +113,8 @@ extension Broker {
         for (name, value) in offsets.sorted(by: { $0.key < $1.key }) {
             var value = value
             value.topicID = try find(name).id.topicID
+            // The log's clock decides when it expires, not a client's.
+            value.commitTime = time.wallTime()
             records.append(OffsetRecord(group: group, partition: name, value: value))
         }
         return records

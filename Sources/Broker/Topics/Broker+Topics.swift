@@ -138,20 +138,19 @@ extension Broker {
 
     /// The partitions of an internal topic, which is made at its first use.
     func internalPartitions(_ topic: InternalTopic) throws(BrokerError) -> [Partition] {
-        while true {
-            let signal = change.current
+        if let existing = self.topic(topic.rawValue) { return existing.partitions }
+        return try makingInternal.withLock { _ throws(BrokerError) in
+            // Another thread may have been first.
             if let existing = self.topic(topic.rawValue) { return existing.partitions }
-            do throws(BrokerError) {
-                try makeTopic(
-                    topic.rawValue,
-                    partitionCount: configuration.internalPartitionCount,
-                    options: topic.options
-                )
-            } catch .refused(.topicAlreadyExists, _) {
-                // Another thread makes it at this moment.
-                try checkOpen()
-                _ = change.wait(since: signal, timeout: .milliseconds(20))
+            try makeTopic(
+                topic.rawValue,
+                partitionCount: configuration.internalPartitionCount,
+                options: topic.options
+            )
+            guard let made = self.topic(topic.rawValue) else {
+                throw Self.unknown(topic.rawValue)
             }
+            return made.partitions
         }
     }
 

@@ -27,6 +27,11 @@ struct PartitionCheckpoint: Equatable, Sendable {
     var lastStable: Offset
     /// How many transactions the segment's transaction index had there.
     var abortedCount: UInt32 = 0
+    /// The producers there, as in a snapshot file; nil where they are many: then in that file.
+    var snapshot: [UInt8]?
+
+    /// Snapshots up to this size need no file of their own.
+    static let inlineSnapshotByteCount = 1024
 }
 
 /// `.millrace/checkpoint`: up to where the segments stand for themselves. What lies behind, only
@@ -39,13 +44,14 @@ struct PartitionCheckpoint: Equatable, Sendable {
 ///     16  8  sequence of the first group of the journal that counts
 ///     24  4  number of partitions
 ///     28  …  each: topic id (16), partition (4), offset (8), segment (8), position (8), log start
-///            (8), last stable offset (8), entries of that segment's transaction index (4)
+///            (8), last stable offset (8), entries of that segment's transaction index
+///            (4), bytes of the snapshot (2) and the snapshot; 0 bytes: in a file
 struct DirectoryCheckpoint: Equatable, Sendable {
     static let fileName = "checkpoint"
     private static let magic: UInt64 = 0x4D49_4C4C_5243_4B50
     private static let format: UInt32 = 1
     private static let headerByteCount = 28
-    private static let entryByteCount = 64
+    private static let entryByteCount = 66
 
     var replayFrom: UInt64 = 1
     var partitions: [PartitionKey: PartitionCheckpoint] = [:]
@@ -71,6 +77,8 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             put(value.logStart.rawValue)
             put(value.lastStable.rawValue)
             put(value.abortedCount)
+            put(UInt16(value.snapshot?.count ?? 0))
+            bytes.append(contentsOf: value.snapshot ?? [])
         }
         let checksum = bytes[16...].withUnsafeBytes { crc32c($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
@@ -93,19 +101,20 @@ struct DirectoryCheckpoint: Equatable, Sendable {
                 == crc32c(UnsafeRawBufferPointer(rebasing: raw[16...]))
         else { return nil }
         let count = Int(p.bigEndian(UInt32.self, at: 24))
-        guard raw.count == headerByteCount + count * entryByteCount else { return nil }
+        guard raw.count >= headerByteCount + count * entryByteCount else { return nil }
         var checkpoint = DirectoryCheckpoint()
         checkpoint.replayFrom = p.bigEndian(UInt64.self, at: 16)
         guard checkpoint.replayFrom < UInt64.max / 2 else { return nil }
         checkpoint.partitions.reserveCapacity(count)
-        for index in 0..<count {
-            let at = headerByteCount + index * entryByteCount
+        var at = headerByteCount
+        for _ in 0..<count {
+            guard raw.count - at >= entryByteCount else { return nil }
             let id = UniqueID(
                 high: p.bigEndian(UInt64.self, at: at),
                 low: p.bigEndian(UInt64.self, at: at + 8)
             )
             let number = PartitionIndex(p.bigEndian(Int32.self, at: at + 16))
-            let value = PartitionCheckpoint(
+            var value = PartitionCheckpoint(
                 place: LogPlace(
                     offset: Offset(p.bigEndian(Int64.self, at: at + 20)),
                     segment: Offset(p.bigEndian(Int64.self, at: at + 28)),
@@ -118,8 +127,13 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             guard number.rawValue >= 0, value.place.segment >= .zero, value.place.position >= 0,
                 value.place.offset >= value.place.segment, value.logStart >= .zero
             else { return nil }
+            let snapshotByteCount = Int(p.bigEndian(UInt16.self, at: at + 64))
+            at += entryByteCount
+            guard raw.count - at >= snapshotByteCount else { return nil }
+            if snapshotByteCount > 0 { value.snapshot = Array(raw[at..<at + snapshotByteCount]) }
+            at += snapshotByteCount
             checkpoint.partitions[PartitionKey(topicID: id, partition: number)] = value
         }
-        return checkpoint
+        return at == raw.count ? checkpoint : nil
     }
 }

@@ -57,7 +57,9 @@ extension PartitionLog {
 
     /// Flushes what is pending in the segments themselves; a group that follows vouches for it.
     /// A failure stays with the partition: it acknowledges no more.
-    func syncBulk() {
+    func syncBulk() { flushingBulk.withLock { _ in sync() } }
+
+    private func sync() {
         let work = state.withLock { state -> BulkWork? in
             guard state.readOnlyReason == nil, !state.pending.ranges.isEmpty else { return nil }
             let bases = Set(state.pending.ranges.map(\.segment))
@@ -112,7 +114,12 @@ extension PartitionLog {
 
     /// The partition's part of the next group; nil if there is nothing that it should take.
     /// What is bulk stays for a flush of its own, unless it `isPinned`: the group must have it.
+    /// What is being flushed right now is waited for.
     func takePart(isPinned: Bool) -> GroupPart? {
+        flushingBulk.withLock { _ in take(isPinned: isPinned) }
+    }
+
+    private func take(isPinned: Bool) -> GroupPart? {
         state.withLock { state -> GroupPart? in
             guard state.readOnlyReason == nil, !isRelaxed else { return nil }
             let leavesPending = state.pending.isBulk && !isPinned

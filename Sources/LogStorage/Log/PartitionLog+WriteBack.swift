@@ -61,6 +61,10 @@ extension PartitionLog {
         var parentIsDirty: Bool
         var markIsDirty: Bool
         var abortedCount: UInt32
+
+        var needsSnapshotFile: Bool {
+            capture.snapshot.count > PartitionCheckpoint.inlineSnapshotByteCount
+        }
     }
 
     /// Flushes the segments up to the last captured place that is durable; the checkpoint entry
@@ -79,7 +83,7 @@ extension PartitionLog {
             }
             for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
             let place = work.capture.place
-            if place.offset > .zero {
+            if work.needsSnapshotFile {
                 try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
             }
             if work.markIsDirty {
@@ -153,7 +157,8 @@ extension PartitionLog {
             place: work.capture.place,
             logStart: work.capture.logStart,
             lastStable: work.capture.lastStable,
-            abortedCount: work.abortedCount
+            abortedCount: work.abortedCount,
+            snapshot: work.needsSnapshotFile ? nil : work.capture.snapshot
         )
         state.withLock { state in
             state.recovery = recovery
@@ -182,10 +187,12 @@ extension PartitionLog {
     /// and the snapshot of the one before is of no use.
     func noteCheckpointed(_ place: LogPlace) {
         let offset = place.offset
-        let bases = state.withLock { state in
+        let (bases, mayHaveSnapshots) = state.withLock { state in
+            defer { state.hasSnapshotFile = state.recovery.snapshot == nil }
             state.checkpointed = place
-            return Set(state.segments.map(\.baseOffset))
+            return (Set(state.segments.map(\.baseOffset)), state.hasSnapshotFile)
         }
+        guard mayHaveSnapshots else { return }
         do throws(DiskError) {
             for name in try context.disk.list(files.directory) {
                 guard let found = SegmentName.offset(in: name, .snapshot), found < offset,

@@ -21,6 +21,8 @@ package final class PartitionLog: Sendable {
     private let waking: Mutex<Sleep>
     private let isAwake = Atomic<Bool>(false)
     private let options: Mutex<LogConfiguration>
+    /// Held while what is pending is on its way into the segment files. Before `state`.
+    let flushingBulk = Mutex<Void>(())
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.
     private let maintenance = Mutex<Void>(())
 

@@ -4,6 +4,11 @@ import LogModel
 /// What a recovery finds in the folder, and what it clears away.
 extension LogRecovery {
     static let metadataFile = "partition.metadata"
+    /// What a log's folder may hold beside its segments' files.
+    private static let ownNames: Set<String> = [
+        metadataFile, LeaderEpochs.fileName, CompactedSegments.fileName,
+        CompactedSegments.fileName + ".tmp",
+    ]
 
     /// The names in the partition's folder; nil where there is none and need be none.
     ///
@@ -39,7 +44,7 @@ extension LogRecovery {
             // A crash may have kept the segments' names and not this one, or not what is in it;
             // anything else in the folder is not ours.
             let isOurs = names.allSatisfy { name in
-                [metadataFile, LeaderEpochs.fileName, CompactedSegments.fileName].contains(name)
+                ownNames.contains(name)
                     || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
             }
             guard isOurs else {
@@ -115,6 +120,9 @@ extension LogRecovery {
                     hasCaches: try hasCaches(base, there)
                 )
             )
+        }
+        if let inline = facts.recovery.snapshot, ProducerSnapshotFile.decode(inline) != nil {
+            found.snapshots.append(facts.recovery.place.offset)
         }
         for name in names {
             guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }

@@ -112,7 +112,8 @@ struct LogRecovery {
     private mutating func carryOut(_ plan: RecoveryPlan) throws(LogStorageError) {
         if let offset = plan.snapshot {
             let path = files.path(offset, .snapshot)
-            let bytes = try read(path)
+            var bytes = offset == facts.recovery.place.offset ? facts.recovery.snapshot : nil
+            if bytes == nil { bytes = try read(path) }
             guard let table = bytes.flatMap(ProducerSnapshotFile.decode) else {
                 throw .corrupt("\(path) changed while it was read")
             }

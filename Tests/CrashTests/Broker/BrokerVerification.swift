@@ -43,7 +43,8 @@ struct BrokerVerification {
             disk: disk,
             directory: BrokerWorkload.directory,
             configuration: BrokerWorkload.configuration,
-            time: time
+            time: time,
+            makeID: CountedIDs(behind: 1_000_000).next
         )
     }
 
@@ -103,7 +104,7 @@ struct BrokerVerification {
             let hasOwner = broker.transactionalIDs().contains { id in
                 guard let owner = broker.describeTransaction(id) else { return false }
                 return owner.producerID.rawValue == producerID && owner.state == .ongoing
-                    && owner.partitions.contains(partition)
+                    && owner.partitions.contains { $0.name == partition }
             }
             try check(
                 .lastStableOffset,
@@ -412,16 +413,17 @@ struct BrokerVerification {
     ) throws {
         var ended: [Int: Int] = [:]
         var open: Set<Int> = []
-        for partition in BrokerWorkload.partitions where partition.topic == BrokerWorkload.topic {
-            let log = try PartitionLog.open(
-                disk: found,
-                directory: "\(BrokerWorkload.directory)/\(partition)",
-                configuration: LogConfiguration(topicOptions: [:]),
-                cleanShutdown: false,
-                recoveryPoint: .zero,
-                logStart: nil,
-                time: ManualTimeSource()
-            ).0
+        let data = try DataDirectory.open(
+            disk: found.copy(),
+            path: BrokerWorkload.directory,
+            owner: "test",
+            creates: false,
+            time: ManualTimeSource(),
+            journal: BrokerWorkload.configuration.journal
+        )
+        let id = data.topics.first { $0.name == BrokerWorkload.topic }?.id
+        for log in id.map(data.partitions) ?? [] {
+            let partition = log.name
             var last: [Int64: Int] = [:]
             let all = try PartitionReader.of(log, .readUncommitted).all(from: log.bounds.logStart)
             for batch in all.batches where batch.isTransactional {
@@ -444,8 +446,10 @@ struct BrokerVerification {
             crash.met.insert(.completedByRecovery)
         }
         for partition in BrokerWorkload.partitions {
-            let mark = try crash.before.list("\(BrokerWorkload.directory)/\(partition)")
-            let names = try found.list("\(BrokerWorkload.directory)/\(partition)")
+            let folder = "\(BrokerWorkload.directory)/\(partition)"
+            guard try crash.before.kind(of: folder) == .directory else { continue }
+            let mark = try crash.before.list(folder)
+            let names = try found.kind(of: folder) == .directory ? found.list(folder) : []
             if mark.count > names.count { crash.met.insert(.nameLost) }
             let sent = oracle.transactions.contains { $0.fate == .open || $0.fate == .committing }
             if sent, open.isEmpty { crash.met.insert(.tailLost) }

@@ -29,11 +29,13 @@ final class BrokerWorkload {
     private var clients: [String: Client] = [:]
     private var plainCount = 0
     private var nextOffset: Int64 = 1
+    private let ids = CountedIDs()
 
     static var configuration: BrokerConfiguration {
         var configuration = BrokerConfiguration(execution: .inline)
-        configuration.internalPartitionCount = 1
+        configuration.internalPartitionCount = 2
         configuration.reservedByteCount = 0
+        configuration.journal = LogScript.smallFiles
         return configuration
     }
 
@@ -48,7 +50,8 @@ final class BrokerWorkload {
             disk: disk,
             directory: Self.directory,
             configuration: Self.configuration,
-            time: time
+            time: time,
+            makeID: ids.next
         )
         let options = ["segment.bytes": "1024"]
         try broker.createTopic(Self.topic, partitionCount: 2, options: options)
@@ -197,7 +200,7 @@ final class BrokerWorkload {
         if result == .commit {
             recorder.update { $0.transactions[index].fate = .committing }
         }
-        let reply = try broker.untilSettled { () throws(BrokerError) in
+        let reply = try broker.untilSettled(owner) { () throws(BrokerError) in
             try broker.endTransaction(
                 transactionalID: owner,
                 producerID: client.producerID,
@@ -273,7 +276,8 @@ final class BrokerWorkload {
             disk: disk,
             directory: Self.directory,
             configuration: Self.configuration,
-            time: time
+            time: time,
+            makeID: ids.next
         )
     }
 

@@ -145,6 +145,10 @@ enum RareState: String, Hashable, CaseIterable, Sendable {
     case storeBehind = "store behind its changelog"
     case restoredFromNothing = "store restored from nothing"
     case startMoved = "log start moved"
+    case groupLost = "group lost whole"
+    case groupSurvived = "unacked group survived whole"
+    case journalReused = "journal file used again"
+    case topicGone = "topic gone"
 }
 
 /// What the environment asks for: another seed, one workload or one state only, more states.

@@ -22,6 +22,7 @@ enum Invariant: String, CaseIterable, Sendable {
     case storeAheadIsNeverServed = "I-24"
     case restoreReachesTheEnd = "I-25"
     case wipedStateComesBack = "I-26"
+    case topicsAreWhole = "I-40"
 
     var text: String {
         switch self {
@@ -47,6 +48,7 @@ enum Invariant: String, CaseIterable, Sendable {
         case .storeAheadIsNeverServed: "a store ahead of its changelog is never served"
         case .restoreReachesTheEnd: "a restore goes to the high watermark"
         case .wipedStateComesBack: "wiped state comes back equal"
+        case .topicsAreWhole: "a topic is there or gone, and never another one's records"
         }
     }
 }

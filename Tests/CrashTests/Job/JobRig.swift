@@ -40,7 +40,8 @@ final class JobRig {
             disk: disk,
             directory: BrokerWorkload.directory,
             configuration: BrokerWorkload.configuration,
-            time: time
+            time: time,
+            makeID: CountedIDs(behind: UInt64(disk.operationCount) << 32).next
         )
     }
 

@@ -44,15 +44,11 @@ struct LogOracle: Sendable {
     var entries: [Entry] = []
     /// Offsets below were acked as durable.
     var flushedEnd: Int64 = 0
-    /// Ends of earlier flushes: any of them is a recovery point that may have been noted.
-    var recoveryPoints: [Int64] = [0]
     var logStart: Int64 = 0
     /// Where the log start may be, if a deletion was under way.
     var attemptedLogStart: Int64 = 0
     /// The highest LSO that a reader was told.
     var lastStableSeen: Int64 = 0
-    /// Everything was closed in order and not opened since.
-    var isClosed = false
     /// A flush failed: nothing since was acked.
     var hasFailed = false
 
@@ -60,7 +56,6 @@ struct LogOracle: Sendable {
 
     mutating func noteFlushed(upTo offset: Int64) {
         flushedEnd = max(flushedEnd, offset)
-        recoveryPoints.append(offset)
     }
 
     /// The outcome of the entries that lie below `end`.

@@ -1,33 +1,44 @@
 import LogModel
-import LogStorage
 import MillraceTestKit
 
-/// Recovers a partition from a crash state and compares it with what the test knows.
+@testable import LogStorage
+
+/// Recovers a directory from a crash state and compares it with what the test knows.
 struct LogVerification {
-    let configuration: LogConfiguration
+    private typealias Slot = DirectoryOracle.Slot
+
+    let script: LogScript
     let time = ManualTimeSource()
-    private let directory = LogWorkload.directory
 
     /// How often the dear checks run: once in so many states.
     private static let dearCheckEvery = 8
 
-    func verify(_ crash: inout CrashCase<LogOracle>) throws {
+    func verify(_ crash: inout CrashCase<DirectoryOracle>) throws {
         var disk = crash.disk
         let oracle = crash.oracle
-        if crash.generator.oneIn(Self.dearCheckEvery) {
-            disk = try crashInRecovery(of: disk, oracle, &crash)
-        }
-        let isClean = oracle.isClosed && crash.generator.oneIn(2)
+        let isTwice = crash.generator.oneIn(Self.dearCheckEvery)
+        if isTwice { disk = try crashInRecovery(of: disk, oracle, &crash) }
         let found = disk.copy()
-        let log = try open(disk, oracle, isClean: isClean, &crash.generator)
-        let shown = try check(log, oracle)
-        try noteRareStates(found, recovered: disk, shown, &crash)
-
+        let data = try open(disk)
+        let slots = try self.slots(of: data, oracle)
+        if slots.count == 1 { crash.met.insert(.topicGone) }
+        var shown: [Slot: Shown] = [:]
+        for slot in slots {
+            let log = try log(slot, data, oracle)
+            shown[slot] = try check(log, oracle[slot])
+            noteRareStates(of: shown[slot], oracle[slot], &crash)
+        }
+        try checkGroups(shown, oracle, isTwice: isTwice, &crash)
+        try noteRareStates(found, recovered: disk, oracle, &crash)
         try checkServedIsDurable(disk, shown, oracle)
         if crash.generator.oneIn(Self.dearCheckEvery) {
             try checkCaches(disk, shown, oracle, &crash.generator)
         }
-        try checkProducers(log, shown, oracle, &crash)
+        for slot in slots {
+            guard let shown = shown[slot], slot != DirectoryOracle.deciding else { continue }
+            try checkProducers(log(slot, data, oracle), shown, oracle[slot], &crash)
+        }
+        data.release()
     }
 
     /// What a recovered log shows.
@@ -47,27 +58,55 @@ struct LogVerification {
         }
     }
 
-    private func open(
-        _ disk: SimulatedDisk,
-        _ oracle: LogOracle,
-        isClean: Bool = false,
-        _ generator: inout SeededGenerator
+    private func open(_ disk: SimulatedDisk) throws -> DataDirectory {
+        try LogWorkload.open(disk, script, time)
+    }
+
+    /// The partitions that are there, and that they may be.
+    private func slots(of data: DataDirectory, _ oracle: DirectoryOracle) throws -> [Slot] {
+        var slots = [DirectoryOracle.deciding]
+        let found = data.topics.first { $0.name == DirectoryOracle.topic }
+        let place = oracle.topics.firstIndex { $0.id == found?.id }
+        guard let place else {
+            try CrashTests.check(
+                .topicsAreWhole,
+                found == nil && oracle.topics.dropFirst().allSatisfy { $0.fate != .there },
+                "the topic is \(found.map { "\($0.id)" } ?? "gone")"
+            )
+            return slots
+        }
+        try CrashTests.check(
+            .topicsAreWhole,
+            oracle.topics[place].fate != .gone && place == oracle.current
+                || oracle.topics[place].fate == .going,
+            "topic \(place) is there, and \(oracle.topics[place].fate)"
+        )
+        for index in oracle.topics[place].partitions.indices {
+            slots.append(Slot(topic: place, partition: index))
+        }
+        return slots
+    }
+
+    private func log(
+        _ slot: Slot,
+        _ data: DataDirectory,
+        _ oracle: DirectoryOracle
     ) throws -> PartitionLog {
-        let points = oracle.recoveryPoints
-        let point = isClean ? oracle.flushedEnd : points[generator.below(points.count)]
-        return try PartitionLog.open(
-            disk: disk,
-            directory: directory,
-            configuration: configuration,
-            cleanShutdown: isClean,
-            recoveryPoint: Offset(point),
-            logStart: Offset(oracle.logStart),
-            time: time
-        ).0
+        let logs = data.partitions(of: oracle.topics[slot.topic].id)
+        guard logs.indices.contains(slot.partition) else {
+            throw Violation(invariant: .topicsAreWhole, detail: "\(slot) is missing")
+        }
+        return logs[slot.partition]
     }
 
     private func shown(by log: PartitionLog) throws -> Shown {
-        let bounds = log.bounds
+        try log.wake()
+        try CrashTests.check(
+            .corruptIsNeverServed,
+            log.readOnlyReason == nil,
+            "\(log.name): \(log.readOnlyReason ?? "")"
+        )
+        let bounds = try log.bounds
         return Shown(
             logStart: bounds.logStart.rawValue,
             end: bounds.highWatermark.rawValue,
@@ -76,6 +115,49 @@ struct LogVerification {
                 .all(from: bounds.logStart),
             committed: try PartitionReader.of(log, .readCommitted).all(from: bounds.logStart)
         )
+    }
+
+    private func shown(
+        by data: DataDirectory,
+        _ slots: some Sequence<Slot>,
+        _ oracle: DirectoryOracle
+    ) throws -> [Slot: Shown] {
+        var all: [Slot: Shown] = [:]
+        for slot in slots { all[slot] = try shown(by: log(slot, data, oracle)) }
+        return all
+    }
+
+    // MARK: - Groups
+
+    /// I-10 across partitions: a decision is there with all that it counts on, and what one group
+    /// was to bring is there wholly or not at all.
+    private func checkGroups(
+        _ shown: [Slot: Shown],
+        _ oracle: DirectoryOracle,
+        isTwice: Bool,
+        _ crash: inout CrashCase<DirectoryOracle>
+    ) throws {
+        let decided = shown[DirectoryOracle.deciding]?.end ?? 0
+        for promise in oracle.promises where promise.offset < decided {
+            for (slot, end) in promise.ends {
+                guard let shown = shown[slot] else { continue }
+                try CrashTests.check(
+                    .transactionsAreWhole,
+                    shown.end >= end,
+                    "decision \(promise.offset) is there, partition \(slot.partition) ends at "
+                        + "\(shown.end), not \(end)"
+                )
+            }
+        }
+        let parts = oracle.inFlight.filter { shown[$0.key] != nil }
+        guard parts.count == oracle.inFlight.count, !parts.isEmpty else { return }
+        let there = parts.count { (shown[$0.key]?.end ?? 0) >= $0.value }
+        try CrashTests.check(
+            .transactionsAreWhole,
+            there == 0 || there == parts.count,
+            "of one group \(there) of \(parts.count) partitions are there"
+        )
+        crash.met.insert(there == 0 ? .groupLost : .groupSurvived)
     }
 
     // MARK: - Checks
@@ -203,43 +285,56 @@ struct LogVerification {
     /// I-5: what recovery shows would survive the next power loss.
     private func checkServedIsDurable(
         _ disk: SimulatedDisk,
-        _ first: Shown,
-        _ oracle: LogOracle
+        _ first: [Slot: Shown],
+        _ oracle: DirectoryOracle
     ) throws {
         let plan = disk.crashPlan()
         let again = disk.crashState(plan, keeping: plan.nothingKept)
-        var generator = SeededGenerator(seed: 0)
-        var bare = oracle
-        bare.recoveryPoints = [first.end]
-        let second = try shown(by: open(again, bare, &generator))
-        try checkTransactions(second, oracle)
-        try CrashTests.check(
-            .marksNeverGoBack,
-            second.answers == first.answers,
-            "a second recovery shows \(second.end) after \(first.end) was served"
-        )
+        let second = try shown(by: open(again), first.keys, oracle)
+        for (slot, shown) in second {
+            try checkTransactions(shown, oracle[slot])
+            try CrashTests.check(
+                .marksNeverGoBack,
+                shown.answers == first[slot]?.answers,
+                "a second recovery shows \(shown.end) after \(first[slot]?.end ?? 0) was served"
+            )
+        }
     }
 
-    /// I-6: without indexes, snapshots and checkpoints the answers are the same.
+    /// I-6: without indexes, snapshots and the directory's checkpoint the answers are the same.
     private func checkCaches(
         _ disk: SimulatedDisk,
-        _ first: Shown,
-        _ oracle: LogOracle,
+        _ first: [Slot: Shown],
+        _ oracle: DirectoryOracle,
         _ generator: inout SeededGenerator
     ) throws {
         let bare = disk.afterKill()
-        for name in try bare.list(directory) where Self.isCache(name) && !generator.oneIn(4) {
-            try bare.remove("\(directory)/\(name)")
+        for slot in first.keys {
+            let folder =
+                "\(LogWorkload.directory)/\(oracle.topics[slot.topic].name)-\(slot.partition)"
+            guard try bare.kind(of: folder) == .directory else { continue }
+            for name in try bare.list(folder) where Self.isCache(name) && !generator.oneIn(4) {
+                try bare.remove("\(folder)/\(name)")
+            }
         }
-        var later = oracle
-        later.recoveryPoints = [0, first.end]
-        let second = try shown(by: open(bare, later, isClean: false, &generator))
-        try checkTransactions(second, oracle)
-        try CrashTests.check(
-            .cachesChangeNothing,
-            second.answers == first.answers,
-            "without caches the log shows something else"
-        )
+        // The checkpoint alone knows a log start inside of a segment.
+        if first.values.allSatisfy({ $0.logStart == 0 }), generator.oneIn(2) {
+            try bare.remove("\(LogWorkload.directory)/.millrace/checkpoint")
+        }
+        for _ in 0..<2 {
+            let data = try open(bare)
+            let second = try shown(by: data, first.keys, oracle)
+            for (slot, shown) in second {
+                try checkTransactions(shown, oracle[slot])
+                try CrashTests.check(
+                    .cachesChangeNothing,
+                    shown.answers == first[slot]?.answers,
+                    "without caches the log shows something else"
+                )
+            }
+            data.release()
+            bare.releaseLocks()
+        }
     }
 
     private static func isCache(_ name: String) -> Bool {
@@ -252,7 +347,7 @@ struct LogVerification {
         _ log: PartitionLog,
         _ shown: Shown,
         _ oracle: LogOracle,
-        _ crash: inout CrashCase<LogOracle>
+        _ crash: inout CrashCase<DirectoryOracle>
     ) throws {
         var last: [Int64: LogOracle.Entry] = [:]
         for entry in oracle.entries
@@ -264,6 +359,12 @@ struct LogVerification {
             // As the client has it: without the offset that the log assigned.
             var bytes = stored
             bytes.replaceSubrange(0..<8, with: repeatElement(0, count: 8))
+            if entry.isTransactional {
+                try log.beginTransaction(
+                    producerID: ProducerID(entry.producerID),
+                    epoch: ProducerEpoch(entry.epoch)
+                )
+            }
             let outcome = try bytes.withUnsafeMutableBytes { try log.append($0, origin: .client) }
             guard case .duplicate(let base, let end) = outcome, base.rawValue == entry.base,
                 end.rawValue == entry.last
@@ -282,11 +383,12 @@ struct LogVerification {
     /// Recovers, loses the power again at some call of that, and gives what is found then.
     private func crashInRecovery(
         of disk: SimulatedDisk,
-        _ oracle: LogOracle,
-        _ crash: inout CrashCase<LogOracle>
+        _ oracle: DirectoryOracle,
+        _ crash: inout CrashCase<DirectoryOracle>
     ) throws -> SimulatedDisk {
         let recorder = MomentRecorder(disk: disk.copy(), oracle: oracle)
-        _ = try open(recorder.disk, oracle, &crash.generator)
+        let data = try open(recorder.disk)
+        for slot in try slots(of: data, oracle) { try log(slot, data, oracle).wake() }
         let moments = recorder.finish()
         crash.met.insert(.crashInRecovery)
         return moments[crash.generator.below(moments.count)].disk
@@ -294,12 +396,11 @@ struct LogVerification {
     }
 
     private func noteRareStates(
-        _ found: SimulatedDisk,
-        recovered: SimulatedDisk,
-        _ shown: Shown,
-        _ crash: inout CrashCase<LogOracle>
-    ) throws {
-        let oracle = crash.oracle
+        of shown: Shown?,
+        _ oracle: LogOracle,
+        _ crash: inout CrashCase<DirectoryOracle>
+    ) {
+        guard let shown else { return }
         if oracle.flushedEnd == 0 { crash.met.insert(.acknowledgedNothing) }
         if shown.end > oracle.flushedEnd { crash.met.insert(.unackedSurvived) }
         if shown.end < oracle.end { crash.met.insert(.tailLost) }
@@ -308,18 +409,39 @@ struct LogVerification {
         let outcome = LogOracle.outcome(of: oracle.entries.prefix { $0.last < shown.end })
         if !outcome.open.isEmpty { crash.met.insert(.openTransaction) }
         if !outcome.aborted.isEmpty { crash.met.insert(.abortedSurvived) }
+    }
 
-        let names = Set(try found.list(directory))
-        let lost = Set(try crash.before.list(directory)).subtracting(names)
-        if !lost.isEmpty { crash.met.insert(.nameLost) }
-        if lost.contains(where: { $0.hasSuffix(".log") }) { crash.met.insert(.segmentLost) }
-        if lost.contains(where: { $0.hasSuffix(".snapshot") }) { crash.met.insert(.snapshotLost) }
-        for name in names where name.hasSuffix(".log") {
-            let path = "\(directory)/\(name)"
-            guard try recovered.kind(of: path) == .file else { continue }
-            let before = try found.open(path, .read).byteCount()
-            let after = try recovered.open(path, .read).byteCount()
-            if before > after, after > 0 { crash.met.insert(.tornBatchCut) }
+    private func noteRareStates(
+        _ found: SimulatedDisk,
+        recovered: SimulatedDisk,
+        _ oracle: DirectoryOracle,
+        _ crash: inout CrashCase<DirectoryOracle>
+    ) throws {
+        let journal = "\(LogWorkload.directory)/.millrace/journal/1.journal"
+        if try found.kind(of: journal) == .file {
+            let file = try found.open(journal, .read)
+            let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+            let header = head.withUnsafeBytes { JournalFileHeader($0) }
+            if let header, header.firstSequence > 1 { crash.met.insert(.journalReused) }
+        }
+        for index in 0..<script.partitionCount {
+            let directory = "\(LogWorkload.directory)/\(DirectoryOracle.topic)-\(index)"
+            guard try crash.before.kind(of: directory) == .directory else { continue }
+            let isThere = try found.kind(of: directory) == .directory
+            let names = isThere ? Set(try found.list(directory)) : []
+            let lost = Set(try crash.before.list(directory)).subtracting(names)
+            if !lost.isEmpty { crash.met.insert(.nameLost) }
+            if lost.contains(where: { $0.hasSuffix(".log") }) { crash.met.insert(.segmentLost) }
+            if lost.contains(where: { $0.hasSuffix(".snapshot") }) {
+                crash.met.insert(.snapshotLost)
+            }
+            for name in names where name.hasSuffix(".log") {
+                let path = "\(directory)/\(name)"
+                guard try recovered.kind(of: path) == .file else { continue }
+                let before = try found.open(path, .read).byteCount()
+                let after = try recovered.open(path, .read).byteCount()
+                if before > after, after > 0 { crash.met.insert(.tornBatchCut) }
+            }
         }
     }
 }
