@@ -176,16 +176,12 @@ import Testing
         threads.start { groups.syncBulk([target]) }
         disk.waitUntilOneWaits()
         try log.append(["small"])
-        let answered = Mutex(false)
-        threads.start {
-            try? groups.flushAndWait([target])
-            answered.withLock { $0 = true }
-        }
-        let shown = try log.log.bounds.highWatermark
-        #expect(shown == .zero && !answered.withLock { $0 })
+        #expect(target.takePart(isPinned: false)?.end == nil, "no group may take it now")
+        #expect(try target.bounds.highWatermark == .zero)
         let state = disk.disk.withoutUnflushed()
         disk.open()
         threads.wait()
+        try log.flush()
         #expect(try log.records().count == 2)
         #expect(try TestLog(opening: state).records().isEmpty)
     }

@@ -131,9 +131,7 @@ enum CleanerRecovery {
     /// The base offset at the beginning of a segment file's name, whatever follows.
     private static func base(of name: String) -> Offset? {
         guard let dot = name.firstIndex(of: ".") else { return nil }
-        return SegmentFile(rawValue: String(name[dot...])).flatMap {
-            SegmentName.offset(in: name, $0)
-        }
+        return SegmentName.offset(in: name[..<dot] + SegmentFile.log.rawValue, .log)
     }
 }
 

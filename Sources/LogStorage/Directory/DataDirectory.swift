@@ -89,7 +89,8 @@ package final class DataDirectory: Sendable {
                 table: table,
                 recovered: try recovery.run()
             )
-            try directory.removeLeftovers()
+            // What cannot be removed now is tried again by the next start: it is in nobody's way.
+            _ = try? directory.removeLeftovers()
             return directory
         } catch {
             lock.close()

@@ -20,6 +20,15 @@ package struct LogPlace: Equatable, Sendable {
 
 /// What was written back of one partition.
 struct PartitionCheckpoint: Equatable, Sendable {
+    /// What the start that wrote this could not settle.
+    enum Doubt: UInt8, Sendable {
+        case none = 0
+        /// Where the log ends is not known: nothing of it may be cut.
+        case endUnknown = 1
+        /// The journal was damaged where it told of this partition.
+        case recordsMissing = 2
+    }
+
     /// Everything below was flushed in the segments themselves: the recovery point.
     var place: LogPlace
     var logStart: Offset
@@ -32,6 +41,9 @@ struct PartitionCheckpoint: Equatable, Sendable {
 
     /// Snapshots up to this size need no file of their own.
     static let inlineSnapshotByteCount = 1024
+    var doubt = Doubt.none
+
+    static let zero = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
 }
 
 /// `.millrace/checkpoint`: up to where the segments stand for themselves. What lies behind, only
@@ -44,14 +56,14 @@ struct PartitionCheckpoint: Equatable, Sendable {
 ///     16  8  sequence of the first group of the journal that counts
 ///     24  4  number of partitions
 ///     28  …  each: topic id (16), partition (4), offset (8), segment (8), position (8), log start
-///            (8), last stable offset (8), entries of that segment's transaction index
-///            (4), bytes of the snapshot (2) and the snapshot; 0 bytes: in a file
+///            (8), last stable offset (8), entries of that segment's transaction index (4),
+///            what is in doubt (1), bytes of the snapshot (2) and the snapshot; 0 bytes: in a file
 struct DirectoryCheckpoint: Equatable, Sendable {
     static let fileName = "checkpoint"
     private static let magic: UInt64 = 0x4D49_4C4C_5243_4B50
     private static let format: UInt32 = 1
     private static let headerByteCount = 28
-    private static let entryByteCount = 66
+    private static let entryByteCount = 67
 
     var replayFrom: UInt64 = 1
     var partitions: [PartitionKey: PartitionCheckpoint] = [:]
@@ -77,6 +89,7 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             put(value.logStart.rawValue)
             put(value.lastStable.rawValue)
             put(value.abortedCount)
+            put(value.doubt.rawValue)
             put(UInt16(value.snapshot?.count ?? 0))
             bytes.append(contentsOf: value.snapshot ?? [])
         }
@@ -114,6 +127,7 @@ struct DirectoryCheckpoint: Equatable, Sendable {
                 low: p.bigEndian(UInt64.self, at: at + 8)
             )
             let number = PartitionIndex(p.bigEndian(Int32.self, at: at + 16))
+            guard let doubt = PartitionCheckpoint.Doubt(rawValue: raw[at + 64]) else { return nil }
             var value = PartitionCheckpoint(
                 place: LogPlace(
                     offset: Offset(p.bigEndian(Int64.self, at: at + 20)),
@@ -122,12 +136,13 @@ struct DirectoryCheckpoint: Equatable, Sendable {
                 ),
                 logStart: Offset(p.bigEndian(Int64.self, at: at + 44)),
                 lastStable: Offset(p.bigEndian(Int64.self, at: at + 52)),
-                abortedCount: p.bigEndian(UInt32.self, at: at + 60)
+                abortedCount: p.bigEndian(UInt32.self, at: at + 60),
+                doubt: doubt
             )
             guard number.rawValue >= 0, value.place.segment >= .zero, value.place.position >= 0,
                 value.place.offset >= value.place.segment, value.logStart >= .zero
             else { return nil }
-            let snapshotByteCount = Int(p.bigEndian(UInt16.self, at: at + 64))
+            let snapshotByteCount = Int(p.bigEndian(UInt16.self, at: at + 65))
             at += entryByteCount
             guard raw.count - at >= snapshotByteCount else { return nil }
             if snapshotByteCount > 0 { value.snapshot = Array(raw[at..<at + snapshotByteCount]) }

@@ -19,9 +19,9 @@ package struct TopicDefinition: Equatable, Sendable {
 
 /// The topics of a data directory: `millrace.topics`, replaced in one step.
 ///
-///     2                                                        the version
+///     2 1c291ca3                                               the version; CRC-32C of what follows
 ///     orders 4 AbCdEfGhIjKlMnOpQrStUv cleanup.policy=compact   name, partitions, id, options
-///     -orders 2 ZyXwVuTsRqPoNmLkJiHgFe                         deleted; folders may be left
+///     !orders 2 ZyXwVuTsRqPoNmLkJiHgFe                         deleted; folders may be left
 struct TopicTable: Equatable, Sendable {
     var topics: [String: TopicDefinition] = [:]
     /// Topics that do not exist any more, whose folders are to be removed.
@@ -29,23 +29,30 @@ struct TopicTable: Equatable, Sendable {
 
     static let fileName = "millrace.topics"
     private static let version = "2"
+    /// No topic's name begins so.
+    private static let deletedMark = "!"
 
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> TopicTable {
         let path = files.path(fileName)
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
         guard let bytes else { return TopicTable() }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard lines.first.map(String.init) == version else {
+        let end = bytes.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.count
+        let first = String(decoding: bytes[..<end], as: UTF8.self)
+        guard first.hasPrefix("\(version) ") else {
             throw .corrupt(
-                "\(path) has version \(lines.first ?? "none"), this program knows \(version)"
+                "\(path) has version \(first.prefix { $0 > " " }), this program knows \(version)"
             )
         }
+        guard first == Self.firstLine(bytes[end...]) else {
+            throw .corrupt("\(path) is damaged: its lines are not what its checksum says")
+        }
         var table = TopicTable()
-        for line in lines.dropFirst() {
-            guard let topic = definition(line.drop { $0 == "-" }) else {
+        for line in String(decoding: bytes[end...], as: UTF8.self).split(separator: "\n") {
+            let isDeleted = line.hasPrefix(deletedMark)
+            guard let topic = definition(isDeleted ? line.dropFirst() : line) else {
                 throw .corrupt("\(path): \"\(line)\" is no topic")
             }
-            if line.hasPrefix("-") {
+            if isDeleted {
                 table.deleted.append(topic)
             } else {
                 table.topics[topic.name] = topic
@@ -74,14 +81,20 @@ struct TopicTable: Equatable, Sendable {
 
     func store(_ files: PartitionFiles) throws(LogStorageError) {
         let lines = topics.values.sorted { $0.name < $1.name }.map(Self.line)
-        let gone = deleted.map { "-" + Self.line($0) }
+        let gone = deleted.map { Self.deletedMark + Self.line($0) }
+        let body = Array((lines + gone).joined().utf8)
         try onDisk { () throws(DiskError) in
             try files.replace(
                 files.path(Self.fileName),
-                with: Array((["\(Self.version)\n"] + lines + gone).joined().utf8)
+                with: Array(Self.firstLine(body[...]).utf8) + body
             )
             try files.disk.syncDirectory(files.directory)
         }
+    }
+
+    private static func firstLine(_ body: ArraySlice<UInt8>) -> String {
+        let digits = String(body.withUnsafeBytes { crc32c($0) }, radix: 16)
+        return "\(version) " + String(repeating: "0", count: 8 - digits.utf8.count) + digits + "\n"
     }
 
     private static func line(_ topic: TopicDefinition) -> String {

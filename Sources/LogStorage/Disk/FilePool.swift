@@ -51,6 +51,8 @@ package final class PooledFile: Sendable {
         var wasUsed = false
         /// Replaced or removed on the disk: the path means another file now.
         var isPinned = false
+        /// Will not be used again: whoever holds the open file may read on, nobody opens it anew.
+        var isDiscarded = false
         /// Written to since the last flush.
         var isDirty = false
         /// A flush on letting it go failed: the next one who asks is told.
@@ -87,6 +89,8 @@ package final class PooledFile: Sendable {
         let file = try state.withLock { state throws(DiskError) -> any DiskFile in
             state.wasUsed = true
             if let file = state.file { return file }
+            // The path may be another file's by now.
+            guard !state.isDiscarded else { throw .notFound(path: path) }
             let file = try pool.disk.open(path, .readWrite)
             state.file = file
             isNew = true
@@ -114,6 +118,8 @@ package final class PooledFile: Sendable {
 
     /// Flushes what was written. An error means that it may be lost: never try again.
     func sync() throws(DiskError) {
+        // A write-back may come to a segment that retention has removed meanwhile.
+        if state.withLock({ $0.isDiscarded }) { return }
         let file = try file()
         let failure = state.withLock { state in
             state.isDirty = false
@@ -146,9 +152,9 @@ package final class PooledFile: Sendable {
         }
     }
 
-    /// Will not be used again.
+    /// Will not be used again, except by who holds it already.
     func discard() {
         pool.remove(self)
-        state.withLock { $0.file = nil }
+        state.withLock { $0.isDiscarded = true }
     }
 }

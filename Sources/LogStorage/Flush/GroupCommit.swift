@@ -321,7 +321,13 @@ package final class GroupCommit: Sendable {
         var unique: [PartitionLog] = []
         var seen: Set<PartitionKey> = []
         for log in logs where seen.insert(log.key).inserted { unique.append(log) }
-        let bulk = unique.filter { $0.hasBulk || $0.isRelaxed }
+        let needed = queue.withLock { queue in
+            unique.filter(\.isDeciding).flatMap { log in
+                queue.dependencies[log.key].map { $0.values.map(\.log) } ?? []
+            }
+        }
+        let others = needed.filter { seen.insert($0.key).inserted }
+        let bulk = (unique + others).filter { $0.hasBulk || $0.isRelaxed }
         if !bulk.isEmpty {
             let run = runner.withLock { $0 }
             run(bulk.map { log in { log.syncBulk() } })
@@ -421,7 +427,9 @@ package final class GroupCommit: Sendable {
         for (log, _) in parts { log.groupWasNotWritten() }
         queue.withLock { queue in
             for (key, targets) in needs {
-                queue.dependencies[key, default: [:]].merge(targets) { $1 }
+                queue.dependencies[key, default: [:]].merge(targets) { newer, older in
+                    newer.offset >= older.offset ? newer : older
+                }
             }
         }
     }

@@ -103,12 +103,24 @@ struct Journal: Sendable {
         let last = files.count - 1
         try fill(upTo: position + Int64(record.count))
         try PartitionFiles.write(record, to: files[last].file, at: position)
-        try files[last].file.sync()
+        try flush(files[last])
         position += Int64(record.count)
         byteCount += Int64(record.count)
         nextSequence += 1
         files[last].endSequence = nextSequence
         return .written
+    }
+
+    /// A failed flush is final whatever the reason: pages may count as clean that the disk never got.
+    private func flush(_ file: JournalFile) throws(DiskError) {
+        do throws(DiskError) { try file.file.sync() } catch .full(let path) {
+            throw .failed(
+                operation: "fdatasync",
+                path: path,
+                errorNumber: 0,
+                message: "no space was left for what had been written"
+            )
+        }
     }
 
     /// Makes a file ready for a record of `needed` bytes; false if none is free.

@@ -16,13 +16,14 @@ struct JournalContent: Sendable {
         var payload: [UInt8]
     }
 
-    /// Reads the groups from `replayFrom` on.
+    /// Reads the groups from `start` on; where that is not known any more, from the place that
+    /// the files themselves name.
     static func read(
         disk: any Disk,
         directory: String,
-        replayFrom: UInt64
+        replayFrom start: UInt64?
     ) throws(DiskError) -> JournalContent {
-        var content = JournalContent(next: replayFrom)
+        var content = JournalContent(next: start ?? 1)
         var found: [JournalOrder.File] = []
         guard try disk.kind(of: directory) == .directory else { return content }
         for name in try disk.list(directory) where Journal.number(of: name) != nil {
@@ -30,13 +31,24 @@ struct JournalContent: Sendable {
             defer { file.close() }
             let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
             content.readByteCount += Int64(head.count)
-            guard let header = head.withUnsafeBytes({ JournalFileHeader($0) }) else { continue }
-            found.append(.init(name: name, header: header))
+            var header = head.withUnsafeBytes { JournalFileHeader($0) }
+            if header == nil { header = try Self.header(of: file) }
+            if let header { found.append(.init(name: name, header: header)) }
         }
+        let replayFrom = start ?? found.map(\.header.replayFrom).max() ?? 1
+        content.next = replayFrom
         for file in JournalOrder(found, replayFrom: replayFrom).files {
             try content.add(file, disk: disk, directory: directory, replayFrom: replayFrom)
         }
         return content
+    }
+
+    /// What stands for a header that is damaged or was never written: nil if no group is whole.
+    private static func header(of file: any DiskFile) throws(DiskError) -> JournalFileHeader? {
+        let bytes = try PartitionFiles.content(of: file)
+        return bytes.withUnsafeBytes { JournalFileScan.firstSequence(in: $0) }.map {
+            JournalFileHeader(firstSequence: $0, fileByteCount: Int64(bytes.count), replayFrom: 1)
+        }
     }
 
     private mutating func add(
@@ -96,15 +108,20 @@ struct JournalContent: Sendable {
 enum HeldGroups {
     static let fileName = "held"
 
-    static func load(
-        disk: any Disk,
-        directory: String
-    ) throws(DiskError) -> [[JournalContent.HeldEntry]] {
+    struct Content: Sendable {
+        var groups: [[JournalContent.HeldEntry]] = []
+        var damages: [JournalDamage] = []
+    }
+
+    static func load(disk: any Disk, directory: String) throws(DiskError) -> Content {
         let files = PartitionFiles(disk: disk, directory: directory)
-        guard let bytes = try files.content(of: files.path(fileName)) else { return [] }
+        let path = files.path(fileName)
+        guard let bytes = try files.content(of: path) else { return Content() }
         return bytes.withUnsafeBytes { bytes in
-            guard let header = JournalFileHeader(bytes) else { return [] }
-            return JournalFileScan(bytes, header, replayFrom: 0).groups.map { group in
+            // The header says nothing that is not known.
+            let scan = JournalFileScan(bytes, header(fileByteCount: bytes.count), replayFrom: 0)
+            var content = Content()
+            content.groups = scan.groups.map { group in
                 var at = group.payloadPosition
                 return group.entries.map { entry in
                     let count = entry.recordedByteCount
@@ -112,7 +129,31 @@ enum HeldGroups {
                     return .init(entry: entry, payload: Array(bytes[at..<at + count]))
                 }
             }
+            var gaps = scan.gaps
+            // The file was put in place in one step: it has no torn tail.
+            if scan.position < bytes.count {
+                gaps.append(
+                    .init(
+                        position: scan.position,
+                        sequence: scan.next,
+                        partitions: scan.partitionsOfBadGroup(in: bytes)
+                    )
+                )
+            }
+            content.damages = gaps.map { gap in
+                JournalDamage(
+                    file: path,
+                    position: gap.position,
+                    partitions: gap.partitions,
+                    reason: "held group \(gap.sequence) is damaged"
+                )
+            }
+            return content
         }
+    }
+
+    private static func header(fileByteCount: Int) -> JournalFileHeader {
+        JournalFileHeader(firstSequence: 1, fileByteCount: Int64(fileByteCount), replayFrom: 1)
     }
 
     /// Adds what `content` has of these partitions to what is held.
@@ -122,8 +163,10 @@ enum HeldGroups {
         disk: any Disk,
         directory: String
     ) throws(DiskError) {
-        let held = try load(disk: disk, directory: directory)
-        try store(held + content.groups, keys: keys, disk: disk, directory: directory)
+        let held = try load(disk: disk, directory: directory).groups
+        // What is held of others stays.
+        let all = keys.union(held.joined().map(\.entry.partition))
+        try store(held + content.groups, keys: all, disk: disk, directory: directory)
     }
 
     /// Holds what these groups have of `keys`, and nothing else.
@@ -149,11 +192,7 @@ enum HeldGroups {
                 payload: group.map(\.payload)
             )
         }
-        let header = JournalFileHeader(
-            firstSequence: 1,
-            fileByteCount: Int64(JournalFileHeader.byteCount + bytes.count),
-            replayFrom: 1
-        )
+        let header = header(fileByteCount: JournalFileHeader.byteCount + bytes.count)
         try files.replace(files.path(fileName), with: header.encoded + bytes)
         try disk.syncDirectory(directory)
     }

@@ -49,11 +49,13 @@ struct JournalFileScan {
                 let entries = JournalRecord.entries(record, head)
             { take(head, entries, replayFrom) }
             guard let successor = successor(in: bytes) else { return }
+            // Of several only the first can be asked whose it was.
+            let isOne = successor.sequence == next + 1
             gaps.append(
                 Gap(
                     position: position,
                     sequence: next,
-                    partitions: partitionsOfBadGroup(in: bytes)
+                    partitions: isOne ? partitionsOfBadGroup(in: bytes) : nil
                 )
             )
             position = successor.position
@@ -78,6 +80,21 @@ struct JournalFileScan {
         }
         next += 1
         position += JournalRecord.padded(head.byteCount)
+    }
+
+    /// The sequence of the first whole group in a file whose header is damaged; nil if there is
+    /// none. Groups are believed by their own checksums.
+    static func firstSequence(in bytes: UnsafeRawBufferPointer) -> UInt64? {
+        var at = JournalFileHeader.byteCount
+        while at <= bytes.count - JournalRecord.headerByteCount {
+            if let (head, record) = record(in: bytes, at: at), JournalRecord.isIntact(record, head),
+                JournalRecord.entries(record, head) != nil
+            {
+                return head.sequence
+            }
+            at += JournalRecord.alignment
+        }
+        return nil
     }
 
     private static func record(
@@ -108,7 +125,7 @@ struct JournalFileScan {
     }
 
     /// The partitions that the bad group at `position` tells of, where its table is intact.
-    private func partitionsOfBadGroup(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
+    func partitionsOfBadGroup(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
         guard position <= bytes.count - JournalRecord.headerByteCount else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         guard let head = JournalRecord.head(rest), head.sequence == next else { return nil }

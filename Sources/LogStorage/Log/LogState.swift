@@ -15,12 +15,12 @@ struct LogState: Sendable {
     /// Up to where the segment files themselves were flushed, which no group said yet.
     var synced: LogPlace?
     var pending = PendingFlush()
+    /// The segment files are being flushed: what lies behind has to wait for that.
+    var isSyncing = false
     /// What the group being written took.
     var inFlight: GroupPart?
     /// Why nothing can be appended any more.
     var readOnlyReason: String?
-    /// The topic was deleted: nobody counts on anything of it.
-    var isRetired = false
     /// When the last flush of relaxed durability began, on the monotonic clock.
     var lastFlushTime: UInt64 = 0
     /// Bytes that relaxed durability has acknowledged and not flushed.

@@ -309,7 +309,7 @@ extension PartitionLog {
             try files.disk.createDirectory(files.directory)
             return try files.disk.list(files.directory)
         }
-        try LogRecovery.checkOwner(files, key, names)
+        guard try !LogRecovery.checkOwner(files, key, names) else { return }
         try onDisk { () throws(DiskError) in
             let path = files.path(LogRecovery.metadataFile)
             let metadata = LogRecovery.metadata(of: key.topicID)
@@ -322,8 +322,10 @@ extension PartitionLog {
         let file = PooledFile(path: files.path(offset, .log), pool: context.pool)
         let files = files
         try onDisk { () throws(DiskError) in
-            // What a crash left of a segment that no group vouches for.
-            try files.removeSegment(offset)
+            // What a crash left of a segment that no group vouches for; the snapshot is of now.
+            for kind in SegmentFile.allCases where kind != .snapshot {
+                try files.removeIfPresent(files.path(offset, kind))
+            }
             try file.create()
         }
         state.segments.append(Segment(baseOffset: offset, file: file))
@@ -335,7 +337,11 @@ extension PartitionLog {
     func roll(_ state: inout LogState, at offset: Offset) throws(LogStorageError) {
         let snapshot = ProducerSnapshotFile.encode(state.producers)
         let files = files
+        let active = state.active
         try onDisk { () throws(DiskError) in
+            // What a failed write left behind the end must not lie in a closed segment.
+            let file = try active.file.file()
+            if try file.byteCount() > active.byteCount { try file.truncate(to: active.byteCount) }
             try files.writeCache(files.path(offset, .snapshot), snapshot)
         }
         // An empty segment that is begun anew at another offset leaves no trace.

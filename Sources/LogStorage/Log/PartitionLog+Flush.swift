@@ -52,14 +52,16 @@ extension PartitionLog {
         return state.withLock { $0.durable.offset < $0.highWatermark } && !acknowledgesUnflushed()
     }
 
-    /// Whether there is more to flush than the journal should carry.
-    var hasBulk: Bool { state.withLock { $0.pending.isBulk && $0.readOnlyReason == nil } }
+    /// Whether there is more to flush than the journal should carry, or that is being flushed.
+    var hasBulk: Bool {
+        state.withLock { ($0.pending.isBulk || $0.isSyncing) && $0.readOnlyReason == nil }
+    }
 
     /// Flushes what is pending in the segments themselves; a group that follows vouches for it.
     /// A failure stays with the partition: it acknowledges no more.
-    func syncBulk() { flushingBulk.withLock { _ in sync() } }
+    func syncBulk() { bulkFlush.withLock { _ in syncPending() } }
 
-    private func sync() {
+    private func syncPending() {
         let work = state.withLock { state -> BulkWork? in
             guard state.readOnlyReason == nil, !state.pending.ranges.isEmpty else { return nil }
             let bases = Set(state.pending.ranges.map(\.segment))
@@ -73,6 +75,7 @@ extension PartitionLog {
             let moved = state.pending.logStartMoved
             state.pending = PendingFlush()
             state.pending.logStartMoved = moved
+            state.isSyncing = true
             state.directoryIsDirty = false
             state.parentIsDirty = false
             state.lastFlushTime = time.monotonicNanoseconds()
@@ -80,6 +83,7 @@ extension PartitionLog {
             return work
         }
         guard let work else { return }
+        defer { state.withLock { $0.isSyncing = false } }
         do throws(DiskError) {
             for file in work.files {
                 try file.sync()
@@ -106,7 +110,12 @@ extension PartitionLog {
     }
 
     func syncNames(folder: Bool, parent: Bool) throws(DiskError) {
-        if folder { try context.disk.syncDirectory(files.directory) }
+        if parent {
+            // Whose folder it is has to be known wherever its name is.
+            try files.sync(files.path(LogRecovery.metadataFile))
+            context.countFdatasync()
+        }
+        if folder || parent { try context.disk.syncDirectory(files.directory) }
         if parent, let slash = files.directory.lastIndex(of: "/") {
             try context.disk.syncDirectory(String(files.directory[..<slash]))
         }
@@ -114,60 +123,65 @@ extension PartitionLog {
 
     /// The partition's part of the next group; nil if there is nothing that it should take.
     /// What is bulk stays for a flush of its own, unless it `isPinned`: the group must have it.
-    /// What is being flushed right now is waited for.
     func takePart(isPinned: Bool) -> GroupPart? {
-        flushingBulk.withLock { _ in take(isPinned: isPinned) }
+        while true {
+            let (part, isSyncing) = state.withLock { state in
+                (state.isSyncing ? nil : takePart(of: &state, isPinned: isPinned), state.isSyncing)
+            }
+            guard isSyncing, isPinned else { return part }
+            // A group must not vouch for what a flush under way may still lose.
+            bulkFlush.withLock { _ in }
+        }
     }
 
-    private func take(isPinned: Bool) -> GroupPart? {
-        state.withLock { state -> GroupPart? in
-            guard state.readOnlyReason == nil, !isRelaxed else { return nil }
-            let leavesPending = state.pending.isBulk && !isPinned
-            var ranges: [JournalRange] = []
-            var end = state.durable
-            if let synced = state.synced {
-                ranges.append(
-                    JournalRange(
-                        segment: synced.segment,
-                        position: synced.position,
-                        byteCount: 0,
-                        isInRecord: false
-                    )
+    private func takePart(of state: inout LogState, isPinned: Bool) -> GroupPart? {
+        guard state.readOnlyReason == nil else { return nil }
+        // With relaxed durability only a moved log start is said by groups.
+        let leavesPending = isRelaxed || state.pending.isBulk && !isPinned
+        var ranges: [JournalRange] = []
+        var end = state.durable
+        if let synced = state.synced {
+            ranges.append(
+                JournalRange(
+                    segment: synced.segment,
+                    position: synced.position,
+                    byteCount: 0,
+                    isInRecord: false
                 )
-                end = synced
-            }
-            var taken = PendingFlush()
-            taken.logStartMoved = state.pending.logStartMoved
-            var payload: [UInt8] = []
-            if !leavesPending {
-                taken = state.pending
-                do throws(DiskError) { payload = try Self.payload(of: taken, state) } catch {
-                    state.readOnlyReason = "what was written cannot be read back: \(error)"
-                    return nil
-                }
-                ranges += taken.ranges
-                end = state.endPlace
-                if context.capturesStates { state.capture = state.captured() }
-                state.pending = PendingFlush()
-            }
-            guard !ranges.isEmpty || taken.logStartMoved else { return nil }
-            state.pending.logStartMoved = false
-            let part = GroupPart(
-                entry: JournalEntry(
-                    partition: key,
-                    logStart: min(state.logStart, end.offset),
-                    end: end.offset,
-                    ranges: ranges
-                ),
-                payload: payload,
-                taken: taken,
-                synced: state.synced,
-                end: end
             )
-            state.synced = nil
-            state.inFlight = part
-            return part
+            end = synced
         }
+        var taken = PendingFlush()
+        taken.logStartMoved = state.pending.logStartMoved
+        var payload: [UInt8] = []
+        if !leavesPending {
+            taken = state.pending
+            do throws(DiskError) { payload = try Self.payload(of: taken, state) } catch {
+                state.readOnlyReason = "what was written cannot be read back: \(error)"
+                return nil
+            }
+            ranges += taken.ranges
+            end = state.endPlace
+            if context.capturesStates { state.capture = state.captured() }
+            state.pending = PendingFlush()
+        }
+        guard !ranges.isEmpty || taken.logStartMoved else { return nil }
+        state.pending.logStartMoved = false
+        let part = GroupPart(
+            entry: JournalEntry(
+                partition: key,
+                logStart: min(state.logStart, end.offset),
+                end: end.offset,
+                ranges: ranges
+            ),
+            payload: payload,
+            taken: taken,
+            synced: state.synced,
+            end: end
+        )
+        state.synced = nil
+        state.inFlight = part
+        return part
     }
 
     /// The bytes that go into the record: those that were kept, or else read from the segments,

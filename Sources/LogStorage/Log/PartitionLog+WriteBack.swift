@@ -174,7 +174,11 @@ extension PartitionLog {
                 if state.segments[place].aborted.count == written.aborted.count {
                     state.segments[place].transactionFileIsCurrent = true
                 }
-                if written.baseOffset != isOpen, let index = state.segments[place].index {
+                // Of a segment that was closed meanwhile the files do not have all yet.
+                if written.baseOffset != isOpen,
+                    written.byteCount == state.segments[place].byteCount,
+                    let index = state.segments[place].index
+                {
                     context.indexes.put(index, of: state.segments[place].file)
                     state.segments[place].index = nil
                 }

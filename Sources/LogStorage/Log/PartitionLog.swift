@@ -21,10 +21,11 @@ package final class PartitionLog: Sendable {
     private let waking: Mutex<Sleep>
     private let isAwake = Atomic<Bool>(false)
     private let options: Mutex<LogConfiguration>
-    /// Held while what is pending is on its way into the segment files. Before `state`.
-    let flushingBulk = Mutex<Void>(())
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.
     private let maintenance = Mutex<Void>(())
+    /// Held by whoever flushes the segments themselves: one at a time. Before `state`.
+    let bulkFlush = Mutex<Void>(())
+    private let wasRetired = Atomic<Bool>(false)
 
     /// What is known of a partition that was not opened.
     enum Sleep: Sendable {
@@ -135,8 +136,12 @@ package final class PartitionLog: Sendable {
         waking.withLock { if case .offline(let reason) = $0 { reason } else { nil } }
     }
 
+    /// Its topic was deleted: nobody counts on its records any more.
+    var isRetired: Bool { wasRetired.load(ordering: .sequentiallyConsistent) }
+
     /// Takes the partition out of use; whoever reads from it is done with it before its files go.
     func retire(_ reason: String) {
+        wasRetired.store(true, ordering: .sequentiallyConsistent)
         waking.withLock { sleep in
             isAwake.store(false, ordering: .releasing)
             sleep = .offline(reason)
@@ -145,7 +150,6 @@ package final class PartitionLog: Sendable {
             let segments = state.segments
             state = LogState()
             state.readOnlyReason = reason
-            state.isRetired = true
             return segments
         }
         for segment in segments {
@@ -153,9 +157,6 @@ package final class PartitionLog: Sendable {
             context.indexes.remove(segment.file)
         }
     }
-
-    /// Whether its topic was deleted.
-    var isRetired: Bool { state.withLock { $0.isRetired } }
 
     // MARK: Facts
 

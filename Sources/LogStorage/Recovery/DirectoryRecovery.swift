@@ -25,8 +25,6 @@ struct DirectoryRecovery {
     private var recovered: RecoveredDirectory
     /// Partitions whose part of a group could not be written.
     private var refused: Set<PartitionKey> = []
-    /// What earlier starts found.
-    private var suspects = SuspectPartitions()
     /// Partitions whose folder is known to be theirs.
     private var claimed: Set<PartitionKey> = []
 
@@ -54,19 +52,18 @@ struct DirectoryRecovery {
 
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
         let isKnown = try loadCheckpoint()
-        let content = try readJournal()
+        let content = try readJournal(isKnown: isKnown)
         let held = try onDisk { [context, journalFolder] () throws(DiskError) in
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
-        try recallSuspects()
-        let groups = held + content.groups
+        let groups = held.groups + content.groups
         for group in groups {
             for item in group { replay(item) }
         }
-        for damage in content.damages { note(damage) }
+        for damage in held.damages + content.damages { note(damage) }
         try makeLogs()
-        try settle(groups, content)
+        try settle(groups, content, isKnown: isKnown)
         recovered.replayedByteCount = content.readByteCount
         return recovered
     }
@@ -88,8 +85,8 @@ struct DirectoryRecovery {
         return false
     }
 
-    private func readJournal() throws(LogStorageError) -> JournalContent {
-        let from = checkpoint.replayFrom
+    private func readJournal(isKnown: Bool) throws(LogStorageError) -> JournalContent {
+        let from = isKnown ? checkpoint.replayFrom : nil
         return try onDisk { [context, journalFolder] () throws(DiskError) in
             try JournalContent.read(
                 disk: context.disk,
@@ -104,37 +101,12 @@ struct DirectoryRecovery {
             var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
             if !isKnown { known.tail = .unknown("the directory's checkpoint is lost") }
             if let options = table.topics[names[key]?.topic ?? ""]?.options,
-                options["millrace.durability"] == "relaxed", isKnown
+                options["millrace.durability"] == "relaxed", known.tail == .cut
             {
                 known.tail = .keepWhole
             }
             facts[key] = known
         }
-    }
-
-    private var ownFiles: PartitionFiles {
-        PartitionFiles(disk: files.disk, directory: files.path(DataDirectory.ownFolder))
-    }
-
-    /// What was damaged once stays so: the group that proved it is behind.
-    private mutating func recallSuspects() throws(LogStorageError) {
-        suspects = try onDisk { [ownFiles] () throws(DiskError) in
-            try SuspectPartitions.load(ownFiles)
-        }
-        for (key, reason) in suspects.reasons { suspect(key, reason) }
-    }
-
-    private mutating func suspect(_ key: PartitionKey, _ reason: String) {
-        guard var known = facts[key] else { return }
-        known.suspicion = reason
-        facts[key] = known
-        refused.insert(key)
-    }
-
-    /// Notes durably what is damaged, before the checkpoint goes on.
-    private func keepSuspects() throws(DiskError) {
-        let found = SuspectPartitions(reasons: facts.compactMapValues(\.suspicion))
-        if found != suspects { try found.store(ownFiles) }
     }
 
     // MARK: Replay
@@ -210,7 +182,7 @@ struct DirectoryRecovery {
             return try partition.disk.list(partition.directory)
         }
         guard let names else { return }
-        try LogRecovery.checkOwner(partition, key, names)
+        _ = try LogRecovery.checkOwner(partition, key, names)
         claimed.insert(key)
     }
 
@@ -225,7 +197,13 @@ struct DirectoryRecovery {
     private mutating func note(_ damage: JournalDamage) {
         let text = "\(damage.file), byte \(damage.position): \(damage.reason)"
         recovered.notes.append(text)
-        for key in damage.partitions ?? Array(names.keys) { suspect(key, text) }
+        for key in damage.partitions ?? Array(names.keys) {
+            guard var known = facts[key] else { continue }
+            known.suspicion = text
+            known.recovery.doubt = damage.partitions == nil ? .endUnknown : .recordsMissing
+            facts[key] = known
+            refused.insert(key)
+        }
     }
 
     // MARK: Settling
@@ -246,12 +224,18 @@ struct DirectoryRecovery {
     /// needed for it any more. What cannot be opened is held.
     private mutating func settle(
         _ groups: [[JournalContent.HeldEntry]],
-        _ content: JournalContent
+        _ content: JournalContent,
+        isKnown: Bool
     ) throws(LogStorageError) {
         let keys = Set(groups.joined().map(\.entry.partition)).filter { facts[$0] != nil }
         var written = checkpoint
         written.partitions = written.partitions.filter { names[$0.key] != nil }
         written.replayFrom = content.next
+        for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
+            var value = known.recovery
+            if !isKnown, value.doubt == .none { value.doubt = .endUnknown }
+            written.partitions[key] = value
+        }
         if !keys.isEmpty || !refused.isEmpty {
             let logs = recovered.logs.values.joined().filter { keys.contains($0.key) }
             let (failed, checkpoints) = Self.writeBack(Array(logs), refused: refused)
@@ -265,7 +249,6 @@ struct DirectoryRecovery {
                 )
             }
         }
-        try onDisk { () throws(DiskError) in try keepSuspects() }
         if written != checkpoint {
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }

@@ -28,16 +28,16 @@ extension LogRecovery {
             }
             return nil
         }
-        try Self.checkOwner(files, key, names)
+        _ = try Self.checkOwner(files, key, names)
         return names
     }
 
-    /// Refuses a folder that is not this partition's.
+    /// Refuses a folder that is not this partition's; whether its mark is there.
     static func checkOwner(
         _ files: PartitionFiles,
         _ key: PartitionKey,
         _ names: [String]
-    ) throws(LogStorageError) {
+    ) throws(LogStorageError) -> Bool {
         let path = files.path(metadataFile)
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
         guard let bytes, !isTorn(bytes, metadata(of: key.topicID)) else {
@@ -53,7 +53,7 @@ extension LogRecovery {
                         + "move it away"
                 )
             }
-            return
+            return false
         }
         guard let id = topicID(in: bytes) else {
             throw .offline("\(path) names no topic id")
@@ -64,6 +64,7 @@ extension LogRecovery {
                     + "\(key.topicID): move it away"
             )
         }
+        return true
     }
 
     /// The id in the bytes of a `partition.metadata`; nil if they make no sense.
@@ -174,7 +175,13 @@ extension LogRecovery {
                 lost += try file.byteCount()
                 file.close()
             }
-            for base in plan.deleted + unvouched { try files.removeSegment(base) }
+            for base in plan.deleted { try files.removeSegment(base) }
+            // The snapshot of the recovery point may have the name of a segment begun there.
+            for base in unvouched {
+                for kind in SegmentFile.allCases where kind != .snapshot {
+                    try files.removeIfPresent(files.path(base, kind))
+                }
+            }
             for offset in stale { try files.removeIfPresent(files.path(offset, .snapshot)) }
             guard plan.missing == nil, let cut = plan.cut else { return lost }
             let file = try files.disk.open(files.path(cut.base, .log), .readWrite)

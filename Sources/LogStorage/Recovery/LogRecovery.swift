@@ -17,6 +17,9 @@ struct LogRecovery {
     var report = RecoveryReport()
     /// Whether the epoch file could be read: then it decides about epochs.
     private var knowsEpochs = false
+    /// Segments whose index files turned out to lie.
+    private var distrusted: Set<Offset> = []
+    private var liar: Offset?
 
     /// What stopped a scan, and where.
     struct Obstacle {
@@ -39,30 +42,58 @@ struct LogRecovery {
     }
 
     mutating func run() throws(LogStorageError) -> (LogState, RecoveryReport) {
+        var cut: RecoveryReport.Cut?
+        while true {
+            var attempt = self
+            var (state, report) = try attempt.attempt()
+            report.cut = report.cut ?? cut
+            guard let liar = attempt.liar, distrusted.insert(liar).inserted else {
+                return (state, report)
+            }
+            // Once more, without what was believed.
+            cut = report.cut
+        }
+    }
+
+    private mutating func attempt() throws(LogStorageError) -> (LogState, RecoveryReport) {
         state.recovery = facts.recovery
         state.checkpointed = facts.recovery.place
         guard var names = try claimFolder() else {
             begin(at: facts.end)
+            noteSuspicion()
             return (state, report)
         }
         if try finishCleaning(names) { names = try claimFolder() ?? [] }
         try loadEpochs()
-        let found = try look(names)
+        var found = try look(names)
+        for index in found.segments.indices
+        where distrusted.contains(found.segments[index].base) {
+            found.segments[index].hasCaches = false
+        }
         let plan = RecoveryPlan(facts, found)
         try clear(plan, names)
         try carryOut(plan)
         if report.damage == nil, let missing = plan.missing {
             note(damage: missing, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
         }
-        finish()
-        if let suspicion = facts.suspicion, report.damage == nil {
-            note(
-                damage: suspicion,
-                in: state.segments.last,
-                at: state.segments.last?.byteCount ?? 0
-            )
+        if report.damage == nil, facts.tail == .cut, state.logEnd < facts.end.offset,
+            let last = state.segments.last
+        {
+            let reason = "the log ends at \(state.logEnd.rawValue)"
+            note(damage: reason, in: last, at: last.byteCount)
         }
+        finish()
+        noteSuspicion()
         return (state, report)
+    }
+
+    private mutating func noteSuspicion() {
+        guard let suspicion = facts.suspicion, report.damage == nil else { return }
+        note(
+            damage: suspicion,
+            in: state.segments.last,
+            at: state.segments.last?.byteCount ?? 0
+        )
     }
 
     /// An empty log, or one of which only the end is known.
@@ -86,6 +117,11 @@ struct LogRecovery {
         state.durable = state.endPlace
         state.capturedEnd = facts.end.offset
         state.producers.noteDurable(below: state.logEnd)
+        // Neither are the names of what an earlier owner made behind the recovery point.
+        if facts.end != facts.recovery.place || facts.tail != .cut {
+            state.directoryIsDirty = true
+            state.parentIsDirty = true
+        }
         // What was replayed or found behind the recovery point is not flushed in its file yet.
         state.firstDirtySegment =
             facts.end == facts.recovery.place && facts.tail == .cut
@@ -121,8 +157,14 @@ struct LogRecovery {
         }
         for (index, step) in plan.steps.enumerated() {
             let next = index + 1 < plan.steps.count ? plan.steps[index + 1].base : nil
-            if let obstacle = try take(step, isLast: next == nil) {
-                return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
+            let obstacle = try take(step, isLast: next == nil)
+            if liar != nil { return }
+            if let obstacle {
+                // Behind the last batch of a closed segment lies what a failed write left.
+                guard let next, next == state.logEnd else {
+                    return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
+                }
+                try cutClosed(at: obstacle.position)
             }
             if let next, next != state.logEnd, !mayGap(behind: step.base, to: next) {
                 return try handle(
@@ -153,8 +195,8 @@ struct LogRecovery {
         switch step.treatment {
         case .trust:
             guard try loadCaches(of: &segment, step) else {
-                state.segments.append(segment)
-                return try scan(from: 0, to: step.byteCount, of: step)
+                liar = step.base
+                return nil
             }
             state.segments.append(segment)
             if !isLast { state.active.index = nil }
@@ -162,7 +204,12 @@ struct LogRecovery {
         case .resume:
             let from = try resume(&segment, step)
             state.segments.append(segment)
-            return try scan(from: from, to: step.byteCount, of: step)
+            let obstacle = try scan(from: from, to: step.byteCount, of: step)
+            if from > 0, let obstacle, obstacle.position < facts.recovery.place.position {
+                liar = step.base
+                return nil
+            }
+            return obstacle
         case .scan:
             state.segments.append(segment)
             report.rebuiltIndexes += 1
@@ -290,6 +337,11 @@ struct LogRecovery {
             byteCount: byteCount,
             reason: obstacle.reason
         )
+    }
+
+    private mutating func cutClosed(at position: Int64) throws(LogStorageError) {
+        let active = state.active
+        try onDisk { () throws(DiskError) in try active.file.file().truncate(to: position) }
     }
 
     private mutating func note(damage reason: String, in segment: Segment?, at position: Int64) {

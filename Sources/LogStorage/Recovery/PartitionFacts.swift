@@ -13,7 +13,7 @@ struct PartitionFacts: Equatable, Sendable {
         case unknown(String)
     }
 
-    var recovery = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
+    var recovery = PartitionCheckpoint.zero
     /// The end that the journal vouches for.
     var end = LogPlace.zero
     var logStart = Offset.zero
@@ -32,6 +32,12 @@ struct PartitionFacts: Equatable, Sendable {
         recovery = checkpoint
         end = checkpoint.place
         logStart = checkpoint.logStart
+        switch checkpoint.doubt {
+        case .none: break
+        case .endUnknown: tail = .unknown("its end was lost with a checkpoint or a group")
+        case .recordsMissing:
+            suspicion = "an earlier start found the journal damaged where it told of it"
+        }
     }
 
     /// The bounds, where they follow from this alone.

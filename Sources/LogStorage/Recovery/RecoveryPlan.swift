@@ -62,7 +62,10 @@ struct RecoveryPlan: Equatable {
             deleted.append(files.removeFirst().base)
         }
         if facts.tail == .cut, facts.suspicion == nil { bound(&files, by: facts.end) }
-        guard !files.isEmpty else { return }
+        guard let first = files.first else { return }
+        if facts.tail == .cut, missing == nil, first.base > facts.logStart {
+            missing = "the segments before \(SegmentName.base(first.base)).log are missing"
+        }
         planScan(files, facts, found.snapshots)
     }
 

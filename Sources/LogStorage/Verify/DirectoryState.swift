@@ -34,33 +34,14 @@ struct DirectoryState {
                 state.facts[key] = facts
             }
         }
-        try state.addJournal(files, from: checkpoint?.replayFrom ?? 1)
-        try state.addSuspects(files, table)
+        try state.addJournal(files, from: checkpoint?.replayFrom)
         return state
     }
 
     /// What an earlier start found of the journal.
-    private mutating func addSuspects(
-        _ files: PartitionFiles,
-        _ table: TopicTable
-    ) throws(LogStorageError) {
-        let own = PartitionFiles(
-            disk: files.disk,
-            directory: files.path(DataDirectory.ownFolder)
-        )
-        let suspects = try onDisk { () throws(DiskError) in try SuspectPartitions.load(own) }
-        for topic in table.topics.values {
-            for (key, reason) in suspects.reasons where key.topicID == topic.id {
-                notes.append(
-                    Note(file: "\(topic.name)-\(key.partition.rawValue)", reason: reason)
-                )
-            }
-        }
-    }
-
     private mutating func addJournal(
         _ files: PartitionFiles,
-        from sequence: UInt64
+        from sequence: UInt64?
     ) throws(LogStorageError) {
         let folder = files.path(DataDirectory.journalFolder)
         let (held, content) = try onDisk { () throws(DiskError) in
@@ -73,11 +54,11 @@ struct DirectoryState {
                 )
             )
         }
-        for damage in content.damages {
+        for damage in held.damages + content.damages {
             let file = damage.file.dropFirst(files.directory.utf8.count + 1)
             notes.append(Note(file: String(file), reason: damage.reason))
         }
-        for item in (held + content.groups).joined() { add(item.entry) }
+        for item in (held.groups + content.groups).joined() { add(item.entry) }
     }
 
     private mutating func add(_ entry: JournalEntry) {

@@ -38,7 +38,6 @@ struct BrokerScript: Sendable, CustomTestStringConvertible {
             minimumStateCount: 5_000,
             rareStates: [
                 .undecidedBecameCommitted, .undecidedBecameAborted, .completedByRecovery,
-                .markerHalfWritten, .openTransaction,
             ]
         ),
         BrokerScript(
@@ -54,7 +53,7 @@ struct BrokerScript: Sendable, CustomTestStringConvertible {
             minimumStateCount: 4_000,
             rareStates: [
                 .undecidedBecameCommitted, .undecidedBecameAborted, .completedByRecovery,
-                .markerHalfWritten, .openTransaction, .abortedSurvived, .crashInRecovery,
+                .openTransaction, .abortedSurvived, .crashInRecovery,
                 .epochRaised, .tailLost,
             ]
         ),
@@ -94,7 +93,7 @@ struct BrokerScript: Sendable, CustomTestStringConvertible {
             minimumStateCount: 4_000,
             rareStates: [
                 .undecidedBecameCommitted, .undecidedBecameAborted, .completedByRecovery,
-                .markerHalfWritten, .openTransaction, .abortedSurvived, .crashInRecovery,
+                .openTransaction, .abortedSurvived, .crashInRecovery,
                 .epochRaised, .tailLost, .nameLost,
             ]
         )

@@ -122,7 +122,11 @@ struct CompactedTopic {
     }
 
     private func write(_ bytes: [UInt8], _ suffix: SegmentFile) throws {
-        try files.writeCache(files.path(segments[segments.count - 1].base, suffix), bytes)
+        try files.writeCache(
+            files.path(segments[segments.count - 1].base, suffix),
+            bytes,
+            isFlushed: true
+        )
     }
 
     /// Appends one batch of keys with values; nil is a tombstone.
