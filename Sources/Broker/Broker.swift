@@ -74,7 +74,7 @@ package final class Broker: Sendable {
                 time: time,
                 makeID: makeID
             )
-            try broker.finishWhatACrashLeft()
+            broker.finishWhatACrashLeft()
             broker.startThreads()
             return broker
         } catch {

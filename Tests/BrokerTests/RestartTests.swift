@@ -173,6 +173,39 @@ import Testing
         #expect(try next.values("out") == [])
     }
 
+    @Test func `a start goes on where a partition does not take the end of its transaction`() throws
+    {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 2)
+        let producer = try log.producer("job-1")
+        for partition in Int32(0)..<2 { try producer.send(["lost"], to: "out", partition) }
+        // The coordinator's own record of the transaction is lost with the power, and by that
+        // nobody but the partitions knows of it.
+        let out = (Int32(0)..<2).map { TopicPartition("out", PartitionIndex($0)) }
+        try log.broker.flush(out)
+        let next = try log.killed { disk in
+            disk.inject(
+                DiskFault(
+                    .operation(.write),
+                    onPathEnding: "/out-0/00000000000000000000.log",
+                    skipping: 1,
+                    times: .max
+                )
+            )
+        }
+        let bounds = try next.client.bounds(of: out[1])
+        #expect(bounds.lastStableOffset == bounds.highWatermark)
+        #expect(try next.client.bounds(of: out[0]).lastStableOffset == .zero)
+        let again = try next.producer("job-2")
+        try again.send(["kept"], to: "out", 1)
+        try again.commit()
+        #expect(try next.values("out", 1) == ["kept"])
+        let last = try next.killed()
+        let healed = try last.client.bounds(of: out[0])
+        #expect(healed.lastStableOffset == healed.highWatermark)
+        #expect(try last.values("out", 0) == [])
+    }
+
     // MARK: Damage
 
     /// The place of these bytes in a file.

@@ -8,22 +8,29 @@ extension Broker {
     /// Ends every decided transaction as it was decided, aborts those whose owner died with the
     /// last process, then what partitions hold open without a record of it; forgets offsets of
     /// topics that are gone. Done again by the next open if a crash comes in between. A partition
-    /// that takes no markers keeps its transactions open, everything else goes on.
-    func finishWhatACrashLeft() throws(BrokerError) {
+    /// that takes no records or markers keeps its transactions open, everything else goes on.
+    func finishWhatACrashLeft() {
         for shard in transactionShards.withLock({ $0 }) where shard.unavailability == nil {
-            try finish(shard)
+            counting { () throws(BrokerError) in try finish(shard) }
         }
         var touched: [Partition] = []
         for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions
         {
-            if try endHangingTransactions(in: partition) { touched.append(partition) }
+            counting { () throws(BrokerError) in
+                if try endHangingTransactions(in: partition) { touched.append(partition) }
+            }
         }
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             clean(shard) { $0.dropForeign(currentIDs: ids) }
             if shard.partition.isDirty { touched.append(shard.partition) }
         }
-        do throws(BrokerError) { try flush(touched) } catch { counters.countFailure() }
+        counting { () throws(BrokerError) in try flush(touched) }
+    }
+
+    /// Does what concerns one partition or shard; its failure is its own.
+    private func counting(_ body: () throws(BrokerError) -> Void) {
+        do throws(BrokerError) { try body() } catch { counters.countFailure() }
     }
 
     private func finish(_ shard: TransactionShard) throws(BrokerError) {
@@ -33,7 +40,9 @@ extension Broker {
             guard case .append(let record, let mustBeDurable, let needed) = decision else {
                 continue
             }
-            _ = try write(record, mustBeDurable: mustBeDurable, with: needed, in: shard)
+            counting { () throws(BrokerError) in
+                _ = try write(record, mustBeDurable: mustBeDurable, with: needed, in: shard)
+            }
         }
         let orders = try shard.withState { $0.coordinator.unfinishedOrders() }
         for order in orders {

@@ -19,7 +19,7 @@ package struct TopicDefinition: Equatable, Sendable {
 
 /// The topics of a data directory: `millrace.topics`, replaced in one step.
 ///
-///     2 1c291ca3                                               the version; CRC-32C of what follows
+///     2 1c291ca3                                              the version; CRC-32C of what follows
 ///     orders 4 AbCdEfGhIjKlMnOpQrStUv cleanup.policy=compact   name, partitions, id, options
 ///     !orders 2 ZyXwVuTsRqPoNmLkJiHgFe                         deleted; folders may be left
 struct TopicTable: Equatable, Sendable {

@@ -111,7 +111,8 @@ struct Journal: Sendable {
         return .written
     }
 
-    /// A failed flush is final whatever the reason: pages may count as clean that the disk never got.
+    /// A failed flush is final whatever the reason: pages may count as clean that the disk never
+    /// got.
     private func flush(_ file: JournalFile) throws(DiskError) {
         do throws(DiskError) { try file.file.sync() } catch .full(let path) {
             throw .failed(
