@@ -197,6 +197,22 @@ import Testing
         #expect(try (0..<3).map { try last.records(of: $0).count } == [32, 31, 31])
     }
 
+    @Test func `a torn tail after a lost checkpoint is a torn tail once groups vouch again`() throws
+    {
+        let log = try closed()
+        let disk = try log.simulated
+        try disk.remove(TestLog.checkpoint)
+        let again = try TestLog(opening: disk)
+        try again.append(["more"])
+        try again.flush()
+        try disk.append([1, 2, 3], to: "/data/t-0/\(Self.first)")
+        for _ in 0..<2 {
+            let last = try TestLog(opening: disk.copy())
+            #expect(try last.recovery?.damage == nil)
+            #expect(try last.records().map(\.value) == ["of 0", "more"])
+        }
+    }
+
     @Test func `after many uses of the journal a lost checkpoint makes nothing read-only`() throws {
         let log = try TestLog(partitions: 2)
         for number in 0..<400 {

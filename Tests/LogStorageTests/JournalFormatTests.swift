@@ -34,12 +34,30 @@ import Testing
         )
     }
 
-    private static func group(_ sequence: UInt64, _ numbers: [Int32], _ count: Int) -> [UInt8] {
+    private static func group(
+        _ sequence: UInt64,
+        _ numbers: [Int32],
+        _ count: Int,
+        at position: Int = 0
+    ) -> [UInt8] {
         JournalRecord.encode(
             sequence: sequence,
+            position: Int64(position),
             entries: numbers.map { entry($0, count) },
             payload: numbers.map { [UInt8](repeating: UInt8($0), count: count) }
         )
+    }
+
+    /// Groups one behind the other in a file, each with its sequence, partitions and bytes.
+    private static func groups(
+        _ parts: [(sequence: UInt64, numbers: [Int32], count: Int)]
+    ) -> [[UInt8]] {
+        var position = JournalFileHeader.byteCount
+        return parts.map { part in
+            let group = group(part.sequence, part.numbers, part.count, at: position)
+            position += group.count
+            return group
+        }
     }
 
     private static func file(_ groups: [[UInt8]], first: UInt64 = 1) -> [UInt8] {
@@ -59,7 +77,7 @@ import Testing
             let bytes = Self.group(9, [1, 2], count)
             #expect(bytes.count % JournalRecord.alignment == 0)
             try bytes.withUnsafeBytes { raw in
-                let head = try #require(JournalRecord.head(raw))
+                let head = try #require(JournalRecord.head(raw, at: 0))
                 #expect(head.sequence == 9)
                 let record = UnsafeRawBufferPointer(rebasing: raw[..<head.byteCount])
                 #expect(JournalRecord.isIntact(record, head))
@@ -74,12 +92,12 @@ import Testing
 
     @Test func `every flipped bit of a group is seen, and bytes that make no sense never trap`() {
         let bytes = Self.group(9, [1, 2], 33)
-        let byteCount = bytes.withUnsafeBytes { JournalRecord.head($0)?.byteCount ?? 0 }
+        let byteCount = bytes.withUnsafeBytes { JournalRecord.head($0, at: 0)?.byteCount ?? 0 }
         for bit in 0..<byteCount * 8 {
             var flipped = bytes
             flipped[bit / 8] ^= 1 << UInt8(bit % 8)
             let isBelieved = flipped.withUnsafeBytes { raw in
-                guard let head = JournalRecord.head(raw), head.byteCount <= raw.count else {
+                guard let head = JournalRecord.head(raw, at: 0), head.byteCount <= raw.count else {
                     return false
                 }
                 let record = UnsafeRawBufferPointer(rebasing: raw[..<head.byteCount])
@@ -90,7 +108,7 @@ import Testing
         }
         for length in 0..<bytes.count {
             bytes[..<length].withUnsafeBytes { raw in
-                guard let head = JournalRecord.head(raw) else { return }
+                guard let head = JournalRecord.head(raw, at: 0) else { return }
                 _ = JournalRecord.entries(raw, head)
                 #expect(!JournalRecord.isIntact(raw, head) || length >= byteCount)
             }
@@ -110,7 +128,7 @@ import Testing
     }
 
     @Test func `a file gives its groups in order, from the first that counts on`() throws {
-        let groups = (1...6).map { Self.group(UInt64($0), [1], 10 * $0) }
+        let groups = Self.groups((1...6).map { (UInt64($0), [1], 10 * $0) })
         let scan = try Self.scan(Self.file(groups), replayFrom: 4)
         #expect(scan.groups.map(\.sequence) == [4, 5, 6])
         #expect(scan.gaps.isEmpty && scan.next == 7)
@@ -118,15 +136,15 @@ import Testing
     }
 
     @Test func `groups of an earlier use behind the last one do not count`() throws {
-        let old = (1...9).map { Self.group(UInt64($0), [1], 20) }
-        let new = (10...12).map { Self.group(UInt64($0), [1], 20) }
+        let old = Self.groups((1...9).map { (UInt64($0), [1], 20) })
+        let new = Self.groups((10...12).map { (UInt64($0), [1], 20) })
         let scan = try Self.scan(Self.file(new + old[3...], first: 10), replayFrom: 10)
         #expect(scan.groups.map(\.sequence) == [10, 11, 12])
         #expect(scan.gaps.isEmpty && scan.next == 13)
     }
 
     @Test func `the last group torn at any byte is a torn tail and no damage`() throws {
-        let groups = (1...3).map { Self.group(UInt64($0), [Int32($0)], 100) }
+        let groups = Self.groups((1...3).map { (UInt64($0), [Int32($0)], 100) })
         let whole = Self.file(groups)
         let begin = JournalFileHeader.byteCount + groups[0].count + groups[1].count
         for cut in begin..<begin + groups[2].count {
@@ -145,10 +163,10 @@ import Testing
     @Test func `a bad group with a good successor is damage, with its partitions where it tells`()
         throws
     {
-        let groups = (1...4).map { Self.group(UInt64($0), [Int32($0), 9], 64) }
+        let groups = Self.groups((1...4).map { (UInt64($0), [Int32($0), 9], 64) })
         let whole = Self.file(groups)
         let begin = JournalFileHeader.byteCount + groups[0].count
-        let head = groups[1].withUnsafeBytes { JournalRecord.head($0) }
+        let head = groups[1].withUnsafeBytes { JournalRecord.head($0, at: begin) }
         let byteCount = try #require(head).byteCount
         for bit in 0..<byteCount * 8 {
             var flipped = whole
@@ -168,6 +186,33 @@ import Testing
         let scan = try Self.scan(two)
         #expect(scan.groups.map(\.sequence) == [1, 4])
         #expect(scan.gaps.map(\.partitions) == [nil], "the second one's are not known")
+    }
+
+    @Test func `a group that a client copied into its records is none`() throws {
+        let copied = Self.groups([(7, [3], 40)])[0]
+        let entry = JournalEntry(
+            partition: Self.key(1),
+            logStart: .zero,
+            end: Offset(1),
+            ranges: [
+                JournalRange(segment: .zero, position: 0, byteCount: copied.count, isInRecord: true)
+            ]
+        )
+        let group = JournalRecord.encode(
+            sequence: 1,
+            position: Int64(JournalFileHeader.byteCount),
+            entries: [entry],
+            payload: [copied]
+        )
+        let whole = Self.file([group])
+        #expect(try Self.scan(whole).groups.map(\.sequence) == [1])
+        // Torn at its end, with the copy whole inside of it.
+        for bit in 0..<JournalRecord.headerByteCount * 8 {
+            var torn = whole
+            torn[JournalFileHeader.byteCount + bit / 8] ^= 1 << UInt8(bit % 8)
+            let scan = try Self.scan(torn)
+            #expect(scan.groups.isEmpty && scan.gaps.isEmpty, "bit \(bit)")
+        }
     }
 
     @Test func `files are read from the last that begins at or before the first group that counts`()

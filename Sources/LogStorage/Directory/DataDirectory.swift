@@ -56,6 +56,12 @@ package final class DataDirectory: Sendable {
         }
     }
 
+    /// What all partitions share knows the partitions, and they know it.
+    deinit {
+        _ = context.takeDirty()
+        context.pool.removeAll()
+    }
+
     /// Takes a directory, making it if need be and `creates`.
     ///
     /// - Throws: `.disk(.locked)` if another process has it; `.noDirectory`, `.kafkaDirectory`,

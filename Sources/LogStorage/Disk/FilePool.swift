@@ -38,6 +38,9 @@ package final class FilePool: Sendable {
         for victim in victims { victim.release() }
     }
 
+    /// Forgets all files: whoever holds one goes on alone.
+    func removeAll() { open.withLock { $0 = [] } }
+
     /// Forgets a file that will not be used again.
     func remove(_ file: PooledFile) {
         open.withLock { open in open.removeAll { $0 === file } }

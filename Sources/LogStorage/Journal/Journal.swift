@@ -92,14 +92,16 @@ struct Journal: Sendable {
         payload: [[UInt8]],
         mayExceed: Bool = false
     ) throws(DiskError) -> Outcome {
+        let needed = Int64(JournalRecord.padded(JournalRecord.byteCount(of: entries)))
+        if files.isEmpty || position + needed > files[files.count - 1].byteCount {
+            guard try beginFile(for: needed, mayExceed) else { return .needsWriteBack }
+        }
         let record = JournalRecord.encode(
             sequence: nextSequence,
+            position: position,
             entries: entries,
             payload: payload
         )
-        if files.isEmpty || position + Int64(record.count) > files[files.count - 1].byteCount {
-            guard try beginFile(for: Int64(record.count), mayExceed) else { return .needsWriteBack }
-        }
         let last = files.count - 1
         try fill(upTo: position + Int64(record.count))
         try PartitionFiles.write(record, to: files[last].file, at: position)

@@ -188,6 +188,7 @@ enum HeldGroups {
         for (index, group) in kept.enumerated() {
             bytes += JournalRecord.encode(
                 sequence: UInt64(index + 1),
+                position: Int64(JournalFileHeader.byteCount + bytes.count),
                 entries: group.map(\.entry),
                 payload: group.map(\.payload)
             )

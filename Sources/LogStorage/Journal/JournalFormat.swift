@@ -48,7 +48,8 @@ struct JournalEntry: Equatable, Sendable {
 ///     16  4  bytes of the whole record, padding left out
 ///     20  4  bytes of the table
 ///     24  4  CRC-32C of the table, so that a damaged record still tells whose it was
-///     28  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
+///     28  8  where the record lies in its file: one that was copied into records of a client is none
+///     36  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
 ///            (8), end (8), a count of ranges (4), and each range: segment (8), position (8),
 ///            bytes (4), 1 if they follow in this record (1)
 ///      …  …  the bytes of the ranges, in the order of the table
@@ -56,7 +57,7 @@ struct JournalEntry: Equatable, Sendable {
 /// Records begin at multiples of 8.
 enum JournalRecord {
     static let magic: UInt32 = 0x4D52_4731
-    static let headerByteCount = 28
+    static let headerByteCount = 36
     static let alignment = 8
     private static let entryByteCount = 40
     private static let rangeByteCount = 21
@@ -68,6 +69,7 @@ enum JournalRecord {
         var byteCount: Int
         var tableByteCount: Int
         var tableChecksum: UInt32
+        var position: Int
     }
 
     static func padded(_ byteCount: Int) -> Int {
@@ -83,9 +85,11 @@ enum JournalRecord {
         entries.reduce(4) { $0 + entryByteCount + $1.ranges.count * rangeByteCount }
     }
 
-    /// The record of a group; `payload` are the bytes of each entry's ranges, in order.
+    /// The record of a group that is to lie at `position` of a file; `payload` are the bytes of
+    /// each entry's ranges, in order.
     static func encode(
         sequence: UInt64,
+        position: Int64,
         entries: [JournalEntry],
         payload: [[UInt8]]
     ) -> [UInt8] {
@@ -98,6 +102,7 @@ enum JournalRecord {
         put(UInt32(total), into: &bytes)
         put(UInt32(tableByteCount(of: entries)), into: &bytes)
         put(UInt32(0), into: &bytes)
+        put(position, into: &bytes)
         put(UInt32(entries.count), into: &bytes)
         for entry in entries { put(entry, into: &bytes) }
         let table = bytes[headerByteCount...].withUnsafeBytes { crc32c($0) }
@@ -125,8 +130,9 @@ enum JournalRecord {
         }
     }
 
-    /// The head at the start of `bytes`; nil if there is none that could be one.
-    static func head(_ bytes: UnsafeRawBufferPointer) -> Head? {
+    /// The head at the start of `bytes`, which lie at `position` of a file; nil if there is none
+    /// that could be one there.
+    static func head(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Head? {
         guard bytes.count >= headerByteCount, let p = bytes.baseAddress,
             p.bigEndian(UInt32.self, at: 0) == magic
         else { return nil }
@@ -135,9 +141,10 @@ enum JournalRecord {
             sequence: p.bigEndian(UInt64.self, at: 8),
             byteCount: Int(p.bigEndian(UInt32.self, at: 16)),
             tableByteCount: Int(p.bigEndian(UInt32.self, at: 20)),
-            tableChecksum: p.bigEndian(UInt32.self, at: 24)
+            tableChecksum: p.bigEndian(UInt32.self, at: 24),
+            position: Int(truncatingIfNeeded: p.bigEndian(Int64.self, at: 28))
         )
-        guard head.tableByteCount >= 4, head.sequence < UInt64.max / 2,
+        guard head.position == position, head.tableByteCount >= 4, head.sequence < UInt64.max / 2,
             head.byteCount >= headerByteCount + head.tableByteCount
         else { return nil }
         return head

@@ -103,7 +103,9 @@ struct JournalFileScan {
     ) -> (JournalRecord.Head, UnsafeRawBufferPointer)? {
         guard position <= bytes.count - JournalRecord.headerByteCount else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-        guard let head = JournalRecord.head(rest), head.byteCount <= rest.count else { return nil }
+        guard let head = JournalRecord.head(rest, at: position), head.byteCount <= rest.count else {
+            return nil
+        }
         return (head, UnsafeRawBufferPointer(rebasing: rest[..<head.byteCount]))
     }
 
@@ -128,7 +130,9 @@ struct JournalFileScan {
     func partitionsOfBadGroup(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
         guard position <= bytes.count - JournalRecord.headerByteCount else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-        guard let head = JournalRecord.head(rest), head.sequence == next else { return nil }
+        guard let head = JournalRecord.head(rest, at: position), head.sequence == next else {
+            return nil
+        }
         return JournalRecord.entries(rest, head)?.map(\.partition)
     }
 }

@@ -112,7 +112,11 @@ extension PartitionLog {
     func syncNames(folder: Bool, parent: Bool) throws(DiskError) {
         if parent {
             // Whose folder it is has to be known wherever its name is.
-            try files.sync(files.path(LogRecovery.metadataFile))
+            try files.writeCache(
+                files.path(LogRecovery.metadataFile),
+                LogRecovery.metadata(of: key.topicID),
+                isFlushed: true
+            )
             context.countFdatasync()
         }
         if folder || parent { try context.disk.syncDirectory(files.directory) }

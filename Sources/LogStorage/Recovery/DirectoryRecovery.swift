@@ -142,6 +142,8 @@ struct DirectoryRecovery {
         if !entry.ranges.isEmpty {
             place.offset = entry.end
             known.end = place
+            // Who wrote this group had read the log up to there.
+            if known.recovery.doubt == .endUnknown { known.tail = .cut }
         }
         facts[key] = known
     }

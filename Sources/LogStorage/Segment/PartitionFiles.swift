@@ -91,13 +91,6 @@ struct PartitionFiles: Sendable {
         if let failure { throw failure }
     }
 
-    /// Flushes a file that was written by somebody else.
-    func sync(_ path: String) throws(DiskError) {
-        let file = try disk.open(path, .readWrite)
-        defer { file.close() }
-        try file.sync()
-    }
-
     func removeIfPresent(_ path: String) throws(DiskError) {
         do throws(DiskError) { try disk.remove(path) } catch .notFound { return }
     }

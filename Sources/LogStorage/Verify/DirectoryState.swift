@@ -32,6 +32,9 @@ struct DirectoryState {
                 var facts = checkpoint?.partitions[key].map { PartitionFacts($0) } ?? .empty
                 if checkpoint == nil { facts.tail = .unknown("the checkpoint is lost") }
                 state.facts[key] = facts
+                if let suspicion = facts.suspicion {
+                    state.notes.append(Note(file: "\(topic.name)-\(index)", reason: suspicion))
+                }
             }
         }
         try state.addJournal(files, from: checkpoint?.replayFrom)

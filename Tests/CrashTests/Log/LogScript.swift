@@ -30,8 +30,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
         LogScript(
             name: "three appends",
             steps: [.plain(records: 2, in: 0), .plain(records: 30, in: 1), .flush([0, 1])],
-            statesPerMoment: 4096,
-            minimumStateCount: 100,
+            statesPerMoment: 512,
+            minimumStateCount: 4_000,
             rareStates: [.acknowledgedNothing, .tailLost, .nameLost, .unackedSurvived]
         ),
         LogScript(
@@ -42,8 +42,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
                 .end(producer: 1, commit: true, in: 0), .end(producer: 1, commit: true, in: 1),
                 .flush([0, 1]),
             ],
-            statesPerMoment: 8192,
-            minimumStateCount: 500,
+            statesPerMoment: 256,
+            minimumStateCount: 3_000,
             rareStates: [.openTransaction, .tailLost, .groupLost, .groupSurvived]
         ),
         LogScript(
@@ -53,7 +53,7 @@ struct LogScript: Sendable, CustomTestStringConvertible {
                 .transactional(producer: 1, records: 4, in: 1), .failingJournal, .kill,
                 .plain(records: 2, in: 1), .flush([0, 1]),
             ],
-            statesPerMoment: 400,
+            statesPerMoment: 100,
             minimumStateCount: 500,
             rareStates: [.failedFlush, .tailLost]
         ),
