@@ -110,15 +110,6 @@ extension PartitionLog {
     }
 
     func syncNames(folder: Bool, parent: Bool) throws(DiskError) {
-        if parent {
-            // Whose folder it is has to be known wherever its name is.
-            try files.writeCache(
-                files.path(LogRecovery.metadataFile),
-                LogRecovery.metadata(of: key.topicID),
-                isFlushed: true
-            )
-            context.countFdatasync()
-        }
         if folder || parent { try context.disk.syncDirectory(files.directory) }
         if parent, let slash = files.directory.lastIndex(of: "/") {
             try context.disk.syncDirectory(String(files.directory[..<slash]))

@@ -63,7 +63,12 @@ struct DirectoryRecovery {
         }
         for damage in held.damages + content.damages { note(damage) }
         try makeLogs()
-        try settle(groups, content, isKnown: isKnown)
+        try settle(
+            groups,
+            content,
+            heldBefore: Set(held.groups.joined().map(\.entry.partition)),
+            isKnown: isKnown
+        )
         recovered.replayedByteCount = content.readByteCount
         return recovered
     }
@@ -227,6 +232,7 @@ struct DirectoryRecovery {
     private mutating func settle(
         _ groups: [[JournalContent.HeldEntry]],
         _ content: JournalContent,
+        heldBefore: Set<PartitionKey>,
         isKnown: Bool
     ) throws(LogStorageError) {
         let keys = Set(groups.joined().map(\.entry.partition)).filter { facts[$0] != nil }
@@ -238,22 +244,19 @@ struct DirectoryRecovery {
             if !isKnown, value.doubt == .none { value.doubt = .endUnknown }
             written.partitions[key] = value
         }
+        var failed: Set<PartitionKey> = []
         if !keys.isEmpty || !refused.isEmpty {
             let logs = recovered.logs.values.joined().filter { keys.contains($0.key) }
-            let (failed, checkpoints) = Self.writeBack(Array(logs), refused: refused)
-            written.partitions.merge(checkpoints) { $1 }
-            try onDisk { [context, journalFolder] () throws(DiskError) in
-                try HeldGroups.store(
-                    groups,
-                    keys: failed,
-                    disk: context.disk,
-                    directory: journalFolder
-                )
-            }
+            let outcome = Self.writeBack(Array(logs), refused: refused)
+            failed = outcome.failed
+            written.partitions.merge(outcome.written) { $1 }
+            // Until the checkpoint stands for the others, what is held of them stays.
+            if !failed.isEmpty { try hold(groups, failed.union(heldBefore)) }
         }
         if written != checkpoint {
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
+        if !heldBefore.isSubset(of: failed) { try hold(groups, failed) }
         for log in recovered.logs.values.joined() where log.recoveryReport != nil {
             if let value = written.partitions[log.key] { log.noteCheckpointed(value.place) }
         }
@@ -271,6 +274,20 @@ struct DirectoryRecovery {
             }
             try journal.takeOver(try context.disk.list(journalFolder))
             recovered.journal = journal
+        }
+    }
+
+    private func hold(
+        _ groups: [[JournalContent.HeldEntry]],
+        _ keys: Set<PartitionKey>
+    ) throws(LogStorageError) {
+        try onDisk { [context, journalFolder] () throws(DiskError) in
+            try HeldGroups.store(
+                groups,
+                keys: keys,
+                disk: context.disk,
+                directory: journalFolder
+            )
         }
     }
 

@@ -117,11 +117,6 @@ struct LogRecovery {
         state.durable = state.endPlace
         state.capturedEnd = facts.end.offset
         state.producers.noteDurable(below: state.logEnd)
-        // Neither are the names of what an earlier owner made behind the recovery point.
-        if facts.end != facts.recovery.place || facts.tail != .cut {
-            state.directoryIsDirty = true
-            state.parentIsDirty = true
-        }
         // What was replayed or found behind the recovery point is not flushed in its file yet.
         state.firstDirtySegment =
             facts.end == facts.recovery.place && facts.tail == .cut

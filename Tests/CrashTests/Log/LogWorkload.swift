@@ -254,8 +254,11 @@ final class LogWorkload {
     // MARK: - Durability
 
     private func setInFlight(_ slots: [Slot]) {
+        // An earlier write-back may have taken more along than was asked for.
+        var durable: [Slot: Int64] = [:]
+        for slot in slots { durable[slot] = log(slot).durableEnd.rawValue }
         recorder.update { oracle in
-            for slot in slots where oracle[slot].end > oracle[slot].flushedEnd {
+            for slot in slots where oracle[slot].end > (durable[slot] ?? 0) {
                 oracle.inFlight[slot] = oracle[slot].end
             }
         }
