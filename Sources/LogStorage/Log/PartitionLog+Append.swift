@@ -341,7 +341,10 @@ extension PartitionLog {
         try onDisk { () throws(DiskError) in
             // What a failed write left behind the end must not lie in a closed segment.
             let file = try active.file.file()
-            if try file.byteCount() > active.byteCount { try file.truncate(to: active.byteCount) }
+            if try file.byteCount() > active.byteCount {
+                try file.truncate(to: active.byteCount)
+                try file.sync()
+            }
             try files.writeCache(files.path(offset, .snapshot), snapshot)
         }
         // An empty segment that is begun anew at another offset leaves no trace.

@@ -183,10 +183,14 @@ extension LogRecovery {
                 }
             }
             for offset in stale { try files.removeIfPresent(files.path(offset, .snapshot)) }
+            // What is cut must be gone for good before anything is appended: between later segments
+            // it would look like damage.
+            if !unvouched.isEmpty { try files.disk.syncDirectory(files.directory) }
             guard plan.missing == nil, let cut = plan.cut else { return lost }
             let file = try files.disk.open(files.path(cut.base, .log), .readWrite)
             defer { file.close() }
             try file.truncate(to: cut.byteCount)
+            try file.sync()
             return lost + cut.from - cut.byteCount
         }
         if lost > 0 {

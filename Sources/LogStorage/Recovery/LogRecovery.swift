@@ -155,11 +155,10 @@ struct LogRecovery {
             let obstacle = try take(step, isLast: next == nil)
             if liar != nil { return }
             if let obstacle {
-                // Behind the last batch of a closed segment lies what a failed write left.
+                // Behind the last batch of a closed segment lies what a failed write left: of no one.
                 guard let next, next == state.logEnd else {
                     return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
                 }
-                try cutClosed(at: obstacle.position)
             }
             if let next, next != state.logEnd, !mayGap(behind: step.base, to: next) {
                 return try handle(
@@ -334,8 +333,11 @@ struct LogRecovery {
         let active = state.active
         let files = files
         try onDisk { () throws(DiskError) in
-            try active.file.file().truncate(to: obstacle.position)
+            let file = try active.file.file()
+            try file.truncate(to: obstacle.position)
+            try file.sync()
             for step in rest { try files.removeSegment(step.base) }
+            if !rest.isEmpty { try files.disk.syncDirectory(files.directory) }
         }
         state.directoryIsDirty = true
         report.cut = RecoveryReport.Cut(
@@ -343,11 +345,6 @@ struct LogRecovery {
             byteCount: byteCount,
             reason: obstacle.reason
         )
-    }
-
-    private mutating func cutClosed(at position: Int64) throws(LogStorageError) {
-        let active = state.active
-        try onDisk { () throws(DiskError) in try active.file.file().truncate(to: position) }
     }
 
     private mutating func note(damage reason: String, in segment: Segment?, at position: Int64) {

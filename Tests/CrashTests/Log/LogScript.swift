@@ -65,8 +65,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
                 .plain(records: 4, in: 1), .flush([1]), .writeBack, .plain(records: 2, in: 1),
                 .flush([1]), .writeBack, .kill, .plain(records: 2, in: 0), .flush([0, 1]), .reopen,
             ],
-            statesPerMoment: 100,
-            minimumStateCount: 1_000,
+            statesPerMoment: 50,
+            minimumStateCount: 4_000,
             rareStates: [.failedFlush, .tailLost]
         ),
         LogScript(
@@ -76,8 +76,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
                 .plain(records: 1, in: 0), .bulk(in: 0), .decide, .kill, .plain(records: 2, in: 0),
                 .decide, .writeBack, .bulk(in: 0), .flush([0]), .reopen,
             ],
-            statesPerMoment: 100,
-            minimumStateCount: 1_500,
+            statesPerMoment: 40,
+            minimumStateCount: 6_000,
             rareStates: [.groupLost, .groupSurvived, .segmentLost]
         ),
         LogScript(
@@ -88,8 +88,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
                 .plain(records: 1, in: 1), .kill, .plain(records: 1, in: 0), .flush([0, 1]),
                 .recreate, .reopen, .plain(records: 4, in: 0), .flush([0]),
             ],
-            statesPerMoment: 60,
-            minimumStateCount: 2_000,
+            statesPerMoment: 30,
+            minimumStateCount: 4_000,
             rareStates: [.topicGone, .nameLost, .groupSurvived]
         ),
         random(name: "plain and idempotent, rolling", seed: 11, count: 70, transactions: false),
@@ -125,8 +125,8 @@ struct LogScript: Sendable, CustomTestStringConvertible {
             steps: steps,
             partitionCount: partitionCount,
             valueByteCount: valueByteCount,
-            statesPerMoment: 32,
-            minimumStateCount: 3_000,
+            statesPerMoment: 16,
+            minimumStateCount: 4_000,
             rareStates: rareStates
         )
     }
@@ -139,7 +139,7 @@ struct LogScript: Sendable, CustomTestStringConvertible {
         let producer = Int64(100 + generator.below(3))
         let records = 1 + generator.below(8)
         let partition = generator.below(partitions)
-        switch generator.below(transactions ? 18 : 11) {
+        switch generator.below(transactions ? 20 : 11) {
         case 0: return .plain(records: records, in: partition)
         case 1, 2: return .idempotent(producer: producer + 100, records: records, in: partition)
         case 3: return .flush(Array(0..<partitions))
