@@ -223,33 +223,31 @@ package final class DataDirectory: Sendable {
 
     // MARK: Producer ids
 
-    /// The end of the last granted block of producer ids, in one line of a file of its own.
-    ///
-    ///     0          the version of this file
-    ///     2000       ids below this were granted
-    package static let producerIDFile = "producer-id-block"
-
-    /// The end of the last granted block of producer ids; 0 if none was granted.
+    /// Ids below this were given out, or are named by what was imported. Where the file that says
+    /// so is lost, every partition's producers are asked.
     package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
-        let path = files.path(Self.producerIDFile)
-        let bytes = try onDisk { [files] () throws(DiskError) in try files.content(of: path) }
-        guard let bytes else { return ProducerID(0) }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard lines.count == 2, lines[0] == "0", let end = Int64(lines[1]), end >= 0 else {
-            throw .corrupt("\(path) is not a block of producer ids")
+        if let granted = try ProducerIDBlock.load(files) { return granted }
+        var highest: Int64 = -1
+        for log in logs.withLock({ $0.values.flatMap(\.self) }) {
+            // One that cannot be opened takes no appends either.
+            guard let producers = try? log.activeProducers else { continue }
+            highest = producers.reduce(highest) { max($0, $1.producerID.rawValue) }
         }
-        return ProducerID(end)
+        return ProducerID(highest < Int64.max ? highest + 1 : highest)
     }
 
     /// Makes the end of a block durable, before an id of it is used.
     package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
-        try onDisk { [files] () throws(DiskError) in
-            try files.replace(
-                files.path(Self.producerIDFile),
-                with: Array("0\n\(end.rawValue)\n".utf8)
-            )
-            try files.disk.syncDirectory(files.directory)
-        }
+        try ProducerIDBlock.store(end, files)
+    }
+
+    /// Producers of imported records keep their ids: nobody else is given one.
+    private func passImportedProducers() throws(LogStorageError) {
+        let highest = context.importedProducerID.load(ordering: .relaxed)
+        guard highest >= 0, highest < Int64.max else { return }
+        let granted = try grantedProducerIDs()
+        guard granted.rawValue <= highest else { return }
+        try grantProducerIDs(upTo: ProducerID(highest + 1))
     }
 
     // MARK: Folders of others
@@ -332,6 +330,7 @@ package final class DataDirectory: Sendable {
     package func writeBack(all: Bool) throws(LogStorageError) {
         _ = groups.takeDue()
         try writingBack.withLock { checkpoint throws(LogStorageError) in
+            try passImportedProducers()
             context.appendedByteCount.store(0, ordering: .relaxed)
             let capture = groups.capture()
             if let failure = capture.failure {
@@ -344,9 +343,17 @@ package final class DataDirectory: Sendable {
             for (key, value) in outcome.written { changed.partitions[key] = value }
             let current = logs.withLock { logs in Set(logs.keys) }
             changed.partitions = changed.partitions.filter { current.contains($0.key.topicID) }
-            if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
-            changed.replayFrom = capture.sequence
-            try store(changed)
+            // Known from here on, whatever comes of storing it: the next write-back must not free
+            // the journal over partitions that only this one knew of.
+            checkpoint = changed
+            do throws(LogStorageError) {
+                if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
+                changed.replayFrom = capture.sequence
+                try store(changed)
+            } catch {
+                for log in capture.logs { context.register(log) }
+                throw error
+            }
             checkpoint = changed
             groups.round.withLock { $0.journal.free(below: capture.sequence) }
             for log in capture.logs {

@@ -64,6 +64,7 @@ extension PartitionLog {
             var base = state.logEnd
             if origin == .imported {
                 base = view.baseOffset
+                context.importedProducerID.max(view.producerID.rawValue, ordering: .relaxed)
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
