@@ -227,13 +227,12 @@ extension EndToEnd {
             let segment = "\(data)/lines-0/\(Self.segment)"
             let aside = folder.path("aside")
             let words = ["consume", "lines", "--until-end", "--data", data]
-            let empty = try folder.write("empty", "")
             try FileManager.default.moveItem(atPath: segment, toPath: aside)
             for options in [["--group", "g"], []] {
                 let failed = try Millrace.tool(
                     Millrace.executable,
                     words + options,
-                    input: empty
+                    input: nil
                 )
                 #expect(failed.status == 1)
                 #expect(failed.errors.contains("lines-0 is damaged"))
@@ -243,7 +242,7 @@ extension EndToEnd {
             let whole = try Millrace.tool(
                 Millrace.executable,
                 words + ["--group", "g"],
-                input: empty
+                input: nil
             )
             #expect(whole.lines == ["0.0", "0.1", "0.2"])
         }
