@@ -20,10 +20,11 @@ final class SpaceGuard: Sendable {
         self.reservedByteCount = reservedByteCount
     }
 
-    /// Takes `byteCount` bytes of room, or throws `.full`.
+    /// Takes `byteCount` bytes of room, or throws `.full`. Of nothing it only looks whether there
+    /// is any.
     func claim(_ byteCount: Int, for partition: TopicPartition) throws(BrokerError) {
         let left = allowance.wrappingSubtract(byteCount, ordering: .relaxed).newValue
-        if left >= 0 { return }
+        if left >= 0, byteCount > 0 { return }
         let free: Int64
         do throws(DiskError) {
             free = try disk.freeByteCount(at: path)

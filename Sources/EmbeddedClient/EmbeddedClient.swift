@@ -98,6 +98,7 @@ package final class EmbeddedClient: LogClient {
             case .bufferTooSmall(let needed):
                 buffer.reserve(needed)
             case .offsetOutOfRange:
+                try refuseDamage(of: partition, at: offset)
                 throw .offsetOutOfRange(
                     partition,
                     requested: offset,
@@ -107,6 +108,21 @@ package final class EmbeddedClient: LogClient {
                 throw LogClientError(failure, about: partition)
             }
         }
+    }
+
+    /// Where a partition is damaged, what lies outside its bounds is not deleted but lost for now.
+    package func refuseDamage(
+        of partition: TopicPartition,
+        at offset: Offset
+    ) throws(LogClientError) {
+        let damage = try converting(partition) { () throws(BrokerError) in
+            try broker.damage(of: partition)
+        }
+        guard let damage else { return }
+        throw .corrupt(
+            "\(partition) is damaged and does not hold offset \(offset.rawValue): "
+                + "\(damage.file): \(damage.reason)"
+        )
     }
 
     package func waitForChange(since signal: UInt64, timeout: Duration) -> UInt64 {

@@ -13,8 +13,18 @@ package struct OpenLog {
     /// Opens the log in `directory`. Where there is none, makes one only if `creates`.
     package init(_ directory: String, creates: Bool) throws(CommandFailure) {
         self.directory = directory
+        var configuration = BrokerConfiguration()
+        configuration.journal.openFileLimit = DescriptorBudget.kept(
+            of: DescriptorBudget.raise(),
+            wanted: configuration.journal.openFileLimit
+        )
         do {
-            broker = try Broker.open(disk: PosixDisk(), directory: directory, creates: creates)
+            broker = try Broker.open(
+                disk: PosixDisk(),
+                directory: directory,
+                configuration: configuration,
+                creates: creates
+            )
         } catch {
             throw CommandFailure(opening: directory, error)
         }

@@ -49,6 +49,11 @@ import Testing
         #expect(disk.operationCount == before)
     }
 
+    @Test(arguments: [(20_000, 512), (1024, 512), (128, 64), (20, 16)])
+    func `the log keeps no more than half of the descriptors open`(limit: Int, kept: Int) {
+        #expect(DescriptorBudget.kept(of: limit, wanted: 512) == kept)
+    }
+
     @Test func `who only asks makes no directory`() throws {
         let none = SimulatedDisk()
         for disk in [none, try folder([:])] {

@@ -43,6 +43,37 @@ import Testing
         }
     }
 
+    @Test func `committed offsets go with their topic though a folder of it stays`() throws {
+        let log = try read()
+        let first = "in-0/00000000000000000000.log"
+        log.disk.inject(DiskFault(.operation(.remove), onPathEnding: first))
+        #expect(throws: BrokerError.self) { try log.broker.deleteTopic("in") }
+        #expect(log.broker.topic("in") == nil)
+        #expect(log.broker.groups() == [])
+        try log.broker.createTopic("in", partitionCount: 1)
+        #expect(try log.offset("plain", "in") == nil)
+    }
+
+    @Test func `no topic is made and no position noted on a full disk`() throws {
+        var configuration = BrokerConfiguration.simulated
+        configuration.reservedByteCount = 1 << 20
+        let log = try LogHarness(configuration: configuration)
+        try log.broker.createTopic("in", partitionCount: 1)
+        let free = try log.disk.freeByteCount(at: LogHarness.directory)
+        log.disk.setCapacity((1 << 40) - free + (1 << 19))
+        #expect(throws: BrokerError.self) {
+            try log.broker.createTopic("other", partitionCount: 1)
+        }
+        #expect(throws: BrokerError.self) {
+            try log.broker.commitOffsets(
+                group: "g",
+                [Self.input: .init(offset: Offset(3), commitTime: log.time.wallTime())]
+            )
+        }
+        log.disk.setCapacity(1 << 40)
+        try log.broker.createTopic("other", partitionCount: 1)
+    }
+
     @Test func `offsets in an open transaction do not outlive their topic either`() throws {
         var log = try read()
         let producer = try log.producer()

@@ -162,6 +162,41 @@ import Testing
         }
     }
 
+    @Test func `a folder that cannot be removed is in the way of its own name alone`() throws {
+        let log = try closed()
+        let disk = try log.simulated
+        let again = try TestLog(opening: disk)
+        let data = again.data
+        func create(_ name: String, _ number: UInt64) throws {
+            let id = UniqueID(high: number, low: number)
+            _ = try data.createTopic(name, id: id, partitionCount: 1, options: [:])
+        }
+        disk.inject(DiskFault(.operation(.remove), onPathEnding: "t-1/\(Self.first)", times: 3))
+        #expect(throws: LogStorageError.self) { try data.removeTopic("t") }
+        #expect(try disk.kind(of: "/data/t-0") == nil && disk.kind(of: "/data/t-2") == nil)
+        try create("u", 3)
+        #expect(throws: LogStorageError.self) { try create("t", 4) }
+        #expect(try disk.kind(of: "/data/t-1") != nil)
+        try create("t", 4)
+        #expect(try disk.kind(of: "/data/t-1") == nil)
+        #expect(data.topics.map(\.name) == ["t", "u"])
+    }
+
+    @Test(arguments: [0, 9, 47])
+    func `a deleted topic's folder with a torn mark goes too`(length: Int) throws {
+        let log = try closed()
+        let disk = try log.simulated
+        let again = try TestLog(opening: disk)
+        let mark = "/data/t-1/partition.metadata"
+        let torn = try disk.content(mark).enumerated().map { $0.offset < length ? $0.element : 0 }
+        try disk.remove(mark)
+        try disk.append(length == 0 ? [] : torn, to: mark)
+        try again.data.removeTopic("t")
+        #expect(try disk.kind(of: "/data/t-1") == nil)
+        let id = UniqueID(high: 4, low: 4)
+        _ = try again.data.createTopic("t", id: id, partitionCount: 3, options: [:])
+    }
+
     // MARK: A lost checkpoint
 
     @Test(arguments: [false, true])

@@ -176,7 +176,7 @@ import Testing
         threads.start { groups.syncBulk([target]) }
         disk.waitUntilOneWaits()
         try log.append(["small"])
-        #expect(target.takePart(isPinned: false)?.end == nil, "no group may take it now")
+        #expect(target.takePart()?.end == nil, "no group may take it now")
         #expect(try target.bounds.highWatermark == .zero)
         let state = disk.disk.withoutUnflushed()
         disk.open()

@@ -68,8 +68,8 @@ import Testing
         case lost(String)
     }
 
-    /// Two starts in a row. Where the first one cannot tell whose a damaged group was, it says so and
-    /// every partition is read-only until the next.
+    /// Two starts in a row. Where the first one cannot tell whose a damaged group was, it says so
+    /// and every partition is read-only until the next.
     private func outcome(of disk: SimulatedDisk, _ written: Written) throws -> Outcome {
         var wasFound = false
         var shown: [[TestLog.Record]] = []

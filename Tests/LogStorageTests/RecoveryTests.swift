@@ -49,6 +49,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [10, 600])
+    func `a gap in front of an imported batch is a gap, whether a segment begins there or not`(
+        length: Int
+    ) throws {
+        let log = try TestLog(Self.options)
+        for base in [0, 20, 21, 30] as [UInt8] {
+            var batch = TestProducer.batch(
+                ["\(base)" + String(repeating: "x", count: length)],
+                from: nil,
+                at: 1
+            )
+            batch.replaceSubrange(0..<8, with: [0, 0, 0, 0, 0, 0, 0, base])
+            _ = try batch.withUnsafeMutableBytes { try log.log.append($0, origin: .imported) }
+        }
+        try log.flush()
+        try log.log.sealImport()
+        try log.close()
+        let again = try TestLog(opening: log.simulated.copy())
+        #expect(try again.recovery?.damage == nil)
+        #expect(try again.records().map(\.offset) == [0, 20, 21, 30])
+    }
+
     @Test func `damage in what was written back is reported, never cut, nothing behind is served`()
         throws
     {

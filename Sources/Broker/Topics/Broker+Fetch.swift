@@ -24,6 +24,14 @@ extension Broker {
         }
     }
 
+    /// What is damaged of a partition, as far as that is known without opening it. Offsets outside
+    /// its bounds may be there again once it is repaired: nobody may take them for deleted.
+    package func damage(
+        of name: TopicPartition
+    ) throws(BrokerError) -> RecoveryReport.Damage? {
+        try find(name).log.recoveryReport?.damage
+    }
+
     /// The first record at or after `timestamp`; nil if there is none that the level shows.
     package func offset(
         forTimestamp timestamp: Timestamp,

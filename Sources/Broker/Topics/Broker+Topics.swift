@@ -79,6 +79,9 @@ extension Broker {
             // Where its line is still in the table, it exists still.
             if dataDirectory.topics.contains(where: { $0.id == topic.id }) {
                 topicTable.withLock { $0.topics[name] = topic }
+            } else {
+                forget(topic)
+                change.raise()
             }
             throw BrokerError(error, in: name)
         }

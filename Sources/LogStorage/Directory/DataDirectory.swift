@@ -174,7 +174,8 @@ package final class DataDirectory: Sendable {
         for log in logs { log.configuration = configuration }
     }
 
-    /// Takes a topic out of the table: from here on it does not exist. Then its files go.
+    /// Takes a topic out of the table: from here on it does not exist. Then its files go; a
+    /// folder that stays is an error all the same.
     package func removeTopic(_ name: String) throws(LogStorageError) {
         guard let definition = table.withLock({ $0.topics[name] }) else { return }
         // By their marks the folders are known again, should the power go before they are removed.
@@ -187,7 +188,8 @@ package final class DataDirectory: Sendable {
         }
         let retired = logs.withLock { $0.removeValue(forKey: definition.id) } ?? []
         for log in retired { log.retire("the topic was deleted") }
-        try removeLeftovers()
+        let left = try removeLeftovers()
+        if let own = left.first(where: { $0.topic.id == definition.id }) { throw own.error }
     }
 
     /// One change of the table at a time, durable before it counts.
@@ -223,46 +225,44 @@ package final class DataDirectory: Sendable {
 
     // MARK: Producer ids
 
-    /// The end of the last granted block of producer ids, in one line of a file of its own.
-    ///
-    ///     0          the version of this file
-    ///     2000       ids below this were granted
-    package static let producerIDFile = "producer-id-block"
-
-    /// The end of the last granted block of producer ids; 0 if none was granted.
+    /// Ids below this were given out, or are named by what was imported. Where the file that says
+    /// so is lost, every partition's producers are asked.
     package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
-        let path = files.path(Self.producerIDFile)
-        let bytes = try onDisk { [files] () throws(DiskError) in try files.content(of: path) }
-        guard let bytes else { return ProducerID(0) }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard lines.count == 2, lines[0] == "0", let end = Int64(lines[1]), end >= 0 else {
-            throw .corrupt("\(path) is not a block of producer ids")
+        if let granted = try ProducerIDBlock.load(files) { return granted }
+        var highest: Int64 = -1
+        for log in logs.withLock({ $0.values.flatMap(\.self) }) {
+            // One that cannot be opened takes no appends either.
+            guard let producers = try? log.activeProducers else { continue }
+            highest = producers.reduce(highest) { max($0, $1.producerID.rawValue) }
         }
-        return ProducerID(end)
+        return ProducerID(highest < Int64.max ? highest + 1 : highest)
     }
 
     /// Makes the end of a block durable, before an id of it is used.
     package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
-        try onDisk { [files] () throws(DiskError) in
-            try files.replace(
-                files.path(Self.producerIDFile),
-                with: Array("0\n\(end.rawValue)\n".utf8)
-            )
-            try files.disk.syncDirectory(files.directory)
-        }
+        try ProducerIDBlock.store(end, files)
+    }
+
+    /// Producers of imported records keep their ids: nobody else is given one.
+    private func passImportedProducers() throws(LogStorageError) {
+        let highest = context.importedProducerID.load(ordering: .relaxed)
+        guard highest >= 0, highest < Int64.max else { return }
+        let granted = try grantedProducerIDs()
+        guard granted.rawValue <= highest else { return }
+        try grantProducerIDs(upTo: ProducerID(highest + 1))
     }
 
     // MARK: Folders of others
 
-    /// Folders named like partitions of this topic must be nobody else's.
+    /// Folders named like partitions of this topic must be nobody else's. What deleted topics of
+    /// other names have left is in nobody's way.
     private func refuseForeignFolders(of name: String) throws(LogStorageError) {
-        let known = Set(table.withLock { $0.deleted.map(\.id) })
-        for folder in try folders(of: name) where try !isEmpty(folder) {
-            guard let id = try owner(of: folder), known.contains(id) else {
-                throw .foreignDirectory(files.path(folder))
-            }
+        if let own = try removeLeftovers().first(where: { $0.topic.name == name }) {
+            throw own.error
         }
-        try removeLeftovers()
+        for folder in try folders(of: name) where try !isEmpty(folder) {
+            throw .foreignDirectory(files.path(folder))
+        }
     }
 
     private func folders(of name: String) throws(LogStorageError) -> [String] {
@@ -279,15 +279,26 @@ package final class DataDirectory: Sendable {
     }
 
     /// Whether a folder is one of a deleted topic's: by its mark, or because a removal was cut
-    /// short behind the mark's own.
+    /// short behind the mark's own, or a crash left the mark torn.
     private func isLeftover(
         _ folder: String,
         of topic: TopicDefinition
     ) throws(LogStorageError) -> Bool {
         if try owner(of: folder) == topic.id { return true }
-        let number = TopicPartition(folder: folder)?.partition.rawValue ?? Int32.max
-        guard number < topic.partitionCount else { return false }
-        return try isEmpty(folder)
+        guard let number = TopicPartition(folder: folder)?.partition,
+            number.rawValue < topic.partitionCount
+        else { return false }
+        let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
+        let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
+        if names.isEmpty { return true }
+        // A topic that bears the name now may have been torn likewise.
+        guard names.contains(LogRecovery.metadataFile),
+            table.withLock({ $0.topics[topic.name] == nil })
+        else { return false }
+        do throws(LogStorageError) {
+            let key = PartitionKey(topicID: topic.id, partition: number)
+            return try !LogRecovery.checkOwner(files, key, names)
+        } catch .offline { return false }
     }
 
     /// The topic that a folder says it belongs to; nil if it says nothing.
@@ -298,30 +309,49 @@ package final class DataDirectory: Sendable {
         return bytes.flatMap(LogRecovery.topicID)
     }
 
-    /// Removes the folders of deleted topics: those that carry their id, and only those.
-    private func removeLeftovers() throws(LogStorageError) {
+    /// Removes the folders of deleted topics: those that carry their id, and only those. What
+    /// cannot be removed stops no other; it is returned, and tried again later.
+    private func removeLeftovers() throws(LogStorageError) -> [Leftover] {
         let deleted = table.withLock { $0.deleted }
-        guard !deleted.isEmpty else { return }
-        let files = files
+        guard !deleted.isEmpty else { return [] }
+        var left: [Leftover] = []
         for topic in deleted {
-            for folder in try folders(of: topic.name) where try isLeftover(folder, of: topic) {
-                try onDisk { () throws(DiskError) in
-                    // The mark goes last: what a crash leaves is still known to be ours.
-                    let names = try files.disk.list(files.path(folder))
-                    for name in names where name != LogRecovery.metadataFile {
-                        try files.disk.remove(files.path("\(folder)/\(name)"))
-                    }
-                    try files.disk.syncDirectory(files.path(folder))
-                    try files.removeIfPresent(
-                        files.path("\(folder)/\(LogRecovery.metadataFile)")
-                    )
-                    try files.disk.removeDirectory(files.path(folder))
+            for folder in try folders(of: topic.name) {
+                do throws(LogStorageError) {
+                    if try isLeftover(folder, of: topic) { try removeFolder(folder) }
+                } catch {
+                    left.append(Leftover(topic: topic, error: error))
                 }
             }
         }
+        let files = files
         try onDisk { () throws(DiskError) in try files.disk.syncDirectory(files.directory) }
-        let ids = Set(deleted.map(\.id))
-        try change { $0.deleted.removeAll { ids.contains($0.id) } }
+        let gone = Set(deleted.map(\.id)).subtracting(left.map(\.topic.id))
+        if !gone.isEmpty { try change { $0.deleted.removeAll { gone.contains($0.id) } } }
+        return left
+    }
+
+    private struct Leftover {
+        var topic: TopicDefinition
+        var error: LogStorageError
+    }
+
+    private func removeFolder(_ folder: String) throws(LogStorageError) {
+        let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
+        try onDisk { () throws(DiskError) in
+            // The mark goes last: what a crash leaves, or what stays, is still known to be ours.
+            var failure: DiskError?
+            for name in try files.disk.list(files.directory)
+            where name != LogRecovery.metadataFile {
+                do throws(DiskError) { try files.disk.remove(files.path(name)) } catch {
+                    failure = failure ?? error
+                }
+            }
+            if let failure { throw failure }
+            try files.disk.syncDirectory(files.directory)
+            try files.removeIfPresent(files.path(LogRecovery.metadataFile))
+            try files.disk.removeDirectory(files.directory)
+        }
     }
 
     // MARK: Writing back
@@ -332,6 +362,7 @@ package final class DataDirectory: Sendable {
     package func writeBack(all: Bool) throws(LogStorageError) {
         _ = groups.takeDue()
         try writingBack.withLock { checkpoint throws(LogStorageError) in
+            try passImportedProducers()
             context.appendedByteCount.store(0, ordering: .relaxed)
             let capture = groups.capture()
             if let failure = capture.failure {
@@ -344,9 +375,17 @@ package final class DataDirectory: Sendable {
             for (key, value) in outcome.written { changed.partitions[key] = value }
             let current = logs.withLock { logs in Set(logs.keys) }
             changed.partitions = changed.partitions.filter { current.contains($0.key.topicID) }
-            if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
-            changed.replayFrom = capture.sequence
-            try store(changed)
+            // Known from here on, whatever comes of storing it: the next write-back must not free
+            // the journal over partitions that only this one knew of.
+            checkpoint = changed
+            do throws(LogStorageError) {
+                if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
+                changed.replayFrom = capture.sequence
+                try store(changed)
+            } catch {
+                for log in capture.logs { context.register(log) }
+                throw error
+            }
             checkpoint = changed
             groups.round.withLock { $0.journal.free(below: capture.sequence) }
             for log in capture.logs {

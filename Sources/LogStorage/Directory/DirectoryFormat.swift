@@ -54,6 +54,7 @@ enum DirectoryFormat {
         let disk = files.disk
         // The table first: with the format's line the directory counts.
         try TopicTable().store(files)
+        try ProducerIDBlock.store(ProducerID(0), files)
         try onDisk { () throws(DiskError) in
             try disk.createDirectory(files.path(DataDirectory.ownFolder))
             try disk.createDirectory(files.path(DataDirectory.journalFolder))

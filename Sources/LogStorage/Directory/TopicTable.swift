@@ -35,7 +35,12 @@ struct TopicTable: Equatable, Sendable {
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> TopicTable {
         let path = files.path(fileName)
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        guard let bytes else { return TopicTable() }
+        guard let bytes else {
+            throw .corrupt(
+                "\(path) is missing, and with it the names of the topics: put it back from a copy "
+                    + "of the directory; nothing was changed"
+            )
+        }
         let end = bytes.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.count
         let first = String(decoding: bytes[..<end], as: UTF8.self)
         guard first.hasPrefix("\(version) ") else {

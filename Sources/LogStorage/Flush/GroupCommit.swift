@@ -241,7 +241,8 @@ package final class GroupCommit: Sendable {
             var failure: LogStorageError?
             defer { tellReaders() }
             switch makeRound(requests.flatMap(\.targets).map(\.log) + later) {
-            case .written: later = []
+            case .written:
+                later.removeAll { $0.isRelaxed || $0.flushStatus($0.flushTarget) != .waiting }
             case .failed(let error): failure = error
             case .needsWriteBack:
                 let writeBack = makeRoom.withLock { $0 }
@@ -254,6 +255,7 @@ package final class GroupCommit: Sendable {
             }
             if requests.isEmpty { break }
         }
+        if !later.isEmpty, isThreaded.load(ordering: .sequentiallyConsistent) { flushSoon(later) }
         for request in requests {
             request.completion(.readOnly("a flush makes no progress"))
         }
@@ -348,19 +350,26 @@ package final class GroupCommit: Sendable {
         var parts: [(log: PartitionLog, part: GroupPart)] = []
         var needs: [PartitionKey: [PartitionKey: Target]] = [:]
         var taken: Set<PartitionKey> = []
-        func take(_ log: PartitionLog, isPinned: Bool) {
-            guard taken.insert(log.key).inserted, let part = log.takePart(isPinned: isPinned) else {
-                return
-            }
+        var room = Int(context.journal.fileByteCount)
+        func take(_ log: PartitionLog, needs: Offset?, room part: Int) {
+            guard taken.insert(log.key).inserted,
+                let part = log.takePart(needs: needs, room: part)
+            else { return }
+            room = max(0, room - part.payload.count)
             parts.append((log, part))
         }
         for log in logs where log.isDeciding {
-            take(log, isPinned: true)
-            // Read after the part was taken: what its records need was said before them.
+            take(log, needs: log.flushTarget, room: room)
+            // What records need that are still to come stays for them. Read after the part was
+            // taken: what its records need was said before them.
+            guard parts.last?.log === log else { continue }
             needs[log.key] = queue.withLock { $0.dependencies.removeValue(forKey: log.key) } ?? [:]
         }
-        for target in needs.values.flatMap(\.values) { take(target.log, isPinned: true) }
-        for log in logs { take(log, isPinned: arePinned) }
+        for target in needs.values.flatMap(\.values) {
+            take(target.log, needs: target.offset, room: 0)
+        }
+        // A group fits a file: what finds no room comes with the next.
+        for log in logs where room > 0 { take(log, needs: nil, room: arePinned ? room : 0) }
         parts = withoutBroken(parts, needs)
         guard !parts.isEmpty else { return .written }
         return write(parts, needs, &round, mayExceed: mayExceed)

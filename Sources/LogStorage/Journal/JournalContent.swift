@@ -7,6 +7,8 @@ struct JournalContent: Sendable {
     var next: UInt64
     var damages: [JournalDamage] = []
     var readByteCount: Int64 = 0
+    /// Groups were written, and none of the files that must be there begins like one.
+    var isMissing = false
     /// Entries with their bytes, by group, in order.
     var groups: [[HeldEntry]] = []
 
@@ -25,7 +27,10 @@ struct JournalContent: Sendable {
     ) throws(DiskError) -> JournalContent {
         var content = JournalContent(next: start ?? 1)
         var found: [JournalOrder.File] = []
-        guard try disk.kind(of: directory) == .directory else { return content }
+        guard try disk.kind(of: directory) == .directory else {
+            content.isMissing = (start ?? 1) > 1
+            return content
+        }
         for name in try disk.list(directory) where Journal.number(of: name) != nil {
             let file = try disk.open("\(directory)/\(name)", .read)
             defer { file.close() }
@@ -35,6 +40,7 @@ struct JournalContent: Sendable {
             if header == nil { header = try Self.header(of: file) }
             if let header { found.append(.init(name: name, header: header)) }
         }
+        content.isMissing = found.isEmpty && (start ?? 1) > 1
         let replayFrom = start ?? found.map(\.header.replayFrom).max() ?? 1
         content.next = replayFrom
         for file in JournalOrder(found, replayFrom: replayFrom).files {
@@ -45,7 +51,7 @@ struct JournalContent: Sendable {
 
     /// What stands for a header that is damaged or was never written: nil if no group is whole.
     private static func header(of file: any DiskFile) throws(DiskError) -> JournalFileHeader? {
-        let bytes = try PartitionFiles.content(of: file)
+        let bytes = try PartitionFiles.whole(file)
         return bytes.withUnsafeBytes { JournalFileScan.firstSequence(in: $0) }.map {
             JournalFileHeader(firstSequence: $0, fileByteCount: Int64(bytes.count), replayFrom: 1)
         }
@@ -74,7 +80,7 @@ struct JournalContent: Sendable {
         }
         let file = try disk.open(path, .read)
         defer { file.close() }
-        let bytes = try PartitionFiles.content(of: file)
+        let bytes = try PartitionFiles.whole(file)
         readByteCount += Int64(bytes.count)
         bytes.withUnsafeBytes { bytes in
             let scan = JournalFileScan(bytes, found.header, replayFrom: replayFrom)
@@ -116,7 +122,10 @@ enum HeldGroups {
     static func load(disk: any Disk, directory: String) throws(DiskError) -> Content {
         let files = PartitionFiles(disk: disk, directory: directory)
         let path = files.path(fileName)
-        guard let bytes = try files.content(of: path) else { return Content() }
+        guard try disk.kind(of: path) != nil else { return Content() }
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        let bytes = try PartitionFiles.whole(file)
         return bytes.withUnsafeBytes { bytes in
             // The header says nothing that is not known.
             let scan = JournalFileScan(bytes, header(fileByteCount: bytes.count), replayFrom: 0)

@@ -48,7 +48,7 @@ struct JournalEntry: Equatable, Sendable {
 ///     16  4  bytes of the whole record, padding left out
 ///     20  4  bytes of the table
 ///     24  4  CRC-32C of the table, so that a damaged record still tells whose it was
-///     28  8  where the record lies in its file: one that was copied into records of a client is none
+///     28  8  where the record lies in its file: one copied into a client's records is none
 ///     36  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
 ///            (8), end (8), a count of ranges (4), and each range: segment (8), position (8),
 ///            bytes (4), 1 if they follow in this record (1)

@@ -64,6 +64,7 @@ extension PartitionLog {
             var base = state.logEnd
             if origin == .imported {
                 base = view.baseOffset
+                context.importedProducerID.max(view.producerID.rawValue, ordering: .relaxed)
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
@@ -214,7 +215,10 @@ extension PartitionLog {
         if state.segments.isEmpty {
             try makeFirstSegment(at: base, &state)
         } else if needsRoll(before: view, state, configuration) {
+            let closed = state.active.baseOffset
             try roll(&state, at: base)
+            // The gap lies behind the closed segment's last batch, and is that segment's.
+            if base > state.logEnd { state.importedWithGaps.insert(closed) }
         }
         let position = state.active.byteCount
         let file = state.active.file

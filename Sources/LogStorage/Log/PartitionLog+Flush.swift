@@ -117,22 +117,30 @@ extension PartitionLog {
     }
 
     /// The partition's part of the next group; nil if there is nothing that it should take.
-    /// What is bulk stays for a flush of its own, unless it `isPinned`: the group must have it.
-    func takePart(isPinned: Bool) -> GroupPart? {
+    /// What is bulk stays for a flush of its own, unless the group has `room` for it, or `needs`
+    /// what is below an offset.
+    func takePart(needs: Offset? = nil, room: Int = 0) -> GroupPart? {
         while true {
             let (part, isSyncing) = state.withLock { state in
-                (state.isSyncing ? nil : takePart(of: &state, isPinned: isPinned), state.isSyncing)
+                (
+                    state.isSyncing ? nil : takePart(of: &state, needs: needs, room: room),
+                    state.isSyncing
+                )
             }
-            guard isSyncing, isPinned else { return part }
+            guard isSyncing, needs != nil || room > 0 else { return part }
             // A group must not vouch for what a flush under way may still lose.
             bulkFlush.withLock { _ in }
         }
     }
 
-    private func takePart(of state: inout LogState, isPinned: Bool) -> GroupPart? {
+    private func takePart(of state: inout LogState, needs: Offset?, room: Int) -> GroupPart? {
         guard state.readOnlyReason == nil else { return nil }
+        let vouchedFor = (state.synced ?? state.durable).offset
         // With relaxed durability only a moved log start is said by groups.
-        let leavesPending = isRelaxed || state.pending.isBulk && !isPinned
+        let leavesPending =
+            isRelaxed
+            || state.pending.isBulk && state.pending.byteCount > room
+                && vouchedFor >= needs ?? vouchedFor
         var ranges: [JournalRange] = []
         var end = state.durable
         if let synced = state.synced {

@@ -22,6 +22,10 @@ extension PartitionLog {
 
     /// Makes the folder's mark and its name durable, where that was not done yet.
     func flushMark() throws(DiskError) {
+        try fileWork.withLock { _ throws(DiskError) in try writeMark() }
+    }
+
+    private func writeMark() throws(DiskError) {
         guard state.withLock({ $0.markIsDirty }) else { return }
         try files.writeCache(
             files.path(LogRecovery.metadataFile),
@@ -73,6 +77,10 @@ extension PartitionLog {
     /// - Throws: a failed flush; the partition then acknowledges no more, and its part of the
     ///   journal has to be kept.
     func writeBack(all: Bool) throws(DiskError) -> PartitionCheckpoint {
+        try fileWork.withLock { _ throws(DiskError) in try writeSegmentsBack(all: all) }
+    }
+
+    private func writeSegmentsBack(all: Bool) throws(DiskError) -> PartitionCheckpoint {
         guard let work = nextWriteBack(all: all) else {
             return state.withLock { $0.recovery }
         }
@@ -196,7 +204,7 @@ extension PartitionLog {
             state.checkpointed = place
             return (Set(state.segments.map(\.baseOffset)), state.hasSnapshotFile)
         }
-        guard mayHaveSnapshots else { return }
+        guard mayHaveSnapshots, !isRetired else { return }
         do throws(DiskError) {
             for name in try context.disk.list(files.directory) {
                 guard let found = SegmentName.offset(in: name, .snapshot), found < offset,

@@ -25,6 +25,8 @@ package final class PartitionLog: Sendable {
     private let maintenance = Mutex<Void>(())
     /// Held by whoever flushes the segments themselves: one at a time. Before `state`.
     let bulkFlush = Mutex<Void>(())
+    /// Held by whoever makes the segments stand for themselves. Before `state`.
+    let fileWork = Mutex<Void>(())
     private let wasRetired = Atomic<Bool>(false)
 
     /// What is known of a partition that was not opened.
@@ -146,11 +148,18 @@ package final class PartitionLog: Sendable {
             isAwake.store(false, ordering: .releasing)
             sleep = .offline(reason)
         }
-        let segments = state.withLock { state in
-            let segments = state.segments
-            state = LogState()
-            state.readOnlyReason = reason
-            return segments
+        // What works on the files goes by their names, which another topic may have next.
+        let segments = maintenance.withLock { _ in
+            bulkFlush.withLock { _ in
+                fileWork.withLock { _ in
+                    state.withLock { state in
+                        let segments = state.segments
+                        state = LogState()
+                        state.readOnlyReason = reason
+                        return segments
+                    }
+                }
+            }
         }
         for segment in segments {
             segment.file.discard()

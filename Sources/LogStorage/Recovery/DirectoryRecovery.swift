@@ -51,8 +51,15 @@ struct DirectoryRecovery {
     }
 
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
-        let isKnown = try loadCheckpoint()
+        var isKnown = try loadCheckpoint()
         let content = try readJournal(isKnown: isKnown)
+        if isKnown, content.isMissing {
+            recovered.notes.append(
+                "\(journalFolder) has lost its files: every partition is read whole when it is "
+                    + "used, and nothing is cut"
+            )
+            isKnown = false
+        }
         let held = try onDisk { [context, journalFolder] () throws(DiskError) in
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
@@ -104,7 +111,7 @@ struct DirectoryRecovery {
     private mutating func gatherFacts(isKnown: Bool) {
         for key in names.keys {
             var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
-            if !isKnown { known.tail = .unknown("the directory's checkpoint is lost") }
+            if !isKnown { known.tail = .unknown("the directory's checkpoint or journal is lost") }
             if let options = table.topics[names[key]?.topic ?? ""]?.options,
                 options["millrace.durability"] == "relaxed", known.tail == .cut
             {
@@ -253,6 +260,14 @@ struct DirectoryRecovery {
             // Until the checkpoint stands for the others, what is held of them stays.
             if !failed.isEmpty { try hold(groups, failed.union(heldBefore)) }
         }
+        try onDisk { [context, files, journalFolder] () throws(DiskError) in
+            let own = files.path(DataDirectory.ownFolder)
+            for (folder, parent) in [(own, files.directory), (journalFolder, own)]
+            where try context.disk.kind(of: folder) == nil {
+                try context.disk.createDirectory(folder)
+                try context.disk.syncDirectory(parent)
+            }
+        }
         if written != checkpoint {
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
@@ -268,10 +283,6 @@ struct DirectoryRecovery {
                 configuration: context.journal,
                 nextSequence: written.replayFrom
             )
-            if try context.disk.kind(of: journalFolder) == nil {
-                try context.disk.createDirectory(journalFolder)
-                try context.disk.syncDirectory(files.path(DataDirectory.ownFolder))
-            }
             try journal.takeOver(try context.disk.list(journalFolder))
             recovered.journal = journal
         }

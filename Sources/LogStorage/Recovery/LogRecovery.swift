@@ -155,7 +155,7 @@ struct LogRecovery {
             let obstacle = try take(step, isLast: next == nil)
             if liar != nil { return }
             if let obstacle {
-                // Behind the last batch of a closed segment lies what a failed write left: of no one.
+                // Behind the last batch of a closed segment lies what a failed write left.
                 guard let next, next == state.logEnd else {
                     return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
                 }

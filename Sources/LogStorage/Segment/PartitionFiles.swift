@@ -30,6 +30,11 @@ struct PartitionFiles: Sendable {
         return try bytes(of: file, at: 0, count: count)
     }
 
+    /// All bytes of a file that may be a large one.
+    static func whole(_ file: any DiskFile) throws(DiskError) -> [UInt8] {
+        try bytes(of: file, at: 0, count: Int(try file.byteCount()))
+    }
+
     /// Up to `count` bytes from a position on.
     static func bytes(
         of file: any DiskFile,

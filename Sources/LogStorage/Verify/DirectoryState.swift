@@ -26,6 +26,11 @@ struct DirectoryState {
             let what = bytes == nil ? "the file is missing" : "its checksum or form is not right"
             state.notes.append(Note(file: name, reason: what))
         }
+        if try ProducerIDBlock.load(files) == nil {
+            state.notes.append(
+                Note(file: ProducerIDBlock.fileName, reason: "it is missing or damaged")
+            )
+        }
         for topic in table.topics.values {
             for index in 0..<topic.partitionCount {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))

@@ -40,6 +40,8 @@ struct Consumer: ~Copyable {
 
     /// Finds where to begin: the group's offsets, else `start`.
     mutating func begin(at start: ConsumeCommand.Start) throws {
+        // What the checkpoint knows of a partition may lie in a file that is not there any more.
+        _ = log.broker.check { [partitions] in partitions.contains($0) }
         var committed: [TopicPartition: Offset] = [:]
         if let group {
             committed = try log.client.committedOffsets(group: group, partitions: partitions)
@@ -60,9 +62,11 @@ struct Consumer: ~Copyable {
     ) throws -> Offset {
         let bounds = try log.client.bounds(of: partition)
         guard position < bounds.logStart else { return position }
+        try log.client.refuseDamage(of: partition, at: position)
+        let reader = group == nil ? "they were read" : "the group read them"
         TextOutput.error.write(
             "warning: \(partition): offsets \(position.rawValue) to "
-                + "\(bounds.logStart.rawValue - 1) were deleted before the group read them; it "
+                + "\(bounds.logStart.rawValue - 1) were deleted before \(reader); it "
                 + "goes on at \(bounds.logStart.rawValue)\n"
         )
         return bounds.logStart
@@ -74,14 +78,27 @@ struct Consumer: ~Copyable {
     ) throws -> Offset {
         let bounds = try log.client.bounds(of: partition)
         switch start {
-        case .beginning: return bounds.logStart
+        case .beginning:
+            try refuseToSkip(from: .zero, to: bounds.logStart, partition)
+            return bounds.logStart
         case .end: return end(of: bounds)
         case .offset(let offset):
+            try refuseToSkip(from: offset, to: bounds.logStart, partition)
             return min(max(offset, bounds.logStart), end(of: bounds))
         case .time(let time):
             return try log.broker.offset(forTimestamp: time, in: partition, isolation: isolation)
                 ?? end(of: bounds)
         }
+    }
+
+    /// A group that begins behind what damage took away would never read it.
+    private func refuseToSkip(
+        from offset: Offset,
+        to logStart: Offset,
+        _ partition: TopicPartition
+    ) throws {
+        guard group != nil, offset < logStart else { return }
+        try log.client.refuseDamage(of: partition, at: offset)
     }
 
     /// The offset behind the last one that the isolation level shows.

@@ -114,8 +114,12 @@ enum TopicCommands {
                 try log.broker.deleteTopic(topic.name)
                 try strike(topic.name, in: log.directory)
             } catch {
+                let isGone = log.broker.topic(topic.name) == nil
+                if isGone { try? strike(topic.name, in: log.directory) }
                 throw CommandFailure(
-                    "the topic '\(topic.name)' was not removed",
+                    isGone
+                        ? "the topic '\(topic.name)' is deleted, but not all of its files are gone"
+                        : "the topic '\(topic.name)' was not removed",
                     place: log.directory,
                     error
                 )

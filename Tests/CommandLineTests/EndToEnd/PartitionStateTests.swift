@@ -222,6 +222,31 @@ extension EndToEnd {
             #expect(try consume().lines == [])
         }
 
+        @Test func `a group does not step over records whose segment is missing`() throws {
+            try lines(3, partitions: 1)
+            let segment = "\(data)/lines-0/\(Self.segment)"
+            let aside = folder.path("aside")
+            let words = ["consume", "lines", "--until-end", "--data", data]
+            try FileManager.default.moveItem(atPath: segment, toPath: aside)
+            for options in [["--group", "g"], []] {
+                let failed = try Millrace.tool(
+                    Millrace.executable,
+                    words + options,
+                    input: nil
+                )
+                #expect(failed.status == 1)
+                #expect(failed.errors.contains("lines-0 is damaged"))
+                #expect(!failed.errors.contains("were deleted"))
+            }
+            try FileManager.default.moveItem(atPath: aside, toPath: segment)
+            let whole = try Millrace.tool(
+                Millrace.executable,
+                words + ["--group", "g"],
+                input: nil
+            )
+            #expect(whole.lines == ["0.0", "0.1", "0.2"])
+        }
+
         /// Lets a reader own the log until its housekeeping has removed a file.
         private func runUntilGone(_ path: String) throws {
             let owner = try Millrace.start(

@@ -93,9 +93,10 @@ struct ImportHarness {
     /// The producer ids of a partition's batches.
     static func producers(_ log: OpenLog, _ name: String) throws -> [Int64] {
         guard let partition = TopicPartition(folder: name) else { return [] }
+        let start = try log.broker.bounds(of: partition).logStart
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         let answer = try buffer.withUnsafeMutableBytes {
-            try log.broker.fetch(partition, from: .zero, isolation: .readUncommitted, into: $0)
+            try log.broker.fetch(partition, from: start, isolation: .readUncommitted, into: $0)
         }
         var producers: [Int64] = []
         try buffer[..<answer.byteCount].withUnsafeBytes { bytes in
