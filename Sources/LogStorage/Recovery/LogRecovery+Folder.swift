@@ -210,21 +210,20 @@ extension LogRecovery {
         of segment: inout Segment,
         _ step: RecoveryPlan.Step
     ) throws(LogStorageError) -> Bool {
-        let files = files
         guard let aborted = try aborted(of: step.base),
             let index = try loadIndex(step.base, step.byteCount),
             step.byteCount == 0 || !index.times.isEmpty
         else { return false }
         let file = segment.file
+        let mayGap = state.mayGap(step.base)
         let (end, first) = try onDisk { () throws(DiskError) in
             let file = try file.file()
             return (
-                try Self.end(of: file, step, from: index.offsets.last?.position ?? 0),
+                try Self.end(of: file, step, from: index.offsets.last, mayGap: mayGap),
                 try Self.firstTimestamp(of: file, to: step.byteCount)
             )
         }
         guard let end else { return false }
-        _ = files
         segment.byteCount = step.byteCount
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp
@@ -245,19 +244,32 @@ extension LogRecovery {
         return SegmentIndex(offsets: offsets, times: times, base: base, byteCount: byteCount)
     }
 
-    /// Where a segment ends, by its last batches; nil if they are not whole.
+    /// Where a segment ends, by the batches from an index entry on; nil if they are not whole, or do
+    /// not lie where the entry and each other say: no checksum covers that.
     private static func end(
         of file: any DiskFile,
         _ step: RecoveryPlan.Step,
-        from position: Int64
+        from entry: SegmentIndex.OffsetEntry?,
+        mayGap: Bool
     ) throws(DiskError) -> Offset? {
-        var scanner = SegmentScanner(file: file, from: position, to: step.byteCount)
+        var scanner = SegmentScanner(
+            file: file,
+            from: entry?.position ?? 0,
+            to: step.byteCount
+        )
         var end = step.base
+        var isEntry = entry != nil
         while true {
             switch try scanner.next() {
             case .end: return end
             case .bad: return nil
             case .batch(let batch):
+                let base = batch.baseOffset
+                let fits =
+                    isEntry
+                    ? batch.lastOffset == entry?.offset : base == end || mayGap && base > end
+                guard fits else { return nil }
+                isEntry = false
                 end = batch.nextOffset
                 scanner.advance(by: batch.byteCount)
             }
