@@ -44,7 +44,7 @@ struct BrokerVerification {
             directory: BrokerWorkload.directory,
             configuration: BrokerWorkload.configuration,
             time: time,
-            makeID: CountedIDs(behind: 1_000_000).next
+            makeID: CountedIDs(of: BrokerWorkload.directory, on: disk).next
         )
     }
 

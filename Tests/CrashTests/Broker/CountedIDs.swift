@@ -1,11 +1,21 @@
 import Bytes
+import LogStorage
+import MillraceTestKit
 import Synchronization
 
 /// Topic ids that are the same in every run.
 final class CountedIDs: Sendable {
     private let last: Mutex<UInt64>
 
-    init(behind last: UInt64 = 0) { self.last = Mutex(last) }
+    init() { last = Mutex(0) }
+
+    /// Ids that no topic of this directory has: with each topic its table is longer.
+    init(of directory: String, on disk: SimulatedDisk) throws {
+        let path = "\(directory)/millrace.topics"
+        let isThere = try disk.kind(of: path) == .file
+        let byteCount = isThere ? try disk.open(path, .read).byteCount() : 0
+        last = Mutex(UInt64(byteCount + 1) << 32)
+    }
 
     @Sendable func next() -> UniqueID {
         last.withLock { last in

@@ -7,13 +7,13 @@ import Testing
             name: "job \(seed)",
             filter: "CrashTests.*A job after a power loss",
             seed: seed,
-            statesPerMoment: 3
+            statesPerMoment: 5
         )
         let moments = try JobWorkload(seed: seed, lineCount: 8).run()
         let verification = JobVerification()
         exploration.explore(moments) { try verification.verify(&$0) }
         exploration.finish(
-            atLeast: 800,
+            atLeast: 1_400,
             meeting: [.crashInRecovery, .storeBehind, .restoredFromNothing]
         )
     }

@@ -41,7 +41,7 @@ final class JobRig {
             directory: BrokerWorkload.directory,
             configuration: BrokerWorkload.configuration,
             time: time,
-            makeID: CountedIDs(behind: UInt64(disk.operationCount) << 32).next
+            makeID: CountedIDs(of: BrokerWorkload.directory, on: disk).next
         )
     }
 
