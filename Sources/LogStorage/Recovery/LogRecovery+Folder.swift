@@ -244,8 +244,8 @@ extension LogRecovery {
         return SegmentIndex(offsets: offsets, times: times, base: base, byteCount: byteCount)
     }
 
-    /// Where a segment ends, by the batches from an index entry on; nil if they are not whole, or do
-    /// not lie where the entry and each other say: no checksum covers that.
+    /// Where a segment ends, by the batches from an index entry on; nil if they are not whole, or
+    /// do not lie where the entry and each other say: no checksum covers that.
     private static func end(
         of file: any DiskFile,
         _ step: RecoveryPlan.Step,
