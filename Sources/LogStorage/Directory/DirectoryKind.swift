@@ -21,7 +21,7 @@ package enum DirectoryKind: Equatable, Sendable {
     /// What a data directory of ours may hold before its `meta.properties` is written.
     private static let firstNames: Set<String> = [
         ".millrace", "millrace.lock", "millrace.topics", "millrace.topics.tmp",
-        "meta.properties.tmp",
+        "producer-id-block", "producer-id-block.tmp", "meta.properties.tmp",
     ]
 
     /// The kind of a folder with these names (nil: there is none), `meta` being the content of its
