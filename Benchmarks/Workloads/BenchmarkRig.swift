@@ -72,11 +72,12 @@ final class BenchmarkRig {
                 }
             }
             if !batch.isEmpty { try append(&batch, to: name) }
+            try broker.flush([name])
         }
     }
 
     private func append(_ batch: inout RecordBatchBuilder, to name: TopicPartition) throws {
-        let outcome = try broker.produce(batch: batch.seal(), to: name, flush: true)
+        let outcome = try broker.produce(batch: batch.seal(), to: name, flush: false)
         guard case .appended = outcome else { throw BenchmarkError("\(name): \(outcome)") }
         batch.reset()
     }

@@ -51,6 +51,7 @@ final class WorkerPool: Sendable {
 
     /// Does all of the work, the caller first of all, so that it ends even if nobody helps.
     func run(_ works: [@Sendable () -> Void]) {
+        if works.count == 1 { return works[0]() }
         let shared = SharedWork(works)
         for _ in 0..<min(works.count - 1, threads.count) { add(.urgent { shared.work() }) }
         shared.work()

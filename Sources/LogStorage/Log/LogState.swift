@@ -66,9 +66,10 @@ struct LogState: Sendable {
         compacted.entry(at: base) != nil || importedWithGaps.contains(base)
     }
 
+    /// Changed in place: a copy of it would share its index, and each entry then copy that.
     var active: Segment {
         get { segments[segments.count - 1] }
-        set { segments[segments.count - 1] = newValue }
+        _modify { yield &segments[segments.count - 1] }
     }
 
     /// Where the next batch goes.

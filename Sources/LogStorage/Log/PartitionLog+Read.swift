@@ -76,7 +76,7 @@ extension PartitionLog {
 
     /// Where to read: at most three segments, which is more than any buffer needs.
     private func plan(from: Offset, isolation: IsolationLevel) throws(LogStorageError) -> Plan {
-        var first: Segment?
+        var closed: Segment?
         var plan = try state.withLock { state throws(LogStorageError) -> Plan in
             let bounds = state.bounds
             guard from >= bounds.logStart, from <= bounds.logEnd else { throw .offsetOutOfRange }
@@ -85,23 +85,28 @@ extension PartitionLog {
                 return Plan(bounds: bounds, end: end, pieces: [])
             }
             let start = state.segmentIndex(for: from)
-            first = state.segments[start]
+            var entry: SegmentIndex.OffsetEntry?
+            if let index = state.segments[start].index {
+                entry = index.entry(for: from)
+            } else {
+                closed = state.segments[start]
+            }
             let pieces = state.segments[start...].prefix(3).enumerated().map { index, segment in
                 Piece(
                     file: segment.file,
-                    position: 0,
+                    position: index == 0 ? entry?.position ?? 0 : 0,
                     end: segment.byteCount,
                     base: segment.baseOffset,
                     next: start + index + 1 < state.segments.count
                         ? state.segments[start + index + 1].baseOffset : state.logEnd,
-                    last: nil,
+                    last: index == 0 ? entry?.offset : nil,
                     mayGap: state.mayGap(segment.baseOffset)
                 )
             }
             return Plan(bounds: bounds, end: end, pieces: pieces)
         }
         for piece in plan.pieces where piece.mayGap { try checkCompacted(piece) }
-        if let first, let entry = try index(of: first).entry(for: from) {
+        if let closed, let entry = try index(of: closed).entry(for: from) {
             plan.pieces[0].position = entry.position
             plan.pieces[0].last = entry.offset
         }
