@@ -149,7 +149,10 @@ let package = Package(
             ["Bytes", "LogModel", "KafkaRecords"],
             exclude: ["Fixtures"]
         ),
-        tests("LogStorageTests", ["Bytes", "LogModel", "LogStorage", "MillraceTestKit"]),
+        tests(
+            "LogStorageTests",
+            ["Bytes", "LogModel", "LogStorage", "MillraceTestKit", "Threads"]
+        ),
         tests(
             "KafkaDirectoryTests",
             ["Bytes", "LogModel", "LogStorage", "KafkaDirectory", "MillraceTestKit"]
@@ -159,7 +162,7 @@ let package = Package(
             "BrokerTests",
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
-                "LogClient", "EmbeddedClient", "MillraceTestKit",
+                "LogClient", "EmbeddedClient", "MillraceTestKit", "Threads",
             ]
         ),
         tests(

@@ -21,16 +21,16 @@ package final class Broker: Sendable {
     let time: any TimeSource
     let makeID: @Sendable () -> UniqueID
     let dataDirectory: DataDirectory
-    let topicTable: Mutex<TopicNames>
-    let transactionShards = Mutex<[TransactionShard]>([])
-    let offsetShards = Mutex<[OffsetShard]>([])
+    let topicTable: Lock<TopicNames>
+    let transactionShards = Lock<[TransactionShard]>([])
+    let offsetShards = Lock<[OffsetShard]>([])
     let producerIDs: ProducerIDs
     /// Held while one of the internal topics is made.
-    let makingInternal = Mutex<Void>(())
+    let makingInternal = Lock<Void>(())
     let change = ChangeSignal()
     let counters: BrokerCounters
     let space: SpaceGuard
-    private let threads = Mutex<BrokerThreads?>(nil)
+    private let threads = Lock<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
     /// Where housekeeping and cleaning go on with partitions that sleep.
     let nextSleeper = Atomic<Int>(0)
@@ -105,7 +105,7 @@ package final class Broker: Sendable {
         self.makeID = makeID
         notes = recovered.notes
         counters = recovered.counters
-        topicTable = Mutex(TopicNames(topics: recovered.topics))
+        topicTable = Lock(TopicNames(topics: recovered.topics))
         producerIDs = ProducerIDs(recovered.producerIDs, data)
         space = SpaceGuard(
             disk: disk,

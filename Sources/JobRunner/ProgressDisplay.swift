@@ -9,7 +9,7 @@ import Threads
 /// Shows on a terminal how far a run is, from a thread of its own; in a pipe it does nothing.
 final class ProgressDisplay: Sendable {
     private let isDone = Atomic(false)
-    private let thread = Mutex<OwnedThread?>(nil)
+    private let thread = Lock<OwnedThread?>(nil)
     private static let pollMicroseconds: UInt32 = 100_000
 
     /// Shows what `sample` says until `stop()`: records done, of how many, nil where unknown.

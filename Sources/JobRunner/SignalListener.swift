@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import Threads
 
 /// Turns SIGINT and SIGTERM into a request: the first asks, the second ends the process at once.
@@ -12,7 +11,7 @@ package final class SignalListener: Sendable {
         var action: (@Sendable () -> Void)?
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Blocks the signals in the calling thread, and in those it starts later, and waits for them.
     package static func start() -> SignalListener {

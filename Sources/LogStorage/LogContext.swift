@@ -1,5 +1,6 @@
 import LogModel
 import Synchronization
+import Threads
 
 /// What all partitions of a directory share.
 final class LogContext: Sendable {
@@ -10,7 +11,7 @@ final class LogContext: Sendable {
     let journal: JournalConfiguration
     private let fdatasyncs = Atomic<Int>(0)
     /// Partitions that hold what was not written back.
-    private let dirty = Mutex<[PartitionLog]>([])
+    private let dirty = Lock<[PartitionLog]>([])
     /// A write-back is about to need states to begin from.
     private let isCapturing = Atomic<Bool>(false)
     /// Bytes appended since the last write-back began.

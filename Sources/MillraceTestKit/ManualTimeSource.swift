@@ -1,5 +1,5 @@
 package import LogModel
-import Synchronization
+import Threads
 
 /// A clock that stands still until a test turns it.
 package final class ManualTimeSource: TimeSource {
@@ -8,11 +8,11 @@ package final class ManualTimeSource: TimeSource {
         var monotonic: UInt64
     }
 
-    private let hands: Mutex<Hands>
+    private let hands: Lock<Hands>
 
     /// Begins at a wall time in 2026, in milliseconds, unless told otherwise.
     package init(wallTime: Timestamp = Timestamp(1_767_225_600_000)) {
-        hands = Mutex(Hands(wall: wallTime.rawValue, monotonic: 1_000_000_000))
+        hands = Lock(Hands(wall: wallTime.rawValue, monotonic: 1_000_000_000))
     }
 
     package func wallTime() -> Timestamp {

@@ -2,7 +2,7 @@ import Bytes
 import CRocksDB
 package import LogModel
 package import StateStores
-import Synchronization
+import Threads
 
 /// A store engine on RocksDB: one database for each store and partition.
 ///
@@ -21,7 +21,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     private let options: RocksOptions
     private let path: String
     private let onWipe: @Sendable (StoreError) -> Void
-    private let mark: Mutex<Mark>
+    private let mark: Lock<Mark>
 
     private struct Mark {
         var changelogOffset: Offset?
@@ -64,7 +64,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                     message: "the store has values but no mark"
                 )
             }
-            mark = Mutex(Mark(changelogOffset: offset, isEmpty: isEmpty))
+            mark = Lock(Mark(changelogOffset: offset, isEmpty: isEmpty))
         } catch {
             rocksdb_close(database)
             throw error

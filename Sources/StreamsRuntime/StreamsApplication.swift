@@ -115,7 +115,7 @@ package final class StreamsApplication {
                 monitor = try CatchUpMonitor(plan: plan, topology: topology, client: client)
             }
         } catch { throw StreamsError(code: .log, message: "\(error)") }
-        let failure = Mutex<StreamsError?>(nil)
+        let failure = Lock<StreamsError?>(nil)
         let stopSwitch = stopSwitch
         let loops = threads.map { thread in
             ThreadLoop(

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// A number that only grows. Any thread may add to it.
 package final class Counter: Sendable {
@@ -29,12 +30,12 @@ package final class Histogram: Sendable {
 
     /// Ascending upper bounds; one more bucket holds what lies above the last.
     package let bounds: [Double]
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     package init(bounds: [Double]) {
         precondition(!bounds.isEmpty && zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 })
         self.bounds = bounds
-        state = Mutex(State(counts: Array(repeating: 0, count: bounds.count + 1)))
+        state = Lock(State(counts: Array(repeating: 0, count: bounds.count + 1)))
     }
 
     package func observe(_ value: Double) {
@@ -65,7 +66,7 @@ package final class MetricsRegistry: Sendable {
         var metric: Metric
     }
 
-    private let entries = Mutex<[String: [Entry]]>([:])
+    private let entries = Lock<[String: [Entry]]>([:])
 
     package init() {}
 

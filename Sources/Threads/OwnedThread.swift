@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// A thread of the operating system that runs one function and is joined by its owner. For work
 /// that blocks on files and stores, which the cooperative pool must not.
@@ -9,7 +8,7 @@ package final class OwnedThread: Sendable {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
-    private let handle = Mutex<pthread_t?>(nil)
+    private let handle = Lock<pthread_t?>(nil)
 
     /// Starts the thread.
     package init(_ body: @escaping @Sendable () -> Void) {

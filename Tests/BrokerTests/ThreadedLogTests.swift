@@ -7,6 +7,7 @@ import LogStorage
 import MillraceTestKit
 import Synchronization
 import Testing
+import Threads
 
 /// The log as jobs run it: threads, a real disk.
 @Suite struct ThreadedLogTests {

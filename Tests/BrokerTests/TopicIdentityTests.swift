@@ -5,8 +5,8 @@ import LogClient
 import LogModel
 import LogStorage
 import MillraceTestKit
-import Synchronization
 import Testing
+import Threads
 
 /// A topic is its id: what was said of one is not said of another of the same name.
 @Suite struct TopicIdentityTests {
@@ -165,7 +165,7 @@ import Testing
 
     @Test func `others are served while a topic is made, and its name is taken`() throws {
         let log = try read()
-        let seen = Mutex<[String]>([])
+        let seen = Lock<[String]>([])
         let (broker, client) = (log.broker, log.client)
         log.disk.onOperation { _, _, _ in
             var words = "served"
@@ -191,7 +191,7 @@ import Testing
 
     @Test func `a topic is not made again before it is gone`() throws {
         let log = try read()
-        let refusals = Mutex<[Bool]>([])
+        let refusals = Lock<[Bool]>([])
         let broker = log.broker
         log.disk.onOperation { _, _, _ in
             do throws(BrokerError) {

@@ -1,7 +1,7 @@
 import LogModel
 import MillraceTestKit
-import Synchronization
 import Testing
+import Threads
 
 @testable import LogStorage
 
@@ -111,7 +111,7 @@ import Testing
         groups.beginThreads(parallel: { for work in $0 { work() } }, onWriteBackDue: {})
         let rounds = ThreadGroup()
         rounds.start { groups.run() }
-        let answers = Mutex<[LogStorageError?]>([])
+        let answers = Lock<[LogStorageError?]>([])
         try log.append(["first"])
         disk.close()
         groups.flush(log.logs) { failure in answers.withLock { $0.append(failure) } }

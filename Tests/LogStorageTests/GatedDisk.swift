@@ -2,6 +2,7 @@ import Foundation
 import LogModel
 import LogStorage
 import MillraceTestKit
+import Threads
 
 /// A simulated disk whose flushes of files that end so wait at a gate while it is closed.
 final class GatedDisk: Disk {

@@ -1,8 +1,8 @@
 import Bytes
 import LogModel
 import MillraceTestKit
-import Synchronization
 import Testing
+import Threads
 
 @testable import LogStorage
 
@@ -188,7 +188,7 @@ import Testing
         let now = log.time.wallTime().rawValue
         for number in 0..<20 { try log.append(["\(number)"], at: now + Int64(number)) }
         try log.flush()
-        let isDone = Mutex(false)
+        let isDone = Lock(false)
         // While the segment is flushed it is filled up and another is begun.
         disk.onOperation { operation, _, path in
             guard operation == .sync, path.hasSuffix(".log"),

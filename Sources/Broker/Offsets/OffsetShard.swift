@@ -1,7 +1,7 @@
 import Coordination
 import LogModel
 import LogStorage
-import Synchronization
+import Threads
 
 /// The committed offsets whose records lie in one partition of `__consumer_offsets`. Its lock is
 /// held to look and to apply, never for a write.
@@ -9,12 +9,12 @@ final class OffsetShard: Sendable {
     let partition: Partition
     /// Why nothing can be told: the partition's records cannot all be read.
     let unavailability: BrokerError?
-    private let offsets: Mutex<GroupOffsets>
+    private let offsets: Lock<GroupOffsets>
 
     init(partition: Partition, offsets: GroupOffsets, unavailability: BrokerError? = nil) {
         self.partition = partition
         self.unavailability = unavailability
-        self.offsets = Mutex(offsets)
+        self.offsets = Lock(offsets)
     }
 
     func withOffsets<Result: Sendable>(

@@ -1,7 +1,7 @@
 import Coordination
 import LogModel
 import LogStorage
-import Synchronization
+import Threads
 
 /// The transactions that a crash left.
 extension Broker {

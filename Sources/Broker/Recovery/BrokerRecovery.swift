@@ -2,7 +2,6 @@ import Bytes
 import Coordination
 import LogModel
 import LogStorage
-import Synchronization
 
 /// What a broker begins with.
 struct RecoveredLog: Sendable {

@@ -1,4 +1,3 @@
-import Synchronization
 import Threads
 
 /// The thread that compacts logs, one at a time, and never takes more than half of a core for

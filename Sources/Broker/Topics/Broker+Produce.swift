@@ -1,7 +1,6 @@
 import Coordination
 package import LogModel
 package import LogStorage
-import Synchronization
 
 /// Appends of clients.
 extension Broker {

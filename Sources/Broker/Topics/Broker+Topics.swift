@@ -2,7 +2,7 @@ import Bytes
 import Coordination
 package import LogModel
 package import LogStorage
-import Synchronization
+import Threads
 
 /// Topics: what there is, and how one comes and goes.
 extension Broker {

@@ -2,6 +2,7 @@ import Coordination
 package import LogModel
 import LogStorage
 import Synchronization
+import Threads
 
 /// The ends of decided transactions, and what time brings.
 extension Broker {

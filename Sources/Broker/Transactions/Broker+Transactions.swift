@@ -2,7 +2,7 @@ import Bytes
 package import Coordination
 package import LogModel
 import LogStorage
-import Synchronization
+import Threads
 
 /// Requests to the transaction coordinator.
 extension Broker {

@@ -1,7 +1,6 @@
 import Coordination
 import LogModel
 import LogStorage
-import Synchronization
 import Threads
 
 /// The part of the transaction coordinator whose records lie in one partition of
@@ -15,7 +14,7 @@ final class TransactionShard: Sendable {
     let partition: Partition
     /// Why nothing can be decided here: the partition's records cannot all be read.
     let unavailability: BrokerError?
-    private let state: Mutex<State>
+    private let state: Lock<State>
     /// Rises whenever something of this shard was settled.
     private let settled = ConditionLock<UInt64>(1)
 
@@ -26,7 +25,7 @@ final class TransactionShard: Sendable {
     ) {
         self.partition = partition
         self.unavailability = unavailability
-        state = Mutex(State(coordinator: coordinator))
+        state = Lock(State(coordinator: coordinator))
     }
 
     /// Asks or changes the state.
@@ -56,12 +55,12 @@ final class TransactionShard: Sendable {
 
 /// Hands out producer ids; a block is made durable before its first id is used.
 final class ProducerIDs: Sendable {
-    private let allocator: Mutex<ProducerIDAllocator>
-    private let granting = Mutex<Void>(())
+    private let allocator: Lock<ProducerIDAllocator>
+    private let granting = Lock<Void>(())
     private let data: DataDirectory
 
     init(_ allocator: ProducerIDAllocator, _ data: DataDirectory) {
-        self.allocator = Mutex(allocator)
+        self.allocator = Lock(allocator)
         self.data = data
     }
 

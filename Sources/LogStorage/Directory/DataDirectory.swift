@@ -1,6 +1,7 @@
 package import Bytes
 package import LogModel
 import Synchronization
+import Threads
 
 /// A data directory: one owner, its format, its topics, and the journal that makes appends of all
 /// of them durable.
@@ -21,11 +22,11 @@ package final class DataDirectory: Sendable {
     private let files: PartitionFiles
     private let lock: any DiskLock
     let context: LogContext
-    private let table: Mutex<TopicTable>
-    private let changing = Mutex<Void>(())
-    private let logs: Mutex<[UniqueID: [PartitionLog]]>
+    private let table: Lock<TopicTable>
+    private let changing = Lock<Void>(())
+    private let logs: Lock<[UniqueID: [PartitionLog]]>
     /// One write-back at a time.
-    private let writingBack: Mutex<DirectoryCheckpoint>
+    private let writingBack: Lock<DirectoryCheckpoint>
 
     package static let lockFile = "millrace.lock"
     static let ownFolder = ".millrace"
@@ -42,11 +43,11 @@ package final class DataDirectory: Sendable {
         self.files = files
         self.lock = lock
         self.context = context
-        self.table = Mutex(table)
-        logs = Mutex(recovered.logs)
+        self.table = Lock(table)
+        logs = Lock(recovered.logs)
         notes = recovered.notes
         replayedByteCount = recovered.replayedByteCount
-        writingBack = Mutex(recovered.checkpoint)
+        writingBack = Lock(recovered.checkpoint)
         groups = GroupCommit(context: context, journal: recovered.journal)
         groups.onFull { [unowned self] in
             do throws(LogStorageError) {

@@ -1,4 +1,5 @@
-import Synchronization
+import Threads
+
 
 /// Keeps at most so many files open: the ones used longest ago are let go, and opened again when
 /// they are needed. A file is really closed when its last user is done with it, so that nobody
@@ -7,7 +8,7 @@ package final class FilePool: Sendable {
     let disk: any Disk
     private let limit: Int
     /// Open files, the next candidate first.
-    private let open = Mutex<[PooledFile]>([])
+    private let open = Lock<[PooledFile]>([])
 
     package init(disk: any Disk, limit: Int) {
         self.disk = disk
@@ -64,7 +65,7 @@ package final class PooledFile: Sendable {
 
     package let path: String
     private let pool: FilePool
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     package init(path: String, pool: FilePool) {
         self.path = path

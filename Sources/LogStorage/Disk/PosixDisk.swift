@@ -1,6 +1,7 @@
 import Glibc
 package import LogModel
 import Synchronization
+import Threads
 
 /// The machine's file system.
 package struct PosixDisk: Disk {

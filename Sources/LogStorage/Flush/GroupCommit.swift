@@ -45,20 +45,20 @@ package final class GroupCommit: Sendable {
     }
 
     let context: LogContext
-    let round: Mutex<Round>
+    let round: Lock<Round>
     private let queue = ConditionLock(Queue())
     private let isThreaded = Atomic<Bool>(false)
     /// Runs several pieces of work that may wait for the disk, and returns when all are done.
-    private let runner = Mutex<@Sendable ([@Sendable () -> Void]) -> Void>({
+    private let runner = Lock<@Sendable ([@Sendable () -> Void]) -> Void>({
         for work in $0 { work() }
     })
     /// Told after each group: readers may find more.
-    private let onGroup = Mutex<@Sendable () -> Void>({})
+    private let onGroup = Lock<@Sendable () -> Void>({})
     /// Told when a write-back is due.
-    private let onDue = Mutex<@Sendable () -> Void>({})
+    private let onDue = Lock<@Sendable () -> Void>({})
     /// Writes back now, because the journal has no room for another group.
-    private let makeRoom = Mutex<@Sendable () -> LogStorageError?>({ nil })
-    private let whenNotThreaded = Mutex<@Sendable () -> Void>({})
+    private let makeRoom = Lock<@Sendable () -> LogStorageError?>({ nil })
+    private let whenNotThreaded = Lock<@Sendable () -> Void>({})
     private let isDue = Atomic<Bool>(false)
     /// How long markers and the like wait for a group that takes them along.
     private static let laterNanoseconds: UInt64 = 4_000_000
@@ -67,7 +67,7 @@ package final class GroupCommit: Sendable {
 
     init(context: LogContext, journal: Journal) {
         self.context = context
-        round = Mutex(Round(journal: journal))
+        round = Lock(Round(journal: journal))
     }
 
     // MARK: Threads

@@ -1,5 +1,6 @@
 package import LogModel
 import Synchronization
+import Threads
 
 extension PartitionLog {
     /// Appends a sealed batch: checks it, gives it its offsets and writes it. It is durable, and

@@ -1,5 +1,5 @@
 import LogModel
-import Synchronization
+import Threads
 
 /// The log cleaner at work on this partition.
 extension PartitionLog {

@@ -1,5 +1,5 @@
 import LogModel
-import Synchronization
+import Threads
 
 /// What a group takes of a partition, and what it tells it afterwards. One round at a time.
 extension PartitionLog {

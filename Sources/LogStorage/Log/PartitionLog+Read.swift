@@ -1,6 +1,6 @@
 import Bytes
 package import LogModel
-import Synchronization
+import Threads
 
 extension PartitionLog {
     /// Reads whole batches from the one that holds `from` on, as many as fit into `buffer` and

@@ -1,5 +1,5 @@
 package import LogModel
-import Synchronization
+import Threads
 
 extension PartitionLog {
     /// Moves the log start to `offset`, at most to the high watermark. It counts once a flush has

@@ -1,5 +1,5 @@
 package import LogModel
-import Synchronization
+import Threads
 
 extension PartitionLog {
     /// The offset of the first record with a timestamp at or after `timestamp` that the isolation

@@ -1,5 +1,5 @@
 import LogModel
-import Synchronization
+import Threads
 
 /// Makes the segments stand for themselves, so that the journal need not vouch for them any more.
 extension PartitionLog {

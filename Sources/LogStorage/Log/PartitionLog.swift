@@ -1,5 +1,6 @@
 package import LogModel
 import Synchronization
+import Threads
 
 /// The log of one partition: appends whole batches and serves what is durable.
 ///
@@ -17,16 +18,16 @@ package final class PartitionLog: Sendable {
     package let key: PartitionKey
     let files: PartitionFiles
     let context: LogContext
-    let state: Mutex<LogState>
-    private let waking: Mutex<Sleep>
+    let state: Lock<LogState>
+    private let waking: Lock<Sleep>
     private let isAwake = Atomic<Bool>(false)
-    private let options: Mutex<LogConfiguration>
+    private let options: Lock<LogConfiguration>
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.
-    private let maintenance = Mutex<Void>(())
+    private let maintenance = Lock<Void>(())
     /// Held by whoever flushes the segments themselves: one at a time. Before `state`.
-    let bulkFlush = Mutex<Void>(())
+    let bulkFlush = Lock<Void>(())
     /// Held by whoever makes the segments stand for themselves. Before `state`.
-    let fileWork = Mutex<Void>(())
+    let fileWork = Lock<Void>(())
     private let wasRetired = Atomic<Bool>(false)
 
     /// What is known of a partition that was not opened.
@@ -48,9 +49,9 @@ package final class PartitionLog: Sendable {
         self.key = key
         self.context = context
         files = PartitionFiles(disk: context.disk, directory: directory)
-        state = Mutex(LogState())
-        waking = Mutex(facts.offlineReason.map(Sleep.offline) ?? .asleep(facts))
-        options = Mutex(configuration)
+        state = Lock(LogState())
+        waking = Lock(facts.offlineReason.map(Sleep.offline) ?? .asleep(facts))
+        options = Lock(configuration)
     }
 
     package var configuration: LogConfiguration {

@@ -1,5 +1,5 @@
 import LogModel
-import Synchronization
+import Threads
 
 /// One segment of a log: the file of batches and what is known of it. A value; the log's lock
 /// guards it, the file in it may be read by anybody who holds it.
@@ -51,7 +51,7 @@ package enum SegmentFile: String, CaseIterable, Sendable {
 /// Indexes of closed segments that were read lately: a few, however many segments there are.
 final class IndexCache: Sendable {
     private let limit: Int
-    private let entries = Mutex<[(file: PooledFile, index: SegmentIndex)]>([])
+    private let entries = Lock<[(file: PooledFile, index: SegmentIndex)]>([])
 
     init(limit: Int) { self.limit = limit }
 

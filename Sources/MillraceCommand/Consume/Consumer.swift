@@ -5,7 +5,6 @@ import JobRunner
 import LogClient
 import LogModel
 import StreamsRuntime
-import Synchronization
 import Terminal
 
 /// Reads partitions side by side and prints what the isolation level shows.

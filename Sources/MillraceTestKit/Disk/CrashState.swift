@@ -1,4 +1,5 @@
-import Synchronization
+import Threads
+
 
 extension SimulatedDisk {
     /// What a power loss at this moment may do.

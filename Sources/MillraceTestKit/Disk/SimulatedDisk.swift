@@ -1,6 +1,6 @@
 package import LogModel
 package import LogStorage
-import Synchronization
+import Threads
 
 /// A disk in memory that keeps, as real ones do, only what was synced: everything written since
 /// may be lost, torn between sectors of 512 bytes, or arrive in another order, names apart from
@@ -27,15 +27,15 @@ package final class SimulatedDisk: Disk {
     package typealias Observer =
         @Sendable (_ operation: DiskOperation, _ number: Int, _ path: String) -> Void
 
-    let state: Mutex<State>
-    private let observer = Mutex<Observer?>(nil)
+    let state: Lock<State>
+    private let observer = Lock<Observer?>(nil)
 
     package init() {
-        state = Mutex(State())
+        state = Lock(State())
     }
 
     init(_ state: State) {
-        self.state = Mutex(state)
+        self.state = Lock(state)
     }
 
     // MARK: - What a test does to it

@@ -1,5 +1,5 @@
 import LogStorage
-import Synchronization
+import Threads
 
 /// An open file of a `SimulatedDisk`. It goes on naming its inode when the path is renamed or
 /// removed, as an open file does.

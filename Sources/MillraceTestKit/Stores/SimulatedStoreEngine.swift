@@ -1,6 +1,6 @@
 import LogModel
 import StateStores
-import Synchronization
+import Threads
 
 /// One open store of `SimulatedStores`.
 final class SimulatedStoreEngine: StoreEngine {

@@ -1,6 +1,6 @@
 package import LogModel
 package import StateStores
-import Synchronization
+import Threads
 
 /// The stores of a simulated machine: one sorted image each, replaced as a whole by a checkpoint.
 /// A power loss during a checkpoint leaves the old image or the new one; after it, the new one.
@@ -35,15 +35,15 @@ package final class SimulatedStores: StoreEngineFactory {
     /// Runs before a checkpoint begins, before it is durable, and before a wipe.
     package typealias Observer = @Sendable (_ path: String) -> Void
 
-    let state: Mutex<State>
-    private let observer = Mutex<Observer?>(nil)
+    let state: Lock<State>
+    private let observer = Lock<Observer?>(nil)
 
     package init() {
-        state = Mutex(State())
+        state = Lock(State())
     }
 
     private init(_ state: State) {
-        self.state = Mutex(state)
+        self.state = Lock(state)
     }
 
     package func open(path: String) throws(StoreError) -> any StoreEngine {

@@ -1,6 +1,6 @@
 package import LogModel
 package import Streams
-import Synchronization
+import Threads
 
 /// What a stream thread lets others see: published at commits and when idle, never per record.
 package final class ThreadProgress: Sendable {
@@ -24,7 +24,7 @@ package final class ThreadProgress: Sendable {
         package var failedAbort: String?
     }
 
-    private let state = Mutex(Snapshot())
+    private let state = Lock(Snapshot())
 
     package init() {}
 

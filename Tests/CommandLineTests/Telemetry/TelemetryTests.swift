@@ -1,10 +1,10 @@
-import Synchronization
 import Telemetry
 import Testing
+import Threads
 
 @Suite struct TelemetryTests {
     private final class Lines: Sendable {
-        let all = Mutex<[String]>([])
+        let all = Lock<[String]>([])
     }
 
     private func lines(

@@ -1,5 +1,5 @@
 import MillraceTestKit
-import Synchronization
+import Threads
 
 /// A step of a workload at which the power may go: the disk before it, and what the test knew.
 struct CrashMoment<Oracle: Sendable>: Sendable {
@@ -18,14 +18,14 @@ final class MomentRecorder<Oracle: Sendable>: Sendable {
         var moments: [CrashMoment<Oracle>] = []
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
     let disk: SimulatedDisk
     let stores: SimulatedStores?
 
     init(disk: SimulatedDisk, stores: SimulatedStores? = nil, oracle: Oracle) {
         self.disk = disk
         self.stores = stores
-        state = Mutex(State(oracle: oracle))
+        state = Lock(State(oracle: oracle))
         disk.onOperation { [unowned self] operation, number, path in
             keepMoment("before \(operation.rawValue) \(number) of \(path)")
         }

@@ -1,8 +1,8 @@
 import LogModel
 import MillraceTestKit
 import StateStores
-import Synchronization
 import Testing
+import Threads
 
 @Suite struct `The simulated stores` {
     let stores = SimulatedStores()
@@ -58,7 +58,7 @@ import Testing
     @Test func `leave the old image or the new one when the power goes in a checkpoint`() throws {
         let engine = try stores.open(path: "job/s-0")
         try checkpoint(engine, [("a", "1")], offset: 1)
-        let seen = Mutex<[SimulatedStores]>([])
+        let seen = Lock<[SimulatedStores]>([])
         stores.onOperation { [stores] _ in seen.withLock { $0.append(stores.copy()) } }
         try checkpoint(engine, [("a", "2")], offset: 2)
         stores.onOperation(nil)

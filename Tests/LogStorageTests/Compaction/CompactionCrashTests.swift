@@ -1,7 +1,7 @@
 import LogModel
 import MillraceTestKit
-import Synchronization
 import Testing
+import Threads
 
 @testable import LogStorage
 
@@ -52,7 +52,7 @@ import Testing
         of topic: inout CompactedTopic,
         now: Int64
     ) throws -> [Moment] {
-        let moments = Mutex<[Moment]>([])
+        let moments = Lock<[Moment]>([])
         let disk = topic.disk
         disk.onOperation { [unowned disk] operation, number, path in
             let copy = Moment(

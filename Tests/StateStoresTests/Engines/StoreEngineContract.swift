@@ -254,7 +254,7 @@ private final class CheckpointRounds: @unchecked Sendable {
     private let keys: [[UInt8]]
     private let count: Int
     private let progress = Atomic(0)
-    private let error = Mutex<String?>(nil)
+    private let error = Lock<String?>(nil)
 
     init(engine: any StoreEngine, keys: [[UInt8]], count: Int) {
         self.engine = engine

@@ -3,8 +3,8 @@ import LogModel
 import MillraceTestKit
 import RocksStore
 import StateStores
-import Synchronization
 import Testing
+import Threads
 
 /// The engines that the contract is held against.
 enum EngineKind: String, CaseIterable, Sendable {
@@ -89,7 +89,7 @@ final class StorePlace {
 
 /// What a factory said about stores that it did not trust.
 private final class DiscardedStores: Sendable {
-    private let state = Mutex<[StoreError]>([])
+    private let state = Lock<[StoreError]>([])
     var errors: [StoreError] { state.withLock { $0 } }
     func add(_ error: StoreError) { state.withLock { $0.append(error) } }
 }
