@@ -1,6 +1,5 @@
 import Threads
 
-
 /// Keeps at most so many files open: the ones used longest ago are let go, and opened again when
 /// they are needed. A file is really closed when its last user is done with it, so that nobody
 /// ever holds a descriptor that means another file by then.

@@ -1,6 +1,5 @@
 import Threads
 
-
 extension SimulatedDisk {
     /// What a power loss at this moment may do.
     package func crashPlan() -> CrashPlan {
