@@ -16,6 +16,10 @@ package struct TopologyPlan: Equatable, Sendable {
         package var description: String { "\(subtopology)_\(partition.rawValue)" }
     }
 
+    /// A changelog's closed segments are compacted, the one being written never: with segments of
+    /// 64 MiB, not Kafka's 1 GiB, a few keys written often leave that much to restore at most.
+    static let changelogOptions = ["cleanup.policy": "compact", "segment.bytes": "67108864"]
+
     /// Topics that do not exist yet.
     package private(set) var topicsToCreate: [TopicSpecification] = []
     /// Partitions of every topic that the job reads or writes.
@@ -49,7 +53,7 @@ package struct TopologyPlan: Equatable, Sendable {
                     partitionCount: count,
                     exactly: true,
                     existing: planned,
-                    configuration: ["cleanup.policy": "compact"]
+                    configuration: Self.changelogOptions
                 )
             }
         }
