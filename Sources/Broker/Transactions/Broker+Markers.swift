@@ -105,6 +105,7 @@ extension Broker {
                 )
             }
         }
+        dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
         applyRetention(now: now)
