@@ -1,0 +1,118 @@
+import Broker
+import EmbeddedClient
+import LogClient
+import LogModel
+import LogStorage
+import MillraceTestKit
+import Testing
+
+/// A disk that is full when a transaction is decided, for longer than anybody waits.
+@Suite struct UndecidedTests {
+    private let log: HookedLog
+    private let producer: any TransactionalProducer
+
+    init() throws {
+        log = try HookedLog()
+        try log.broker.createTopic("in", partitionCount: 1)
+        try log.broker.createTopic("out", partitionCount: 2)
+        producer = try Self.producer(log, "job-0")
+    }
+
+    private static func producer(
+        _ log: HookedLog,
+        _ id: String
+    ) throws -> any TransactionalProducer {
+        try log.client.makeTransactionalProducer(
+            transactionalID: id,
+            transactionTimeout: .seconds(60)
+        )
+    }
+
+    /// Begins a transaction, and commits it while the journal has no room.
+    private func commitWithoutRoom() throws {
+        try producer.send(["a"], to: "out")
+        try producer.addOffset(1, of: "in", group: "g")
+        log.disk.fill(".journal")
+        expectLater { try producer.commit() }
+    }
+
+    /// The call asks to be made again, and says why.
+    private func expectLater(_ body: () throws -> Void) {
+        let error = #expect(throws: LogClientError.self) { try body() }
+        guard case .retriable(let words)? = error else {
+            Issue.record("another error: \(String(describing: error))")
+            return
+        }
+        #expect(words.contains("once there is space"))
+    }
+
+    private func offset() throws -> Int64? {
+        let input = TopicPartition("in", PartitionIndex(0))
+        return try log.client.committedOffsets(group: "g", partitions: [input])[input]?.rawValue
+    }
+
+    @Test func `a commit that found no room is decided once there is some, without a restart`()
+        throws
+    {
+        try commitWithoutRoom()
+        expectLater { try producer.commit() }
+        log.housekeep(afterMilliseconds: 60_000)
+        expectLater { try producer.commit() }
+        log.disk.onFileOperation(nil)
+        log.housekeep(afterMilliseconds: 1000)
+        try producer.commit()
+        #expect(log.broker.undecidedReason(of: "job-0") == nil)
+        #expect(try log.values("out") == ["a"])
+        #expect(try offset() == 1)
+        try producer.send(["b"], to: "out")
+        try producer.commit()
+        #expect(try log.values("out") == ["a", "b"])
+        #expect(log.broker.statistics.commitCount == 2)
+    }
+
+    @Test func `a new owner waits for the decision and finds the transaction committed`() throws {
+        try commitWithoutRoom()
+        expectLater { _ = try Self.producer(log, "job-0") }
+        log.disk.onFileOperation(nil)
+        log.housekeep(afterMilliseconds: 1000)
+        let next = try Self.producer(log, "job-0")
+        #expect(try log.values("out") == ["a"])
+        #expect(try offset() == 1)
+        try next.send(["b"], to: "out")
+        try next.commit()
+        #expect(try log.values("out") == ["a", "b"])
+        #expect(throws: LogClientError.self) { try producer.commit() }
+    }
+
+    @Test func `the decision counts as soon as the group of another makes it durable`() throws {
+        let other = try Self.producer(log, "job-1")
+        try commitWithoutRoom()
+        log.disk.onFileOperation(nil)
+        try other.send(["x"], to: "out", 1)
+        try other.commit()
+        #expect(try log.killed().values("out") == ["a"])
+        log.housekeep(afterMilliseconds: 1000)
+        #expect(try log.values("out") == ["a"])
+        try producer.commit()
+        #expect(log.broker.statistics.commitCount == 2)
+    }
+
+    @Test func `a crash before there is room aborts`() throws {
+        try commitWithoutRoom()
+        let next = try log.killed()
+        #expect(try next.values("out") == [])
+        _ = try next.producer()
+        #expect(try next.offset("g", "in") == nil)
+    }
+
+    @Test func `an owner that found no room gets its producer later`() throws {
+        log.disk.fill(".journal")
+        expectLater { _ = try Self.producer(log, "job-1") }
+        log.disk.onFileOperation(nil)
+        log.housekeep(afterMilliseconds: 1000)
+        let producer = try Self.producer(log, "job-1")
+        try producer.send(["a"], to: "out")
+        try producer.commit()
+        #expect(try log.values("out") == ["a"])
+    }
+}
