@@ -26,6 +26,14 @@ final class HookedDisk: Disk {
         }
     }
 
+    /// Flushes of files that end so fail from here on.
+    func failFlushes(of suffix: String) {
+        onFileOperation { operation, path in
+            operation == .sync && path.hasSuffix(suffix)
+                ? .failed(operation: "sync", path: path, errorNumber: 5, message: "planned") : nil
+        }
+    }
+
     fileprivate func ask(_ operation: DiskOperation, _ path: String) throws(DiskError) {
         let hook = hook.withLock { $0 }
         if let error = hook(operation, path) { throw error }
