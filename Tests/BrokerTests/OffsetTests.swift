@@ -62,4 +62,34 @@ import Threads
         #expect(try offset("g", log) == 7)
         #expect(try log.killed().offset("g", "in") == 7)
     }
+
+    @Test func `offsets that come behind the end of their transaction open no other`() throws {
+        let log = try HookedLog()
+        try log.broker.createTopic("in", partitionCount: 1)
+        let producer = try log.client.makeTransactionalProducer(
+            transactionalID: "job-0",
+            transactionTimeout: .seconds(60)
+        )
+        try producer.addOffset(1, of: "in", group: "g")
+        try producer.abort()
+        let offsets = try #require(log.broker.topic("__consumer_offsets")).partitions[0].log
+        let owner = try #require(log.broker.describeTransaction("job-0"))
+        var batch = RecordBatchBuilder()
+        batch.append("late")
+        // The end has raised the epoch, as it does not for clients of Kafka's version 1.
+        let outcome = try offsets.append(
+            batch.seal(
+                attributes: BatchAttributes(isTransactional: true),
+                producerID: owner.producerID,
+                producerEpoch: owner.epoch,
+                baseSequence: SequenceNumber(0)
+            ),
+            origin: .coordinator
+        )
+        guard case .refused(.invalidTransactionState, _) = outcome else {
+            Issue.record("it was taken: \(outcome)")
+            return
+        }
+        #expect(!offsets.mayHaveOpenTransactions)
+    }
 }

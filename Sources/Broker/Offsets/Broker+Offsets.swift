@@ -46,8 +46,8 @@ extension Broker {
         guard reply == .done, !records.isEmpty else { return reply }
         let append = try beginAppend(of: group, in: shard)
         do throws(BrokerError) {
-            // The partition takes it only while the transaction is open there: an abort that
-            // came in between has left its marker.
+            // The partition takes it only while the transaction is open there. An end that came
+            // in between has closed it, whether or not its marker has a higher epoch.
             try shard.write(
                 records,
                 append,

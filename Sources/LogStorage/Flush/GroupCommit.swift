@@ -76,7 +76,7 @@ package final class GroupCommit: Sendable {
     private static let laterNanoseconds: UInt64 = 4_000_000
     /// How often that is doubled while rounds fail, as on a full disk: up to a second.
     private static let delayDoublingLimit: UInt64 = 8
-    /// Appended bytes after which segments are written back: what a start reads at most.
+    /// Appended bytes after which segments are written back: a start should not read much more.
     private static let writeBackByteCount = 128 << 20
 
     init(context: LogContext, journal: Journal) {
