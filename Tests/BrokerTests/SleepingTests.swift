@@ -50,7 +50,10 @@ import Testing
             [:], ["retention.ms": "60000"], ["retention.ms": "60000", "segment.bytes": "1024"],
             ["retention.ms": "-1", "segment.bytes": "1024"],
             ["retention.bytes": "100000", "segment.bytes": "1024"], ["cleanup.policy": "compact"],
-            ["cleanup.policy": "compact", "segment.bytes": "1024", "min.compaction.lag.ms": "60000"],
+            [
+                "cleanup.policy": "compact", "segment.bytes": "1024",
+                "min.compaction.lag.ms": "60000",
+            ],
         ]
     )
     func `a partition without anything due stays asleep`(_ options: [String: String]) throws {
