@@ -1,10 +1,12 @@
 import Broker
+import Coordination
 import EmbeddedClient
 import LogClient
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Testing
+import Threads
 
 /// A disk that is full when a transaction is decided, for longer than anybody waits.
 @Suite struct UndecidedTests {
@@ -43,7 +45,7 @@ import Testing
             Issue.record("another error: \(String(describing: error))")
             return
         }
-        #expect(words.contains("once there is space"))
+        #expect(words.contains("once that is over"))
     }
 
     private func offset() throws -> Int64? {
@@ -114,5 +116,52 @@ import Testing
         try producer.send(["a"], to: "out")
         try producer.commit()
         #expect(try log.values("out") == ["a"])
+    }
+
+    @Test func `a caller is sent away after half a minute, and the log goes on by itself`()
+        throws
+    {
+        var configuration = BrokerConfiguration(execution: .threads(flushThreadCount: 1))
+        configuration.internalPartitionCount = 1
+        configuration.journal = .small
+        configuration.housekeepingInterval = .milliseconds(5)
+        let log = try HookedLog(configuration)
+        let broker = log.broker
+        try broker.createTopic("out", partitionCount: 1)
+        let producer = try Self.producer(log, "job-0")
+        try producer.send(["a"], to: "out")
+        let owner = try #require(broker.describeTransaction("job-0"))
+        let refusedCount = ConditionLock(0)
+        log.disk.onFileOperation { operation, path in
+            guard operation == .write, path.hasSuffix(".journal") else { return nil }
+            refusedCount.update { $0 += 1 }
+            return .full(path: path)
+        }
+        let outcome = Lock<BrokerError?>(nil)
+        let caller = OwnedThread {
+            do throws(BrokerError) {
+                _ = try broker.endTransaction(
+                    transactionalID: "job-0",
+                    producerID: owner.producerID,
+                    epoch: owner.epoch,
+                    result: .commit
+                )
+            } catch { outcome.withLock { $0 = error } }
+        }
+        refusedCount.waitAndTake { $0 > 0 ? () : nil }
+        log.time.advance(milliseconds: 31_000)
+        caller.join()
+        guard case .refused(.concurrentTransactions, _)? = outcome.withLock({ $0 }) else {
+            Issue.record("another outcome: \(String(describing: outcome.withLock { $0 }))")
+            return
+        }
+        log.disk.onFileOperation(nil)
+        try producer.commit()
+        var signal: UInt64 = 0
+        while try log.values("out") != ["a"] {
+            signal = broker.waitForChange(since: signal, timeout: .seconds(5))
+        }
+        try broker.close()
+        #expect(broker.statistics.commitCount == 1)
     }
 }

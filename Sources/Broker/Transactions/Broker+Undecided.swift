@@ -11,10 +11,10 @@ struct UndecidedRecord: Sendable {
     var reason: String
 }
 
-/// Decisions that wait for space.
+/// Decisions that wait to become durable.
 extension Broker {
     /// What of a record whose flush failed follows: nothing if it is durable all the same; an error
-    /// that asks the caller to come again while it waits for space.
+    /// that asks the caller to come again while it waits.
     func settle(
         _ id: String,
         recordAt offset: Offset,
@@ -75,6 +75,6 @@ extension Broker {
 
     private static func words(for record: UndecidedRecord, of id: String) -> String {
         "the last request of \(id) is in the log and not durable yet: \(record.reason); "
-            + "it goes on by itself once there is space"
+            + "it goes on by itself once that is over"
     }
 }
