@@ -33,8 +33,8 @@ package final class Broker: Sendable {
     private let threads = Lock<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
     /// Where housekeeping and cleaning go on with partitions that sleep.
-    let nextSleeper = Atomic<Int>(0)
-    let nextSleeperToClean = Atomic<Int>(0)
+    let retentionTurns = Lock(SleeperTurns())
+    let cleaningTurns = Lock(SleeperTurns())
     /// When segments were last written back, on the monotonic clock.
     let lastWriteBack = Atomic<UInt64>(0)
 

@@ -198,6 +198,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         guard code == .concurrentTransactions else {
             return "\(transactionalID): Kafka's error \(code.rawValue)"
         }
+        if let reason = broker.undecidedReason(of: transactionalID) { return reason }
         let refusal = broker.refusedMarkers().first { $0.transactionalID == transactionalID }
         let reason =
             refusal.map { "\($0.partition.name) takes no marker: \($0.failure.reason)" }

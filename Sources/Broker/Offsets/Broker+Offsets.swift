@@ -46,8 +46,8 @@ extension Broker {
         guard reply == .done, !records.isEmpty else { return reply }
         let append = try beginAppend(of: group, in: shard)
         do throws(BrokerError) {
-            // The partition takes it only while the transaction is open there: an abort that
-            // came in between has left its marker.
+            // The partition takes it only while the transaction is open there. An end that came
+            // in between has closed it, whether or not its marker has a higher epoch.
             try shard.write(
                 records,
                 append,
@@ -66,7 +66,8 @@ extension Broker {
     }
 
     /// What a group has committed, for these partitions (nil: for all that it has). Nothing is
-    /// told that a crash could take back.
+    /// told that a crash could take back: offsets count here once they are in the log, so what was
+    /// found is flushed before it is told. Behind the look, for more may come in while it is.
     package func committedOffsets(
         group: String,
         partitions: [TopicPartition]?,
@@ -75,7 +76,17 @@ extension Broker {
         try checkOpen()
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)
+        let answers = try answers(group, partitions, in: shard, requireStable: requireStable)
         if shard.partition.isDirty { try flush([shard.partition]) }
+        return answers
+    }
+
+    private func answers(
+        _ group: String,
+        _ partitions: [TopicPartition]?,
+        in shard: OffsetShard,
+        requireStable: Bool
+    ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         var names = partitions ?? []
         if partitions == nil { names = try shard.withOffsets { $0.partitions(of: group) } }
         let ids = names.compactMap { name in

@@ -1,27 +1,31 @@
 import LogModel
 import LogStorage
-import Synchronization
+import Threads
 
 /// What time takes out of topics: retention and compaction.
 extension Broker {
-    /// How many partitions that sleep are looked at each time.
-    private static let sleeperCount = 8
-
-    /// Those of these partitions that are open, and a few of the others: each has its turn.
-    private func due(_ partitions: [Partition], _ next: borrowing Atomic<Int>) -> [Partition] {
+    /// Those of these partitions that are open, and of a few of the others, each at its turn, those
+    /// that have to be opened: nobody closes them again.
+    private func due(
+        _ partitions: [Partition],
+        _ turns: borrowing Lock<SleeperTurns>,
+        mayNeed: (PartitionLog) -> Bool
+    ) -> [Partition] {
+        let awake = partitions.filter { $0.log.recoveryReport != nil }
         let sleeping = partitions.filter {
             $0.log.recoveryReport == nil && $0.log.offlineReason == nil
-        }
-        let awake = partitions.filter { $0.log.recoveryReport != nil }
-        guard !sleeping.isEmpty else { return awake }
-        let start = next.load(ordering: .relaxed) % sleeping.count
-        let count = min(Self.sleeperCount, sleeping.count)
-        next.store(start + count, ordering: .relaxed)
-        return awake + (0..<count).map { sleeping[(start + $0) % sleeping.count] }
+        }.sorted { $0.name < $1.name }
+        let now = time.monotonicNanoseconds()
+        let names = sleeping.map(\.name)
+        let turn = turns.withLock { $0.take(from: names, now: now) }
+        return awake + sleeping[turn].filter { mayNeed($0.log) }
     }
 
     func applyRetention(now: Timestamp) {
-        for partition in due(topics().flatMap(\.partitions), nextSleeper) {
+        let found = due(topics().flatMap(\.partitions), retentionTurns) {
+            $0.mayNeedRetention(now: now)
+        }
+        for partition in found {
             do throws(LogStorageError) {
                 try partition.log.removeSegmentsBeforeLogStart()
                 guard let start = try partition.log.retentionStart(now: now) else { continue }
@@ -37,7 +41,8 @@ extension Broker {
     package func clean(throttle: (Int) -> Bool) {
         let compacted = topics().flatMap(\.partitions).filter(\.log.configuration.compacts)
             .filter { $0.log.knownBounds.map { $0.logEnd > $0.logStart } ?? true }
-        for partition in due(compacted, nextSleeperToClean) {
+        let now = time.wallTime()
+        for partition in due(compacted, cleaningTurns, mayNeed: { $0.mayNeedCleaning(now: now) }) {
             do throws(LogStorageError) {
                 _ = try partition.log.clean(throttle: throttle)
             } catch {

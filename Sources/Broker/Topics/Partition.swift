@@ -65,6 +65,21 @@ package final class Partition: Sendable {
         hasWritebackQueued.store(false, ordering: .relaxed)
     }
 
+    /// What became of an appended record.
+    enum RecordFate {
+        case durable
+        /// The next group takes it.
+        case waiting
+        /// Its flush failed: what the disk has of it the next open finds.
+        case lost
+    }
+
+    func fate(ofRecordAt offset: Offset) -> RecordFate {
+        let reason = log.readOnlyReason
+        if log.durableEnd > offset { return .durable }
+        return reason == nil ? .waiting : .lost
+    }
+
     /// Whether anything appended is not durable yet.
     var isDirty: Bool {
         guard let bounds = log.knownBounds else { return false }

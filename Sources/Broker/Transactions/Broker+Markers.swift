@@ -93,6 +93,7 @@ extension Broker {
     /// retention. Called by a thread of its own, or stepped in simulation.
     package func housekeeping(now: Timestamp) {
         for shard in transactionShards.withLock({ $0 }) {
+            settleUndecided(of: shard)
             writeMarkers(of: shard)
             expireTransactions(of: shard, now: now)
         }
@@ -105,6 +106,7 @@ extension Broker {
                 )
             }
         }
+        dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
         applyRetention(now: now)

@@ -176,7 +176,7 @@ extension Broker {
         return shards[Int(coordinatorPartition(of: id, count: Int32(shards.count)))]
     }
 
-    private func knownShard(of id: String) -> TransactionShard? {
+    func knownShard(of id: String) -> TransactionShard? {
         let shards = transactionShards.withLock { $0 }
         guard !shards.isEmpty else { return nil }
         return shards[Int(coordinatorPartition(of: id, count: Int32(shards.count)))]
@@ -218,11 +218,12 @@ extension Broker {
     ) throws(BrokerError) -> TransactionContinuation {
         let id = record.transactionalID
         let promised = existing(needed)
+        let at: Offset
         do throws(BrokerError) {
             if !promised.isEmpty { try promise(promised, in: shard) }
             var batch = CoordinatorBatch(now: time.wallTime())
             try batch.add(record)
-            _ = try batch.append(to: shard.partition)
+            at = try batch.append(to: shard.partition)
         } catch {
             try shard.withState { $0.coordinator.appendFailed(id) }
             shard.raise()
@@ -232,9 +233,7 @@ extension Broker {
             do throws(BrokerError) {
                 try flushSurely([shard.partition] + promised)
             } catch {
-                try shard.withState { $0.coordinator.appendUncertain(id) }
-                shard.raise()
-                throw error
+                try settle(id, recordAt: at, after: error, in: shard)
             }
         }
         let continuation = try shard.withState { $0.coordinator.appended(id) }
@@ -258,7 +257,8 @@ extension Broker {
         dataDirectory.groups.depend(shard.partition.log, on: logs)
     }
 
-    /// Flushes records that are in the log and must not stay undecided: a full disk is waited for.
+    /// Flushes records that are in the log and must not stay undecided: a full disk is waited for,
+    /// though not for ever (see `UndecidedRecord`).
     private func flushSurely(_ partitions: [Partition]) throws(BrokerError) {
         let begin = time.monotonicNanoseconds()
         while true {
@@ -268,6 +268,7 @@ extension Broker {
                 guard configuration.execution != .inline,
                     time.monotonicNanoseconds() - begin < 30_000_000_000
                 else { throw .full(what) }
+                try checkOpen()
                 _ = change.wait(since: change.current, timeout: .milliseconds(100))
             }
         }

@@ -9,6 +9,8 @@ final class TransactionShard: Sendable {
     struct State: Sendable {
         var coordinator: TransactionCoordinator
         var markers = PendingMarkers()
+        /// By transactional id.
+        var undecided: [String: UndecidedRecord] = [:]
     }
 
     let partition: Partition

@@ -3,9 +3,9 @@ package import LogModel
 
 /// What a restart does: replay of the records, then the transactions that a crash left.
 ///
-/// In this order: `replay` of the whole log, `firstContradiction`, `resolveTopics`,
-/// `recoveryDecisions` (appended and flushed together), the markers of `unfinishedOrders`, then
-/// `fate` of what partitions still hold open.
+/// In this order: `replay` of the whole log, `resolveTopics`, `firstContradiction`,
+/// `recoveryDecisions` (each appended and flushed), the markers of `unfinishedOrders`, then `fate`
+/// of what partitions still hold open.
 extension TransactionCoordinator {
     /// Takes over one record of the log, in the order of the log.
     package mutating func replay(_ record: TransactionRecord) {

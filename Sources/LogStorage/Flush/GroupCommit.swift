@@ -5,9 +5,8 @@ import Threads
 /// Makes appends of all partitions durable, many together: each round writes what is pending of
 /// the partitions that somebody waits for as one group of the journal, with one flush.
 ///
-/// Nobody need block: `flush` calls back. With `isThreaded` one thread makes the rounds
-/// (`run(until:)`), and who comes while one is written finds a place in the next. Otherwise the
-/// caller makes them.
+/// Nobody need block: `flush` calls back. Where a thread makes the rounds (`run`), who comes while
+/// one is written finds a place in the next. Otherwise the caller makes them.
 ///
 /// What belongs together: a partition that decides (`__transaction_state`) is taken first, and with
 /// it everything that was said to be needed by its records (`depend`). So a Prepare record is
@@ -30,12 +29,26 @@ package final class GroupCommit: Sendable {
 
     private struct Queue: Sendable {
         var requests: [Request] = []
-        /// Partitions to flush when a round is made anyway, or at the deadline.
-        var later: [PartitionLog] = []
+        /// What to flush when a round is made anyway, or at the deadline.
+        var later: [Target] = []
         var laterDeadline: UInt64?
+        /// How many rounds have failed since the last one that did not.
+        var failedRoundCount: UInt64 = 0
         /// By the deciding partition: what its records need.
         var dependencies: [PartitionKey: [PartitionKey: Target]] = [:]
+        /// A thread makes the rounds. Told here, so that nothing is queued behind its end.
+        var isThreaded = false
         var isStopping = false
+
+        /// Takes in what is to be flushed a little later, and later still while rounds fail.
+        mutating func add(later targets: [Target], now: UInt64) {
+            guard !targets.isEmpty else { return }
+            later += targets
+            let delay =
+                GroupCommit.laterNanoseconds
+                << min(failedRoundCount, GroupCommit.delayDoublingLimit)
+            laterDeadline = laterDeadline ?? now + delay
+        }
     }
 
     struct Round: Sendable {
@@ -47,7 +60,6 @@ package final class GroupCommit: Sendable {
     let context: LogContext
     let round: Lock<Round>
     private let queue = ConditionLock(Queue())
-    private let isThreaded = Atomic<Bool>(false)
     /// Runs several pieces of work that may wait for the disk, and returns when all are done.
     private let runner = Lock<@Sendable ([@Sendable () -> Void]) -> Void>({
         for work in $0 { work() }
@@ -62,7 +74,9 @@ package final class GroupCommit: Sendable {
     private let isDue = Atomic<Bool>(false)
     /// How long markers and the like wait for a group that takes them along.
     private static let laterNanoseconds: UInt64 = 4_000_000
-    /// Appended bytes after which segments are written back: what a start reads at most.
+    /// How often that is doubled while rounds fail, as on a full disk: up to a second.
+    private static let delayDoublingLimit: UInt64 = 8
+    /// Appended bytes after which segments are written back: a start should not read much more.
     private static let writeBackByteCount = 128 << 20
 
     init(context: LogContext, journal: Journal) {
@@ -80,7 +94,7 @@ package final class GroupCommit: Sendable {
     ) {
         runner.withLock { $0 = parallel }
         onDue.withLock { $0 = onWriteBackDue }
-        isThreaded.store(true, ordering: .sequentiallyConsistent)
+        queue.update { $0.isThreaded = true }
     }
 
     package func onDurable(_ body: @escaping @Sendable () -> Void) {
@@ -95,7 +109,8 @@ package final class GroupCommit: Sendable {
         onDue.withLock { $0 = inline }
     }
 
-    /// Makes rounds until `stopThreads`; what is queued then is still done.
+    /// Makes rounds until `stopThreads`; what is queued then is still done, and who asks behind
+    /// that makes the rounds himself.
     package func run() {
         while let work = nextWork() { perform(work) }
     }
@@ -104,17 +119,23 @@ package final class GroupCommit: Sendable {
         queue.update { $0.isStopping = true }
     }
 
-    /// The thread has ended: callers make the rounds again.
+    /// The thread has ended: callers make the rounds again. What it has left is done here.
     package func endThreads() {
-        isThreaded.store(false, ordering: .sequentiallyConsistent)
         runner.withLock { $0 = { for work in $0 { work() } } }
         onDue.withLock { $0 = whenNotThreaded.withLock { $0 } }
-        queue.update { $0.isStopping = false }
+        let left = queue.update { queue in
+            queue.isThreaded = false
+            queue.isStopping = false
+            return Self.take(&queue)
+        }
+        if !left.isEmpty { perform(left) }
     }
 
     private struct Work {
         var requests: [Request]
-        var later: [PartitionLog]
+        var later: [Target]
+
+        var isEmpty: Bool { requests.isEmpty && later.isEmpty }
     }
 
     private func nextWork() -> Work? {
@@ -126,7 +147,8 @@ package final class GroupCommit: Sendable {
             let answer = queue.wait(atMost: wait) { queue -> Work?? in
                 if queue.requests.isEmpty {
                     if queue.isStopping {
-                        return queue.later.isEmpty ? .some(nil) : .some(Self.take(&queue))
+                        queue.isThreaded = false
+                        return .some(nil)
                     }
                     // A deadline that was not there when the wait began is to be waited for.
                     return deadline == nil && queue.laterDeadline != nil
@@ -137,7 +159,7 @@ package final class GroupCommit: Sendable {
             switch answer {
             case .some(.none): return nil
             case .some(.some(let work)):
-                if !work.requests.isEmpty || !work.later.isEmpty { return work }
+                if !work.isEmpty { return work }
             case .none:
                 let due = queue.withLock { queue in
                     queue.later.isEmpty ? nil : Self.take(&queue)
@@ -167,10 +189,11 @@ package final class GroupCommit: Sendable {
         }
         let request = Request(targets: targets, completion: completion)
         if targets.allSatisfy({ $0.log.flushStatus($0.offset) == .done }) { return completion(nil) }
-        guard isThreaded.load(ordering: .sequentiallyConsistent) else {
-            return perform(Work(requests: [request], later: []))
+        let isQueued = queue.update { queue in
+            if queue.isThreaded { queue.requests.append(request) }
+            return queue.isThreaded
         }
-        queue.update { $0.requests.append(request) }
+        if !isQueued { perform(Work(requests: [request], later: [])) }
     }
 
     /// The same, and waits.
@@ -180,16 +203,30 @@ package final class GroupCommit: Sendable {
         if let failure = answer.waitAndTake({ $0 }) { throw failure }
     }
 
-    /// Has these partitions taken along by the next group, or in a few milliseconds.
+    /// Has what was appended to these partitions so far taken along by the next group, or flushed
+    /// in a few milliseconds. While that fails it is tried again, at last once a second.
     package func flushSoon(_ logs: [PartitionLog]) {
-        guard isThreaded.load(ordering: .sequentiallyConsistent) else {
-            return flush(logs) { _ in }
+        let targets = logs.filter { !($0.isRelaxed && $0.acknowledgesUnflushed()) }
+            .map { Target(log: $0, offset: $0.flushTarget) }
+        guard !targets.isEmpty else { return }
+        let now = context.time.monotonicNanoseconds()
+        let isQueued = queue.update { queue in
+            if queue.isThreaded { queue.add(later: targets, now: now) }
+            return queue.isThreaded
         }
-        let deadline = context.time.monotonicNanoseconds() + Self.laterNanoseconds
-        queue.update { queue in
-            queue.later += logs
-            queue.laterDeadline = queue.laterDeadline ?? deadline
+        if !isQueued { perform(Work(requests: [], later: targets)) }
+    }
+
+    /// Tries again what `flushSoon` could not flush, if it is time for it and no thread does it.
+    package func flushOverdue() {
+        let now = context.time.monotonicNanoseconds()
+        let work = queue.withLock { queue -> Work? in
+            guard !queue.isThreaded, let deadline = queue.laterDeadline, deadline <= now else {
+                return nil
+            }
+            return Self.take(&queue)
         }
+        if let work { perform(work) }
     }
 
     /// Says that records that are about to be appended to `deciding` count on everything that was
@@ -235,19 +272,19 @@ package final class GroupCommit: Sendable {
 
     private func perform(_ work: Work) {
         var requests = work.requests
-        var later = work.later
+        var lastFailure: LogStorageError?
         // Bulk that came while a round was made waits for the next one.
         for _ in 0..<Self.idleRoundLimit {
             var failure: LogStorageError?
             defer { tellReaders() }
-            switch makeRound(requests.flatMap(\.targets).map(\.log) + later) {
-            case .written:
-                later.removeAll { $0.isRelaxed || $0.flushStatus($0.flushTarget) != .waiting }
+            switch makeRound((requests.flatMap(\.targets) + work.later).map(\.log)) {
+            case .written: break
             case .failed(let error): failure = error
             case .needsWriteBack:
                 let writeBack = makeRoom.withLock { $0 }
                 failure = writeBack()
             }
+            lastFailure = failure
             requests = requests.filter { request in
                 guard let outcome = Self.outcome(of: request, failure) else { return true }
                 request.completion(outcome)
@@ -255,13 +292,26 @@ package final class GroupCommit: Sendable {
             }
             if requests.isEmpty { break }
         }
-        if !later.isEmpty, isThreaded.load(ordering: .sequentiallyConsistent) { flushSoon(later) }
+        leave(work.later, after: lastFailure)
         for request in requests {
             request.completion(.readOnly("a flush makes no progress"))
         }
         if isDue.load(ordering: .relaxed) {
             let tell = onDue.withLock { $0 }
             tell()
+        }
+    }
+
+    /// Puts back what a round left of what was to be flushed soon. What a failed partition has
+    /// lost is not waited for.
+    private func leave(_ later: [Target], after failure: LogStorageError?) {
+        let waiting = later.filter {
+            !$0.log.isRelaxed && $0.log.flushStatus($0.offset) == .waiting
+        }
+        let now = context.time.monotonicNanoseconds()
+        queue.update { queue in
+            queue.failedRoundCount = failure == nil ? 0 : queue.failedRoundCount + 1
+            queue.add(later: waiting, now: now)
         }
     }
 

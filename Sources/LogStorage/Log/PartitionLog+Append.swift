@@ -55,7 +55,7 @@ extension PartitionLog {
                 : state.producers.decide(
                     view,
                     checksSequence: origin != .coordinator,
-                    checksTransaction: origin != .coordinator
+                    checksTransaction: true
                 )
             switch decision {
             case .append: break

@@ -78,7 +78,7 @@ extension PartitionLog {
         }
     }
 
-    private var cleaningOptions: CleaningOptions {
+    var cleaningOptions: CleaningOptions {
         let configuration = configuration
         var options = CleaningOptions()
         options.minimumLagMilliseconds = configuration.minimumCompactionLagMilliseconds

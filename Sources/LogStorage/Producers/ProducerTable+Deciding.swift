@@ -15,8 +15,7 @@ extension ProducerTable {
     ///     lock that keeps them in order.
     ///   - checksTransaction: whether a transactional batch needs a transaction that has begun here
     ///     and has not ended. Decided and appended under one lock, this is what keeps a batch that
-    ///     comes late from opening a transaction that nobody will end. False for replays and for
-    ///     coordinators, whose records are part of the transactions that they themselves end.
+    ///     comes late from opening a transaction that nobody will end. False for replays.
     package func decide(
         _ batch: RecordBatchView,
         checksSequence: Bool = true,

@@ -1,0 +1,95 @@
+import Broker
+import Coordination
+import EmbeddedClient
+import LogClient
+import LogModel
+import LogStorage
+import MillraceTestKit
+import Testing
+import Threads
+
+/// Committed offsets and the disk.
+@Suite struct OffsetTests {
+    private let input = TopicPartition("in", PartitionIndex(0))
+
+    private func offset(_ group: String, _ log: HookedLog) throws -> Int64? {
+        try log.client.committedOffsets(group: group, partitions: [input])[input]?.rawValue
+    }
+
+    @Test func `an offset that is committed while others are flushed is not told before its own`()
+        throws
+    {
+        let log = try HookedLog()
+        let (broker, disk, input) = (log.broker, log.disk, input)
+        try broker.createTopic("in", partitionCount: 1)
+        let producer = try log.client.makeTransactionalProducer(
+            transactionalID: "job-0",
+            transactionTimeout: .seconds(60)
+        )
+        // Something for the reader to flush.
+        try producer.addOffset(1, of: "in", group: "other")
+        let committer = Lock<OwnedThread?>(nil)
+        disk.onFileOperation { operation, path in
+            guard operation == .sync, path.hasSuffix(".journal") else { return nil }
+            disk.failFlushes(of: ".journal")
+            let thread = OwnedThread {
+                // Its flush comes behind the reader's, and fails.
+                _ = try? broker.commitOffsets(
+                    group: "g",
+                    [input: .init(offset: Offset(7), commitTime: Timestamp(1))]
+                )
+            }
+            committer.withLock { $0 = thread }
+            while !broker.groups().contains("g") {}
+            return nil
+        }
+        #expect(try offset("g", log) == nil)
+        committer.withLock { $0 }?.join()
+    }
+
+    @Test func `an offset that is not durable is flushed before it is told`() throws {
+        let log = try HookedLog()
+        try log.broker.createTopic("in", partitionCount: 1)
+        log.disk.fill(".journal")
+        #expect(throws: BrokerError.self) {
+            try log.broker.commitOffsets(
+                group: "g",
+                [input: .init(offset: Offset(7), commitTime: Timestamp(1))]
+            )
+        }
+        #expect(throws: LogClientError.self) { try offset("g", log) }
+        log.disk.onFileOperation(nil)
+        #expect(try offset("g", log) == 7)
+        #expect(try log.killed().offset("g", "in") == 7)
+    }
+
+    @Test func `offsets that come behind the end of their transaction open no other`() throws {
+        let log = try HookedLog()
+        try log.broker.createTopic("in", partitionCount: 1)
+        let producer = try log.client.makeTransactionalProducer(
+            transactionalID: "job-0",
+            transactionTimeout: .seconds(60)
+        )
+        try producer.addOffset(1, of: "in", group: "g")
+        try producer.abort()
+        let offsets = try #require(log.broker.topic("__consumer_offsets")).partitions[0].log
+        let owner = try #require(log.broker.describeTransaction("job-0"))
+        var batch = RecordBatchBuilder()
+        batch.append("late")
+        // The end has raised the epoch, as it does not for clients of Kafka's version 1.
+        let outcome = try offsets.append(
+            batch.seal(
+                attributes: BatchAttributes(isTransactional: true),
+                producerID: owner.producerID,
+                producerEpoch: owner.epoch,
+                baseSequence: SequenceNumber(0)
+            ),
+            origin: .coordinator
+        )
+        guard case .refused(.invalidTransactionState, _) = outcome else {
+            Issue.record("it was taken: \(outcome)")
+            return
+        }
+        #expect(!offsets.mayHaveOpenTransactions)
+    }
+}
