@@ -1,7 +1,8 @@
 import Glibc
 import Threads
 
-/// Turns SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the process at once.
+/// Turns SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the process at
+/// once.
 ///
 /// The signals are blocked in every thread and taken by one thread that waits for them, so no code
 /// runs inside a handler. Start it before any other thread.

@@ -18,7 +18,9 @@ import Testing
         )
         var lines: [String] = []
         do throws(CommandFailure) {
-            while let line = try reader.next() { lines.append(String(decoding: line, as: UTF8.self)) }
+            while let line = try reader.next() {
+                lines.append(String(decoding: line, as: UTF8.self))
+            }
         } catch { return (lines, error.text) }
         return (lines, nil)
     }

@@ -351,7 +351,9 @@ struct PartitionVerifier: ~Copyable {
 
     /// Says what the next start takes away although it is whole.
     private mutating func noteUnvouched() {
-        guard let first = unvouched.first, facts.tail == .cut, facts.suspicion == nil else { return }
+        guard facts.tail == .cut, facts.suspicion == nil, let first = unvouched.first else {
+            return
+        }
         let count = unvouched.recordCount
         find(
             .note,

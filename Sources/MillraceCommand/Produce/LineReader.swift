@@ -2,8 +2,8 @@ import Glibc
 import LogModel
 import Terminal
 
-/// Lines of a file descriptor, without their line feeds, lent one by one. A line that is longer than
-/// a record can be is refused before it fills the memory.
+/// Lines of a file descriptor, without their line feeds, lent one by one. A line that is longer
+/// than a record can be is refused before it fills the memory.
 struct LineReader: ~Copyable {
     private let descriptor: Int32
     private let name: String

@@ -37,7 +37,8 @@ extension EndToEnd {
             words: [String]
         ) throws {
             let file = try folder.write("file", "text")
-            for (place, reason) in [(folder.path("none"), "does not exist"), (file.path, "a file")] {
+            let places = [(folder.path("none"), "does not exist"), (file.path, "a file")]
+            for (place, reason) in places {
                 let outcome = try Millrace.tool(
                     Millrace.executable,
                     ["bench"] + words + ["--directory", place],
@@ -54,7 +55,8 @@ extension EndToEnd {
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains("this process may have 60 open at once"))
             #expect(outcome.errors.contains("next: ulimit -n 256"))
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["file"])
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+            #expect(left == ["file"])
         }
     }
 }

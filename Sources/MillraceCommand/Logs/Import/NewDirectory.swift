@@ -20,7 +20,7 @@ struct NewDirectory {
             }
             if before == nil { try disk.removeDirectory(path) }
         } catch {
-            // It stays as an empty data directory, which is no harm and which the next import takes.
+            // It stays as an empty data directory, which the next import takes.
             return
         }
     }
