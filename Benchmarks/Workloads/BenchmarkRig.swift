@@ -20,15 +20,29 @@ final class BenchmarkRig {
     /// A fresh log in `directory`, which must not exist yet.
     init(directory: String) throws {
         self.directory = directory
-        broker = try Broker.open(disk: PosixDisk(), directory: directory)
+        broker = try Self.open(directory)
         client = EmbeddedClient(broker: broker)
     }
 
     /// Closes the log and opens it again.
     func reopen() throws {
         try broker.close()
-        broker = try Broker.open(disk: PosixDisk(), directory: directory)
+        broker = try Self.open(directory)
         client = EmbeddedClient(broker: broker)
+    }
+
+    /// Keeps no more files open than this process may, as the commands do.
+    private static func open(_ directory: String) throws -> Broker {
+        var configuration = BrokerConfiguration()
+        configuration.journal.openFileLimit = DescriptorBudget.kept(
+            of: DescriptorBudget.raise(),
+            wanted: configuration.journal.openFileLimit
+        )
+        return try Broker.open(
+            disk: PosixDisk(),
+            directory: directory,
+            configuration: configuration
+        )
     }
 
     /// Closes the log and removes the folder.

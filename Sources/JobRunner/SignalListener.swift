@@ -1,7 +1,8 @@
 import Glibc
 import Threads
 
-/// Turns SIGINT and SIGTERM into a request: the first asks, the second ends the process at once.
+/// Turns SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the process at
+/// once.
 ///
 /// The signals are blocked in every thread and taken by one thread that waits for them, so no code
 /// runs inside a handler. Start it before any other thread.
@@ -19,6 +20,8 @@ package final class SignalListener: Sendable {
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)
+        // A shell's background jobs ignore SIGINT and SIGQUIT: blocked, they come all the same.
+        sigaddset(&signals, SIGQUIT)
         sigaddset(&signals, SIGTERM)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let waited = signals

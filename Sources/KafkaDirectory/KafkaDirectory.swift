@@ -65,7 +65,8 @@ package struct KafkaDirectory: Sendable {
                 partition.segments.first?.baseOffset ?? .zero
             )
             partition.recoveryPoint = points[name] ?? .zero
-            partition.wasCompacted = cleaned[name] != nil
+            partition.wasCompacted =
+                cleaned[name] != nil || KafkaPartition.compactedTopics.contains(name.topic)
             partition.isClean = isClean
             partitions.append(partition)
         }
@@ -73,6 +74,13 @@ package struct KafkaDirectory: Sendable {
         let log = partitions.first { $0.name.topic == metadataTopic }
         var metadata: ClusterMetadata?
         if let log { metadata = try MetadataLog.read(log, disk: reader.disk) }
+        for index in partitions.indices where metadata != nil {
+            let topic = partitions[index].name.topic
+            let policy =
+                metadata?.topics[topic]?.options["cleanup.policy"]
+                ?? metadata?.defaults["cleanup.policy"]
+            if KafkaPartition.compacts(policy) { partitions[index].wasCompacted = true }
+        }
         return KafkaDirectory(
             path: reader.path,
             disk: reader.disk,

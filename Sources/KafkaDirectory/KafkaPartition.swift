@@ -15,7 +15,7 @@ package struct KafkaPartition: Sendable {
     package var logStart: Offset
     /// Everything below was flushed; 0 where no checkpoint says so.
     package var recoveryPoint: Offset
-    /// The cleaner has been here: offsets may be missing.
+    /// The cleaner has been here, or may have been: offsets may be missing.
     package var wasCompacted: Bool
     /// The broker that wrote it ended cleanly: nothing may be torn.
     package var isClean: Bool
@@ -28,6 +28,16 @@ package struct KafkaPartition: Sendable {
 
     /// Whether it belongs to Kafka itself and to no user.
     package var isInternal: Bool { Self.isInternal(name.topic) }
+
+    /// Whether a value of `cleanup.policy` has the cleaner at work.
+    package static func compacts(_ policy: String?) -> Bool {
+        policy?.split(separator: ",").contains { $0.filter { $0 != " " } == "compact" } ?? false
+    }
+
+    /// Kafka's own topics that its cleaner compacts, whatever the checkpoint says.
+    static let compactedTopics: Set<String> = [
+        "__consumer_offsets", "__transaction_state", "__share_group_state",
+    ]
 
     /// Whether a topic belongs to Kafka itself.
     package static func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }

@@ -38,7 +38,23 @@ public struct RecordBatchBuilder: ~Copyable {
         maxTimestamp = -1
     }
 
+    /// The most bytes that a batch can have: its length field has four bytes.
+    public static let byteLimit = Int(Int32.max)
+
+    /// Whether a record with this many bytes of key, value and headers can be appended so that the
+    /// batch still takes no more than `limit` bytes.
+    public func hasRoom(for byteCount: Int, limit: Int = byteLimit) -> Bool {
+        let (framed, overflow) = byteCount.addingReportingOverflow(Self.recordFrameByteLimit)
+        return !overflow && framed <= min(limit, Self.byteLimit) - self.byteCount
+    }
+
+    /// What a record takes beside key, value and headers, at most: an attribute byte, two varints
+    /// of ten bytes, four of five.
+    private static let recordFrameByteLimit = 41
+
     /// Appends one record. `headers` is a header block as a `RecordView` has it; nil for none.
+    ///
+    /// The caller asks `hasRoom(for:limit:)` where a record may be as large as memory.
     @inlinable
     public mutating func append(
         timestamp: Timestamp,

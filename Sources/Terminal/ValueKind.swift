@@ -28,6 +28,13 @@ extension ValueKind where Value == String {
         ValueKind(placeholder: placeholder, expectation: "a text") { $0 }
     }
 
+    /// Any text but the empty one.
+    package static func nonemptyText(_ placeholder: String) -> ValueKind {
+        ValueKind(placeholder: placeholder, expectation: "a text of at least one character") {
+            $0.isEmpty ? nil : $0
+        }
+    }
+
     /// A path; an empty one is refused.
     package static func path(_ placeholder: String) -> ValueKind {
         ValueKind(placeholder: placeholder, expectation: "a path") { $0.isEmpty ? nil : $0 }

@@ -41,8 +41,26 @@ import Testing
             #expect(try kafka.records() == ["0:a", "7:b"])
             #expect(survey.missingOffsetCount == 18 && survey.gapCount == 2)
             #expect(survey.logEnd == Offset(20))
-            #expect(survey.findings.map(\.severity) == (wasCompacted ? [] : [.note]))
+            #expect(survey.findings.map(\.severity) == (wasCompacted ? [] : [.note, .damage]))
         }
+    }
+
+    @Test func `a segment that is missing in the middle is damage, and what follows is read`()
+        throws
+    {
+        let kafka = try KafkaReading()
+        let segments = [
+            Int64(0): [Maker.batch(0, values: "a")], 5: [Maker.batch(5, values: "f", "g")],
+        ]
+        try kafka.maker.partition("t-0", segments)
+        try kafka.maker.partition("__consumer_offsets-0", segments)
+        let survey = try kafka.survey()
+        #expect(survey.findings.map(\.severity) == [.damage])
+        #expect(survey.findings.first?.file.hasSuffix("00000000000000000005.log") == true)
+        #expect(survey.findings.first?.reason.contains("a segment is missing") == true)
+        #expect(survey.logEnd == Offset(7) && survey.lastStableOffset == Offset(7))
+        #expect(try kafka.records() == ["0:a", "5:f", "6:g"])
+        #expect(try kafka.survey("__consumer_offsets-0").findings.isEmpty)
     }
 
     @Test func `each cut of the last batch is a torn tail after a kill and damage otherwise`()

@@ -92,6 +92,27 @@ struct RecordBatchTests {
         }
     }
 
+    @Test func `a builder has room for what its bytes stay below the limit with, and no more`() {
+        for count in [0, 1, 63, 64, 200] {
+            var builder = RecordBatchBuilder()
+            let value = [UInt8](repeating: 7, count: count)
+            value.withUnsafeBytes {
+                builder.append(timestamp: Timestamp(1), key: nil, value: $0)
+                for limit in 0..<1000 where builder.hasRoom(for: count, limit: limit) {
+                    var longer = RecordBatchBuilder()
+                    longer.append(timestamp: Timestamp(1), key: nil, value: $0)
+                    longer.append(timestamp: Timestamp(Int64.max), key: nil, value: $0)
+                    #expect(longer.byteCount <= limit)
+                }
+            }
+            let most = Int(Int32.max) - builder.byteCount
+            let answers = [count, most - 41, most - 40, 3 << 30, Int.max].map {
+                builder.hasRoom(for: $0)
+            }
+            #expect(answers == [true, true, false, false, false])
+        }
+    }
+
     @Test(arguments: UInt64(0)..<25)
     func `what is built is read, with every codec`(_ seed: UInt64) throws {
         let records = Self.records(seed: seed)

@@ -19,6 +19,8 @@ package struct PartitionReader: ~Copyable {
 
     /// The offset that the next entry has, or a later one.
     package private(set) var nextOffset: Offset
+    /// Whether reading ended in front of something that cannot be read.
+    package private(set) var wasCutShort = false
     /// What was found so far.
     package private(set) var findings: [KafkaFinding] = []
     /// Bytes of whole entries so far.
@@ -68,6 +70,7 @@ package struct PartitionReader: ~Copyable {
         byteCount -= Int64(lentByteCount)
         lentByteCount = 0
         report(.damage, at: scanner?.position, entry.firstOffset, reason)
+        wasCutShort = true
         finish()
     }
 
@@ -93,10 +96,11 @@ package struct PartitionReader: ~Copyable {
                 segment.baseOffset,
                 "it begins before the end of the segment in front of it, \(nextOffset.rawValue)"
             )
+            wasCutShort = true
             finish()
             return false
         }
-        noteGap(to: segment.baseOffset)
+        noteMissingSegment(in: segment)
         nextOffset = segment.baseOffset
         let file = try disk.open(segment.path, .read)
         self.file = file
@@ -145,6 +149,23 @@ package struct PartitionReader: ~Copyable {
         nextOffset = entry.lastOffset.advanced(by: 1)
     }
 
+    /// A segment begins where the one in front of it ends, but for what the cleaner took. What lies
+    /// behind a missing one is whole, and is read.
+    private mutating func noteMissingSegment(in segment: KafkaSegment) {
+        guard segment.baseOffset > nextOffset, !partition.wasCompacted else {
+            return noteGap(to: segment.baseOffset)
+        }
+        report(
+            .damage,
+            at: 0,
+            nextOffset,
+            "a segment is missing: the one in front of this ends at \(nextOffset.rawValue), this "
+                + "begins at \(segment.baseOffset.rawValue)"
+        )
+        gaps.count += 1
+        gaps.offsets += nextOffset.distance(to: segment.baseOffset)
+    }
+
     /// Offsets are missing: compaction leaves such gaps. Elsewhere the first is told, for a base
     /// offset lies outside the checksum.
     private mutating func noteGap(to offset: Offset) {
@@ -188,6 +209,7 @@ package struct PartitionReader: ~Copyable {
             return finish()
         }
         report(.damage, at: position, nextOffset, "\(reason); \(try whatFollows(hasNext))")
+        wasCutShort = true
         finish()
     }
 

@@ -26,14 +26,18 @@ package struct PartitionSurvey: Sendable {
     /// Whether anything is damaged.
     package var isDamaged: Bool { findings.contains { $0.severity == .damage } }
 
-    /// Reads all of a partition, every record of it.
-    package init(_ partition: KafkaPartition, disk: any Disk) throws(DiskError) {
+    /// Reads all of a partition, every record of it; up to where it is when `isStopped` says so.
+    package init(
+        _ partition: KafkaPartition,
+        disk: any Disk,
+        isStopped: () -> Bool = { false }
+    ) throws(DiskError) {
         var reader = PartitionReader(partition, disk: disk)
         var decompressor = RecordDecompressor()
         logStart = partition.logStart
         logEnd = partition.logStart
         lastStableOffset = partition.logStart
-        while let entry = try reader.next() {
+        while !isStopped(), let entry = try reader.next() {
             do throws(RecordBatchError) {
                 var count = 0
                 try entry.forEachRecord(&decompressor) { _ in count += 1 }
@@ -46,7 +50,7 @@ package struct PartitionSurvey: Sendable {
             }
             logEnd = entry.lastOffset.advanced(by: 1)
         }
-        if !reader.findings.contains(where: { $0.severity == .damage }) {
+        if !reader.wasCutShort {
             logEnd = max(logEnd, reader.nextOffset)
         }
         logEnd = max(logEnd, logStart)

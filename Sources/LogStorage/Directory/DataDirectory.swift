@@ -113,6 +113,15 @@ package final class DataDirectory: Sendable {
 
     // MARK: Topics
 
+    /// The topics of a directory that is not opened for it, by name.
+    package static func topics(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> [TopicDefinition] {
+        try TopicTable.load(PartitionFiles(disk: disk, directory: path))
+            .topics.values.sorted { $0.name < $1.name }
+    }
+
     /// Every topic, by name.
     package var topics: [TopicDefinition] {
         table.withLock { $0.topics.values.sorted { $0.name < $1.name } }
@@ -177,20 +186,41 @@ package final class DataDirectory: Sendable {
 
     /// Takes a topic out of the table: from here on it does not exist. Then its files go; a
     /// folder that stays is an error all the same.
+    ///
+    /// On a full disk there is no room for the table's new text: there the records go first. A
+    /// crash in between leaves the topic without them, to be deleted again.
     package func removeTopic(_ name: String) throws(LogStorageError) {
         guard let definition = table.withLock({ $0.topics[name] }) else { return }
         // By their marks the folders are known again, should the power go before they are removed.
         for log in partitions(of: definition.id) {
             try onDisk { () throws(DiskError) in try log.flushMark() }
         }
-        try change { table in
-            table.topics[name] = nil
-            table.deleted.append(definition)
+        do throws(LogStorageError) { try strike(definition) } catch .disk(.full) {
+            try removeRecords(of: definition)
+            try strike(definition)
         }
         let retired = logs.withLock { $0.removeValue(forKey: definition.id) } ?? []
         for log in retired { log.retire("the topic was deleted") }
         let left = try removeLeftovers()
         if let own = left.first(where: { $0.topic.id == definition.id }) { throw own.error }
+    }
+
+    private func strike(_ definition: TopicDefinition) throws(LogStorageError) {
+        try change { table in
+            table.topics[definition.name] = nil
+            table.deleted.append(definition)
+        }
+    }
+
+    /// Removes the files of a topic that is about to go, so that there is room to say so; by
+    /// their marks its folders stay known.
+    private func removeRecords(of definition: TopicDefinition) throws(LogStorageError) {
+        for log in partitions(of: definition.id) { log.retire("the topic is being deleted") }
+        for folder in try folders(of: definition.name)
+        where try isLeftover(folder, of: definition) {
+            let partition = PartitionFiles(disk: files.disk, directory: files.path(folder))
+            try onDisk { () throws(DiskError) in try Self.removeFiles(of: partition) }
+        }
     }
 
     /// One change of the table at a time, durable before it counts.
@@ -341,18 +371,22 @@ package final class DataDirectory: Sendable {
         let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
         try onDisk { () throws(DiskError) in
             // The mark goes last: what a crash leaves, or what stays, is still known to be ours.
-            var failure: DiskError?
-            for name in try files.disk.list(files.directory)
-            where name != LogRecovery.metadataFile {
-                do throws(DiskError) { try files.disk.remove(files.path(name)) } catch {
-                    failure = failure ?? error
-                }
-            }
-            if let failure { throw failure }
-            try files.disk.syncDirectory(files.directory)
+            try Self.removeFiles(of: files)
             try files.removeIfPresent(files.path(LogRecovery.metadataFile))
             try files.disk.removeDirectory(files.directory)
         }
+    }
+
+    /// Removes all of a folder but its mark, as far as that goes.
+    private static func removeFiles(of files: PartitionFiles) throws(DiskError) {
+        var failure: DiskError?
+        for name in try files.disk.list(files.directory) where name != LogRecovery.metadataFile {
+            do throws(DiskError) { try files.disk.remove(files.path(name)) } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+        try files.disk.syncDirectory(files.directory)
     }
 
     // MARK: Writing back

@@ -5,6 +5,13 @@ enum DirectoryFormat {
     /// The format that this program writes, and the oldest program's that may read it.
     static let current = 2
     static let metaFile = "meta.properties"
+    /// What stands in `meta.properties`: the first two lines for tools of Kafka's.
+    static var text: [UInt8] {
+        Array(
+            "version=1\nnode.id=1\nmillrace.format=\(current)\nmillrace.minimum.reader=\(current)\n"
+                .utf8
+        )
+    }
 
     /// Refuses what is no data directory of ours; true for one that has to be made.
     static func check(_ files: PartitionFiles, creates: Bool) throws(LogStorageError) -> Bool {
@@ -49,8 +56,6 @@ enum DirectoryFormat {
     }
 
     static func make(_ files: PartitionFiles) throws(LogStorageError) {
-        let text =
-            "version=1\nnode.id=1\nmillrace.format=\(current)\nmillrace.minimum.reader=\(current)\n"
         let disk = files.disk
         // The table first: with the format's line the directory counts.
         try TopicTable().store(files)
@@ -65,7 +70,7 @@ enum DirectoryFormat {
                 with: DirectoryCheckpoint().encoded
             )
             try disk.syncDirectory(own.directory)
-            try files.replace(files.path(metaFile), with: Array(text.utf8))
+            try files.replace(files.path(metaFile), with: text)
             try disk.syncDirectory(files.directory)
         }
     }

@@ -37,6 +37,8 @@ package enum DirectoryKind: Equatable, Sendable {
         if let format = properties["millrace.format"] {
             return Int(format).map { .ours(format: $0) } ?? .other
         }
+        // Where a table of topics lies, it is ours, and the line that says so was lost.
+        if names.contains(TopicTable.fileName) { return .other }
         // 0 in ZooKeeper's time, 1 with KRaft.
         return ["0", "1"].contains(properties["version"]) ? .kafka : .other
     }

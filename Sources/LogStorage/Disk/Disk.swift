@@ -1,3 +1,4 @@
+import Glibc
 package import LogModel
 
 /// Everything that the log asks of a file system: one call per batch, flush or file, never per
@@ -30,6 +31,13 @@ package protocol Disk: Sendable {
     /// Takes the exclusive lock of `path` (a file, created if needed) and writes `owner` into it.
     /// Fails with `.locked(owner:)` while another process holds it. Released by `close` or death.
     func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock
+    /// Takes the same lock without writing anything, for a reader who must not or cannot write;
+    /// nil where the file system lets nobody take it.
+    func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)?
+}
+
+extension Disk {
+    package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? { nil }
 }
 
 /// An open file. Reads and writes name their position; any thread may call.
@@ -78,6 +86,14 @@ package enum DiskError: Error, Equatable, Sendable {
     case locked(path: String, owner: String)
     /// Anything else, with the operating system's words.
     case failed(operation: String, path: String, errorNumber: Int32, message: String)
+}
+
+extension DiskError {
+    /// Whether nothing can be written there at all: by this user, or by anybody.
+    package var saysReadOnly: Bool {
+        guard case .failed(_, _, let errorNumber, _) = self else { return false }
+        return [EROFS, EACCES, EPERM].contains(errorNumber)
+    }
 }
 
 extension DiskError: CustomStringConvertible {

@@ -3,6 +3,7 @@ import LogModel
 /// What a directory's checkpoint and journal say of its partitions, read without changing anything.
 struct DirectoryState {
     struct Note {
+        var severity = VerificationReport.Finding.Severity.damage
         var file: String
         var reason: String
     }
@@ -36,14 +37,33 @@ struct DirectoryState {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
                 var facts = checkpoint?.partitions[key].map { PartitionFacts($0) } ?? .empty
                 if checkpoint == nil { facts.tail = .unknown("the checkpoint is lost") }
-                state.facts[key] = facts
-                if let suspicion = facts.suspicion {
-                    state.notes.append(Note(file: "\(topic.name)-\(index)", reason: suspicion))
+                if topic.options["millrace.durability"] == "relaxed", facts.tail == .cut {
+                    facts.tail = .keepWhole
                 }
+                state.facts[key] = facts
             }
         }
         try state.addJournal(files, from: checkpoint?.replayFrom)
+        if checkpoint != nil { state.noteDoubts(table) }
         return state
+    }
+
+    /// What an earlier start could not settle, and left to the checkpoint to remember.
+    private mutating func noteDoubts(_ table: TopicTable) {
+        for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
+            for index in 0..<topic.partitionCount {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                guard let known = facts[key] else { continue }
+                let folder = "\(topic.name)-\(index)"
+                if let suspicion = known.suspicion {
+                    let what = "\(suspicion): records may be missing, and it takes no more"
+                    notes.append(Note(file: folder, reason: what))
+                } else if case .unknown(let reason) = known.tail {
+                    let what = "\(reason): its last records may be missing; nothing of it is cut"
+                    notes.append(Note(severity: .note, file: folder, reason: what))
+                }
+            }
+        }
     }
 
     /// What an earlier start found of the journal.
@@ -67,6 +87,23 @@ struct DirectoryState {
             notes.append(Note(file: String(file), reason: damage.reason))
         }
         for item in (held.groups + content.groups).joined() { add(item.entry) }
+        noteHeld(held.groups.joined().map(\.entry.partition))
+    }
+
+    /// Where an earlier start could not write what the journal has, it is kept until one can.
+    private mutating func noteHeld(_ keys: [PartitionKey]) {
+        let count = Set(keys).count
+        guard count > 0 else { return }
+        let file = "\(DataDirectory.journalFolder)/\(HeldGroups.fileName)"
+        let whose = count == 1 ? "1 partition" : "\(count) partitions"
+        notes.append(
+            Note(
+                severity: .note,
+                file: file,
+                reason: "it keeps what \(whose) could not take at an earlier start: the next one "
+                    + "tries again"
+            )
+        )
     }
 
     private mutating func add(_ entry: JournalEntry) {
@@ -78,6 +115,8 @@ struct DirectoryState {
                 segment: last.segment,
                 position: last.position + Int64(last.byteCount)
             )
+            // As the next start has it: who wrote this group had read the log up to there.
+            if known.recovery.doubt == .endUnknown { known.tail = .cut }
             journaled[entry.partition, default: []] += entry.ranges.filter(\.isInRecord)
         }
         facts[entry.partition] = known

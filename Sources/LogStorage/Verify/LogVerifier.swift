@@ -1,7 +1,8 @@
 package import LogModel
 
 /// Reads a data directory as it lies there, and says what is wrong with it. Changes nothing; takes
-/// the owner's lock for the time, so that nothing changes meanwhile.
+/// the owner's lock for the time, so that nothing changes meanwhile. Where nothing can be written,
+/// the lock is taken without its owner's name, or not at all if it cannot be had so either.
 package struct LogVerifier {
     private let files: PartitionFiles
     private var report = VerificationReport()
@@ -20,15 +21,54 @@ package struct LogVerifier {
     ) throws(LogStorageError) -> VerificationReport {
         let files = PartitionFiles(disk: disk, directory: directory)
         var verifier = LogVerifier(files: files)
-        let lock = try onDisk { () throws(DiskError) in
-            let path = files.path(DataDirectory.lockFile)
-            return try disk.kind(of: path) == nil
-                ? nil : try disk.lock(path, owner: "a verification")
-        }
+        let lock = try onDisk { () throws(DiskError) in try Self.lock(files) }
         defer { lock?.close() }
-        _ = try DirectoryFormat.check(files, creates: false)
+        try verifier.checkFormat()
         try verifier.run(isChosen, progress)
         return verifier.report
+    }
+
+    private static func lock(_ files: PartitionFiles) throws(DiskError) -> (any DiskLock)? {
+        let path = files.path(DataDirectory.lockFile)
+        guard try files.disk.kind(of: path) != nil else {
+            return try files.disk.lockForReading(path)
+        }
+        do throws(DiskError) {
+            return try files.disk.lock(path, owner: "a verification")
+        } catch {
+            guard error.saysReadOnly else { throw error }
+            return try files.disk.lockForReading(path)
+        }
+    }
+
+    /// Its own format is what a directory is told by. Where that is damaged and other files show
+    /// whose it is, the rest is verified all the same.
+    private mutating func checkFormat() throws(LogStorageError) {
+        let files = files
+        let found = try onDisk { () throws(DiskError) in
+            (
+                try DirectoryKind.of(files.directory, on: files.disk),
+                try files.content(of: files.path(DirectoryFormat.metaFile))
+            )
+        }
+        guard case (.other, let meta) = found else {
+            _ = try DirectoryFormat.check(files, creates: false)
+            if case .ours(DirectoryFormat.current) = found.0, found.1 != DirectoryFormat.text {
+                find(.damage, DirectoryFormat.metaFile, "it is not what this format writes there")
+            }
+            return
+        }
+        let table = files.path(TopicTable.fileName)
+        let isOurs = try onDisk { () throws(DiskError) in try files.disk.kind(of: table) == .file }
+        guard isOurs else { throw .foreignDirectory(files.directory) }
+        let lines = String(decoding: DirectoryFormat.text, as: UTF8.self)
+            .split(separator: "\n").joined(separator: ", ")
+        find(
+            .damage,
+            DirectoryFormat.metaFile,
+            "\(meta == nil ? "the file is missing" : "it does not name the format"): without it "
+                + "no start opens the directory; its lines are \(lines)"
+        )
     }
 
     private mutating func run(
@@ -38,7 +78,7 @@ package struct LogVerifier {
         let table = try TopicTable.load(files)
         let files = files
         let state = try DirectoryState.read(files, table)
-        for note in state.notes { find(.damage, note.file, note.reason) }
+        for note in state.notes { find(note.severity, note.file, note.reason) }
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         checkFolders(table, names, state)
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {

@@ -24,6 +24,8 @@ struct PartitionVerifier: ~Copyable {
     private var mayGap = false
     /// The segment that is read.
     private var base = Offset.zero
+    /// What is whole and was never acknowledged.
+    private var unvouched = (recordCount: 0, first: Offset?.none)
     /// Batches were skipped: what follows from all of them cannot be checked any more.
     private var isBroken = false
 
@@ -64,12 +66,14 @@ struct PartitionVerifier: ~Copyable {
             return report
         }
         logEnd = first
+        checkBegin(first)
         startReplay(at: first)
         for (index, base) in bases.enumerated() {
             let next = index + 1 < bases.count ? bases[index + 1] : nil
             try verifySegment(base, next: next)
         }
         compareSnapshots(below: nil)
+        noteUnvouched()
         checkEnds()
         return report
     }
@@ -174,6 +178,21 @@ struct PartitionVerifier: ~Copyable {
         find(severity, path, nil, nil, reason)
     }
 
+    /// Segments go from the front only after the log start has moved durably behind them.
+    private mutating func checkBegin(_ first: Offset) {
+        if case .unknown = facts.tail { return }
+        let isJournaled = journaled.contains { $0.segment < first && $0.position == 0 }
+        guard first > facts.logStart, facts.end.offset > facts.logStart, !isJournaled else {
+            return
+        }
+        damage(
+            files.directory,
+            offset: facts.logStart,
+            "the log begins at \(facts.logStart.rawValue), but the segments before "
+                + "\(SegmentName.base(first)).log are missing"
+        )
+    }
+
     // MARK: Batches
 
     private mutating func verifySegment(_ base: Offset, next: Offset?) throws(DiskError) {
@@ -233,6 +252,10 @@ struct PartitionVerifier: ~Copyable {
                 obstacle(path, at, in: base, "\(error)")
                 return try self.next(behind: at, in: file, to: end)
             case .batch(let batch):
+                if isUnvouched(base, scanner.position) {
+                    unvouched.recordCount += Int(max(0, batch.recordCount))
+                    unvouched.first = unvouched.first ?? batch.baseOffset
+                }
                 if let reason = fault(of: batch) {
                     obstacle(path, scanner.position, in: base, reason)
                 }
@@ -314,6 +337,35 @@ struct PartitionVerifier: ~Copyable {
         } catch { return "\(error)" }
     }
 
+    /// Whether nobody was told of what lies there. With relaxed durability it stays as far as it is
+    /// whole; where the end of the log is not known, it may have been acknowledged.
+    private func isUnvouched(_ segment: Offset, _ position: Int64) -> Bool {
+        switch facts.tail {
+        case .cut: (segment, position) >= (facts.end.segment, facts.end.position)
+        case .keepWhole:
+            (segment, position)
+                >= (facts.recovery.place.segment, facts.recovery.place.position)
+        case .unknown: false
+        }
+    }
+
+    /// Says what the next start takes away although it is whole.
+    private mutating func noteUnvouched() {
+        guard facts.tail == .cut, facts.suspicion == nil, let first = unvouched.first else {
+            return
+        }
+        let count = unvouched.recordCount
+        find(
+            .note,
+            files.directory,
+            nil,
+            first,
+            count == 1
+                ? "1 record was never acknowledged: the next start removes it"
+                : "\(count) records were never acknowledged: the next start removes them"
+        )
+    }
+
     /// Takes note of what stands in the way of reading the log.
     private mutating func obstacle(
         _ path: String,
@@ -322,8 +374,7 @@ struct PartitionVerifier: ~Copyable {
         _ reason: String
     ) {
         isBroken = true
-        let place = (segment, position)
-        if facts.tail != .cut || place >= (facts.end.segment, facts.end.position) {
+        if isUnvouched(segment, position) {
             let what = "\(reason); never acknowledged: the next start cuts it"
             return find(.note, path, position, logEnd, what)
         }

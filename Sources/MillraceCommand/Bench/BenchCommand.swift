@@ -6,7 +6,7 @@ import Terminal
 enum BenchCommand {
     static let directory = Parameter.option(
         "directory",
-        .text("DIR"),
+        .path("DIR"),
         default: ".",
         help: "an existing folder on the disk to be measured"
     )
@@ -42,6 +42,7 @@ enum BenchCommand {
             ],
             examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
         ) { invocation in
+            try BenchPlace(directory: invocation[directory]).check()
             let options = Benchmark.Options(
                 records: invocation[records] == 0 ? nil : Int64(invocation[records]),
                 keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),

@@ -37,6 +37,7 @@ enum LogBenchCommands {
             .init("millrace bench commit --partitions 100 --json", "milliseconds of a commit")
         ]
     ) { invocation in
+        try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = CommitBenchmark(
             partitions: invocation[partitions],
             transactions: invocation[transactions],
@@ -55,6 +56,7 @@ enum LogBenchCommands {
         ],
         examples: [.init("millrace bench create --partitions 3000", "milliseconds of the creation")]
     ) { invocation in
+        try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = DirectoryBenchmark(partitions: invocation[partitions])
         show(try benchmark.create(in: invocation[BenchCommand.directory]), invocation)
         return .done
@@ -74,6 +76,7 @@ enum LogBenchCommands {
             .init("millrace bench open --bytes 1GiB --after-kill", "after kill -9"),
         ]
     ) { invocation in
+        try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = OpenBenchmark(
             benchmark: DirectoryBenchmark(
                 partitions: invocation[partitions],

@@ -57,7 +57,7 @@ enum ConsumeCommand {
     )
     private static let group = Parameter.optional(
         "group",
-        .text("GROUP"),
+        .nonemptyText("GROUP"),
         help: "begin where this group stopped, and note how far it came"
     )
     private static let untilEnd = Parameter.flag(
@@ -101,7 +101,8 @@ enum ConsumeCommand {
         "consume",
         summary: "print records",
         discussion: "Partitions are read side by side; the order is kept within each. Integers "
-            + "and doubles are big-endian.",
+            + "and doubles are big-endian.\nA partition that ends before the offset of --from "
+            + "begins at its end; where all do, that is an error.",
         parameters: [
             topic.declaration, from.declaration, isolation.declaration, group.declaration,
             untilEnd.declaration, partition.declaration, limit.declaration, format.declaration,

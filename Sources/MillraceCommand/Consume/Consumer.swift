@@ -45,6 +45,7 @@ struct Consumer: ~Copyable {
         if let group {
             committed = try log.client.committedOffsets(group: group, partitions: partitions)
         }
+        try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
         for partition in partitions {
             guard let position = committed[partition] else {
                 positions[partition] = try first(of: partition, at: start)
@@ -52,6 +53,28 @@ struct Consumer: ~Copyable {
             }
             positions[partition] = try readable(position, of: partition)
         }
+    }
+
+    /// An offset behind the end of every partition is a mistake. Of several partitions, those that
+    /// end before it begin at their end.
+    private func refuseBehindTheEnd(
+        _ start: ConsumeCommand.Start,
+        _ partitions: [TopicPartition]
+    ) throws {
+        guard case .offset(let offset) = start, let first = partitions.first else { return }
+        var last = (partition: first, end: Offset.zero)
+        for partition in partitions {
+            let end = try end(of: log.client.bounds(of: partition))
+            if end >= offset { return }
+            if end > last.end { last = (partition, end) }
+        }
+        throw CommandFailure(
+            "offset \(offset.rawValue) lies behind the end of what there is to read",
+            place: log.directory,
+            reason: "\(last.partition) ends at \(last.end.rawValue)"
+                + (partitions.count > 1 ? ", the other partitions before it or there" : ""),
+            next: "--from end waits for what comes"
+        )
     }
 
     /// Where a group goes on: where it stopped, or at what is left if that was deleted.

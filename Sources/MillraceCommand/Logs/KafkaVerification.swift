@@ -53,9 +53,9 @@ enum KafkaVerification {
                 case 1: "1 place is damaged"
                 default: "\(grouped(damageCount)) places are damaged"
                 }
-            return "\(grouped(partitionCount)) partitions, \(grouped(segmentCount)) segments, "
-                + "\(grouped(batchCount)) batches, \(grouped(recordCount)) records, "
-                + "\(grouped(Int(byteCount))) bytes: \(end)\n"
+            return "\(counted(partitionCount, "partition")), \(counted(segmentCount, "segment")), "
+                + "\(counted(batchCount, "batch", plural: "batches")), "
+                + "\(counted(recordCount, "record")), \(counted(Int(byteCount), "byte")): \(end)\n"
         }
     }
 }

@@ -84,6 +84,7 @@ enum LogCommands {
         }
         switch kind {
         case .ours, .kafka: return kind
+        case .other where hasTable(directory): return kind
         case .absent:
             throw CommandFailure(
                 "there is no data directory",
@@ -100,6 +101,11 @@ enum LogCommands {
                 next: "give another --data"
             )
         }
+    }
+
+    /// Whether it is one of ours although its `meta.properties` does not say so any more.
+    private static func hasTable(_ directory: String) -> Bool {
+        (try? PosixDisk().kind(of: "\(directory)/millrace.topics")) == .file
     }
 
     /// The names in a directory of ours or of Kafka's.

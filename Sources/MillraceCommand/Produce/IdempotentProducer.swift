@@ -33,6 +33,8 @@ final class IdempotentProducer {
     private var stickyByteCount = 0
     /// Records that the log took; durable after `finish`.
     private(set) var appendedCount = 0
+    /// The log did not take a batch.
+    private var isRefused = false
 
     init(log: OpenLog, topic: Topic, codec: CompressionCodec) throws(CommandFailure) {
         self.log = log
@@ -67,6 +69,14 @@ final class IdempotentProducer {
         if !lane.batch.isEmpty, lane.batch.byteCount + size > Self.batchByteLimit {
             try append(lane)
         }
+        guard lane.batch.hasRoom(for: size, limit: BatchLimit.byteCount) else {
+            throw CommandFailure(
+                "a record is too large",
+                place: "\(lane.partition)",
+                reason: "key, value and headers take \(grouped(size)) bytes; a batch has at most "
+                    + grouped(BatchLimit.byteCount)
+            )
+        }
         lane.batch.append(timestamp: time, key: key, value: value, headers: headers)
     }
 
@@ -86,6 +96,12 @@ final class IdempotentProducer {
         try flush()
     }
 
+    /// Keeps what was added before something else went wrong: all of it, or what the log took where
+    /// it takes no more.
+    func keep() throws(CommandFailure) {
+        if isRefused { try flush() } else { try finish() }
+    }
+
     /// Makes durable what the log took.
     func flush() throws(CommandFailure) {
         let written = lanes.filter { $0.sequence != SequenceNumber(0) }.map(\.partition)
@@ -99,6 +115,7 @@ final class IdempotentProducer {
     private func append(_ lane: Lane) throws(CommandFailure) {
         let count = lane.batch.recordCount
         let outcome: AppendOutcome
+        isRefused = true
         do throws(BrokerError) {
             outcome = try log.broker.produce(
                 batch: try seal(lane),
@@ -111,6 +128,7 @@ final class IdempotentProducer {
         lane.batch.reset()
         switch outcome {
         case .appended, .duplicate:
+            isRefused = false
             lane.sequence = lane.sequence.advanced(by: count)
             appendedCount += Int(count)
         case .refused(let code, let message):

@@ -1,3 +1,4 @@
+import Broker
 import Glibc
 import JobRunner
 import LogModel
@@ -31,7 +32,7 @@ enum ProduceCommand {
     )
     private static let separator = Parameter.optional(
         "key-separator",
-        .text("TEXT"),
+        .nonemptyText("TEXT"),
         help: "a line's key ends at the first TEXT; \\t is a tab; lines without it have no key"
     )
     private static let partition = Parameter.optional(
@@ -80,17 +81,20 @@ enum ProduceCommand {
             topic: topic,
             codec: invocation[compression].codec
         )
+        // Compressed, a longer line may fit.
+        let isCompressed = invocation[compression] != .none
+        let limit = isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic)
         var bar = ProgressBar("producing")
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
         let work = Result {
             for input in inputs {
-                try send(input, invocation, producer) { bar.update(done: $0, total: nil) }
+                try send(input, invocation, producer, limit) { bar.update(done: $0, total: nil) }
             }
             try producer.finish()
         }
         bar.finish()
         if case .failure(let error) = work {
-            try producer.flush()
+            try producer.keep()
             guard var failure = error as? CommandFailure else { throw error }
             let count = producer.appendedCount
             let kept =
@@ -101,11 +105,24 @@ enum ProduceCommand {
         return producer.appendedCount
     }
 
+    /// `max.message.bytes` of a topic.
+    private static func largestBatch(of topic: Topic) throws(CommandFailure) -> Int {
+        do throws(LogStorageError) {
+            return try LogConfiguration(topicOptions: topic.options).maxMessageByteCount
+        } catch {
+            throw CommandFailure(
+                "the topic '\(topic.name)' has an option that makes no sense",
+                reason: error.description
+            )
+        }
+    }
+
     /// Sends every line of a file; `-` is standard input.
     private static func send(
         _ path: String,
         _ invocation: Invocation,
         _ producer: IdempotentProducer,
+        _ lineByteLimit: Int,
         report: (Int) -> Void
     ) throws {
         var descriptor: Int32 = 0
@@ -123,7 +140,11 @@ enum ProduceCommand {
         }
         let clock = SystemTimeSource()
         let name = path == "-" ? "standard input" : path
-        var lines = LineReader(descriptor: descriptor, name: name)
+        var lines = LineReader(
+            descriptor: descriptor,
+            name: name,
+            lineByteLimit: lineByteLimit
+        )
         var lineCount = 0
         try headers.withBytes { block in
             Result {

@@ -278,8 +278,12 @@ extension SimulatedDisk {
 }
 
 extension SimulatedDisk.State {
+    /// Of the files that have a name: a removed one gives its room back.
     var usedByteCount: Int64 {
-        inodes.values.reduce(0) { $0 + Int64($1.cached.byteCount) }
+        names.current.values.joined().reduce(0) { sum, entry in
+            guard case .file(let inode) = entry.value else { return sum }
+            return sum + Int64(inodes[inode]?.cached.byteCount ?? 0)
+        }
     }
 
     mutating func makeInode() -> SimulatedNames.Inode {

@@ -129,6 +129,7 @@ extension EndToEnd {
             ["produce", "a", "--x"],
             ["run", "Jobs/WordCount", "--guarantee", "at-least-once"],
             ["run", "Jobs/WordCount", "--commit-interval", "15m"], ["topic", "alter", "a"],
+            ["consume", "a", "--group", ""], ["produce", "a", "--key-separator", ""],
         ])
         func `options that make no sense end with 64`(words: [String]) throws {
             let outcome = try Millrace.tool(Millrace.executable, words, input: nil)
@@ -299,8 +300,39 @@ extension EndToEnd {
                 folder.path("absent"),
                 "--data",
                 data,
-                says: ["cannot open a file", "absent"]
+                says: ["cannot open a file", "absent", "1 record before it is in the topic"]
             )
+            let left = try Millrace.succeed("consume", "lines", "--until-end", "--data", data)
+            #expect(left.lines == ["kept"])
+        }
+
+        @Test func `an offset behind the end of everything`() throws {
+            try lines("a", "b")
+            func consume(_ words: String...) throws -> Millrace.Outcome {
+                try Millrace.tool(
+                    Millrace.executable,
+                    ["consume", "lines", "--until-end", "--data", data] + words,
+                    input: nil
+                )
+            }
+            let refused = try consume("--from", "3")
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("offset 3 lies behind the end"))
+            #expect(refused.errors.contains("ends at 2"))
+            let atEnd = try consume("--from", "2")
+            #expect(atEnd.status == 0 && atEnd.output == "")
+            #expect(try consume("--from", "1").lines == ["b"])
+        }
+
+        @Test(arguments: ["INT", "QUIT", "TERM"])
+        func `a reader in the background ends at a signal`(signal: String) throws {
+            try lines("a")
+            let outcome = try Millrace.shell(
+                "trap '' INT QUIT; '\(Millrace.executable.path)' consume lines --data '\(data)' "
+                    + "> '\(folder.path("out"))' & while ! [ -s '\(folder.path("out"))' ]; "
+                    + "do sleep 0.05; done; kill -\(signal) $!; wait $!"
+            )
+            #expect(outcome.status == 0, "\(outcome.errors)")
         }
     }
 }

@@ -2,6 +2,7 @@ import Broker
 import Coordination
 import Foundation
 import JobRunner
+import KafkaDirectory
 import KafkaRecords
 import LogModel
 import LogStorage
@@ -128,6 +129,70 @@ import Testing
             report.warnings.contains("damage: t-0: /kafka/t-0/00000000000000000000.log, byte 69")
         )
         #expect(report.text(isRaw: false).contains("not whole"))
+    }
+
+    @Test func `a missing segment is told as damage, unless the topic is compacted`() throws {
+        for isCompacted in [false, true] {
+            let harness = try ImportHarness()
+            try harness.maker.partition(
+                "t-0",
+                [0: [Maker.batch(0, values: "a")], 5: [Maker.batch(5, values: "f")]]
+            )
+            let options = isCompacted ? Self.compacted : []
+            let report = try harness.bring(options: options) { (log) throws in
+                #expect(
+                    try ImportHarness.records(log, "t-0")
+                        == ["0:a", "5:f"].map { "\($0)@\(Self.time)" }
+                )
+            }
+            #expect(report.isDamaged != isCompacted)
+            #expect(report.text(isRaw: false).contains("not whole") != isCompacted)
+            #expect(report.warnings.contains("a segment is missing") != isCompacted)
+        }
+    }
+
+    @Test func `a directory with Kafka's own topics alone is refused`() throws {
+        let harness = try ImportHarness()
+        let position = try Self.position("g", "t", 0, 1)
+        try harness.maker.partition("__consumer_offsets-3", [0: [Self.batch([position])]])
+        let failure = #expect(throws: CommandFailure.self) { try harness.bring() }
+        #expect(failure?.reason?.contains("only Kafka's own are here (__consumer_offsets)") == true)
+    }
+
+    @Test func `an import that is stopped leaves none of its topics`() throws {
+        let harness = try ImportHarness()
+        for name in ["a-0", "b-0"] {
+            try harness.maker.partition(name, [0: [Maker.batch(0, values: "x")]])
+        }
+        let log = try OpenLog(harness.target, creates: true)
+        let running = KafkaImport(
+            source: try KafkaDirectory.open(disk: harness.disk, path: harness.maker.path),
+            log: log,
+            request: ImportRequest(),
+            time: ManualTimeSource()
+        )
+        running.requestStop()
+        #expect(throws: ImportStopped.self) { try running.run() }
+        #expect(log.broker.topics().filter { !$0.isInternal }.isEmpty)
+        #expect(try log.unfinishedImports() == [])
+        try log.close()
+        NewDirectory(path: harness.target, before: nil).removeIfUnused()
+        #expect(try PosixDisk().kind(of: harness.target) == nil)
+    }
+
+    @Test func `a directory that has topics is not removed, nor what was there before`() throws {
+        let harness = try ImportHarness()
+        try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "x")]])
+        try harness.bring()
+        NewDirectory(path: harness.target, before: nil).removeIfUnused()
+        let names = try PosixDisk().list(harness.target)
+        #expect(names.contains("t-0"))
+        let other = try ImportHarness()
+        try OpenLog(other.target, creates: true).close()
+        let mine = try PosixDisk().open("\(other.target)/lost+found", .create)
+        mine.close()
+        NewDirectory(path: other.target, before: ["lost+found"]).removeIfUnused()
+        #expect(try PosixDisk().list(other.target) == ["lost+found"])
     }
 
     @Test func `options come along, unknown ones are told once, wrong ones are refused`() throws {

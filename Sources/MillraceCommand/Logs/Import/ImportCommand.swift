@@ -63,7 +63,9 @@ enum ImportCommand {
         to target: String,
         _ request: ImportRequest
     ) throws -> ImportReport {
+        let signals = SignalListener.start()
         let source = try open(directory)
+        let before = try names(in: target)
         if try check(target, against: directory) != .ours {
             // What makes no sense is refused before a directory is made for it.
             _ = try ImportPlan(directory: source, request: request, existing: [])
@@ -75,20 +77,39 @@ enum ImportCommand {
             request: request,
             time: SystemTimeSource()
         )
+        signals.onRequest { running.requestStop() }
         let result = Result { try running.run() }
         let closing = Result { try log.close() }
         do {
             let report = try result.get()
             try closing.get()
             return report
-        } catch let failure as CommandFailure {
-            throw failure
         } catch {
+            NewDirectory(path: target, before: before).removeIfUnused()
+            if let failure = error as? CommandFailure { throw failure }
+            if error is ImportStopped {
+                throw CommandFailure(
+                    "the import was stopped; the topics that it had begun were removed",
+                    place: target,
+                    reason: "an import brings all of its topics or none",
+                    next: "the same command begins anew"
+                )
+            }
             throw CommandFailure(
                 "the import failed; the topics that it had begun were removed",
                 place: directory,
                 reason: reason(of: error, directory, target)
             )
+        }
+    }
+
+    /// The names in a folder before the import; nil where there is none.
+    private static func names(in folder: String) throws(CommandFailure) -> [String]? {
+        do throws(DiskError) {
+            let disk = PosixDisk()
+            return try disk.kind(of: folder) == .directory ? try disk.list(folder) : nil
+        } catch {
+            throw CommandFailure("--data cannot be used", place: folder, reason: error.words)
         }
     }
 

@@ -37,6 +37,7 @@ struct ImportPlan {
         self.directory = directory
         self.request = request
         let names = try chosenTopics()
+        if names.isEmpty { throw nothingToBring() }
         try refuse(existing: existing, names)
         for option in request.options where !names.contains(option.topic) {
             throw unknownTopic(option.topic, among: names)
@@ -62,6 +63,20 @@ struct ImportPlan {
             throw unknownTopic(name, among: all)
         }
         return Set(chosen).sorted()
+    }
+
+    /// The folder of a broker that has none of the users' partitions.
+    private func nothingToBring() -> CommandFailure {
+        let own = Set(directory.partitions.map(\.name.topic)).sorted()
+        let positions = "the positions of groups come with the topics that they are in"
+        return CommandFailure(
+            "there is no topic to bring over",
+            place: directory.path,
+            reason: own.isEmpty
+                ? "no partition has its folder here"
+                : "only Kafka's own are here (\(own.joined(separator: ", "))); \(positions)",
+            next: "name another folder of the broker's log.dirs"
+        )
     }
 
     private func unknownTopic(_ name: String, among names: [String]) -> CommandFailure {
@@ -100,7 +115,7 @@ struct ImportPlan {
     }
 
     private mutating func plan(_ name: String) throws(CommandFailure) -> PlannedTopic {
-        let partitions = directory.partitions(of: name)
+        var partitions = directory.partitions(of: name)
         let known = topicOfMetadata(name, partitions)
         let highest = partitions.map { $0.name.partition.rawValue }.max() ?? 0
         let count = max(highest == .max ? .max : highest + 1, known?.partitionCount ?? 0)
@@ -131,6 +146,9 @@ struct ImportPlan {
             )
         }
         keepForEver(name, &options)
+        if KafkaPartition.compacts(options["cleanup.policy"]) {
+            for index in partitions.indices { partitions[index].wasCompacted = true }
+        }
         return PlannedTopic(
             name: name,
             partitionCount: count,

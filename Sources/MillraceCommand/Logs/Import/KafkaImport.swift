@@ -4,7 +4,11 @@ import JobRunner
 import KafkaDirectory
 import LogModel
 import LogStorage
+import StreamsRuntime
 import Terminal
+
+/// Somebody asked the import to end before it was done.
+struct ImportStopped: Error {}
 
 /// Copies topics of a Kafka directory into a log of ours: makes them, fills them partition by
 /// partition, then commits the groups' positions.
@@ -17,10 +21,21 @@ struct KafkaImport {
     let log: OpenLog
     let request: ImportRequest
     let time: any TimeSource
+    private let stop = StopSwitch()
 
     private var ledger: ImportLedger { ImportLedger(disk: PosixDisk(), directory: log.directory) }
     /// Positions committed in one batch.
     private static let commitCount = 1000
+
+    init(source: KafkaDirectory, log: OpenLog, request: ImportRequest, time: any TimeSource) {
+        self.source = source
+        self.log = log
+        self.request = request
+        self.time = time
+    }
+
+    /// Ends the import at its next batch; what it made is removed.
+    func requestStop() { stop.request() }
 
     /// Does it all; what to tell is in the report.
     func run() throws -> ImportReport {
@@ -39,12 +54,17 @@ struct KafkaImport {
             try commitGroups(&report)
             // A broker that was started meanwhile may have changed what was being read.
             try source.refuseRunningBroker()
+            try refuseStopped()
         } catch {
             try undo(plan)
             throw error
         }
         try ledger.end()
         return report
+    }
+
+    private func refuseStopped() throws(ImportStopped) {
+        if stop.isRequested { throw ImportStopped() }
     }
 
     /// Removes the topics of an import that was killed.
@@ -85,12 +105,14 @@ struct KafkaImport {
             partitionCount: Int(topic.partitionCount)
         )
         for partition in topic.partitions {
-            let survey = try PartitionSurvey(partition, disk: source.disk)
+            let survey = try PartitionSurvey(partition, disk: source.disk) { stop.isRequested }
+            try refuseStopped()
             let copying = PartitionImport(
                 broker: log.broker,
                 partition: partition,
                 survey: survey,
-                isRaw: request.isRaw
+                isRaw: request.isRaw,
+                stop: stop
             )
             let outcome = try copying.run(disk: source.disk)
             line.add(outcome, of: partition.name)
@@ -104,6 +126,7 @@ struct KafkaImport {
     }
 
     private func commitGroups(_ report: inout ImportReport) throws {
+        try refuseStopped()
         let groups = try GroupImport(source)
         report.findings += groups.findings
         if groups.unreadableCount > 0 {

@@ -3,6 +3,7 @@ import Bytes
 import KafkaDirectory
 import LogModel
 import LogStorage
+import StreamsRuntime
 
 /// Copies the batches of one partition, each to its own offset.
 struct PartitionImport: ~Copyable {
@@ -23,22 +24,31 @@ struct PartitionImport: ~Copyable {
     private let partition: KafkaPartition
     private let survey: PartitionSurvey
     private let isRaw: Bool
+    private let stop: StopSwitch
     private var outcome = Outcome()
     private var legacy = LegacyBatch()
     private var decompressor = RecordDecompressor()
     private var copy: [UInt8] = []
 
-    init(broker: Broker, partition: KafkaPartition, survey: PartitionSurvey, isRaw: Bool) {
+    init(
+        broker: Broker,
+        partition: KafkaPartition,
+        survey: PartitionSurvey,
+        isRaw: Bool,
+        stop: StopSwitch
+    ) {
         self.broker = broker
         self.partition = partition
         self.survey = survey
         self.isRaw = isRaw
+        self.stop = stop
     }
 
     /// Copies what a read_committed reader sees, or all of it as it lies; durable on return.
     consuming func run(disk: any Disk) throws -> Outcome {
         var reader = PartitionReader(partition, disk: disk)
         while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
+            if stop.isRequested { throw ImportStopped() }
             guard entry.lastOffset >= survey.logStart else { continue }
             try take(entry)
         }

@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `millrace log …` on directories that are not as they should be.
+    @Suite(.serialized) struct LogCommandTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+        private static let segment = "00000000000000000000.log"
+
+        init() throws { folder = try TemporaryFolder() }
+
+        private func lines(_ text: String) throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let input = try folder.write("input", text)
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+        }
+
+        @Test func `a directory whose properties are lost is verified, and they are told`() throws {
+            try lines("a\nb\n")
+            let path = "\(data)/meta.properties"
+            let text = try String(contentsOf: URL(filePath: path), encoding: .utf8)
+            for left in [nil, "version=1\nnode.id=1\n", text + "more=1\n"] {
+                try FileManager.default.removeItem(atPath: path)
+                if let left { _ = try folder.write("data/meta.properties", left) }
+                let outcome = try Millrace.run("log", "verify", "--data", data)
+                #expect(outcome.status == 1)
+                #expect(outcome.output.contains("damage: \(path): "))
+                #expect(outcome.output.contains("2 records"))
+                _ = try folder.write("data/meta.properties", text)
+            }
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
+        @Test func `a user who may not write verifies all the same`() throws {
+            try lines("a\nb\n")
+            let changed = try Millrace.shell("chmod -R a-w,a+rX '\(folder.url.path)'")
+            defer { _ = try? Millrace.shell("chmod -R u+w '\(folder.url.path)'") }
+            #expect(changed.status == 0)
+            let verify = "'\(Millrace.executable.path)' log verify --data '\(data)'"
+            // Whoever runs the tests as root may write everywhere.
+            let other =
+                geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : ""
+            let outcome = try Millrace.shell(other + verify)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.output.contains("2 records"))
+        }
+
+        @Test func `an import that fails leaves the target as it was`() throws {
+            _ = try folder.write("kafka/meta.properties", "version=1\nnode.id=1\ncluster.id=a\n")
+            // A folder where a segment should be: it opens and cannot be read.
+            _ = try folder.write("kafka/t-0/\(Self.segment)/file", "")
+            _ = try folder.write("mine/lost+found/file", "")
+            for target in [folder.path("none"), folder.path("mine")] {
+                let outcome = try Millrace.run(
+                    "log",
+                    "import",
+                    folder.path("kafka"),
+                    "--data",
+                    target
+                )
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains("the import failed"))
+            }
+            #expect(!FileManager.default.fileExists(atPath: folder.path("none")))
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.path("mine"))
+            #expect(left == ["lost+found"])
+        }
+
+        @Test func `an import of Kafka's own topics alone says so`() throws {
+            _ = try folder.write("kafka/meta.properties", "version=1\nnode.id=1\ncluster.id=a\n")
+            _ = try folder.write("kafka/__consumer_offsets-0/\(Self.segment)", "")
+            let outcome = try Millrace.run("log", "import", folder.path("kafka"), "--data", data)
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("there is no topic to bring over"))
+            #expect(outcome.errors.contains("__consumer_offsets"))
+            #expect(!FileManager.default.fileExists(atPath: data))
+        }
+    }
+}
