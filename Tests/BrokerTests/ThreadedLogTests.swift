@@ -34,6 +34,9 @@ import Threads
         try again.close()
     }
 
+    /// The records have a fixed time, which retention would count from.
+    private static let kept = ["retention.ms": "-1"]
+
     private func read(
         _ client: EmbeddedClient,
         _ partition: Int32,
@@ -42,19 +45,21 @@ import Threads
         -> [String]
     {
         var signal: UInt64 = 0
-        while true {
+        var values: [String] = []
+        let end = ContinuousClock.now + .seconds(120)
+        while values.count < count, ContinuousClock.now < end {
             signal = client.waitForChange(since: signal, timeout: .seconds(5))
-            let values = try LogReader(client: client).values(
+            values = try LogReader(client: client).values(
                 of: TopicPartition("out", PartitionIndex(partition)),
                 isolation: .readCommitted
             )
-            if values.count >= count { return values }
         }
+        return values
     }
 
     @Test func `transactions follow each other and readers are woken`() throws {
         try withLog { broker, client in
-            try broker.createTopic("out", partitionCount: 4)
+            try broker.createTopic("out", partitionCount: 4, options: Self.kept)
             let producer = try client.makeTransactionalProducer(
                 transactionalID: "job-0",
                 transactionTimeout: .seconds(60)
@@ -78,7 +83,7 @@ import Threads
 
     @Test func `producers of several threads commit beside each other`() throws {
         try withLog { broker, client in
-            try broker.createTopic("out", partitionCount: 4)
+            try broker.createTopic("out", partitionCount: 4, options: Self.kept)
             let failures = Failures()
             let threads = (0..<4).map { index in
                 Thread {
@@ -147,7 +152,7 @@ extension ThreadedLogTests {
 
     /// Makes a topic with some records of this value.
     private func append(_ value: String, to topic: String, of broker: Broker) throws {
-        try broker.createTopic(topic, partitionCount: 1)
+        try broker.createTopic(topic, partitionCount: 1, options: Self.kept)
         let producer = try EmbeddedProducer(broker: broker)
         for _ in 0..<8 {
             var batch = RecordBatchBuilder()
