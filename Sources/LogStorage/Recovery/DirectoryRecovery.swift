@@ -53,10 +53,9 @@ struct DirectoryRecovery {
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
         var isKnown = try loadCheckpoint()
         let content = try readJournal(isKnown: isKnown)
-        if isKnown, content.isMissing {
+        for reason in content.lost {
             recovered.notes.append(
-                "\(journalFolder) has lost its files: every partition is read whole when it is "
-                    + "used, and nothing is cut"
+                "\(reason): every partition is read whole when it is used, and nothing is cut"
             )
             isKnown = false
         }
