@@ -117,6 +117,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var wasClean = false
     package var scannedByteCount: Int64 = 0
     package var rebuiltIndexes = 0
+    /// Why the file of leader epochs was not believed and made anew from the batches.
+    package var rebuiltEpochs: String?
     package var cut: Cut?
     package var damage: Damage?
 }

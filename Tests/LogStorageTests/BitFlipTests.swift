@@ -110,8 +110,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [".index", ".snapshot"])
-    func `a flipped bit in an offset index or a snapshot changes no answer`(suffix: String) throws {
+    @Test(arguments: [
+        ".index", ".snapshot", ".timeindex", ".txnindex", LeaderEpochs.fileName,
+    ])
+    func `a flipped bit in an index, a snapshot or the epochs changes no answer`(
+        suffix: String
+    ) throws {
         let segment = try FullSegment()
         let folder = TestLog.directory
         let names = try segment.disk.list(folder).filter { $0.hasSuffix(suffix) }
@@ -126,6 +130,7 @@ import Testing
                 #expect(try reopened.recovery?.damage == nil, "bit \(bit) of \(name)")
                 #expect(try reopened.log.activeProducers == producers)
                 #expect(try reopened.log.bounds == intact.log.bounds)
+                #expect(reopened.log.readOnlyReason == nil)
                 #expect(try reopened.records(.readCommitted) == expected, "bit \(bit) of \(name)")
             }
         }

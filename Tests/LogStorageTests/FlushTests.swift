@@ -108,6 +108,9 @@ import Threads
         let disk = GatedDisk()
         let log = try TestLog(disk: disk)
         let groups = log.data.groups
+        // Making the journal's file takes flushes of its own.
+        try log.append(["before"])
+        try log.flush()
         groups.beginThreads(parallel: { for work in $0 { work() } }, onWriteBackDue: {})
         let rounds = ThreadGroup()
         rounds.start { groups.run() }

@@ -69,7 +69,7 @@ import Testing
     }
 
     /// Two starts in a row. Where the first one cannot tell whose a damaged group was, it says so
-    /// and every partition is read-only until the next.
+    /// and every partition is read-only, then and later.
     private func outcome(of disk: SimulatedDisk, _ written: Written) throws -> Outcome {
         var wasFound = false
         var shown: [[TestLog.Record]] = []

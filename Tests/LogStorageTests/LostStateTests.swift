@@ -70,6 +70,7 @@ import Testing
         }
         try disk.removeDirectory(TestLog.journalFolder)
         try disk.remove(TestLog.checkpoint)
+        try disk.remove(JournalLedger.path(of: TestLog.journalFolder))
         try disk.removeDirectory("\(TestLog.root)/.millrace")
         let again = try TestLog(opening: disk)
         #expect(try again.records().map(\.value) == ["kept"])

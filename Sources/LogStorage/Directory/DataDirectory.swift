@@ -25,6 +25,8 @@ package final class DataDirectory: Sendable {
     private let table: Lock<TopicTable>
     private let changing = Lock<Void>(())
     private let logs: Lock<[UniqueID: [PartitionLog]]>
+    /// Deleted topics whose folders are gone: their names may go once no group tells of them.
+    private let emptied = Lock<Set<UniqueID>>([])
     /// One write-back at a time.
     private let writingBack: Lock<DirectoryCheckpoint>
 
@@ -97,7 +99,10 @@ package final class DataDirectory: Sendable {
                 recovered: try recovery.run()
             )
             // What cannot be removed now is tried again by the next start: it is in nobody's way.
-            _ = try? directory.removeLeftovers()
+            if (try? directory.removeLeftovers()) != nil {
+                // The recovery has kept nothing of them.
+                try? directory.forget(directory.emptied.withLock { $0 })
+            }
             return directory
         } catch {
             lock.close()
@@ -171,7 +176,8 @@ package final class DataDirectory: Sendable {
         let configuration = try Self.configuration(options)
         guard let topic = table.withLock({ $0.topics[name] }) else { return }
         let logs = partitions(of: topic.id)
-        let before = try Self.configuration(topic.options)
+        // Options that cannot be used are no reason to keep them.
+        let before = (try? Self.configuration(topic.options)) ?? LogConfiguration()
         if before.durability != .flushed, configuration.durability == .flushed {
             // What was acknowledged so far nothing vouches for: the next start would cut it.
             for log in logs {
@@ -343,7 +349,8 @@ package final class DataDirectory: Sendable {
     /// Removes the folders of deleted topics: those that carry their id, and only those. What
     /// cannot be removed stops no other; it is returned, and tried again later.
     private func removeLeftovers() throws(LogStorageError) -> [Leftover] {
-        let deleted = table.withLock { $0.deleted }
+        let known = emptied.withLock { $0 }
+        let deleted = table.withLock { $0.deleted }.filter { !known.contains($0.id) }
         guard !deleted.isEmpty else { return [] }
         var left: [Leftover] = []
         for topic in deleted {
@@ -358,7 +365,7 @@ package final class DataDirectory: Sendable {
         let files = files
         try onDisk { () throws(DiskError) in try files.disk.syncDirectory(files.directory) }
         let gone = Set(deleted.map(\.id)).subtracting(left.map(\.topic.id))
-        if !gone.isEmpty { try change { $0.deleted.removeAll { gone.contains($0.id) } } }
+        emptied.withLock { $0.formUnion(gone) }
         return left
     }
 
@@ -399,17 +406,18 @@ package final class DataDirectory: Sendable {
         try writingBack.withLock { checkpoint throws(LogStorageError) in
             try passImportedProducers()
             context.appendedByteCount.store(0, ordering: .relaxed)
+            let emptied = self.emptied.withLock { $0 }
             let capture = groups.capture()
             if let failure = capture.failure {
                 for log in capture.logs { context.register(log) }
                 throw failure
             }
-            guard !capture.logs.isEmpty else { return }
+            guard !capture.logs.isEmpty || !emptied.isEmpty else { return }
             let outcome = Self.writeBack(capture.logs, all: all)
             var changed = checkpoint
             for (key, value) in outcome.written { changed.partitions[key] = value }
-            let current = logs.withLock { logs in Set(logs.keys) }
-            changed.partitions = changed.partitions.filter { current.contains($0.key.topicID) }
+            let gone = Set(table.withLock { $0.deleted.map(\.id) })
+            changed.partitions = changed.partitions.filter { !gone.contains($0.key.topicID) }
             // Known from here on, whatever comes of storing it: the next write-back must not free
             // the journal over partitions that only this one knew of.
             checkpoint = changed
@@ -428,7 +436,16 @@ package final class DataDirectory: Sendable {
                     log.noteCheckpointed(value.place)
                 }
             }
+            try forget(emptied)
         }
+    }
+
+    /// Nothing tells of these deleted topics any more: what was not known to be deleted would be
+    /// kept, for a table of topics that is put back.
+    private func forget(_ emptied: Set<UniqueID>) throws(LogStorageError) {
+        guard !emptied.isEmpty else { return }
+        try change { $0.deleted.removeAll { emptied.contains($0.id) } }
+        self.emptied.withLock { $0.subtract(emptied) }
     }
 
     struct WriteBackOutcome: Sendable {

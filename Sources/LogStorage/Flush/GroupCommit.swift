@@ -471,6 +471,9 @@ package final class GroupCommit: Sendable {
         case .needsWriteBack:
             putBack(parts, needs)
             return .needsWriteBack
+        case .notBegun(let error):
+            putBack(parts, needs)
+            return .failed(.disk(error))
         case .written:
             context.countFdatasync()
             for (log, _) in parts { log.groupIsDurable() }

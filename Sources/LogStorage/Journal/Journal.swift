@@ -9,7 +9,7 @@ struct Journal: Sendable {
         var number: Int
         var file: any DiskFile
         var byteCount: Int64
-        /// Up to where it was filled.
+        /// Up to where it was filled, and flushed.
         var zeroedEnd: Int64
         var firstSequence: UInt64
         /// Behind the last group in it.
@@ -20,6 +20,8 @@ struct Journal: Sendable {
         case written
         /// No file is free until more was written back; nothing was written.
         case needsWriteBack
+        /// No byte of the group was written: nothing is lost but this try.
+        case notBegun(DiskError)
     }
 
     let disk: any Disk
@@ -55,22 +57,41 @@ struct Journal: Sendable {
         return Int(name.dropLast(8)).flatMap { $0 > 0 ? $0 : nil }
     }
 
-    /// Takes over the files that lie there: everything in them was written back.
+    /// Takes over the files that lie there: everything in them was written back. Those whose
+    /// making was cut short, or that were damaged since, are removed.
     mutating func takeOver(_ names: [String]) throws(DiskError) {
+        let entered = try JournalLedger.load(disk: disk, directory: directory)
+        var unsound: [String] = []
         for number in names.compactMap(Self.number).sorted() {
-            let file = try disk.open("\(directory)/\(Self.name(number))", .readWrite)
-            let byteCount = try file.byteCount()
+            let path = "\(directory)/\(Self.name(number))"
+            let file = try disk.open(path, .readWrite)
+            let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+            let filled = head.withUnsafeBytes { JournalFileHeader($0) }?.filledByteCount ?? 0
+            guard entered?.contains(number) == true, filled >= Int64(JournalFileHeader.byteCount),
+                try file.byteCount() >= filled
+            else {
+                file.close()
+                unsound.append(path)
+                continue
+            }
             idle.append(
                 JournalFile(
                     number: number,
                     file: file,
-                    byteCount: max(byteCount, configuration.fileByteCount),
-                    zeroedEnd: byteCount,
+                    byteCount: max(filled, configuration.fileByteCount),
+                    zeroedEnd: filled,
                     firstSequence: 0,
                     endSequence: 0
                 )
             )
         }
+        let sound = Set(idle.map(\.number))
+        if entered != sound {
+            try JournalLedger.store(sound, disk: disk, directory: directory)
+        }
+        guard !unsound.isEmpty else { return }
+        for path in unsound { try disk.remove(path) }
+        try disk.syncDirectory(directory)
     }
 
     /// Takes note that everything in groups below `sequence` was written back, durably so noted.
@@ -85,16 +106,22 @@ struct Journal: Sendable {
     var sealedFileCount: Int { max(0, files.count - 1) }
 
     /// Writes one group and flushes it. After an error nothing can be said of it, unless the disk
-    /// was full (`.full`): then it does not count, and can be tried again. A group that a
-    /// write-back begins with `mayExceed` the number of files.
+    /// was full (`.full`) or it was `.notBegun`: then it does not count, and can be tried again. A
+    /// group that a write-back begins with `mayExceed` the number of files.
     mutating func write(
         entries: [JournalEntry],
         payload: [[UInt8]],
         mayExceed: Bool = false
     ) throws(DiskError) -> Outcome {
         let needed = Int64(JournalRecord.padded(JournalRecord.byteCount(of: entries)))
-        if files.isEmpty || position + needed > files[files.count - 1].byteCount {
-            guard try beginFile(for: needed, mayExceed) else { return .needsWriteBack }
+        do throws(DiskError) {
+            if files.isEmpty || position + needed > files[files.count - 1].byteCount {
+                guard try beginFile(for: needed, mayExceed) else { return .needsWriteBack }
+            }
+            try fill(upTo: position + needed)
+        } catch {
+            // Whatever was written to get the file ready is written again before the next flush.
+            return .notBegun(error)
         }
         let record = JournalRecord.encode(
             sequence: nextSequence,
@@ -103,7 +130,6 @@ struct Journal: Sendable {
             payload: payload
         )
         let last = files.count - 1
-        try fill(upTo: position + Int64(record.count))
         try PartitionFiles.write(record, to: files[last].file, at: position)
         try flush(files[last])
         position += Int64(record.count)
@@ -142,48 +168,71 @@ struct Journal: Sendable {
         }
         next.firstSequence = nextSequence
         next.endSequence = nextSequence
-        let header = JournalFileHeader(
-            firstSequence: nextSequence,
-            fileByteCount: next.byteCount,
-            replayFrom: replayFrom
-        )
         do throws(DiskError) {
-            try PartitionFiles.write(header.encoded, to: next.file)
+            try writeHeader(of: next)
         } catch {
             idle.append(next)
             throw error
         }
-        next.zeroedEnd = max(next.zeroedEnd, Int64(JournalFileHeader.byteCount))
         files.append(next)
         position = Int64(JournalFileHeader.byteCount)
         return true
     }
 
+    /// A new file, filled, headed and flushed, and only then entered as one that must be there.
     private func makeFile(_ byteCount: Int64) throws(DiskError) -> JournalFile {
         let number = 1 + (files + idle).reduce(0) { max($0, $1.number) }
         let path = "\(directory)/\(Self.name(number))"
         if try disk.kind(of: path) != nil { try disk.remove(path) }
-        let file = try disk.open(path, .create)
-        try disk.syncDirectory(directory)
-        return JournalFile(
+        var made = JournalFile(
             number: number,
-            file: file,
+            file: try disk.open(path, .create),
             byteCount: byteCount,
             zeroedEnd: 0,
-            firstSequence: 0,
-            endSequence: 0
+            firstSequence: nextSequence,
+            endSequence: nextSequence
         )
+        do throws(DiskError) {
+            try fill(&made, upTo: Int64(JournalFileHeader.byteCount))
+            try made.file.sync()
+            try disk.syncDirectory(directory)
+            let numbers = Set((files + idle).map(\.number) + [number])
+            try JournalLedger.store(numbers, disk: disk, directory: directory)
+        } catch {
+            made.file.close()
+            throw error
+        }
+        return made
+    }
+
+    private func writeHeader(of file: JournalFile) throws(DiskError) {
+        let header = JournalFileHeader(
+            firstSequence: file.firstSequence,
+            fileByteCount: file.byteCount,
+            replayFrom: replayFrom,
+            filledByteCount: file.zeroedEnd
+        )
+        try PartitionFiles.write(header.encoded, to: file.file)
+    }
+
+    private mutating func fill(upTo end: Int64) throws(DiskError) {
+        try fill(&files[files.count - 1], upTo: end)
     }
 
     /// Fills the file with zeros ahead of `end`, so that later flushes need not change its length.
-    private mutating func fill(upTo end: Int64) throws(DiskError) {
-        let last = files.count - 1
-        guard files[last].zeroedEnd < end else { return }
+    /// They are flushed before the header says so: with a group the header becomes durable, and
+    /// never tells of more than there is.
+    private func fill(_ file: inout JournalFile, upTo end: Int64) throws(DiskError) {
+        guard file.zeroedEnd < end else { return }
         let step = configuration.zeroedByteCount
-        let target = min(files[last].byteCount, (end + step - 1) / step * step)
-        let zeros = [UInt8](repeating: 0, count: Int(target - files[last].zeroedEnd))
-        try PartitionFiles.write(zeros, to: files[last].file, at: files[last].zeroedEnd)
-        files[last].zeroedEnd = target
+        let target = min(file.byteCount, (end + step - 1) / step * step)
+        let zeros = [UInt8](repeating: 0, count: Int(target - file.zeroedEnd))
+        try PartitionFiles.write(zeros, to: file.file, at: file.zeroedEnd)
+        try file.file.sync()
+        var filled = file
+        filled.zeroedEnd = target
+        try writeHeader(of: filled)
+        file = filled
     }
 
     /// Forgets every file: the owner ends.

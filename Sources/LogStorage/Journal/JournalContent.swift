@@ -7,8 +7,8 @@ struct JournalContent: Sendable {
     var next: UInt64
     var damages: [JournalDamage] = []
     var readByteCount: Int64 = 0
-    /// Groups were written, and none of the files that must be there begins like one.
-    var isMissing = false
+    /// Which files that must be there have lost something, a line each.
+    var lost: [String] = []
     /// Entries with their bytes, by group, in order.
     var groups: [[HeldEntry]] = []
 
@@ -27,20 +27,38 @@ struct JournalContent: Sendable {
     ) throws(DiskError) -> JournalContent {
         var content = JournalContent(next: start ?? 1)
         var found: [JournalOrder.File] = []
+        let entered = try JournalLedger.load(disk: disk, directory: directory)
         guard try disk.kind(of: directory) == .directory else {
-            content.isMissing = (start ?? 1) > 1
+            if entered.map({ !$0.isEmpty }) ?? ((start ?? 1) > 1) {
+                content.lost = ["\(directory) is missing"]
+            }
             return content
         }
-        for name in try disk.list(directory) where Journal.number(of: name) != nil {
-            let file = try disk.open("\(directory)/\(name)", .read)
+        var missing = entered ?? []
+        for name in try disk.list(directory) {
+            guard let number = Journal.number(of: name) else { continue }
+            let path = "\(directory)/\(name)"
+            let file = try disk.open(path, .read)
             defer { file.close() }
             let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
             content.readByteCount += Int64(head.count)
             var header = head.withUnsafeBytes { JournalFileHeader($0) }
             if header == nil { header = try Self.header(of: file) }
             if let header { found.append(.init(name: name, header: header)) }
+            guard missing.remove(number) != nil else { continue }
+            let byteCount = try file.byteCount()
+            if header == nil {
+                content.lost.append("\(path) has lost its header and its groups")
+            } else if let filled = header?.filledByteCount, byteCount < filled {
+                content.lost.append(
+                    "\(path) was cut short: it has \(byteCount) bytes, \(filled) were written"
+                )
+            }
         }
-        content.isMissing = found.isEmpty && (start ?? 1) > 1
+        content.lost += missing.sorted().map { "\(directory)/\(Journal.name($0)) is missing" }
+        if entered == nil, found.isEmpty, (start ?? 1) > 1 {
+            content.lost.append("\(directory) has lost its files")
+        }
         let replayFrom = start ?? found.map(\.header.replayFrom).max() ?? 1
         content.next = replayFrom
         for file in JournalOrder(found, replayFrom: replayFrom).files {

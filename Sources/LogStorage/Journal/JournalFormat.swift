@@ -227,19 +227,24 @@ enum JournalRecord {
 /// group that goes into it.
 ///
 ///      0  8  magic "MILLRJNL"
-///      8  4  format: 1
-///     12  4  CRC-32C of the 24 bytes that follow
+///      8  4  format: 2; 1 had 24 bytes below the CRC
+///     12  4  CRC-32C of the 32 bytes that follow
 ///     16  8  sequence of the first group in this file
 ///     24  8  bytes of the file
 ///     32  8  sequence below which everything had been written back when this was written
+///     40  8  bytes up to which the file was filled and flushed before: it is never shorter
 struct JournalFileHeader: Equatable, Sendable {
     static let byteCount = 4096
     private static let magic: UInt64 = 0x4D49_4C4C_524A_4E4C
-    private static let format: UInt32 = 1
+    private static let format: UInt32 = 2
+    /// The format that does not say how long the file is.
+    private static let shortFormat: UInt32 = 1
 
     var firstSequence: UInt64
     var fileByteCount: Int64
     var replayFrom: UInt64
+    /// 0 where the header does not tell.
+    var filledByteCount: Int64 = 0
 
     var encoded: [UInt8] {
         var bytes: [UInt8] = []
@@ -252,26 +257,38 @@ struct JournalFileHeader: Equatable, Sendable {
         put(firstSequence)
         put(fileByteCount)
         put(replayFrom)
-        let checksum = bytes[16..<40].withUnsafeBytes { crc32c($0) }
+        put(filledByteCount)
+        let checksum = bytes[16..<48].withUnsafeBytes { crc32c($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
         bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - bytes.count))
         return bytes
     }
 
-    init(firstSequence: UInt64, fileByteCount: Int64, replayFrom: UInt64) {
+    init(
+        firstSequence: UInt64,
+        fileByteCount: Int64,
+        replayFrom: UInt64,
+        filledByteCount: Int64 = 0
+    ) {
         self.firstSequence = firstSequence
         self.fileByteCount = fileByteCount
         self.replayFrom = replayFrom
+        self.filledByteCount = filledByteCount
     }
 
     /// The header at the start of a file; nil for bytes that are none.
     init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= 40, let p = bytes.baseAddress,
-            p.bigEndian(UInt64.self, at: 0) == Self.magic,
-            p.bigEndian(UInt32.self, at: 8) == Self.format,
-            p.bigEndian(UInt32.self, at: 12)
-                == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16..<40]))
+        guard bytes.count >= 48, let p = bytes.baseAddress,
+            p.bigEndian(UInt64.self, at: 0) == Self.magic
         else { return nil }
+        let format: UInt32 = p.bigEndian(at: 8)
+        guard format == Self.format || format == Self.shortFormat else { return nil }
+        let end = format == Self.format ? 48 : 40
+        guard
+            p.bigEndian(UInt32.self, at: 12)
+                == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16..<end]))
+        else { return nil }
+        if format == Self.format { filledByteCount = p.bigEndian(Int64.self, at: 40) }
         firstSequence = p.bigEndian(UInt64.self, at: 16)
         fileByteCount = p.bigEndian(Int64.self, at: 24)
         replayFrom = p.bigEndian(UInt64.self, at: 32)

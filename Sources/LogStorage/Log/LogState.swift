@@ -36,6 +36,8 @@ struct LogState: Sendable {
     var capturedEnd = Offset.zero
     /// The latest state to begin from that is durable, and not written back.
     var settled: LogCapture?
+    /// How often in a row a write-back could not write files that can be made anew.
+    var cacheFailureCount = 0
     /// A recovery point before had its producers in a file.
     var hasSnapshotFile = false
     /// Segments from this one on may hold bytes that were not flushed in their file.

@@ -7,6 +7,10 @@ extension PartitionLog {
     /// crash reads of it at most, besides what lies behind the recovery point.
     private static let indexedByteCount: Int64 = 1 << 20
 
+    /// So often in a row its indexes, snapshot or mark may fail to be written; then the partition
+    /// takes no more, for what its journal has is kept that long. A full disk does not count.
+    static let cacheFailureLimit = 8
+
     /// Has the next write-back take this partition along, whatever was appended since the last.
     func needsWriteBack() {
         do throws(LogStorageError) { try wake() } catch {
@@ -74,8 +78,9 @@ extension PartitionLog {
     /// Flushes the segments up to the last captured place that is durable; the checkpoint entry
     /// that stands for it. With `all`, every index file is written, as at an end.
     ///
-    /// - Throws: a failed flush; the partition then acknowledges no more, and its part of the
-    ///   journal has to be kept.
+    /// - Throws: a failure; the recovery point stays, and the partition's part of the journal has
+    ///   to be kept. Of a flush of the segments it is final: the partition acknowledges no more.
+    ///   Files that can be made anew are tried again by the next write-back.
     func writeBack(all: Bool) throws(DiskError) -> PartitionCheckpoint {
         try fileWork.withLock { _ throws(DiskError) in try writeSegmentsBack(all: all) }
     }
@@ -89,18 +94,15 @@ extension PartitionLog {
                 try file.sync()
                 context.countFdatasync()
             }
-            for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
-            let place = work.capture.place
-            if work.needsSnapshotFile {
-                try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
-            }
-            if work.markIsDirty {
-                try files.writeCache(
-                    files.path(LogRecovery.metadataFile),
-                    LogRecovery.metadata(of: key.topicID),
-                    isFlushed: true
-                )
-            }
+        } catch {
+            fail("a flush failed: \(error)")
+            throw error
+        }
+        do throws(DiskError) { try writeCaches(work) } catch {
+            putBack(work, error)
+            throw error
+        }
+        do throws(DiskError) {
             try syncNames(
                 folder: work.directoryIsDirty || work.markIsDirty || !work.segments.isEmpty,
                 parent: work.parentIsDirty
@@ -110,6 +112,43 @@ extension PartitionLog {
             throw error
         }
         return noteWrittenBack(work)
+    }
+
+    /// What can be made anew from the segments.
+    private func writeCaches(_ work: WriteBack) throws(DiskError) {
+        for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
+        let place = work.capture.place
+        if work.needsSnapshotFile {
+            try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
+        }
+        if work.markIsDirty {
+            try files.writeCache(
+                files.path(LogRecovery.metadataFile),
+                LogRecovery.metadata(of: key.topicID),
+                isFlushed: true
+            )
+        }
+    }
+
+    /// The segments were flushed, their caches not: all of it is left to the next write-back.
+    private func putBack(_ work: WriteBack, _ error: DiskError) {
+        state.withLock { state in
+            state.settled = state.settled ?? work.capture
+            state.directoryIsDirty = state.directoryIsDirty || work.directoryIsDirty
+            state.parentIsDirty = state.parentIsDirty || work.parentIsDirty
+            state.markIsDirty = state.markIsDirty || work.markIsDirty
+            if case .full = error {} else { state.cacheFailureCount += 1 }
+            guard state.cacheFailureCount < Self.cacheFailureLimit else {
+                state.inFlight = nil
+                state.readOnlyReason =
+                    state.readOnlyReason
+                    ?? "its index files could not be written, again and again: \(error)"
+                return
+            }
+            guard !state.isRegisteredDirty else { return }
+            state.isRegisteredDirty = true
+            context.register(self)
+        }
     }
 
     private func nextWriteBack(all: Bool) -> WriteBack? {
@@ -170,6 +209,7 @@ extension PartitionLog {
         )
         state.withLock { state in
             state.recovery = recovery
+            state.cacheFailureCount = 0
             state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)
             let isOpen = state.active.baseOffset
             for written in work.segments {

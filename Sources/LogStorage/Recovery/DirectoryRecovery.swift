@@ -53,10 +53,9 @@ struct DirectoryRecovery {
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
         var isKnown = try loadCheckpoint()
         let content = try readJournal(isKnown: isKnown)
-        if isKnown, content.isMissing {
+        for reason in content.lost {
             recovered.notes.append(
-                "\(journalFolder) has lost its files: every partition is read whole when it is "
-                    + "used, and nothing is cut"
+                "\(reason): every partition is read whole when it is used, and nothing is cut"
             )
             isKnown = false
         }
@@ -69,7 +68,7 @@ struct DirectoryRecovery {
             for item in group { replay(item) }
         }
         for damage in held.damages + content.damages { note(damage) }
-        try makeLogs()
+        makeLogs()
         try settle(
             groups,
             content,
@@ -109,6 +108,18 @@ struct DirectoryRecovery {
     }
 
     private mutating func gatherFacts(isKnown: Bool) {
+        var unusable: [UniqueID: String] = [:]
+        for topic in table.topics.values {
+            do throws(LogStorageError) {
+                _ = try LogConfiguration(topicOptions: topic.options)
+            } catch {
+                let reason =
+                    "the options of topic \(topic.name) in \(files.path(TopicTable.fileName)) "
+                    + "cannot be used: \(error)"
+                unusable[topic.id] = reason
+                recovered.notes.append("\(reason); its partitions are offline")
+            }
+        }
         for key in names.keys {
             var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
             if !isKnown { known.tail = .unknown("the directory's checkpoint or journal is lost") }
@@ -116,6 +127,11 @@ struct DirectoryRecovery {
                 options["millrace.durability"] == "relaxed", known.tail == .cut
             {
                 known.tail = .keepWhole
+            }
+            if let reason = unusable[key.topicID] {
+                known.offlineReason = reason
+                // What the journal has of it is kept until the options can be used.
+                refused.insert(key)
             }
             facts[key] = known
         }
@@ -210,11 +226,19 @@ struct DirectoryRecovery {
 
     private mutating func note(_ damage: JournalDamage) {
         let text = "\(damage.file), byte \(damage.position): \(damage.reason)"
-        recovered.notes.append(text)
-        for key in damage.partitions ?? Array(names.keys) {
-            guard var known = facts[key] else { continue }
+        recovered.notes.append(
+            damage.partitions == nil
+                ? "\(text); it cannot be read whose it was, so every partition is read-only"
+                : text
+        )
+        for key in damage.partitions ?? Array(Set(names.keys).union(checkpoint.partitions.keys)) {
+            guard var known = facts[key] else {
+                // Of a topic that the table does not name now.
+                checkpoint.partitions[key]?.doubt = .recordsMissing
+                continue
+            }
             known.suspicion = text
-            known.recovery.doubt = damage.partitions == nil ? .endUnknown : .recordsMissing
+            known.recovery.doubt = .recordsMissing
             facts[key] = known
             refused.insert(key)
         }
@@ -222,9 +246,11 @@ struct DirectoryRecovery {
 
     // MARK: Settling
 
-    private mutating func makeLogs() throws(LogStorageError) {
+    private mutating func makeLogs() {
         for topic in table.topics.values {
-            let configuration = try LogConfiguration(topicOptions: topic.options)
+            // With options that cannot be used its partitions are offline.
+            let configuration =
+                (try? LogConfiguration(topicOptions: topic.options)) ?? LogConfiguration()
             recovered.logs[topic.id] = DataDirectory.makeLogs(
                 topic,
                 configuration,
@@ -242,19 +268,29 @@ struct DirectoryRecovery {
         heldBefore: Set<PartitionKey>,
         isKnown: Bool
     ) throws(LogStorageError) {
-        let keys = Set(groups.joined().map(\.entry.partition)).filter { facts[$0] != nil }
+        let told = Set(groups.joined().map(\.entry.partition))
+        let keys = told.filter { facts[$0] != nil }
+        // A table that was put back from a copy may come to know them again.
+        let gone = Set(table.deleted.map(\.id))
+        let unnamed = told.filter { facts[$0] == nil && !gone.contains($0.topicID) }
         var written = checkpoint
-        written.partitions = written.partitions.filter { names[$0.key] != nil }
+        written.partitions = written.partitions.filter { !gone.contains($0.key.topicID) }
+        if !isKnown {
+            for key in written.partitions.keys where facts[key] == nil {
+                written.partitions[key]?.doubt = .endUnknown
+            }
+        }
+        noteUnnamed(unnamed.union(written.partitions.keys.filter { facts[$0] == nil }))
         written.replayFrom = content.next
         for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
             var value = known.recovery
             if !isKnown, value.doubt == .none { value.doubt = .endUnknown }
             written.partitions[key] = value
         }
-        var failed: Set<PartitionKey> = []
-        if !keys.isEmpty || !refused.isEmpty {
+        var failed = unnamed
+        if !keys.isEmpty || !refused.isEmpty || !unnamed.isEmpty {
             let logs = recovered.logs.values.joined().filter { keys.contains($0.key) }
-            let outcome = Self.writeBack(Array(logs), refused: refused)
+            let outcome = Self.writeBack(Array(logs), refused: refused.union(unnamed))
             failed = outcome.failed
             written.partitions.merge(outcome.written) { $1 }
             // Until the checkpoint stands for the others, what is held of them stays.
@@ -286,6 +322,15 @@ struct DirectoryRecovery {
             try journal.takeOver(try context.disk.list(journalFolder))
             recovered.journal = journal
         }
+    }
+
+    private mutating func noteUnnamed(_ keys: Set<PartitionKey>) {
+        guard !keys.isEmpty else { return }
+        recovered.notes.append(
+            "\(files.path(TopicTable.fileName)) does not name the topics of \(keys.count) "
+                + "partitions that \(files.path(DataDirectory.ownFolder)) knows: nothing of them "
+                + "was changed"
+        )
     }
 
     private func hold(

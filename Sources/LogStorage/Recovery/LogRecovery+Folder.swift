@@ -215,6 +215,7 @@ extension LogRecovery {
             step.byteCount == 0 || !index.times.isEmpty
         else { return false }
         let file = segment.file
+        guard try areTrue(aborted, file, index, step) else { return false }
         let mayGap = state.mayGap(step.base)
         let (end, first) = try onDisk { () throws(DiskError) in
             let file = try file.file()
@@ -223,7 +224,7 @@ extension LogRecovery {
                 try Self.firstTimestamp(of: file, to: step.byteCount)
             )
         }
-        guard let end else { return false }
+        guard let end, try isTrue(index, file, step, end) else { return false }
         segment.byteCount = step.byteCount
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp
@@ -234,7 +235,7 @@ extension LogRecovery {
         return true
     }
 
-    private func loadIndex(
+    func loadIndex(
         _ base: Offset,
         _ byteCount: Int64
     ) throws(LogStorageError) -> SegmentIndex? {
@@ -286,11 +287,11 @@ extension LogRecovery {
     }
 
     /// Takes over what the files say of the segment of the recovery point; from which byte on its
-    /// batches are to be read.
+    /// batches are to be read. Nil where they do not say what lies in it.
     mutating func resume(
         _ segment: inout Segment,
         _ step: RecoveryPlan.Step
-    ) throws(LogStorageError) -> Int64 {
+    ) throws(LogStorageError) -> Int64? {
         let place = facts.recovery.place
         let count = Int(facts.recovery.abortedCount)
         if count > 0 {
@@ -301,7 +302,9 @@ extension LogRecovery {
         segment.firstTimestamp = try onDisk { () throws(DiskError) in
             try Self.firstTimestamp(of: try file.file(), to: end)
         }
-        guard var index = try loadIndex(step.base, max(end, 1)) else { return 0 }
+        let loaded = try loadIndex(step.base, max(end, 1))
+        guard try areTrue(segment.aborted, file, loaded ?? SegmentIndex(), step) else { return nil }
+        guard var index = loaded else { return 0 }
         let from = index.rewind(before: end)
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp

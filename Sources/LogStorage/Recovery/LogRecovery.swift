@@ -17,9 +17,31 @@ struct LogRecovery {
     var report = RecoveryReport()
     /// Whether the epoch file could be read: then it decides about epochs.
     private var knowsEpochs = false
+    private var hasEpochFile = false
+    private var epochSource = EpochSource.file
+    /// A batch has another epoch than was expected: either it or the file is wrong.
+    private var epochDispute: EpochDispute?
+    /// With `.batches`: what the file says, and how many batches disagree with it.
+    private var fileEpochs: LeaderEpochs?
+    private var disagreeingCount = 0
     /// Segments whose index files turned out to lie.
     private var distrusted: Set<Offset> = []
     private var liar: Offset?
+
+    /// Who decides which leader epoch a batch must have.
+    private enum EpochSource {
+        /// The file; where there is none, it is 0.
+        case file
+        /// The batches, read whole: epochs never fall.
+        case batches
+        /// The file, and a batch that says otherwise is damaged.
+        case fileForSure
+    }
+
+    private struct EpochDispute {
+        var batchEpoch: LeaderEpoch
+        var reason: String
+    }
 
     /// What stopped a scan, and where.
     struct Obstacle {
@@ -47,12 +69,44 @@ struct LogRecovery {
             var attempt = self
             var (state, report) = try attempt.attempt()
             report.cut = report.cut ?? cut
+            if let dispute = attempt.epochDispute {
+                if let rebuilt = try rebuiltEpochs(dispute, report.cut) { return rebuilt }
+                epochSource = .fileForSure
+                cut = report.cut
+                continue
+            }
             guard let liar = attempt.liar, distrusted.insert(liar).inserted else {
                 return (state, report)
             }
             // Once more, without what was believed.
             cut = report.cut
         }
+    }
+
+    /// Everything read again with the batches' own epochs, where those are right and the file is
+    /// not: many batches against it, or one with the epoch that this log gives. Nil otherwise.
+    private func rebuiltEpochs(
+        _ dispute: EpochDispute,
+        _ cut: RecoveryReport.Cut?
+    ) throws(LogStorageError) -> (LogState, RecoveryReport)? {
+        var attempt = self
+        attempt.epochSource = .batches
+        var (state, report) = try attempt.attempt()
+        guard report.damage == nil, attempt.epochDispute == nil, attempt.liar == nil,
+            attempt.disagreeingCount > 1 || dispute.batchEpoch == LeaderEpoch(0)
+        else { return nil }
+        report.cut = report.cut ?? cut
+        report.rebuiltEpochs = dispute.reason
+        let text = state.epochs.text
+        let files = files
+        try onDisk { () throws(DiskError) in
+            try files.writeCache(
+                files.path(LeaderEpochs.fileName),
+                Array(text.utf8),
+                isFlushed: true
+            )
+        }
+        return (state, report)
     }
 
     private mutating func attempt() throws(LogStorageError) -> (LogState, RecoveryReport) {
@@ -67,12 +121,14 @@ struct LogRecovery {
         try loadEpochs()
         var found = try look(names)
         for index in found.segments.indices
-        where distrusted.contains(found.segments[index].base) {
+        where epochSource == .batches || distrusted.contains(found.segments[index].base) {
             found.segments[index].hasCaches = false
         }
         let plan = RecoveryPlan(facts, found)
         try clear(plan, names)
         try carryOut(plan)
+        // Another attempt follows.
+        if liar != nil || epochDispute != nil { return (state, report) }
         if report.damage == nil, let missing = plan.missing {
             note(damage: missing, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
         }
@@ -153,7 +209,7 @@ struct LogRecovery {
         for (index, step) in plan.steps.enumerated() {
             let next = index + 1 < plan.steps.count ? plan.steps[index + 1].base : nil
             let obstacle = try take(step, isLast: next == nil)
-            if liar != nil { return }
+            if liar != nil || epochDispute != nil { return }
             if let obstacle {
                 // Behind the last batch of a closed segment lies what a failed write left.
                 guard let next, next == state.logEnd else {
@@ -196,7 +252,10 @@ struct LogRecovery {
             if !isLast { state.active.index = nil }
             return nil
         case .resume:
-            let from = try resume(&segment, step)
+            guard let from = try resume(&segment, step) else {
+                liar = step.base
+                return nil
+            }
             state.segments.append(segment)
             let obstacle = try scan(from: from, to: step.byteCount, of: step)
             if from > 0, let obstacle, obstacle.position < facts.recovery.place.position {
@@ -242,7 +301,9 @@ struct LogRecovery {
             let next: SegmentScanner.Step
             do throws(DiskError) { next = try scanner.next() } catch { throw .disk(error) }
             switch next {
-            case .end: return nil
+            case .end:
+                try takeProducers(at: scanner.position, of: step)
+                return nil
             case .bad(let error):
                 return Obstacle(position: scanner.position, reason: "\(error)")
             case .batch(let batch):
@@ -256,6 +317,7 @@ struct LogRecovery {
                     state.logEnd = batch.baseOffset
                     indexed = nil
                 }
+                try takeProducers(at: scanner.position, of: step)
                 if let reason = take(batch, at: scanner.position, resumed) {
                     return Obstacle(position: scanner.position, reason: reason)
                 }
@@ -263,6 +325,22 @@ struct LogRecovery {
                 scanner.advance(by: batch.byteCount)
             }
         }
+    }
+
+    /// At the recovery point its snapshot knows more than a scan that began behind the first
+    /// batches of some producer, which are deleted by now.
+    private mutating func takeProducers(
+        at position: Int64,
+        of step: RecoveryPlan.Step
+    ) throws(LogStorageError) {
+        let recovery = facts.recovery.place
+        guard step.treatment == .scan, recovery.offset > .zero, step.base == recovery.segment,
+            position == recovery.position, state.logEnd == recovery.offset
+        else { return }
+        var bytes = facts.recovery.snapshot
+        if bytes == nil { bytes = try read(files.path(recovery.offset, .snapshot)) }
+        guard let table = bytes.flatMap(ProducerSnapshotFile.decode) else { return }
+        state.producers = table
     }
 
     /// Takes a batch into the state; why not, if it does not fit.
@@ -292,7 +370,7 @@ struct LogRecovery {
     }
 
     /// What is wrong with the fields that the CRC does not cover, and with the counts.
-    private func mismatch(_ batch: RecordBatchView) -> String? {
+    private mutating func mismatch(_ batch: RecordBatchView) -> String? {
         let expected = state.logEnd
         let mayGap = state.mayGap(state.active.baseOffset)
         guard batch.baseOffset == expected || mayGap && batch.baseOffset > expected else {
@@ -301,12 +379,28 @@ struct LogRecovery {
         guard batch.lastOffsetDelta >= 0, batch.recordCount >= 0 else {
             return "a negative offset delta or record count"
         }
+        return epochMismatch(batch)
+    }
+
+    private mutating func epochMismatch(_ batch: RecordBatchView) -> String? {
         // A log of one node never raises it: 0, unless the file says otherwise.
         let known = knowsEpochs ? state.epochs.expected(at: batch.baseOffset) : nil
         let expectedEpoch = known ?? LeaderEpoch(0)
+        if epochSource == .batches {
+            let told = fileEpochs?.expected(at: batch.baseOffset) ?? LeaderEpoch(0)
+            if told != batch.leaderEpoch { disagreeingCount += 1 }
+            guard batch.leaderEpoch < state.epochs.latest else { return nil }
+            return "leader epoch \(batch.leaderEpoch.rawValue) behind "
+                + "\(state.epochs.latest.rawValue)"
+        }
         guard batch.leaderEpoch == expectedEpoch else {
-            return "leader epoch \(batch.leaderEpoch.rawValue), where "
+            let reason =
+                "leader epoch \(batch.leaderEpoch.rawValue), where "
                 + "\(expectedEpoch.rawValue) is known"
+            if epochSource == .file, hasEpochFile {
+                epochDispute = EpochDispute(batchEpoch: batch.leaderEpoch, reason: reason)
+            }
+            return reason
         }
         return nil
     }
@@ -326,7 +420,8 @@ struct LogRecovery {
             facts.tail == .keepWhole
             && (step.base, obstacle.position)
                 >= (facts.recovery.place.segment, facts.recovery.place.position)
-        guard isBehindVouched else {
+        // A reading that may be given up cuts nothing.
+        guard isBehindVouched, epochSource != .batches else {
             return note(damage: obstacle.reason, in: state.active, at: obstacle.position)
         }
         let byteCount = rest.reduce(step.byteCount - obstacle.position) { $0 + $1.byteCount }
@@ -369,10 +464,15 @@ struct LogRecovery {
     // MARK: Small files
 
     private mutating func loadEpochs() throws(LogStorageError) {
-        guard let bytes = try read(files.path(LeaderEpochs.fileName)),
-            let epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self)),
+        guard let bytes = try read(files.path(LeaderEpochs.fileName)) else { return }
+        hasEpochFile = true
+        guard let epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self)),
             !epochs.starts.isEmpty
         else { return }
+        if epochSource == .batches {
+            fileEpochs = epochs
+            return
+        }
         state.epochs = epochs
         knowsEpochs = true
     }

@@ -36,7 +36,9 @@ struct PartitionFacts: Equatable, Sendable {
         case .none: break
         case .endUnknown: tail = .unknown("its end was lost with a checkpoint or a group")
         case .recordsMissing:
-            suspicion = "an earlier start found the journal damaged where it told of it"
+            suspicion =
+                "an earlier start found the journal damaged where it told of it, or may have: to "
+                + "go on with what is there, stop and move the directory's folder .millrace away"
         }
     }
 

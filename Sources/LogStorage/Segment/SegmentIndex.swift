@@ -61,6 +61,17 @@ struct SegmentIndex: Equatable, Sendable {
         return low == 0 ? nil : offsets[low - 1]
     }
 
+    /// The last known begin of a batch at or before `position`; 0 for the segment's first.
+    func position(before position: Int64) -> Int64 {
+        var low = 0
+        var high = offsets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if offsets[middle].position <= position { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? 0 : offsets[low - 1].position
+    }
+
     /// Where to begin to look for the first record at or after `timestamp`: behind every batch
     /// that the index knows to be earlier.
     func position(for timestamp: Timestamp) -> Int64 {

@@ -82,6 +82,9 @@ struct DirectoryState {
                 )
             )
         }
+        for reason in content.lost {
+            notes.append(Note(file: DataDirectory.journalFolder, reason: reason))
+        }
         for damage in held.damages + content.damages {
             let file = damage.file.dropFirst(files.directory.utf8.count + 1)
             notes.append(Note(file: String(file), reason: damage.reason))
