@@ -106,9 +106,11 @@ import Threads
 
     @Test func `a flush calls back without a thread of its own`() throws {
         let disk = GatedDisk()
-        let log = try TestLog(disk: disk)
+        // Making the journal's file, and filling more of it, take flushes of their own.
+        var journal = JournalConfiguration.small
+        journal.zeroedByteCount = journal.fileByteCount
+        let log = try TestLog(disk: disk, journal: journal)
         let groups = log.data.groups
-        // Making the journal's file takes flushes of its own.
         try log.append(["before"])
         try log.flush()
         groups.beginThreads(parallel: { for work in $0 { work() } }, onWriteBackDue: {})
