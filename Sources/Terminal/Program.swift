@@ -20,8 +20,18 @@ package struct Program: Sendable {
 
     /// Does what `words` (without the program's name) ask and returns how it ended.
     package func run(_ words: [String]) -> ExitStatus {
-        // A reader that went away ends the output, not with a signal.
+        let status = end(of: words)
+        guard status == .done, let reason = TextOutput.standardFailure else { return status }
+        let failure = CommandFailure("the output could not be written: \(reason)")
+        TextOutput.error.write(failure.text + "\n")
+        return failure.status
+    }
+
+    private func end(of words: [String]) -> ExitStatus {
+        // A reader that went away ends the output, not with a signal; a file that may not grow
+        // further is like a full disk.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         do {
             switch try ArgumentParser(root).parse(words) {
             case .help(let command, let path):

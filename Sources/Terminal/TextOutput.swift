@@ -3,6 +3,7 @@ import Darwin
 #else
 import Glibc
 #endif
+import Synchronization
 
 /// Text to a file descriptor, whole and in order, without a buffer.
 package struct TextOutput: Sendable {
@@ -10,6 +11,17 @@ package struct TextOutput: Sendable {
 
     package static let standard = TextOutput(descriptor: 1)
     package static let error = TextOutput(descriptor: 2)
+
+    /// Why the standard output took no more, as the system's error number; 0 if it did, or if its
+    /// reader went away, which is the reader's choice.
+    private static let standardError = Atomic<Int32>(0)
+
+    /// What became of the standard output, for a person; nil if all of it was written, or nobody
+    /// wants more.
+    package static var standardFailure: String? {
+        let number = standardError.load(ordering: .relaxed)
+        return number == 0 ? nil : String(cString: strerror(number))
+    }
 
     /// Whether a person reads it.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
@@ -32,6 +44,9 @@ package struct TextOutput: Sendable {
             )
             if count < 0 {
                 if errno == EINTR { continue }
+                if descriptor == 1, errno != EPIPE {
+                    Self.standardError.store(errno, ordering: .relaxed)
+                }
                 return false
             }
             written += count

@@ -42,6 +42,10 @@ extension Broker {
         _ name: String,
         options changes: [String: String?]
     ) throws(BrokerError) {
+        try altering.withLock { _ throws(BrokerError) in try alter(name, options: changes) }
+    }
+
+    private func alter(_ name: String, options changes: [String: String?]) throws(BrokerError) {
         try checkOpen()
         guard let topic = topic(name) else { throw Self.unknown(name) }
         guard !topic.isInternal else {
@@ -55,9 +59,11 @@ extension Broker {
             options[key] = value
         }
         try storing(name) { [options] () throws(LogStorageError) in
-            try dataDirectory.alterTopic(name, options: options)
+            try dataDirectory.alterTopic(name, id: topic.id, options: options)
         }
-        topicTable.withLock { [options] in $0.topics[name]?.options = options }
+        topicTable.withLock { [options] in
+            if $0.topics[name]?.id == topic.id { $0.topics[name]?.options = options }
+        }
     }
 
     /// Removes a topic and its records, and what groups have committed of it; a crash in between

@@ -168,25 +168,34 @@ package final class DataDirectory: Sendable {
         return try LogConfiguration(topicOptions: options)
     }
 
-    /// Makes options of a topic other ones, from now on.
+    /// Makes options of a topic other ones, from now on; one change at a time. Does nothing if the
+    /// topic is gone by then.
     package func alterTopic(
         _ name: String,
+        id: UniqueID,
         options: [String: String]
     ) throws(LogStorageError) {
         let configuration = try Self.configuration(options)
-        guard let topic = table.withLock({ $0.topics[name] }) else { return }
+        guard let topic = table.withLock({ $0.topics[name] }), topic.id == id else { return }
         let logs = partitions(of: topic.id)
         // Options that cannot be used are no reason to keep them.
         let before = (try? Self.configuration(topic.options)) ?? LogConfiguration()
-        if before.durability != .flushed, configuration.durability == .flushed {
+        let becomesFlushed = before.durability != .flushed && configuration.durability == .flushed
+        if becomesFlushed {
             // What was acknowledged so far nothing vouches for: the next start would cut it.
             for log in logs {
                 log.configuration.durability = .flushed
                 log.needsWriteBack()
             }
-            try writeBack(all: false)
         }
-        try change { $0.topics[name]?.options = options }
+        do throws(LogStorageError) {
+            if becomesFlushed { try writeBack(all: false) }
+            // Another topic may have the name by now.
+            try change { if $0.topics[name]?.id == id { $0.topics[name]?.options = options } }
+        } catch {
+            for log in logs { log.configuration = before }
+            throw error
+        }
         for log in logs { log.configuration = configuration }
     }
 
@@ -267,12 +276,17 @@ package final class DataDirectory: Sendable {
     package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
         if let granted = try ProducerIDBlock.load(files) { return granted }
         var highest: Int64 = -1
+        var isWhole = true
         for log in logs.withLock({ $0.values.flatMap(\.self) }) {
-            // One that cannot be opened takes no appends either.
-            guard let producers = try? log.activeProducers else { continue }
+            guard let producers = try? log.activeProducers else {
+                isWhole = false
+                continue
+            }
             highest = producers.reduce(highest) { max($0, $1.producerID.rawValue) }
         }
-        return ProducerID(highest < Int64.max ? highest + 1 : highest)
+        // One that cannot be opened now may be put back, with ids that nobody told of.
+        let distance: Int64 = isWhole ? 1 : 1 << 40
+        return ProducerID(highest <= Int64.max - distance ? highest + distance : Int64.max)
     }
 
     /// Makes the end of a block durable, before an id of it is used.

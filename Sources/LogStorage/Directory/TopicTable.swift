@@ -44,6 +44,12 @@ struct TopicTable: Equatable, Sendable {
         let end = bytes.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.count
         let first = String(decoding: bytes[..<end], as: UTF8.self)
         guard first.hasPrefix("\(version) ") else {
+            guard first.first?.isNumber == true else {
+                throw .corrupt(
+                    "\(path) is \(bytes.isEmpty ? "empty" : "damaged"), and with it the names of "
+                        + "the topics: put it back from a copy of the directory; nothing was changed"
+                )
+            }
             throw .corrupt(
                 "\(path) has version \(first.prefix { $0 > " " }), this program knows \(version)"
             )

@@ -198,6 +198,14 @@ enum JournalRecord {
             guard segment >= .zero, position >= 0, position < Int64.max / 2 else {
                 throw .truncated
             }
+            // The last one says where the partition ends.
+            if let last = entry.ranges.last,
+                segment < last.segment
+                    || segment == last.segment
+                        && position < last.position + Int64(last.byteCount)
+            {
+                throw .truncated
+            }
             entry.ranges.append(
                 JournalRange(
                     segment: segment,

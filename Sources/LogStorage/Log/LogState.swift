@@ -17,6 +17,8 @@ struct LogState: Sendable {
     var pending = PendingFlush()
     /// The segment files are being flushed: what lies behind has to wait for that.
     var isSyncing = false
+    /// Up to where the flush under way will have flushed.
+    var syncingEnd: LogPlace?
     /// What the group being written took.
     var inFlight: GroupPart?
     /// Why nothing can be appended any more.

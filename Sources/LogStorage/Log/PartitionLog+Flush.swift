@@ -64,7 +64,9 @@ extension PartitionLog {
     private func syncPending() {
         let work = state.withLock { state -> BulkWork? in
             guard state.readOnlyReason == nil, !state.pending.ranges.isEmpty else { return nil }
-            let bases = Set(state.pending.ranges.map(\.segment))
+            // What a group has taken may come back to nobody: this flush stands for it too.
+            let taken = state.inFlight?.taken.ranges ?? []
+            let bases = Set((state.pending.ranges + taken).map(\.segment))
             let work = BulkWork(
                 files: state.segments.filter { bases.contains($0.baseOffset) }.map(\.file),
                 end: state.endPlace,
@@ -76,6 +78,7 @@ extension PartitionLog {
             state.pending = PendingFlush()
             state.pending.logStartMoved = moved
             state.isSyncing = true
+            state.syncingEnd = work.end
             state.directoryIsDirty = false
             state.parentIsDirty = false
             state.lastFlushTime = time.monotonicNanoseconds()
@@ -83,7 +86,12 @@ extension PartitionLog {
             return work
         }
         guard let work else { return }
-        defer { state.withLock { $0.isSyncing = false } }
+        defer {
+            state.withLock { state in
+                state.isSyncing = false
+                state.syncingEnd = nil
+            }
+        }
         do throws(DiskError) {
             for file in work.files {
                 try file.sync()
@@ -236,12 +244,19 @@ extension PartitionLog {
         }
     }
 
-    /// The group could not be written and does not count: what it took waits for the next one.
+    /// The group could not be written and does not count: what it took waits for the next one,
+    /// but for what a flush of the segments has since taken over. What is pending always lies
+    /// behind what is synced.
     func groupWasNotWritten() {
         state.withLock { state in
             guard let part = state.inFlight else { return }
             state.inFlight = nil
-            state.pending.putBack(part.taken)
+            let flushedSince = state.syncingEnd ?? state.synced
+            if let flushedSince, flushedSince.offset >= part.end.offset {
+                state.pending.logStartMoved = state.pending.logStartMoved || part.taken.logStartMoved
+            } else {
+                state.pending.putBack(part.taken)
+            }
             state.synced = state.synced ?? part.synced
         }
     }

@@ -52,6 +52,7 @@ enum JobCommands {
     private static func replaceProcess(_ binary: String, _ words: [String]) -> CommandFailure {
         // A pending signal disposition would survive into the job.
         signal(SIGPIPE, SIG_DFL)
+        signal(SIGXFSZ, SIG_DFL)
         var arguments: [UnsafeMutablePointer<CChar>?] = ([binary] + words).map { strdup($0) }
         arguments.append(nil)
         execv(binary, arguments)
