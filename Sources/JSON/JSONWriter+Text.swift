@@ -1,3 +1,5 @@
+public import Serdes
+
 /// How single values become JSON text.
 extension JSONWriter {
     /// Digits of an integer.
@@ -78,14 +80,14 @@ extension JSONWriter {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
-    /// A parsed value without blanks. The recursion is as deep as the document, which the parser
-    /// bounds to 1,024.
-    static func appendValue(_ value: JSONValue, to sink: UnsafeMutablePointer<ByteSink>) {
+    /// A parsed value without blanks, its numbers as they were written. The recursion is as deep as
+    /// the document, which the parser bounds to 1,024.
+    static func appendValue(_ value: JSONNode, to sink: UnsafeMutablePointer<ByteSink>) {
         switch value.kind {
         case .null: sink.pointee.append(utf8: "null")
         case .bool: sink.pointee.append(utf8: value.bool == true ? "true" : "false")
-        case .string: value.utf8.map { appendString($0, to: sink) }
-        case .number: appendNumber(value, to: sink)
+        case .string: appendString(value.stringBytes, to: sink)
+        case .number: sink.pointee.append(contentsOf: value.numberText)
         case .array:
             var separator = UInt8(ascii: "[")
             value.forEachElement { element in
@@ -97,7 +99,7 @@ extension JSONWriter {
             sink.pointee.append(UInt8(ascii: "]"))
         case .object:
             var separator = UInt8(ascii: "{")
-            value.object?.forEachMember { key, member in
+            JSONMembers(value).forEach { key, member in
                 sink.pointee.append(separator)
                 appendString(key, to: sink)
                 sink.pointee.append(UInt8(ascii: ":"))
@@ -107,26 +109,5 @@ extension JSONWriter {
             if separator == UInt8(ascii: "{") { sink.pointee.append(separator) }
             sink.pointee.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func appendNumber(
-        _ value: JSONValue,
-        to sink: UnsafeMutablePointer<ByteSink>
-    ) {
-        if value.tag == JSONValue.Tag.double {
-            // The parser yields finite numbers only.
-            _ = value.double.map { appendDouble($0, to: sink) }
-        } else if let unsigned = value.uint64 {
-            appendInteger(magnitude: unsigned, isNegative: false, to: sink)
-        } else if let number = value.int64 {
-            appendInteger(magnitude: number.magnitude, isNegative: number < 0, to: sink)
-        }
-    }
-}
-
-extension JSONValue {
-    /// Appends the value as JSON text, without blanks.
-    public func writeText(into sink: inout ByteSink) {
-        JSONWriter.withWriter(into: &sink) { $0.value(self) }
     }
 }
