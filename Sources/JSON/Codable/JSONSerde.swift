@@ -9,6 +9,9 @@ public import Serdes
 /// have equal bytes. `Date`, `Data`, `URL`, `Decimal` and `UUID` are as Foundation's coders have
 /// them by default.
 public struct JSONSerde<Value: Codable & Sendable>: Serde {
+    /// Whether the type is optional: its nil is a null record, in a table a tombstone.
+    private let isOptional = Value.self is any JSONOptional.Type
+
     /// The serde.
     public init() {}
 
@@ -20,6 +23,17 @@ public struct JSONSerde<Value: Codable & Sendable>: Serde {
 
     public func encode(_ value: Value, into sink: inout ByteSink) throws {
         do { try JSONText.encode(value, into: &sink) } catch { throw Self.serdeError(error) }
+    }
+
+    public func decodeNull() throws -> Value {
+        guard let type = Value.self as? any JSONOptional.Type, let null = type.null as? Value else {
+            throw SerdeError("null, where \(Self.name) needs bytes; .optional(…) accepts null")
+        }
+        return null
+    }
+
+    public func isNull(_ value: Value) -> Bool {
+        isOptional && (value as? any JSONOptional)?.isNull == true
     }
 
     public static var name: String { "json \(Value.self)" }
@@ -52,4 +66,17 @@ extension Serde {
     /// JSON of a type that reads and writes it itself, and is `Codable` as well.
     public static func json<Record: JSONRecord & Codable>(_ type: Record.Type) -> Self
     where Self == JSONRecordSerde<Record> { JSONRecordSerde() }
+}
+
+/// A type whose nil stands for null.
+private protocol JSONOptional {
+    static var null: Self { get }
+    var isNull: Bool { get }
+}
+
+extension Optional: JSONOptional {
+    fileprivate static var null: Wrapped? { nil }
+    fileprivate var isNull: Bool {
+        if case .none = self { true } else { false }
+    }
 }
