@@ -78,7 +78,9 @@ enum JSONParser {
         )
     }
 
+    @inline(never)
     private static func refusal(of bytes: UnsafeRawBufferPointer, _ error: Int32) -> SerdeError {
-        SerdeError("not JSON: \(String(cString: millrace_json_error_text(error)))")
+        let fault = JSONSyntax.fault(in: bytes)
+        return SerdeError("not JSON: \(fault ?? String(cString: millrace_json_error_text(error)))")
     }
 }
