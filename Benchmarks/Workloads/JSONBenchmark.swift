@@ -1,3 +1,4 @@
+import LogModel
 import Streams
 
 /// What the JSON benchmark reads and writes through `Codable`: five members, about 90 bytes.

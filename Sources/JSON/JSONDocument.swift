@@ -3,11 +3,9 @@ public import Serdes
 
 /// A JSON text, parsed and checked as a whole: well-formed, valid UTF-8, at most 1,024 deep.
 ///
-///     let document = try JSONDocument(parsing: bytes)
-///     let city = document.root.object?.find("city")?.string
+///     let city = try JSONDocument(parsing: bytes).withRoot { $0["city"]?.string }
 ///
-/// Its values are lent: the compiler refuses code that keeps one longer than the document. The
-/// parser belongs to the thread and keeps its memory, so parsing allocates nothing once a thread
+/// Its values are lent: the compiler refuses code that keeps one beyond the call. The parser belongs to the thread and keeps its memory, so parsing allocates nothing once a thread
 /// has met its largest document.
 public struct JSONDocument: ~Copyable {
     private let parser: OpaquePointer
@@ -30,8 +28,14 @@ public struct JSONDocument: ~Copyable {
 
     deinit { millrace_json_release(parser) }
 
-    /// The document's one value.
-    public var root: JSONValue {
+    /// Lends the document's one value, and returns what `body` makes of it.
+    public func withRoot<Result, Failure: Error>(
+        _ body: (JSONValue) throws(Failure) -> Result
+    ) throws(Failure) -> Result { try body(root) }
+
+    /// The document's one value. Not public: of a document that nobody has named, this makes the
+    /// compiler of Swift 6.3 crash.
+    @usableFromInline var root: JSONValue {
         @_lifetime(borrow self) get { JSONValue(node, of: self) }
     }
 

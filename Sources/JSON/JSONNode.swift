@@ -110,6 +110,19 @@ struct JSONNode {
         }
     }
 
+    /// The element of an array, nil where there is none.
+    func element(_ index: Int) -> JSONNode? {
+        guard tag == Tag.array else { return nil }
+        var next = self.index + 1
+        let end = following - 1
+        var count = 0
+        while count < index, next < end {
+            next = at(next).following
+            count += 1
+        }
+        return next < end ? at(next) : nil
+    }
+
     /// What the value is, for an error's text.
     @usableFromInline var article: String {
         switch kind {

@@ -75,6 +75,24 @@ public struct JSONValue: ~Escapable {
         }
     }
 
+    /// The member of an object; nil where there is none, and of anything else.
+    ///
+    ///     document.withRoot { $0["address"]?["city"]?.string }
+    public subscript(key: StaticString) -> JSONValue? {
+        @_lifetime(copy self) get {
+            guard var object else { return nil }
+            return object.find(key)
+        }
+    }
+
+    /// The element of an array, counted from 0; nil where there is none, and of anything else.
+    public subscript(index: Int) -> JSONValue? {
+        @_lifetime(copy self) get {
+            guard index >= 0, let element = node.element(index) else { return nil }
+            return JSONValue(element, beside: self)
+        }
+    }
+
     /// Calls `body` with each element of the array; false where the value is none.
     @discardableResult
     public func forEachElement(_ body: (JSONValue) throws -> Void) rethrows -> Bool {

@@ -70,6 +70,30 @@ extension Topic {
         self.init(name, key: JSONSerde(), value: JSONSerde())
     }
 
+    /// A topic whose value has a serde of its own by default.
+    public init<Value: DefaultSerde>(_ name: String, key: KeySerde, value: Value.Type)
+    where ValueSerde == Value.DefaultSerdeType {
+        self.init(name, key: key, value: Value.defaultSerde)
+    }
+
+    /// A topic whose values are JSON.
+    public init<Value: Codable & Sendable>(_ name: String, key: KeySerde, value: Value.Type?)
+    where ValueSerde == JSONSerde<Value> {
+        self.init(name, key: key, value: JSONSerde())
+    }
+
+    /// A topic whose key has a serde of its own by default.
+    public init<Key: DefaultSerde>(_ name: String, key: Key.Type, value: ValueSerde)
+    where KeySerde == Key.DefaultSerdeType {
+        self.init(name, key: Key.defaultSerde, value: value)
+    }
+
+    /// A topic whose keys are JSON.
+    public init<Key: Codable & Sendable>(_ name: String, key: Key.Type?, value: ValueSerde)
+    where KeySerde == JSONSerde<Key> {
+        self.init(name, key: JSONSerde(), value: value)
+    }
+
     /// A topic whose keys are not read, and whose value has a serde of its own by default.
     public init<Value: DefaultSerde>(_ name: String, value: Value.Type)
     where KeySerde == IgnoredKeySerde, ValueSerde == Value.DefaultSerdeType {

@@ -101,9 +101,18 @@ struct JSONLifetimeTests {
     @Test func `a text without a schema is read through its document`() throws {
         let text = #"{"city":"Köln","stops":[{"id":1},{"id":2.0}],"none":null}"#
         let document = try JSONDocument(parsing: Array(text.utf8))
-        let found = members(of: document.root)
+        let found = document.withRoot { members(of: $0) }
         #expect(found?.city == "Köln")
         #expect(found?.stops == [1, 2])
+        #expect(document.withRoot { $0["stops"]?[1]?["id"]?.int64 } == 2)
+        let strangers = document.withRoot { root in
+            [
+                root["stops"]?[2] == nil, root["stops"]?[-1] == nil, root["stops"]?["id"] == nil,
+                root["city"]?[0] == nil, root["none"]?["x"] == nil, root["Stops"] == nil,
+            ]
+        }
+        #expect(!strangers.contains(false))
+        #expect(try JSONDocument(parsing: Array("[7]".utf8)).withRoot { $0[0]?.int64 } == 7)
         #expect(throws: SerdeError.self) { _ = try JSONDocument(parsing: Array("{".utf8)) }
     }
 

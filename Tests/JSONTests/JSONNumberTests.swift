@@ -105,7 +105,7 @@ struct JSONNumberTests {
         let text = #"{"a":[1.50,1E5,327267367867168100000,-0.0,1e400],"b":12345678901234567890}"#
         let document = try JSONDocument(parsing: Array(text.utf8))
         var sink = ByteSink()
-        document.root.writeText(into: &sink)
+        document.withRoot { $0.writeText(into: &sink) }
         #expect(String(decoding: sink.bytes, as: UTF8.self) == text)
     }
 

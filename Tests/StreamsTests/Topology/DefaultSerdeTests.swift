@@ -25,6 +25,10 @@ struct DefaultSerdeTests {
         #expect(name(Topic("t", key: [UInt8].self, value: Double.self)) == "bytes, double")
         #expect(name(Topic("t", key: String.self, value: Visit.self)) == "utf8, json Visit")
         #expect(name(Topic("t", value: [String: Order].self)).hasPrefix("ignored, json Dictionary"))
+        #expect(name(Topic("t", key: .utf8, value: Order.self)) == "utf8, json Order")
+        #expect(name(Topic("t", key: Order.self, value: .int64)) == "json Order, int64")
+        #expect(name(Topic("t", key: .ignored, value: String.self)) == "ignored, utf8")
+        #expect(name(Topic("t", key: Int64.self, value: .bytes)) == "int64, bytes")
         #expect(name(Topic("t", value: String?.self)) == "ignored, optional utf8")
     }
 
