@@ -5,8 +5,9 @@ public import Serdes
 ///
 ///     let city = try JSONDocument(parsing: bytes).withRoot { $0["city"]?.string }
 ///
-/// Its values are lent: the compiler refuses code that keeps one beyond the call. The parser belongs to the thread and keeps its memory, so parsing allocates nothing once a thread
-/// has met its largest document.
+/// Its values are lent: the compiler refuses code that keeps one beyond the call. The parser
+/// belongs to the thread and keeps its memory, so parsing allocates nothing once a thread has met
+/// its largest document.
 public struct JSONDocument: ~Copyable {
     private let parser: OpaquePointer
 

@@ -35,8 +35,21 @@ extension JSONWriter {
     @usableFromInline
     static func appendDouble(_ value: Double, to sink: UnsafeMutablePointer<ByteSink>) -> Bool {
         guard value.isFinite else { return false }
-        sink.pointee.append(utf8: value.description)
+        var text = SinkText(sink: sink)
+        value.write(to: &text)
         return true
+    }
+
+    /// Takes the digits of a number as the standard library has them, in a buffer of its own; as
+    /// a string they would be allocated where they are more than 15.
+    private struct SinkText: TextOutputStream {
+        let sink: UnsafeMutablePointer<ByteSink>
+
+        func write(_ text: String) { sink.pointee.append(utf8: text) }
+
+        func _writeASCII(_ text: UnsafeBufferPointer<UInt8>) {
+            sink.pointee.append(contentsOf: UnsafeRawBufferPointer(text))
+        }
     }
 
     /// A quoted string: `"`, `\` and control characters escaped, everything else as it is.

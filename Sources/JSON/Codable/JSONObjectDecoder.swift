@@ -1,21 +1,22 @@
 /// The members of an object for a type's coding keys.
 struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    /// Keeps the document.
     let reading: JSONReading
-    /// The object's word, and the one that ends it.
-    let object: Int
+    let object: JSONNode
+    /// The word that ends the object.
     let end: Int
 
     init(_ reading: JSONReading, object: JSONNode) {
         self.reading = reading
-        self.object = object.index
+        self.object = object
         end = object.following &- 1
     }
 
-    var codingPath: [any CodingKey] { JSONPath.keys(to: reading.node(object)) }
+    var codingPath: [any CodingKey] { JSONPath.keys(to: object) }
 
     var allKeys: [Key] {
         var keys: [Key] = []
-        JSONMembers(reading.node(object)).forEach { key, _ in
+        JSONMembers(object).forEach { key, _ in
             if let key = Key(stringValue: String(decoding: key, as: UTF8.self)) { keys.append(key) }
         }
         return keys
@@ -55,7 +56,7 @@ struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
     private func decode<T: Decodable>(_ type: T.Type, from value: JSONNode) throws -> T {
         let decoded = try reading.decode(type, at: value.index)
         // The objects within have had the cursor.
-        reading.setCursor(value.following, of: object)
+        reading.setCursor(value.following, of: object.index)
         return decoded
     }
 
@@ -82,9 +83,9 @@ struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
         var name = name
         return name.withUTF8 { bytes in
             let name = UnsafeRawBufferPointer(bytes)
-            let start = reading.cursor(of: object)
+            let start = reading.cursor(of: object.index)
             return search(name, from: start, to: end, isReadNext)
-                ?? search(name, from: object &+ 1, to: start, isReadNext)
+                ?? search(name, from: object.index &+ 1, to: start, isReadNext)
         }
     }
 
@@ -97,10 +98,10 @@ struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
     ) -> JSONNode? {
         var index = start
         while index < limit {
-            let key = reading.node(index)
+            let key = object.at(index)
             let value = key.at(index &+ 1)
             if key.stringBytes.hasSameBytes(as: name) {
-                reading.setCursor(isReadNext ? index : value.following, of: object)
+                reading.setCursor(isReadNext ? index : value.following, of: object.index)
                 return value
             }
             index = value.following
@@ -108,5 +109,5 @@ struct JSONObjectDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return nil
     }
 
-    private func absent(_ key: some CodingKey) -> JSONError { reading.node(object).absent(key) }
+    private func absent(_ key: some CodingKey) -> JSONError { object.absent(key) }
 }

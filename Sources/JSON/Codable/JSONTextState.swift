@@ -17,8 +17,13 @@ struct JSONTextState {
     var type: any Any.Type = Never.self
     var typeLevel = -1
 
-    private var frames: [Frame] = []
-    private var nextSerial = 0
+    /// The number of open containers: the level of a value that begins now.
+    private(set) var level = 0
+    /// The innermost container, and around it the others, the outermost of them behind a frame
+    /// that stands for none.
+    private var top = Frame.none
+    private var outer: [Frame] = []
+    private var lastSerial = 0
     /// The members and elements of open containers that are to be sorted.
     private var pieces: [JSONPiece] = []
     /// The type that was last found to write its elements in an order of its own.
@@ -30,6 +35,8 @@ struct JSONTextState {
         let serial: Int
         let firstPiece: Int
         var isEmpty = true
+
+        static let none = Frame(closing: 0, order: .asWritten, serial: 0, firstPiece: 0)
     }
 
     /// An open object or array: its level, and a number that no other container of the text has.
@@ -40,22 +47,26 @@ struct JSONTextState {
 
     init(sink: UnsafeMutablePointer<ByteSink>) { self.sink = sink }
 
-    /// The number of open containers: the level of a value that begins now.
-    var level: Int { frames.count }
-
     mutating func begin(in sink: UnsafeMutablePointer<ByteSink>) {
         self.sink = sink
         start = sink.pointee.count
         failure = nil
-        frames.removeAll(keepingCapacity: true)
-        pieces.removeAll(keepingCapacity: true)
+        // Where the text before broke off, something is left.
+        if level > 0 { closeAll() }
         awaitsValue = true
     }
 
     /// From now on, whoever kept a coder finds nothing to write to.
     mutating func end() {
-        frames.removeAll(keepingCapacity: true)
+        if level > 0 { closeAll() }
         awaitsValue = false
+    }
+
+    private mutating func closeAll() {
+        level = 0
+        top = .none
+        outer.removeAll(keepingCapacity: true)
+        pieces.removeAll(keepingCapacity: true)
     }
 
     // MARK: Containers
@@ -64,20 +75,25 @@ struct JSONTextState {
     mutating func open(_ opening: UInt8, order: JSONOrder, at level: Int) -> Container {
         // In ASCII each closing bracket comes two behind its opening one.
         let closing = opening + 2
-        if frames.count > level, frames[level].closing == closing {
-            return Container(level: level, serial: frames[level].serial)
+        if level < self.level, frame(level).closing == closing {
+            return Container(level: level, serial: frame(level).serial)
         }
-        guard awaitsValue, frames.count == level else {
+        guard awaitsValue, level == self.level else {
             failure = failure ?? late()
             return Container(level: level, serial: -1)
         }
         sink.pointee.append(opening)
         awaitsValue = false
-        nextSerial &+= 1
-        frames.append(
-            Frame(closing: closing, order: order, serial: nextSerial, firstPiece: pieces.count)
-        )
-        return Container(level: level, serial: nextSerial)
+        lastSerial &+= 1
+        outer.append(top)
+        top = Frame(closing: closing, order: order, serial: lastSerial, firstPiece: pieces.count)
+        self.level = level &+ 1
+        return Container(level: level, serial: lastSerial)
+    }
+
+    /// The frame of an open container.
+    private func frame(_ level: Int) -> Frame {
+        level &+ 1 == self.level ? top : outer[level + 1]
     }
 
     mutating func openArray(at level: Int) -> Container {
@@ -88,15 +104,20 @@ struct JSONTextState {
     /// Makes ready for the container's next element.
     @inline(__always)
     mutating func beginElement(_ container: Container) throws(JSONError) {
-        let level = container.level
-        guard frames.count > level, frames[level].serial == container.serial, !awaitsValue else {
-            throw late()
-        }
-        if frames.count > level + 1 { close(downTo: level + 1) }
-        if !frames[level].isEmpty { sink.pointee.append(UInt8(ascii: ",")) }
-        frames[level].isEmpty = false
-        if frames[level].order != .asWritten { pieces.append(JSONPiece(sink.pointee.count)) }
+        guard !awaitsValue else { throw late() }
+        if top.serial != container.serial { try goBack(to: container) }
+        if !top.isEmpty { sink.pointee.append(UInt8(ascii: ",")) }
+        top.isEmpty = false
+        if top.order != .asWritten { pieces.append(JSONPiece(sink.pointee.count)) }
         awaitsValue = true
+    }
+
+    /// Ends the containers within one that goes on.
+    @inline(never)
+    private mutating func goBack(to container: Container) throws(JSONError) {
+        let level = container.level
+        guard level < self.level, frame(level).serial == container.serial else { throw late() }
+        close(downTo: level + 1)
     }
 
     /// Makes ready for the value of the object's next member.
@@ -105,20 +126,21 @@ struct JSONTextState {
         try beginElement(container)
         var key = key
         key.withUTF8 { JSONWriter.appendString(UnsafeRawBufferPointer($0), to: sink) }
-        if frames[container.level].order == .byKey {
+        if top.order == .byKey {
             pieces[pieces.count - 1].keyEnd = sink.pointee.count
         }
         sink.pointee.append(UInt8(ascii: ":"))
     }
 
     mutating func close(downTo level: Int) {
-        while let frame = frames.popLast() {
-            if frame.order != .asWritten {
-                JSONPiece.sort(pieces[frame.firstPiece...], frame.order, in: &sink.pointee)
-                pieces.removeSubrange(frame.firstPiece...)
+        while self.level > level {
+            if top.order != .asWritten {
+                JSONPiece.sort(pieces[top.firstPiece...], top.order, in: &sink.pointee)
+                pieces.removeSubrange(top.firstPiece...)
             }
-            sink.pointee.append(frame.closing)
-            if frames.count == level { return }
+            sink.pointee.append(top.closing)
+            top = outer.removeLast()
+            self.level &-= 1
         }
     }
 
@@ -154,7 +176,7 @@ struct JSONTextState {
 
     /// The keys that lead to the place that is being written.
     var keys: [JSONKey] {
-        guard awaitsValue || !frames.isEmpty else { return [] }
+        guard awaitsValue || level > 0 else { return [] }
         let text = UnsafeRawBufferPointer(rebasing: sink.pointee.bytes[start...])
         return JSONPath.keys(atEndOf: text)
     }
