@@ -17,9 +17,16 @@ let settings: [SwiftSetting] =
 func library(
     _ name: String,
     _ dependencies: [Target.Dependency],
-    exclude: [String] = []
+    exclude: [String] = [],
+    lends: Bool = false
 ) -> Target {
-    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+    .target(
+        name: name,
+        dependencies: dependencies,
+        exclude: exclude,
+        // Declaring views that cannot escape is experimental; using them is not.
+        swiftSettings: lends ? settings + [.enableExperimentalFeature("Lifetimes")] : settings
+    )
 }
 
 /// A test target; its folder is `Tests/<name>`.
@@ -68,6 +75,8 @@ let package = Package(
 
         // Formats.
         library("Bytes", ["CChecksum"]),
+        library("Serdes", ["Bytes"]),
+        library("JSON", ["Serdes", "CSimdJSON"], lends: true),
         library("LogModel", ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"]),
         library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 
@@ -88,7 +97,7 @@ let package = Package(
         // Streams.
         library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
         library("RocksStore", ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"]),
-        library("Streams", ["Bytes", "LogModel", "StateStores", "CSimdJSON"]),
+        library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON"]),
         library(
             "StreamsRuntime",
             ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]
@@ -157,6 +166,7 @@ let package = Package(
             "KafkaDirectoryTests",
             ["Bytes", "LogModel", "LogStorage", "KafkaDirectory", "MillraceTestKit"]
         ),
+        tests("JSONTests", ["Serdes", "JSON"]),
         tests("CoordinationTests", ["Bytes", "LogModel", "KafkaRecords", "Coordination"]),
         tests(
             "BrokerTests",

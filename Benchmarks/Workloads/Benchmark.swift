@@ -14,6 +14,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case count
     /// A store restored from its changelog into RocksDB.
     case restore
+    /// JSON of five members in and out, through `Codable`.
+    case json
 
     /// What a run can choose.
     package struct Options: Sendable {
@@ -34,13 +36,14 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .stateless: "filter and map, exactly-once"
         case .count: "count by key, every update emitted, changelog and checkpoints on"
         case .restore: "restore a store from its changelog into RocksDB"
+        case .json: "JSON of five members in and out, through Codable"
         }
     }
 
     /// Fills, runs, checks, cleans up.
     package func run(_ options: Options) throws -> BenchmarkResult {
         let keys = options.keys ?? (self == .restore ? 1_000_000 : 10_000)
-        let records = options.records ?? (self == .restore ? keys : 10_000_000)
+        let records = options.records ?? defaultRecords(keys: keys)
         guard records > 0, keys > 0, keys <= records else {
             throw BenchmarkError("\(records) records with \(keys) keys: need at least one a key")
         }
@@ -55,10 +58,19 @@ package enum Benchmark: String, CaseIterable, Sendable {
             case .stateless: try Self.stateless(rig, records: records)
             case .count: try Self.count(rig, records: records, keys: keys)
             case .restore: try Self.restore(rig, records: records, keys: keys)
+            case .json: try Self.json(rig, records: records)
             }
         }
         try rig.remove()
         return try outcome.get()
+    }
+
+    private func defaultRecords(keys: Int64) -> Int64 {
+        switch self {
+        case .stateless, .count: 10_000_000
+        case .restore: keys
+        case .json: 3_000_000
+        }
     }
 
     // MARK: Stateless

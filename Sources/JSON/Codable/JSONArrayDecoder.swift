@@ -1,26 +1,24 @@
 /// The elements of an array, one after the other.
 struct JSONArrayDecoder: UnkeyedDecodingContainer {
-    private let array: JSONValue
+    private let reading: JSONReading
+    private let array: Int
     private let end: Int
     private var next: Int
-    private let place: JSONPlace?
     private(set) var currentIndex = 0
 
-    /// Nil where the value is no array.
-    init?(_ value: JSONValue, place: JSONPlace?) {
-        guard value.kind == .array else { return nil }
-        array = value
-        end = value.following - 1
-        next = value.index + 1
-        self.place = place
+    init(_ reading: JSONReading, array: JSONNode) {
+        self.reading = reading
+        self.array = array.index
+        end = array.following - 1
+        next = array.index + 1
     }
 
-    var codingPath: [any CodingKey] { JSONPlace.keys(place) }
+    var codingPath: [any CodingKey] { JSONPath.keys(to: reading.node(array)) }
     var isAtEnd: Bool { next >= end }
 
     /// The tape counts up to 2^24 − 1 elements; beyond that the count is unknown.
     var count: Int? {
-        let count = Int(array.document[array.index] >> 32 & 0xff_ffff)
+        let count = Int(reading.node(array).words[array] >> 32 & 0xff_ffff)
         return count < 0xff_ffff ? count : nil
     }
 
@@ -31,7 +29,7 @@ struct JSONArrayDecoder: UnkeyedDecodingContainer {
     }
 
     mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        let decoded = try T(from: decoder())
+        let decoded = try reading.decode(type, at: try element().index)
         advance()
         return decoded
     }
@@ -56,22 +54,19 @@ struct JSONArrayDecoder: UnkeyedDecodingContainer {
         return decoder
     }
 
-    private func element() throws -> JSONValue {
+    private func element() throws -> JSONNode {
         guard !isAtEnd else {
-            throw JSONPlace.error(place, JSONKey(intValue: currentIndex), "absent")
+            throw reading.node(array).absent(JSONKey(intValue: currentIndex))
         }
-        return JSONValue(document: array.document, index: next, strings: array.strings)
+        return reading.node(next)
     }
 
     private func decoder() throws -> JSONValueDecoder {
-        JSONValueDecoder(
-            try element(),
-            place: JSONPlace(place, JSONKey(intValue: currentIndex))
-        )
+        JSONValueDecoder(reading: reading, index: try element().index)
     }
 
     private mutating func advance() {
-        next = JSONValue(document: array.document, index: next, strings: array.strings).following
+        next = reading.node(next).following
         currentIndex += 1
     }
 }

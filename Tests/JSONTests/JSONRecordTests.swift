@@ -1,4 +1,5 @@
-import Streams
+import JSON
+import Serdes
 import Testing
 
 @Suite("JSON that a type reads and writes itself")
@@ -87,9 +88,11 @@ struct JSONRecordTests {
 
     @Test(arguments: [
         (#"{"sku":"a"}"#, "count: absent"),
-        (#"{"sku":1,"count":1}"#, "sku: a number, where a string is needed"),
-        (#"{"sku":"a","count":null}"#, "count: null, where an integer is needed"),
-        ("7", "a number, where an object is needed"),
+        (#"{"sku":1,"count":1}"#, "sku: the number 1, where a string is needed"),
+        (
+            #"{"sku":"a","count":null}"#, "count: null, where an integer is needed"
+        ),
+        ("7", "the number 7, where an object is needed"),
     ])
     func `an error says where and why`(text: String, expected: String) throws {
         let error = try #require(throws: SerdeError.self) {

@@ -1,3 +1,5 @@
+public import Serdes
+
 /// How single values become JSON text.
 extension JSONWriter {
     /// Digits of an integer.
@@ -33,13 +35,38 @@ extension JSONWriter {
     @usableFromInline
     static func appendDouble(_ value: Double, to sink: UnsafeMutablePointer<ByteSink>) -> Bool {
         guard value.isFinite else { return false }
-        sink.pointee.append(utf8: value.description)
+        var text = SinkText(sink: sink)
+        value.write(to: &text)
         return true
+    }
+
+    /// Takes the digits of a number as the standard library has them, in a buffer of its own; as
+    /// a string they would be allocated where they are more than 15.
+    private struct SinkText: TextOutputStream {
+        let sink: UnsafeMutablePointer<ByteSink>
+
+        func write(_ text: String) { sink.pointee.append(utf8: text) }
+
+        func _writeASCII(_ text: UnsafeBufferPointer<UInt8>) {
+            sink.pointee.append(contentsOf: UnsafeRawBufferPointer(text))
+        }
     }
 
     /// A quoted string: `"`, `\` and control characters escaped, everything else as it is.
     @usableFromInline
     static func appendString(
+        _ bytes: UnsafeRawBufferPointer,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        guard !bytes.hasEscapes else { return appendEscaped(bytes, to: sink) }
+        let at = sink.pointee.reserve(bytes.count &+ 2)
+        at.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        if let from = bytes.baseAddress { (at + 1).copyMemory(from: from, byteCount: bytes.count) }
+        at.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count &+ 1, as: UInt8.self)
+    }
+
+    @inline(never)
+    private static func appendEscaped(
         _ bytes: UnsafeRawBufferPointer,
         to sink: UnsafeMutablePointer<ByteSink>
     ) {
@@ -78,14 +105,14 @@ extension JSONWriter {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
-    /// A parsed value without blanks. The recursion is as deep as the document, which the parser
-    /// bounds to 1,024.
-    static func appendValue(_ value: JSONValue, to sink: UnsafeMutablePointer<ByteSink>) {
+    /// A parsed value without blanks, its numbers as they were written. The recursion is as deep as
+    /// the document, which the parser bounds to 1,024.
+    static func appendValue(_ value: JSONNode, to sink: UnsafeMutablePointer<ByteSink>) {
         switch value.kind {
         case .null: sink.pointee.append(utf8: "null")
         case .bool: sink.pointee.append(utf8: value.bool == true ? "true" : "false")
-        case .string: value.utf8.map { appendString($0, to: sink) }
-        case .number: appendNumber(value, to: sink)
+        case .string: appendString(value.stringBytes, to: sink)
+        case .number: sink.pointee.append(contentsOf: value.numberText)
         case .array:
             var separator = UInt8(ascii: "[")
             value.forEachElement { element in
@@ -97,7 +124,7 @@ extension JSONWriter {
             sink.pointee.append(UInt8(ascii: "]"))
         case .object:
             var separator = UInt8(ascii: "{")
-            value.object?.forEachMember { key, member in
+            JSONMembers(value).forEach { key, member in
                 sink.pointee.append(separator)
                 appendString(key, to: sink)
                 sink.pointee.append(UInt8(ascii: ":"))
@@ -108,25 +135,32 @@ extension JSONWriter {
             sink.pointee.append(UInt8(ascii: "}"))
         }
     }
-
-    private static func appendNumber(
-        _ value: JSONValue,
-        to sink: UnsafeMutablePointer<ByteSink>
-    ) {
-        if value.tag == JSONValue.Tag.double {
-            // The parser yields finite numbers only.
-            _ = value.double.map { appendDouble($0, to: sink) }
-        } else if let unsigned = value.uint64 {
-            appendInteger(magnitude: unsigned, isNegative: false, to: sink)
-        } else if let number = value.int64 {
-            appendInteger(magnitude: number.magnitude, isNegative: number < 0, to: sink)
-        }
-    }
 }
 
-extension JSONValue {
-    /// Appends the value as JSON text, without blanks.
-    public func writeText(into sink: inout ByteSink) {
-        JSONWriter.withWriter(into: &sink) { $0.value(self) }
+extension UnsafeRawBufferPointer {
+    /// Whether a byte has to be escaped in a JSON string: a control character, `"` or `\`.
+    ///
+    /// Eight bytes at a time: of x, `(x - n·0x01…) & ~x & 0x80…` is not 0 if a byte is below n.
+    @inline(__always)
+    fileprivate var hasEscapes: Bool {
+        guard let base = baseAddress else { return false }
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var found: UInt64 = 0
+        var index = 0
+        while index &+ 8 <= count {
+            let word = base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let quotes = word ^ (ones &* 0x22)
+            let slashes = word ^ (ones &* 0x5c)
+            found |= (word &- ones &* 0x20) & ~word
+            found |= (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+            index &+= 8
+        }
+        if found & (ones &* 0x80) != 0 { return true }
+        while index < count {
+            let byte = base.load(fromByteOffset: index, as: UInt8.self)
+            if byte < 0x20 || byte == 0x22 || byte == 0x5c { return true }
+            index &+= 1
+        }
+        return false
     }
 }

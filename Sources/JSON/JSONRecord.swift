@@ -1,3 +1,5 @@
+public import Serdes
+
 /// A type that reads and writes its own JSON object: several times faster than `Codable`, which
 /// serves the same types without the two methods.
 ///
@@ -15,11 +17,16 @@
 ///             json.member("item", item)
 ///         }
 ///     }
-public protocol JSONRecord: Sendable {
+public protocol JSONRecord: Sendable, DefaultSerde {
     /// Reads the members; best in the order in which they are written.
     init(json: inout JSONObject) throws
     /// Writes the members.
     func write(to json: inout JSONWriter)
+}
+
+extension JSONRecord {
+    /// The JSON object that the type reads and writes.
+    public static var defaultSerde: JSONRecordSerde<Self> { JSONRecordSerde() }
 }
 
 /// JSON objects of a type that reads and writes them itself.
@@ -34,8 +41,10 @@ public struct JSONRecordSerde<Value: JSONRecord>: Serde {
     }
 
     @inlinable
-    public func encode(_ value: Value, into sink: inout ByteSink) {
-        JSONWriter.withWriter(into: &sink) { $0.value(value) }
+    public func encode(_ value: Value, into sink: inout ByteSink) throws {
+        do { try JSONWriter.withWriter(into: &sink) { $0.value(value) } } catch {
+            throw SerdeError(error.description)
+        }
     }
 
     public static var name: String { "json \(Value.self)" }

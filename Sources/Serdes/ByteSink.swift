@@ -22,6 +22,12 @@ public struct ByteSink: ~Copyable {
     @inlinable @inline(__always)
     public mutating func removeAll() { setCount(0) }
 
+    /// Forgets the bytes behind the first `count`.
+    package mutating func removeAll(after count: Int) {
+        assert(count >= 0 && count <= self.count)
+        setCount(count)
+    }
+
     /// Appends one byte.
     @inlinable @inline(__always)
     public mutating func append(_ byte: UInt8) {

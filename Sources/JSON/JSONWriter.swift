@@ -1,3 +1,5 @@
+public import Serdes
+
 /// Writes JSON text into a sink, member after member.
 ///
 ///     func write(to json: inout JSONWriter) {
@@ -5,24 +7,28 @@
 ///         json.member("name", name)
 ///     }
 ///
-/// The writer sets commas and escapes strings; it does not check that a key is given once.
-public struct JSONWriter {
+/// The writer sets commas and escapes strings; it does not check that a key is given once. An
+/// infinity or NaN, which JSON lacks, makes the record one that cannot be written: an error.
+public struct JSONWriter: ~Copyable {
     /// SAFETY: a writer is lent to a call during which the sink stays where it is.
     @usableFromInline let sink: UnsafeMutablePointer<ByteSink>
     @usableFromInline var needsComma = false
+    /// The first value that has no JSON.
+    @usableFromInline var failure: JSONError?
 
     @inlinable @inline(__always)
     init(sink: UnsafeMutablePointer<ByteSink>) { self.sink = sink }
 
-    /// Lends a writer over `sink` to `body`.
+    /// Lends a writer over `sink` to `body`; an error if a value had no JSON.
     @inlinable
-    static func withWriter<Failure: Error>(
+    static func withWriter(
         into sink: inout ByteSink,
-        _ body: (inout JSONWriter) throws(Failure) -> Void
-    ) throws(Failure) {
-        try withUnsafeMutablePointer(to: &sink) { pointer throws(Failure) in
+        _ body: (inout JSONWriter) -> Void
+    ) throws(JSONError) {
+        try withUnsafeMutablePointer(to: &sink) { pointer throws(JSONError) in
             var writer = JSONWriter(sink: pointer)
-            try body(&writer)
+            body(&writer)
+            if let failure = writer.failure { throw failure }
         }
     }
 
@@ -35,11 +41,12 @@ public struct JSONWriter {
         self.value(value)
     }
 
-    /// A member with a number; null for infinities and NaN, which JSON lacks.
+    /// A member with a number. Infinities and NaN, which JSON lacks, are an error of the record.
     @inlinable
     public mutating func member(_ key: StaticString, _ value: Double) {
         self.key(key)
-        self.value(value)
+        needsComma = true
+        if !Self.appendDouble(value, to: sink) { refuse(value, at: key) }
     }
 
     /// A member with a truth value.
@@ -97,11 +104,11 @@ public struct JSONWriter {
         Self.appendInteger(magnitude: value.magnitude, isNegative: value < 0, to: sink)
     }
 
-    /// A number; null for infinities and NaN, which JSON lacks.
+    /// A number. Infinities and NaN, which JSON lacks, are an error of the record.
     @inlinable
     public mutating func value(_ value: Double) {
         separate()
-        if !Self.appendDouble(value, to: sink) { sink.pointee.append(utf8: "null") }
+        if !Self.appendDouble(value, to: sink) { refuse(value, at: "") }
     }
 
     /// A truth value.
@@ -138,7 +145,12 @@ public struct JSONWriter {
     /// A value of a parsed document, written without blanks.
     public mutating func value(_ value: JSONValue) {
         separate()
-        Self.appendValue(value, to: sink)
+        Self.appendValue(value.node, to: sink)
+    }
+
+    @usableFromInline @inline(never)
+    mutating func refuse(_ value: Double, at key: StaticString) {
+        failure = failure ?? JSONError(path: "\(key)", JSONError.notFinite("\(value)"))
     }
 
     @inlinable @inline(__always)

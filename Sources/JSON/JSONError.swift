@@ -25,13 +25,25 @@ public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
     @usableFromInline @inline(never)
     static func absent(_ key: StaticString) -> JSONError { JSONError(path: "\(key)", "absent") }
 
-    /// The error of a value that is none of the wanted.
+    /// The reason of a number that JSON lacks.
+    static func notFinite(_ value: String) -> String {
+        "\(value), which JSON has no number for: leave the member out, or write a finite number"
+    }
+
+    /// What an Int64 holds, said where a number is none.
+    @usableFromInline static let int64 = " from \(Int64.min) to \(Int64.max)"
+    /// What a double holds.
+    @usableFromInline static let double = " up to 1.8e308"
+
+    /// The error of a value that is none of the wanted; `range` is said of numbers only.
     @usableFromInline @inline(never)
     static func mismatch(
-        _ found: JSONValue,
+        _ found: JSONNode,
         wanted: String,
+        range: String = "",
         at key: StaticString = ""
     ) -> JSONError {
-        JSONError(path: "\(key)", "\(found.article), where \(wanted) is needed")
+        let range = found.kind == .number ? range : ""
+        return JSONError(path: "\(key)", "\(found.article), where \(wanted)\(range) is needed")
     }
 }

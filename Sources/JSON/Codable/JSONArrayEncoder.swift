@@ -1,38 +1,34 @@
 /// Writes the elements of an array.
 struct JSONArrayEncoder: UnkeyedEncodingContainer {
     private let text: JSONText
-    private let array: JSONText.Container
-    private let place: JSONPlace?
+    private let array: JSONTextState.Container
     private(set) var count = 0
 
-    init(text: JSONText, array: JSONText.Container, place: JSONPlace?) {
+    init(text: JSONText, array: JSONTextState.Container) {
         self.text = text
         self.array = array
-        self.place = place
     }
 
-    var codingPath: [any CodingKey] { JSONPlace.keys(place) }
+    var codingPath: [any CodingKey] { text.keys(at: array.level) }
 
     mutating func encodeNil() throws {
         try begin()
-        text.null()
+        try text.null()
     }
 
     mutating func encode(_ value: String) throws {
         try begin()
-        text.string(value)
+        try text.string(value)
     }
 
     mutating func encode(_ value: Double) throws {
-        let key = JSONKey(intValue: count)
         try begin()
-        try text.double(value, place, key)
+        try text.double(value)
     }
 
     mutating func encode<T: Encodable>(_ value: T) throws {
-        let inner = JSONPlace(place, JSONKey(intValue: count))
         try begin()
-        try text.write(value, place: inner)
+        try text.write(value)
     }
 
     mutating func nestedContainer<NestedKey: CodingKey>(
@@ -47,14 +43,13 @@ struct JSONArrayEncoder: UnkeyedEncodingContainer {
 
     mutating func superEncoder() -> any Encoder { encoder() }
 
-    private mutating func begin() throws {
-        try text.beginElement(array, place)
+    private mutating func begin() throws(JSONError) {
+        try text.state.pointee.beginElement(array)
         count += 1
     }
 
     private mutating func encoder() -> JSONTextEncoder {
-        let inner = JSONPlace(place, JSONKey(intValue: count))
-        text.deferringFailure { try begin() }
-        return JSONTextEncoder(text: text, place: inner, level: array.level + 1)
+        text.deferringFailure { () throws(JSONError) in try begin() }
+        return JSONTextEncoder(text: text, level: array.level + 1)
     }
 }

@@ -1,34 +1,33 @@
 /// Writes the members of an object.
 struct JSONObjectEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let text: JSONText
-    let object: JSONText.Container
-    let place: JSONPlace?
+    let object: JSONTextState.Container
 
-    var codingPath: [any CodingKey] { JSONPlace.keys(place) }
+    var codingPath: [any CodingKey] { text.keys(at: object.level) }
 
     func encodeNil(forKey key: Key) throws {
         try begin(key)
-        text.null()
+        try text.null()
     }
 
     func encode(_ value: Bool, forKey key: Key) throws {
         try begin(key)
-        text.bool(value)
+        try text.bool(value)
     }
 
     func encode(_ value: String, forKey key: Key) throws {
         try begin(key)
-        text.string(value)
+        try text.string(value)
     }
 
     func encode(_ value: Double, forKey key: Key) throws {
         try begin(key)
-        try text.double(value, place, key)
+        try text.double(value)
     }
 
     func encode(_ value: Float, forKey key: Key) throws {
         try begin(key)
-        try text.float(value, place, key)
+        try text.float(value)
     }
 
     func encode(_ value: Int, forKey key: Key) throws { try integer(value, key) }
@@ -44,7 +43,7 @@ struct JSONObjectEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
         try begin(key)
-        try text.write(value, place: JSONPlace(place, key))
+        try text.write(value)
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -62,21 +61,19 @@ struct JSONObjectEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     func superEncoder(forKey key: Key) -> any Encoder { encoder(key) }
 
-    private func begin(_ key: any CodingKey) throws {
-        try text.beginMember(object, key.stringValue, place)
+    @inline(__always)
+    private func begin(_ key: some CodingKey) throws(JSONError) {
+        try text.state.pointee.beginMember(object, key.stringValue)
     }
 
+    @inline(__always)
     private func integer<Integer: FixedWidthInteger>(_ value: Integer, _ key: Key) throws {
         try begin(key)
-        text.integer(value)
+        try text.integer(value)
     }
 
-    private func encoder(_ key: any CodingKey) -> JSONTextEncoder {
-        text.deferringFailure { try begin(key) }
-        return JSONTextEncoder(
-            text: text,
-            place: JSONPlace(place, key),
-            level: object.level + 1
-        )
+    private func encoder(_ key: some CodingKey) -> JSONTextEncoder {
+        text.deferringFailure { () throws(JSONError) in try begin(key) }
+        return JSONTextEncoder(text: text, level: object.level + 1)
     }
 }
