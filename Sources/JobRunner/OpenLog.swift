@@ -3,12 +3,15 @@ package import EmbeddedClient
 package import LogModel
 import LogStorage
 package import Terminal
+import Threads
 
 /// The bundled log, opened by a command, with its failures in words.
 package struct OpenLog {
     package let directory: String
     package let broker: Broker
     package let client: EmbeddedClient
+    /// Partitions of which something was said: most are opened when they are used.
+    private let told = Told()
 
     /// Opens the log in `directory`. Where there is none, makes one only if `creates`.
     package init(_ directory: String, creates: Bool) throws(CommandFailure) {
@@ -31,10 +34,20 @@ package struct OpenLog {
         client = EmbeddedClient(broker: broker)
         for note in broker.notes { Self.warn(note) }
         for partition in broker.topics().flatMap(\.partitions) {
-            if let warning = Self.warning(of: partition.knownHealth, partition.name) {
-                Self.warn(warning)
-            }
+            tell(partition.knownHealth, partition.name)
         }
+    }
+
+    private final class Told: Sendable {
+        let names = Lock<Set<TopicPartition>>([])
+    }
+
+    /// Says once what a person should know of a partition.
+    private func tell(_ health: PartitionHealth, _ name: TopicPartition) {
+        guard let warning = Self.warning(of: health, name),
+            told.names.withLock({ $0.insert(name).inserted })
+        else { return }
+        Self.warn(warning)
     }
 
     private static func warn(_ text: String) { TextOutput.error.write("warning: \(text)\n") }
@@ -66,8 +79,7 @@ package struct OpenLog {
             let next = "millrace log verify --data \(shellWord(directory))"
             switch health {
             case .good: continue
-            case .cut:
-                if let text = Self.warning(of: health, partition) { Self.warn(text) }
+            case .cut: tell(health, partition)
             case .damaged(let damage):
                 throw CommandFailure(
                     "\(partition) is damaged from offset \(damage.offset.rawValue) on",
@@ -108,8 +120,12 @@ package struct OpenLog {
         return names.filter { broker.topic($0) != nil }
     }
 
-    /// Flushes and gives the directory back.
+    /// Flushes and gives the directory back. Says what the partitions have lost that were opened
+    /// on the way.
     package func close() throws(CommandFailure) {
+        for partition in broker.topics().flatMap(\.partitions) {
+            if case .cut = partition.knownHealth { tell(partition.knownHealth, partition.name) }
+        }
         do {
             try broker.close()
         } catch {

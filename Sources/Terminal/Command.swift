@@ -65,8 +65,6 @@ package enum ExitStatus: Int32, Sendable {
     case done = 0
     /// The work failed.
     case failed = 1
-    /// A check found something.
-    case found = 2
     /// The command line makes no sense.
     case usage = 64
 }

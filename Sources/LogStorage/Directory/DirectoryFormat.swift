@@ -13,6 +13,13 @@ enum DirectoryFormat {
         )
     }
 
+    /// What is said of a directory of ours whose `meta.properties` does not say so any more.
+    static var lostLines: String {
+        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+        return "without it no start opens the directory; its lines are "
+            + lines.joined(separator: ", ")
+    }
+
     /// Refuses what is no data directory of ours; true for one that has to be made.
     static func check(_ files: PartitionFiles, creates: Bool) throws(LogStorageError) -> Bool {
         let path = files.directory
@@ -24,7 +31,14 @@ enum DirectoryFormat {
             guard creates else { throw .noDirectory(path) }
             return true
         case .kafka: throw .kafkaDirectory(path)
-        case .other: throw .foreignDirectory(path)
+        case .other:
+            let isOurs = try onDisk { () throws(DiskError) in
+                try files.disk.kind(of: files.path(TopicTable.fileName)) == .file
+            }
+            guard isOurs else { throw .foreignDirectory(path) }
+            throw .corrupt(
+                "\(files.path(metaFile)) is missing or does not name the format; \(lostLines)"
+            )
         case .ours(current): break
         case .ours(let format) where format < current:
             throw .otherFormat(

@@ -46,8 +46,9 @@ struct TopicTable: Equatable, Sendable {
         guard first.hasPrefix("\(version) ") else {
             guard first.first?.isNumber == true else {
                 throw .corrupt(
-                    "\(path) is \(bytes.isEmpty ? "empty" : "damaged"), and with it the names of "
-                        + "the topics: put it back from a copy of the directory; nothing was changed"
+                    "\(path) is \(bytes.isEmpty ? "empty" : "damaged"), and with it the names "
+                        + "of the topics: put it back from a copy of the directory; nothing was "
+                        + "changed"
                 )
             }
             throw .corrupt(

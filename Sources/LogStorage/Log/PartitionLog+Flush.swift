@@ -253,7 +253,7 @@ extension PartitionLog {
             state.inFlight = nil
             let flushedSince = state.syncingEnd ?? state.synced
             if let flushedSince, flushedSince.offset >= part.end.offset {
-                state.pending.logStartMoved = state.pending.logStartMoved || part.taken.logStartMoved
+                if part.taken.logStartMoved { state.pending.logStartMoved = true }
             } else {
                 state.pending.putBack(part.taken)
             }

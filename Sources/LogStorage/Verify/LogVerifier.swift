@@ -61,13 +61,11 @@ package struct LogVerifier {
         let table = files.path(TopicTable.fileName)
         let isOurs = try onDisk { () throws(DiskError) in try files.disk.kind(of: table) == .file }
         guard isOurs else { throw .foreignDirectory(files.directory) }
-        let lines = String(decoding: DirectoryFormat.text, as: UTF8.self)
-            .split(separator: "\n").joined(separator: ", ")
         find(
             .damage,
             DirectoryFormat.metaFile,
-            "\(meta == nil ? "the file is missing" : "it does not name the format"): without it "
-                + "no start opens the directory; its lines are \(lines)"
+            "\(meta == nil ? "the file is missing" : "it does not name the format"): "
+                + DirectoryFormat.lostLines
         )
     }
 

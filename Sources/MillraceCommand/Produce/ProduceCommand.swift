@@ -69,7 +69,9 @@ enum ProduceCommand {
         ]
     ) { invocation in
         let count = try withLog(invocation) { try produce(invocation, log: $0) }
-        TextOutput.standard.write("produced \(count) records to \(invocation[topic])\n")
+        TextOutput.standard.write(
+            "produced \(count) record\(count == 1 ? "" : "s") to \(invocation[topic])\n"
+        )
         return .done
     }
 

@@ -92,17 +92,30 @@ struct ImportHarness {
 
     /// The producer ids of a partition's batches.
     static func producers(_ log: OpenLog, _ name: String) throws -> [Int64] {
+        try batches(log, name) { $0.producerID.rawValue }
+    }
+
+    /// The largest timestamps that the headers of the batches claim.
+    static func largestTimestamps(_ log: OpenLog, _ name: String) throws -> [Int64] {
+        try batches(log, name) { $0.maxTimestamp.rawValue }
+    }
+
+    private static func batches(
+        _ log: OpenLog,
+        _ name: String,
+        _ look: (RecordBatchView) -> Int64
+    ) throws -> [Int64] {
         guard let partition = TopicPartition(folder: name) else { return [] }
         let start = try log.broker.bounds(of: partition).logStart
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         let answer = try buffer.withUnsafeMutableBytes {
             try log.broker.fetch(partition, from: start, isolation: .readUncommitted, into: $0)
         }
-        var producers: [Int64] = []
+        var found: [Int64] = []
         try buffer[..<answer.byteCount].withUnsafeBytes { bytes in
             var batches = RecordBatchSequence(bytes)
-            while let batch = try batches.next() { producers.append(batch.producerID.rawValue) }
+            while let batch = try batches.next() { found.append(look(batch)) }
         }
-        return producers
+        return found
     }
 }

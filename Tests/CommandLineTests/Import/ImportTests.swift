@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Coordination
 import Foundation
 import JobRunner
@@ -55,6 +56,31 @@ import Testing
             )
         )
         #expect(report.warnings.contains("from the last stable offset 6 on"))
+    }
+
+    @Test
+    func `a header with a time before its records gets theirs, or retention would count from it`()
+        throws
+    {
+        var claimed = Maker.batch(0, values: "a", "b")
+        claimed.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress?.storeBigEndian(Int64(-1), at: RecordBatchLayout.maxTimestamp)
+            let summed = UnsafeRawBufferPointer(bytes)[RecordBatchLayout.attributes...]
+            bytes.baseAddress?.storeBigEndian(
+                crc32c(UnsafeRawBufferPointer(rebasing: summed)),
+                at: RecordBatchLayout.checksum
+            )
+        }
+        for isRaw in [false, true] {
+            let harness = try ImportHarness()
+            try harness.maker.partition("t-0", [0: [claimed, Maker.batch(2, values: "c")]])
+            try harness.bring(raw: isRaw) { (log) throws in
+                #expect(
+                    try ImportHarness.largestTimestamps(log, "t-0")
+                        == [isRaw ? -1 : Self.time, Self.time]
+                )
+            }
+        }
     }
 
     @Test func `raw brings transactions, markers and producers as they lie`() throws {

@@ -91,15 +91,37 @@ struct PartitionImport: ~Copyable {
         copy.removeAll(keepingCapacity: true)
         copy.append(contentsOf: batch.bytes)
         let (broker, name, isRaw) = (broker, partition.name, isRaw)
+        let largest = isRaw ? nil : try timestampThatTheHeaderLacks(batch)
         try copy.withUnsafeMutableBytes { bytes in
-            if !isRaw { Self.forgetProducer(bytes) }
+            if !isRaw { Self.forgetProducer(bytes, largestTimestamp: largest) }
             try broker.importBatch(bytes, to: name)
         }
     }
 
+    /// The largest timestamp of the records, where the header claims one from before the first
+    /// record, as some clients write it (0 or -1): retention would count from that, and delete
+    /// fresh records.
+    private mutating func timestampThatTheHeaderLacks(
+        _ batch: RecordBatchView
+    ) throws -> Timestamp? {
+        let attributes = batch.attributes
+        guard batch.maxTimestamp < batch.baseTimestamp, batch.recordCount > 0,
+            !attributes.isControl, !attributes.hasDeleteHorizon, !attributes.isLogAppendTime
+        else { return nil }
+        var records = try decompressor.records(of: batch, byteLimit: BatchLimit.recordByteCount)
+        var largest = batch.maxTimestamp
+        while let record = try records.next() {
+            largest = max(largest, batch.timestamp(of: record))
+        }
+        return largest
+    }
+
     /// Takes the producer and its transaction out of a batch's header: all that is left is
     /// committed. The records stay as they are, compressed or not.
-    private static func forgetProducer(_ batch: UnsafeMutableRawBufferPointer) {
+    private static func forgetProducer(
+        _ batch: UnsafeMutableRawBufferPointer,
+        largestTimestamp: Timestamp?
+    ) {
         guard batch.count >= RecordBatchLayout.headerByteCount, let p = batch.baseAddress else {
             return
         }
@@ -109,6 +131,9 @@ struct PartitionImport: ~Copyable {
         )
         let transactional = BatchAttributes(isTransactional: true).rawValue
         p.storeBigEndian(attributes & ~transactional, at: RecordBatchLayout.attributes)
+        if let largestTimestamp {
+            p.storeBigEndian(largestTimestamp.rawValue, at: RecordBatchLayout.maxTimestamp)
+        }
         p.storeBigEndian(ProducerID.none.rawValue, at: RecordBatchLayout.producerID)
         p.storeBigEndian(ProducerEpoch.none.rawValue, at: RecordBatchLayout.producerEpoch)
         p.storeBigEndian(SequenceNumber.none.rawValue, at: RecordBatchLayout.baseSequence)

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What a command says when it cannot say all, and of what it found on the way.
+    @Suite(.serialized) struct OutputTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+        private var millrace: String { "'\(Millrace.executable.path)'" }
+
+        init() throws { folder = try TemporaryFolder() }
+
+        private func fill(_ count: Int) throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let outcome = try Millrace.shell(
+                "seq 1 \(count) | \(millrace) produce lines --data '\(data)'"
+            )
+            try #require(outcome.status == 0, "\(outcome.errors)")
+        }
+
+        @Test(arguments: ["consume lines --until-end", "topic list", "log verify", "log dump"])
+        func `output that cannot be written is a failure`(words: String) throws {
+            try fill(20_000)
+            let full = try Millrace.shell("\(millrace) \(words) --data '\(data)' > /dev/full")
+            #expect(full.status == 1)
+            #expect(full.errors.contains("the output could not be written: No space left"))
+            let gone = try Millrace.shell(
+                "\(millrace) \(words) --data '\(data)' | head -n 1; exit ${PIPESTATUS[0]}"
+            )
+            #expect(gone.status == 0, "\(gone.errors)")
+            #expect(gone.errors == "")
+        }
+
+        @Test func `a file that may not grow is like a full disk`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let outcome = try Millrace.shell(
+                """
+                (ulimit -f 1500; yes abcdefghijklmnopqrstuvwxyz | head -n 2000000 \
+                    | \(millrace) produce lines --data '\(data)')
+                """
+            )
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
+            let verified = try Millrace.run("log", "verify", "--data", data)
+            #expect(verified.status == 0, "\(verified.output)")
+        }
+
+        @Test func `who opens a partition says what its recovery cut`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let killed = try Millrace.shell(
+                """
+                mkfifo '\(folder.path("input"))'
+                \(millrace) produce lines --data '\(data)' < '\(folder.path("input"))' &
+                producer=$!
+                exec 3> '\(folder.path("input"))'
+                until [ "$(stat -c %s '\(data)/lines-0/00000000000000000000.log' 2>/dev/null \
+                    || echo 0)" -gt 0 ]; do seq 1 100000 >&3; done
+                kill -KILL $producer
+                wait $producer
+                """
+            )
+            #expect(killed.status == 137)
+            let next = try Millrace.run("topic", "describe", "lines", "--data", data)
+            let words = "no one was told were stored"
+            let opened = try Millrace.shell(
+                "echo x | \(millrace) produce lines --data '\(data)'"
+            )
+            #expect(opened.output == "produced 1 record to lines\n")
+            #expect((next.errors + opened.errors).components(separatedBy: words).count == 2)
+        }
+
+        @Test(arguments: ["meta.properties", "millrace.topics"])
+        func `an emptied file of the directory is named, with what helps`(name: String) throws {
+            try fill(10)
+            try Data().write(to: URL(filePath: "\(data)/\(name)"))
+            let outcome = try Millrace.run("consume", "lines", "--until-end", "--data", data)
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains(name))
+            #expect(outcome.errors.contains("next: millrace log verify"))
+            #expect(!outcome.errors.contains("did not write"))
+            #expect(!outcome.errors.contains("version ,"))
+        }
+    }
+}
