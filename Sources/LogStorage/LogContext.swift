@@ -40,10 +40,13 @@ final class LogContext: Sendable {
 
     var dirtyLogs: [PartitionLog] { dirty.withLock { $0 } }
 
+    /// Each of them once, though it was registered again behind a write-back that failed.
     func takeDirty() -> [PartitionLog] {
-        dirty.withLock { dirty in
+        let taken = dirty.withLock { dirty in
             defer { dirty = [] }
             return dirty
         }
+        var seen: Set<PartitionKey> = []
+        return taken.filter { seen.insert($0.key).inserted }
     }
 }

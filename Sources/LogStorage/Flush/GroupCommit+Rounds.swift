@@ -26,7 +26,11 @@ extension GroupCommit {
             let logs = context.takeDirty()
             for log in logs { log.willBeWrittenBack() }
             let outcome = write(logs, &round, arePinned: true, mayExceed: true)
-            for log in logs { log.captureIfSettled() }
+            for log in logs {
+                log.captureIfSettled()
+                // A later group vouches for what this one had no room for.
+                log.staysDirtyIfPending()
+            }
             var capture = Capture(logs: logs, sequence: round.journal.nextSequence, failure: nil)
             switch outcome {
             case .written: break

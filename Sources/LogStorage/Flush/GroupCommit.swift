@@ -181,6 +181,9 @@ package final class GroupCommit: Sendable {
             .map { FlushTarget(log: $0, offset: $0.flushTarget) }
         queue.withLock { queue in
             for target in targets {
+                // Another thread may have said more of it meanwhile.
+                let known = queue.dependencies[deciding.key]?[target.log.key]
+                if let known, known.offset >= target.offset { continue }
                 queue.dependencies[deciding.key, default: [:]][target.log.key] = target
             }
         }

@@ -43,6 +43,15 @@ extension PartitionLog {
     /// A write-back takes this partition along: what is appended from now on is for the next one.
     func willBeWrittenBack() { state.withLock { $0.isRegisteredDirty = false } }
 
+    /// What is still pending is for the next write-back, whether or not anything is appended.
+    func staysDirtyIfPending() {
+        state.withLock { state in
+            guard !state.pending.isEmpty, !state.isRegisteredDirty else { return }
+            state.isRegisteredDirty = true
+            context.register(self)
+        }
+    }
+
     /// Notes up to where groups vouch for the partition now, and a state to begin from, where the
     /// group that was just written took everything.
     func captureIfSettled() {
