@@ -24,6 +24,8 @@ package final class DataDirectory: Sendable {
     let context: LogContext
     private let table: Lock<TopicTable>
     private let changing = Lock<Void>(())
+    /// Held by whoever removes the folders of deleted topics. Before `changing`.
+    private let removing = Lock<Void>(())
     private let logs: Lock<[UniqueID: [PartitionLog]]>
     /// Deleted topics whose folders are gone: their names may go once no group tells of them.
     private let emptied = Lock<Set<UniqueID>>([])
@@ -363,6 +365,11 @@ package final class DataDirectory: Sendable {
     /// Removes the folders of deleted topics: those that carry their id, and only those. What
     /// cannot be removed stops no other; it is returned, and tried again later.
     private func removeLeftovers() throws(LogStorageError) -> [Leftover] {
+        // One at a time: another topic may have a folder's name once it was removed.
+        try removing.withLock { _ throws(LogStorageError) in try removeLeftoversAlone() }
+    }
+
+    private func removeLeftoversAlone() throws(LogStorageError) -> [Leftover] {
         let known = emptied.withLock { $0 }
         let deleted = table.withLock { $0.deleted }.filter { !known.contains($0.id) }
         guard !deleted.isEmpty else { return [] }

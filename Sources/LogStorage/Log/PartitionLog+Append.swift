@@ -343,13 +343,21 @@ extension PartitionLog {
         let snapshot = ProducerSnapshotFile.encode(state.producers)
         let files = files
         let active = state.active
-        try onDisk { () throws(DiskError) in
-            // What a failed write left behind the end must not lie in a closed segment.
+        // What a failed write left behind the end must not lie in a closed segment.
+        let isCut = try onDisk { () throws(DiskError) in
             let file = try active.file.file()
-            if try file.byteCount() > active.byteCount {
-                try file.truncate(to: active.byteCount)
-                try file.sync()
+            guard try file.byteCount() > active.byteCount else { return false }
+            try file.truncate(to: active.byteCount)
+            return true
+        }
+        if isCut {
+            do throws(DiskError) { try active.file.file().sync() } catch {
+                // What that flush has lost no later one makes up for.
+                state.readOnlyReason = "a flush failed: \(error)"
+                throw .disk(error)
             }
+        }
+        try onDisk { () throws(DiskError) in
             try files.writeCache(files.path(offset, .snapshot), snapshot)
         }
         // An empty segment that is begun anew at another offset leaves no trace.
