@@ -32,6 +32,8 @@ package final class Broker: Sendable {
     let space: SpaceGuard
     private let threads = Lock<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
+    /// Groups whose positions somebody of this process has asked for: it may count on them.
+    let liveGroups = Lock<Set<String>>([])
     /// Held by whoever changes a topic's options: a change counts on those that it found.
     let altering = Lock<Void>(())
     /// Where housekeeping and cleaning go on with partitions that sleep.

@@ -97,12 +97,14 @@ extension Broker {
             writeMarkers(of: shard)
             expireTransactions(of: shard, now: now)
         }
+        // A consumer that is quiet for long keeps its positions while it lives, as in Kafka.
+        let live = liveGroups.withLock { $0 }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
                 $0.expire(
                     now: now,
                     retentionMilliseconds: self.configuration.offsetsRetention.longMilliseconds,
-                    activeGroups: []
+                    activeGroups: live
                 )
             }
         }
