@@ -46,7 +46,12 @@ struct LogReplay: ~Copyable {
                 failure = .corrupt("\(partition.name) at offset \(position.rawValue): \(error)")
             }
             if let failure { throw failure }
-            guard position > begin else { return }
+            guard position > begin else {
+                throw .corrupt(
+                    "\(partition.name): nothing can be read at offset \(position.rawValue), in "
+                        + "front of its end \(bounds.highWatermark.rawValue)"
+                )
+            }
         }
     }
 

@@ -74,7 +74,11 @@ extension PartitionLog {
         var isFull: Bool
     }
 
-    /// Where to read: at most three segments, which is more than any buffer needs.
+    /// Segments that a plan reads from at most, which is more than any buffer needs.
+    private static let pieceLimit = 3
+
+    /// Where to read. Segments of which compaction has left nothing are stepped over, however many
+    /// there are.
     private func plan(from: Offset, isolation: IsolationLevel) throws(LogStorageError) -> Plan {
         var closed: Segment?
         var plan = try state.withLock { state throws(LogStorageError) -> Plan in
@@ -91,17 +95,24 @@ extension PartitionLog {
             } else {
                 closed = state.segments[start]
             }
-            let pieces = state.segments[start...].prefix(3).enumerated().map { index, segment in
-                Piece(
-                    file: segment.file,
-                    position: index == 0 ? entry?.position ?? 0 : 0,
-                    end: segment.byteCount,
-                    base: segment.baseOffset,
-                    next: start + index + 1 < state.segments.count
-                        ? state.segments[start + index + 1].baseOffset : state.logEnd,
-                    last: index == 0 ? entry?.offset : nil,
-                    mayGap: state.mayGap(segment.baseOffset)
+            var pieces: [Piece] = []
+            var filledCount = 0
+            for index in start..<state.segments.count where filledCount < Self.pieceLimit {
+                let segment = state.segments[index]
+                let mayGap = state.mayGap(segment.baseOffset)
+                pieces.append(
+                    Piece(
+                        file: segment.file,
+                        position: index == start ? entry?.position ?? 0 : 0,
+                        end: segment.byteCount,
+                        base: segment.baseOffset,
+                        next: index + 1 < state.segments.count
+                            ? state.segments[index + 1].baseOffset : state.logEnd,
+                        last: index == start ? entry?.offset : nil,
+                        mayGap: mayGap
+                    )
                 )
+                if segment.byteCount > 0 || !mayGap { filledCount += 1 }
             }
             return Plan(bounds: bounds, end: end, pieces: pieces)
         }

@@ -204,6 +204,8 @@ struct PartitionVerifier: ~Copyable {
         self.base = base
         let entry = compacted.entry(at: base)
         mayGap = entry != nil
+        // One of which nothing is left tells of no gap by a batch.
+        if mayGap { replay.sawCompaction = true }
         content = SegmentContentCheck(base: base, entry: entry)
         let file = try files.disk.open(path, .read)
         defer { file.close() }
