@@ -152,4 +152,52 @@ import Testing
             #expect(try kafka.records() == ["0:x"])
         }
     }
+
+    /// Text whose bytes pass for lengths, and damaged batches of these sizes, in front of whole
+    /// ones: a search reads on, and into a larger buffer.
+    @Test(arguments: [[1_500_000], [9_000_000], [400_000, 700_000], [400_000, 7_000]])
+    func `whole batches behind damage are found, whatever the damage is made of`(
+        _ sizes: [Int]
+    ) throws {
+        let kafka = try KafkaReading(isClean: false)
+        var batches = [Maker.batch(0, values: "a")]
+        for (number, size) in sizes.enumerated() {
+            var damaged = Maker.batch(
+                Int64(1 + number),
+                values: String(repeating: "a", count: size)
+            )
+            damaged[damaged.count - 100] ^= 1
+            batches.append(damaged)
+        }
+        let next = Int64(1 + sizes.count)
+        batches += [Maker.batch(next, values: "b"), Maker.batch(next + 1, values: "c")]
+        try kafka.maker.partition("t-0", [0: batches])
+        let survey = try kafka.survey()
+        #expect(survey.findings.map(\.severity) == [.damage])
+        #expect(
+            survey.findings.first?.reason.contains("whole batches go on") == true,
+            "\(survey.findings)"
+        )
+    }
+
+    @Test func `a search that gives up is not one that found nothing`() throws {
+        let disk = SimulatedDisk()
+        var damaged = Maker.batch(0, values: String(repeating: "x", count: 1000))
+        damaged[200] ^= 1
+        let file = try disk.open("/log", .create)
+        let bytes = damaged + damaged + Maker.batch(1, values: "whole")
+        try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+        for (budget, isFound) in [(1 << 20, true), (500, false)] {
+            var scanner = EntryScanner(
+                file: file,
+                to: Int64(bytes.count),
+                searchByteBudget: budget
+            )
+            switch try scanner.findNext(atLeast: Offset(0)) {
+            case .found: #expect(isFound)
+            case .gaveUp: #expect(!isFound)
+            case .nothing: Issue.record("it looked no further")
+            }
+        }
+    }
 }

@@ -20,7 +20,8 @@ package struct EntryScanner: ~Copyable {
     /// Offset, length, checksum or epoch, and the magic, which has its place in all formats.
     private static let prefixByteCount = RecordBatchLayout.magic + 1
     /// How many bytes of candidates a search for the next entry may sum up.
-    private static let searchByteBudget = 256 << 20
+    package static let searchByteBudget = 256 << 20
+    private let searchByteBudget: Int
 
     /// What stands at the position.
     package enum Step {
@@ -30,8 +31,13 @@ package struct EntryScanner: ~Copyable {
         case bad(String)
     }
 
-    package init(file: any DiskFile, to end: Int64) {
+    package init(
+        file: any DiskFile,
+        to end: Int64,
+        searchByteBudget: Int = Self.searchByteBudget
+    ) {
         self.file = file
+        self.searchByteBudget = searchByteBudget
         self.end = end
         let byteCount = min(Self.readByteCount, max(end, 64))
         buffer = .allocate(byteCount: Int(byteCount), alignment: 4096)
@@ -97,10 +103,18 @@ package struct EntryScanner: ~Copyable {
         return true
     }
 
-    /// Looks behind the position for a whole entry at or after `minimum`, and moves to it; false
-    /// where there is none.
-    package mutating func findNext(atLeast minimum: Offset) throws(DiskError) -> Bool {
-        var budget = Self.searchByteBudget
+    /// What a search for the next whole entry came to.
+    package enum Search {
+        /// It begins at the position.
+        case found
+        case nothing
+        /// There are too many bytes that could be one: whether one follows is not known.
+        case gaveUp
+    }
+
+    /// Looks behind the position for a whole entry at or after `minimum`, and moves to it.
+    package mutating func findNext(atLeast minimum: Offset) throws(DiskError) -> Search {
+        var budget = searchByteBudget
         position += 1
         while end - position >= Int64(Self.prefixByteCount), try load(Int64(Self.prefixByteCount)) {
             let window = loaded
@@ -111,14 +125,14 @@ package struct EntryScanner: ~Copyable {
                 continue
             }
             position += Int64(hit)
-            if case .entry(let entry) = try next(), entry.firstOffset >= minimum { return true }
-            budget -= Int(
-                Self.integer(window, at: hit + RecordBatchLayout.length) as Int32
-            )
-            guard budget > 0 else { return false }
+            // The window is gone once `next` reads on.
+            let length = Int(Self.integer(window, at: hit + RecordBatchLayout.length) as Int32)
+            if case .entry(let entry) = try next(), entry.firstOffset >= minimum { return .found }
+            if Int64(length) <= end - position { budget -= length }
+            guard budget > 0 else { return .gaveUp }
             position += 1
         }
-        return false
+        return .nothing
     }
 
     /// Whether the bytes at `index` may begin an entry: a known magic, a length that a batch has,

@@ -197,8 +197,8 @@ package struct PartitionReader: ~Copyable {
             )
             return finish()
         }
-        let hasNext = try scanner?.findNext(atLeast: nextOffset) ?? false
-        if isUnflushed, !partition.isClean, !hasNext {
+        let search = try scanner?.findNext(atLeast: nextOffset) ?? .nothing
+        if isUnflushed, !partition.isClean, case .nothing = search {
             let left = (scanner?.end ?? position) - position
             report(
                 .note,
@@ -208,14 +208,17 @@ package struct PartitionReader: ~Copyable {
             )
             return finish()
         }
-        report(.damage, at: position, nextOffset, "\(reason); \(try whatFollows(hasNext))")
+        report(.damage, at: position, nextOffset, "\(reason); \(try whatFollows(search))")
         wasCutShort = true
         finish()
     }
 
     /// What lies behind damage and is not read.
-    private mutating func whatFollows(_ hasNext: Bool) throws(DiskError) -> String {
-        if hasNext, let position = scanner?.position, case .entry(let entry)? = try scanner?.next()
+    private mutating func whatFollows(
+        _ search: EntryScanner.Search
+    ) throws(DiskError) -> String {
+        if case .found = search, let position = scanner?.position,
+            case .entry(let entry)? = try scanner?.next()
         {
             return "whole batches go on at byte \(position), offset \(entry.firstOffset.rawValue)"
         }
@@ -223,6 +226,7 @@ package struct PartitionReader: ~Copyable {
         if let following = rest.first(where: { $0.byteCount > 0 }) {
             return "the next segment begins at offset \(following.baseOffset.rawValue)"
         }
+        if case .gaveUp = search { return "whether anything whole follows was not found out" }
         return "nothing whole follows"
     }
 
