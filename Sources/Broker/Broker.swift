@@ -32,6 +32,8 @@ package final class Broker: Sendable {
     let space: SpaceGuard
     private let threads = Lock<BrokerThreads?>(nil)
     private let isClosed = Atomic<Bool>(false)
+    /// When it was opened, on the monotonic clock.
+    let openingTime: UInt64
     /// Groups whose positions somebody of this process has asked for: it may count on them.
     let liveGroups = Lock<Set<String>>([])
     /// Held by whoever changes a topic's options: a change counts on those that it found.
@@ -106,6 +108,7 @@ package final class Broker: Sendable {
         self.configuration = configuration
         self.disk = disk
         self.time = time
+        openingTime = time.monotonicNanoseconds()
         self.makeID = makeID
         notes = recovered.notes
         counters = recovered.counters

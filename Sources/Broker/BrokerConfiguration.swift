@@ -22,6 +22,8 @@ package struct BrokerConfiguration: Sendable {
     package var maximumTransactionTimeout = Duration.seconds(900)
     /// How long a group's offsets are kept after its last commit (`offsets.retention.minutes`).
     package var offsetsRetention = Duration.seconds(7 * 24 * 3600)
+    /// Before this no offsets expire: whoever starts with the log asks for his first.
+    package var offsetsExpirationDelay = Duration.seconds(600)
     /// How often open transactions, retention and free space are looked at.
     package var housekeepingInterval = Duration.seconds(1)
     /// How often compacted topics are looked at.

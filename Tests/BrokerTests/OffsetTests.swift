@@ -47,6 +47,29 @@ import Threads
         committer.withLock { $0 }?.join()
     }
 
+    @Test func `offsets expire a week after their commit, unless their group was asked for`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        for group in ["asked", "silent"] {
+            try log.broker.commitOffsets(
+                group: group,
+                [input: .init(offset: Offset(7), commitTime: log.time.wallTime())]
+            )
+        }
+        let week: Int64 = 7 * 24 * 3_600_000
+        log.time.advance(milliseconds: week + 1)
+        let next = try log.reopened()
+        next.broker.housekeeping(now: next.time.wallTime())
+        #expect(next.broker.groups().sorted() == ["asked", "silent"], "both may come to ask")
+        #expect(
+            try next.client.committedOffsets(group: "asked", partitions: [input])[input]
+                == Offset(7)
+        )
+        next.time.advance(milliseconds: week)
+        next.broker.housekeeping(now: next.time.wallTime())
+        #expect(next.broker.groups() == ["asked"])
+    }
+
     @Test func `an offset that is not durable is flushed before it is told`() throws {
         let log = try HookedLog()
         try log.broker.createTopic("in", partitionCount: 1)

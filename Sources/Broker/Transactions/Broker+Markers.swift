@@ -89,15 +89,12 @@ extension Broker {
         }
     }
 
-    /// Aborts transactions that took too long, ends what could not be ended before, applies
-    /// retention. Called by a thread of its own, or stepped in simulation.
-    package func housekeeping(now: Timestamp) {
-        for shard in transactionShards.withLock({ $0 }) {
-            settleUndecided(of: shard)
-            writeMarkers(of: shard)
-            expireTransactions(of: shard, now: now)
-        }
-        // A consumer that is quiet for long keeps its positions while it lives, as in Kafka.
+    /// Takes out offsets that were committed long ago. A consumer that is quiet for long keeps its
+    /// positions while it lives, as in Kafka. There the broker lives on while a consumer is away;
+    /// here both end and start together, so the first minutes are the consumers' to ask.
+    private func expireOffsets(now: Timestamp) {
+        let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
+        guard age >= UInt64(configuration.offsetsExpirationDelay.longMilliseconds) else { return }
         let live = liveGroups.withLock { $0 }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
@@ -108,6 +105,17 @@ extension Broker {
                 )
             }
         }
+    }
+
+    /// Aborts transactions that took too long, ends what could not be ended before, applies
+    /// retention. Called by a thread of its own, or stepped in simulation.
+    package func housekeeping(now: Timestamp) {
+        for shard in transactionShards.withLock({ $0 }) {
+            settleUndecided(of: shard)
+            writeMarkers(of: shard)
+            expireTransactions(of: shard, now: now)
+        }
+        expireOffsets(now: now)
         dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
