@@ -65,6 +65,8 @@ package final class PooledFile: Sendable {
     package let path: String
     private let pool: FilePool
     private let state = Lock(State())
+    /// Held by whoever flushes: a failure is known before the next one asks. Before `state`.
+    private let flushing = Lock<Void>(())
 
     package init(path: String, pool: FilePool) {
         self.path = path
@@ -81,9 +83,11 @@ package final class PooledFile: Sendable {
 
     /// Keeps the file open for whoever holds this, whatever becomes of its path.
     func pin() throws(DiskError) {
-        _ = try file()
+        try state.withLock { state throws(DiskError) in
+            if state.file == nil { state.file = try open(state) }
+            state.isPinned = true
+        }
         pool.remove(self)
-        state.withLock { $0.isPinned = true }
     }
 
     /// The open file; good for as long as the caller holds it.
@@ -92,15 +96,19 @@ package final class PooledFile: Sendable {
         let file = try state.withLock { state throws(DiskError) -> any DiskFile in
             state.wasUsed = true
             if let file = state.file { return file }
-            // The path may be another file's by now.
-            guard !state.isDiscarded else { throw .notFound(path: path) }
-            let file = try pool.disk.open(path, .readWrite)
+            let file = try open(state)
             state.file = file
             isNew = true
             return file
         }
         if isNew { pool.opened(self) }
         return file
+    }
+
+    private func open(_ state: State) throws(DiskError) -> any DiskFile {
+        // The path may be another file's by now.
+        guard !state.isDiscarded else { throw .notFound(path: path) }
+        return try pool.disk.open(path, .readWrite)
     }
 
     /// Makes the file, which must not exist.
@@ -124,12 +132,21 @@ package final class PooledFile: Sendable {
         // A write-back may come to a segment that retention has removed meanwhile.
         if state.withLock({ $0.isDiscarded }) { return }
         let file = try file()
-        let failure = state.withLock { state in
-            state.isDirty = false
-            return state.failure
+        try flushing.withLock { _ throws(DiskError) in
+            let failure = state.withLock { state in
+                state.isDirty = false
+                return state.failure
+            }
+            if let failure { throw failure }
+            try flush(file)
         }
-        if let failure { throw failure }
-        try file.sync()
+    }
+
+    private func flush(_ file: any DiskFile) throws(DiskError) {
+        do throws(DiskError) { try file.sync() } catch {
+            state.withLock { $0.failure = $0.failure ?? error }
+            throw error
+        }
     }
 
     func takeUsed() -> Bool {
@@ -141,7 +158,9 @@ package final class PooledFile: Sendable {
 
     /// Lets the open file go. What was not flushed is flushed first: another descriptor might
     /// never hear of a failure.
-    func release() {
+    func release() { flushing.withLock { _ in letGo() } }
+
+    private func letGo() {
         let (file, isDirty) = state.withLock { state -> ((any DiskFile)?, Bool) in
             guard !state.isPinned else { return (nil, false) }
             defer { state.file = nil }
@@ -150,9 +169,8 @@ package final class PooledFile: Sendable {
             return (state.file, isDirty)
         }
         guard let file, isDirty else { return }
-        do throws(DiskError) { try file.sync() } catch {
-            state.withLock { $0.failure = $0.failure ?? error }
-        }
+        // The next one who asks for a flush is told of a failure.
+        try? flush(file)
     }
 
     /// Will not be used again, except by who holds it already.

@@ -21,7 +21,8 @@ extension GroupCommit {
     func capture() -> Capture {
         context.capturesStates = true
         defer { context.capturesStates = false }
-        syncBulk(context.dirtyLogs)
+        // With relaxed durability too: a decision may count on what came before it was relaxed.
+        sync(context.dirtyLogs.filter { $0.hasBulk || $0.isRelaxed })
         return round.withLock { round in
             let logs = context.takeDirty()
             for log in logs { log.willBeWrittenBack() }
@@ -53,10 +54,7 @@ extension GroupCommit {
         }
         let others = needed.filter { seen.insert($0.key).inserted }
         let bulk = (unique + others).filter { $0.hasBulk || $0.isRelaxed }
-        if !bulk.isEmpty {
-            let run = runner.withLock { $0 }
-            run(bulk.map { log in { log.syncBulk() } })
-        }
+        sync(bulk)
         return round.withLock { round in write(unique, &round) }
     }
 

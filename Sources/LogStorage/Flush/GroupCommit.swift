@@ -200,7 +200,7 @@ package final class GroupCommit: Sendable {
         sync(logs.filter { $0.hasBulk && !$0.isRelaxed })
     }
 
-    private func sync(_ bulk: [PartitionLog]) {
+    func sync(_ bulk: [PartitionLog]) {
         guard !bulk.isEmpty else { return }
         let run = runner.withLock { $0 }
         run(bulk.map { log in { log.syncBulk() } })

@@ -6,6 +6,8 @@ struct LogState: Sendable {
     var segments: [Segment] = []
     var producers = ProducerTable()
     var logStart = Offset.zero
+    /// The log start that a restart finds: what lies before it may be removed.
+    var durableLogStart = Offset.zero
     var logEnd = Offset.zero
     /// Behind the last record that readers may see: the durable end, or with relaxed durability
     /// the end of what was acknowledged.

@@ -300,6 +300,7 @@ extension PartitionLog {
         state.markIsDirty = true
         // What an import begins with is where its log begins.
         state.logStart = max(state.logStart, offset)
+        state.durableLogStart = state.logStart
         try begin(at: offset, &state)
         let files = files
         let text = state.epochs.text

@@ -140,7 +140,7 @@ extension PartitionLog {
     }
 
     private func finishCleaning(at firstDirty: Offset) throws(LogStorageError) {
-        var (compacted, start) = state.withLock { ($0.compacted, $0.logStart) }
+        var (compacted, start) = state.withLock { ($0.compacted, $0.durableLogStart) }
         try SegmentSwap(files: files).finishRound(at: firstDirty, logStart: start, &compacted)
         state.withLock { [compacted] in $0.compacted = compacted }
     }

@@ -16,9 +16,7 @@ extension PartitionLog {
     /// Whether everything below `target` is durable.
     func flushStatus(_ target: Offset) -> FlushStatus {
         state.withLock { state in
-            if state.durable.offset >= target, !state.pending.logStartMoved,
-                !(state.inFlight?.taken.logStartMoved ?? false)
-            {
+            if state.durable.offset >= target, state.durableLogStart >= state.logStart {
                 return .done
             }
             if let reason = state.readOnlyReason { return .failed(reason) }
@@ -28,11 +26,12 @@ extension PartitionLog {
 
     /// Shows what was appended without a flush, where the topic's durability allows it now.
     func acknowledgesUnflushed() -> Bool {
-        guard case .relaxed(let delay, let byteLimit) = configuration.durability else {
-            return false
-        }
         let now = time.monotonicNanoseconds()
         return state.withLock { state in
+            // Asked under the lock: what is shown after a change to flushed counts on a flush.
+            guard case .relaxed(let delay, let byteLimit) = configuration.durability else {
+                return false
+            }
             guard state.readOnlyReason == nil, state.unflushedByteCount < byteLimit,
                 now < state.lastFlushTime + UInt64(delay) * 1_000_000
             else { return false }
@@ -229,6 +228,7 @@ extension PartitionLog {
         state.withLock { state in
             guard let part = state.inFlight else { return }
             state.inFlight = nil
+            state.durableLogStart = max(state.durableLogStart, part.entry.logStart)
             finish(upTo: part.end, &state)
         }
     }

@@ -98,8 +98,8 @@ extension PartitionLog {
         }
     }
 
-    /// Removes the segments that lie wholly before the log start, which is durable; later, if a
-    /// cleaning is under way.
+    /// Removes the segments that lie wholly before the durable log start; later, if a cleaning is
+    /// under way.
     package func removeSegmentsBeforeLogStart() throws(LogStorageError) {
         _ = try maintainingIfIdle { () throws(LogStorageError) in try removeSegments() }
     }
@@ -107,7 +107,8 @@ extension PartitionLog {
     private func removeSegments() throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
-            while state.segments.count > 1, state.segments[1].baseOffset <= state.logStart {
+            while state.segments.count > 1, state.segments[1].baseOffset <= state.durableLogStart
+            {
                 removed.append(state.segments.removeFirst())
             }
             return removed

@@ -52,7 +52,11 @@ extension PartitionLog {
             let begin = start(try index(of: segment))
             let file = try onDisk { () throws(DiskError) in try segment.file.file() }
             var scanner = SegmentScanner(file: file, from: begin, to: segment.byteCount)
-            while case .batch(let batch) = try nextStep(&scanner), batch.baseOffset < end {
+            if begin > 0, case .bad = try nextStep(&scanner) {
+                // An index that lies is not believed; the batches themselves say where they are.
+                scanner = SegmentScanner(file: file, from: 0, to: segment.byteCount)
+            }
+            while let batch = try nextBatch(&scanner, of: segment), batch.baseOffset < end {
                 if matches(batch.maxTimestamp), batch.nextOffset > bounds.logStart {
                     let found = try Self.first(
                         in: batch,
@@ -66,6 +70,20 @@ extension PartitionLog {
             }
         }
         return nil
+    }
+
+    /// The next batch; nil at the segment's end. What cannot be read is no reason to answer with a
+    /// later record.
+    private func nextBatch(
+        _ scanner: inout SegmentScanner,
+        of segment: Segment
+    ) throws(LogStorageError) -> RecordBatchView? {
+        switch try nextStep(&scanner) {
+        case .batch(let batch): return batch
+        case .end: return nil
+        case .bad(let error):
+            throw .corrupt("\(segment.file.path), byte \(scanner.position): \(error)")
+        }
     }
 
     private func nextStep(

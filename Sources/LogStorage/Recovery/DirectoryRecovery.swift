@@ -64,9 +64,8 @@ struct DirectoryRecovery {
         }
         gatherFacts(isKnown: isKnown)
         let groups = held.groups + content.groups
-        for group in groups {
-            for item in group { replay(item) }
-        }
+        for item in held.groups.joined() { replay(item, isHeld: true) }
+        for item in content.groups.joined() { replay(item, isHeld: false) }
         for damage in held.damages + content.damages { note(damage) }
         makeLogs()
         try settle(
@@ -140,7 +139,7 @@ struct DirectoryRecovery {
     // MARK: Replay
 
     /// Writes a partition's part of a group into its segments.
-    private mutating func replay(_ item: JournalContent.HeldEntry) {
+    private mutating func replay(_ item: JournalContent.HeldEntry, isHeld: Bool) {
         let entry = item.entry
         let key = entry.partition
         guard var known = facts[key], let name = names[key] else { return }
@@ -170,8 +169,9 @@ struct DirectoryRecovery {
         if !entry.ranges.isEmpty {
             place.offset = entry.end
             known.end = place
-            // Who wrote this group had read the log up to there.
-            if known.recovery.doubt == .endUnknown { known.tail = .cut }
+            // Who wrote this group had read the log up to there; a held one is older than the
+            // doubt.
+            if known.recovery.doubt == .endUnknown, !isHeld { known.tail = .cut }
         }
         facts[key] = known
     }

@@ -155,6 +155,7 @@ struct LogRecovery {
     /// An empty log, or one of which only the end is known.
     private mutating func begin(at place: LogPlace) {
         state.logStart = max(facts.logStart, place.offset)
+        state.durableLogStart = state.logStart
         state.logEnd = place.offset
         state.highWatermark = place.offset
         state.durable = LogPlace(offset: place.offset, segment: place.offset, position: 0)
@@ -172,6 +173,7 @@ struct LogRecovery {
         state.highWatermark = state.logEnd
         state.durable = state.endPlace
         state.capturedEnd = facts.end.offset
+        state.durableLogStart = state.logStart
         state.producers.noteDurable(below: state.logEnd)
         // What was replayed or found behind the recovery point is not flushed in its file yet.
         state.firstDirtySegment =
