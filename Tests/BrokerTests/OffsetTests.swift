@@ -47,7 +47,8 @@ import Threads
         committer.withLock { $0 }?.join()
     }
 
-    @Test func `offsets expire a week after their commit, unless their group was asked for`() throws {
+    @Test func `offsets expire a week after their commit, unless their group was asked for`() throws
+    {
         let log = try LogHarness()
         try log.broker.createTopic("in", partitionCount: 1)
         for group in ["asked", "silent"] {

@@ -19,18 +19,18 @@ package final class DataDirectory: Sendable {
     package let notes: [String]
     /// Bytes of the journal that the opening read.
     package let replayedByteCount: Int64
-    private let files: PartitionFiles
+    let files: PartitionFiles
     private let lock: any DiskLock
     let context: LogContext
-    private let table: Lock<TopicTable>
+    let table: Lock<TopicTable>
     private let changing = Lock<Void>(())
     /// Held by whoever removes the folders of deleted topics. Before `changing`.
-    private let removing = Lock<Void>(())
+    let removing = Lock<Void>(())
     private let logs: Lock<[UniqueID: [PartitionLog]]>
     /// Deleted topics whose folders are gone: their names may go once no group tells of them.
-    private let emptied = Lock<Set<UniqueID>>([])
+    let emptied = Lock<Set<UniqueID>>([])
     /// One write-back at a time.
-    private let writingBack: Lock<DirectoryCheckpoint>
+    let writingBack: Lock<DirectoryCheckpoint>
 
     package static let lockFile = "millrace.lock"
     static let ownFolder = ".millrace"
@@ -241,7 +241,7 @@ package final class DataDirectory: Sendable {
     }
 
     /// One change of the table at a time, durable before it counts.
-    private func change(_ body: (inout TopicTable) -> Void) throws(LogStorageError) {
+    func change(_ body: (inout TopicTable) -> Void) throws(LogStorageError) {
         try changing.withLock { _ throws(LogStorageError) in
             var changed = table.withLock { $0 }
             body(&changed)
@@ -297,219 +297,12 @@ package final class DataDirectory: Sendable {
     }
 
     /// Producers of imported records keep their ids: nobody else is given one.
-    private func passImportedProducers() throws(LogStorageError) {
+    func passImportedProducers() throws(LogStorageError) {
         let highest = context.importedProducerID.load(ordering: .relaxed)
         guard highest >= 0, highest < Int64.max else { return }
         let granted = try grantedProducerIDs()
         guard granted.rawValue <= highest else { return }
         try grantProducerIDs(upTo: ProducerID(highest + 1))
-    }
-
-    // MARK: Folders of others
-
-    /// Folders named like partitions of this topic must be nobody else's. What deleted topics of
-    /// other names have left is in nobody's way.
-    private func refuseForeignFolders(of name: String) throws(LogStorageError) {
-        if let own = try removeLeftovers().first(where: { $0.topic.name == name }) {
-            throw own.error
-        }
-        for folder in try folders(of: name) where try !isEmpty(folder) {
-            throw .foreignDirectory(files.path(folder))
-        }
-    }
-
-    private func folders(of name: String) throws(LogStorageError) -> [String] {
-        let files = files
-        let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
-        return names.filter { TopicPartition(folder: $0)?.topic == name }
-    }
-
-    private func isEmpty(_ folder: String) throws(LogStorageError) -> Bool {
-        let files = files
-        return try onDisk { () throws(DiskError) in
-            try files.disk.list(files.path(folder)).isEmpty
-        }
-    }
-
-    /// Whether a folder is one of a deleted topic's: by its mark, or because a removal was cut
-    /// short behind the mark's own, or a crash left the mark torn.
-    private func isLeftover(
-        _ folder: String,
-        of topic: TopicDefinition
-    ) throws(LogStorageError) -> Bool {
-        if try owner(of: folder) == topic.id { return true }
-        guard let number = TopicPartition(folder: folder)?.partition,
-            number.rawValue < topic.partitionCount
-        else { return false }
-        let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
-        let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
-        if names.isEmpty { return true }
-        // A topic that bears the name now may have been torn likewise.
-        guard names.contains(LogRecovery.metadataFile),
-            table.withLock({ $0.topics[topic.name] == nil })
-        else { return false }
-        do throws(LogStorageError) {
-            let key = PartitionKey(topicID: topic.id, partition: number)
-            return try !LogRecovery.checkOwner(files, key, names)
-        } catch .offline { return false }
-    }
-
-    /// The topic that a folder says it belongs to; nil if it says nothing.
-    private func owner(of folder: String) throws(LogStorageError) -> UniqueID? {
-        let path = files.path("\(folder)/\(LogRecovery.metadataFile)")
-        let files = files
-        let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        return bytes.flatMap(LogRecovery.topicID)
-    }
-
-    /// Removes the folders of deleted topics: those that carry their id, and only those. What
-    /// cannot be removed stops no other; it is returned, and tried again later.
-    private func removeLeftovers() throws(LogStorageError) -> [Leftover] {
-        // One at a time: another topic may have a folder's name once it was removed.
-        try removing.withLock { _ throws(LogStorageError) in try removeLeftoversAlone() }
-    }
-
-    private func removeLeftoversAlone() throws(LogStorageError) -> [Leftover] {
-        let known = emptied.withLock { $0 }
-        let deleted = table.withLock { $0.deleted }.filter { !known.contains($0.id) }
-        guard !deleted.isEmpty else { return [] }
-        var left: [Leftover] = []
-        for topic in deleted {
-            for folder in try folders(of: topic.name) {
-                do throws(LogStorageError) {
-                    if try isLeftover(folder, of: topic) { try removeFolder(folder) }
-                } catch {
-                    left.append(Leftover(topic: topic, error: error))
-                }
-            }
-        }
-        let files = files
-        try onDisk { () throws(DiskError) in try files.disk.syncDirectory(files.directory) }
-        let gone = Set(deleted.map(\.id)).subtracting(left.map(\.topic.id))
-        emptied.withLock { $0.formUnion(gone) }
-        return left
-    }
-
-    private struct Leftover {
-        var topic: TopicDefinition
-        var error: LogStorageError
-    }
-
-    private func removeFolder(_ folder: String) throws(LogStorageError) {
-        let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
-        try onDisk { () throws(DiskError) in
-            // The mark goes last: what a crash leaves, or what stays, is still known to be ours.
-            try Self.removeFiles(of: files)
-            try files.removeIfPresent(files.path(LogRecovery.metadataFile))
-            try files.disk.removeDirectory(files.directory)
-        }
-    }
-
-    /// Removes all of a folder but its mark, as far as that goes.
-    private static func removeFiles(of files: PartitionFiles) throws(DiskError) {
-        var failure: DiskError?
-        for name in try files.disk.list(files.directory) where name != LogRecovery.metadataFile {
-            do throws(DiskError) { try files.disk.remove(files.path(name)) } catch {
-                failure = failure ?? error
-            }
-        }
-        if let failure { throw failure }
-        try files.disk.syncDirectory(files.directory)
-    }
-
-    // MARK: Writing back
-
-    /// Makes the segments stand for everything that the journal vouches for now, notes it in the
-    /// checkpoint, and lets the journal's files be used again. With `all`, indexes too, as at an
-    /// end.
-    package func writeBack(all: Bool) throws(LogStorageError) {
-        _ = groups.takeDue()
-        try writingBack.withLock { checkpoint throws(LogStorageError) in
-            try passImportedProducers()
-            context.appendedByteCount.store(0, ordering: .relaxed)
-            let emptied = self.emptied.withLock { $0 }
-            let capture = groups.capture()
-            if let failure = capture.failure {
-                for log in capture.logs { context.register(log) }
-                throw failure
-            }
-            guard !capture.logs.isEmpty || !emptied.isEmpty else { return }
-            let outcome = Self.writeBack(capture.logs, all: all)
-            var changed = checkpoint
-            for (key, value) in outcome.written { changed.partitions[key] = value }
-            let gone = Set(table.withLock { $0.deleted.map(\.id) })
-            changed.partitions = changed.partitions.filter { !gone.contains($0.key.topicID) }
-            // Known from here on, whatever comes of storing it: the next write-back must not free
-            // the journal over partitions that only this one knew of.
-            checkpoint = changed
-            do throws(LogStorageError) {
-                if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
-                changed.replayFrom = capture.sequence
-                try store(changed)
-            } catch {
-                for log in capture.logs { context.register(log) }
-                throw error
-            }
-            checkpoint = changed
-            groups.round.withLock { $0.journal.free(below: capture.sequence) }
-            for log in capture.logs {
-                if let value = outcome.written[log.key] {
-                    log.noteCheckpointed(value.place)
-                }
-            }
-            try forget(emptied)
-        }
-    }
-
-    /// Nothing tells of these deleted topics any more: what was not known to be deleted would be
-    /// kept, for a table of topics that is put back.
-    private func forget(_ emptied: Set<UniqueID>) throws(LogStorageError) {
-        guard !emptied.isEmpty else { return }
-        try change { $0.deleted.removeAll { emptied.contains($0.id) } }
-        self.emptied.withLock { $0.subtract(emptied) }
-    }
-
-    struct WriteBackOutcome: Sendable {
-        var written: [PartitionKey: PartitionCheckpoint] = [:]
-        /// What the journal vouches for and the segments do not hold.
-        var failed: Set<PartitionKey> = []
-    }
-
-    static func writeBack(_ logs: [PartitionLog], all: Bool) -> WriteBackOutcome {
-        var outcome = WriteBackOutcome()
-        for log in logs {
-            do throws(DiskError) {
-                outcome.written[log.key] = try log.writeBack(all: all)
-            } catch {
-                outcome.failed.insert(log.key)
-                continue
-            }
-            if log.isBehindItsJournal { outcome.failed.insert(log.key) }
-        }
-        return outcome
-    }
-
-    /// Keeps what the journal has of these partitions where no reuse reaches it.
-    private func hold(
-        _ keys: Set<PartitionKey>,
-        _ checkpoint: DirectoryCheckpoint
-    ) throws(LogStorageError) {
-        let folder = files.path(Self.journalFolder)
-        let from = checkpoint.replayFrom
-        try onDisk { [context] () throws(DiskError) in
-            try HeldGroups.add(
-                from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
-                keys: keys,
-                disk: context.disk,
-                directory: folder
-            )
-        }
-    }
-
-    private func store(_ checkpoint: DirectoryCheckpoint) throws(LogStorageError) {
-        try onDisk { [files] () throws(DiskError) in
-            try DirectoryRecovery.store(checkpoint, files)
-        }
     }
 
     // MARK: The end

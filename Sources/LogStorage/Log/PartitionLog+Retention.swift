@@ -107,8 +107,7 @@ extension PartitionLog {
     private func removeSegments() throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
-            while state.segments.count > 1, state.segments[1].baseOffset <= state.durableLogStart
-            {
+            while state.segments.count > 1, state.segments[1].baseOffset <= state.durableLogStart {
                 removed.append(state.segments.removeFirst())
             }
             return removed

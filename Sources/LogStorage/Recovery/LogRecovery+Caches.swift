@@ -153,7 +153,7 @@ struct BatchHead {
 
 /// Goes from header to header, without reading what lies between them where that is much.
 struct BatchHeadWalk {
-    private let file: any DiskFile
+    let file: any DiskFile
     private var position: Int64
     private let end: Int64
     private var window: [UInt8] = []

@@ -5,17 +5,17 @@ import LogModel
 /// records, then indexes, transaction indexes, producer snapshots, the epoch file and the durable
 /// mark against what a reading of the whole log gives. Changes nothing.
 struct PartitionVerifier: ~Copyable {
-    private let files: PartitionFiles
-    private let key: PartitionKey
-    private let facts: PartitionFacts
+    let files: PartitionFiles
+    let key: PartitionKey
+    let facts: PartitionFacts
     /// What the journal has of it: the next start writes it again.
-    private let journaled: [JournalRange]
+    let journaled: [JournalRange]
     private var report = VerificationReport()
-    private var epochs: LeaderEpochs?
-    private var snapshots: [SnapshotFile] = []
+    var epochs: LeaderEpochs?
+    var snapshots: [SnapshotFile] = []
     private var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
-    private var compacted = CompactedSegments()
+    var compacted = CompactedSegments()
     /// Of the segment that is read.
     private var content = SegmentContentCheck(base: .zero, entry: nil)
     /// Behind the last batch that was read.
@@ -80,7 +80,7 @@ struct PartitionVerifier: ~Copyable {
 
     // MARK: Findings
 
-    private mutating func damage(
+    mutating func damage(
         _ file: String,
         at position: Int64? = nil,
         offset: Offset? = nil,
@@ -89,7 +89,7 @@ struct PartitionVerifier: ~Copyable {
         find(.damage, file, position, offset, reason)
     }
 
-    private mutating func find(
+    mutating func find(
         _ severity: VerificationReport.Finding.Severity,
         _ file: String,
         _ position: Int64?,
@@ -104,92 +104,6 @@ struct PartitionVerifier: ~Copyable {
                 offset: offset,
                 reason: reason
             )
-        )
-    }
-
-    // MARK: Small files
-
-    private mutating func readCompacted() throws(DiskError) {
-        let path = files.path(CompactedSegments.fileName)
-        guard let bytes = try files.content(of: path) else { return }
-        guard let found = CompactedSegments(bytes) else {
-            return damage(path, "its checksum or its form is not right")
-        }
-        compacted = found
-        if found.pending != nil {
-            find(.note, path, nil, nil, "a cleaning was interrupted: the next start completes it")
-        }
-    }
-
-    private mutating func readEpochs() throws(DiskError) {
-        let path = files.path(LeaderEpochs.fileName)
-        guard let bytes = try files.content(of: path) else { return }
-        epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self))
-        if epochs == nil { cacheFinding(path, "the text is no list of leader epochs") }
-    }
-
-    private mutating func readMetadata() throws(DiskError) {
-        let path = files.path("partition.metadata")
-        guard let bytes = try files.content(of: path) else {
-            return damage(path, "the file is missing")
-        }
-        guard let id = LogRecovery.topicID(in: bytes) else {
-            return damage(path, "the text names no topic id of 22 characters")
-        }
-        if id != key.topicID {
-            damage(path, "it names another topic, of id \(id), where \(key.topicID) is expected")
-        }
-    }
-
-    private mutating func readSnapshots(_ names: [String]) throws(DiskError) {
-        for name in names {
-            guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
-            let path = files.path(name)
-            guard let bytes = try files.content(of: path) else { continue }
-            guard let table = ProducerSnapshotFile.decode(bytes) else {
-                cacheFinding(
-                    path,
-                    isTrusted: offset <= facts.recovery.place.offset,
-                    "its checksum or its form is not a producer snapshot's"
-                )
-                continue
-            }
-            snapshots.append(SnapshotFile(offset: offset, path: path, table: table))
-        }
-        snapshots.sort { $0.offset < $1.offset }
-    }
-
-    /// Files that belong to no segment.
-    private mutating func checkNames(_ names: [String], bases: Set<Offset>) {
-        for name in names {
-            for kind in SegmentFile.indexes {
-                guard let base = SegmentName.offset(in: name, kind),
-                    !bases.contains(base)
-                else { continue }
-                cacheFinding(files.path(name), "there is no segment of that offset")
-            }
-        }
-    }
-
-    /// A wrong cache is damage where the next start would trust it.
-    private mutating func cacheFinding(_ path: String, isTrusted: Bool = false, _ reason: String) {
-        let severity: VerificationReport.Finding.Severity =
-            isTrusted ? .damage : .note
-        find(severity, path, nil, nil, reason)
-    }
-
-    /// Segments go from the front only after the log start has moved durably behind them.
-    private mutating func checkBegin(_ first: Offset) {
-        if case .unknown = facts.tail { return }
-        let isJournaled = journaled.contains { $0.segment < first && $0.position == 0 }
-        guard first > facts.logStart, facts.end.offset > facts.logStart, !isJournaled else {
-            return
-        }
-        damage(
-            files.directory,
-            offset: facts.logStart,
-            "the log begins at \(facts.logStart.rawValue), but the segments before "
-                + "\(SegmentName.base(first)).log are missing"
         )
     }
 

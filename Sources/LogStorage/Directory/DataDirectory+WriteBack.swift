@@ -1,0 +1,100 @@
+import Bytes
+import LogModel
+import Synchronization
+import Threads
+
+/// Writing back: segments come to stand for themselves, and the journal's files are free again.
+extension DataDirectory {
+    /// Makes the segments stand for everything that the journal vouches for now, notes it in the
+    /// checkpoint, and lets the journal's files be used again. With `all`, indexes too, as at an
+    /// end.
+    package func writeBack(all: Bool) throws(LogStorageError) {
+        _ = groups.takeDue()
+        try writingBack.withLock { checkpoint throws(LogStorageError) in
+            try passImportedProducers()
+            context.appendedByteCount.store(0, ordering: .relaxed)
+            let emptied = self.emptied.withLock { $0 }
+            let capture = groups.capture()
+            if let failure = capture.failure {
+                for log in capture.logs { context.register(log) }
+                throw failure
+            }
+            guard !capture.logs.isEmpty || !emptied.isEmpty else { return }
+            let outcome = Self.writeBack(capture.logs, all: all)
+            var changed = checkpoint
+            for (key, value) in outcome.written { changed.partitions[key] = value }
+            let gone = Set(table.withLock { $0.deleted.map(\.id) })
+            changed.partitions = changed.partitions.filter { !gone.contains($0.key.topicID) }
+            // Known from here on, whatever comes of storing it: the next write-back must not free
+            // the journal over partitions that only this one knew of.
+            checkpoint = changed
+            do throws(LogStorageError) {
+                if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
+                changed.replayFrom = capture.sequence
+                try store(changed)
+            } catch {
+                for log in capture.logs { context.register(log) }
+                throw error
+            }
+            checkpoint = changed
+            groups.round.withLock { $0.journal.free(below: capture.sequence) }
+            for log in capture.logs {
+                if let value = outcome.written[log.key] {
+                    log.noteCheckpointed(value.place)
+                }
+            }
+            try forget(emptied)
+        }
+    }
+
+    /// Nothing tells of these deleted topics any more: what was not known to be deleted would be
+    /// kept, for a table of topics that is put back.
+    func forget(_ emptied: Set<UniqueID>) throws(LogStorageError) {
+        guard !emptied.isEmpty else { return }
+        try change { $0.deleted.removeAll { emptied.contains($0.id) } }
+        self.emptied.withLock { $0.subtract(emptied) }
+    }
+
+    struct WriteBackOutcome: Sendable {
+        var written: [PartitionKey: PartitionCheckpoint] = [:]
+        /// What the journal vouches for and the segments do not hold.
+        var failed: Set<PartitionKey> = []
+    }
+
+    static func writeBack(_ logs: [PartitionLog], all: Bool) -> WriteBackOutcome {
+        var outcome = WriteBackOutcome()
+        for log in logs {
+            do throws(DiskError) {
+                outcome.written[log.key] = try log.writeBack(all: all)
+            } catch {
+                outcome.failed.insert(log.key)
+                continue
+            }
+            if log.isBehindItsJournal { outcome.failed.insert(log.key) }
+        }
+        return outcome
+    }
+
+    /// Keeps what the journal has of these partitions where no reuse reaches it.
+    private func hold(
+        _ keys: Set<PartitionKey>,
+        _ checkpoint: DirectoryCheckpoint
+    ) throws(LogStorageError) {
+        let folder = files.path(Self.journalFolder)
+        let from = checkpoint.replayFrom
+        try onDisk { [context] () throws(DiskError) in
+            try HeldGroups.add(
+                from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
+                keys: keys,
+                disk: context.disk,
+                directory: folder
+            )
+        }
+    }
+
+    private func store(_ checkpoint: DirectoryCheckpoint) throws(LogStorageError) {
+        try onDisk { [files] () throws(DiskError) in
+            try DirectoryRecovery.store(checkpoint, files)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import LogModel
+
+/// What the small files beside a partition's segments say.
+extension PartitionVerifier {
+    mutating func readCompacted() throws(DiskError) {
+        let path = files.path(CompactedSegments.fileName)
+        guard let bytes = try files.content(of: path) else { return }
+        guard let found = CompactedSegments(bytes) else {
+            return damage(path, "its checksum or its form is not right")
+        }
+        compacted = found
+        if found.pending != nil {
+            find(.note, path, nil, nil, "a cleaning was interrupted: the next start completes it")
+        }
+    }
+
+    mutating func readEpochs() throws(DiskError) {
+        let path = files.path(LeaderEpochs.fileName)
+        guard let bytes = try files.content(of: path) else { return }
+        epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self))
+        if epochs == nil { cacheFinding(path, "the text is no list of leader epochs") }
+    }
+
+    mutating func readMetadata() throws(DiskError) {
+        let path = files.path("partition.metadata")
+        guard let bytes = try files.content(of: path) else {
+            return damage(path, "the file is missing")
+        }
+        guard let id = LogRecovery.topicID(in: bytes) else {
+            return damage(path, "the text names no topic id of 22 characters")
+        }
+        if id != key.topicID {
+            damage(path, "it names another topic, of id \(id), where \(key.topicID) is expected")
+        }
+    }
+
+    mutating func readSnapshots(_ names: [String]) throws(DiskError) {
+        for name in names {
+            guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
+            let path = files.path(name)
+            guard let bytes = try files.content(of: path) else { continue }
+            guard let table = ProducerSnapshotFile.decode(bytes) else {
+                cacheFinding(
+                    path,
+                    isTrusted: offset <= facts.recovery.place.offset,
+                    "its checksum or its form is not a producer snapshot's"
+                )
+                continue
+            }
+            snapshots.append(SnapshotFile(offset: offset, path: path, table: table))
+        }
+        snapshots.sort { $0.offset < $1.offset }
+    }
+
+    /// Files that belong to no segment.
+    mutating func checkNames(_ names: [String], bases: Set<Offset>) {
+        for name in names {
+            for kind in SegmentFile.indexes {
+                guard let base = SegmentName.offset(in: name, kind),
+                    !bases.contains(base)
+                else { continue }
+                cacheFinding(files.path(name), "there is no segment of that offset")
+            }
+        }
+    }
+
+    /// A wrong cache is damage where the next start would trust it.
+    mutating func cacheFinding(_ path: String, isTrusted: Bool = false, _ reason: String) {
+        let severity: VerificationReport.Finding.Severity =
+            isTrusted ? .damage : .note
+        find(severity, path, nil, nil, reason)
+    }
+
+    /// Segments go from the front only after the log start has moved durably behind them.
+    mutating func checkBegin(_ first: Offset) {
+        if case .unknown = facts.tail { return }
+        let isJournaled = journaled.contains { $0.segment < first && $0.position == 0 }
+        guard first > facts.logStart, facts.end.offset > facts.logStart, !isJournaled else {
+            return
+        }
+        damage(
+            files.directory,
+            offset: facts.logStart,
+            "the log begins at \(facts.logStart.rawValue), but the segments before "
+                + "\(SegmentName.base(first)).log are missing"
+        )
+    }
+}
