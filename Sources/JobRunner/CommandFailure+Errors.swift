@@ -5,18 +5,25 @@ import StreamsRuntime
 package import Terminal
 
 extension CommandFailure {
-    /// Words for the errors of the log and of the engine.
-    package static let explaining: @Sendable (any Error) -> CommandFailure = { error in
+    /// Words for errors that met no data directory, or none that is known.
+    package static let explaining: @Sendable (any Error) -> CommandFailure = {
+        CommandFailure(explaining: $0, data: nil)
+    }
+
+    /// Words for the errors of the log and of the engine; what is one of ours stays. `data` is the
+    /// directory that the next step is for.
+    package init(explaining error: any Error, data: String?) {
         switch error {
-        case let error as StreamsError: CommandFailure("the job stopped", reason: error.message)
-        case let error as BrokerError: CommandFailure("the log refused", reason: "\(error)")
-        case let error as LogClientError: CommandFailure("the log refused", error)
-        default: CommandFailure("\(error)")
+        case let error as CommandFailure: self = error
+        case let error as StreamsError: self.init("the job stopped", reason: error.message)
+        case let error as BrokerError: self.init("the log refused", reason: "\(error)")
+        case let error as LogClientError: self.init("the log refused", data: data, error)
+        default: self.init("\(error)")
         }
     }
 
     /// What the log's client met.
-    init(_ what: String, _ error: LogClientError) {
+    private init(_ what: String, data: String?, _ error: LogClientError) {
         switch error {
         case .retriable, .abortable, .producerInvalid, .fenced, .topicExists, .invalid, .fatal:
             self.init(what, reason: error.description)
@@ -30,7 +37,11 @@ extension CommandFailure {
         case .unknownTopicOrPartition(let partition):
             self.init(what, place: "\(partition)", reason: "there is no such partition")
         case .corrupt(let text):
-            self.init(what, reason: text, next: "millrace log verify")
+            self.init(
+                what,
+                reason: text,
+                next: data.map { nextCommand("log verify", data: $0) }
+            )
         case .full(let text):
             self.init(what, reason: text, next: "free some space; nothing needs a restart")
         }

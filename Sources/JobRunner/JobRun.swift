@@ -21,7 +21,9 @@ struct JobRun {
         let log = try OpenLog(options.dataDirectory, creates: false)
         let result = Result { try process(log, signals) }
         let closing = Result { try log.close() }
-        let summary = try result.get()
+        let summary = try result.mapError {
+            CommandFailure(explaining: $0, data: options.dataDirectory)
+        }.get()
         try closing.get()
         TextOutput.standard.write(options.json ? summary.json : summary.text)
         return .done
@@ -73,8 +75,10 @@ struct JobRun {
                 "the input topic '\(missing)' does not exist",
                 place: options.dataDirectory,
                 reason: "the job \(topology.job) reads it",
-                next: "millrace topic create \(missing) --partitions 4 "
-                    + "--data \(options.dataDirectory)"
+                next: nextCommand(
+                    "topic create \(missing) --partitions 4",
+                    data: options.dataDirectory
+                )
             )
         }
         return found

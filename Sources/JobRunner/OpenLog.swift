@@ -76,32 +76,50 @@ package struct OpenLog {
         _ matters: (TopicPartition) -> Bool
     ) throws(CommandFailure) {
         for (partition, health) in broker.check(matters) {
-            let next = "millrace log verify --data \(shellWord(directory))"
-            switch health {
-            case .good: continue
-            case .cut: tell(health, partition)
-            case .damaged(let damage):
-                throw CommandFailure(
-                    "\(partition) is damaged from offset \(damage.offset.rawValue) on",
-                    place: "\(damage.file) at byte \(damage.position)",
-                    reason: damage.reason,
-                    next: next
-                )
-            case .readOnly(let reason):
-                throw CommandFailure(
-                    "\(partition) takes no more",
-                    place: directory,
-                    reason: reason,
-                    next: next
-                )
-            case .offline(let reason):
-                throw CommandFailure(
-                    "\(partition) is offline",
-                    place: directory,
-                    reason: reason,
-                    next: next
-                )
-            }
+            if case .cut = health { tell(health, partition) }
+            if let failure = failure(of: health, partition) { throw failure }
+        }
+    }
+
+    /// Opens the partitions and gives those that can be read, at least up to damage; of the others
+    /// the reason is told.
+    package func readable(_ partitions: [TopicPartition]) -> [TopicPartition] {
+        broker.check { partitions.contains($0) }.compactMap { partition, health in
+            guard case .offline = health else { return partition }
+            tell(health, partition)
+            return nil
+        }
+    }
+
+    /// Why a partition is not whole; nil where it is.
+    private func failure(
+        of health: PartitionHealth,
+        _ partition: TopicPartition
+    ) -> CommandFailure? {
+        let verify = nextCommand("log verify", data: directory)
+        switch health {
+        case .good, .cut: return nil
+        case .damaged(let damage):
+            return CommandFailure(
+                "\(partition) is damaged from offset \(damage.offset.rawValue) on",
+                place: "\(damage.file) at byte \(damage.position)",
+                reason: damage.reason,
+                next: verify
+            )
+        case .readOnly(let reason):
+            return CommandFailure(
+                "\(partition) takes no more",
+                place: directory,
+                reason: reason,
+                next: verify
+            )
+        case .offline(let reason):
+            return CommandFailure(
+                "\(partition) is offline",
+                place: directory,
+                reason: reason,
+                next: nextCommand("topic describe \(partition.topic)", data: directory)
+            )
         }
     }
 
@@ -114,6 +132,7 @@ package struct OpenLog {
             throw CommandFailure(
                 "the data directory does not open",
                 place: directory,
+                data: directory,
                 BrokerError(error, in: directory)
             )
         }
@@ -129,71 +148,12 @@ package struct OpenLog {
         do {
             try broker.close()
         } catch {
-            throw CommandFailure("the log did not close cleanly", place: directory, error)
+            throw CommandFailure(
+                "the log did not close cleanly",
+                place: directory,
+                data: directory,
+                error
+            )
         }
-    }
-}
-
-/// A word as a shell takes it, quoted only where it must be.
-package func shellWord(_ text: String) -> String {
-    let isPlain = text.utf8.allSatisfy { byte in
-        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-            || "/._-+,:@%=".utf8.contains(byte)
-    }
-    guard !isPlain || text.isEmpty else { return text }
-    return "'"
-        + text.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: "'\\''") + "'"
-}
-
-extension CommandFailure {
-    /// Why a data directory does not open.
-    package init(opening directory: String, _ error: BrokerError) {
-        switch error {
-        case .directoryInUse(_, let owner):
-            self.init(
-                "the data directory is in use",
-                place: directory,
-                reason: "it belongs to \(owner)",
-                next: "wait for that process or stop it, or give another --data"
-            )
-        case .noDirectory:
-            self.init(
-                "there is no data directory",
-                place: directory,
-                reason: "no folder is there, or an empty one",
-                next: "millrace topic create NAME --partitions N --data \(shellWord(directory))"
-            )
-        case .kafkaDirectory:
-            self.init(
-                KafkaDirectoryRefusal.what,
-                place: directory,
-                reason: KafkaDirectoryRefusal.reason,
-                next: KafkaDirectoryRefusal.next(for: shellWord(directory))
-            )
-        case .foreignDirectory:
-            self.init(
-                "this folder is no data directory",
-                place: directory,
-                reason: "it holds files that Millrace did not write",
-                next: "give another --data: a folder that is empty, or does not exist yet"
-            )
-        default:
-            self.init("the data directory does not open", place: directory, error)
-        }
-    }
-
-    /// What went wrong, in the log's words, with the command that helps next.
-    package init(_ what: String, place: String, _ error: BrokerError) {
-        let next: String? =
-            switch error {
-            case .corrupt, .readOnly, .offline: "millrace log verify"
-            case .full: "free some space; nothing needs a restart"
-            case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
-            case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
-                .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:
-                nil
-            }
-        self.init(what, place: place, reason: error.description, next: next)
     }
 }

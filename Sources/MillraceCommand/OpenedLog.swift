@@ -15,7 +15,9 @@ func withLog<Result>(
         return try body(log)
     }
     let closing = Swift.Result { try log.close() }
-    let value = try result.get()
+    let value = try result.mapError { error -> any Error in
+        error is UsageError ? error : CommandFailure(explaining: error, data: log.directory)
+    }.get()
     try closing.get()
     return value
 }
@@ -41,8 +43,8 @@ extension OpenLog {
             place: directory,
             reason: hint.map { "did you mean '\($0)'?" },
             next: hint == nil
-                ? "millrace topic create \(name) --partitions N --data \(directory)"
-                : "millrace topic list --data \(directory)"
+                ? nextCommand("topic create \(shellWord(name)) --partitions N", data: directory)
+                : nextCommand("topic list", data: directory)
         )
     }
 
@@ -53,7 +55,7 @@ extension OpenLog {
                 "the topic '\(topic.name)' has no partition \(index)",
                 place: directory,
                 reason: "it has \(topic.partitions.count), counted from 0",
-                next: "millrace topic describe \(topic.name) --data \(directory)"
+                next: nextCommand("topic describe \(topic.name)", data: directory)
             )
         }
         return TopicPartition(topic.name, PartitionIndex(Int32(index)))

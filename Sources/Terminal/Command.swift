@@ -67,13 +67,20 @@ package enum ExitStatus: Int32, Sendable {
     case failed = 1
     /// The command line makes no sense.
     case usage = 64
+    /// SIGHUP, SIGINT, SIGQUIT or SIGTERM ended the work before its end: 128 and the signal's
+    /// number, as shells have it.
+    case hangup = 129
+    case interrupt = 130
+    case quit = 131
+    case terminate = 143
 }
 
 /// A command line that makes no sense.
 package struct UsageError: Error, Equatable {
     package var message: String
     package var suggestion: String?
-    /// The words of the command whose help would tell more.
+    /// The words of the command whose help would tell more, the program's name first. What a
+    /// command's own body refuses gets the command's.
     package var path: [String]
 
     package init(_ message: String, suggestion: String? = nil, path: [String] = []) {

@@ -38,8 +38,7 @@ package struct Program: Sendable {
                 TextOutput.standard.write(HelpText.page(of: command, path: path) + "\n")
                 return .done
             case .run(let command, let invocation):
-                guard let body = command.body else { return .usage }
-                return try body(invocation)
+                return try run(command, invocation)
             }
         } catch let error as UsageError {
             TextOutput.error.write(Self.text(of: error, program: root.name) + "\n")
@@ -51,6 +50,14 @@ package struct Program: Sendable {
             let failure = explain(error)
             TextOutput.error.write(failure.text + "\n")
             return failure.status
+        }
+    }
+
+    private func run(_ command: Command, _ invocation: Invocation) throws -> ExitStatus {
+        guard let body = command.body else { return .usage }
+        do { return try body(invocation) } catch var error as UsageError where error.path.isEmpty {
+            error.path = invocation.path
+            throw error
         }
     }
 

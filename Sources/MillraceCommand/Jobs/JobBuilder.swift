@@ -1,4 +1,5 @@
 import Foundation
+import JobRunner
 import Terminal
 
 /// Turns the word JOB of a command line into a binary: itself, or the release build of a package.
@@ -39,7 +40,7 @@ struct JobBuilder {
                 "there is no job '\(job)'",
                 place: FileManager.default.currentDirectoryPath,
                 reason: "neither a folder nor a file of that name exists",
-                next: "millrace new NAME --path \(job)"
+                next: "millrace new NAME --path \(shellWord(job))"
             )
         }
         guard isFolder.boolValue else {
@@ -58,7 +59,7 @@ struct JobBuilder {
                 "the folder is not a job",
                 place: job,
                 reason: "it has no Package.swift",
-                next: "millrace new NAME --path \(job)"
+                next: "millrace new NAME --path \(shellWord(job))"
             )
         }
         return try build()

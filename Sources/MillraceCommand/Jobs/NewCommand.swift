@@ -1,4 +1,5 @@
 import Foundation
+import JobRunner
 import Terminal
 
 /// `millrace new`: a job's package that builds, runs and passes its tests.
@@ -59,7 +60,9 @@ enum NewCommand {
             )
             try text.write(to: url, atomically: true, encoding: .utf8)
         }
-        TextOutput.standard.write("made the job \(name) in \(path)\n  next: millrace run \(path)\n")
+        TextOutput.standard.write(
+            "made the job \(name) in \(path)\n  next: millrace run \(shellWord(path))\n"
+        )
         return .done
     }
 }

@@ -138,7 +138,7 @@ enum LogCommands {
                 "no such partition",
                 place: directory,
                 reason: hint.map { "did you mean '\($0)'?" },
-                next: "millrace log dump --data \(directory)"
+                next: nextCommand("log dump", data: directory)
             )
         }
         return chosen.sorted { $0.partition < $1.partition }

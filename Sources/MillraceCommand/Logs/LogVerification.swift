@@ -28,7 +28,8 @@ enum LogVerification {
                 throw CommandFailure(
                     "the data directory cannot be verified",
                     place: directory,
-                    reason: error.description
+                    reason: error.description,
+                    next: CommandFailure.nextWithoutTopics(in: directory)
                 )
             }
         }

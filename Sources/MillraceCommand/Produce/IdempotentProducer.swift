@@ -14,6 +14,10 @@ final class IdempotentProducer {
         let partition: TopicPartition
         var batch = RecordBatchBuilder(capacity: IdempotentProducer.batchByteLimit + 4096)
         var sequence = SequenceNumber(0)
+        /// The number of the batch's first record, counted from 1 over all that were added.
+        var firstNumber = 0
+        /// The log took something that was not flushed.
+        var needsFlush = false
 
         init(_ partition: TopicPartition) { self.partition = partition }
     }
@@ -31,6 +35,8 @@ final class IdempotentProducer {
     private var compressor = RecordCompressor()
     private var stickyLane = 0
     private var stickyByteCount = 0
+    /// Records that were added.
+    private(set) var addedCount = 0
     /// Records that the log took; durable after `finish`.
     private(set) var appendedCount = 0
     /// The log did not take a batch.
@@ -51,7 +57,12 @@ final class IdempotentProducer {
             producerID = grantedID
             epoch = grantedEpoch
         } catch {
-            throw CommandFailure("the log gives no producer id", place: log.directory, error)
+            throw CommandFailure(
+                "the log gives no producer id",
+                place: log.directory,
+                data: log.directory,
+                error
+            )
         }
     }
 
@@ -77,8 +88,20 @@ final class IdempotentProducer {
                     + grouped(BatchLimit.byteCount)
             )
         }
+        addedCount += 1
+        if lane.batch.isEmpty { lane.firstNumber = addedCount }
         lane.batch.append(timestamp: time, key: key, value: value, headers: headers)
     }
+
+    /// So many records, the first that were added, are all among those that the log took. More may
+    /// be in the log: each partition has a batch of its own that grows.
+    var leadingCount: Int {
+        let firstLeft = lanes.lazy.filter { !$0.batch.isEmpty }.map(\.firstNumber).min()
+        return firstLeft.map { $0 - 1 } ?? addedCount
+    }
+
+    /// Whether all that was added is in the log, and durable.
+    var isSettled: Bool { lanes.allSatisfy { $0.batch.isEmpty && !$0.needsFlush } }
 
     private func choose(key: UnsafeRawBufferPointer?, byteCount: Int) -> Int {
         if let key { return Int(partition(ofKey: key, count: Int32(lanes.count))) }
@@ -104,12 +127,18 @@ final class IdempotentProducer {
 
     /// Makes durable what the log took.
     func flush() throws(CommandFailure) {
-        let written = lanes.filter { $0.sequence != SequenceNumber(0) }.map(\.partition)
+        let written = lanes.filter(\.needsFlush)
         do {
-            try log.broker.flush(written)
+            try log.broker.flush(written.map(\.partition))
         } catch {
-            throw CommandFailure("the records are not durable", place: log.directory, error)
+            throw CommandFailure(
+                "the records are not durable",
+                place: log.directory,
+                data: log.directory,
+                error
+            )
         }
+        for lane in written { lane.needsFlush = false }
     }
 
     private func append(_ lane: Lane) throws(CommandFailure) {
@@ -123,12 +152,19 @@ final class IdempotentProducer {
                 flush: false
             )
         } catch {
-            throw CommandFailure("the log takes no more", place: "\(lane.partition)", error)
+            throw CommandFailure(
+                "the log takes no more",
+                place: "\(lane.partition)",
+                data: log.directory,
+                partition: lane.partition,
+                error
+            )
         }
-        lane.batch.reset()
         switch outcome {
         case .appended, .duplicate:
             isRefused = false
+            lane.batch.reset()
+            lane.needsFlush = true
             lane.sequence = lane.sequence.advanced(by: count)
             appendedCount += Int(count)
         case .refused(let code, let message):

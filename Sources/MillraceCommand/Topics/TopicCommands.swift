@@ -53,6 +53,7 @@ enum TopicCommands {
                 throw CommandFailure(
                     "the topic '\(topic)' was not made",
                     place: log.directory,
+                    data: log.directory,
                     error
                 )
             }
@@ -74,10 +75,7 @@ enum TopicCommands {
     ) { invocation in
         let changes = invocation[configuration]
         guard !changes.isEmpty else {
-            throw UsageError(
-                "give the options to change: --config NAME=VALUE",
-                path: ["topic", "alter"]
-            )
+            throw UsageError("give the options to change: --config NAME=VALUE")
         }
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
@@ -93,6 +91,7 @@ enum TopicCommands {
                 throw CommandFailure(
                     "the topic '\(topic.name)' was not changed",
                     place: log.directory,
+                    data: log.directory,
                     error
                 )
             }
@@ -121,6 +120,7 @@ enum TopicCommands {
                         ? "the topic '\(topic.name)' is deleted, but not all of its files are gone"
                         : "the topic '\(topic.name)' was not removed",
                     place: log.directory,
+                    data: log.directory,
                     error
                 )
             }

@@ -152,7 +152,7 @@ enum ImportCommand {
             throw CommandFailure(
                 "--data lies in a directory of Kafka's, which is never written to",
                 place: target,
-                next: KafkaDirectoryRefusal.next(for: source)
+                next: KafkaDirectoryRefusal.next(for: shellWord(source))
             )
         }
         if kind == .other {
@@ -161,7 +161,7 @@ enum ImportCommand {
                 place: target,
                 reason:
                     "an import takes an absent or empty folder, or a data directory of Millrace",
-                next: KafkaDirectoryRefusal.next(for: source)
+                next: KafkaDirectoryRefusal.next(for: shellWord(source))
             )
         }
         return kind == .absent || kind == .empty ? .new : .ours

@@ -1,4 +1,5 @@
 import Broker
+import JobRunner
 import KafkaDirectory
 import LogModel
 import LogStorage
@@ -85,7 +86,7 @@ struct ImportPlan {
             "there is no topic '\(name)' to bring over",
             place: directory.path,
             reason: hint.map { "did you mean '\($0)'?" } ?? "no folder \(name)-N",
-            next: "millrace log dump --data \(directory.path)",
+            next: nextCommand("log dump", data: directory.path),
             status: .usage
         )
     }

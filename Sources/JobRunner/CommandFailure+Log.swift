@@ -1,0 +1,82 @@
+package import Broker
+package import LogModel
+import LogStorage
+package import Terminal
+
+extension CommandFailure {
+    /// Why a data directory does not open.
+    package init(opening directory: String, _ error: BrokerError) {
+        switch error {
+        case .directoryInUse(_, let owner):
+            self.init(
+                "the data directory is in use",
+                place: directory,
+                reason: "it belongs to \(owner)",
+                next: "wait for that process or stop it, or give another --data"
+            )
+        case .noDirectory:
+            self.init(
+                "there is no data directory",
+                place: directory,
+                reason: "no folder is there, or an empty one",
+                next: nextCommand("topic create NAME --partitions N", data: directory)
+            )
+        case .kafkaDirectory:
+            self.init(
+                KafkaDirectoryRefusal.what,
+                place: directory,
+                reason: KafkaDirectoryRefusal.reason,
+                next: KafkaDirectoryRefusal.next(for: shellWord(directory))
+            )
+        case .foreignDirectory:
+            self.init(
+                "this folder is no data directory",
+                place: directory,
+                reason: "it holds files that Millrace did not write",
+                next: "give another --data: a folder that is empty, or does not exist yet"
+            )
+        default:
+            self.init("the data directory does not open", place: directory, data: directory, error)
+            next = Self.nextWithoutTopics(in: directory) ?? next
+        }
+    }
+
+    /// What helps where the table of topics does not load; nil where it does. Neither opening nor
+    /// verifying gets further.
+    package static func nextWithoutTopics(in directory: String) -> String? {
+        do throws(LogStorageError) {
+            _ = try DataDirectory.topics(disk: PosixDisk(), path: directory)
+            return nil
+        } catch .corrupt {
+            return "put \(shellWord("\(directory)/millrace.topics")) back from a copy of the "
+                + "directory; until then, what the partitions hold is printed by "
+                + nextCommand("log dump --records", data: directory)
+        } catch { return nil }
+    }
+
+    /// What went wrong, in the log's words, with the command that helps next; `data` is the
+    /// directory that it is for, `partition` the one that was used.
+    package init(
+        _ what: String,
+        place: String,
+        data: String,
+        partition: TopicPartition? = nil,
+        _ error: BrokerError
+    ) {
+        let next: String? =
+            switch error {
+            case .corrupt, .readOnly: nextCommand("log verify", data: data)
+            case .offline:
+                nextCommand(
+                    partition.map { "topic describe \($0.topic)" } ?? "log verify",
+                    data: data
+                )
+            case .full: "free some space; nothing needs a restart"
+            case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
+            case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
+                .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:
+                nil
+            }
+        self.init(what, place: place, reason: error.description, next: next)
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The command that an error names next can be run as it stands.
+    @Suite(.serialized) struct NextStepTests {
+        private let folder: TemporaryFolder
+        /// A shell would take it for two words.
+        private var data: String { folder.path("my data") }
+        private static let segment = "00000000000000000000.log"
+
+        init() throws {
+            folder = try TemporaryFolder()
+            try Millrace.succeed("topic", "create", "lines", "--partitions", "2", "--data", data)
+            let input = try folder.write("input", "a\n")
+            for partition in ["0", "1"] {
+                try Millrace.succeed(
+                    "produce",
+                    "lines",
+                    "--partition",
+                    partition,
+                    "--data",
+                    data,
+                    input: input
+                )
+            }
+        }
+
+        private func expect(next: String, after words: String...) throws {
+            let outcome = try Millrace.tool(
+                Millrace.executable,
+                words + ["--data", data],
+                input: try folder.write("input", "a\n")
+            )
+            #expect(outcome.status == 1, "\(words)")
+            let wanted = "next: millrace \(next) --data '\(data)'\n"
+            #expect(outcome.errors.contains(wanted), "\(words): \(outcome.errors)")
+        }
+
+        private func truncate(_ path: String, to count: UInt64) throws {
+            let handle = try FileHandle(forWritingTo: URL(filePath: path))
+            try handle.truncate(atOffset: count)
+            try handle.close()
+        }
+
+        @Test func `of a topic or a partition that is not there`() throws {
+            try expect(next: "topic list", after: "consume", "linse")
+            try expect(next: "topic create 'an other' --partitions N", after: "produce", "an other")
+            try expect(
+                next: "topic describe lines",
+                after: "consume",
+                "lines",
+                "--partition",
+                "2"
+            )
+            try expect(next: "log dump", after: "log", "dump", "--topic", "linse")
+        }
+
+        @Test func `of an offline partition`() throws {
+            try FileManager.default.removeItem(atPath: "\(data)/lines-1")
+            let describe = "topic describe lines"
+            try expect(next: describe, after: "produce", "lines", "--partition", "1")
+            try expect(next: describe, after: "consume", "lines", "--until-end")
+        }
+
+        @Test func `of a damaged partition`() throws {
+            try truncate("\(data)/lines-0/\(Self.segment)", to: 20)
+            try expect(next: "log verify", after: "produce", "lines", "--partition", "0")
+            try expect(next: "log verify", after: "consume", "lines", "--until-end")
+        }
+
+        @Test func `of damage that is met in reading`() throws {
+            let input = try folder.write("many", String(repeating: "a line\n", count: 2_000))
+            for _ in 0..<3 {
+                try Millrace.succeed(
+                    "produce",
+                    "lines",
+                    "--partition",
+                    "0",
+                    "--data",
+                    data,
+                    input: input
+                )
+            }
+            // Opening looks at the last batch.
+            let file = URL(filePath: "\(data)/lines-0/\(Self.segment)")
+            var bytes = try Data(contentsOf: file)
+            bytes[1_000] ^= 0x10
+            try bytes.write(to: file)
+            try expect(next: "log verify", after: "consume", "lines", "--until-end")
+        }
+
+        @Test func `of a directory that does not open`() throws {
+            try truncate("\(data)/meta.properties", to: 0)
+            try expect(next: "log verify", after: "topic", "list")
+        }
+
+        @Test(arguments: [["topic", "list"], ["consume", "lines"], ["log", "verify"]])
+        func `of a directory whose topics are lost, what helps is named`(words: [String]) throws {
+            try FileManager.default.removeItem(atPath: "\(data)/millrace.topics")
+            let outcome = try Millrace.tool(
+                Millrace.executable,
+                words + ["--data", data],
+                input: nil
+            )
+            #expect(outcome.status == 1)
+            #expect(
+                outcome.errors.contains(
+                    "next: put '\(data)/millrace.topics' back from a copy of the directory; "
+                        + "until then, what the partitions hold is printed by "
+                        + "millrace log dump --records --data '\(data)'\n"
+                ),
+                "\(outcome.errors)"
+            )
+            let dump = try Millrace.succeed("log", "dump", "--records", "--data", data)
+            #expect(dump.output.contains("value 'a'"))
+        }
+
+        @Test func `of options that are missing, the whole command is named`() throws {
+            let outcome = try Millrace.run("topic", "alter", "lines", "--data", data)
+            #expect(outcome.status == 64)
+            #expect(outcome.errors.contains("next: millrace topic alter --help\n"))
+        }
+    }
+}
