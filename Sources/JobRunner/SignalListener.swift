@@ -1,18 +1,22 @@
 import Glibc
+package import Terminal
 import Threads
 
-/// Turns SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the process at
-/// once.
+/// Turns SIGHUP, SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the
+/// process at once.
 ///
 /// The signals are blocked in every thread and taken by one thread that waits for them, so no code
 /// runs inside a handler. Start it before any other thread.
 package final class SignalListener: Sendable {
     private struct State {
-        var isRequested = false
+        var request: ExitStatus?
         var action: (@Sendable () -> Void)?
     }
 
     private let state = Lock(State())
+    private let wake: (reader: Int32, writer: Int32)
+
+    private init() { wake = Self.pipe() }
 
     /// Blocks the signals in the calling thread, and in those it starts later, and waits for them.
     package static func start() -> SignalListener {
@@ -23,6 +27,8 @@ package final class SignalListener: Sendable {
         // A shell's background jobs ignore SIGINT and SIGQUIT: blocked, they come all the same.
         sigaddset(&signals, SIGQUIT)
         sigaddset(&signals, SIGTERM)
+        // What nohup started is to outlive its terminal.
+        if !isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let waited = signals
         // The thread lives as long as the process.
@@ -31,27 +37,53 @@ package final class SignalListener: Sendable {
             while true {
                 var signal: Int32 = 0
                 guard sigwait(&signals, &signal) == 0 else { continue }
-                listener.receive()
+                listener.receive(signal)
             }
         }
         return listener
     }
 
+    /// What a command that a signal stopped short ends with; nil before the first signal.
+    package var request: ExitStatus? { state.withLock { $0.request } }
+
+    /// Has something to read once a signal came: for `poll`.
+    package var descriptor: Int32 { wake.reader }
+
     /// Calls `action` at the first signal; at once if it came already.
     package func onRequest(_ action: @escaping @Sendable () -> Void) {
         let isRequested = state.withLock { state in
             state.action = action
-            return state.isRequested
+            return state.request != nil
         }
         if isRequested { action() }
     }
 
-    private func receive() {
+    private func receive(_ signal: Int32) {
         let (isSecond, action) = state.withLock { state in
-            defer { state.isRequested = true }
-            return (state.isRequested, state.action)
+            defer { state.request = state.request ?? ExitStatus(rawValue: 128 + signal) }
+            return (state.request != nil, state.action)
         }
         if isSecond { _exit(1) }
+        var byte: UInt8 = 0
+        _ = write(wake.writer, &byte, 1)
         action?()
+    }
+
+    private static func isIgnored(_ signal: Int32) -> Bool {
+        var action = Glibc.sigaction()
+        sigaction(signal, nil, &action)
+        // SAFETY: both are addresses of C functions or stand for one; they are only compared.
+        let handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        return handler == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// A pipe that takes no standard descriptor's number, should one of those be closed.
+    private static func pipe() -> (reader: Int32, writer: Int32) {
+        var ends: [Int32] = [-1, -1]
+        precondition(Glibc.pipe(&ends) == 0, "the system gives no pipe (error \(errno))")
+        let moved = ends.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }
+        precondition(moved.allSatisfy { $0 >= 3 }, "the system gives no pipe (error \(errno))")
+        for end in ends { close(end) }
+        return (moved[0], moved[1])
     }
 }

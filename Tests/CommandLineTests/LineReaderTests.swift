@@ -18,8 +18,12 @@ import Testing
         )
         var lines: [String] = []
         do throws(CommandFailure) {
-            while let line = try reader.next() {
-                lines.append(String(decoding: line, as: UTF8.self))
+            while true {
+                while let line = try reader.next() {
+                    lines.append(String(decoding: line, as: UTF8.self))
+                }
+                if reader.isAtEnd { break }
+                try reader.fill()
             }
         } catch { return (lines, error.text) }
         return (lines, nil)

@@ -48,7 +48,7 @@ import Testing
         value: String
     ) {
         Array(line.utf8).withUnsafeBytes { bytes in
-            let parts = ProduceCommand.split(bytes, at: Array(separator.utf8))
+            let parts = LineSender.split(bytes, at: Array(separator.utf8))
             #expect(parts.key.map { String(decoding: $0, as: UTF8.self) } == key)
             #expect(String(decoding: parts.value, as: UTF8.self) == value)
         }
@@ -56,7 +56,7 @@ import Testing
 
     @Test func `a line without the separator has no key`() {
         Array("value".utf8).withUnsafeBytes { bytes in
-            #expect(ProduceCommand.split(bytes, at: [9]).key == nil)
+            #expect(LineSender.split(bytes, at: [9]).key == nil)
         }
     }
 

@@ -18,8 +18,8 @@ enum JobCommands {
         "run",
         summary: "build a job and run it",
         discussion: "Jobs build in one shared folder, $MILLRACE_BUILD or .build-jobs beside the "
-            + "Millrace package, so\nthat only the first one waits for Millrace itself. SIGINT and "
-            + "SIGTERM commit and leave with exit\ncode 0; a second one leaves at once.",
+            + "Millrace package, so\nthat only the first one waits for Millrace itself. SIGHUP, "
+            + "SIGINT and SIGTERM commit and leave\nwith exit code 0; a second one leaves at once.",
         parameters: [job.declaration, product.declaration] + RunOptions.parameters,
         examples: [
             .init("millrace run Jobs/WordCount --until-caught-up", "process what is there, end"),

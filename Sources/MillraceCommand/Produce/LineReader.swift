@@ -4,13 +4,18 @@ import Terminal
 
 /// Lines of a file descriptor, without their line feeds, lent one by one. A line that is longer
 /// than a record can be is refused before it fills the memory.
+///
+/// The owner takes lines until there is none, and fills: only filling reads, and may wait.
 struct LineReader: ~Copyable {
     private let descriptor: Int32
     private let name: String
     private var buffer: UnsafeMutableRawBufferPointer
     /// The bytes of the buffer that are read and not given out.
     private var unread = 0..<0
-    private var isAtEnd = false
+    /// How many of them are known to hold no line feed.
+    private var searchedCount = 0
+    /// Everything was read. Lines may be left.
+    private(set) var isAtEnd = false
     private let lineByteLimit: Int
     private var lineCount = 0
 
@@ -28,28 +33,27 @@ struct LineReader: ~Copyable {
 
     deinit { buffer.deallocate() }
 
-    /// The next line, valid until the next call; nil at the end. A last line without a line feed
-    /// counts.
+    /// The next line of what was read, valid until the next call; nil where no whole line is left.
+    /// At the end, a last line without a line feed counts.
     mutating func next() throws(CommandFailure) -> UnsafeRawBufferPointer? {
-        var searched = 0
-        while true {
-            let rest = UnsafeRawBufferPointer(rebasing: buffer[unread])
-            let tail = UnsafeRawBufferPointer(rebasing: rest[searched...])
-            if let base = tail.baseAddress, let feed = memchr(base, 10, tail.count) {
-                let count = searched + (UnsafeRawPointer(feed) - base)
-                try accept(count)
-                unread = (unread.lowerBound + count + 1)..<unread.upperBound
-                return UnsafeRawBufferPointer(rebasing: rest[..<count])
-            }
-            if isAtEnd {
-                try accept(rest.count)
-                unread = unread.upperBound..<unread.upperBound
-                return rest.isEmpty ? nil : rest
-            }
-            searched = rest.count
-            try checkLength(searched)
-            try fill()
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[unread])
+        let tail = UnsafeRawBufferPointer(rebasing: rest[searchedCount...])
+        if let base = tail.baseAddress, let feed = memchr(base, 10, tail.count) {
+            let count = searchedCount + (UnsafeRawPointer(feed) - base)
+            try accept(count)
+            unread = (unread.lowerBound + count + 1)..<unread.upperBound
+            searchedCount = 0
+            return UnsafeRawBufferPointer(rebasing: rest[..<count])
         }
+        guard isAtEnd else {
+            searchedCount = rest.count
+            try checkLength(searchedCount)
+            return nil
+        }
+        try accept(rest.count)
+        unread = unread.upperBound..<unread.upperBound
+        searchedCount = 0
+        return rest.isEmpty ? nil : rest
     }
 
     private mutating func accept(_ byteCount: Int) throws(CommandFailure) {
@@ -67,7 +71,7 @@ struct LineReader: ~Copyable {
     }
 
     /// Moves what is unread to the front and reads behind it.
-    private mutating func fill() throws(CommandFailure) {
+    mutating func fill() throws(CommandFailure) {
         let kept = unread.count
         if kept == buffer.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(

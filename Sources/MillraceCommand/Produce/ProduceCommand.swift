@@ -1,5 +1,4 @@
 import Broker
-import Glibc
 import JobRunner
 import LogModel
 import LogStorage
@@ -53,29 +52,42 @@ enum ProduceCommand {
         help: "how batches are compressed"
     )
 
+    private static let linger = Parameter.option(
+        "linger",
+        .duration,
+        default: .milliseconds(100),
+        shown: "100ms",
+        help: "once the input pauses, what was read is stored at the latest after this time"
+    )
+
     static let command = Command(
         "produce",
         summary: "append lines as records",
         discussion: "Keys choose their partition as Kafka's producers do (murmur2); lines without "
             + "a key fill one\npartition after the other. Everything is durable when the command "
-            + "ends with exit code 0.",
+            + "ends with exit code 0. A signal\nends it once every whole line that was read is "
+            + "durable; the exit code is then 128 and its number.",
         parameters: [
             topic.declaration, files.declaration, separator.declaration, partition.declaration,
-            header.declaration, compression.declaration, DataDirectoryOption.parameter.declaration,
+            header.declaration, compression.declaration, linger.declaration,
+            DataDirectoryOption.parameter.declaration,
         ],
         examples: [
             .init("zcat text.gz | millrace produce lines", "one record a line"),
             .init("millrace produce orders orders.tsv --key-separator '\\t'", "key, tab, value"),
         ]
     ) { invocation in
-        let count = try withLog(invocation) { try produce(invocation, log: $0) }
-        TextOutput.standard.write(
-            "produced \(count) record\(count == 1 ? "" : "s") to \(invocation[topic])\n"
-        )
+        let signals = SignalListener.start()
+        let count = try withLog(invocation) { try produce(invocation, log: $0, signals) }
+        TextOutput.standard.write("produced \(counted(count)) to \(invocation[topic])\n")
         return .done
     }
 
-    private static func produce(_ invocation: Invocation, log: OpenLog) throws -> Int {
+    private static func produce(
+        _ invocation: Invocation,
+        log: OpenLog,
+        _ signals: SignalListener
+    ) throws -> Int {
         let topic = try log.requireTopic(invocation[topic])
         if let index = invocation[partition] { _ = try log.requirePartition(index, of: topic) }
         let producer = try IdempotentProducer(
@@ -85,26 +97,30 @@ enum ProduceCommand {
         )
         // Compressed, a longer line may fit.
         let isCompressed = invocation[compression] != .none
-        let limit = isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic)
-        var bar = ProgressBar("producing")
-        let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
-        let work = Result {
-            for input in inputs {
-                try send(input, invocation, producer, limit) { bar.update(done: $0, total: nil) }
-            }
-            try producer.finish()
+        var headers = RecordHeaderBlock()
+        for pair in invocation[header] {
+            var value = pair.value
+            value.withUTF8 { headers.append(key: pair.key, value: UnsafeRawBufferPointer($0)) }
         }
-        bar.finish()
-        if case .failure(let error) = work {
-            try producer.keep()
-            guard var failure = error as? CommandFailure else { throw error }
-            let count = producer.appendedCount
-            let kept =
-                "\(counted(count, "record")) before it \(count == 1 ? "is" : "are") in the topic"
-            failure.reason = failure.reason.map { "\($0); \(kept)" } ?? kept
-            throw failure
+        var sender = LineSender(
+            producer: producer,
+            separator: invocation[separator].map { Array(unescaped($0).utf8) } ?? [],
+            partition: invocation[partition],
+            headers: headers,
+            linger: invocation[linger],
+            lineByteLimit: isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic),
+            signals: signals
+        )
+        let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
+        do { try sender.send(inputs) } catch {
+            throw sender.keep(after: CommandFailure(explaining: error, data: log.directory))
         }
         return producer.appendedCount
+    }
+
+    /// `1 record`, `1234 records`.
+    private static func counted(_ count: Int) -> String {
+        "\(count) record\(count == 1 ? "" : "s")"
     }
 
     /// `max.message.bytes` of a topic.
@@ -117,73 +133,5 @@ enum ProduceCommand {
                 reason: error.description
             )
         }
-    }
-
-    /// Sends every line of a file; `-` is standard input.
-    private static func send(
-        _ path: String,
-        _ invocation: Invocation,
-        _ producer: IdempotentProducer,
-        _ lineByteLimit: Int,
-        report: (Int) -> Void
-    ) throws {
-        var descriptor: Int32 = 0
-        if path != "-" {
-            descriptor = open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw Folder.failure("open", path) }
-        }
-        defer { if descriptor > 0 { close(descriptor) } }
-        let separator = invocation[separator].map { Array(unescaped($0).utf8) } ?? []
-        let partition = invocation[partition]
-        var headers = RecordHeaderBlock()
-        for pair in invocation[header] {
-            var value = pair.value
-            value.withUTF8 { headers.append(key: pair.key, value: UnsafeRawBufferPointer($0)) }
-        }
-        let clock = SystemTimeSource()
-        let name = path == "-" ? "standard input" : path
-        var lines = LineReader(
-            descriptor: descriptor,
-            name: name,
-            lineByteLimit: lineByteLimit
-        )
-        var lineCount = 0
-        try headers.withBytes { block in
-            Result {
-                while let line = try lines.next() {
-                    let (key, value) = split(line, at: separator)
-                    try producer.add(
-                        key: key,
-                        value: value,
-                        headers: headers.count > 0 ? block : nil,
-                        to: partition,
-                        at: clock.wallTime()
-                    )
-                    lineCount += 1
-                    if lineCount % 1024 == 0 { report(producer.appendedCount) }
-                }
-            }
-        }.get()
-    }
-
-    /// Key and value of a line; no key without a separator in it.
-    static func split(
-        _ line: UnsafeRawBufferPointer,
-        at separator: [UInt8]
-    ) -> (key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) {
-        guard let first = separator.first else { return (nil, line) }
-        var start = 0
-        while start + separator.count <= line.count, let base = line.baseAddress,
-            let found = memchr(base + start, Int32(first), line.count - start)
-        {
-            let cut = UnsafeRawPointer(found) - base
-            let rest = UnsafeRawBufferPointer(rebasing: line[cut...])
-            if rest.starts(with: separator) {
-                let value = UnsafeRawBufferPointer(rebasing: rest[separator.count...])
-                return (UnsafeRawBufferPointer(rebasing: line[..<cut]), value)
-            }
-            start = cut + 1
-        }
-        return (nil, line)
     }
 }

@@ -300,7 +300,7 @@ extension EndToEnd {
                 folder.path("absent"),
                 "--data",
                 data,
-                says: ["cannot open a file", "absent", "1 record before it is in the topic"]
+                says: ["cannot open a file", "absent", "the first line of the input"]
             )
             let left = try Millrace.succeed("consume", "lines", "--until-end", "--data", data)
             #expect(left.lines == ["kept"])

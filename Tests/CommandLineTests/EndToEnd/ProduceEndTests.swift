@@ -1,0 +1,151 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What `produce` keeps and says where it does not come to the end of its input.
+    @Suite(.serialized) struct ProduceEndTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+        private var millrace: String { "'\(Millrace.executable.path)'" }
+
+        init() throws { folder = try TemporaryFolder() }
+
+        private func create(partitions: Int = 1) throws {
+            try Millrace.succeed(
+                "topic",
+                "create",
+                "lines",
+                "--partitions",
+                "\(partitions)",
+                "--data",
+                data
+            )
+        }
+
+        /// The numbers that the lines of the topic begin with, ascending.
+        private func numbers() throws -> [Int] {
+            try Millrace.succeed("consume", "lines", "--until-end", "--data", data).lines
+                .map { try #require(Int($0.prefix { $0.isNumber })) }.sorted()
+        }
+
+        @Test func `of a full disk it is said up to which line all is in the topic`() throws {
+            try create(partitions: 2)
+            let outcome = try Millrace.shell(
+                """
+                seq -f '%.0f abcdefghijklmnopqrstuvwxyz' 1 2000000 > '\(folder.path("input"))'
+                ulimit -f 1500
+                \(millrace) produce lines '\(folder.path("input"))' --data '\(data)'
+                """
+            )
+            #expect(outcome.status == 1)
+            let words = outcome.errors
+            let all = try #require(
+                words.firstMatch(of: /([0-9,]+) records of the input are in the topic;/)
+            )
+            let leading = try #require(
+                words.firstMatch(of: /every line up to line ([0-9,]+) is among them/)
+            )
+            let count = Int(all.1.replacing(",", with: ""))
+            let last = try #require(Int(leading.1.replacing(",", with: "")))
+            let found = try numbers()
+            #expect(found.count == count)
+            #expect(Array(found.prefix(last)) == (0..<last).map { $0 + 1 })
+            #expect(!found.contains(last + 1))
+            #expect(found.count > last)
+        }
+
+        @Test func `of a line that is refused it is said which lines are in the topic`() throws {
+            try create(partitions: 2)
+            let long = String(repeating: "x", count: 1 << 21)
+            let outcome = try Millrace.run(
+                "produce",
+                "lines",
+                try folder.write("first", "1\n2\n").path,
+                try folder.write("second", "3\n4\(long)\n5\n").path,
+                "--data",
+                data
+            )
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("line 2 is too long for a record"))
+            #expect(
+                outcome.errors.contains(
+                    "the first 3 lines of the input (up to line 1 of \(folder.path("second"))) "
+                        + "are in the topic, and no more"
+                ),
+                "\(outcome.errors)"
+            )
+            #expect(try numbers() == [1, 2, 3])
+        }
+
+        @Test func `lines that trickle in are stored before more come`() throws {
+            try create()
+            let segment = "\(data)/lines-0/00000000000000000000.log"
+            let outcome = try Millrace.shell(
+                """
+                mkfifo '\(folder.path("input"))'
+                \(millrace) produce lines --data '\(data)' < '\(folder.path("input"))' &
+                producer=$!
+                exec 3> '\(folder.path("input"))'
+                printf '1\\n2\\n3' >&3
+                for i in $(seq 200); do
+                    [ "$(stat -c %s '\(segment)' 2> /dev/null || echo 0)" -gt 0 ] && break
+                    sleep 0.1
+                done
+                kill -KILL $producer
+                wait $producer
+                """
+            )
+            #expect(outcome.status == 137)
+            #expect(try numbers() == [1, 2])
+        }
+
+        @Test func `a pipe that nobody writes to is left at a signal`() throws {
+            try create()
+            let outcome = try Millrace.shell(
+                """
+                mkfifo '\(folder.path("input"))'
+                \(millrace) produce lines '\(folder.path("input"))' --data '\(data)' &
+                producer=$!
+                until [ -s '\(data)/millrace.lock' ]; do sleep 0.1; done
+                sleep 1
+                kill -TERM $producer
+                for i in $(seq 200); do kill -0 $producer 2> /dev/null || break; sleep 0.1; done
+                kill -KILL $producer 2> /dev/null
+                wait $producer
+                """
+            )
+            #expect(outcome.status == 143, "\(outcome.errors)")
+            #expect(outcome.errors.contains("no line of the input is in the topic"))
+        }
+
+        @Test(arguments: [("HUP", 129), ("INT", 130), ("TERM", 143)])
+        func `a signal loses nothing that was read, and is the exit code`(
+            signal: String,
+            status: Int32
+        ) throws {
+            try create(partitions: 3)
+            // More than a pipe holds: the last of it is written once most of it was read.
+            let outcome = try Millrace.shell(
+                """
+                mkfifo '\(folder.path("input"))'
+                \(millrace) produce lines --linger 1h --data '\(data)' < '\(folder.path("input"))' &
+                producer=$!
+                exec 3> '\(folder.path("input"))'
+                seq 1 40000 >&3
+                printf 'half a line' >&3
+                kill -\(signal) $producer
+                for i in $(seq 200); do kill -0 $producer 2> /dev/null || break; sleep 0.1; done
+                kill -KILL $producer 2> /dev/null
+                wait $producer
+                """
+            )
+            #expect(outcome.status == status, "\(outcome.errors)")
+            let found = try numbers()
+            #expect(found.count > 20_000)
+            #expect(found == (0..<found.count).map { $0 + 1 })
+            let count = found.count == 40_000 ? "40,000" : "\(found.count / 1000),"
+            #expect(outcome.errors.contains("stopped by SIG\(signal)"))
+            #expect(outcome.errors.contains("the first \(count)"), "\(outcome.errors)")
+        }
+    }
+}
