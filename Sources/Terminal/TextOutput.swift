@@ -60,6 +60,9 @@ private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -
 }
 
 /// Bytes to a file descriptor in large writes, for output that can be long. Owned by one thread.
+///
+/// What is left is written when its owner lets it go, so an error on the way takes nothing of what
+/// was appended before it.
 package struct BufferedOutput: ~Copyable {
     private var bytes: [UInt8] = []
     private let output: TextOutput
@@ -71,6 +74,10 @@ package struct BufferedOutput: ~Copyable {
         self.output = output
         limit = byteLimit
         bytes.reserveCapacity(byteLimit + 4096)
+    }
+
+    deinit {
+        if !isBroken { _ = bytes.withUnsafeBytes { output.write($0) } }
     }
 
     package mutating func append(_ text: String) {

@@ -38,7 +38,10 @@ import Testing
         #expect(TidyRules.functionLengths(in: source(text)).count == 1)
     }
 
-    @Test(arguments: ["print(1)", "let a = Date()", "try! b()", "Task.detached {}", "// TODO: c"])
+    @Test(arguments: [
+        "print(1)", "let a = Date()", "try! b()", "Task.detached {}", "// TODO: c",
+        "next: \"millrace log verify\"",
+    ])
     func `a banned word is found`(line: String) {
         #expect(TidyRules.bannedWords(in: source(line)).count == 1)
     }

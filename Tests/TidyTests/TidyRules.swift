@@ -88,6 +88,8 @@ enum TidyRules {
         BannedWord(word: "TODO", instead: "an issue"),
         BannedWord(word: "fatalError(\"not", instead: "the missing code"),
         BannedWord(word: "catch {}", instead: "a handled error"),
+        BannedWord(word: "next: \"millrace topic", instead: "nextCommand(_:data:)"),
+        BannedWord(word: "next: \"millrace log", instead: "nextCommand(_:data:)"),
     ]
 
     static func bannedWords(in file: SourceFile) -> [String] {

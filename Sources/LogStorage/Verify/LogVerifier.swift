@@ -94,8 +94,9 @@ package struct LogVerifier {
                     facts: state.facts[key] ?? .empty,
                     journaled: state.journaled[key] ?? []
                 )
+                // What cannot be read is found like damage, and keeps no other from being verified.
                 do throws(DiskError) { report.add(try verifier.run()) } catch {
-                    throw .disk(error)
+                    find(.damage, name.description, "it cannot be read: \(error)")
                 }
             }
         }

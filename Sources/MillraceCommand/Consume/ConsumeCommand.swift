@@ -41,12 +41,10 @@ enum ConsumeCommand {
     }
 
     private static let topic = Parameter.argument(.text("TOPIC"), help: "what to read")
-    private static let from = Parameter.option(
+    private static let from = Parameter.optional(
         "from",
         Start.kind,
-        default: .beginning,
-        shown: "beginning",
-        help: "where to begin: beginning, end, an offset, or a time in UTC"
+        help: "where to begin: beginning, where nothing is said; end, an offset, or a time in UTC"
     )
     private static let isolation = Parameter.option(
         "isolation",
@@ -58,7 +56,7 @@ enum ConsumeCommand {
     private static let group = Parameter.optional(
         "group",
         .nonemptyText("GROUP"),
-        help: "begin where this group stopped, and note how far it came"
+        help: "begin where this group stopped, whatever --from says, and note how far it came"
     )
     private static let untilEnd = Parameter.flag(
         "until-end",

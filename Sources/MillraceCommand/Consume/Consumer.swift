@@ -10,12 +10,15 @@ import Terminal
 /// Reads partitions side by side and prints what the isolation level shows.
 struct Consumer: ~Copyable {
     private let log: OpenLog
-    private let partitions: [TopicPartition]
+    /// Those that are read; a partition in which damage is met leaves them.
+    private var partitions: [TopicPartition]
     private let isolation: IsolationLevel
     private let group: String?
     private var remaining: Int
     private var printer: RecordPrinter
     private var positions: [TopicPartition: Offset] = [:]
+    /// Why partitions are not read on.
+    private var failures: [CommandFailure] = []
     private let buffer = FetchBuffer(byteCount: 1 << 20)
     private var decompressor = RecordDecompressor()
     /// The most that one batch may grow to.
@@ -37,14 +40,16 @@ struct Consumer: ~Copyable {
         self.printer = printer
     }
 
-    /// Finds where to begin: the group's offsets, else `start`.
-    mutating func begin(at start: ConsumeCommand.Start) throws {
+    /// Finds where to begin: the group's offsets, else `asked`, else the beginning.
+    mutating func begin(at asked: ConsumeCommand.Start?) throws {
         // What the checkpoint knows of a partition may lie in a file that is not there any more.
-        _ = log.broker.check { [partitions] in partitions.contains($0) }
+        partitions = log.readable(partitions)
+        let start = asked ?? .beginning
         var committed: [TopicPartition: Offset] = [:]
         if let group {
             committed = try log.client.committedOffsets(group: group, partitions: partitions)
         }
+        if asked != nil { sayWhichGoOn(committed) }
         try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
         for partition in partitions {
             guard let position = committed[partition] else {
@@ -53,6 +58,17 @@ struct Consumer: ~Copyable {
             }
             positions[partition] = try readable(position, of: partition)
         }
+    }
+
+    /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.
+    private func sayWhichGoOn(_ committed: [TopicPartition: Offset]) {
+        guard let group, !committed.isEmpty else { return }
+        let places = committed.sorted { $0.key < $1.key }
+            .map { "\($0.key) at \($0.value.rawValue)" }
+        TextOutput.error.write(
+            "note: the group \(group) goes on where it stopped, not at --from: "
+                + places.joined(separator: ", ") + "\n"
+        )
     }
 
     /// An offset behind the end of every partition is a mistake. Of several partitions, those that
@@ -131,8 +147,19 @@ struct Consumer: ~Copyable {
         }
     }
 
-    /// Prints until the end, the limit, a signal, or until the reader is gone.
+    /// Prints until the end, the limit, a signal, or until the reader is gone. What was printed is
+    /// noted for the group, and no more, also where an error ends it.
     mutating func run(untilEnd: Bool, signals: SignalListener) throws {
+        do { try read(untilEnd: untilEnd, signals: signals) } catch {
+            printer.output.flush()
+            throw noteProgress(after: CommandFailure(explaining: error, data: log.directory))
+        }
+        printer.output.flush()
+        try noteProgress()
+        if let failure = failures.first { throw failure }
+    }
+
+    private mutating func read(untilEnd: Bool, signals: SignalListener) throws {
         let stop = StopSwitch()
         signals.onRequest { stop.request() }
         var targets: [TopicPartition: Offset] = [:]
@@ -142,18 +169,35 @@ struct Consumer: ~Copyable {
             }
         }
         var signal: UInt64 = 0
-        while !stop.isRequested, remaining > 0, !printer.output.isBroken {
+        while !stop.isRequested, remaining > 0, !printer.output.isBroken, !partitions.isEmpty {
             var isIdle = true
             for partition in partitions where remaining > 0 {
-                if try !pass(partition, target: targets[partition]) { isIdle = false }
+                do {
+                    if try !pass(partition, target: targets[partition]) { isIdle = false }
+                } catch let error as DamageFound { setAside(partition, error.failure) }
             }
             guard isIdle else { continue }
             if untilEnd { break }
             printer.output.flush()
             signal = log.client.waitForChange(since: signal, timeout: .milliseconds(200))
         }
-        printer.output.flush()
-        try noteProgress()
+    }
+
+    /// A partition cannot be read on; the others can.
+    private struct DamageFound: Error {
+        let failure: CommandFailure
+    }
+
+    /// Reads the other partitions on. The error comes at the end; who waits for more learns of it
+    /// at once.
+    private mutating func setAside(_ partition: TopicPartition, _ failure: CommandFailure) {
+        partitions.removeAll { $0 == partition }
+        failures.append(failure)
+        guard !partitions.isEmpty else { return }
+        TextOutput.error.write(
+            "warning: \(failure.what)\(failure.place.map { ", \($0)" } ?? ""); the other "
+                + "partitions are read on\n"
+        )
     }
 
     /// One fetch of a partition; true if there is nothing more to print before `target`.
@@ -171,38 +215,57 @@ struct Consumer: ~Copyable {
         } catch {
             guard case .offsetOutOfRange(_, let requested, let bounds) = error,
                 requested < bounds.logStart
-            else { throw error }
+            else {
+                throw DamageFound(
+                    failure: CommandFailure(explaining: error, data: log.directory)
+                )
+            }
             // Retention was quicker than the reader.
             positions[partition] = try readable(position, of: partition)
             return false
         }
         guard result.byteCount > 0 else { return true }
-        var aborted = AbortedFilter(result.abortedTransactions)
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
-        var batches = RecordBatchSequence(
-            UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount])
-        )
         do {
-            while remaining > 0, let batch = try batches.next() {
-                try batch.verifyChecksum()
-                guard batch.nextOffset > position else { continue }
-                if batch.attributes.isControl {
-                    try aborted.noteControl(of: batch)
-                } else if isolation == .readUncommitted || !aborted.hides(batch) {
-                    try printRecords(of: batch, partition)
-                    continue
-                }
-                positions[partition] = batch.nextOffset
-            }
+            try printBatches(
+                UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]),
+                aborted: AbortedFilter(result.abortedTransactions),
+                of: partition,
+                from: position
+            )
         } catch let error as RecordBatchError {
-            throw CommandFailure(
-                "a batch is damaged",
-                place: "\(partition) at or after offset \(positions[partition]?.rawValue ?? 0)",
-                reason: "\(error)",
-                next: "millrace log verify --data \(log.directory)"
+            throw DamageFound(
+                failure: CommandFailure(
+                    "a batch is damaged",
+                    place: "\(partition) at or after offset "
+                        + "\(positions[partition]?.rawValue ?? 0)",
+                    reason: "\(error)",
+                    next: nextCommand("log verify", data: log.directory)
+                )
             )
         }
         return false
+    }
+
+    private mutating func printBatches(
+        _ bytes: UnsafeRawBufferPointer,
+        aborted: consuming AbortedFilter,
+        of partition: TopicPartition,
+        from position: Offset
+    ) throws {
+        var aborted = aborted
+        var batches = RecordBatchSequence(bytes)
+        while remaining > 0, let batch = try batches.next() {
+            try batch.verifyChecksum()
+            guard batch.nextOffset > position else { continue }
+            if batch.attributes.isControl {
+                try aborted.noteControl(of: batch)
+            } else if isolation == .readUncommitted || !aborted.hides(batch) {
+                try printRecords(of: batch, partition)
+                continue
+            }
+            positions[partition] = batch.nextOffset
+        }
     }
 
     private mutating func printRecords(
@@ -229,5 +292,18 @@ struct Consumer: ~Copyable {
             group: group,
             positions.mapValues { CommittedOffset(offset: $0, commitTime: now) }
         )
+    }
+
+    /// Notes the positions once the work failed; says so where that fails as well.
+    private func noteProgress(after failure: CommandFailure) -> CommandFailure {
+        do {
+            try noteProgress()
+            return failure
+        } catch {
+            var failure = failure
+            let words = "the group's position was not noted: \(error)"
+            failure.reason = failure.reason.map { "\($0); \(words)" } ?? words
+            return failure
+        }
     }
 }

@@ -10,24 +10,29 @@ enum ValueFormat: String, CaseIterable, Sendable {
     case hex
     case base64
 
-    /// Appends the text of `bytes`; false if they are no such value.
-    func append(_ bytes: UnsafeRawBufferPointer, to output: inout BufferedOutput) -> Bool {
+    /// Whether `bytes` are such a value.
+    func fits(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        switch self {
+        case .int64, .double: bytes.count == 8
+        case .int32: bytes.count == 4
+        case .utf8, .hex, .base64: true
+        }
+    }
+
+    /// Appends the text of `bytes`, which fit.
+    func append(_ bytes: UnsafeRawBufferPointer, to output: inout BufferedOutput) {
         switch self {
         case .utf8: output.append(bytes)
         case .int64:
-            guard bytes.count == 8 else { return false }
             output.append("\(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))")
         case .int32:
-            guard bytes.count == 4 else { return false }
             output.append("\(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))")
         case .double:
-            guard bytes.count == 8 else { return false }
             let pattern = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
             output.append("\(Double(bitPattern: pattern))")
         case .hex: output.append(hexText(bytes))
         case .base64: output.append(base64Text(bytes))
         }
-        return true
     }
 }
 

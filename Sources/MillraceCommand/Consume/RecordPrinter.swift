@@ -14,12 +14,18 @@ struct RecordPrinter: ~Copyable {
         valueFormat = value
     }
 
-    /// Prints one record of `batch`.
+    /// Prints one record of `batch`, or nothing of one that is not what the formats say.
     mutating func print(
         _ record: RecordView,
         of batch: RecordBatchView,
         partition: TopicPartition
     ) throws(CommandFailure) {
+        if format.parts.contains(.key), let key = record.key, !keyFormat.fits(key) {
+            throw mismatch("key", key.count, keyFormat, record, batch, partition)
+        }
+        if format.parts.contains(.value), let value = record.value, !valueFormat.fits(value) {
+            throw mismatch("value", value.count, valueFormat, record, batch, partition)
+        }
         for part in format.parts {
             switch part {
             case .text(let text): output.append(text)
@@ -31,13 +37,9 @@ struct RecordPrinter: ~Copyable {
             case .keyByteCount: output.append("\(record.key?.count ?? -1)")
             case .valueByteCount: output.append("\(record.value?.count ?? -1)")
             case .key:
-                guard let key = record.key, !keyFormat.append(key, to: &output) else { continue }
-                throw mismatch("key", key.count, keyFormat, record, batch, partition)
+                if let key = record.key { keyFormat.append(key, to: &output) }
             case .value:
-                guard let value = record.value, !valueFormat.append(value, to: &output) else {
-                    continue
-                }
-                throw mismatch("value", value.count, valueFormat, record, batch, partition)
+                if let value = record.value { valueFormat.append(value, to: &output) }
             }
         }
     }
