@@ -51,6 +51,9 @@ extension TopicCommands {
     static let describe = Command(
         "describe",
         summary: "a topic's options and the state of its partitions",
+        discussion: "START, STABLE and HIGH are the log start, the last stable offset and the "
+            + "high watermark.\nIt shows what opening the partitions finds; `millrace log verify` "
+            + "finds the rest.",
         parameters: [name.declaration, asJSON.declaration, data.declaration],
         examples: [.init("millrace topic describe orders", "a line for each partition")]
     ) { invocation in
@@ -62,7 +65,7 @@ extension TopicCommands {
                 return
             }
             TextOutput.standard.write(
-                "topic \(topic.name)\noptions \(shown(topic.options))\n\n\(found.table)"
+                "topic \(topic.name)\n\(found.optionLines)\n\(found.table)"
             )
         }
         return .done
@@ -144,12 +147,20 @@ private struct ShownTopic {
         return words.joined(separator: ", ")
     }
 
+    /// An option a line.
+    var optionLines: String {
+        guard !options.isEmpty else { return "options: defaults\n" }
+        let lines = options.sorted { $0.key < $1.key }.map { "  \($0.key)=\($0.value)\n" }
+        return "options\n" + lines.joined()
+    }
+
+    /// As narrow as it can be: log start, last stable offset, high watermark.
     var table: String {
         var table = Table(
-            ("PARTITION", .right),
-            ("LOG START", .right),
+            ("PART", .right),
+            ("START", .right),
             ("STABLE", .right),
-            ("HIGH WATERMARK", .right),
+            ("HIGH", .right),
             ("", .left)
         )
         var reasons = ""

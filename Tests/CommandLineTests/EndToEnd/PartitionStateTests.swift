@@ -47,10 +47,10 @@ extension EndToEnd {
             try lines(2, partitions: 3)
             try FileManager.default.removeItem(atPath: "\(data)/lines-1")
             let text = try Millrace.succeed("topic", "describe", "lines", "--data", data)
-            #expect(text.output.contains("1          -       -               -  offline"))
+            #expect(text.output.contains("   1      -       -     -  offline\n"))
             #expect(text.output.contains("partition 1 is offline: the folder "))
             #expect(text.output.contains("is missing"))
-            #expect(text.output.contains("2          0       2               2\n"))
+            #expect(text.output.contains("   2      0       2     2\n"))
             let json = try Millrace.succeed("topic", "describe", "lines", "--json", "--data", data)
             #expect(
                 json.output.contains(
@@ -167,7 +167,7 @@ extension EndToEnd {
             #expect(changed.output == "changed a: retention.ms=60000 segment.ms=1000\n")
             try Millrace.succeed("topic", "alter", "a", "--config", "segment.ms=", "--data", data)
             let text = try Millrace.succeed("topic", "describe", "a", "--data", data)
-            #expect(text.output.contains("options retention.ms=60000\n"))
+            #expect(text.output.contains("options\n  retention.ms=60000\n\n"))
             for option in ["no.such=1", "retention.ms=soon"] {
                 let refused = try Millrace.run(
                     "topic",
@@ -181,6 +181,30 @@ extension EndToEnd {
                 #expect(refused.status == 1)
                 #expect(refused.errors.contains("the topic 'a' was not changed"))
             }
+        }
+
+        @Test func `a description has an option a line and is narrow`() throws {
+            try Millrace.succeed(
+                "topic",
+                "create",
+                "a",
+                "--config",
+                "retention.ms=60000",
+                "--config",
+                "segment.ms=1000",
+                "--data",
+                data
+            )
+            let text = try Millrace.succeed("topic", "describe", "a", "--data", data)
+            #expect(
+                text.output.hasPrefix(
+                    "topic a\noptions\n  retention.ms=60000\n  segment.ms=1000\n\n"
+                )
+            )
+            #expect(text.lines.allSatisfy { $0.count <= 40 }, "\(text.output)")
+            try Millrace.succeed("topic", "create", "b", "--data", data)
+            let plain = try Millrace.succeed("topic", "describe", "b", "--data", data)
+            #expect(plain.output.hasPrefix("topic b\noptions: defaults\n\n"))
         }
 
         @Test func `a group whose position was deleted goes on at what is left`() throws {
