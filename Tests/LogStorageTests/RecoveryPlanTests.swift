@@ -55,6 +55,26 @@ import Testing
         #expect(plan.deleted.isEmpty && plan.unvouched.isEmpty)
     }
 
+    @Test func `what was acknowledged last may have gone with the log start`() {
+        let facts = Self.facts(logStart: 25)
+        // The segment of the end is deleted, an empty one follows where it ended.
+        let after = Self.plan(facts, [Self.file(25, 0)])
+        #expect(after.missing == nil && after.unvouched.isEmpty && after.cut == nil)
+        #expect(after.steps.map(\.base) == [Offset(25)] && after.snapshot == Offset(25))
+        // Nothing but that can follow: bytes there are of no one.
+        let bytes = Self.plan(facts, [Self.file(25, 40), Self.file(26, 10)])
+        #expect(bytes.missing == nil && bytes.unvouched == [Offset(26)])
+        #expect(bytes.cut?.base == Offset(25) && bytes.cut?.byteCount == 0)
+        // The new segment's name was lost with the power, or the old one's removal was.
+        #expect(Self.plan(facts, []).missing == nil)
+        let both = Self.plan(facts, [Self.file(20, 500), Self.file(25, 0)])
+        #expect(both.missing == nil && both.deleted == [Offset(20)])
+        let old = Self.plan(facts, [Self.file(20, 560)])
+        #expect(old.missing == nil && old.cut?.byteCount == 500)
+        // One record is behind the log start: then its segment must be there.
+        #expect(Self.plan(Self.facts(logStart: 24), [Self.file(25, 0)]).missing != nil)
+    }
+
     @Test func `behind the recovery point every segment is read`() {
         let files = Self.files + [Self.file(30, 70), Self.file(40, 30)]
         let plan = Self.plan(Self.facts(end: Self.place(45, 40, 30)), files)

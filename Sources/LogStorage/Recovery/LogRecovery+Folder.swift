@@ -13,7 +13,7 @@ extension LogRecovery {
     /// The names in the partition's folder; nil where there is none and need be none.
     ///
     /// - Throws: `.offline` for a folder that is missing, or somebody else's.
-    func claimFolder() throws(LogStorageError) -> [String]? {
+    mutating func claimFolder() throws(LogStorageError) -> [String]? {
         let files = files
         let names = try onDisk { () throws(DiskError) -> [String]? in
             guard try files.disk.kind(of: files.directory) == .directory else { return nil }
@@ -28,7 +28,7 @@ extension LogRecovery {
             }
             return nil
         }
-        _ = try Self.checkOwner(files, key, names)
+        if try !Self.checkOwner(files, key, names) { state.markIsDirty = true }
         return names
     }
 

@@ -61,7 +61,15 @@ struct RecoveryPlan: Equatable {
         while files.count > 1, files[1].base <= facts.logStart {
             deleted.append(files.removeFirst().base)
         }
-        if facts.tail == .cut, facts.suspicion == nil { bound(&files, by: facts.end) }
+        if facts.tail == .cut, facts.suspicion == nil {
+            var end = facts.end
+            // Everything that was acknowledged lay before the log start, and went with it: what is
+            // left begins where it ended.
+            if end.offset <= facts.logStart, !files.contains(where: { $0.base == facts.end.segment }) {
+                end = LogPlace(offset: end.offset, segment: end.offset, position: 0)
+            }
+            bound(&files, by: end)
+        }
         guard let first = files.first else { return }
         if facts.tail == .cut, missing == nil, first.base > facts.logStart {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"

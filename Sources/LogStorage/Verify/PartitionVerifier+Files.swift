@@ -26,6 +26,9 @@ extension PartitionVerifier {
         guard let bytes = try files.content(of: path) else {
             return damage(path, "the file is missing")
         }
+        if LogRecovery.isTorn(bytes, LogRecovery.metadata(of: key.topicID)) {
+            return find(.note, path, nil, nil, "a crash kept part of it: made anew when needed")
+        }
         guard let id = LogRecovery.topicID(in: bytes) else {
             return damage(path, "the text names no topic id of 22 characters")
         }
