@@ -26,6 +26,7 @@ struct PartitionVerifier: ~Copyable {
     private var base = Offset.zero
     /// What is whole and was never acknowledged.
     private var unvouched = (recordCount: 0, first: Offset?.none)
+    private var understated = UnderstatedTimes()
     /// Batches were skipped: what follows from all of them cannot be checked any more.
     private var isBroken = false
 
@@ -74,6 +75,9 @@ struct PartitionVerifier: ~Copyable {
         }
         compareSnapshots(below: nil)
         noteUnvouched()
+        if let first = understated.first {
+            find(.note, first.file, first.position, first.offset, understated.reason)
+        }
         checkEnds()
         return report
     }
@@ -172,7 +176,7 @@ struct PartitionVerifier: ~Copyable {
                     unvouched.recordCount += Int(max(0, batch.recordCount))
                     unvouched.first = unvouched.first ?? batch.baseOffset
                 }
-                if let reason = fault(of: batch) {
+                if let reason = fault(of: batch, path, at: scanner.position) {
                     obstacle(path, scanner.position, in: base, reason)
                 }
                 compareSnapshots(below: batch.nextOffset)
@@ -215,7 +219,11 @@ struct PartitionVerifier: ~Copyable {
     }
 
     /// What is wrong with a batch whose CRC is right.
-    private mutating func fault(of batch: RecordBatchView) -> String? {
+    private mutating func fault(
+        of batch: RecordBatchView,
+        _ path: String,
+        at position: Int64
+    ) -> String? {
         let base = batch.baseOffset
         if mayGap, let reason = content.note(batch) { return reason }
         if base < logEnd || (base > logEnd && !mayGap) {
@@ -225,7 +233,7 @@ struct PartitionVerifier: ~Copyable {
         if let known = epochs?.expected(at: base), known != batch.leaderEpoch {
             return "leader epoch \(batch.leaderEpoch.rawValue), where \(known.rawValue) is known"
         }
-        return recordFault(of: batch)
+        return recordFault(of: batch, path, at: position)
     }
 
     /// Kafka's cleaner leaves batches whose records do not fill their offsets.
@@ -233,11 +241,16 @@ struct PartitionVerifier: ~Copyable {
         batch.attributes.hasDeleteHorizon || Int(batch.recordCount) <= Int(batch.lastOffsetDelta)
     }
 
-    private mutating func recordFault(of batch: RecordBatchView) -> String? {
+    private mutating func recordFault(
+        of batch: RecordBatchView,
+        _ path: String,
+        at position: Int64
+    ) -> String? {
         do throws(RecordBatchError) {
             if batch.attributes.isControl { _ = try EndTransactionMarker(batch) }
             var records = try decompressor.records(of: batch, byteLimit: Self.recordByteLimit)
             var last: Int32 = -1
+            var latest = Timestamp.none
             while let record = try records.next() {
                 report.recordCount += 1
                 guard record.offsetDelta > last, record.offsetDelta <= batch.lastOffsetDelta else {
@@ -245,10 +258,13 @@ struct PartitionVerifier: ~Copyable {
                         + "batch up to \(batch.lastOffsetDelta)"
                 }
                 last = record.offsetDelta
-                guard batch.timestamp(of: record) <= batch.maxTimestamp else {
-                    return "a record of a later time than the batch says"
-                }
+                latest = max(latest, batch.timestamp(of: record))
             }
+            understated.note(
+                batch,
+                latest: latest,
+                at: .init(file: path, position: position, offset: batch.baseOffset)
+            )
             return nil
         } catch { return "\(error)" }
     }
