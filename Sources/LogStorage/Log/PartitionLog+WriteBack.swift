@@ -32,8 +32,8 @@ extension PartitionLog {
     private func writeMark() throws(DiskError) {
         guard state.withLock({ $0.markIsDirty }) else { return }
         try files.writeCache(
-            files.path(LogRecovery.metadataFile),
-            LogRecovery.metadata(of: key.topicID),
+            files.path(FolderMark.fileName),
+            FolderMark(key).bytes,
             isFlushed: true
         )
         try syncNames(folder: true, parent: true)
@@ -132,8 +132,8 @@ extension PartitionLog {
         }
         if work.markIsDirty {
             try files.writeCache(
-                files.path(LogRecovery.metadataFile),
-                LogRecovery.metadata(of: key.topicID),
+                files.path(FolderMark.fileName),
+                FolderMark(key).bytes,
                 isFlushed: true
             )
         }

@@ -21,17 +21,20 @@ extension PartitionVerifier {
         if epochs == nil { cacheFinding(path, "the text is no list of leader epochs") }
     }
 
-    mutating func readMetadata() throws(DiskError) {
-        let path = files.path("partition.metadata")
+    /// False where the folder is another's: the next start leaves it alone.
+    mutating func readMetadata() throws(DiskError) -> Bool {
+        let path = files.path(FolderMark.fileName)
         guard let bytes = try files.content(of: path) else {
-            return damage(path, "the file is missing")
+            damage(path, "the file is missing")
+            return true
         }
-        guard let id = LogRecovery.topicID(in: bytes) else {
-            return damage(path, "the text names no topic id of 22 characters")
+        guard let mark = FolderMark(bytes) else {
+            damage(path, "the text names no topic id of 22 characters")
+            return true
         }
-        if id != key.topicID {
-            damage(path, "it names another topic, of id \(id), where \(key.topicID) is expected")
-        }
+        guard let problem = mark.problem(for: key) else { return true }
+        damage(path, problem)
+        return false
     }
 
     mutating func readSnapshots(_ names: [String]) throws(DiskError) {

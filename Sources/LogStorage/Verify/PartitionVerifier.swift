@@ -53,9 +53,9 @@ struct PartitionVerifier: ~Copyable {
     /// Verifies the folder.
     consuming func run() throws(DiskError) -> VerificationReport {
         report.partitionCount = 1
+        guard try readMetadata() else { return report }
         let names = try files.disk.list(files.directory)
         try readEpochs()
-        try readMetadata()
         try readCompacted()
         try readSnapshots(names)
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
