@@ -5,7 +5,7 @@ import Threads
 extension PartitionLog {
     /// How much an active segment grows until its index files are written: what a start after a
     /// crash reads of it at most, besides what lies behind the recovery point.
-    private static let indexedByteCount: Int64 = 1 << 20
+    static let indexedByteCount: Int64 = 1 << 20
 
     /// So often in a row its indexes, snapshot or mark may fail to be written; then the partition
     /// takes no more, for what its journal has is kept that long. A full disk does not count.

@@ -252,6 +252,20 @@ extension LogRecovery {
         }
     }
 
+    /// Whether an index that is gone on with knows the largest timestamp before its last entry:
+    /// the batches up to there are not read again.
+    private func tellsTime(
+        _ index: SegmentIndex,
+        _ segment: Segment,
+        _ step: RecoveryPlan.Step
+    ) throws(LogStorageError) -> Bool {
+        guard let known = index.offsets.last else { return true }
+        let least = segment.firstTimestamp ?? .none
+        guard let first = index.times.first else { return least <= .none }
+        guard first.timestamp >= least else { return false }
+        return try isTrue(index, segment.file, step, known.offset.advanced(by: 1))
+    }
+
     private static func firstTimestamp(
         of file: any DiskFile,
         to end: Int64
@@ -280,7 +294,11 @@ extension LogRecovery {
         let loaded = try loadIndex(step.base, max(end, 1))
         guard try areTrue(segment.aborted, file, loaded ?? SegmentIndex(), step) else { return nil }
         guard var index = loaded else { return 0 }
+        let timeCount = index.times.count
         let from = index.rewind(before: end)
+        // A write-back leaves no time entry behind its last offset entry.
+        guard from == 0 || index.times.count == timeCount, try tellsTime(index, segment, step)
+        else { return nil }
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp
         segment.indexedByteCount = from

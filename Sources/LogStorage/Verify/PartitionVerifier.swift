@@ -13,7 +13,7 @@ struct PartitionVerifier: ~Copyable {
     private var report = VerificationReport()
     var epochs: LeaderEpochs?
     var snapshots: [SnapshotFile] = []
-    private var replay = ProducerReplay()
+    var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
     var compacted = CompactedSegments()
     /// Of the segment that is read.
@@ -28,7 +28,7 @@ struct PartitionVerifier: ~Copyable {
     private var unvouched = (recordCount: 0, first: Offset?.none)
     private var understated = UnderstatedTimes()
     /// Batches were skipped: what follows from all of them cannot be checked any more.
-    private var isBroken = false
+    private(set) var isBroken = false
 
     private static let recordByteLimit = BatchLimit.recordByteCount
 
@@ -141,8 +141,11 @@ struct PartitionVerifier: ~Copyable {
         }
         segment.isCompacted = replay.sawCompaction
         // What the next start does not trust it makes anew.
-        guard base < facts.recovery.place.segment, next != nil else { return }
-        try verifyCaches(segment)
+        if base == facts.recovery.place.segment {
+            try verifyResumedIndexes(segment)
+        } else if base < facts.recovery.place.segment, next != nil {
+            try verifyCaches(segment)
+        }
     }
 
     private mutating func checkLength(_ path: String, _ base: Offset, _ byteCount: Int64) {
@@ -330,29 +333,6 @@ struct PartitionVerifier: ~Copyable {
             damage(path, at: position, offset: batch.baseOffset, reason)
         }
         logEnd = max(logEnd, batch.nextOffset)
-    }
-
-    // MARK: Caches
-
-    private mutating func verifyCaches(_ facts: SegmentFacts) throws(DiskError) {
-        let base = facts.base
-        for kind in SegmentFacts.IndexKind.allCases {
-            let path = files.path(base, kind.file)
-            guard let bytes = try files.content(of: path) else {
-                find(.note, path, nil, nil, "the file is missing: made anew at the next start")
-                continue
-            }
-            if !isBroken, let fault = facts.fault(of: kind, bytes) {
-                damage(path, at: fault.position, fault.reason)
-            }
-        }
-        let path = files.path(base, .transactionIndex)
-        let bytes = try files.content(of: path) ?? []
-        guard let entries = AbortedEntry.decode(bytes, base: base) else {
-            return damage(path, "entries that make no sense")
-        }
-        guard !isBroken, let reason = replay.fault(ofAborted: entries) else { return }
-        damage(path, reason)
     }
 
     // MARK: Snapshots
