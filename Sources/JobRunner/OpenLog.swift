@@ -1,7 +1,7 @@
 package import Broker
 package import EmbeddedClient
 package import LogModel
-import LogStorage
+package import LogStorage
 package import Terminal
 import Threads
 
@@ -123,11 +123,12 @@ package struct OpenLog {
         }
     }
 
-    /// The topics that an import which was killed has left half filled, of those that are there.
-    package func unfinishedImports() throws(CommandFailure) -> [String] {
-        let names: [String]
+    /// The topics that an import which was killed has left half filled, of those that are there:
+    /// by their ids, or by the name alone where an older program's ledger has no more.
+    package func unfinishedImports() throws(CommandFailure) -> [ImportLedger.Entry] {
+        let entries: [ImportLedger.Entry]
         do throws(LogStorageError) {
-            names = try ImportLedger(disk: PosixDisk(), directory: directory).unfinishedTopics()
+            entries = try ImportLedger(disk: PosixDisk(), directory: directory).entries()
         } catch {
             throw CommandFailure(
                 "the data directory does not open",
@@ -136,7 +137,10 @@ package struct OpenLog {
                 BrokerError(error, in: directory)
             )
         }
-        return names.filter { broker.topic($0) != nil }
+        return entries.filter { entry in
+            guard let topic = broker.topic(entry.name) else { return false }
+            return entry.id == nil || topic.id == entry.id
+        }
     }
 
     /// Flushes and gives the directory back. Says what the partitions have lost that were opened

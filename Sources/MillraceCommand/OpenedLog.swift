@@ -1,6 +1,7 @@
 import Broker
 import JobRunner
 import LogModel
+import LogStorage
 import Terminal
 
 /// Opens the log of an invocation for the time of `body`, and closes it whatever happens.
@@ -25,12 +26,20 @@ func withLog<Result>(
 extension OpenLog {
     /// Says which topics are not whole because the import that made them was killed.
     fileprivate func warnOfUnfinishedImports() throws(CommandFailure) {
-        let names = try unfinishedImports()
-        guard !names.isEmpty else { return }
-        TextOutput.error.write(
-            "warning: an import was killed on its way; import again or delete what is not whole: "
-                + "\(names.joined(separator: ", "))\n"
-        )
+        let entries = try unfinishedImports()
+        let known = entries.filter { $0.id != nil }.map(\.name)
+        if !known.isEmpty {
+            TextOutput.error.write(
+                "warning: an import was killed on its way; import again or delete what is not "
+                    + "whole: \(known.joined(separator: ", "))\n"
+            )
+        }
+        let unknown = entries.filter { $0.id == nil }.map(\.name)
+        if !unknown.isEmpty {
+            TextOutput.error.write(
+                "warning: \(KafkaImport.words(ofUnknown: unknown))\n"
+            )
+        }
     }
 
     /// The topic of this name, or an error that names the nearest.

@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ".index", ".timeindex", ".txnindex", ".snapshot", LogRecovery.metadataFile,
+        ".index", ".timeindex", ".txnindex", ".snapshot", FolderMark.fileName,
     ])
     func `a cache file that cannot be written leaves its partition writable`(
         suffix: String

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 import Coordination
 package import LogModel
 package import LogStorage
@@ -16,9 +16,14 @@ extension Broker {
         topicTable.withLock { $0.topics[name] }
     }
 
-    /// Creates a topic. Refuses what Kafka refuses, in its words.
+    /// An id for a topic that is about to be made.
+    package func makeTopicID() -> UniqueID { makeID() }
+
+    /// Creates a topic, of an id that was made for it before or now. Refuses what Kafka refuses,
+    /// in its words.
     package func createTopic(
         _ name: String,
+        id: UniqueID? = nil,
         partitionCount: Int32,
         options: [String: String] = [:]
     ) throws(BrokerError) {
@@ -34,7 +39,12 @@ extension Broker {
             )
         }
         try space.claim(0, for: TopicPartition(name, PartitionIndex(0)))
-        try makeTopic(name, partitionCount: partitionCount, options: options)
+        try makeTopic(
+            name,
+            id: id ?? makeID(),
+            partitionCount: partitionCount,
+            options: options
+        )
     }
 
     /// Makes these options of a topic other ones, while it is open; nil takes one back.
@@ -153,6 +163,7 @@ extension Broker {
             if let existing = self.topic(topic.rawValue) { return existing.partitions }
             try makeTopic(
                 topic.rawValue,
+                id: makeID(),
                 partitionCount: configuration.internalPartitionCount,
                 options: topic.options
             )
@@ -166,12 +177,12 @@ extension Broker {
     /// Makes a topic. Its name is taken first, so that the disk is written to under no lock.
     private func makeTopic(
         _ name: String,
+        id: UniqueID,
         partitionCount: Int32,
         options: [String: String]
     ) throws(BrokerError) {
         if let refusal = topicTable.withLock({ $0.reserve(name) }) { throw refusal }
         defer { topicTable.withLock { _ = $0.reserved.remove(name) } }
-        let id = makeID()
         do throws(LogStorageError) {
             let logs = try dataDirectory.createTopic(
                 name,

@@ -34,14 +34,26 @@ package struct PartitionSurvey: Sendable {
     ) throws(DiskError) {
         var reader = PartitionReader(partition, disk: disk)
         var decompressor = RecordDecompressor()
+        var understated = UnderstatedTimes()
         logStart = partition.logStart
         logEnd = partition.logStart
         lastStableOffset = partition.logStart
         while !isStopped(), let entry = try reader.next() {
             do throws(RecordBatchError) {
                 var count = 0
-                try entry.forEachRecord(&decompressor) { _ in count += 1 }
-                if case .batch(let batch) = entry { try follow(batch) }
+                var latest = Timestamp.none
+                try entry.forEachRecord(&decompressor) { record in
+                    count += 1
+                    latest = max(latest, record.timestamp)
+                }
+                if case .batch(let batch) = entry {
+                    try follow(batch)
+                    understated.note(
+                        batch,
+                        latest: latest,
+                        at: Self.place(of: batch, reader.place, partition)
+                    )
+                }
                 batchCount += 1
                 if !entry.isControl { recordCount += count }
             } catch {
@@ -58,7 +70,31 @@ package struct PartitionSurvey: Sendable {
         gapCount = reader.gaps.count
         missingOffsetCount = reader.gaps.offsets
         findings = reader.findings
+        if let first = understated.first {
+            findings.append(
+                KafkaFinding(
+                    severity: .note,
+                    partition: partition.name,
+                    file: first.file,
+                    position: first.position,
+                    offset: first.offset,
+                    reason: understated.reason
+                )
+            )
+        }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
+    }
+
+    private static func place(
+        of batch: RecordBatchView,
+        _ place: (path: String, position: Int64)?,
+        _ partition: KafkaPartition
+    ) -> UnderstatedTimes.Place {
+        UnderstatedTimes.Place(
+            file: place?.path ?? partition.path,
+            position: place?.position ?? 0,
+            offset: batch.baseOffset
+        )
     }
 
     private mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) {

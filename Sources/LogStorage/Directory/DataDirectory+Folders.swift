@@ -42,7 +42,7 @@ extension DataDirectory {
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         if names.isEmpty { return true }
         // A topic that bears the name now may have been torn likewise.
-        guard names.contains(LogRecovery.metadataFile),
+        guard names.contains(FolderMark.fileName),
             table.withLock({ $0.topics[topic.name] == nil })
         else { return false }
         do throws(LogStorageError) {
@@ -53,10 +53,10 @@ extension DataDirectory {
 
     /// The topic that a folder says it belongs to; nil if it says nothing.
     private func owner(of folder: String) throws(LogStorageError) -> UniqueID? {
-        let path = files.path("\(folder)/\(LogRecovery.metadataFile)")
+        let path = files.path("\(folder)/\(FolderMark.fileName)")
         let files = files
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        return bytes.flatMap(LogRecovery.topicID)
+        return bytes.flatMap { FolderMark($0) }?.topicID
     }
 
     /// Removes the folders of deleted topics: those that carry their id, and only those. What
@@ -97,7 +97,7 @@ extension DataDirectory {
         try onDisk { () throws(DiskError) in
             // The mark goes last: what a crash leaves, or what stays, is still known to be ours.
             try Self.removeFiles(of: files)
-            try files.removeIfPresent(files.path(LogRecovery.metadataFile))
+            try files.removeIfPresent(files.path(FolderMark.fileName))
             try files.disk.removeDirectory(files.directory)
         }
     }
@@ -105,7 +105,7 @@ extension DataDirectory {
     /// Removes all of a folder but its mark, as far as that goes.
     static func removeFiles(of files: PartitionFiles) throws(DiskError) {
         var failure: DiskError?
-        for name in try files.disk.list(files.directory) where name != LogRecovery.metadataFile {
+        for name in try files.disk.list(files.directory) where name != FolderMark.fileName {
             do throws(DiskError) { try files.disk.remove(files.path(name)) } catch {
                 failure = failure ?? error
             }

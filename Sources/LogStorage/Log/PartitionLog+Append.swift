@@ -317,8 +317,8 @@ extension PartitionLog {
         }
         guard try !LogRecovery.checkOwner(files, key, names) else { return }
         try onDisk { () throws(DiskError) in
-            let path = files.path(LogRecovery.metadataFile)
-            let metadata = LogRecovery.metadata(of: key.topicID)
+            let path = files.path(FolderMark.fileName)
+            let metadata = FolderMark(key).bytes
             guard try files.content(of: path) != metadata else { return }
             try files.writeCache(path, metadata)
         }

@@ -171,11 +171,11 @@ extension PartitionLog {
                 )
                 compacted.complete()
             }
-            guard compacted != before else { return }
-            try compacted.write(to: files)
+            if compacted != before { try compacted.write(to: files) }
             state.withLock { [compacted] state in
                 state.compacted = compacted
-                state.importedWithGaps = []
+                // Of one that retention has taken meanwhile there is nothing to enter.
+                state.importedWithGaps.subtract(gapped)
             }
         }
     }

@@ -5,7 +5,7 @@ import Threads
 extension PartitionLog {
     /// How much an active segment grows until its index files are written: what a start after a
     /// crash reads of it at most, besides what lies behind the recovery point.
-    private static let indexedByteCount: Int64 = 1 << 20
+    static let indexedByteCount: Int64 = 1 << 20
 
     /// So often in a row its indexes, snapshot or mark may fail to be written; then the partition
     /// takes no more, for what its journal has is kept that long. A full disk does not count.
@@ -32,8 +32,8 @@ extension PartitionLog {
     private func writeMark() throws(DiskError) {
         guard state.withLock({ $0.markIsDirty }) else { return }
         try files.writeCache(
-            files.path(LogRecovery.metadataFile),
-            LogRecovery.metadata(of: key.topicID),
+            files.path(FolderMark.fileName),
+            FolderMark(key).bytes,
             isFlushed: true
         )
         try syncNames(folder: true, parent: true)
@@ -132,8 +132,8 @@ extension PartitionLog {
         }
         if work.markIsDirty {
             try files.writeCache(
-                files.path(LogRecovery.metadataFile),
-                LogRecovery.metadata(of: key.topicID),
+                files.path(FolderMark.fileName),
+                FolderMark(key).bytes,
                 isFlushed: true
             )
         }

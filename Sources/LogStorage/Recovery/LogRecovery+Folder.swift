@@ -3,10 +3,9 @@ import LogModel
 
 /// What a recovery finds in the folder, and what it clears away.
 extension LogRecovery {
-    static let metadataFile = "partition.metadata"
     /// What a log's folder may hold beside its segments' files.
     private static let ownNames: Set<String> = [
-        metadataFile, LeaderEpochs.fileName, CompactedSegments.fileName,
+        FolderMark.fileName, LeaderEpochs.fileName, CompactedSegments.fileName,
         CompactedSegments.fileName + ".tmp",
     ]
 
@@ -38,52 +37,28 @@ extension LogRecovery {
         _ key: PartitionKey,
         _ names: [String]
     ) throws(LogStorageError) -> Bool {
-        let path = files.path(metadataFile)
+        let path = files.path(FolderMark.fileName)
         let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        guard let bytes, !isTorn(bytes, metadata(of: key.topicID)) else {
-            // A crash may have kept the segments' names and not this one, or not what is in it;
-            // anything else in the folder is not ours.
-            let isOurs = names.allSatisfy { name in
-                ownNames.contains(name)
-                    || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
-            }
-            guard isOurs else {
-                throw .offline(
-                    "\(files.directory) holds files that no log wrote, and no \(metadataFile): "
-                        + "move it away"
-                )
-            }
-            return false
+        if let mark = bytes.flatMap({ FolderMark($0) }) {
+            guard let problem = mark.problem(for: key) else { return true }
+            throw .offline("\(files.directory): \(problem)")
         }
-        guard let id = topicID(in: bytes) else {
+        if let bytes, !FolderMark(key).isTorn(bytes) {
             throw .offline("\(path) names no topic id")
         }
-        guard id == key.topicID else {
+        // A crash may have kept the segments' names and not this one, or not what is in it;
+        // anything else in the folder is not ours.
+        let isOurs = names.allSatisfy { name in
+            ownNames.contains(name)
+                || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+        }
+        guard isOurs else {
             throw .offline(
-                "\(files.directory) belongs to another topic, of id \(id), this one's is "
-                    + "\(key.topicID): move it away"
+                "\(files.directory) holds files that no log wrote, and no \(FolderMark.fileName): "
+                    + "move it away"
             )
         }
-        return true
-    }
-
-    /// The id in the bytes of a `partition.metadata`; nil if they make no sense.
-    static func topicID(in bytes: [UInt8]) -> UniqueID? {
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard lines.count == 2, lines[0] == "version: 0", lines[1].hasPrefix("topic_id: ") else {
-            return nil
-        }
-        return UniqueID(lines[1].dropFirst(10))
-    }
-
-    /// Whether these bytes are what a crash may leave of `whole`.
-    static func isTorn(_ bytes: [UInt8], _ whole: [UInt8]) -> Bool {
-        bytes != whole && bytes.count <= whole.count
-            && zip(bytes, whole).allSatisfy { $0 == 0 || $0 == $1 }
-    }
-
-    static func metadata(of id: UniqueID) -> [UInt8] {
-        Array("version: 0\ntopic_id: \(id)\n".utf8)
+        return false
     }
 
     /// Completes or undoes a cleaning that a crash interrupted; whether names may have changed.
@@ -277,6 +252,20 @@ extension LogRecovery {
         }
     }
 
+    /// Whether an index that is gone on with knows the largest timestamp before its last entry:
+    /// the batches up to there are not read again.
+    private func tellsTime(
+        _ index: SegmentIndex,
+        _ segment: Segment,
+        _ step: RecoveryPlan.Step
+    ) throws(LogStorageError) -> Bool {
+        guard let known = index.offsets.last else { return true }
+        let least = segment.firstTimestamp ?? .none
+        guard let first = index.times.first else { return least <= .none }
+        guard first.timestamp >= least else { return false }
+        return try isTrue(index, segment.file, step, known.offset.advanced(by: 1))
+    }
+
     private static func firstTimestamp(
         of file: any DiskFile,
         to end: Int64
@@ -305,7 +294,11 @@ extension LogRecovery {
         let loaded = try loadIndex(step.base, max(end, 1))
         guard try areTrue(segment.aborted, file, loaded ?? SegmentIndex(), step) else { return nil }
         guard var index = loaded else { return 0 }
+        let timeCount = index.times.count
         let from = index.rewind(before: end)
+        // A write-back leaves no time entry behind its last offset entry.
+        guard from == 0 || index.times.count == timeCount, try tellsTime(index, segment, step)
+        else { return nil }
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp
         segment.indexedByteCount = from

@@ -65,7 +65,8 @@ struct RecoveryPlan: Equatable {
             var end = facts.end
             // Everything that was acknowledged lay before the log start, and went with it: what is
             // left begins where it ended.
-            if end.offset <= facts.logStart, !files.contains(where: { $0.base == facts.end.segment }) {
+            let isThere = files.contains { $0.base == facts.end.segment }
+            if end.offset <= facts.logStart, !isThere {
                 end = LogPlace(offset: end.offset, segment: end.offset, position: 0)
             }
             bound(&files, by: end)

@@ -101,40 +101,57 @@ struct SegmentIndex: Equatable, Sendable {
         return bytes
     }
 
-    /// The index in two files; nil if they make no sense for a segment of `byteCount` bytes.
-    /// Zeros at the end are what a killed Kafka leaves of its preallocated files.
+    /// The index in two files; nil if they cannot be those of a segment of `byteCount` bytes.
     init?(offsets offsetBytes: [UInt8], times timeBytes: [UInt8], base: Offset, byteCount: Int64) {
-        guard offsetBytes.count % 8 == 0, timeBytes.count % 12 == 0 else { return nil }
-        for start in stride(from: 0, to: offsetBytes.count, by: 8) {
-            let relative: Int32 = Self.integer(offsetBytes, at: start)
-            let position: Int32 = Self.integer(offsetBytes, at: start + 4)
-            if relative == 0, position == 0, start > 0 { break }
+        guard let offsets = Self.offsets(in: offsetBytes, base: base, byteCount: byteCount),
+            let times = Self.times(in: timeBytes, base: base)
+        else { return nil }
+        self.offsets = offsets
+        self.times = times
+        largestTimestamp = times.last?.timestamp ?? .none
+        largestTimestampOffset = times.last?.offset ?? base
+        bytesSinceEntry = byteCount - (offsets.last?.position ?? 0)
+    }
+
+    /// The entries of an offset index; nil where one cannot be: out of order, behind the end, or
+    /// of the first batch, which has none. So zeros are no entries.
+    static func offsets(in bytes: [UInt8], base: Offset, byteCount: Int64) -> [OffsetEntry]? {
+        guard bytes.count % 8 == 0 else { return nil }
+        var entries: [OffsetEntry] = []
+        entries.reserveCapacity(bytes.count / 8)
+        for start in stride(from: 0, to: bytes.count, by: 8) {
+            let relative: Int32 = integer(bytes, at: start)
+            let position: Int32 = integer(bytes, at: start + 4)
             let entry = OffsetEntry(
                 offset: base.advanced(by: Int64(relative)),
                 position: Int64(position)
             )
-            guard relative >= 0, position >= 0, entry.position < max(byteCount, 1),
-                offsets.last.map({ $0.offset < entry.offset && $0.position < entry.position })
-                    ?? true
+            guard relative >= 0, entry.position > entries.last?.position ?? 0,
+                entry.position < byteCount, entries.last.map({ $0.offset < entry.offset }) ?? true
             else { return nil }
-            offsets.append(entry)
+            entries.append(entry)
         }
-        for start in stride(from: 0, to: timeBytes.count, by: 12) {
-            let timestamp: Int64 = Self.integer(timeBytes, at: start)
-            let relative: Int32 = Self.integer(timeBytes, at: start + 8)
-            if timestamp == 0, relative == 0 { break }
+        return entries
+    }
+
+    /// The entries of a time index; nil where one cannot be: both numbers grow.
+    static func times(in bytes: [UInt8], base: Offset) -> [TimeEntry]? {
+        guard bytes.count % 12 == 0 else { return nil }
+        var entries: [TimeEntry] = []
+        entries.reserveCapacity(bytes.count / 12)
+        for start in stride(from: 0, to: bytes.count, by: 12) {
+            let timestamp: Int64 = integer(bytes, at: start)
+            let relative: Int32 = integer(bytes, at: start + 8)
             let entry = TimeEntry(
                 timestamp: Timestamp(timestamp),
                 offset: base.advanced(by: Int64(relative))
             )
-            guard relative >= 0, times.last.map({ $0.timestamp < entry.timestamp }) ?? true else {
-                return nil
-            }
-            times.append(entry)
+            guard relative >= 0, entry.timestamp > entries.last?.timestamp ?? .none,
+                entries.last.map({ $0.offset < entry.offset }) ?? true
+            else { return nil }
+            entries.append(entry)
         }
-        largestTimestamp = times.last?.timestamp ?? .none
-        largestTimestampOffset = times.last?.offset ?? base
-        bytesSinceEntry = byteCount - (offsets.last?.position ?? 0)
+        return entries
     }
 
     /// The index up to a byte of the segment, to go on from there: what tells of later batches is

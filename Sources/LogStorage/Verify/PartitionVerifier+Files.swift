@@ -21,20 +21,24 @@ extension PartitionVerifier {
         if epochs == nil { cacheFinding(path, "the text is no list of leader epochs") }
     }
 
-    mutating func readMetadata() throws(DiskError) {
-        let path = files.path("partition.metadata")
+    /// False where the folder is another's: the next start leaves it alone.
+    mutating func readMetadata() throws(DiskError) -> Bool {
+        let path = files.path(FolderMark.fileName)
         guard let bytes = try files.content(of: path) else {
-            return damage(path, "the file is missing")
+            damage(path, "the file is missing")
+            return true
         }
-        if LogRecovery.isTorn(bytes, LogRecovery.metadata(of: key.topicID)) {
-            return find(.note, path, nil, nil, "a crash kept part of it: made anew when needed")
+        if FolderMark(key).isTorn(bytes), FolderMark(bytes) == nil {
+            find(.note, path, nil, nil, "a crash kept part of it: made anew when needed")
+            return true
         }
-        guard let id = LogRecovery.topicID(in: bytes) else {
-            return damage(path, "the text names no topic id of 22 characters")
+        guard let mark = FolderMark(bytes) else {
+            damage(path, "the text names no topic id of 22 characters")
+            return true
         }
-        if id != key.topicID {
-            damage(path, "it names another topic, of id \(id), where \(key.topicID) is expected")
-        }
+        guard let problem = mark.problem(for: key) else { return true }
+        damage(path, problem)
+        return false
     }
 
     mutating func readSnapshots(_ names: [String]) throws(DiskError) {

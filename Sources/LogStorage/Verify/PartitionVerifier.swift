@@ -13,7 +13,7 @@ struct PartitionVerifier: ~Copyable {
     private var report = VerificationReport()
     var epochs: LeaderEpochs?
     var snapshots: [SnapshotFile] = []
-    private var replay = ProducerReplay()
+    var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
     var compacted = CompactedSegments()
     /// Of the segment that is read.
@@ -26,8 +26,9 @@ struct PartitionVerifier: ~Copyable {
     private var base = Offset.zero
     /// What is whole and was never acknowledged.
     private var unvouched = (recordCount: 0, first: Offset?.none)
+    private var understated = UnderstatedTimes()
     /// Batches were skipped: what follows from all of them cannot be checked any more.
-    private var isBroken = false
+    private(set) var isBroken = false
 
     private static let recordByteLimit = BatchLimit.recordByteCount
 
@@ -52,9 +53,9 @@ struct PartitionVerifier: ~Copyable {
     /// Verifies the folder.
     consuming func run() throws(DiskError) -> VerificationReport {
         report.partitionCount = 1
+        guard try readMetadata() else { return report }
         let names = try files.disk.list(files.directory)
         try readEpochs()
-        try readMetadata()
         try readCompacted()
         try readSnapshots(names)
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
@@ -74,6 +75,9 @@ struct PartitionVerifier: ~Copyable {
         }
         compareSnapshots(below: nil)
         noteUnvouched()
+        if let first = understated.first {
+            find(.note, first.file, first.position, first.offset, understated.reason)
+        }
         checkEnds()
         return report
     }
@@ -137,8 +141,11 @@ struct PartitionVerifier: ~Copyable {
         }
         segment.isCompacted = replay.sawCompaction
         // What the next start does not trust it makes anew.
-        guard base < facts.recovery.place.segment, next != nil else { return }
-        try verifyCaches(segment)
+        if base == facts.recovery.place.segment {
+            try verifyResumedIndexes(segment)
+        } else if base < facts.recovery.place.segment, next != nil {
+            try verifyCaches(segment)
+        }
     }
 
     private mutating func checkLength(_ path: String, _ base: Offset, _ byteCount: Int64) {
@@ -172,7 +179,7 @@ struct PartitionVerifier: ~Copyable {
                     unvouched.recordCount += Int(max(0, batch.recordCount))
                     unvouched.first = unvouched.first ?? batch.baseOffset
                 }
-                if let reason = fault(of: batch) {
+                if let reason = fault(of: batch, path, at: scanner.position) {
                     obstacle(path, scanner.position, in: base, reason)
                 }
                 compareSnapshots(below: batch.nextOffset)
@@ -215,7 +222,11 @@ struct PartitionVerifier: ~Copyable {
     }
 
     /// What is wrong with a batch whose CRC is right.
-    private mutating func fault(of batch: RecordBatchView) -> String? {
+    private mutating func fault(
+        of batch: RecordBatchView,
+        _ path: String,
+        at position: Int64
+    ) -> String? {
         let base = batch.baseOffset
         if mayGap, let reason = content.note(batch) { return reason }
         if base < logEnd || (base > logEnd && !mayGap) {
@@ -225,7 +236,7 @@ struct PartitionVerifier: ~Copyable {
         if let known = epochs?.expected(at: base), known != batch.leaderEpoch {
             return "leader epoch \(batch.leaderEpoch.rawValue), where \(known.rawValue) is known"
         }
-        return recordFault(of: batch)
+        return recordFault(of: batch, path, at: position)
     }
 
     /// Kafka's cleaner leaves batches whose records do not fill their offsets.
@@ -233,11 +244,16 @@ struct PartitionVerifier: ~Copyable {
         batch.attributes.hasDeleteHorizon || Int(batch.recordCount) <= Int(batch.lastOffsetDelta)
     }
 
-    private mutating func recordFault(of batch: RecordBatchView) -> String? {
+    private mutating func recordFault(
+        of batch: RecordBatchView,
+        _ path: String,
+        at position: Int64
+    ) -> String? {
         do throws(RecordBatchError) {
             if batch.attributes.isControl { _ = try EndTransactionMarker(batch) }
             var records = try decompressor.records(of: batch, byteLimit: Self.recordByteLimit)
             var last: Int32 = -1
+            var latest = Timestamp.none
             while let record = try records.next() {
                 report.recordCount += 1
                 guard record.offsetDelta > last, record.offsetDelta <= batch.lastOffsetDelta else {
@@ -245,10 +261,13 @@ struct PartitionVerifier: ~Copyable {
                         + "batch up to \(batch.lastOffsetDelta)"
                 }
                 last = record.offsetDelta
-                guard batch.timestamp(of: record) <= batch.maxTimestamp else {
-                    return "a record of a later time than the batch says"
-                }
+                latest = max(latest, batch.timestamp(of: record))
             }
+            understated.note(
+                batch,
+                latest: latest,
+                at: .init(file: path, position: position, offset: batch.baseOffset)
+            )
             return nil
         } catch { return "\(error)" }
     }
@@ -314,29 +333,6 @@ struct PartitionVerifier: ~Copyable {
             damage(path, at: position, offset: batch.baseOffset, reason)
         }
         logEnd = max(logEnd, batch.nextOffset)
-    }
-
-    // MARK: Caches
-
-    private mutating func verifyCaches(_ facts: SegmentFacts) throws(DiskError) {
-        let base = facts.base
-        for kind in SegmentFacts.IndexKind.allCases {
-            let path = files.path(base, kind.file)
-            guard let bytes = try files.content(of: path) else {
-                find(.note, path, nil, nil, "the file is missing: made anew at the next start")
-                continue
-            }
-            if !isBroken, let fault = facts.fault(of: kind, bytes) {
-                damage(path, at: fault.position, fault.reason)
-            }
-        }
-        let path = files.path(base, .transactionIndex)
-        let bytes = try files.content(of: path) ?? []
-        guard let entries = AbortedEntry.decode(bytes, base: base) else {
-            return damage(path, "entries that make no sense")
-        }
-        guard !isBroken, let reason = replay.fault(ofAborted: entries) else { return }
-        damage(path, reason)
     }
 
     // MARK: Snapshots

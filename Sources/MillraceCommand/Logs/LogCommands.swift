@@ -34,6 +34,10 @@ enum LogCommands {
     private static let verify = Command(
         "verify",
         summary: "read every batch, index and snapshot; exit 1 if anything is damaged",
+        discussion: "Each batch and record, the indexes of closed segments, offset and time index "
+            + "of the one that takes the appends, producer snapshots, leader epochs and folder "
+            + "marks. A note is no damage: what the next start removes or makes anew, or a batch "
+            + "that holds a record of a later time than its header says.",
         parameters: [topic.declaration, partition.declaration, data.declaration],
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),

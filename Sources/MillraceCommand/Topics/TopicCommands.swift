@@ -1,6 +1,5 @@
 import Broker
 import JobRunner
-import LogStorage
 import Terminal
 
 /// `millrace topic …`.
@@ -111,10 +110,8 @@ enum TopicCommands {
             let topic = try log.requireTopic(invocation[name])
             do throws(BrokerError) {
                 try log.broker.deleteTopic(topic.name)
-                try strike(topic.name, in: log.directory)
             } catch {
                 let isGone = log.broker.topic(topic.name) == nil
-                if isGone { try? strike(topic.name, in: log.directory) }
                 throw CommandFailure(
                     isGone
                         ? "the topic '\(topic.name)' is deleted, but not all of its files are gone"
@@ -135,12 +132,5 @@ enum TopicCommands {
             ? "defaults"
             : options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
                 .joined(separator: " ")
-    }
-
-    /// A topic of this name that comes later is none that an import left unfinished.
-    private static func strike(_ topic: String, in directory: String) throws(BrokerError) {
-        do throws(LogStorageError) {
-            try ImportLedger(disk: PosixDisk(), directory: directory).strike(topic)
-        } catch { throw BrokerError(error, in: directory) }
     }
 }

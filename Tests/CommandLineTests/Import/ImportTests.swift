@@ -58,31 +58,6 @@ import Testing
         #expect(report.warnings.contains("from the last stable offset 6 on"))
     }
 
-    @Test
-    func `a header with a time before its records gets theirs, or retention would count from it`()
-        throws
-    {
-        var claimed = Maker.batch(0, values: "a", "b")
-        claimed.withUnsafeMutableBytes { bytes in
-            bytes.baseAddress?.storeBigEndian(Int64(-1), at: RecordBatchLayout.maxTimestamp)
-            let summed = UnsafeRawBufferPointer(bytes)[RecordBatchLayout.attributes...]
-            bytes.baseAddress?.storeBigEndian(
-                crc32c(UnsafeRawBufferPointer(rebasing: summed)),
-                at: RecordBatchLayout.checksum
-            )
-        }
-        for isRaw in [false, true] {
-            let harness = try ImportHarness()
-            try harness.maker.partition("t-0", [0: [claimed, Maker.batch(2, values: "c")]])
-            try harness.bring(raw: isRaw) { (log) throws in
-                #expect(
-                    try ImportHarness.largestTimestamps(log, "t-0")
-                        == [isRaw ? -1 : Self.time, Self.time]
-                )
-            }
-        }
-    }
-
     @Test func `raw brings transactions, markers and producers as they lie`() throws {
         let harness = try ImportHarness()
         try Self.fillTransactions(harness.maker)
@@ -275,21 +250,6 @@ import Testing
             #expect(try ImportHarness.records(log, "b-0") == ["0:x@\(Self.time)"])
         }
         #expect(report.topics.map(\.name) == ["a", "b"])
-    }
-
-    @Test func `the topics of a killed import are removed by the next, which says so`() throws {
-        let harness = try ImportHarness()
-        try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "a", "b")]])
-        let log = try OpenLog(harness.target, creates: true)
-        try ImportLedger(disk: PosixDisk(), directory: harness.target).begin(["t", "never"])
-        try log.broker.createTopic("t", partitionCount: 1)
-        #expect(try log.unfinishedImports() == ["t"])
-        try log.close()
-        let report = try harness.bring { (log) throws in
-            #expect(try log.unfinishedImports() == [])
-            #expect(try ImportHarness.records(log, "t-0").count == 2)
-        }
-        #expect(report.warnings.contains("an import was killed on its way"))
     }
 
     @Test func `positions of groups come with their topics, none of them behind the end`() throws {

@@ -68,7 +68,12 @@ enum ImportCommand {
         let before = try names(in: target)
         if try check(target, against: directory) != .ours {
             // What makes no sense is refused before a directory is made for it.
-            _ = try ImportPlan(directory: source, request: request, existing: [])
+            _ = try ImportPlan(
+                directory: source,
+                request: request,
+                existing: [],
+                makeID: Broker.randomID
+            )
         }
         let log = try OpenLog(target, creates: true)
         let running = KafkaImport(

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import JobRunner
 import KafkaDirectory
 import LogModel
@@ -10,6 +11,8 @@ import Terminal
 struct ImportPlan {
     struct PlannedTopic {
         var name: String
+        /// Drawn for it: by its id a topic that an import made is known again.
+        var id: UniqueID
         var partitionCount: Int32
         var options: [String: String]
         /// The partitions that have a folder; the others come into being empty.
@@ -33,7 +36,8 @@ struct ImportPlan {
     init(
         directory: KafkaDirectory,
         request: ImportRequest,
-        existing: [String]
+        existing: [String],
+        makeID: () -> UniqueID
     ) throws(CommandFailure) {
         self.directory = directory
         self.request = request
@@ -43,7 +47,7 @@ struct ImportPlan {
         for option in request.options where !names.contains(option.topic) {
             throw unknownTopic(option.topic, among: names)
         }
-        for name in names { topics.append(try plan(name)) }
+        for name in names { topics.append(try plan(name, id: makeID())) }
         noteWhatIsUnknown()
         noteWhatIsElsewhere()
         notes += (directory.metadata?.problems ?? []).map { "the metadata log: \($0)" }
@@ -115,7 +119,10 @@ struct ImportPlan {
         }
     }
 
-    private mutating func plan(_ name: String) throws(CommandFailure) -> PlannedTopic {
+    private mutating func plan(
+        _ name: String,
+        id: UniqueID
+    ) throws(CommandFailure) -> PlannedTopic {
         var partitions = directory.partitions(of: name)
         let known = topicOfMetadata(name, partitions)
         let highest = partitions.map { $0.name.partition.rawValue }.max() ?? 0
@@ -152,6 +159,7 @@ struct ImportPlan {
         }
         return PlannedTopic(
             name: name,
+            id: id,
             partitionCount: count,
             options: options,
             partitions: partitions

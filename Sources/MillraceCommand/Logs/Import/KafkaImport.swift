@@ -40,15 +40,19 @@ struct KafkaImport {
     /// Does it all; what to tell is in the report.
     func run() throws -> ImportReport {
         var report = ImportReport()
-        let unfinished = try log.unfinishedImports()
+        let found = try log.unfinishedImports()
+        let unfinished = found.filter { $0.id != nil }.map(\.name)
+        let unknown = found.filter { $0.id == nil }.map(\.name)
         let plan = try ImportPlan(
             directory: source,
             request: request,
-            existing: log.broker.topics().map(\.name).filter { !unfinished.contains($0) }
+            existing: log.broker.topics().map(\.name).filter { !unfinished.contains($0) },
+            makeID: log.broker.makeTopicID
         )
         report.notes += plan.notes
         try remove(unfinished, &report)
-        try ledger.begin(plan.topics.map(\.name))
+        if !unknown.isEmpty { report.notes.append(Self.words(ofUnknown: unknown)) }
+        try ledger.begin(plan.topics.map { .init(name: $0.name, id: $0.id) })
         do {
             for topic in plan.topics { try copy(topic, &report) }
             try commitGroups(&report)
@@ -67,7 +71,15 @@ struct KafkaImport {
         if stop.isRequested { throw ImportStopped() }
     }
 
-    /// Removes the topics of an import that was killed.
+    /// What is said of topics of which an older program's ledger has the names alone: what bears
+    /// such a name now may be anybody's.
+    static func words(ofUnknown names: [String]) -> String {
+        "an import by an older program was killed on its way, and did not say which topics it had "
+            + "made: look whether these are whole, nothing was removed: "
+            + names.joined(separator: ", ")
+    }
+
+    /// Removes the topics of an import that was killed; their ids were compared.
     private func remove(_ unfinished: [String], _ report: inout ImportReport) throws {
         guard !unfinished.isEmpty else { return }
         for name in unfinished { try log.broker.deleteTopic(name) }
@@ -80,7 +92,8 @@ struct KafkaImport {
     /// Removes what this import made. Should that fail as well, the ledger stays and tells of it.
     private func undo(_ plan: ImportPlan) throws(CommandFailure) {
         do {
-            for topic in plan.topics where log.broker.topic(topic.name) != nil {
+            for topic in plan.topics
+            where log.broker.topic(topic.name)?.id == topic.id {
                 try log.broker.deleteTopic(topic.name)
             }
             try ledger.end()
@@ -97,6 +110,7 @@ struct KafkaImport {
     private func copy(_ topic: ImportPlan.PlannedTopic, _ report: inout ImportReport) throws {
         try log.broker.createTopic(
             topic.name,
+            id: topic.id,
             partitionCount: topic.partitionCount,
             options: topic.options
         )

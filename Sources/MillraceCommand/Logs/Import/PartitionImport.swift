@@ -98,22 +98,22 @@ struct PartitionImport: ~Copyable {
         }
     }
 
-    /// The largest timestamp of the records, where the header claims one from before the first
-    /// record, as some clients write it (0 or -1): retention would count from that, and delete
-    /// fresh records.
+    /// The largest timestamp of the records, where the header claims another one, as some clients
+    /// write it (0 or -1): retention would count from that, and delete fresh records.
     private mutating func timestampThatTheHeaderLacks(
         _ batch: RecordBatchView
     ) throws -> Timestamp? {
         let attributes = batch.attributes
-        guard batch.maxTimestamp < batch.baseTimestamp, batch.recordCount > 0,
-            !attributes.isControl, !attributes.hasDeleteHorizon, !attributes.isLogAppendTime
-        else { return nil }
-        var records = try decompressor.records(of: batch, byteLimit: BatchLimit.recordByteCount)
-        var largest = batch.maxTimestamp
-        while let record = try records.next() {
-            largest = max(largest, batch.timestamp(of: record))
+        guard batch.recordCount > 0, !attributes.isControl, !attributes.isLogAppendTime else {
+            return nil
         }
-        return largest
+        var records = try decompressor.records(of: batch, byteLimit: BatchLimit.recordByteCount)
+        var largest: Timestamp?
+        while let record = try records.next() {
+            let timestamp = batch.timestamp(of: record)
+            largest = largest.map { max($0, timestamp) } ?? timestamp
+        }
+        return largest == batch.maxTimestamp ? nil : largest
     }
 
     /// Takes the producer and its transaction out of a batch's header: all that is left is
