@@ -14,12 +14,12 @@ struct IndexArena: ~Copyable {
     private let free: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
     private static let firstChunkByteCount = 8 << 10
-    private static let lastChunkByteCount = 4 << 20
-    /// From this size on a chunk asks for huge pages, of this size too.
+    /// Chunks double up to this size; those after it are huge pages.
+    private static let smallChunkByteLimit = 256 << 10
     private static let hugePageByteCount = 2 << 20
-    /// Up to here the sizes of blocks rise by 16 bytes, above it they double.
+    /// Up to here the sizes of blocks rise by 8 bytes, above it they double.
     private static let fineByteLimit = 2 << 10
-    private static let fineClassCount = fineByteLimit / 16
+    private static let fineClassCount = fineByteLimit / 8
     /// Doubled 6 times, the fine limit is above a record with the longest key.
     private static let classCount = fineClassCount + 6
     /// Blocks of this size and above, which nodes are, begin at a cache line.
@@ -68,8 +68,8 @@ struct IndexArena: ~Copyable {
 
     private static func sizeClass(_ byteCount: Int) -> (number: Int, size: Int) {
         if byteCount <= fineByteLimit {
-            let units = (byteCount &+ 15) &>> 4
-            return (units &- 1, units &<< 4)
+            let units = (byteCount &+ 7) &>> 3
+            return (units &- 1, units &<< 3)
         }
         var number = fineClassCount
         var size = fineByteLimit * 2
@@ -96,8 +96,9 @@ struct IndexArena: ~Copyable {
 
     private mutating func addChunk(atLeast size: Int) {
         let byteCount = max(chunkByteCount, size)
-        chunkByteCount = min(chunkByteCount * 2, Self.lastChunkByteCount)
-        let isHuge = byteCount >= Self.hugePageByteCount
+        chunkByteCount *= 2
+        if chunkByteCount > Self.smallChunkByteLimit { chunkByteCount = Self.hugePageByteCount }
+        let isHuge = byteCount == Self.hugePageByteCount
         var chunk: UnsafeMutableRawPointer?
         guard posix_memalign(&chunk, isHuge ? Self.hugePageByteCount : 64, byteCount) == 0,
             let chunk

@@ -1,9 +1,10 @@
+import CChecksum
+
 /// A key of an ordered index where it lies for as long as it is used.
 ///
-///     byte  0  the key's full hash
-///           8  length of the key, 2 bytes
-///          10  what uses the record: 1 a leaf, 2 an inner node
-///          12  the key
+///     byte  0  length of the key, 2 bytes
+///           2  what uses the record: 1 a leaf, 2 an inner node
+///           4  the key
 struct IndexRecord {
     let base: UnsafeMutableRawPointer
 
@@ -12,25 +13,21 @@ struct IndexRecord {
         static let separator: UInt8 = 2
     }
 
-    static func byteCount(keyByteCount: Int) -> Int { 12 + keyByteCount }
+    static func byteCount(keyByteCount: Int) -> Int { 4 + keyByteCount }
 
-    func initialize(_ key: UnsafeRawBufferPointer, hash: UInt64) {
-        base.storeBytes(of: hash, as: UInt64.self)
-        base.storeBytes(of: UInt16(key.count), toByteOffset: 8, as: UInt16.self)
+    func initialize(_ key: UnsafeRawBufferPointer) {
+        base.storeBytes(of: UInt16(key.count), as: UInt16.self)
         uses = Use.entry
-        if let from = key.baseAddress { (base + 12).copyMemory(from: from, byteCount: key.count) }
+        if let from = key.baseAddress { (base + 4).copyMemory(from: from, byteCount: key.count) }
     }
 
-    var hash: UInt64 { base.load(as: UInt64.self) }
-
     var uses: UInt8 {
-        get { base.load(fromByteOffset: 10, as: UInt8.self) }
-        nonmutating set { base.storeBytes(of: newValue, toByteOffset: 10, as: UInt8.self) }
+        get { base.load(fromByteOffset: 2, as: UInt8.self) }
+        nonmutating set { base.storeBytes(of: newValue, toByteOffset: 2, as: UInt8.self) }
     }
 
     var key: UnsafeRawBufferPointer {
-        let count = Int(base.load(fromByteOffset: 8, as: UInt16.self))
-        return UnsafeRawBufferPointer(start: base + 12, count: count)
+        UnsafeRawBufferPointer(start: base + 4, count: Int(base.load(as: UInt16.self)))
     }
 }
 
@@ -42,7 +39,8 @@ struct IndexRecord {
 ///              8  a leaf's neighbours, before and after
 ///             64  their heads, 8 bytes each
 ///            576  their records, 8 bytes each
-///           1088  an inner node's children, one more than its separators
+///           1088  a leaf's hashes, 8 bytes each, or
+///                 an inner node's children, one more than its separators
 ///
 /// Every key that belongs into a node begins with the same `skip` bytes, because those around the
 /// node do. A *head* is the 8 bytes behind them: nearly every comparison ends there, also where
@@ -51,8 +49,8 @@ struct IndexNode: Equatable {
     let base: UnsafeMutableRawPointer
 
     static let capacity = 64
-    static let leafByteCount = 64 + capacity * 16
-    static let innerByteCount = leafByteCount + (capacity + 1) * 8
+    static let leafByteCount = 64 + capacity * 24
+    static let innerByteCount = leafByteCount + 8
     /// A skip grows when this many bytes of the heads would no longer tell keys apart.
     private static let skipStep = 4
 
@@ -64,7 +62,9 @@ struct IndexNode: Equatable {
         next = nil
         (base + 64).bindMemory(to: UInt64.self, capacity: Self.capacity)
         (base + 576).bindMemory(to: IndexRecord.self, capacity: Self.capacity)
-        if !isLeaf {
+        if isLeaf {
+            (base + 1088).bindMemory(to: UInt64.self, capacity: Self.capacity)
+        } else {
             (base + 1088).bindMemory(to: IndexNode.self, capacity: Self.capacity + 1)
         }
     }
@@ -97,12 +97,14 @@ struct IndexNode: Equatable {
         nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: IndexNode?.self) }
     }
 
-    // SAFETY of the three: `initialize` has bound the memory to these types.
+    // SAFETY of the four: `initialize` has bound the memory to these types.
     var heads: UnsafeMutablePointer<UInt64> { (base + 64).assumingMemoryBound(to: UInt64.self) }
 
     var records: UnsafeMutablePointer<IndexRecord> {
         (base + 576).assumingMemoryBound(to: IndexRecord.self)
     }
+
+    var hashes: UnsafeMutablePointer<UInt64> { (base + 1088).assumingMemoryBound(to: UInt64.self) }
 
     var children: UnsafeMutablePointer<IndexNode> {
         (base + 1088).assumingMemoryBound(to: IndexNode.self)
@@ -110,12 +112,25 @@ struct IndexNode: Equatable {
 
     // MARK: Search
 
+    /// Asks for the lines that a search begins with, all at once.
+    @inline(__always)
+    func prefetch() {
+        for line in 0..<9 { millrace_prefetch(base + line &* 64) }
+    }
+
     /// The first key that is not below `key`, and whether it is that key.
     @inline(__always)
     func search(_ key: UnsafeRawBufferPointer) -> (index: Int, isEqual: Bool) {
-        let heads = heads
         let head = KeyOrder.head(key, after: skip)
-        let count = count
+        let low = firstHead(notBelow: head)
+        guard low < count, heads[low] == head else { return (low, false) }
+        return searchAlike(key, head, from: low)
+    }
+
+    /// The first key whose head is not below `head`.
+    @inline(__always)
+    private func firstHead(notBelow head: UInt64) -> Int {
+        let heads = heads
         var low = 0
         var length = count
         // The shape of a binary search without a branch to predict.
@@ -125,7 +140,20 @@ struct IndexNode: Equatable {
             length &-= half
         }
         if length == 1, heads[low] < head { low &+= 1 }
-        guard low < count, heads[low] == head else { return (low, false) }
+        return low
+    }
+
+    /// `search` in a leaf; `look` learns early of the hash of the key that is most likely met.
+    @inline(__always)
+    func search(
+        _ key: UnsafeRawBufferPointer,
+        _ look: (_ hash: UInt64) -> Void
+    ) -> (index: Int, isEqual: Bool) {
+        let head = KeyOrder.head(key, after: skip)
+        let low = firstHead(notBelow: head)
+        guard low < count else { return (low, false) }
+        look(hashes[low])
+        guard heads[low] == head else { return (low, false) }
         return searchAlike(key, head, from: low)
     }
 
@@ -135,7 +163,7 @@ struct IndexNode: Equatable {
         _ head: UInt64,
         from first: Int
     ) -> (index: Int, isEqual: Bool) {
-        let order = KeyOrder.compare(records[first].key, key)
+        let order = KeyOrder.compare(records[first].key, key, after: skip)
         if order >= 0 { return (first, order == 0) }
         var low = first + 1
         var high = count
@@ -145,7 +173,7 @@ struct IndexNode: Equatable {
                 high = middle
                 continue
             }
-            let order = KeyOrder.compare(records[middle].key, key)
+            let order = KeyOrder.compare(records[middle].key, key, after: skip)
             if order == 0 { return (middle, true) }
             if order < 0 { low = middle + 1 } else { high = middle }
         }
@@ -154,15 +182,12 @@ struct IndexNode: Equatable {
 
     // MARK: Change
 
-    /// Puts a record at `index`.
+    /// Puts a key and its hash at `index` of a leaf.
     @inline(__always)
-    func insert(_ record: IndexRecord, at index: Int) {
-        let moved = count &- index
-        (heads + index + 1).update(from: heads + index, count: moved)
-        (records + index + 1).update(from: records + index, count: moved)
-        heads[index] = KeyOrder.head(record.key, after: skip)
-        records[index] = record
-        count &+= 1
+    func insert(_ record: IndexRecord, hash: UInt64, at index: Int) {
+        (hashes + index + 1).update(from: hashes + index, count: count &- index)
+        hashes[index] = hash
+        insert(record, at: index)
     }
 
     /// Puts a separator at `index`, and the child behind it.
@@ -172,13 +197,21 @@ struct IndexNode: Equatable {
         insert(separator, at: index)
     }
 
-    /// Takes out the record at `index`.
     @inline(__always)
-    func remove(at index: Int) {
-        let moved = count &- index &- 1
-        (heads + index).update(from: heads + index + 1, count: moved)
-        (records + index).update(from: records + index + 1, count: moved)
-        count &-= 1
+    private func insert(_ record: IndexRecord, at index: Int) {
+        let moved = count &- index
+        (heads + index + 1).update(from: heads + index, count: moved)
+        (records + index + 1).update(from: records + index, count: moved)
+        heads[index] = KeyOrder.head(record.key, after: skip)
+        records[index] = record
+        count &+= 1
+    }
+
+    /// Takes out the key at `index` of a leaf.
+    @inline(__always)
+    func removeEntry(at index: Int) {
+        (hashes + index).update(from: hashes + index + 1, count: count &- index &- 1)
+        remove(at: index)
     }
 
     /// Takes out the separator at `index`, and the child behind it.
@@ -187,8 +220,31 @@ struct IndexNode: Equatable {
         remove(at: index)
     }
 
-    /// Copies records of a node with the same skip behind those of this one.
-    func append(_ other: IndexNode, from first: Int) {
+    @inline(__always)
+    private func remove(at index: Int) {
+        let moved = count &- index &- 1
+        (heads + index).update(from: heads + index + 1, count: moved)
+        (records + index).update(from: records + index + 1, count: moved)
+        count &-= 1
+    }
+
+    /// Copies keys of a leaf with the same skip, from `first` on, behind those of this one.
+    func appendEntries(of other: IndexNode, from first: Int) {
+        (hashes + count).update(from: other.hashes + first, count: other.count - first)
+        append(other, from: first)
+    }
+
+    /// Copies the children of an inner node with the same skip, from `first` on, and the
+    /// separators between them; the separator before them is here already, without a child.
+    func appendChildren(of other: IndexNode, from first: Int) {
+        (children + count).update(from: other.children + first, count: other.count - first + 1)
+        append(other, from: first)
+    }
+
+    /// Puts a separator at the end, whose child comes next.
+    func appendSeparator(_ separator: IndexRecord) { insert(separator, at: count) }
+
+    private func append(_ other: IndexNode, from first: Int) {
         let copied = other.count - first
         (heads + count).update(from: other.heads + first, count: copied)
         (records + count).update(from: other.records + first, count: copied)

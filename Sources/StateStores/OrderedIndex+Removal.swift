@@ -7,7 +7,7 @@ extension OrderedIndex {
         let (index, isEqual) = leaf.search(key)
         guard isEqual else { return false }
         let record = leaf.records[index]
-        leaf.remove(at: index)
+        leaf.removeEntry(at: index)
         release(record, from: IndexRecord.Use.entry)
         count &-= 1
         version &+= 1
@@ -61,15 +61,14 @@ extension OrderedIndex {
         right.setSkip(shared)
         node.removeSeparator(at: index)
         if depth == height {
-            left.append(right, from: 0)
+            left.appendEntries(of: right, from: 0)
             left.next = right.next
             right.next?.previous = left
             release(separator, from: IndexRecord.Use.separator)
             arena.deallocate(right.base, IndexNode.leafByteCount)
         } else {
-            left.insert(separator, at: left.count, child: right.children[0])
-            (left.children + left.count + 1).update(from: right.children + 1, count: right.count)
-            left.append(right, from: 0)
+            left.appendSeparator(separator)
+            left.appendChildren(of: right, from: 0)
             arena.deallocate(right.base, IndexNode.innerByteCount)
         }
         if node.count < Self.mergeLimit { merge(depth - 1) }

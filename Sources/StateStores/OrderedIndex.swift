@@ -56,11 +56,16 @@ package struct OrderedIndex: ~Copyable {
 
     // MARK: Reading
 
-    /// The first key, or the first that is not below `key`.
-    package func first(notBelow key: UnsafeRawBufferPointer?) -> Position? {
+    /// The first key, or the first that is not below `key`. `look` learns early of the hash of
+    /// the key that is most likely met.
+    @inline(__always)
+    package func first(
+        notBelow key: UnsafeRawBufferPointer?,
+        _ look: (_ hash: UInt64) -> Void = { _ in }
+    ) -> Position? {
         guard let key else { return forward(firstLeaf, 0) }
         let leaf = leaf(of: key)
-        return forward(leaf, leaf.search(key).index)
+        return forward(leaf, leaf.search(key, look).index)
     }
 
     /// The first key above `key`.
@@ -97,7 +102,8 @@ package struct OrderedIndex: ~Copyable {
     package func key(_ position: Position) -> UnsafeRawBufferPointer { record(position).key }
 
     /// The hash of the key at a place.
-    package func hash(_ position: Position) -> UInt64 { record(position).hash }
+    @inline(__always)
+    package func hash(_ position: Position) -> UInt64 { position.leaf.hashes[position.index] }
 
     @inline(__always)
     func record(_ position: Position) -> IndexRecord { position.leaf.records[position.index] }
@@ -107,6 +113,7 @@ package struct OrderedIndex: ~Copyable {
         for _ in 0..<height {
             let (index, isEqual) = node.search(key)
             node = node.children[isEqual ? index &+ 1 : index]
+            node.prefetch()
         }
         return node
     }
@@ -153,9 +160,9 @@ package struct OrderedIndex: ~Copyable {
         if isEqual { return false }
         let byteCount = IndexRecord.byteCount(keyByteCount: key.count)
         let record = IndexRecord(base: arena.allocate(byteCount))
-        record.initialize(key, hash: hash)
+        record.initialize(key)
         if leaf.count == IndexNode.capacity { (leaf, index) = split(leaf, for: record, at: index) }
-        leaf.insert(record, at: index)
+        leaf.insert(record, hash: hash, at: index)
         count &+= 1
         version &+= 1
         return true
@@ -173,6 +180,7 @@ package struct OrderedIndex: ~Copyable {
             if level.child > 0 { level.low = node.records[level.child &- 1] }
             if level.child < node.count { level.high = node.records[level.child] }
             level.node = node.children[level.child]
+            level.node.prefetch()
         }
         path[height] = level
         return level.node
@@ -191,7 +199,7 @@ package struct OrderedIndex: ~Copyable {
             ? leaf.count : index == 0 && leaf.previous == nil ? 0 : leaf.count / 2
         let right = IndexNode(base: arena.allocate(IndexNode.leafByteCount))
         right.initialize(skip: leaf.skip, isLeaf: true)
-        right.append(leaf, from: kept)
+        right.appendEntries(of: leaf, from: kept)
         leaf.count = kept
         right.next = leaf.next
         right.previous = leaf
@@ -237,8 +245,7 @@ package struct OrderedIndex: ~Copyable {
         let separator = node.records[kept]
         let right = IndexNode(base: arena.allocate(IndexNode.innerByteCount))
         right.initialize(skip: node.skip, isLeaf: false)
-        right.children.update(from: node.children + kept + 1, count: node.count - kept)
-        right.append(node, from: kept + 1)
+        right.appendChildren(of: node, from: kept + 1)
         node.count = kept
         node.growSkip(low: level.low, high: separator)
         right.growSkip(low: separator, high: level.high)

@@ -26,10 +26,10 @@ extension StateStore {
         if !isComplete { try loadAllOnce() }
         openRangeCount += 1
         defer { openRangeCount -= 1 }
-        var walk = IndexWalk(index, from: from, to: to, isReversed: isReversed)
+        var walk = IndexWalk(index, table, from: from, to: to, isReversed: isReversed)
         if isComplete {
             while let record = walk.record {
-                guard try lend(record, to: body) else { return }
+                guard try lend(record, walk.hash, to: body) else { return }
                 walk.step(behind: record)
             }
         } else {
@@ -44,9 +44,13 @@ extension StateStore {
 
     /// Lends the value that a key of the index has in the table, if it has one.
     @inline(__always)
-    private func lend(_ record: IndexRecord, to body: RangeBody) throws -> Bool {
+    private func lend(
+        _ record: IndexRecord,
+        _ hash: UInt64,
+        to body: RangeBody
+    ) throws -> Bool {
         let key = record.key
-        guard let slot = table.pointee.find(key, hash: record.hash) else {
+        guard let slot = table.pointee.find(key, hash: hash) else {
             preconditionFailure("the index of a store has a key that its table has not")
         }
         guard let value = table.pointee.value(slot) else { return true }
@@ -69,7 +73,7 @@ extension StateStore {
         }
         guard try outcome.get() else { return }
         while let record = walk.record {
-            guard try lend(record, to: body) else { return }
+            guard try lend(record, walk.hash, to: body) else { return }
             walk.step(behind: record)
         }
     }
@@ -82,11 +86,11 @@ extension StateStore {
         to body: RangeBody
     ) throws -> Bool {
         while let record = walk.record, walk.orders(record.key, before: key) {
-            guard try lend(record, to: body) else { return false }
+            guard try lend(record, walk.hash, to: body) else { return false }
             walk.step(behind: record)
         }
         if let record = walk.record, KeyOrder.compare(record.key, key) == 0 {
-            guard try lend(record, to: body) else { return false }
+            guard try lend(record, walk.hash, to: body) else { return false }
             walk.step(behind: record)
         } else {
             let (timestamp, value) = try Self.read(stored)

@@ -26,11 +26,11 @@ public final class StateStore {
     let tableByteLimit: Int
     /// Whether the table holds every key that the engine holds, or will after the checkpoint under
     /// way.
-    public internal(set) var isComplete: Bool
+    @exclusivity(unchecked) public internal(set) var isComplete: Bool
     /// Whether taking in all that the engine holds is still to be tried.
     var mayLoadAll: Bool
     /// Range reads under way, which no key may leave.
-    var openRangeCount = 0
+    @exclusivity(unchecked) var openRangeCount = 0
     private var lastCheckpoint: UInt64?
     private var pending: PendingCheckpoint?
     private var hasUncheckpointedCommit = false
@@ -90,7 +90,14 @@ public final class StateStore {
                 message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
             )
         }
-        if isComplete { return enter(key, hash: hash) }
+        return isComplete ? enter(key, hash: hash) : try ask(key, hash: hash)
+    }
+
+    @inline(never)
+    private func ask(
+        _ key: UnsafeRawBufferPointer,
+        hash: UInt64
+    ) throws(StoreError) -> KeyValueTable.Slot {
         // The key enters the table only once the engine has answered: after a failed read it
         // stays unknown.
         var outcome: Result<KeyValueTable.Slot, StoreError>?
@@ -107,6 +114,7 @@ public final class StateStore {
     }
 
     /// A place for a key that the table does not know, in the index too.
+    @inline(__always)
     func enter(_ key: UnsafeRawBufferPointer, hash: UInt64) -> KeyValueTable.Slot {
         if let index {
             let isNew = index.pointee.insert(key, hash: hash)
