@@ -161,6 +161,7 @@ public final class StateStore {
     /// Takes the open transaction's changes as committed; `changelogOffset` is the next offset of
     /// the changelog after them, nil if the transaction changed nothing.
     public func commit(changelogOffset: Offset?) {
+        requireNoRange()
         table.pointee.commit()
         if let changelogOffset {
             self.changelogOffset = changelogOffset
@@ -169,7 +170,10 @@ public final class StateStore {
     }
 
     /// Drops the open transaction's changes.
-    public func abort() { table.pointee.abort() }
+    public func abort() {
+        requireNoRange()
+        table.pointee.abort()
+    }
 
     // MARK: Checkpoints
 
@@ -277,6 +281,7 @@ public final class StateStore {
         }
     }
 
+    /// A range read ends before the transaction that it reads in, and before keys may leave.
     private func requireNoRange() {
         precondition(openRangeCount == 0, "a range read is under way")
     }
