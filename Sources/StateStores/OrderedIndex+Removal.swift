@@ -51,12 +51,8 @@ extension OrderedIndex {
         let left = node.children[index]
         let right = node.children[index + 1]
         let separator = node.records[index]
-        let skip = IndexNode.skip(
-            low: index > 0 ? node.records[index - 1] : parent.low,
-            high: index + 1 < node.count ? node.records[index + 1] : parent.high
-        )
-        // What both shared with their own neighbours, the new ones may not share.
-        let shared = min(left.skip, right.skip, skip)
+        // What each shares with the separator between them, both share.
+        let shared = min(left.skip, right.skip)
         left.setSkip(shared)
         right.setSkip(shared)
         node.removeSeparator(at: index)
