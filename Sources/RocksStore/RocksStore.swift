@@ -103,12 +103,42 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     package func scan(
         from: UnsafeRawBufferPointer?,
         to: UnsafeRawBufferPointer?,
+        isReversed: Bool,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
-        guard let iterator = rocksdb_create_iterator(database, options.read) else { return }
+        // RocksDB does not say what bounds the wrong way round mean.
+        if let from, let to, !from.lexicographicallyPrecedes(to) { return }
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        try withPrefixed(from ?? none) { low throws(StoreError) in
+            // Without an end, at the prefix behind that of all values.
+            try withPrefixed(to ?? none, to == nil ? Self.dataPrefix + 1 : Self.dataPrefix) {
+                high throws(StoreError) in
+                try scan(low, high, isReversed, body)
+            }
+        }
+    }
+
+    private func scan(
+        _ low: Prefixed,
+        _ high: Prefixed,
+        _ isReversed: Bool,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+    ) throws(StoreError) {
+        guard let bounds = rocksdb_readoptions_create() else {
+            throw StoreError(code: .io, path: path, message: "no memory for a scan")
+        }
+        // The bounds keep the iterator from walking over removed entries outside of them.
+        defer { rocksdb_readoptions_destroy(bounds) }
+        rocksdb_readoptions_set_iterate_lower_bound(bounds, low.base, low.count)
+        rocksdb_readoptions_set_iterate_upper_bound(bounds, high.base, high.count)
+        guard let iterator = rocksdb_create_iterator(database, bounds) else {
+            throw StoreError(code: .io, path: path, message: "no memory for a scan")
+        }
         defer { rocksdb_iter_destroy(iterator) }
-        try withPrefixed(from ?? UnsafeRawBufferPointer(start: nil, count: 0)) {
-            start throws(StoreError) in rocksdb_iter_seek(iterator, start.base, start.count)
+        if isReversed {
+            rocksdb_iter_seek_to_last(iterator)
+        } else {
+            rocksdb_iter_seek_to_first(iterator)
         }
         while rocksdb_iter_valid(iterator) != 0 {
             var keyCount = 0
@@ -116,10 +146,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             guard let key = rocksdb_iter_key(iterator, &keyCount), keyCount > 0 else { break }
             let value = rocksdb_iter_value(iterator, &valueCount)
             let stripped = UnsafeRawBufferPointer(start: key + 1, count: keyCount - 1)
-            if let to, !stripped.lexicographicallyPrecedes(to) { break }
             let count = value == nil ? 0 : valueCount
             guard body(stripped, UnsafeRawBufferPointer(start: value, count: count)) else { break }
-            rocksdb_iter_next(iterator)
+            if isReversed { rocksdb_iter_prev(iterator) } else { rocksdb_iter_next(iterator) }
         }
         try notingDamage { () throws(StoreError) in
             try RocksCall.runVoid(path) { rocksdb_iter_get_error(iterator, $0) }
@@ -304,14 +333,15 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let count: Int
     }
 
-    /// Lends a key with the prefix of values.
+    /// Lends a key with a prefix, that of values if no other is named.
     private func withPrefixed<Result>(
         _ key: UnsafeRawBufferPointer,
+        _ prefix: UInt8 = RocksStore.dataPrefix,
         _ body: (Prefixed) throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
         let outcome = withUnsafeTemporaryAllocation(byteCount: key.count + 1, alignment: 8) {
             buffer -> Swift.Result<Result, StoreError> in
-            buffer[0] = Self.dataPrefix
+            buffer[0] = prefix
             if let base = key.baseAddress, let to = buffer.baseAddress {
                 (to + 1).copyMemory(from: base, byteCount: key.count)
             }

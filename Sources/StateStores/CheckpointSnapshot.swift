@@ -51,7 +51,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
         let needed = 8 + key.count + valueByteCount
         if capacity - byteCount < needed { grow(by: needed) }
         var p = arena + byteCount
-        references.append(Reference(prefix: Self.prefix(key), position: byteCount))
+        references.append(Reference(prefix: KeyOrder.head(key), position: byteCount))
         p.storeBytes(of: UInt32(key.count), as: UInt32.self)
         p.storeBytes(
             of: value == nil ? -1 : Int32(valueByteCount),
@@ -69,7 +69,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
     func sort() {
         references.sort { left, right in
             if left.prefix != right.prefix { return left.prefix < right.prefix }
-            let order = Self.compare(key(at: left.position), key(at: right.position))
+            let order = KeyOrder.compare(key(at: left.position), key(at: right.position))
             return order == 0 ? left.position < right.position : order < 0
         }
         var kept = 0
@@ -77,7 +77,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
             let isLast =
                 index + 1 == references.count
                 || references[index].prefix != references[index + 1].prefix
-                || Self.compare(
+                || KeyOrder.compare(
                     key(at: references[index].position),
                     key(at: references[index + 1].position)
                 )
@@ -95,6 +95,13 @@ final class CheckpointSnapshot: @unchecked Sendable {
         SortedEntries(count: references.count) { [self] index in
             let position = references[index].position
             return SortedEntries.Entry(key: key(at: position), value: value(at: position))
+        }
+    }
+
+    /// Calls `body` with every key that the entries remove.
+    func forEachRemoved(_ body: (UnsafeRawBufferPointer) -> Void) {
+        for reference in references where value(at: reference.position) == nil {
+            body(key(at: reference.position))
         }
     }
 
@@ -117,24 +124,6 @@ final class CheckpointSnapshot: @unchecked Sendable {
         moved.copyMemory(from: arena, byteCount: byteCount)
         arena.deallocate()
         arena = moved
-    }
-
-    /// The first 8 bytes as a number that orders as the bytes do, short keys padded with zeros.
-    private static func prefix(_ key: UnsafeRawBufferPointer) -> UInt64 {
-        if key.count >= 8 { return UInt64(bigEndian: key.loadUnaligned(as: UInt64.self)) }
-        var result: UInt64 = 0
-        for index in 0..<8 { result = result << 8 | (index < key.count ? UInt64(key[index]) : 0) }
-        return result
-    }
-
-    private static func compare(
-        _ left: UnsafeRawBufferPointer,
-        _ right: UnsafeRawBufferPointer
-    ) -> Int {
-        for index in 0..<min(left.count, right.count) where left[index] != right[index] {
-            return left[index] < right[index] ? -1 : 1
-        }
-        return left.count - right.count
     }
 }
 

@@ -19,7 +19,7 @@ import Glibc
 /// transaction; `commit()` forgets the log and moves on to the next epoch. A value that changed
 /// since the last checkpoint is flagged, so that a checkpoint finds it.
 ///
-/// Keep it behind a pointer. A slot is valid until the next `insert`.
+/// Keep it behind a pointer. A slot is valid until the next `insert`, and not beyond a transaction.
 public struct KeyValueTable: ~Copyable {
     /// The place of a key.
     public struct Slot {
@@ -61,6 +61,8 @@ public struct KeyValueTable: ~Copyable {
     @usableFromInline var mask: Int
     /// Keys in the table, with or without a value.
     public internal(set) var count = 0
+    /// Keys without a value when a checkpoint last drained the table.
+    private(set) var absentCount = 0
     @usableFromInline var epoch: UInt32 = 1
     @usableFromInline var undo: UnsafeMutablePointer<Undo>
     @usableFromInline var undoCount = 0
@@ -89,6 +91,9 @@ public struct KeyValueTable: ~Copyable {
         undo.deallocate()
         Self.freeLines(lines, mask + 1)
     }
+
+    /// Places for keys, free or not.
+    var slotCount: Int { mask + 1 }
 
     /// Bytes of memory that the table holds.
     public var byteCount: Int {
@@ -268,7 +273,9 @@ public struct KeyValueTable: ~Copyable {
         ) -> Void
     ) {
         precondition(undoCount == 0, "a checkpoint holds committed values only")
+        var absent = 0
         forEachLine { line in
+            if Self.isAbsent(line) { absent += 1 }
             guard line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 else {
                 return
             }
@@ -276,6 +283,7 @@ public struct KeyValueTable: ~Copyable {
             body(Self.key(line), value(slot), timestamp(slot))
             line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
         }
+        absentCount = absent
     }
 
     /// Flags a key as different from the engine's again: its checkpoint failed.
@@ -295,34 +303,5 @@ public struct KeyValueTable: ~Copyable {
             let slot = Slot(line: line)
             body(Self.key(line), value(slot), timestamp(slot))
         }
-    }
-
-    /// Drops every key whose value the engine holds. Only between transactions.
-    public mutating func evictClean() {
-        precondition(undoCount == 0, "eviction happens between transactions")
-        let oldLines = lines
-        let oldCount = mask + 1
-        var kept = 0
-        forEachLine { line in
-            if line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 {
-                kept += 1
-            }
-        }
-        let slots = Self.slotCount(for: kept * 2)
-        lines = Self.allocateLines(slots)
-        mask = slots - 1
-        count = 0
-        var line = oldLines
-        for _ in 0..<oldCount {
-            if line.load(as: UInt32.self) != 0 {
-                if line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 {
-                    move(line)
-                } else {
-                    releaseOutOfLine(line)
-                }
-            }
-            line += Field.lineByteCount
-        }
-        Self.freeLines(oldLines, oldCount)
     }
 }

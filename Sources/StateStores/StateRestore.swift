@@ -59,6 +59,7 @@ public final class StateRestore {
     private func writeEngine(upTo offset: Offset) throws(StoreError) {
         // The engine must stand for everything below the offset that it is given.
         if !wroteEngine { try store.checkpointNow() }
+        store.noteEngineWrite()
         snapshot.sort()
         // What the table holds of these keys is older than the changelog.
         store.table.pointee.refresh(from: snapshot)

@@ -7,40 +7,66 @@ import Threads
 /// checkpoint writes it to the engine, together with the changelog offset that all of the
 /// engine's values then stand for. Used by one thread; only the engine is shared with the worker
 /// that writes checkpoints.
+///
+/// A store is *complete* while its table holds every key that the engine holds: a new one is, until
+/// its table outgrows its memory or a restore writes past it. A complete store never reads its
+/// engine, and forgets removed keys once a checkpoint has taken their removal. An ordered store
+/// has an index of all keys of its table beside it, for range reads.
 public final class StateStore {
     /// The values in memory. Operators work on it directly.
     public let table: UnsafeMutablePointer<KeyValueTable>
     /// The next changelog offset after the committed values; nil for a store that never had any.
     public private(set) var changelogOffset: Offset?
 
-    private let engine: any StoreEngine
+    /// The keys of the table in order; nil for a store that is not ordered.
+    let index: UnsafeMutablePointer<OrderedIndex>?
+    let engine: any StoreEngine
     private let worker: CheckpointWorker
     /// Tables larger than this drop what the engine holds, after a checkpoint.
-    private let tableByteLimit: Int
-    private var engineMayHoldKeys: Bool
+    let tableByteLimit: Int
+    /// Whether the table holds every key that the engine holds, or will after the checkpoint under
+    /// way.
+    @exclusivity(unchecked) public internal(set) var isComplete: Bool
+    /// Whether taking in all that the engine holds is still to be tried.
+    var mayLoadAll: Bool
+    /// Range reads under way, which no key may leave.
+    @exclusivity(unchecked) var openRangeCount = 0
     private var lastCheckpoint: UInt64?
     private var pending: PendingCheckpoint?
     private var hasUncheckpointedCommit = false
 
-    /// A store over an engine, which it closes at its end.
+    /// A store over an engine, which it closes at its end; `isOrdered` for range reads, which cost
+    /// memory and time at the insertion of a key.
     public init(
         engine: any StoreEngine,
         worker: CheckpointWorker,
+        isOrdered: Bool = false,
         tableByteLimit: Int = 512 << 20
     ) {
         self.engine = engine
         self.worker = worker
         self.tableByteLimit = tableByteLimit
-        engineMayHoldKeys = !engine.isEmpty
+        isComplete = engine.isEmpty
+        mayLoadAll = true
         changelogOffset = engine.checkpointedOffset
         table = .allocate(capacity: 1)
         table.initialize(to: KeyValueTable())
+        index = isOrdered ? .allocate(capacity: 1) : nil
+        index?.initialize(to: OrderedIndex())
     }
 
     deinit {
         table.deinitialize(count: 1)
         table.deallocate()
+        index?.deinitialize(count: 1)
+        index?.deallocate()
     }
+
+    /// Whether the store can be read in the order of its keys.
+    public var isOrdered: Bool { index != nil }
+
+    /// Bytes of memory that the store holds.
+    public var byteCount: Int { table.pointee.byteCount + (index?.pointee.byteCount ?? 0) }
 
     // MARK: Reading
 
@@ -64,26 +90,51 @@ public final class StateStore {
                 message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
             )
         }
-        guard engineMayHoldKeys else { return table.pointee.insert(key, hash: hash) }
+        return isComplete ? enter(key, hash: hash) : try ask(key, hash: hash)
+    }
+
+    @inline(never)
+    private func ask(
+        _ key: UnsafeRawBufferPointer,
+        hash: UInt64
+    ) throws(StoreError) -> KeyValueTable.Slot {
         // The key enters the table only once the engine has answered: after a failed read it
         // stays unknown.
-        let table = table
-        var found: KeyValueTable.Slot?
-        var isCut = false
+        var outcome: Result<KeyValueTable.Slot, StoreError>?
         let isThere = try engine.get(key) { stored in
-            guard let (timestamp, value) = StoredValue.read(stored) else { return isCut = true }
-            let slot = table.pointee.insert(key, hash: hash)
-            table.pointee.setClean(slot, value: value, timestamp: timestamp)
-            found = slot
+            outcome = Result { () throws(StoreError) in
+                let (timestamp, value) = try Self.read(stored)
+                let slot = enter(key, hash: hash)
+                table.pointee.setClean(slot, value: value, timestamp: timestamp)
+                return slot
+            }
         }
-        if isThere, isCut {
+        if isThere, let outcome { return try outcome.get() }
+        return enter(key, hash: hash)
+    }
+
+    /// A place for a key that the table does not know, in the index too.
+    @inline(__always)
+    func enter(_ key: UnsafeRawBufferPointer, hash: UInt64) -> KeyValueTable.Slot {
+        if let index {
+            let isNew = index.pointee.insert(key, hash: hash)
+            precondition(isNew, "the index of a store has a key that its table has not")
+        }
+        return table.pointee.insert(key, hash: hash)
+    }
+
+    /// Timestamp and value of what an engine holds.
+    static func read(
+        _ stored: UnsafeRawBufferPointer
+    ) throws(StoreError) -> (timestamp: Timestamp, value: UnsafeRawBufferPointer) {
+        guard let read = StoredValue.read(stored) else {
             throw StoreError(
                 code: .corrupt,
                 path: "",
                 message: "a stored value without a timestamp"
             )
         }
-        return found ?? table.pointee.insert(key, hash: hash)
+        return read
     }
 
     /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
@@ -110,6 +161,7 @@ public final class StateStore {
     /// Takes the open transaction's changes as committed; `changelogOffset` is the next offset of
     /// the changelog after them, nil if the transaction changed nothing.
     public func commit(changelogOffset: Offset?) {
+        requireNoRange()
         table.pointee.commit()
         if let changelogOffset {
             self.changelogOffset = changelogOffset
@@ -118,7 +170,10 @@ public final class StateStore {
     }
 
     /// Drops the open transaction's changes.
-    public func abort() { table.pointee.abort() }
+    public func abort() {
+        requireNoRange()
+        table.pointee.abort()
+    }
 
     // MARK: Checkpoints
 
@@ -126,16 +181,17 @@ public final class StateStore {
     /// is `interval` nanoseconds old or the table has outgrown its memory. Between transactions.
     public func checkpointIfDue(now: UInt64, interval: UInt64) throws(StoreError) {
         guard !table.pointee.hasUncommittedChanges else { return }
+        requireNoRange()
         try finishCheckpoint(waiting: false)
         let last = lastCheckpoint ?? now
         lastCheckpoint = last
-        let isTooLarge = table.pointee.byteCount > tableByteLimit
+        let isTooLarge = byteCount > tableByteLimit
         if now &- last >= interval || (isTooLarge && hasUncheckpointedCommit) {
             try beginCheckpoint()
             lastCheckpoint = now
         }
         // Reads alone fill a table too: what no checkpoint will evict goes now.
-        if isTooLarge, pending == nil { table.pointee.evictClean() }
+        if isTooLarge, pending == nil { evict() }
     }
 
     /// Writes what is committed and waits until it is done.
@@ -158,8 +214,6 @@ public final class StateStore {
         let pending = PendingCheckpoint(snapshot: snapshot, engine: engine)
         self.pending = pending
         worker.submit { pending.run() }
-        // An engine is asked for keys as soon as it may hold one.
-        engineMayHoldKeys = true
         try finishCheckpoint(waiting: false)
     }
 
@@ -176,7 +230,8 @@ public final class StateStore {
         self.pending = nil
         switch outcome {
         case .success:
-            if table.pointee.byteCount > tableByteLimit { table.pointee.evictClean() }
+            if isComplete { forgetAbsent(pending.snapshot) }
+            if byteCount > tableByteLimit { evict() }
         case .failure(let error):
             markChanged(pending.snapshot)
             hasUncheckpointedCommit = true
@@ -193,34 +248,83 @@ public final class StateStore {
         }
     }
 
+    private func evict() {
+        if table.pointee.evictClean() {
+            isComplete = false
+            // It would only fill the table again.
+            mayLoadAll = false
+        }
+        indexAgain()
+    }
+
+    /// Lets keys go that neither the table nor the engine has a value of. Those that `snapshot`
+    /// removed go at once; those that were only looked for, once they are many.
+    private func forgetAbsent(_ snapshot: CheckpointSnapshot) {
+        let absentCount = table.pointee.absentCount
+        guard absentCount > 0 else { return }
+        let index = index
+        let forget = { (key: UnsafeRawBufferPointer) -> Void in index?.pointee.remove(key) }
+        if absentCount * 16 > table.pointee.slotCount {
+            table.pointee.forgetAbsent(forget)
+        } else {
+            snapshot.forEachRemoved { table.pointee.forgetAbsent($0, forget) }
+        }
+        if table.pointee.compact() { indexAgain() }
+    }
+
+    /// Brings the index to the keys of the table after many have left it.
+    private func indexAgain() {
+        guard let index else { return }
+        index.pointee.removeAll()
+        table.pointee.forEach { key, _, _ in
+            index.pointee.insert(key, hash: KeyHash.hash(key))
+        }
+    }
+
+    /// A range read ends before the transaction that it reads in, and before keys may leave.
+    private func requireNoRange() {
+        precondition(openRangeCount == 0, "a range read is under way")
+    }
+
     // MARK: Restore and end
 
     /// Begins to take over records of the changelog. No transaction is open.
     public func beginRestore() -> StateRestore {
+        requireNoRange()
         settleCheckpoint()
         return StateRestore(store: self, engine: engine)
     }
 
     func noteRestored(changelogOffset: Offset, intoEngine: Bool) {
         self.changelogOffset = changelogOffset
-        if intoEngine { engineMayHoldKeys = true } else { hasUncheckpointedCommit = true }
+        if !intoEngine { hasUncheckpointedCommit = true }
+    }
+
+    /// Notes that the engine is about to get entries past the table.
+    func noteEngineWrite() {
+        isComplete = false
+        mayLoadAll = true
     }
 
     /// Removes everything: what the store holds cannot be trusted, for a reason in words for the
     /// owner.
     public func wipe(because reason: String) throws(StoreError) {
+        requireNoRange()
         // Whether a checkpoint that is under way succeeds no longer matters, only that it ends.
         _ = pending?.outcome(waiting: true)
         pending = nil
         try engine.wipe(because: reason)
         table.pointee = KeyValueTable()
+        index?.pointee.removeAll()
         changelogOffset = nil
         hasUncheckpointedCommit = false
-        engineMayHoldKeys = false
+        isComplete = true
+        mayLoadAll = true
     }
 
     /// Ends the use, after a last checkpoint of what is committed if asked for.
     public func close(checkpointing: Bool) throws(StoreError) {
+        requireNoRange()
         defer { engine.close() }
         table.pointee.abort()
         settleCheckpoint()

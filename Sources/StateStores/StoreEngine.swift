@@ -18,11 +18,13 @@ public protocol StoreEngine: AnyObject {
     /// Writes entries in ascending order of their key bytes, each key once, and the offset, as
     /// one atomic step that survives a crash once this returns.
     func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) throws(StoreError)
-    /// Lends the entries with from <= key < to (nil: unbounded) in ascending order until `body`
-    /// returns false.
+    /// Lends the entries with from <= key < to (nil: unbounded), ascending or descending by key
+    /// bytes, until `body` returns false. They are those of one moment: a checkpoint that ends
+    /// meanwhile is not seen. `body` may read the engine.
     func scan(
         from: UnsafeRawBufferPointer?,
         to: UnsafeRawBufferPointer?,
+        isReversed: Bool,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError)
     /// Removes everything: only when the engine's contents cannot be trusted, for a reason in words
@@ -30,6 +32,17 @@ public protocol StoreEngine: AnyObject {
     func wipe(because reason: String) throws(StoreError)
     /// Ends the use; an unfinished checkpoint has not happened.
     func close()
+}
+
+extension StoreEngine {
+    /// A scan in ascending order.
+    public func scan(
+        from: UnsafeRawBufferPointer?,
+        to: UnsafeRawBufferPointer?,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+    ) throws(StoreError) {
+        try scan(from: from, to: to, isReversed: false, body)
+    }
 }
 
 /// A failure of a store, in words for its owner.

@@ -117,6 +117,7 @@ private final class FailingEngine: StoreEngine {
     func scan(
         from: UnsafeRawBufferPointer?,
         to: UnsafeRawBufferPointer?,
+        isReversed: Bool,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) {}
     func wipe(because reason: String) {}

@@ -54,12 +54,14 @@ final class SimulatedStoreEngine: StoreEngine {
     func scan(
         from: UnsafeRawBufferPointer?,
         to: UnsafeRawBufferPointer?,
+        isReversed: Bool,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
         let entries = image.entries
         let first = from.map { Self.lowerBound(of: $0, in: entries) } ?? 0
-        let end = to.map { Self.lowerBound(of: $0, in: entries) } ?? entries.count
-        for index in first..<max(first, end) {
+        let end = max(first, to.map { Self.lowerBound(of: $0, in: entries) } ?? entries.count)
+        for step in 0..<(end - first) {
+            let index = isReversed ? end - 1 - step : first + step
             let goesOn = entries[index].key.withUnsafeBytes { key in
                 entries[index].value.withUnsafeBytes { body(key, $0) }
             }

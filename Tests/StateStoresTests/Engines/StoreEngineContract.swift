@@ -124,6 +124,55 @@ struct StoreEngineContract {
     }
 
     @Test(arguments: EngineKind.allCases)
+    func `a reversed scan lends the same entries in descending order`(kind: EngineKind) throws {
+        let place = try StorePlace(kind)
+        let engine = try place.open()
+        defer { engine.close() }
+        let longest = [UInt8](repeating: 255, count: KeyValueTable.keyByteLimit)
+        let keys: [[UInt8]] = [[], [0], [0, 0], [1], [1, 255], [2], [254], [255], longest]
+        #expect(try engine.pairs(isReversed: true) == [])
+        try engine.checkpoint(keys.map { Pair($0, [1]) } + [Pair([3], [1])], upTo: 1)
+        // A removal that lies between the entries is none of them.
+        try engine.checkpoint([Pair([3], nil)], upTo: 2)
+        for from in [nil] + keys + [[1, 0], [3]] as [[UInt8]?] {
+            for to in [nil] + keys + [[1, 0], [3]] as [[UInt8]?] {
+                let ascending = try engine.pairs(from: from, to: to)
+                let expected = keys.filter { key in
+                    !(from.map { key.lexicographicallyPrecedes($0) } ?? false)
+                        && to.map { key.lexicographicallyPrecedes($0) } ?? true
+                }
+                #expect(ascending.map(\.key) == expected)
+                let descending = try engine.pairs(from: from, to: to, isReversed: true)
+                #expect(descending == ascending.reversed())
+            }
+        }
+        #expect(try engine.pairs(isReversed: true, limit: 2).map(\.key) == [longest, [255]])
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `a scan sees one moment, and its caller may read beside it`(kind: EngineKind) throws {
+        let place = try StorePlace(kind)
+        let engine = try place.open()
+        defer { engine.close() }
+        try engine.checkpoint((0..<100).map { Pair([UInt8($0)], [1]) }, upTo: 1)
+        var values: [[UInt8]] = []
+        var failure: (any Error)?
+        try engine.scan(from: nil, to: nil, isReversed: true) { key, value in
+            values.append(Array(value))
+            do {
+                if values.count == 1 {
+                    try engine.checkpoint((0..<50).map { Pair([UInt8($0)], [2]) }, upTo: 2)
+                }
+                let now = try engine.storedValue(of: Array(key))
+                #expect(now == (key[0] < 50 ? [2] : [1]))
+            } catch { failure = error }
+            return failure == nil
+        }
+        #expect(failure == nil)
+        #expect(values == Array(repeating: [1], count: 100))
+    }
+
+    @Test(arguments: EngineKind.allCases)
     func `a checkpoint that fails has not happened, and the next one can`(
         kind: EngineKind
     ) throws {

@@ -144,11 +144,12 @@ extension StoreEngine {
     func pairs(
         from: [UInt8]? = nil,
         to: [UInt8]? = nil,
+        isReversed: Bool = false,
         limit: Int = .max
     ) throws -> [Pair] {
         var pairs: [Pair] = []
         func run(_ from: UnsafeRawBufferPointer?, _ to: UnsafeRawBufferPointer?) throws {
-            try scan(from: from, to: to) { key, value in
+            try scan(from: from, to: to, isReversed: isReversed) { key, value in
                 pairs.append(Pair(Array(key), Array(value)))
                 return pairs.count < limit
             }

@@ -1,0 +1,89 @@
+/// How keys leave an index, and nodes with them.
+extension OrderedIndex {
+    /// Takes a key out of the set; false if it is not there.
+    @discardableResult
+    package mutating func remove(_ key: UnsafeRawBufferPointer) -> Bool {
+        let leaf = descend(to: key)
+        let (index, isEqual) = leaf.search(key)
+        guard isEqual else { return false }
+        let record = leaf.records[index]
+        leaf.removeEntry(at: index)
+        release(record, from: IndexRecord.Use.entry)
+        count &-= 1
+        version &+= 1
+        if leaf.count < Self.mergeLimit { merge(height) }
+        return true
+    }
+
+    /// Takes every key out of the set and gives its memory back.
+    package mutating func removeAll() {
+        arena.removeAll()
+        root = IndexNode(base: arena.allocate(IndexNode.leafByteCount))
+        root.initialize(skip: 0, isLeaf: true)
+        height = 0
+        count = 0
+        version &+= 1
+    }
+
+    /// Merges the node at `depth` of the way with a neighbour, if one node can hold both.
+    private mutating func merge(_ depth: Int) {
+        let node = path[depth].node
+        guard depth > 0 else { return lowerRoot() }
+        let parent = path[depth - 1]
+        let isLeaf = depth == height
+        if parent.child < parent.node.count {
+            let right = parent.node.children[parent.child + 1]
+            if Self.fits(node, right, isLeaf) { return merge(parent, parent.child, depth) }
+        }
+        if parent.child > 0 {
+            let left = parent.node.children[parent.child - 1]
+            if Self.fits(left, node, isLeaf) { return merge(parent, parent.child - 1, depth) }
+        }
+    }
+
+    private static func fits(_ left: IndexNode, _ right: IndexNode, _ isLeaf: Bool) -> Bool {
+        left.count + right.count + (isLeaf ? 0 : 1) <= IndexNode.capacity
+    }
+
+    /// Merges the children on both sides of a separator.
+    private mutating func merge(_ parent: Level, _ index: Int, _ depth: Int) {
+        let node = parent.node
+        let left = node.children[index]
+        let right = node.children[index + 1]
+        let separator = node.records[index]
+        // What each shares with the separator between them, both share.
+        let shared = min(left.skip, right.skip)
+        left.setSkip(shared)
+        right.setSkip(shared)
+        node.removeSeparator(at: index)
+        if depth == height {
+            left.appendEntries(of: right, from: 0)
+            left.next = right.next
+            right.next?.previous = left
+            release(separator, from: IndexRecord.Use.separator)
+            arena.deallocate(right.base, IndexNode.leafByteCount)
+        } else {
+            left.appendSeparator(separator)
+            left.appendChildren(of: right, from: 0)
+            arena.deallocate(right.base, IndexNode.innerByteCount)
+        }
+        if node.count < Self.mergeLimit { merge(depth - 1) }
+    }
+
+    /// A root without separators gives way to its only child.
+    private mutating func lowerRoot() {
+        guard height > 0, root.count == 0 else { return }
+        let child = root.children[0]
+        arena.deallocate(root.base, IndexNode.innerByteCount)
+        root = child
+        height -= 1
+    }
+
+    /// Frees a record that nothing uses any more.
+    private mutating func release(_ record: IndexRecord, from use: UInt8) {
+        record.uses &= ~use
+        guard record.uses == 0 else { return }
+        let byteCount = IndexRecord.byteCount(keyByteCount: record.key.count)
+        arena.deallocate(record.base, byteCount)
+    }
+}
