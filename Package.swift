@@ -186,8 +186,9 @@ let package = Package(
             "StreamsTests",
             [
                 "Bytes", "LogModel", "LogClient", "StateStores", "RocksStore", "Streams",
-                "StreamsRuntime", "MillraceTestKit",
-            ]
+                "StreamsRuntime", "MillraceTestKit", "GoldenVectors",
+            ],
+            exclude: ["Fixtures"]
         ),
         tests(
             "CrashTests",

@@ -197,6 +197,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
             )
             var restorer = ChangelogRestorer(
                 partition: TopicPartition("changelog", PartitionIndex(partition)),
+                entries: StoreSpecification("restore"),
                 fetchByteCount: 1 << 20
             )
             try restorer.restore(store, from: rig.client) { _ in }

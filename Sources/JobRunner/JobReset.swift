@@ -72,7 +72,7 @@ struct JobReset {
         var own: Set<String> = []
         for subtopology in specification.subtopologies {
             for store in subtopology.stores {
-                own.insert(specification.names.changelogTopic(store: store))
+                own.insert(specification.names.changelogTopic(store: store.name))
             }
             for via in subtopology.repartitions {
                 own.insert(specification.names.repartitionTopic(via: via))

@@ -93,7 +93,7 @@ struct JobRun {
             if let topic = specification.outputTopic(of: item.kind) { names.insert(topic) }
         }
         for store in specification.subtopologies.flatMap(\.stores) {
-            names.insert(specification.names.changelogTopic(store: store))
+            names.insert(specification.names.changelogTopic(store: store.name))
         }
         return names
     }

@@ -55,6 +55,13 @@ public struct ByteSink: ~Copyable {
         reserve(MemoryLayout<Integer>.size).storeBytes(of: value.bigEndian, as: Integer.self)
     }
 
+    /// Puts an integer over bytes that were written before.
+    @inlinable
+    public mutating func overwrite<Integer: FixedWidthInteger>(bigEndian value: Integer, at: Int) {
+        precondition(at >= 0 && at + MemoryLayout<Integer>.size <= count, "nothing written there")
+        base.storeBytes(of: value.bigEndian, toByteOffset: at, as: Integer.self)
+    }
+
     /// Room for `byteCount` more bytes, counted as written: the caller fills all of them.
     @inlinable @inline(__always)
     public mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer {

@@ -25,6 +25,9 @@ public protocol Serde<Value>: Sendable {
     /// Whether `value` is written as null instead of as bytes; false by default.
     func isNull(_ value: Value) -> Bool
 
+    /// The part of a key's bytes that decides its partition; all of them by default.
+    func partitionBytes(of encoded: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer
+
     /// What the topology's description calls this serde.
     static var name: String { get }
 }
@@ -34,6 +37,12 @@ extension Serde {
     @inlinable
     public func decodeNull() throws -> Value {
         throw SerdeError("null, where \(Self.name) needs bytes; .optional(…) accepts null")
+    }
+
+    /// All of them.
+    @inlinable @inline(__always)
+    public func partitionBytes(of encoded: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        encoded
     }
 
     /// Not null.

@@ -120,6 +120,11 @@ public struct OptionalSerde<Wrapped: Serde>: Serde {
     }
 
     @inlinable
+    public func partitionBytes(of encoded: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        wrapped.partitionBytes(of: encoded)
+    }
+
+    @inlinable
     public func decodeNull() -> Wrapped.Value? { nil }
 
     @inlinable

@@ -8,23 +8,38 @@ struct DSLTopologies: StreamJob {
     typealias Text = OptionalSerde<UTF8Serde>
     typealias Number = OptionalSerde<Int64Serde>
 
-    private static let text = Text(.utf8)
-    private static let number = Number(.int64)
-    private static let texts = Topic("in", key: text, value: text)
-    private static let numbers = Topic("in", key: text, value: number)
-    private static let textOut = Topic("out", key: text, value: text)
-    private static let numberOut = Topic("out", key: text, value: number)
-    private static let countOut = Topic("out", key: text, value: .int64)
+    static let text = Text(.utf8)
+    static let number = Number(.int64)
+    static let texts = Topic("in", key: text, value: text)
+    static let numbers = Topic("in", key: text, value: number)
+    static let textOut = Topic("out", key: text, value: text)
+    static let numberOut = Topic("out", key: text, value: number)
+    static let countOut = Topic("out", key: text, value: .int64)
 
-    private let id: String
+    let id: String
+    /// The parameters of a case, durations in milliseconds.
+    let parameters: [String: Int64]
 
-    init() { id = "" }
-    init(id: String) { self.id = id }
+    init() { self.init(id: "", parameters: [:]) }
+    init(id: String, parameters: [String: Int64]) {
+        self.id = id
+        self.parameters = parameters
+    }
 
     var topology: [Statement] { statements ?? [] }
 
     /// The statements of this id; nil for one that is not known.
-    var statements: [Statement]? { aggregations ?? stateless ?? branching ?? tables }
+    var statements: [Statement]? {
+        let families: [(DSLTopologies) -> [Statement]?] = [
+            \.aggregations, \.stateless, \.branching, \.tables, \.tableTransforms, \.tableJoins,
+            \.streamTableJoins, \.timeWindowed, \.sessionWindowed, \.slidingWindowed,
+            \.suppressed, \.cogrouped, \.streamJoins,
+        ]
+        for family in families {
+            if let statements = family(self) { return statements }
+        }
+        return nil
+    }
 
     private var aggregations: [Statement]? {
         let texts = stream(Self.texts)

@@ -72,7 +72,7 @@ public final class TestEngine<Job: StreamJob> {
     /// Commits what was processed.
     public func commit() throws { try driver.commit() }
 
-    /// Turns the clock, then processes and commits what is there.
+    /// Processes and commits what is there, turns the clock, and does so once more.
     public func advance(by time: Duration) throws {
         try driver.advance(milliseconds: Self.milliseconds(time))
     }

@@ -202,8 +202,10 @@ package final class TopologyDriver {
     /// Commits what was processed.
     package func commit() throws { try application.commit() }
 
-    /// Turns the clock, lets the log do what is due (timeouts, retention), and the job too.
+    /// Lets the job process and commit what is there, turns the clock, lets the log do what is due
+    /// (timeouts, retention), and the job too.
     package func advance(milliseconds: Int64) throws {
+        try runUntilIdle()
         time.advance(milliseconds: milliseconds)
         broker.housekeeping(now: time.wallTime())
         try runUntilIdle()

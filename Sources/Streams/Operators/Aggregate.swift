@@ -77,7 +77,10 @@ extension GroupedStream {
         let keySerde = key
         let isNullValue = isNullValue
         return Table(
-            node: StreamNode(kind: .stateful(word, store: store), from: node) { sink, task in
+            node: StreamNode(
+                kind: .stateful(word, stores: [StoreSpecification(store)]),
+                from: node
+            ) { sink, task in
                 let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
                 let record = task.record
                 let counters = task.counters
@@ -90,14 +93,15 @@ extension GroupedStream {
                     let old = try writer.read(slot)
                     let ownTime = record.pointee.timestamp
                     var time = ownTime
-                    if old != nil { time = max(time, writer.store.table.pointee.timestamp(slot)) }
+                    if old != nil { time = max(time, writer.handle.timestamp(slot)) }
                     let new = try update(old, newValue)
                     try writer.write(new, at: slot, timestamp: time)
                     record.pointee.timestamp = time
-                    try sink(key, value.isNull(new) ? nil : new)
+                    try sink(key, Change(old: old, new: value.isNull(new) ? nil : new))
                     record.pointee.timestamp = ownTime
                 }
-            }
+            },
+            view: .store(store, key: keySerde, value: value)
         )
     }
 }

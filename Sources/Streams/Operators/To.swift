@@ -84,7 +84,7 @@ struct RecordWriter<KeySerde: Serde, ValueSerde: Serde> {
         }
         let context = record.pointee
         let partition = OutputBuffer.partition(
-            of: keyBytes,
+            of: keyBytes.map(key.partitionBytes),
             in: target,
             fallback: context.partition
         )

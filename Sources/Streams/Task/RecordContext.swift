@@ -4,6 +4,8 @@ public import LogModel
 public struct RecordContext {
     /// The time of the record; results of stateless operators carry it on.
     public var timestamp: Timestamp
+    /// The clock of the machine at the beginning of the turn.
+    public var wallTime = Timestamp.none
     /// The record's offset in its topic.
     public var offset: Offset
     /// The partition it was read from, which is the task's.
@@ -17,6 +19,19 @@ public struct RecordContext {
         offset = .zero
         self.partition = partition
         headers = nil
+    }
+
+    /// Begins with a record.
+    @inlinable @inline(__always)
+    public mutating func take(
+        _ time: Timestamp,
+        offset: Offset,
+        headers: UnsafeRawBufferPointer
+    ) {
+        timestamp = time
+        self.offset = offset
+        // A count of no headers is one byte.
+        self.headers = headers.count == 1 ? nil : headers
     }
 }
 

@@ -1,31 +1,22 @@
 public import LogModel
 public import StateStores
 
-/// One operator's way to its store: encodes keys and values, and writes every change to the
-/// changelog in the same transaction.
+/// One operator's way to its store by typed keys and values.
 @usableFromInline
 struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
     @usableFromInline let key: KeySerde
     @usableFromInline let value: ValueSerde
-    @usableFromInline let store: StateStore
-    @usableFromInline let changelog: OutputBuffer.Target
-    @usableFromInline let output: UnsafeMutablePointer<OutputBuffer>
+    @usableFromInline let handle: StoreHandle
     @usableFromInline let keySink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
-    @usableFromInline let partition: PartitionIndex
-    /// Keeps the pointers alive.
-    @usableFromInline let task: TaskBinding
 
     @inlinable
     init(task: TaskBinding, store name: String, key: KeySerde, value: ValueSerde) {
-        (store, changelog) = task.store(named: name)
         self.key = key
         self.value = value
-        self.task = task
-        output = task.output
+        handle = StoreHandle(task: task, store: name)
         keySink = task.keySink
         valueSink = task.valueSink
-        partition = task.partition
     }
 
     /// The place of a key in the store. The key's bytes stay in the task's key sink until the
@@ -34,14 +25,23 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
     func find(_ newKey: KeySerde.Value) throws -> KeyValueTable.Slot {
         keySink.pointee.removeAll()
         try key.encode(newKey, into: &keySink.pointee)
-        return try store.slot(for: keySink.pointee.bytes)
+        return try handle.slot(keySink.pointee.bytes)
     }
 
     /// The value at a place, nil where there is none.
     @inlinable @inline(__always)
     func read(_ slot: KeyValueTable.Slot) throws -> ValueSerde.Value? {
-        guard let bytes = store.table.pointee.value(slot) else { return nil }
+        guard let bytes = handle.bytes(slot) else { return nil }
         return try value.decode(bytes)
+    }
+
+    /// The row of a key, nil where there is none.
+    @inlinable
+    func row(_ wanted: KeySerde.Value) throws -> TableRow<ValueSerde.Value>? {
+        if key.isNull(wanted) { return nil }
+        let slot = try find(wanted)
+        guard let found = try read(slot) else { return nil }
+        return TableRow(value: found, timestamp: handle.timestamp(slot))
     }
 
     /// Changes the value at the place that `find` returned last, and writes the change to the
@@ -58,14 +58,26 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
             try value.encode(newValue, into: &valueSink.pointee)
             bytes = valueSink.pointee.bytes
         }
-        store.table.pointee.put(slot, value: bytes, timestamp: timestamp)
-        try output.pointee.append(
-            to: changelog,
-            partition: partition,
-            timestamp: timestamp,
+        try handle.put(
+            slot,
             key: keySink.pointee.bytes,
             value: bytes,
-            headers: nil
+            timestamp: timestamp
         )
+    }
+}
+
+extension TableView {
+    /// The rows of a store.
+    @inlinable
+    static func store<KeySerde: Serde, ValueSerde: Serde>(
+        _ name: String,
+        key: KeySerde,
+        value: ValueSerde
+    ) -> TableView<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
+        TableView { task in
+            let writer = StoreWriter(task: task, store: name, key: key, value: value)
+            return { key in try writer.row(key) }
+        }
     }
 }

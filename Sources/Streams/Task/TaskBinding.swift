@@ -16,9 +16,14 @@ public final class TaskBinding {
     /// The task's partition.
     public let partition: PartitionIndex
 
+    /// What operators do beside records.
+    public let hooks: TaskHooks
+
     private let partitionCounts: [String: Int32]
     private let stores: [String: StateStore]
     private let names: InternalNames
+    /// What several ways to one node share while the task is bound.
+    private var instances: [ObjectIdentifier: Any] = [:]
 
     /// A binding for one task.
     ///
@@ -39,6 +44,7 @@ public final class TaskBinding {
         self.names = names
         record = .allocate(capacity: 1)
         record.initialize(to: RecordContext(partition: partition))
+        hooks = TaskHooks(record: record)
         counters = .allocate(capacity: 1)
         counters.initialize(to: TaskCounters())
         keySink = .allocate(capacity: 1)
@@ -57,6 +63,19 @@ public final class TaskBinding {
         valueSink.deinitialize(count: 1)
         valueSink.deallocate()
     }
+
+    /// What a node has once in a task, made at the first call.
+    @usableFromInline
+    func shared<Instance>(of node: AnyNode, _ make: () -> Instance) -> Instance {
+        let id = ObjectIdentifier(node)
+        if let known = instances[id] as? Instance { return known }
+        let made = make()
+        instances[id] = made
+        return made
+    }
+
+    /// Ends the binding: every source of the task is bound.
+    public func finishBinding() { instances = [:] }
 
     /// The place of a topic in the output.
     @usableFromInline

@@ -7,11 +7,24 @@ public class AnyNode {
     @usableFromInline var attach: () -> Void = {}
     /// For the source behind a repartition topic: the node that writes to that topic.
     @usableFromInline var upstreamSink: AnyNode?
+    /// Whether something behind this table asks for the value that a change replaces.
+    @usableFromInline var sendsOldValues = false
+    /// The tables whose old values this one's are made of.
+    @usableFromInline var oldValueSources: [AnyNode] = []
 
     @usableFromInline
     init(kind: OperatorKind, parents: [AnyNode]) {
         self.kind = kind
         self.parents = parents
+    }
+
+    /// Makes this table, and those that its old values are made of, hand on what a change
+    /// replaces. Before the first record.
+    @usableFromInline
+    func requestOldValues() {
+        guard !sendsOldValues else { return }
+        sendsOldValues = true
+        for source in oldValueSources { source.requestOldValues() }
     }
 }
 
@@ -23,8 +36,8 @@ public enum OperatorKind: Sendable, Equatable {
     case repartitionSource(via: String)
     /// Any operator without a name, a topic or a store: `map`, `filter`, …
     case stateless(String)
-    /// An operator over a store: `count`, `reduce`, `aggregate`, `table`.
-    case stateful(String, store: String)
+    /// An operator that keeps stores: `count`, `reduce`, `aggregate`, `table`, a join.
+    case stateful(String, stores: [StoreSpecification])
     /// Writes to a topic.
     case sink(topic: String, key: String, value: String)
     /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
@@ -71,16 +84,19 @@ public final class StreamNode<Key, Value>: AnyNode {
         }
     }
 
-    /// One function that gives a record to every consumer, in the order of their declaration.
+    /// One function that gives a record to every consumer, in the order of their declaration. A
+    /// task has one of it, however many ways lead here.
     @inlinable
     func bindConsumers(_ task: TaskBinding) -> Sink {
-        let sinks = consumers.map { $0(task) }
-        switch sinks.count {
-        case 0: return { _, _ in }
-        case 1: return sinks[0]
-        default:
-            return { key, value in
-                for sink in sinks { try sink(key, value) }
+        task.shared(of: self) {
+            let sinks = consumers.map { $0(task) }
+            switch sinks.count {
+            case 0: return { _, _ in }
+            case 1: return sinks[0]
+            default:
+                return { key, value in
+                    for sink in sinks { try sink(key, value) }
+                }
             }
         }
     }

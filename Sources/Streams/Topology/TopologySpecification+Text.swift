@@ -12,7 +12,9 @@ extension TopologySpecification {
                 lines.append("  [\(item.id)] \(label(of: item.kind))\(from)")
             }
             for store in subtopology.stores {
-                lines.append("  store \(store), changelog \(names.changelogTopic(store: store))")
+                lines.append(
+                    "  store \(store.name), changelog \(names.changelogTopic(store: store.name))"
+                )
             }
         }
         return lines.joined(separator: "\n") + "\n"
@@ -40,7 +42,7 @@ extension TopologySpecification {
     }
 
     /// The topology as one JSON object: `job`, `subtopologies` [`id`, `topics`, `repartitions`,
-    /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic` or `store` where it has one]].
+    /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic` or `stores` where it has them]].
     public var json: String {
         let parts = subtopologies.map { subtopology in
             let items = operators.filter { $0.subtopology == subtopology.id }.map { item in
@@ -51,14 +53,14 @@ extension TopologySpecification {
                 if let topic = inputTopic(of: item.kind) ?? outputTopic(of: item.kind) {
                     fields.append("\"topic\":\(Self.quote(topic))")
                 }
-                if case .stateful(_, let store) = item.kind {
-                    fields.append("\"store\":\(Self.quote(store))")
+                if case .stateful(_, let stores) = item.kind {
+                    fields.append("\"stores\":\(Self.list(stores.map(\.name)))")
                 }
                 return "{\(fields.joined(separator: ","))}"
             }
             return "{\"id\":\(subtopology.id),\"topics\":\(Self.list(subtopology.externalTopics)),"
                 + "\"repartitions\":\(Self.list(subtopology.repartitions)),"
-                + "\"stores\":\(Self.list(subtopology.stores)),"
+                + "\"stores\":\(Self.list(subtopology.stores.map(\.name))),"
                 + "\"operators\":[\(items.joined(separator: ","))]}"
         }
         return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))]}\n"
@@ -69,7 +71,8 @@ extension TopologySpecification {
         case .source(let topic, let key, let value): "source \(topic) (\(key), \(value))"
         case .repartitionSource(let via): "source \(names.repartitionTopic(via: via))"
         case .stateless(let word): word
-        case .stateful(let word, let store): "\(word) in \(store)"
+        case .stateful(let word, let stores):
+            "\(word) in \(stores.map(\.name).joined(separator: ", "))"
         case .sink(let topic, let key, let value): "sink \(topic) (\(key), \(value))"
         case .repartitionSink(let via, _): "repartition \(names.repartitionTopic(via: via))"
         }

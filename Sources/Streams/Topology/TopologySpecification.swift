@@ -22,7 +22,7 @@ public struct TopologySpecification: Equatable, Sendable {
         /// The repartition topics it reads, by the user's names.
         public let repartitions: [String]
         /// The stores its tasks keep.
-        public let stores: [String]
+        public let stores: [StoreSpecification]
     }
 
     /// The job's name.
@@ -88,9 +88,13 @@ public struct TopologySpecification: Equatable, Sendable {
             if inputTopic(of: item.kind) == topic { reached.insert(item.id) }
             guard item.parents.contains(where: reached.contains) else { continue }
             switch item.kind {
-            case .stateful(_, let store): return store
+            case .stateful(_, let stores):
+                guard let store = stores.first, store.kind == .keyValue else { continue }
+                return store.name
             case .stateless(let word):
-                if !["map", "flatMap", "selectKey"].contains(word) { reached.insert(item.id) }
+                if !["map", "flatMap", "selectKey", "groupBy"].contains(word) {
+                    reached.insert(item.id)
+                }
             case .source, .repartitionSource, .sink, .repartitionSink: continue
             }
         }
@@ -126,16 +130,16 @@ public struct TopologySpecification: Equatable, Sendable {
     ) throws(TopologyError) -> Subtopology {
         var topics: [String] = []
         var repartitions: [String] = []
-        var stores: [String] = []
+        var stores: [StoreSpecification] = []
         for item in operators where item.subtopology == id {
             switch item.kind {
             case .source(let topic, _, _): topics.append(topic)
             case .repartitionSource(let via):
                 try checkName(via, what: "repartition name")
                 repartitions.append(via)
-            case .stateful(_, let store):
-                try checkName(store, what: "store name")
-                stores.append(store)
+            case .stateful(_, let own):
+                for store in own { try checkName(store.name, what: "store name") }
+                stores += own
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
             case .stateless, .repartitionSink: break
             }
@@ -150,7 +154,7 @@ public struct TopologySpecification: Equatable, Sendable {
 
     private func checkUniqueNames() throws(TopologyError) {
         for (what, names) in [
-            ("store", subtopologies.flatMap(\.stores)),
+            ("store", subtopologies.flatMap(\.stores).map(\.name)),
             ("repartition", subtopologies.flatMap(\.repartitions)),
         ] {
             var seen: Set<String> = []

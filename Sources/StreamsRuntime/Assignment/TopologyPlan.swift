@@ -49,7 +49,7 @@ package struct TopologyPlan: Equatable, Sendable {
             }
             for store in subtopology.stores {
                 try place(
-                    specification.names.changelogTopic(store: store),
+                    specification.names.changelogTopic(store: store.name),
                     partitionCount: count,
                     exactly: true,
                     existing: planned,

@@ -18,6 +18,8 @@ struct PartitionQueue: ~Copyable {
     private(set) var lostCount: Int64 = 0
     private var reader: CommittedReader
     private var batch: VisibleBatch?
+    /// The log had nothing more to give when it was asked last.
+    private var isKnownEmpty = false
 
     init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
         reader = CommittedReader(
@@ -39,13 +41,20 @@ struct PartitionQueue: ~Copyable {
         reader.seek(to: offset)
     }
 
+    /// Lets the queue ask the log again although it had nothing to give.
+    mutating func askAgain() { isKnownEmpty = false }
+
     /// Makes sure that there is a head if the log has one to give; false at the end of what
-    /// committed records there are.
+    /// committed records there are. A log that had nothing is not asked before `askAgain()`.
     mutating func fill(from client: any LogClient) throws -> Bool {
+        if head == nil, isKnownEmpty { return false }
         while head == nil {
             try advance()
             if head != nil { break }
-            guard try fetch(from: client) else { return false }
+            guard try fetch(from: client) else {
+                isKnownEmpty = true
+                return false
+            }
         }
         return true
     }
@@ -68,11 +77,18 @@ struct PartitionQueue: ~Copyable {
     /// input; nil if the log has nothing more to give. `finishBatch` follows when all of its
     /// records at or above `position` are processed.
     mutating func takeBatch(from client: any LogClient) throws -> VisibleBatch? {
-        assert(head == nil && batch == nil, "records are taken one by one or batch by batch")
+        assert(head == nil, "records are taken one by one or batch by batch")
+        if let rest = batch.take() { return rest }
         while true {
             if let batch = try reader.nextBatch() { return batch }
             guard try fetch(from: client) else { return nil }
         }
+    }
+
+    /// Gives back a batch whose records below `offset` are processed; it is the next to be taken.
+    mutating func putBack(_ rest: VisibleBatch, from offset: Offset) {
+        reader.finish(upTo: offset)
+        batch = rest
     }
 
     /// Notes that every record of a batch taken whole is processed.

@@ -1,6 +1,7 @@
 package import LogClient
 package import LogModel
 package import StateStores
+package import Streams
 
 /// Brings a store up to its changelog: from the offset that the store's values stand for to the
 /// high watermark at the start of the restore.
@@ -10,12 +11,16 @@ package import StateStores
 /// reaches the target, for the last offsets may be control records or compacted away.
 package struct ChangelogRestorer: ~Copyable {
     private let partition: TopicPartition
+    /// What the store's entries are; some stand under a second key, which no changelog holds.
+    private let entries: StoreSpecification
+    private var timeKey = ByteSink()
     private let fetchByteCount: Int
     /// Whether the store could not be trusted and was emptied first.
     package private(set) var hasWiped = false
 
-    package init(partition: TopicPartition, fetchByteCount: Int) {
+    package init(partition: TopicPartition, entries: StoreSpecification, fetchByteCount: Int) {
         self.partition = partition
+        self.entries = entries
         self.fetchByteCount = fetchByteCount
     }
 
@@ -49,6 +54,10 @@ package struct ChangelogRestorer: ~Copyable {
                         ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                     if let key = record.key {
                         try restore.put(key: key, value: record.value, timestamp: time)
+                        if let timeKey = entries.timeKey(of: key, in: &timeKey) {
+                            let value = record.value.map { _ in Self.noBytes }
+                            try restore.put(key: timeKey, value: value, timestamp: time)
+                        }
                     }
                     count += 1
                 }
@@ -58,6 +67,10 @@ package struct ChangelogRestorer: ~Copyable {
             }
         }
         try restore.finish(changelogOffset: reader.position)
+    }
+
+    private static var noBytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
     /// Where to begin: behind what the store holds, if the changelog can still prove it.

@@ -8,9 +8,11 @@ import Streams
 final class StreamTask {
     /// A store of the task with its changelog partition.
     struct OwnedStore {
-        let name: String
+        let specification: StoreSpecification
         let store: StateStore
         let changelog: TopicPartition
+
+        var name: String { specification.name }
     }
 
     let id: TopologyPlan.Task
@@ -51,6 +53,7 @@ final class StreamTask {
             )
         }
         sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
+        binding.finishBinding()
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
         isExternal = inputs.map { external.contains($0.topic) }
         committed = inputs.map(\.start)
@@ -59,6 +62,7 @@ final class StreamTask {
     }
 
     deinit {
+        binding.hooks.removeAll()
         queues.deinitialize(count: queueCount)
         queues.deallocate()
     }
@@ -108,49 +112,68 @@ final class StreamTask {
         }
     }
 
-    /// Processes what one fetch of each input gives, at most about `limit` records, the oldest
-    /// head first. Returns how many records were processed: 0 if there was nothing to read.
-    func process(from client: any LogClient, limit: Int) throws -> Int {
-        queueCount == 1
-            ? try processSingle(from: client, limit: limit)
-            : try processOldestFirst(from: client, limit: limit)
+    /// Takes note that the stores hold what is committed and nothing else.
+    func didRewind() throws { try binding.hooks.didRewind() }
+
+    /// Lets operators write what belongs to the transaction that is about to be committed.
+    func willCommit() throws { try binding.hooks.willCommit() }
+
+    /// Runs the timers of the wall clock that are due; returns whether one was.
+    func runTimers(at now: Timestamp) throws -> Bool {
+        guard binding.hooks.hasTimers else { return false }
+        return try binding.hooks.wallClockReached(now)
+    }
+
+    /// Processes what one fetch of each input gives, the oldest head first, until the turn is
+    /// over. Returns how many records were processed: 0 if there was nothing to read.
+    func process(from client: any LogClient, turn: inout Turn) throws -> Int {
+        binding.record.pointee.wallTime = turn.wallTime
+        return queueCount == 1
+            ? try processSingle(from: client, turn: &turn)
+            : try processOldestFirst(from: client, turn: &turn)
     }
 
     /// The hot loop: one input, whole batches, nothing but the record itself in memory.
-    private func processSingle(from client: any LogClient, limit: Int) throws -> Int {
+    private func processSingle(from client: any LogClient, turn: inout Turn) throws -> Int {
         let queue = queues
         let context = binding.record
         let sink = sinks[0]
         var count = 0
-        while count < limit, var batch = try queue.pointee.takeBatch(from: client) {
+        while !turn.isOver, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
             var ahead = try LookAhead(batch.records, keyedTable)
+            var isWhole = true
             while let record = try batch.records.next() {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                 try ahead?.step()
                 guard offset >= first else { continue }
-                context.pointee.timestamp =
+                let time =
                     sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
-                context.pointee.offset = offset
-                context.pointee.headers = record.headers.count == 1 ? nil : record.headers
+                context.pointee.take(time, offset: offset, headers: record.headers)
                 do {
                     try sink(record.key, record.value)
                 } catch {
                     try recover(from: error, at: queue.pointee.partition, offset: offset)
                 }
                 count &+= 1
+                if turn.endsAfterRecord() {
+                    queue.pointee.putBack(batch, from: offset.advanced(by: 1))
+                    isWhole = false
+                    break
+                }
             }
             // The offsets count only now that everything they led to is in the output.
-            queue.pointee.finishBatch(batch)
+            if isWhole { queue.pointee.finishBatch(batch) }
         }
         if isExternal[0] { binding.counters.pointee.recordsIn &+= Int64(count) }
         return count
     }
 
-    private func processOldestFirst(from client: any LogClient, limit: Int) throws -> Int {
+    private func processOldestFirst(from client: any LogClient, turn: inout Turn) throws -> Int {
         var count = 0
-        while count < limit {
+        for index in 0..<queueCount { (queues + index).pointee.askAgain() }
+        while !turn.isOver {
             var oldest: Int?
             for index in 0..<queueCount where try (queues + index).pointee.fill(from: client) {
                 let time = (queues + index).pointee.headTimestamp
@@ -161,6 +184,7 @@ final class StreamTask {
             try handle(record, of: queues + index, by: sinks[index])
             count &+= 1
             if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
+            _ = turn.endsAfterRecord()
         }
         return count
     }
@@ -172,9 +196,11 @@ final class StreamTask {
         by sink: RawSink
     ) throws {
         let context = binding.record
-        context.pointee.timestamp = queue.pointee.headTimestamp
-        context.pointee.offset = queue.pointee.headOffset
-        context.pointee.headers = record.headers.count == 1 ? nil : record.headers
+        context.pointee.take(
+            queue.pointee.headTimestamp,
+            offset: queue.pointee.headOffset,
+            headers: record.headers
+        )
         do {
             try sink(record.key, record.value)
         } catch {

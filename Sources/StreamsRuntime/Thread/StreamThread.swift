@@ -38,9 +38,6 @@ package final class StreamThread {
     private var failure: StreamsError?
     private var lastPurge: UInt64 = 0
 
-    /// The most records that a task handles before the clock is looked at again.
-    private static let recordsPerTurn = 16_384
-
     package init(
         slot: Int,
         topology: Topology,
@@ -97,7 +94,11 @@ package final class StreamThread {
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
             let committed = try client.committedOffsets(group: group, partitions: inputs)
-            for id in taskIDs { tasks.append(try makeTask(id, committed: committed)) }
+            for id in taskIDs {
+                let task = try makeTask(id, committed: committed)
+                try task.didRewind()
+                tasks.append(task)
+            }
             lastPurge = time.monotonicNanoseconds()
             publish()
         }
@@ -167,12 +168,14 @@ package final class StreamThread {
 
     private func turn(of task: StreamTask) throws -> Bool {
         let count: Int
+        var turn = Turn(time: time)
         do {
-            count = try task.process(from: client, limit: Self.recordsPerTurn)
+            count = try task.process(from: client, turn: &turn)
+            let hasFired = try task.runTimers(at: turn.wallTime)
+            guard count > 0 || hasFired else { return false }
         } catch let error as LogClientError {
             return try handle(.failed(error))
         }
-        guard count > 0 else { return false }
         let bytes = sender.takeByteCount()
         _ = try handle(
             .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds())
@@ -200,7 +203,9 @@ package final class StreamThread {
     private func perform(_ action: CommitCycle.Action) throws -> CommitCycle.Action {
         switch action {
         case .none: return .none
-        case .flushOutput: try output.pointee.drainAll()
+        case .flushOutput:
+            for task in tasks { try task.willCommit() }
+            try output.pointee.drainAll()
         case .addOffsets: try addOffsets()
         case .endTransaction: try producer?.commit()
         case .applyToStores: try applyToStores()
@@ -249,6 +254,7 @@ package final class StreamThread {
             for owned in task.stores { owned.store.abort() }
             try restore(task.stores)
             try task.rewind(to: committed) { try client.bounds(of: $0).logStart }
+            try task.didRewind()
         }
         progress.noteRewind()
     }
@@ -270,13 +276,15 @@ package final class StreamThread {
     ) throws -> StreamTask {
         let names = topology.specification.names
         let subtopology = topology.specification.subtopologies[id.subtopology]
-        let stores = try subtopology.stores.map { name in
+        let stores = try subtopology.stores.map { specification in
+            let name = specification.name
             let path = "\(topology.job)/\(name)-\(id.partition.rawValue)"
             return StreamTask.OwnedStore(
-                name: name,
+                specification: specification,
                 store: StateStore(
                     engine: try engines.open(path: path),
                     worker: checkpointWorker,
+                    isOrdered: specification.isOrdered,
                     tableByteLimit: configuration.storeTableByteLimit
                 ),
                 changelog: TopicPartition(names.changelogTopic(store: name), id.partition)
@@ -309,6 +317,7 @@ package final class StreamThread {
         for owned in stores {
             var restorer = ChangelogRestorer(
                 partition: owned.changelog,
+                entries: owned.specification,
                 fetchByteCount: configuration.fetchByteCount
             )
             try restorer.restore(owned.store, from: client) { progress.noteRestored($0) }

@@ -118,6 +118,6 @@ import Testing
         }
         #expect(specification.mermaid.hasPrefix("flowchart TD\n"))
         #expect(specification.mermaid.contains("-.->"))
-        #expect(specification.json.contains("\"store\":\"counts\""))
+        #expect(specification.json.contains("\"stores\":[\"counts\"]"))
     }
 }

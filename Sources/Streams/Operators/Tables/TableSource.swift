@@ -42,8 +42,15 @@ extension KeyedStream where Placement == ByKey {
         value: ValueSerde
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
-        Table(
-            node: StreamNode(kind: .stateful("table", store: store), from: node) { sink, task in
+        let table = StreamNode<Key, Change<ValueSerde.Value>>(
+            kind: .stateful("table", stores: [StoreSpecification(store)]),
+            parents: [node]
+        )
+        let stream = node
+        table.attach = { [unowned table] in
+            stream.consumers.append { task in
+                let sink = table.bindConsumers(task)
+                let sendsOldValues = table.sendsOldValues
                 let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
                 let record = task.record
                 let counters = task.counters
@@ -53,10 +60,12 @@ extension KeyedStream where Placement == ByKey {
                         return
                     }
                     let slot = try writer.find(key)
+                    let old = sendsOldValues ? try writer.read(slot) : nil
                     try writer.write(newValue, at: slot, timestamp: record.pointee.timestamp)
-                    try sink(key, newValue)
+                    try sink(key, Change(old: old, new: newValue))
                 }
             }
-        )
+        }
+        return Table(node: table, view: .store(store, key: keySerde, value: value))
     }
 }

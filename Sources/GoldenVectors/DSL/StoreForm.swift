@@ -1,0 +1,97 @@
+import LogModel
+
+/// How the rows of a store in a vector compare with the entries of ours.
+struct StoreForm {
+    let kind: String
+    /// Whether windows are in the order of their keys.
+    let isByKey: Bool
+    let valueType: String
+
+    /// Nil for a store whose entries are not compared.
+    init?(
+        kind: String,
+        store: String,
+        isByKey: Bool,
+        outputs: [String: (key: String, value: String)]
+    ) {
+        guard let output = outputs.values.first else { return nil }
+        self.isByKey = isByKey
+        self.kind = kind
+        valueType =
+            switch store {
+            case "src", "t-store", "g-store": "S"
+            case "seen": "L"
+            default: output.value
+            }
+        guard ["kv", "kv+ts", "window+ts", "session"].contains(kind) else { return nil }
+    }
+
+    /// A row of the vector: key, window, value, and the timestamp where the store has one.
+    func expected(_ row: JSON) throws -> String {
+        let columns = try row.array()
+        let text = try DSLCase.text(of: DSLCase.bytes(of: columns[1], type: valueType))
+        let time = try columns.count > 2 ? "\(columns[2].integer(Int64.self))" : ""
+        let key: String
+        switch kind {
+        case "window+ts":
+            key =
+                try "\(Self.key(columns[0].member("k"))) "
+                + "\(columns[0].member("start").integer(Int64.self))"
+        case "session":
+            key =
+                try "\(Self.key(columns[0].member("k"))) "
+                + "\(columns[0].member("start").integer(Int64.self)) "
+                + "\(columns[0].member("end").integer(Int64.self))"
+        default: key = try Self.key(columns[0])
+        }
+        return "\(key) \(text) \(time)"
+    }
+
+    private static func key(_ value: JSON) throws -> String {
+        DSLCase.text(of: try DSLCase.bytes(of: value, type: "S"))
+    }
+
+    /// An entry of ours in the same form; nil for one that the store keeps for itself.
+    func actual(_ key: [UInt8], _ value: [UInt8], _ timestamp: Timestamp) -> String? {
+        let text = DSLCase.text(of: value)
+        let time = kind.hasSuffix("+ts") ? "\(timestamp.rawValue)" : ""
+        switch kind {
+        case "window+ts":
+            guard key.first == 1 else { return nil }
+            if isByKey {
+                let end = key.count - 16
+                return "\(DSLCase.text(of: Self.unescaped(key[1..<end]))) "
+                    + "\(Self.time(key[end..<(end + 8)])) \(text) \(time)"
+            }
+            return "\(DSLCase.text(of: Array(key[9...]))) \(Self.time(key[1..<9])) \(text) \(time)"
+        case "session":
+            guard key.first == 1 else { return nil }
+            let end = key.count - 16
+            return
+                "\(DSLCase.text(of: Self.unescaped(key[1..<end]))) \(Self.time(key[(end + 8)...])) "
+                + "\(Self.time(key[end..<(end + 8)])) \(text) \(time)"
+        default: return "\(DSLCase.text(of: key)) \(text) \(time)"
+        }
+    }
+
+    private static func time(_ bytes: ArraySlice<UInt8>) -> Int64 {
+        Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) } ^ 1 << 63)
+    }
+
+    /// A key whose zeros are 0 255 and which 0 0 ends.
+    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
+            if bytes[index] == 0 {
+                if index + 1 < bytes.endIndex, bytes[index + 1] == 0 { break }
+                index += 1
+                result.append(0)
+            } else {
+                result.append(bytes[index])
+            }
+            index += 1
+        }
+        return result
+    }
+}

@@ -1,0 +1,180 @@
+public import LogModel
+
+/// A join of two streams in one task (Kafka Streams' rules, told by its results).
+@usableFromInline
+final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Result> {
+    @usableFromInline typealias Key = KeySerde.Value
+    @usableFromInline typealias Left = LeftSerde.Value
+    @usableFromInline typealias Right = RightSerde.Value
+    @usableFromInline typealias Sink = (Key, Result) throws -> Void
+    @usableFromInline typealias Combine = @Sendable (Left?, Right?) throws -> Result?
+
+    @usableFromInline let rule: StreamJoinRule
+    @usableFromInline let left: JoinSide<LeftSerde>
+    @usableFromInline let right: JoinSide<RightSerde>
+    /// The time that both sides share.
+    @usableFromInline let clock: WindowClock
+    @usableFromInline let waiting: WaitingRecords?
+    @usableFromInline let keys: EscapedKeys<KeySerde>
+    @usableFromInline let combine: Combine
+    @usableFromInline let sink: Sink
+    @usableFromInline let record: UnsafeMutablePointer<RecordContext>
+    @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+
+    @inlinable
+    init(
+        _ task: TaskBinding,
+        _ rule: StreamJoinRule,
+        key: KeySerde,
+        left: LeftSerde,
+        right: RightSerde,
+        combine: @escaping Combine,
+        sink: @escaping Sink
+    ) {
+        self.rule = rule
+        self.left = JoinSide(task, rule.leftStore, left, retention: rule.window.retention)
+        self.right = JoinSide(task, rule.rightStore, right, retention: rule.window.retention)
+        // The left side's own clock is number 0 of its store.
+        clock = WindowClock(StoreHandle(task: task, store: rule.leftStore), index: 1)
+        waiting =
+            rule.kind == .inner
+            ? nil
+            : WaitingRecords(
+                StoreHandle(task: task, store: rule.waitingStore),
+                rule.window,
+                clock
+            )
+        keys = EscapedKeys(key)
+        self.combine = combine
+        self.sink = sink
+        record = task.record
+        counters = task.counters
+    }
+
+    @inlinable
+    func receiveLeft(_ key: Key, _ value: Left) throws {
+        let isKept = rule.kind != .inner
+        try receive(key, value, left, right, isLeft: true, isKept: isKept) { own, other in
+            try combine(own, other)
+        }
+    }
+
+    @inlinable
+    func receiveRight(_ key: Key, _ value: Right) throws {
+        let isKept = rule.kind == .outer
+        try receive(key, value, right, left, isLeft: false, isKept: isKept) { own, other in
+            try combine(other, own)
+        }
+    }
+
+    /// Takes a record of one side. `isKept`: it gives a result without a partner too.
+    @inlinable
+    func receive<Own: Serde, Other: Serde>(
+        _ key: Key,
+        _ value: Own.Value,
+        _ own: JoinSide<Own>,
+        _ other: JoinSide<Other>,
+        isLeft: Bool,
+        isKept: Bool,
+        _ pair: (Own.Value, Other.Value?) throws -> Result?
+    ) throws {
+        let time = record.pointee.timestamp.rawValue
+        _ = clock.note(time, arrivedAt: record.pointee.wallTime)
+        let hasNoKey = keys.serde.isNull(key)
+        if own.serde.isNull(value) || (hasNoKey && !isKept) {
+            counters.pointee.recordsDropped &+= 1
+            return
+        }
+        if hasNoKey { return try emit(key, try pair(value, nil), at: time) }
+        let escaped = try keys.bytes(of: key)
+        try own.store(escaped, value, at: time)
+        if time == clock.streamTime { try releaseWaiting(triggeredByLeft: isLeft) }
+        let (before, after) =
+            isLeft
+            ? (rule.window.before, rule.window.after) : (rule.window.after, rule.window.before)
+        let first = max(0, Timestamp(time).advanced(byMilliseconds: -before).rawValue)
+        let last = max(0, Timestamp(time).advanced(byMilliseconds: after).rawValue)
+        var hasPartner = false
+        try other.entries.forEach(escapedKey: escaped, from: first, through: last) {
+            otherTime,
+            _,
+            bytes,
+            _ in
+            hasPartner = true
+            let partner = try other.serde.decode(bytes)
+            try waiting?.remove(escaped, at: otherTime, isLeft: !isLeft)
+            try emit(key, try pair(value, partner), at: max(time, otherTime))
+            return true
+        }
+        guard !hasPartner, isKept else { return }
+        if last < clock.streamTime { return try emit(key, try pair(value, nil), at: time) }
+        try waiting?.add(escaped, own.bytes, at: time, isLeft: isLeft, clock.nextSequence())
+    }
+
+    /// Hands on the waiting records that no partner can come for any more.
+    @inlinable
+    func releaseWaiting(triggeredByLeft: Bool) throws {
+        try waiting?.release(streamTime: clock.streamTime, triggeredByLeft: triggeredByLeft) {
+            escaped,
+            bytes,
+            time,
+            isLeft in
+            let key = try keys.key(of: escaped)
+            let result =
+                isLeft
+                ? try combine(try left.serde.decode(bytes), nil)
+                : try combine(nil, try right.serde.decode(bytes))
+            try emit(key, result, at: time)
+        }
+    }
+
+    @inlinable
+    func emit(_ key: Key, _ result: Result?, at time: Int64) throws {
+        guard let result else { return }
+        let ownTime = record.pointee.timestamp
+        record.pointee.timestamp = Timestamp(time)
+        try sink(key, result)
+        record.pointee.timestamp = ownTime
+    }
+}
+
+/// What one side of a join of two streams keeps.
+@usableFromInline
+final class JoinSide<ValueSerde: Serde> {
+    @usableFromInline let serde: ValueSerde
+    @usableFromInline let entries: TimedStore
+    private let clock: WindowClock
+    private let retention: Int64
+    private let scratch = KeyScratch()
+
+    @usableFromInline
+    init(_ task: TaskBinding, _ store: String, _ serde: ValueSerde, retention: Int64) {
+        let handle = StoreHandle(task: task, store: store)
+        entries = TimedStore(handle)
+        clock = WindowClock(handle)
+        self.serde = serde
+        self.retention = retention
+    }
+
+    /// The bytes of the value that was stored last.
+    @usableFromInline var bytes: UnsafeRawBufferPointer { scratch.bytes }
+
+    /// Keeps a record, and removes those that are too old.
+    @usableFromInline
+    func store(_ escaped: UnsafeRawBufferPointer, _ value: ValueSerde.Value, at time: Int64) throws
+    {
+        scratch.sink.pointee.removeAll()
+        try serde.encode(value, into: &scratch.sink.pointee)
+        clock.notePut(time)
+        let expiry = clock.expiry(retention: retention)
+        guard time > expiry else { return }
+        try entries.put(
+            escapedKey: escaped,
+            time: time,
+            second: clock.nextSequence(),
+            value: scratch.bytes,
+            timestamp: Timestamp(time)
+        )
+        try entries.removeExpired(through: expiry)
+    }
+}

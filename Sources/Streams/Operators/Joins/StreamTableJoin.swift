@@ -1,0 +1,64 @@
+extension KeyedStream where Placement == ByKey {
+    /// Combines each record with the table's row of its key, as it is when the record comes;
+    /// records without one are left out. Changes of the table alone give no result.
+    ///
+    ///     orders.join(customers) { order, customer in Enriched(order, customer.tier) }
+    ///
+    /// A record whose value is null, or whose key is, is dropped and counted.
+    @inlinable
+    public func join<Row, Result>(
+        _ table: Table<Key, Row>,
+        _ combine: @escaping @Sendable (Value, Row) throws -> Result
+    ) -> Stream<Key, Result> {
+        joining("join", table, keepsNullKeys: false) { value, row, sink in
+            if let row { try sink(try combine(value, row)) }
+        }
+    }
+
+    /// Combines each record with the table's row of its key, or with nil. A record whose value is
+    /// null is dropped and counted.
+    @inlinable
+    public func leftJoin<Row, Result>(
+        _ table: Table<Key, Row>,
+        _ combine: @escaping @Sendable (Value, Row?) throws -> Result
+    ) -> Stream<Key, Result> {
+        joining("leftJoin", table, keepsNullKeys: true) { value, row, sink in
+            try sink(try combine(value, row))
+        }
+    }
+
+    @inlinable
+    func joining<Row, Result>(
+        _ word: String,
+        _ table: Table<Key, Row>,
+        keepsNullKeys: Bool,
+        _ combine: @escaping @Sendable (Value, Row?, (Result) throws -> Void) throws -> Void
+    ) -> Stream<Key, Result> {
+        let stream = node
+        let joined = StreamNode<Key, Result>(
+            kind: .stateless(word),
+            parents: [stream, table.node]
+        )
+        let view = table.view
+        joined.attach = { [unowned joined] in
+            stream.consumers.append { task in
+                let sink = joined.bindConsumers(task)
+                let counters = task.counters
+                let isNullKey = nilTest(of: Key.self)
+                let isNullValue = nilTest(of: Value.self)
+                let find = view.bind(task)
+                return { key, value in
+                    let hasNoKey = isNullKey?(key) == true
+                    if isNullValue?(value) == true || (hasNoKey && !keepsNullKeys) {
+                        counters.pointee.recordsDropped &+= 1
+                        return
+                    }
+                    let row = hasNoKey ? nil : try find(key)
+                    try combine(value, row?.value) { try sink(key, $0) }
+                }
+            }
+            // The table's changes end here: its rows are looked up.
+        }
+        return Stream(node: joined)
+    }
+}

@@ -1,0 +1,146 @@
+import LogModel
+
+/// What `suppress` holds in one task: the last change of each key, in the order of the times at
+/// which the keys were first held.
+///
+/// A value of its store is the length of the record's headers (4 bytes), the headers, the change.
+@usableFromInline
+final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
+    @usableFromInline typealias Sink =
+        StreamNode<KeySerde.Value, Change<ValueSerde.Value>>.Sink
+
+    private let store: TimedStore
+    private let clock: WindowClock
+    private let keys: EscapedKeys<KeySerde>
+    private let change: ChangeSerde<ValueSerde>
+    private let suppression: Suppression
+    private let passesRemovals: Bool
+    private let sink: Sink
+    private let record: UnsafeMutablePointer<RecordContext>
+    private let scratch = KeyScratch()
+    private let headers = KeyScratch()
+    private let leaving = KeyScratch()
+    /// The keys that are held; nil before they were counted.
+    private var count: Int?
+
+    @usableFromInline
+    init(
+        _ task: TaskBinding,
+        _ store: String,
+        key: KeySerde,
+        value: ValueSerde,
+        _ suppression: Suppression,
+        passesRemovals: Bool,
+        sink: @escaping Sink
+    ) {
+        let handle = StoreHandle(task: task, store: store)
+        self.store = TimedStore(handle)
+        clock = WindowClock(handle)
+        keys = EscapedKeys(key)
+        change = ChangeSerde(value)
+        self.suppression = suppression
+        self.passesRemovals = passesRemovals
+        self.sink = sink
+        record = task.record
+        task.hooks.onRewind { [unowned self] in count = nil }
+    }
+
+    /// Holds a change under a time, or in place of the key's that is held, and lets go what is due.
+    @usableFromInline
+    func receive(
+        _ key: KeySerde.Value,
+        _ new: Change<ValueSerde.Value>,
+        at time: Int64
+    ) throws {
+        _ = clock.note(record.pointee.timestamp.rawValue, arrivedAt: record.pointee.wallTime)
+        let escaped = try keys.bytes(of: key)
+        var heldAt: Int64?
+        var first = new.old
+        try store.forEach(escapedKey: escaped, from: .min, through: .max) { time, _, bytes, _ in
+            heldAt = time
+            first = try change.decode(Self.change(in: bytes)).old
+            return false
+        }
+        if heldAt == nil, suppression.keyLimit != nil { count = try heldCount() + 1 }
+        scratch.sink.pointee.removeAll()
+        scratch.sink.pointee.append(bigEndian: UInt32(record.pointee.headers?.count ?? 0))
+        if let headers = record.pointee.headers {
+            scratch.sink.pointee.append(contentsOf: headers)
+        }
+        try change.encode(Change(old: first, new: new.new), into: &scratch.sink.pointee)
+        try store.put(
+            escapedKey: escaped,
+            time: heldAt ?? time,
+            second: 0,
+            value: scratch.bytes,
+            timestamp: record.pointee.timestamp
+        )
+        try release()
+    }
+
+    /// Hands on what is due, and what is too much, by time, then by key.
+    private func release() throws {
+        let due = Timestamp(clock.streamTime).advanced(byMilliseconds: -suppression.wait).rawValue
+        let limit = suppression.keyLimit ?? .max
+        guard due >= store.earliest || (count ?? 0) > limit else { return }
+        var earliest = Int64.max
+        try store.forEachByTime(behind: .min) { time, _, escaped in
+            guard time <= due || (count ?? 0) > limit else {
+                earliest = time
+                return false
+            }
+            try letGo(time, escaped)
+            if let count { self.count = count - 1 }
+            return true
+        }
+        store.earliest = earliest
+    }
+
+    private func letGo(_ time: Int64, _ escaped: UnsafeRawBufferPointer) throws {
+        guard let row = try store.value(escapedKey: escaped, time: time, second: 0) else { return }
+        let held = try change.decode(Self.change(in: row.bytes))
+        headers.sink.pointee.removeAll()
+        headers.sink.pointee.append(contentsOf: Self.headers(in: row.bytes))
+        let timestamp = row.timestamp
+        leaving.sink.pointee.removeAll()
+        leaving.sink.pointee.append(contentsOf: escaped)
+        try store.put(
+            escapedKey: leaving.bytes,
+            time: time,
+            second: 0,
+            value: nil,
+            timestamp: timestamp
+        )
+        guard held.new != nil || passesRemovals else { return }
+        let (ownTime, ownHeaders) = (record.pointee.timestamp, record.pointee.headers)
+        record.pointee.timestamp = timestamp
+        record.pointee.headers = headers.bytes.isEmpty ? nil : headers.bytes
+        try sink(try keys.key(of: leaving.bytes), held)
+        record.pointee.timestamp = ownTime
+        record.pointee.headers = ownHeaders
+    }
+
+    private func heldCount() throws -> Int {
+        if let count { return count }
+        var found = 0
+        try store.forEachByTime(behind: .min) { _, _, _ in
+            found += 1
+            return true
+        }
+        return found
+    }
+
+    private static func headers(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[4..<(4 + headersLength(in: bytes))])
+    }
+
+    private static func change(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        bytes.from(min(bytes.count, 4 + headersLength(in: bytes)))
+    }
+
+    /// The length that stands first, within what follows it.
+    private static func headersLength(in bytes: UnsafeRawBufferPointer) -> Int {
+        guard bytes.count >= 4 else { return 0 }
+        return min(Int(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))), bytes.count - 4)
+    }
+}

@@ -1,0 +1,123 @@
+extension Table {
+    /// The rows whose value passes the test; a row that no longer passes is removed.
+    @inlinable
+    public func filter(
+        _ isIncluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> Table<Key, Value> {
+        filterWithKey { _, value -> Bool in try isIncluded(value) }
+    }
+
+    /// The rows whose value does not pass the test.
+    @inlinable
+    public func filterNot(
+        _ isExcluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> Table<Key, Value> {
+        filterWithKey { _, value -> Bool in try !isExcluded(value) }
+    }
+
+    /// The rows that pass a test of key and value.
+    @inlinable
+    public func filterWithKey(
+        _ isIncluded: @escaping @Sendable (Key, Value) throws -> Bool
+    ) -> Table<Key, Value> {
+        // A removal passes only where the row was there: that needs the value before.
+        transforming("filter", alwaysNeedsOld: true, passesEmpty: false) { key, value in
+            try isIncluded(key, value) ? value : nil
+        }
+    }
+
+    /// The same rows with other values; removals stay removals.
+    ///
+    ///     customers.mapValues(to: String.self) { customer in customer.tier }
+    @inlinable
+    public func mapValues<NewValue>(
+        _ transform: @escaping @Sendable (Value) throws -> NewValue
+    ) -> Table<Key, NewValue> {
+        mapValuesWithKey { _, value -> NewValue in try transform(value) }
+    }
+
+    /// `mapValues` with the type of the result named, which keeps the type checker fast.
+    @inlinable
+    public func mapValues<NewValue>(
+        to type: NewValue.Type,
+        _ transform: @escaping @Sendable (Value) throws -> NewValue
+    ) -> Table<Key, NewValue> { mapValues(transform) }
+
+    /// `mapValues` for a transformation that looks at the key too.
+    @inlinable
+    public func mapValuesWithKey<NewValue>(
+        _ transform: @escaping @Sendable (Key, Value) throws -> NewValue
+    ) -> Table<Key, NewValue> {
+        transforming("mapValues", alwaysNeedsOld: false, passesEmpty: true) { key, value in
+            try transform(key, value)
+        }
+    }
+
+    /// Keeps the rows in a store of their own: what `filter` or `mapValues` computes is then looked
+    /// up instead of computed again.
+    ///
+    /// - Parameter store: names the store and its changelog; mandatory.
+    @inlinable
+    public func materialized<KeySerde: Serde, ValueSerde: Serde>(
+        store: String,
+        key keySerde: KeySerde,
+        value: ValueSerde
+    ) -> Table<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
+        let upstream = node
+        let kept = StreamNode<Key, Change<Value>>(
+            kind: .stateful("materialized", stores: [StoreSpecification(store)]),
+            parents: [upstream]
+        )
+        kept.attach = { [unowned kept] in
+            upstream.consumers.append { task in
+                let sink = kept.bindConsumers(task)
+                let sendsOldValues = kept.sendsOldValues
+                let record = task.record
+                let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+                return { key, change in
+                    let slot = try writer.find(key)
+                    let old = sendsOldValues ? try writer.read(slot) : nil
+                    try writer.write(change.new, at: slot, timestamp: record.pointee.timestamp)
+                    try sink(key, Change(old: old, new: change.new))
+                }
+            }
+        }
+        return Table(
+            node: kept,
+            view: .store(store, key: keySerde, value: value),
+            closesAfter: closesAfter
+        )
+    }
+
+    /// The operator below `filter` and `mapValues`: each row is replaced by what `transform` makes
+    /// of it, or removed for nil. A change from nothing to nothing is dropped unless `passesEmpty`.
+    @inlinable
+    func transforming<NewValue>(
+        _ word: String,
+        alwaysNeedsOld: Bool,
+        passesEmpty: Bool,
+        _ transform: @escaping @Sendable (Key, Value) throws -> NewValue?
+    ) -> Table<Key, NewValue> {
+        let upstream = node
+        let result = StreamNode<Key, Change<NewValue>>(kind: .stateless(word), parents: [upstream])
+        result.oldValueSources = [upstream]
+        result.attach = { [unowned result] in
+            if alwaysNeedsOld { upstream.requestOldValues() }
+            upstream.consumers.append { task in
+                let sink = result.bindConsumers(task)
+                let needsOld = alwaysNeedsOld || result.sendsOldValues
+                return { key, change in
+                    let new = try change.new.flatMap { try transform(key, $0) }
+                    let old = needsOld ? try change.old.flatMap { try transform(key, $0) } : nil
+                    if !passesEmpty, old == nil, new == nil { return }
+                    try sink(key, Change(old: old, new: new))
+                }
+            }
+        }
+        return Table<Key, NewValue>(
+            node: result,
+            view: view.mapped(transform),
+            closesAfter: closesAfter
+        )
+    }
+}

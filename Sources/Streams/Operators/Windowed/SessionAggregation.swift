@@ -1,0 +1,256 @@
+public import LogModel
+
+/// What sessions there are, when their results go on, and how long they are kept.
+@usableFromInline
+struct SessionRule: Sendable {
+    @usableFromInline let windows: SessionWindows
+    @usableFromInline let emission: Emission
+    /// Sessions that end so many milliseconds before the newest one, or earlier, are removed.
+    @usableFromInline let retention: Int64
+
+    @usableFromInline
+    init(_ windows: SessionWindows, _ emission: Emission, _ retention: Duration?) {
+        self.windows = windows
+        self.emission = emission
+        let needed = Timestamp(windows.gap).advanced(byMilliseconds: windows.grace).rawValue
+        self.retention = max(needed, retention?.wholeMilliseconds ?? 0)
+    }
+}
+
+/// An aggregation by sessions in one task. An entry of its store has the session's end as its time
+/// and the start as its second number.
+@usableFromInline
+final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
+    @usableFromInline typealias Aggregate = AggregateSerde.Value
+    @usableFromInline typealias Sink =
+        StreamNode<Windowed<KeySerde.Value>, Change<Aggregate>>.Sink
+
+    @usableFromInline let store: TimedStore
+    /// One for each input, for each has its own stream time; the first one tells what is closed and
+    /// kept.
+    @usableFromInline let clocks: [WindowClock]
+    @usableFromInline let keys: EscapedKeys<KeySerde>
+    @usableFromInline let value: AggregateSerde
+    @usableFromInline let rule: SessionRule
+    @usableFromInline let sink: Sink
+    @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
+    @usableFromInline let record: UnsafeMutablePointer<RecordContext>
+    @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+    /// The sessions that a record joins.
+    @usableFromInline var found: [(window: Window, aggregate: Aggregate)] = []
+
+    @inlinable
+    init(
+        _ task: TaskBinding,
+        _ store: String,
+        key: KeySerde,
+        value: AggregateSerde,
+        rule: SessionRule,
+        inputCount: Int = 1,
+        sink: @escaping Sink
+    ) {
+        let handle = StoreHandle(task: task, store: store)
+        self.store = TimedStore(handle)
+        clocks = (0..<inputCount).map { WindowClock(handle, index: UInt8($0)) }
+        keys = EscapedKeys(key)
+        self.value = value
+        self.rule = rule
+        self.sink = sink
+        valueSink = task.valueSink
+        record = task.record
+        counters = task.counters
+        if let idle = rule.emission.idleAfter {
+            task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
+                let clock = clocks[0]
+                if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
+                    try closeSessions(clock)
+                }
+            }
+        }
+    }
+
+    /// Joins a record with the sessions within the gap around it.
+    @inlinable
+    func receive(
+        _ newKey: KeySerde.Value,
+        input: Int = 0,
+        initial: Aggregate?,
+        merge: (Aggregate?, Aggregate) throws -> Aggregate?,
+        update: (Aggregate?) throws -> Aggregate?
+    ) throws {
+        if keys.serde.isNull(newKey) {
+            counters.pointee.recordsDropped &+= 1
+            return
+        }
+        let time = record.pointee.timestamp
+        let clock = clocks[input]
+        let hasMoved = clock.note(time.rawValue, arrivedAt: record.pointee.wallTime)
+        let escaped = try keys.bytes(of: newKey)
+        let (window, merged) = try join(escaped, time, initial, merge)
+        if window.end.rawValue < closeTime(clock) {
+            counters.pointee.recordsDropped &+= 1
+        } else {
+            try replace(
+                newKey,
+                escaped,
+                by: window,
+                isNew: window.start == time && window.end == time
+            )
+            let new = try update(merged).flatMap { value.isNull($0) ? nil : $0 }
+            try put(escaped, window, new)
+            clocks[0].notePut(window.end.rawValue)
+            try emit(newKey, window, old: nil, new: new)
+            try removeExpired()
+        }
+        if rule.emission.isOnClose, hasMoved { try closeSessions(clock) }
+    }
+
+    /// Sessions that end before this time take no more records.
+    @inlinable
+    func closeTime(_ clock: WindowClock) -> Int64 {
+        Timestamp(clock.streamTime)
+            .advanced(byMilliseconds: -rule.windows.grace)
+            .advanced(byMilliseconds: -rule.windows.gap).rawValue
+    }
+
+    /// The session that a record makes of those around it, and what they amount to.
+    @inlinable
+    func join(
+        _ escaped: UnsafeRawBufferPointer,
+        _ time: Timestamp,
+        _ initial: Aggregate?,
+        _ merge: (Aggregate?, Aggregate) throws -> Aggregate?
+    ) throws -> (Window, Aggregate?) {
+        found.removeAll(keepingCapacity: true)
+        let first = time.advanced(byMilliseconds: -rule.windows.gap).rawValue
+        let last = time.advanced(byMilliseconds: rule.windows.gap).rawValue
+        var (start, end) = (time, time)
+        var merged = initial
+        try store.forEach(escapedKey: escaped, from: first, through: .max) {
+            sessionEnd,
+            sessionStart,
+            bytes,
+            _ in
+            guard sessionStart <= last else { return false }
+            let aggregate = try value.decode(bytes)
+            merged = try merge(merged, aggregate)
+            start = min(start, Timestamp(sessionStart))
+            end = max(end, Timestamp(sessionEnd))
+            let window = Window(start: Timestamp(sessionStart), end: Timestamp(sessionEnd))
+            found.append((window, aggregate))
+            return true
+        }
+        return (Window(start: start, end: end), merged)
+    }
+
+    /// Removes the sessions that became part of another one, and retracts their results. A session
+    /// that is the record's own moment (`isNew`) is written over.
+    @inlinable
+    func replace(
+        _ newKey: KeySerde.Value,
+        _ escaped: UnsafeRawBufferPointer,
+        by window: Window,
+        isNew: Bool
+    ) throws {
+        guard !isNew else { return }
+        for session in found {
+            try put(escaped, session.window, nil)
+            try emit(newKey, session.window, old: session.aggregate, new: nil)
+        }
+    }
+
+    @inlinable
+    func put(
+        _ escaped: UnsafeRawBufferPointer,
+        _ window: Window,
+        _ aggregate: Aggregate?
+    ) throws {
+        valueSink.pointee.removeAll()
+        if let aggregate { try value.encode(aggregate, into: &valueSink.pointee) }
+        try store.put(
+            escapedKey: escaped,
+            time: window.end.rawValue,
+            second: window.start.rawValue,
+            value: aggregate == nil ? nil : valueSink.pointee.bytes,
+            timestamp: window.end
+        )
+    }
+
+    /// Hands a result on at an update; such results have no headers (Kafka Streams' rule).
+    @inlinable
+    func emit(
+        _ newKey: KeySerde.Value,
+        _ window: Window,
+        old: Aggregate?,
+        new: Aggregate?
+    ) throws {
+        guard !rule.emission.isOnClose else { return }
+        let (ownTime, headers) = (record.pointee.timestamp, record.pointee.headers)
+        record.pointee.timestamp = window.end
+        record.pointee.headers = nil
+        try sink(Windowed(key: newKey, window: window), Change(old: old, new: new))
+        record.pointee.timestamp = ownTime
+        record.pointee.headers = headers
+    }
+
+    /// Hands on the results of the sessions that take no more records, by end, start and key.
+    @usableFromInline
+    func closeSessions(_ clock: WindowClock) throws {
+        let through = Timestamp(closeTime(clock)).advanced(byMilliseconds: -1).rawValue
+        guard through > clocks[0].closedThrough else { return }
+        let from = clocks[0].closedThrough
+        clocks[0].closedThrough = through
+        let ownTime = record.pointee.timestamp
+        if through >= store.earliest {
+            try store.forEachByTime(behind: from) { end, start, escaped in
+                guard end <= through else { return false }
+                guard let row = try store.value(escapedKey: escaped, time: end, second: start)
+                else {
+                    return true
+                }
+                let window = Window(start: Timestamp(start), end: Timestamp(end))
+                let aggregate = try value.decode(row.bytes)
+                record.pointee.timestamp = Timestamp(end)
+                try sink(
+                    Windowed(key: try keys.key(of: escaped), window: window),
+                    Change(old: nil, new: aggregate)
+                )
+                return true
+            }
+        }
+        record.pointee.timestamp = ownTime
+        try removeExpired()
+    }
+
+    /// Removes the sessions that ended `retention` before the newest one or earlier; none whose
+    /// result is still to go on.
+    @usableFromInline
+    func removeExpired() throws {
+        var through = clocks[0].expiry(retention: rule.retention)
+        if rule.emission.isOnClose { through = min(through, clocks[0].closedThrough) }
+        try store.removeExpired(through: through)
+    }
+}
+
+extension TableView {
+    /// The rows of a store of sessions.
+    @inlinable
+    static func sessions<KeySerde: Serde, ValueSerde: Serde>(
+        _ store: String,
+        key: KeySerde,
+        value: ValueSerde
+    ) -> TableView<Key, Value>
+    where Key == Windowed<KeySerde.Value>, ValueSerde.Value == Value {
+        TableView { task in
+            let store = TimedStore(StoreHandle(task: task, store: store))
+            let keys = EscapedKeys(key)
+            return { wanted in
+                try store.value(
+                    escapedKey: try keys.bytes(of: wanted.key),
+                    time: wanted.window.end.rawValue,
+                    second: wanted.window.start.rawValue
+                ).map { TableRow(value: try value.decode($0.bytes), timestamp: $0.timestamp) }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import LogModel
+import MillraceTestKit
+import Streams
+import StreamsRuntime
+import Testing
+
+/// What windows do beyond the vectors: many partitions, idleness, restarts from disk.
+@Suite struct WindowTests {
+    private enum Topics {
+        static let clicks = Topic("clicks", key: .utf8, value: .int64)
+        static let totals = Topic(
+            "totals",
+            key: .windowed(.utf8, size: .seconds(60)),
+            value: .int64
+        )
+    }
+
+    private struct Totals: StreamJob {
+        static let name = "totals"
+        var topology: [Statement] {
+            stream(Topics.clicks)
+                .groupByKey()
+                .windowed(by: .tumbling(.seconds(60), grace: .seconds(10)))
+                .reduce(
+                    store: "totals",
+                    value: .int64,
+                    emit: .onClose(idleAfter: .seconds(5))
+                ) { old, new -> Int64 in old + new }
+                .to(Topics.totals)
+        }
+    }
+
+    @Test func `a window closes on a quiet partition once, through a crash`() throws {
+        let engine = try TestEngine(Totals(), partitions: 4, seed: 7)
+        try engine.send(3, key: "a", to: Topics.clicks, at: .zero)
+        try engine.crash()
+        try engine.send(4, key: "a", to: Topics.clicks, at: .seconds(1))
+        try engine.send(9, key: "b", to: Topics.clicks, at: .seconds(2))
+        try engine.advance(by: .seconds(4))
+        #expect(try engine.read(Topics.totals).isEmpty)
+        try engine.advance(by: .seconds(75))
+        let found = try engine.read(Topics.totals).sorted { $0.key.key < $1.key.key }
+        #expect(found.map(\.key.key) == ["a", "b"] && found.map(\.value) == [7, 9])
+        #expect(found.allSatisfy { $0.key.window.start == Timestamp(0) })
+        try engine.crash()
+        try engine.advance(by: .seconds(300))
+        #expect(try engine.read(Topics.totals).isEmpty)
+    }
+
+    @Test func `a late record is dropped after a restart as before it`() throws {
+        let engine = try TestEngine(Totals(), partitions: 1, seed: 3)
+        try engine.send(1, key: "a", to: Topics.clicks, at: .seconds(200))
+        try engine.run()
+        try engine.kill()
+        try engine.send(5, key: "a", to: Topics.clicks, at: .seconds(10))
+        try engine.advance(by: .seconds(300))
+        let found = try engine.read(Topics.totals)
+        #expect(found.map(\.value) == [1])
+    }
+
+    @Test func `a key with zeros finds its own sessions only`() throws {
+        struct Sessions: StreamJob {
+            static let name = "sessions"
+            static let clicks = Topic("clicks", key: .bytes, value: .int64)
+            static let counts = Topic("counts", key: .session(.bytes), value: .int64)
+            var topology: [Statement] {
+                stream(Self.clicks)
+                    .groupByKey()
+                    .windowed(by: .session(gap: .seconds(10)))
+                    .count(store: "counts")
+                    .to(Self.counts)
+            }
+        }
+        let engine = try TestEngine(Sessions(), partitions: 1, seed: 1)
+        let keys: [[UInt8]] = [[0], [0, 0], [0, 255], [], [0, 0, 0], [1], [0, 1]]
+        for (round, time) in [0, 5, 100].enumerated() {
+            for key in keys {
+                try engine.send(
+                    Int64(round),
+                    key: key,
+                    to: Sessions.clicks,
+                    at: .seconds(time)
+                )
+            }
+            try engine.kill()
+        }
+        try engine.run()
+        var latest: [String: Int64] = [:]
+        var seen: Set<[UInt8]> = []
+        for record in try engine.readChanges(Sessions.counts) {
+            let id =
+                "\(record.key.key) \(record.key.window.start.rawValue)"
+                + "-\(record.key.window.end.rawValue)"
+            seen.insert(record.key.key)
+            latest[id] = record.value
+        }
+        #expect(seen == Set(keys))
+        for key in keys {
+            #expect(latest["\(key) 0-5000"] == 2)
+            #expect(latest["\(key) 100000-100000"] == 1)
+            #expect(latest["\(key) 0-0"] == nil)
+        }
+    }
+}
+
+extension TestEngine {
+    /// The committed records of a topic of changes; nil for a removal.
+    fileprivate func readChanges<KeySerde: Serde, ValueSerde: Serde>(
+        _ topic: Topic<KeySerde, ValueSerde>
+    ) throws -> [(key: KeySerde.Value, value: ValueSerde.Value?)] {
+        try read(Topic(topic.name, key: topic.key, value: OptionalSerde(topic.value)))
+    }
+}
