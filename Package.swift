@@ -186,7 +186,7 @@ let package = Package(
             "StreamsTests",
             [
                 "Bytes", "LogModel", "LogClient", "StateStores", "RocksStore", "Streams",
-                "StreamsRuntime", "MillraceTestKit", "GoldenVectors",
+                "StreamsRuntime", "MillraceTestKit", "GoldenVectors", "Broker", "EmbeddedClient",
             ],
             exclude: ["Fixtures"]
         ),

@@ -83,6 +83,15 @@ final class StreamTask {
         return result
     }
 
+    /// The positions that are committed, or the start.
+    var committedPositions: [TopicPartition: Offset] {
+        var result: [TopicPartition: Offset] = [:]
+        for index in 0..<queueCount {
+            result[(queues + index).pointee.partition] = committed[index]
+        }
+        return result
+    }
+
     /// The positions that moved since the last commit.
     var positionsToCommit: [TopicPartition: Offset] {
         positions.filter { partition, position in

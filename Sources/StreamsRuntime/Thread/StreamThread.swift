@@ -361,7 +361,9 @@ package final class StreamThread {
                 .map(names.repartitionTopic(via:))
         )
         for task in tasks {
-            for (partition, position) in task.positions where topics.contains(partition.topic) {
+            // A position also moves over what was aborted, without a commit.
+            for (partition, position) in task.committedPositions
+            where topics.contains(partition.topic) {
                 try client.deleteRecords(of: partition, before: position)
             }
         }
