@@ -33,6 +33,8 @@ struct Journal: Sendable {
     /// The last one takes the groups.
     private var files: [JournalFile] = []
     private var idle: [JournalFile] = []
+    /// Made, and not entered for sure: its number may be on the disk, so it has to stay.
+    private var unentered: JournalFile?
     private var position: Int64 = 0
     private(set) var byteCount: Int64 = 0
 
@@ -86,7 +88,8 @@ struct Journal: Sendable {
             )
         }
         let sound = Set(idle.map(\.number))
-        if entered != sound {
+        // The one that was loaded may not be durable yet: what an older one names stays until then.
+        if entered != sound || !unsound.isEmpty {
             try JournalLedger.store(sound, disk: disk, directory: directory)
         }
         guard !unsound.isEmpty else { return }
@@ -179,8 +182,21 @@ struct Journal: Sendable {
         return true
     }
 
-    /// A new file, filled, headed and flushed, and only then entered as one that must be there.
-    private func makeFile(_ byteCount: Int64) throws(DiskError) -> JournalFile {
+    /// A new file, filled, headed and flushed, and only then entered as one that must be there. A
+    /// try that could not enter it leaves it to the next one.
+    private mutating func makeFile(_ byteCount: Int64) throws(DiskError) -> JournalFile {
+        var made: JournalFile
+        if let unentered { made = unentered } else { made = try makeUnentered(byteCount) }
+        made.byteCount = max(made.byteCount, byteCount)
+        unentered = made
+        let numbers = Set((files + idle).map(\.number) + [made.number])
+        try JournalLedger.store(numbers, disk: disk, directory: directory)
+        unentered = nil
+        return made
+    }
+
+    /// No list of files names the one made here: its number is that of none that there is.
+    private func makeUnentered(_ byteCount: Int64) throws(DiskError) -> JournalFile {
         let number = 1 + (files + idle).reduce(0) { max($0, $1.number) }
         let path = "\(directory)/\(Self.name(number))"
         if try disk.kind(of: path) != nil { try disk.remove(path) }
@@ -196,8 +212,6 @@ struct Journal: Sendable {
             try fill(&made, upTo: Int64(JournalFileHeader.byteCount))
             try made.file.sync()
             try disk.syncDirectory(directory)
-            let numbers = Set((files + idle).map(\.number) + [number])
-            try JournalLedger.store(numbers, disk: disk, directory: directory)
         } catch {
             made.file.close()
             throw error
@@ -238,7 +252,9 @@ struct Journal: Sendable {
     /// Forgets every file: the owner ends.
     mutating func close() {
         for file in files + idle { file.file.close() }
+        unentered?.file.close()
         files = []
         idle = []
+        unentered = nil
     }
 }
