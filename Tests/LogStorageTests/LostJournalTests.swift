@@ -300,7 +300,7 @@ import Testing
             try log.flush()
         }
         let disk = try log.simulated.afterKill()
-        let magic = Array("MRG1".utf8)
+        let magic = Array("MRG2".utf8)
         let bytes = try disk.content(Self.journal(1))
         let second = try #require(
             bytes.indices.filter { bytes[$0...].starts(with: magic) }.dropFirst().first

@@ -14,6 +14,8 @@ struct Journal: Sendable {
         var firstSequence: UInt64
         /// Behind the last group in it.
         var endSequence: UInt64
+        /// What tells the groups of this use of the file from all other bytes.
+        var salt: UInt64
     }
 
     enum Outcome {
@@ -27,6 +29,7 @@ struct Journal: Sendable {
     let disk: any Disk
     let directory: String
     let configuration: JournalConfiguration
+    private let makeSalt: @Sendable () -> UInt64
     private(set) var nextSequence: UInt64
     /// Below it everything was written back: its files may be used again.
     private(set) var replayFrom: UInt64
@@ -42,11 +45,13 @@ struct Journal: Sendable {
         disk: any Disk,
         directory: String,
         configuration: JournalConfiguration,
+        makeSalt: @escaping @Sendable () -> UInt64,
         nextSequence: UInt64
     ) {
         self.disk = disk
         self.directory = directory
         self.configuration = configuration
+        self.makeSalt = makeSalt
         self.nextSequence = nextSequence
         replayFrom = nextSequence
     }
@@ -83,7 +88,8 @@ struct Journal: Sendable {
                     byteCount: max(filled, configuration.fileByteCount),
                     zeroedEnd: filled,
                     firstSequence: 0,
-                    endSequence: 0
+                    endSequence: 0,
+                    salt: makeSalt()
                 )
             )
         }
@@ -126,13 +132,14 @@ struct Journal: Sendable {
             // Whatever was written to get the file ready is written again before the next flush.
             return .notBegun(error)
         }
+        let last = files.count - 1
         let record = JournalRecord.encode(
             sequence: nextSequence,
             position: position,
+            salt: files[last].salt,
             entries: entries,
             payload: payload
         )
-        let last = files.count - 1
         try PartitionFiles.write(record, to: files[last].file, at: position)
         try flush(files[last])
         position += Int64(record.count)
@@ -171,6 +178,7 @@ struct Journal: Sendable {
         }
         next.firstSequence = nextSequence
         next.endSequence = nextSequence
+        next.salt = makeSalt()
         do throws(DiskError) {
             try writeHeader(of: next)
         } catch {
@@ -206,7 +214,8 @@ struct Journal: Sendable {
             byteCount: byteCount,
             zeroedEnd: 0,
             firstSequence: nextSequence,
-            endSequence: nextSequence
+            endSequence: nextSequence,
+            salt: makeSalt()
         )
         do throws(DiskError) {
             try fill(&made, upTo: Int64(JournalFileHeader.byteCount))
@@ -224,7 +233,8 @@ struct Journal: Sendable {
             firstSequence: file.firstSequence,
             fileByteCount: file.byteCount,
             replayFrom: replayFrom,
-            filledByteCount: file.zeroedEnd
+            filledByteCount: file.zeroedEnd,
+            salt: file.salt
         )
         try PartitionFiles.write(header.encoded, to: file.file)
     }
