@@ -9,6 +9,8 @@ final class LogContext: Sendable {
     let time: any TimeSource
     let indexes = IndexCache(limit: 16)
     let journal: JournalConfiguration
+    /// A random number that nobody can foresee.
+    let makeSalt: @Sendable () -> UInt64
     private let fdatasyncs = Atomic<Int>(0)
     /// Partitions that hold what was not written back.
     private let dirty = Lock<[PartitionLog]>([])
@@ -19,7 +21,13 @@ final class LogContext: Sendable {
     /// The highest producer id of imported records; -1 without any.
     let importedProducerID = Atomic<Int64>(-1)
 
-    init(disk: any Disk, time: any TimeSource, journal: JournalConfiguration) {
+    init(
+        disk: any Disk,
+        time: any TimeSource,
+        journal: JournalConfiguration,
+        makeSalt: @escaping @Sendable () -> UInt64
+    ) {
+        self.makeSalt = makeSalt
         self.disk = disk
         self.time = time
         self.journal = journal

@@ -262,7 +262,12 @@ private struct FullSegment {
         var recovery = LogRecovery(
             files: PartitionFiles(disk: disk, directory: TestLog.directory),
             configuration: try LogConfiguration(topicOptions: Self.options),
-            context: LogContext(disk: disk, time: ManualTimeSource(), journal: .small),
+            context: LogContext(
+                disk: disk,
+                time: ManualTimeSource(),
+                journal: .small,
+                makeSalt: { 7 }
+            ),
             key: PartitionKey(topicID: TestLog.topicID, partition: PartitionIndex(0)),
             facts: facts
         )

@@ -72,6 +72,7 @@ import Threads
             let bytes = JournalRecord.encode(
                 sequence: 1,
                 position: 4096,
+                salt: 7,
                 entries: [entry],
                 payload: [[]]
             )

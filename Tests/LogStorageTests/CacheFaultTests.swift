@@ -17,12 +17,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ".index", ".timeindex", ".txnindex", ".snapshot", FolderMark.fileName,
+        ".index", ".timeindex", ".txnindex", ".snapshot", ".snapshot.tmp",
+        FolderMark.fileName,
     ])
     func `a cache file that cannot be written leaves its partition writable`(
         suffix: String
     ) throws {
-        for operation in [DiskOperation.write, .sync, .truncate] {
+        for operation in [DiskOperation.create, .write, .sync, .truncate, .rename] {
             for times in [1, 3] {
                 let log = try TestLog(Self.options)
                 // Many producers: their snapshot needs a file.

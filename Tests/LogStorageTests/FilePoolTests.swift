@@ -49,6 +49,40 @@ import Testing
         #expect(try (0..<3).map { try after.content("f\($0)") } == [[120], [120], [120]])
     }
 
+    /// What a power loss leaves of a file that is written to while `body` runs, and let go later.
+    private func content(
+        writingDuring body: (PooledFile, FilePool) throws -> Void
+    ) throws -> [UInt8] {
+        let gated = GatedDisk(gating: "slow", writes: true)
+        let pool = FilePool(disk: gated, limit: 1)
+        let slow = PooledFile(path: "slow", pool: pool)
+        try slow.create()
+        try slow.sync()
+        try gated.syncDirectory("")
+        gated.close()
+        let writer = ThreadGroup()
+        writer.start { try? Array("x".utf8).withUnsafeBytes { try slow.write($0, at: 0) } }
+        gated.waitUntilOneWaits()
+        try body(slow, pool)
+        gated.open()
+        writer.wait()
+        for name in ["last", "very last"] { try PooledFile(path: name, pool: pool).create() }
+        #expect(pool.openCount == 1)
+        return try gated.disk.withoutUnflushed().content("slow")
+    }
+
+    @Test func `a file that is being written to is not let go without a flush of that`() throws {
+        let found = try content { _, pool in
+            for name in ["first", "second"] { try PooledFile(path: name, pool: pool).create() }
+        }
+        #expect(found == [120])
+    }
+
+    @Test func `a flush during a write does not stand for it`() throws {
+        let found = try content { slow, _ in try slow.sync() }
+        #expect(found == [120])
+    }
+
     @Test func `a flush that failed as a file was let go is told to the next who asks, for good`()
         throws
     {

@@ -4,15 +4,22 @@ import LogStorage
 import MillraceTestKit
 import Threads
 
-/// A simulated disk whose flushes of files that end so wait at a gate while it is closed.
+/// A simulated disk whose flushes, or writes, of files that end so wait at a gate while it is
+/// closed.
 final class GatedDisk: Disk {
     let disk = SimulatedDisk()
     private let suffix: String
     private let gate = Gate()
+    /// Nobody waits here.
+    private let passage = Gate()
+    private let gatesWrites: Bool
 
-    init(gating suffix: String = ".journal") { self.suffix = suffix }
+    init(gating suffix: String = ".journal", writes: Bool = false) {
+        self.suffix = suffix
+        gatesWrites = writes
+    }
 
-    /// Flushes of such files so far.
+    /// Such calls on such files so far.
     var syncCount: Int { gate.passedCount }
 
     func close() { gate.isOpen = false }
@@ -21,7 +28,10 @@ final class GatedDisk: Disk {
 
     func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let file = try disk.open(path, mode)
-        return path.hasSuffix(suffix) ? GatedFile(file, gate) : file
+        guard path.hasSuffix(suffix) else { return file }
+        return gatesWrites
+            ? GatedFile(file, writes: gate, syncs: passage)
+            : GatedFile(file, writes: passage, syncs: gate)
     }
 
     func createDirectory(_ path: String) throws(DiskError) { try disk.createDirectory(path) }
@@ -46,11 +56,13 @@ final class GatedDisk: Disk {
 
 private final class GatedFile: DiskFile {
     private let file: any DiskFile
-    private let gate: Gate
+    private let writes: Gate
+    private let syncs: Gate
 
-    init(_ file: any DiskFile, _ gate: Gate) {
+    init(_ file: any DiskFile, writes: Gate, syncs: Gate) {
         self.file = file
-        self.gate = gate
+        self.writes = writes
+        self.syncs = syncs
     }
 
     func read(
@@ -58,12 +70,13 @@ private final class GatedFile: DiskFile {
         at position: Int64
     ) throws(DiskError) -> Int { try file.read(into: bytes, at: position) }
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
+        writes.pass()
         try file.write(bytes, at: position)
     }
     func truncate(to byteCount: Int64) throws(DiskError) { try file.truncate(to: byteCount) }
     func byteCount() throws(DiskError) -> Int64 { try file.byteCount() }
     func sync() throws(DiskError) {
-        gate.pass()
+        syncs.pass()
         try file.sync()
     }
     func close() { file.close() }

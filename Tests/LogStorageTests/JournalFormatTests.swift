@@ -7,7 +7,9 @@ import Testing
 
 /// The bytes of the journal, without a disk.
 @Suite struct JournalFormatTests {
-    private static func key(_ number: Int32) -> PartitionKey {
+    static let salt: UInt64 = 0xFEED_F00D_0000_0001
+
+    static func key(_ number: Int32) -> PartitionKey {
         PartitionKey(topicID: UniqueID(high: 1, low: 2), partition: PartitionIndex(number))
     }
 
@@ -43,6 +45,7 @@ import Testing
         JournalRecord.encode(
             sequence: sequence,
             position: Int64(position),
+            salt: salt,
             entries: numbers.map { entry($0, count) },
             payload: numbers.map { [UInt8](repeating: UInt8($0), count: count) }
         )
@@ -60,12 +63,21 @@ import Testing
         }
     }
 
-    private static func file(_ groups: [[UInt8]], first: UInt64 = 1) -> [UInt8] {
-        let header = JournalFileHeader(firstSequence: first, fileByteCount: 65_536, replayFrom: 1)
+    static func file(
+        _ groups: [[UInt8]],
+        first: UInt64 = 1,
+        salt: UInt64? = salt
+    ) -> [UInt8] {
+        let header = JournalFileHeader(
+            firstSequence: first,
+            fileByteCount: 65_536,
+            replayFrom: 1,
+            salt: salt
+        )
         return header.encoded + groups.joined() + [UInt8](repeating: 0, count: 512)
     }
 
-    private static func scan(_ bytes: [UInt8], replayFrom: UInt64 = 1) throws -> JournalFileScan {
+    static func scan(_ bytes: [UInt8], replayFrom: UInt64 = 1) throws -> JournalFileScan {
         try bytes.withUnsafeBytes { raw in
             let header = try #require(JournalFileHeader(raw))
             return JournalFileScan(raw, header, replayFrom: replayFrom)
@@ -116,14 +128,22 @@ import Testing
     }
 
     @Test func `a header is believed with its checksum only`() throws {
-        let header = JournalFileHeader(firstSequence: 5, fileByteCount: 8192, replayFrom: 3)
-        let bytes = header.encoded
-        #expect(bytes.count == JournalFileHeader.byteCount)
-        #expect(bytes.withUnsafeBytes { JournalFileHeader($0) } == header)
-        for bit in 0..<40 * 8 {
-            var flipped = bytes
-            flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            #expect(flipped.withUnsafeBytes { JournalFileHeader($0) } == nil, "bit \(bit)")
+        for (salt, byteCount) in [(Self.salt, 56), (nil, 48)] {
+            let header = JournalFileHeader(
+                firstSequence: 5,
+                fileByteCount: 8192,
+                replayFrom: 3,
+                filledByteCount: 4096,
+                salt: salt
+            )
+            let bytes = header.encoded
+            #expect(bytes.count == JournalFileHeader.byteCount)
+            #expect(bytes.withUnsafeBytes { JournalFileHeader($0) } == header)
+            for bit in 0..<byteCount * 8 {
+                var flipped = bytes
+                flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+                #expect(flipped.withUnsafeBytes { JournalFileHeader($0) } == nil, "bit \(bit)")
+            }
         }
     }
 
@@ -201,6 +221,7 @@ import Testing
         let group = JournalRecord.encode(
             sequence: 1,
             position: Int64(JournalFileHeader.byteCount),
+            salt: Self.salt,
             entries: [entry],
             payload: [copied]
         )
@@ -215,6 +236,54 @@ import Testing
         }
     }
 
+    @Test func `the first group tells what a damaged header does not`() throws {
+        let groups = Self.groups((3...5).map { (UInt64($0), [1], 20) })
+        var bytes = Self.file(groups, first: 3)
+        bytes[20] ^= 1
+        let header = try #require(bytes.withUnsafeBytes { JournalFileScan.header(in: $0) })
+        #expect(header.firstSequence == 3 && header.salt == Self.salt)
+        let scan = bytes.withUnsafeBytes { JournalFileScan($0, header, replayFrom: 1) }
+        #expect(scan.groups.map(\.sequence) == [3, 4, 5])
+    }
+
+    /// The same group in the format that has no salt.
+    private static func saltless(_ group: [UInt8], at position: Int) throws -> [UInt8] {
+        var bytes = group
+        let head = try #require(group.withUnsafeBytes { JournalRecord.head($0, at: position) })
+        bytes.removeSubrange(head.byteCount...)
+        bytes.removeSubrange(JournalRecord.shortHeaderByteCount..<JournalRecord.headerByteCount)
+        func put(_ value: UInt32, at index: Int) {
+            withUnsafeBytes(of: value.bigEndian) {
+                bytes.replaceSubrange(index..<index + 4, with: $0)
+            }
+        }
+        put(0x4D52_4731, at: 0)
+        put(UInt32(bytes.count), at: 16)
+        put(bytes[8...].withUnsafeBytes { crc32c($0) }, at: 4)
+        let padding = JournalRecord.padded(bytes.count) - bytes.count
+        return bytes + [UInt8](repeating: 0, count: padding)
+    }
+
+    @Test func `a file of the format without a salt is read`() throws {
+        var groups: [[UInt8]] = []
+        for sequence: UInt64 in 1...3 {
+            let at = JournalFileHeader.byteCount + groups.joined().count
+            groups.append(try Self.saltless(Self.group(sequence, [1, 2], 33, at: at), at: at))
+        }
+        let bytes = Self.file(groups, salt: nil)
+        #expect(
+            try Self.scan(bytes).groups.map(\.entries)
+                == Array(
+                    repeating: [Self.entry(1, 33), Self.entry(2, 33)],
+                    count: 3
+                )
+        )
+        let group = try #require(try Self.scan(bytes).groups.first)
+        #expect(bytes[group.payloadPosition...].starts(with: repeatElement(1, count: 33)))
+        // In a file with a salt they are none.
+        #expect(try Self.scan(Self.file(groups)).groups.isEmpty)
+    }
+
     @Test func `files are read from the last that begins at or before the first group that counts`()
     {
         func file(_ name: String, _ first: UInt64) -> JournalOrder.File {
@@ -223,7 +292,8 @@ import Testing
                 header: JournalFileHeader(
                     firstSequence: first,
                     fileByteCount: 8192,
-                    replayFrom: 1
+                    replayFrom: 1,
+                    salt: nil
                 )
             )
         }

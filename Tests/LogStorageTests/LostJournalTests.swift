@@ -115,12 +115,79 @@ import Testing
         #expect(count > 10)
     }
 
+    @Test func `a power loss in the try after one that could not enter its file loses nothing`()
+        throws
+    {
+        for kept in [false, true] {
+            for operation in 0... {
+                let disk = SimulatedDisk()
+                let log = try TestLog(disk: disk)
+                try log.append(["lost or not"])
+                disk.inject(DiskFault(.operation(.syncDirectory), onPathEnding: "/.millrace"))
+                #expect(throws: LogStorageError.self) { try log.flush() }
+                disk.losePower(atOperation: disk.operationCount + operation)
+                let isWritten = (try? log.flush()) != nil
+                let plan = disk.crashPlan()
+                let found = disk.crashState(
+                    plan,
+                    keeping: kept ? plan.everythingKept : plan.nothingKept
+                )
+                let again = try TestLog(opening: found)
+                #expect(again.data.notes.isEmpty, "\(operation): \(again.data.notes)")
+                try again.append(["more"])
+                try again.flush()
+                #expect(try again.afterPowerLoss().data.notes.isEmpty)
+                if isWritten {
+                    #expect(try again.records().count == 2)
+                    break
+                }
+            }
+        }
+    }
+
+    @Test func `a file that cannot be entered is made once, however often that is tried`() throws {
+        let log = try TestLog()
+        try log.append(["kept"])
+        try log.simulated.inject(
+            DiskFault(.operation(.syncDirectory), onPathEnding: "/.millrace", times: 5)
+        )
+        for _ in 0..<5 {
+            #expect(throws: LogStorageError.self) { try log.flush() }
+            #expect(try log.disk.list(TestLog.journalFolder) == ["1.journal"])
+        }
+        try log.flush()
+        #expect(try log.afterPowerLoss().records().map(\.value) == ["kept"])
+        try log.close()
+    }
+
+    @Test func `a file that the list does not name is removed only once that is sure`() throws {
+        let log = try TestLog()
+        try log.append(["kept"])
+        try log.flush()
+        try log.close()
+        let disk = try log.simulated
+        let list = JournalLedger.path(of: TestLog.journalFolder)
+        // A list without the file was put in its place, and the process ended before the flush.
+        let files = PartitionFiles(disk: disk, directory: TestLog.root)
+        try files.replace(list, with: JournalLedger.encode([]))
+        #expect(try disk.content(list) != disk.withoutUnflushed().content(list))
+        for operation in 0... {
+            let state = disk.copy()
+            state.releaseLocks()
+            state.losePower(atOperation: state.operationCount + operation)
+            let isOpen = (try? TestLog(opening: state)) != nil
+            let again = try TestLog(opening: state.withoutUnflushed())
+            #expect(again.data.notes.isEmpty, "\(operation): \(again.data.notes)")
+            if isOpen { break }
+        }
+    }
+
     // MARK: A file that cannot be made
 
     @Test(arguments: [
         (DiskOperation.create, "1.journal"), (.write, "1.journal"), (.sync, "1.journal"),
         (.syncDirectory, "/journal"), (.create, "journal-files.tmp"),
-        (.rename, "journal-files.tmp"),
+        (.rename, "journal-files.tmp"), (.syncDirectory, "/.millrace"),
     ])
     func `a journal file that cannot be made costs one try`(
         operation: DiskOperation,
@@ -233,7 +300,7 @@ import Testing
             try log.flush()
         }
         let disk = try log.simulated.afterKill()
-        let magic = Array("MRG1".utf8)
+        let magic = Array("MRG2".utf8)
         let bytes = try disk.content(Self.journal(1))
         let second = try #require(
             bytes.indices.filter { bytes[$0...].starts(with: magic) }.dropFirst().first

@@ -86,6 +86,7 @@ extension DataDirectory {
             try HeldGroups.add(
                 from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
                 keys: keys,
+                salt: context.makeSalt(),
                 disk: context.disk,
                 directory: folder
             )

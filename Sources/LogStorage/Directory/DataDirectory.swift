@@ -77,7 +77,8 @@ package final class DataDirectory: Sendable {
         owner: String,
         creates: Bool,
         time: any TimeSource,
-        journal: JournalConfiguration = JournalConfiguration()
+        journal: JournalConfiguration = JournalConfiguration(),
+        makeSalt: @escaping @Sendable () -> UInt64 = DataDirectory.randomSalt
     ) throws(LogStorageError) -> DataDirectory {
         let files = PartitionFiles(disk: disk, directory: path)
         let isNew = try DirectoryFormat.check(files, creates: creates)
@@ -90,7 +91,12 @@ package final class DataDirectory: Sendable {
             if try DirectoryFormat.check(files, creates: creates) {
                 try DirectoryFormat.make(files)
             }
-            let context = LogContext(disk: disk, time: time, journal: journal)
+            let context = LogContext(
+                disk: disk,
+                time: time,
+                journal: journal,
+                makeSalt: makeSalt
+            )
             let table = try TopicTable.load(files)
             var recovery = DirectoryRecovery(files: files, context: context, table: table)
             let directory = DataDirectory(
@@ -110,6 +116,12 @@ package final class DataDirectory: Sendable {
             lock.close()
             throw error
         }
+    }
+
+    /// A number from the system's source of random numbers.
+    @Sendable package static func randomSalt() -> UInt64 {
+        var random = SystemRandomNumberGenerator()
+        return random.next()
     }
 
     /// Flushes of files since the directory was opened, journal and segments.

@@ -35,7 +35,9 @@ package final class FilePool: Sendable {
             }
             return victims
         }
-        for victim in victims { victim.release() }
+        let kept = victims.filter { !$0.release() }
+        guard !kept.isEmpty else { return }
+        open.withLock { $0.append(contentsOf: kept) }
     }
 
     /// Forgets all files: whoever holds one goes on alone.
@@ -56,8 +58,10 @@ package final class PooledFile: Sendable {
         var isPinned = false
         /// Will not be used again: whoever holds the open file may read on, nobody opens it anew.
         var isDiscarded = false
-        /// Written to since the last flush.
+        /// Written to since the last flush began.
         var isDirty = false
+        /// How many are writing: until they are done the file stays open.
+        var writerCount = 0
         /// A flush on letting it go failed: the next one who asks is told.
         var failure: DiskError?
     }
@@ -91,9 +95,13 @@ package final class PooledFile: Sendable {
     }
 
     /// The open file; good for as long as the caller holds it.
-    package func file() throws(DiskError) -> any DiskFile {
+    package func file() throws(DiskError) -> any DiskFile { try file(writers: 0) }
+
+    /// The open file, with so many more who write to it.
+    private func file(writers: Int) throws(DiskError) -> any DiskFile {
         var isNew = false
         let file = try state.withLock { state throws(DiskError) -> any DiskFile in
+            defer { if state.file != nil { state.writerCount += writers } }
             state.wasUsed = true
             if let file = state.file { return file }
             let file = try open(state)
@@ -122,8 +130,14 @@ package final class PooledFile: Sendable {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
-        let file = try file()
-        state.withLock { $0.isDirty = true }
+        let file = try file(writers: 1)
+        defer {
+            // Told behind the write, for a flush during it does not stand for it.
+            state.withLock { state in
+                state.isDirty = true
+                state.writerCount -= 1
+            }
+        }
         try file.write(bytes, at: position)
     }
 
@@ -156,21 +170,23 @@ package final class PooledFile: Sendable {
         }
     }
 
-    /// Lets the open file go. What was not flushed is flushed first: another descriptor might
-    /// never hear of a failure.
-    func release() { flushing.withLock { _ in letGo() } }
+    /// Lets the open file go; false if somebody writes to it. What was not flushed is flushed
+    /// first: another descriptor might never hear of a failure.
+    func release() -> Bool { flushing.withLock { _ in letGo() } }
 
-    private func letGo() {
-        let (file, isDirty) = state.withLock { state -> ((any DiskFile)?, Bool) in
-            guard !state.isPinned else { return (nil, false) }
-            defer { state.file = nil }
-            let isDirty = state.isDirty
+    private func letGo() -> Bool {
+        var unflushed: (any DiskFile)?
+        let isDone = state.withLock { state in
+            guard !state.isPinned else { return true }
+            guard state.writerCount == 0 else { return false }
+            if state.isDirty { unflushed = state.file }
             state.isDirty = false
-            return (state.file, isDirty)
+            state.file = nil
+            return true
         }
-        guard let file, isDirty else { return }
         // The next one who asks for a flush is told of a failure.
-        try? flush(file)
+        if let unflushed { try? flush(unflushed) }
+        return isDone
     }
 
     /// Will not be used again, except by who holds it already.

@@ -14,6 +14,8 @@ struct Journal: Sendable {
         var firstSequence: UInt64
         /// Behind the last group in it.
         var endSequence: UInt64
+        /// What tells the groups of this use of the file from all other bytes.
+        var salt: UInt64
     }
 
     enum Outcome {
@@ -27,12 +29,15 @@ struct Journal: Sendable {
     let disk: any Disk
     let directory: String
     let configuration: JournalConfiguration
+    private let makeSalt: @Sendable () -> UInt64
     private(set) var nextSequence: UInt64
     /// Below it everything was written back: its files may be used again.
     private(set) var replayFrom: UInt64
     /// The last one takes the groups.
     private var files: [JournalFile] = []
     private var idle: [JournalFile] = []
+    /// Made, and not entered for sure: its number may be on the disk, so it has to stay.
+    private var unentered: JournalFile?
     private var position: Int64 = 0
     private(set) var byteCount: Int64 = 0
 
@@ -40,11 +45,13 @@ struct Journal: Sendable {
         disk: any Disk,
         directory: String,
         configuration: JournalConfiguration,
+        makeSalt: @escaping @Sendable () -> UInt64,
         nextSequence: UInt64
     ) {
         self.disk = disk
         self.directory = directory
         self.configuration = configuration
+        self.makeSalt = makeSalt
         self.nextSequence = nextSequence
         replayFrom = nextSequence
     }
@@ -81,12 +88,14 @@ struct Journal: Sendable {
                     byteCount: max(filled, configuration.fileByteCount),
                     zeroedEnd: filled,
                     firstSequence: 0,
-                    endSequence: 0
+                    endSequence: 0,
+                    salt: makeSalt()
                 )
             )
         }
         let sound = Set(idle.map(\.number))
-        if entered != sound {
+        // The one that was loaded may not be durable yet: what an older one names stays until then.
+        if entered != sound || !unsound.isEmpty {
             try JournalLedger.store(sound, disk: disk, directory: directory)
         }
         guard !unsound.isEmpty else { return }
@@ -123,13 +132,14 @@ struct Journal: Sendable {
             // Whatever was written to get the file ready is written again before the next flush.
             return .notBegun(error)
         }
+        let last = files.count - 1
         let record = JournalRecord.encode(
             sequence: nextSequence,
             position: position,
+            salt: files[last].salt,
             entries: entries,
             payload: payload
         )
-        let last = files.count - 1
         try PartitionFiles.write(record, to: files[last].file, at: position)
         try flush(files[last])
         position += Int64(record.count)
@@ -168,6 +178,7 @@ struct Journal: Sendable {
         }
         next.firstSequence = nextSequence
         next.endSequence = nextSequence
+        next.salt = makeSalt()
         do throws(DiskError) {
             try writeHeader(of: next)
         } catch {
@@ -179,8 +190,21 @@ struct Journal: Sendable {
         return true
     }
 
-    /// A new file, filled, headed and flushed, and only then entered as one that must be there.
-    private func makeFile(_ byteCount: Int64) throws(DiskError) -> JournalFile {
+    /// A new file, filled, headed and flushed, and only then entered as one that must be there. A
+    /// try that could not enter it leaves it to the next one.
+    private mutating func makeFile(_ byteCount: Int64) throws(DiskError) -> JournalFile {
+        var made: JournalFile
+        if let unentered { made = unentered } else { made = try makeUnentered(byteCount) }
+        made.byteCount = max(made.byteCount, byteCount)
+        unentered = made
+        let numbers = Set((files + idle).map(\.number) + [made.number])
+        try JournalLedger.store(numbers, disk: disk, directory: directory)
+        unentered = nil
+        return made
+    }
+
+    /// No list of files names the one made here: its number is that of none that there is.
+    private func makeUnentered(_ byteCount: Int64) throws(DiskError) -> JournalFile {
         let number = 1 + (files + idle).reduce(0) { max($0, $1.number) }
         let path = "\(directory)/\(Self.name(number))"
         if try disk.kind(of: path) != nil { try disk.remove(path) }
@@ -190,14 +214,13 @@ struct Journal: Sendable {
             byteCount: byteCount,
             zeroedEnd: 0,
             firstSequence: nextSequence,
-            endSequence: nextSequence
+            endSequence: nextSequence,
+            salt: makeSalt()
         )
         do throws(DiskError) {
             try fill(&made, upTo: Int64(JournalFileHeader.byteCount))
             try made.file.sync()
             try disk.syncDirectory(directory)
-            let numbers = Set((files + idle).map(\.number) + [number])
-            try JournalLedger.store(numbers, disk: disk, directory: directory)
         } catch {
             made.file.close()
             throw error
@@ -210,7 +233,8 @@ struct Journal: Sendable {
             firstSequence: file.firstSequence,
             fileByteCount: file.byteCount,
             replayFrom: replayFrom,
-            filledByteCount: file.zeroedEnd
+            filledByteCount: file.zeroedEnd,
+            salt: file.salt
         )
         try PartitionFiles.write(header.encoded, to: file.file)
     }
@@ -238,7 +262,9 @@ struct Journal: Sendable {
     /// Forgets every file: the owner ends.
     mutating func close() {
         for file in files + idle { file.file.close() }
+        unentered?.file.close()
         files = []
         idle = []
+        unentered = nil
     }
 }

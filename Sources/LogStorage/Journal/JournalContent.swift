@@ -67,12 +67,10 @@ struct JournalContent: Sendable {
         return content
     }
 
-    /// What stands for a header that is damaged or was never written: nil if no group is whole.
+    /// What stands for a header that is damaged or was never written: nil if the first group is
+    /// not whole.
     private static func header(of file: any DiskFile) throws(DiskError) -> JournalFileHeader? {
-        let bytes = try PartitionFiles.whole(file)
-        return bytes.withUnsafeBytes { JournalFileScan.firstSequence(in: $0) }.map {
-            JournalFileHeader(firstSequence: $0, fileByteCount: Int64(bytes.count), replayFrom: 1)
-        }
+        try PartitionFiles.whole(file).withUnsafeBytes { JournalFileScan.header(in: $0) }
     }
 
     private mutating func add(
@@ -145,8 +143,10 @@ enum HeldGroups {
         defer { file.close() }
         let bytes = try PartitionFiles.whole(file)
         return bytes.withUnsafeBytes { bytes in
-            // The header says nothing that is not known.
-            let scan = JournalFileScan(bytes, header(fileByteCount: bytes.count), replayFrom: 0)
+            // But for the salt the header says nothing that is not known.
+            let found = JournalFileHeader(bytes) ?? JournalFileScan.header(in: bytes)
+            let header = header(fileByteCount: bytes.count, salt: found?.salt)
+            let scan = JournalFileScan(bytes, header, replayFrom: 0)
             var content = Content()
             content.groups = scan.groups.map { group in
                 var at = group.payloadPosition
@@ -179,27 +179,34 @@ enum HeldGroups {
         }
     }
 
-    private static func header(fileByteCount: Int) -> JournalFileHeader {
-        JournalFileHeader(firstSequence: 1, fileByteCount: Int64(fileByteCount), replayFrom: 1)
+    private static func header(fileByteCount: Int, salt: UInt64?) -> JournalFileHeader {
+        JournalFileHeader(
+            firstSequence: 1,
+            fileByteCount: Int64(fileByteCount),
+            replayFrom: 1,
+            salt: salt
+        )
     }
 
     /// Adds what `content` has of these partitions to what is held.
     static func add(
         from content: JournalContent,
         keys: Set<PartitionKey>,
+        salt: UInt64,
         disk: any Disk,
         directory: String
     ) throws(DiskError) {
         let held = try load(disk: disk, directory: directory).groups
         // What is held of others stays.
         let all = keys.union(held.joined().map(\.entry.partition))
-        try store(held + content.groups, keys: all, disk: disk, directory: directory)
+        try store(held + content.groups, keys: all, salt: salt, disk: disk, directory: directory)
     }
 
     /// Holds what these groups have of `keys`, and nothing else.
     static func store(
         _ groups: [[JournalContent.HeldEntry]],
         keys: Set<PartitionKey>,
+        salt: UInt64,
         disk: any Disk,
         directory: String
     ) throws(DiskError) {
@@ -216,11 +223,13 @@ enum HeldGroups {
             bytes += JournalRecord.encode(
                 sequence: UInt64(index + 1),
                 position: Int64(JournalFileHeader.byteCount + bytes.count),
+                salt: salt,
                 entries: group.map(\.entry),
                 payload: group.map(\.payload)
             )
         }
-        let header = header(fileByteCount: JournalFileHeader.byteCount + bytes.count)
+        let fileByteCount = JournalFileHeader.byteCount + bytes.count
+        let header = header(fileByteCount: fileByteCount, salt: salt)
         try files.replace(files.path(fileName), with: header.encoded + bytes)
         try disk.syncDirectory(directory)
     }

@@ -42,22 +42,26 @@ struct JournalEntry: Equatable, Sendable {
 
 /// One group: what became durable together, all of it or nothing.
 ///
-///      0  4  magic "MRG1"
+///      0  4  magic "MRG2"; "MRG1" had no salt
 ///      4  4  CRC-32C of all that follows
 ///      8  8  sequence: one more than the group before it
 ///     16  4  bytes of the whole record, padding left out
 ///     20  4  bytes of the table
 ///     24  4  CRC-32C of the table, so that a damaged record still tells whose it was
 ///     28  8  where the record lies in its file: one copied into a client's records is none
-///     36  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
+///     36  8  the salt of its file's use: no client knows it, so no bytes of his are a record
+///     44  …  table: a count (4), then for each partition: topic id (16), partition (4), log start
 ///            (8), end (8), a count of ranges (4), and each range: segment (8), position (8),
 ///            bytes (4), 1 if they follow in this record (1)
 ///      …  …  the bytes of the ranges, in the order of the table
 ///
 /// Records begin at multiples of 8.
 enum JournalRecord {
-    static let magic: UInt32 = 0x4D52_4731
-    static let headerByteCount = 36
+    static let magic: UInt32 = 0x4D52_4732
+    static let headerByteCount = 44
+    private static let shortMagic: UInt32 = 0x4D52_4731
+    /// The bytes of a head that has no salt.
+    static let shortHeaderByteCount = 36
     static let alignment = 8
     private static let entryByteCount = 40
     private static let rangeByteCount = 21
@@ -70,6 +74,12 @@ enum JournalRecord {
         var tableByteCount: Int
         var tableChecksum: UInt32
         var position: Int
+        /// Nil in a record of the format that has none.
+        var salt: UInt64?
+
+        var headerByteCount: Int {
+            salt == nil ? JournalRecord.shortHeaderByteCount : JournalRecord.headerByteCount
+        }
     }
 
     static func padded(_ byteCount: Int) -> Int {
@@ -90,6 +100,7 @@ enum JournalRecord {
     static func encode(
         sequence: UInt64,
         position: Int64,
+        salt: UInt64,
         entries: [JournalEntry],
         payload: [[UInt8]]
     ) -> [UInt8] {
@@ -103,6 +114,7 @@ enum JournalRecord {
         put(UInt32(tableByteCount(of: entries)), into: &bytes)
         put(UInt32(0), into: &bytes)
         put(position, into: &bytes)
+        put(salt, into: &bytes)
         put(UInt32(entries.count), into: &bytes)
         for entry in entries { put(entry, into: &bytes) }
         let table = bytes[headerByteCount...].withUnsafeBytes { crc32c($0) }
@@ -133,19 +145,22 @@ enum JournalRecord {
     /// The head at the start of `bytes`, which lie at `position` of a file; nil if there is none
     /// that could be one there.
     static func head(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Head? {
-        guard bytes.count >= headerByteCount, let p = bytes.baseAddress,
-            p.bigEndian(UInt32.self, at: 0) == magic
-        else { return nil }
+        guard bytes.count >= shortHeaderByteCount, let p = bytes.baseAddress else { return nil }
+        let found: UInt32 = p.bigEndian(at: 0)
+        guard found == shortMagic || found == magic && bytes.count >= headerByteCount else {
+            return nil
+        }
         let head = Head(
             checksum: p.bigEndian(UInt32.self, at: 4),
             sequence: p.bigEndian(UInt64.self, at: 8),
             byteCount: Int(p.bigEndian(UInt32.self, at: 16)),
             tableByteCount: Int(p.bigEndian(UInt32.self, at: 20)),
             tableChecksum: p.bigEndian(UInt32.self, at: 24),
-            position: Int(truncatingIfNeeded: p.bigEndian(Int64.self, at: 28))
+            position: Int(truncatingIfNeeded: p.bigEndian(Int64.self, at: 28)),
+            salt: found == magic ? p.bigEndian(UInt64.self, at: 36) : nil
         )
         guard head.position == position, head.tableByteCount >= 4, head.sequence < UInt64.max / 2,
-            head.byteCount >= headerByteCount + head.tableByteCount
+            head.byteCount >= head.headerByteCount + head.tableByteCount
         else { return nil }
         return head
     }
@@ -158,10 +173,9 @@ enum JournalRecord {
 
     /// The table of a record whose table is intact; nil if it is not, or makes no sense.
     static func entries(_ record: UnsafeRawBufferPointer, _ head: Head) -> [JournalEntry]? {
-        guard record.count >= headerByteCount + head.tableByteCount else { return nil }
-        let table = UnsafeRawBufferPointer(
-            rebasing: record[headerByteCount..<headerByteCount + head.tableByteCount]
-        )
+        let begin = head.headerByteCount
+        guard record.count >= begin + head.tableByteCount else { return nil }
+        let table = UnsafeRawBufferPointer(rebasing: record[begin..<begin + head.tableByteCount])
         guard crc32c(table) == head.tableChecksum else { return nil }
         var reader = ByteReader(table)
         do throws(WireError) {
@@ -173,7 +187,7 @@ enum JournalRecord {
                 recorded += entry.recordedByteCount
                 entries.append(entry)
             }
-            let payload = head.byteCount - headerByteCount - head.tableByteCount
+            let payload = head.byteCount - begin - head.tableByteCount
             return reader.isAtEnd && recorded == payload ? entries : nil
         } catch { return nil }
     }
@@ -228,80 +242,5 @@ enum JournalRecord {
 
     private static func set(_ value: UInt32, at index: Int, in bytes: inout [UInt8]) {
         withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(index..<index + 4, with: $0) }
-    }
-}
-
-/// The first block of a journal file. Written anew when the file is used again, with the first
-/// group that goes into it.
-///
-///      0  8  magic "MILLRJNL"
-///      8  4  format: 2; 1 had 24 bytes below the CRC
-///     12  4  CRC-32C of the 32 bytes that follow
-///     16  8  sequence of the first group in this file
-///     24  8  bytes of the file
-///     32  8  sequence below which everything had been written back when this was written
-///     40  8  bytes up to which the file was filled and flushed before: it is never shorter
-struct JournalFileHeader: Equatable, Sendable {
-    static let byteCount = 4096
-    private static let magic: UInt64 = 0x4D49_4C4C_524A_4E4C
-    private static let format: UInt32 = 2
-    /// The format that does not say how long the file is.
-    private static let shortFormat: UInt32 = 1
-
-    var firstSequence: UInt64
-    var fileByteCount: Int64
-    var replayFrom: UInt64
-    /// 0 where the header does not tell.
-    var filledByteCount: Int64 = 0
-
-    var encoded: [UInt8] {
-        var bytes: [UInt8] = []
-        func put<Integer: FixedWidthInteger>(_ value: Integer) {
-            withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
-        }
-        put(Self.magic)
-        put(Self.format)
-        put(UInt32(0))
-        put(firstSequence)
-        put(fileByteCount)
-        put(replayFrom)
-        put(filledByteCount)
-        let checksum = bytes[16..<48].withUnsafeBytes { crc32c($0) }
-        withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
-        bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - bytes.count))
-        return bytes
-    }
-
-    init(
-        firstSequence: UInt64,
-        fileByteCount: Int64,
-        replayFrom: UInt64,
-        filledByteCount: Int64 = 0
-    ) {
-        self.firstSequence = firstSequence
-        self.fileByteCount = fileByteCount
-        self.replayFrom = replayFrom
-        self.filledByteCount = filledByteCount
-    }
-
-    /// The header at the start of a file; nil for bytes that are none.
-    init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= 48, let p = bytes.baseAddress,
-            p.bigEndian(UInt64.self, at: 0) == Self.magic
-        else { return nil }
-        let format: UInt32 = p.bigEndian(at: 8)
-        guard format == Self.format || format == Self.shortFormat else { return nil }
-        let end = format == Self.format ? 48 : 40
-        guard
-            p.bigEndian(UInt32.self, at: 12)
-                == crc32c(UnsafeRawBufferPointer(rebasing: bytes[16..<end]))
-        else { return nil }
-        if format == Self.format { filledByteCount = p.bigEndian(Int64.self, at: 40) }
-        firstSequence = p.bigEndian(UInt64.self, at: 16)
-        fileByteCount = p.bigEndian(Int64.self, at: 24)
-        replayFrom = p.bigEndian(UInt64.self, at: 32)
-        guard firstSequence < UInt64.max / 2, fileByteCount >= Int64(Self.byteCount) else {
-            return nil
-        }
     }
 }

@@ -38,13 +38,15 @@ struct JournalFileScan {
     private(set) var next: UInt64
     /// Where the next group would lie.
     private(set) var position = JournalFileHeader.byteCount
+    private let salt: UInt64?
 
     /// Reads the groups of a file from `header.firstSequence` on, and keeps those from
     /// `replayFrom` on.
     init(_ bytes: UnsafeRawBufferPointer, _ header: JournalFileHeader, replayFrom: UInt64) {
         next = header.firstSequence
+        salt = header.salt
         while true {
-            while let (head, record) = Self.record(in: bytes, at: position),
+            while let (head, record) = record(in: bytes, at: position),
                 head.sequence == next, JournalRecord.isIntact(record, head),
                 let entries = JournalRecord.entries(record, head)
             { take(head, entries, replayFrom) }
@@ -73,8 +75,7 @@ struct JournalFileScan {
                 FoundGroup(
                     sequence: head.sequence,
                     entries: entries,
-                    payloadPosition: position + JournalRecord.headerByteCount
-                        + head.tableByteCount
+                    payloadPosition: position + head.headerByteCount + head.tableByteCount
                 )
             )
         }
@@ -82,26 +83,36 @@ struct JournalFileScan {
         position += JournalRecord.padded(head.byteCount)
     }
 
-    /// The sequence of the first whole group in a file whose header is damaged; nil if there is
-    /// none. Groups are believed by their own checksums.
-    static func firstSequence(in bytes: UnsafeRawBufferPointer) -> UInt64? {
-        var at = JournalFileHeader.byteCount
-        while at <= bytes.count - JournalRecord.headerByteCount {
-            if let (head, record) = record(in: bytes, at: at), JournalRecord.isIntact(record, head),
-                JournalRecord.entries(record, head) != nil
-            {
-                return head.sequence
-            }
-            at += JournalRecord.alignment
-        }
-        return nil
+    /// What stands for a file's damaged header: what its first group tells, if that is whole. Only
+    /// of that one it is sure, without a salt, that it is no client's bytes.
+    static func header(in bytes: UnsafeRawBufferPointer) -> JournalFileHeader? {
+        guard let (head, record) = anyRecord(in: bytes, at: JournalFileHeader.byteCount),
+            JournalRecord.isIntact(record, head), JournalRecord.entries(record, head) != nil
+        else { return nil }
+        return JournalFileHeader(
+            firstSequence: head.sequence,
+            fileByteCount: Int64(bytes.count),
+            replayFrom: 1,
+            salt: head.salt
+        )
     }
 
-    private static func record(
+    /// What may be a record of this use of the file.
+    private func record(
         in bytes: UnsafeRawBufferPointer,
         at position: Int
     ) -> (JournalRecord.Head, UnsafeRawBufferPointer)? {
-        guard position <= bytes.count - JournalRecord.headerByteCount else { return nil }
+        guard let found = Self.anyRecord(in: bytes, at: position), found.0.salt == salt else {
+            return nil
+        }
+        return found
+    }
+
+    private static func anyRecord(
+        in bytes: UnsafeRawBufferPointer,
+        at position: Int
+    ) -> (JournalRecord.Head, UnsafeRawBufferPointer)? {
+        guard position <= bytes.count - JournalRecord.shortHeaderByteCount else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         guard let head = JournalRecord.head(rest, at: position), head.byteCount <= rest.count else {
             return nil
@@ -115,8 +126,8 @@ struct JournalFileScan {
         in bytes: UnsafeRawBufferPointer
     ) -> (position: Int, sequence: UInt64)? {
         var at = position + JournalRecord.alignment
-        while at <= bytes.count - JournalRecord.headerByteCount {
-            if let (head, record) = Self.record(in: bytes, at: at), head.sequence > next,
+        while at <= bytes.count - JournalRecord.shortHeaderByteCount {
+            if let (head, record) = record(in: bytes, at: at), head.sequence > next,
                 JournalRecord.isIntact(record, head), JournalRecord.entries(record, head) != nil
             {
                 return (at, head.sequence)
@@ -128,7 +139,7 @@ struct JournalFileScan {
 
     /// The partitions that the bad group at `position` tells of, where its table is intact.
     func partitionsOfBadGroup(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
-        guard position <= bytes.count - JournalRecord.headerByteCount else { return nil }
+        guard position <= bytes.count - JournalRecord.shortHeaderByteCount else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         guard let head = JournalRecord.head(rest, at: position), head.sequence == next else {
             return nil

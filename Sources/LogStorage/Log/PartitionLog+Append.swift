@@ -359,7 +359,7 @@ extension PartitionLog {
             }
         }
         try onDisk { () throws(DiskError) in
-            try files.writeCache(files.path(offset, .snapshot), snapshot)
+            try files.beginSnapshot(snapshot, at: offset)
         }
         // An empty segment that is begun anew at another offset leaves no trace.
         state.active.index?.finish()

@@ -105,9 +105,10 @@ extension PartitionLog {
     }
 
     private func removeSegments() throws(LogStorageError) {
+        guard let first = try firstToKeep() else { return }
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
-            while state.segments.count > 1, state.segments[1].baseOffset <= state.durableLogStart {
+            while state.segments.count > 1, state.segments[1].baseOffset <= first {
                 removed.append(state.segments.removeFirst())
             }
             return removed
@@ -122,6 +123,26 @@ extension PartitionLog {
         try onDisk { () throws(DiskError) in
             for segment in removed { try files.removeSegment(segment.baseOffset) }
             try files.disk.syncDirectory(files.directory)
+        }
+    }
+
+    /// The base of the segment that the log is to begin with; nil where nothing can go. A start
+    /// that finds nothing before it learns of the earlier producers all the same: from its
+    /// snapshot, flushed here, or from a recovery point that does not lie before it.
+    private func firstToKeep() throws(LogStorageError) -> Offset? {
+        let (bases, checkpointed) = state.withLock { state in
+            let start = state.durableLogStart
+            return (
+                state.segments.dropFirst().map(\.baseOffset).filter { $0 <= start },
+                state.checkpointed.segment
+            )
+        }
+        let files = files
+        return try onDisk { () throws(DiskError) in
+            for base in bases.reversed() {
+                if try files.flushSnapshot(at: base) || base <= checkpointed { return base }
+            }
+            return nil
         }
     }
 }

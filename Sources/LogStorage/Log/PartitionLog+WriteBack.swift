@@ -82,6 +82,8 @@ extension PartitionLog {
         var needsSnapshotFile: Bool {
             capture.snapshot.count > PartitionCheckpoint.inlineSnapshotByteCount
         }
+
+        var changesNames: Bool { directoryIsDirty || markIsDirty || needsSnapshotFile }
     }
 
     /// Flushes the segments up to the last captured place that is durable; the checkpoint entry
@@ -113,7 +115,7 @@ extension PartitionLog {
         }
         do throws(DiskError) {
             try syncNames(
-                folder: work.directoryIsDirty || work.markIsDirty || !work.segments.isEmpty,
+                folder: work.changesNames || !work.segments.isEmpty,
                 parent: work.parentIsDirty
             )
         } catch {
@@ -128,7 +130,7 @@ extension PartitionLog {
         for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
         let place = work.capture.place
         if work.needsSnapshotFile {
-            try files.writeCache(files.path(place.offset, .snapshot), work.capture.snapshot)
+            try files.storeSnapshot(work.capture.snapshot, at: place.offset)
         }
         if work.markIsDirty {
             try files.writeCache(

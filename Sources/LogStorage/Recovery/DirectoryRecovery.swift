@@ -39,6 +39,7 @@ struct DirectoryRecovery {
                 disk: context.disk,
                 directory: files.path(DataDirectory.journalFolder),
                 configuration: context.journal,
+                makeSalt: context.makeSalt,
                 nextSequence: 1
             )
         )
@@ -317,6 +318,7 @@ struct DirectoryRecovery {
                 disk: context.disk,
                 directory: journalFolder,
                 configuration: context.journal,
+                makeSalt: context.makeSalt,
                 nextSequence: written.replayFrom
             )
             try journal.takeOver(try context.disk.list(journalFolder))
@@ -341,6 +343,7 @@ struct DirectoryRecovery {
             try HeldGroups.store(
                 groups,
                 keys: keys,
+                salt: context.makeSalt(),
                 disk: context.disk,
                 directory: journalFolder
             )

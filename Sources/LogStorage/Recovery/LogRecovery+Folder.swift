@@ -49,7 +49,7 @@ extension LogRecovery {
         // A crash may have kept the segments' names and not this one, or not what is in it;
         // anything else in the folder is not ours.
         let isOurs = names.allSatisfy { name in
-            ownNames.contains(name)
+            ownNames.contains(name) || PartitionFiles.isUnfinishedSnapshot(name)
                 || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
         }
         guard isOurs else {
@@ -135,7 +135,8 @@ extension LogRecovery {
         }
     }
 
-    /// Removes and cuts what the plan says, and snapshots that nobody will ask for.
+    /// Removes and cuts what the plan says, and snapshots that nobody will ask for. What tells of
+    /// the producers of segments that go is flushed before.
     mutating func clear(_ plan: RecoveryPlan, _ names: [String]) throws(LogStorageError) {
         let files = files
         let kept = Set(plan.steps.map(\.base) + [facts.recovery.place.offset])
@@ -149,6 +150,12 @@ extension LogRecovery {
                 let file = try files.disk.open(files.path(base, .log), .read)
                 lost += try file.byteCount()
                 file.close()
+            }
+            for name in names where PartitionFiles.isUnfinishedSnapshot(name) {
+                try files.removeIfPresent(files.path(name))
+            }
+            if !plan.deleted.isEmpty, let first = plan.steps.first {
+                _ = try files.flushSnapshot(at: first.base)
             }
             for base in plan.deleted { try files.removeSegment(base) }
             // The snapshot of the recovery point may have the name of a segment begun there.

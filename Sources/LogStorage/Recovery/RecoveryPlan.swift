@@ -36,7 +36,8 @@ struct RecoveryPlan: Equatable {
         var treatment: Treatment
     }
 
-    /// Segments that lie wholly before the log start, and go.
+    /// Segments that lie wholly before the log start, and go: those that nobody needs to learn of
+    /// the producers.
     var deleted: [Offset] = []
     /// Segments that nothing vouches for, and go.
     var unvouched: [Offset] = []
@@ -58,9 +59,12 @@ struct RecoveryPlan: Equatable {
 
     init(_ facts: PartitionFacts, _ found: Found) {
         var files = found.segments
-        while files.count > 1, files[1].base <= facts.logStart {
-            deleted.append(files.removeFirst().base)
+        let begin = files.dropFirst().lastIndex { file in
+            file.base <= facts.logStart
+                && Self.knowsProducers(at: file.base, facts, found.snapshots)
         }
+        deleted = files[..<(begin ?? 0)].map(\.base)
+        files.removeFirst(begin ?? 0)
         if facts.tail == .cut, facts.suspicion == nil {
             var end = facts.end
             // Everything that was acknowledged lay before the log start, and went with it: what is
@@ -76,6 +80,17 @@ struct RecoveryPlan: Equatable {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"
         }
         planScan(files, facts, found.snapshots)
+    }
+
+    /// Whether a reading that begins with the segment at `base` learns of the producers before it.
+    private static func knowsProducers(
+        at base: Offset,
+        _ facts: PartitionFacts,
+        _ snapshots: [Offset]
+    ) -> Bool {
+        let recovery = facts.recovery.place
+        return snapshots.contains(base)
+            || base <= recovery.segment && snapshots.contains(recovery.offset)
     }
 
     /// Leaves out what lies behind the vouched end, and sees what is missing below it.

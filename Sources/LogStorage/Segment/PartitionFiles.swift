@@ -54,16 +54,29 @@ struct PartitionFiles: Sendable {
         return bytes
     }
 
+    static let temporarySuffix = ".tmp"
+
     /// Writes a file anew under another name, flushes it, and puts it in place in one step. The
-    /// name is durable once the folder is flushed.
-    func replace(_ path: String, with bytes: [UInt8]) throws(DiskError) {
-        let temporary = path + ".tmp"
+    /// name is durable once the folder is flushed. Of several who replace a file at once each needs
+    /// a `temporary` name of its own.
+    func replace(
+        _ path: String,
+        with bytes: [UInt8],
+        by temporary: String? = nil
+    ) throws(DiskError) {
+        let temporary = temporary ?? path + Self.temporarySuffix
         try removeIfPresent(temporary)
         let file = try disk.open(temporary, .create)
         defer { file.close() }
-        try Self.write(bytes, to: file)
-        try file.sync()
-        try disk.rename(temporary, to: path)
+        do throws(DiskError) {
+            try Self.write(bytes, to: file)
+            try file.sync()
+            try disk.rename(temporary, to: path)
+        } catch {
+            // It takes room that may be why it could not be written.
+            try? removeIfPresent(temporary)
+            throw error
+        }
     }
 
     /// Writes a file that may be lost, unless it `isFlushed`: caches.
