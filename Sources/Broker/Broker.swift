@@ -24,6 +24,8 @@ package final class Broker: Sendable {
     let topicTable: Lock<TopicNames>
     let transactionShards = Lock<[TransactionShard]>([])
     let offsetShards = Lock<[OffsetShard]>([])
+    /// The ends of what the last process left open in partitions, and no coordinator ends.
+    let hangingEnds = Lock(PendingMarkers())
     let producerIDs: ProducerIDs
     /// Held while one of the internal topics is made.
     let makingInternal = Lock<Void>(())

@@ -115,6 +115,7 @@ extension Broker {
             writeMarkers(of: shard)
             expireTransactions(of: shard, now: now)
         }
+        dataDirectory.groups.flushSoon(endHangingTransactions().map(\.log))
         expireOffsets(now: now)
         dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)

@@ -40,7 +40,8 @@ extension Broker {
     }
 
     /// Adds partitions to the open transaction, or opens one. Without `mustBeDurable` (for owners
-    /// that bump their epoch at each end) nothing is flushed: see `TransactionCoordinator`.
+    /// that bump their epoch at each end) nothing is flushed: see `TransactionCoordinator`. Answers
+    /// CONCURRENT_TRANSACTIONS while a partition holds an older transaction of the producer open.
     package func addPartitions(
         transactionalID: String,
         producerID: ProducerID,
@@ -54,6 +55,13 @@ extension Broker {
             // One that takes no marker must not get into a transaction.
             if let reason = partition.log.readOnlyReason {
                 throw .readOnly("\(name) takes no more: \(reason)")
+            }
+            // Nor one that would end another's along with it.
+            if let open = try partition.openTransactionEpoch(of: producerID), open < epoch,
+                let owner = describeTransaction(transactionalID),
+                owner.producerID == producerID, owner.epoch == epoch
+            {
+                return .error(.concurrentTransactions)
             }
             partitions.append(partition)
         }
@@ -153,10 +161,11 @@ extension Broker {
         return answer ?? false
     }
 
-    /// The partitions that refuse markers of decided transactions, with the reasons.
+    /// The partitions that refuse markers, with the reasons.
     package func refusedMarkers() -> [MarkerRefusal] {
         transactionShards.withLock { $0 }
             .flatMap { (try? $0.withState { $0.markers.refusals }) ?? [] }
+            + hangingEnds.withLock { $0.refusals }
     }
 
     // MARK: Shards

@@ -183,6 +183,7 @@ package struct PendingMarkers: Equatable, Sendable {
                 guard case .failed(let failure) = progress.remaining[partition] else { return nil }
                 return MarkerRefusal(
                     transactionalID: key.transactionalID,
+                    producerID: key.producerID,
                     partition: partition,
                     failure: failure
                 )
