@@ -95,13 +95,13 @@ extension Broker {
     private func expireOffsets(now: Timestamp) {
         let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
         guard age >= UInt64(configuration.offsetsExpirationDelay.longMilliseconds) else { return }
-        let live = liveGroups.withLock { $0 }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
+                // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
                     retentionMilliseconds: self.configuration.offsetsRetention.longMilliseconds,
-                    activeGroups: live
+                    activeGroups: self.liveGroups.withLock { $0 }
                 )
             }
         }
