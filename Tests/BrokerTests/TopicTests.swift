@@ -1,9 +1,12 @@
 import Broker
+import Coordination
 import EmbeddedClient
 import LogClient
 import LogModel
 import LogStorage
+import MillraceTestKit
 import Testing
+import Threads
 
 @Suite struct TopicTests {
     @Test(arguments: [
@@ -70,6 +73,40 @@ import Testing
         }
         try log.broker.createTopic("gone", partitionCount: 1)
         #expect(try log.values("gone") == [])
+    }
+
+    @Test func `what is committed while a topic is deleted holds if it is not deleted after all`()
+        throws
+    {
+        let log = try HookedLog()
+        for topic in ["out", "other"] { try log.broker.createTopic(topic, partitionCount: 1) }
+        let producer = try log.client.makeTransactionalProducer(
+            transactionalID: "job-0",
+            transactionTimeout: .seconds(60)
+        )
+        for topic in ["out", "other"] { try producer.send(["a"], to: topic) }
+        let owner = try #require(log.broker.describeTransaction("job-0"))
+        let broker = log.broker
+        let replies = Lock<[TransactionReply?]>([])
+        log.disk.onFileOperation { operation, path in
+            guard operation == .write, path.contains("millrace.topics") else { return nil }
+            let reply = try? broker.endTransaction(
+                transactionalID: "job-0",
+                producerID: owner.producerID,
+                epoch: owner.epoch,
+                result: .commit
+            )
+            replies.withLock { $0.append(reply) }
+            #expect(broker.topic("out") == nil, "nobody finds it any more")
+            return .failed(operation: "write", path: path, errorNumber: 5, message: "planned")
+        }
+        #expect(throws: BrokerError.self) { try log.broker.deleteTopic("out") }
+        log.disk.onFileOperation(nil)
+        #expect(replies.withLock { $0 } == [.producer(owner.producerID, ProducerEpoch(1))])
+        log.housekeep(afterMilliseconds: 1000)
+        for topic in ["out", "other"] { #expect(try log.values(topic) == ["a"]) }
+        let next = try log.killed()
+        for topic in ["out", "other"] { #expect(try next.values(topic) == ["a"]) }
     }
 
     @Test func `an unknown topic is named`() throws {

@@ -259,7 +259,8 @@ extension Broker {
         let logs = partitions.map(\.log)
         dataDirectory.groups.syncPromised(logs)
         for partition in partitions {
-            if let reason = partition.log.readOnlyReason {
+            // One that was deleted a moment ago is none that the commit counts on.
+            if let reason = partition.log.readOnlyReason, !existing([partition.id]).isEmpty {
                 throw .readOnly("\(partition.name) takes no more: \(reason)")
             }
         }
