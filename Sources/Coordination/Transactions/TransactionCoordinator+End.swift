@@ -117,6 +117,9 @@ extension TransactionCoordinator {
         result: TransactionResult
     ) -> TransactionDecision {
         switch (current.state, result) {
+        case (.prepareAbort, .abort) where current.wasEndedForNewOwner,
+            (.completeAbort, .abort) where current.wasEndedForNewOwner:
+            return .reply(.error(.producerFenced))
         case (.prepareCommit, .commit), (.prepareAbort, .abort):
             return .reply(.error(.concurrentTransactions))
         case (.completeCommit, .commit), (.completeAbort, .abort):
