@@ -101,6 +101,23 @@ import Testing
         #expect(h.begin() == pair(1, 0))
     }
 
+    @Test func `nobody is given the epoch kept for fencing, by whichever way`() {
+        for aborts in [false, true] {
+            var h = CoordinatorHarness()
+            for epoch in Int16(0)...32766 { #expect(h.begin(timeout: 10) == pair(0, epoch)) }
+            _ = h.add([0], epoch: 32766)
+            h.now = Timestamp(h.now.rawValue + 11)
+            h.tick()
+            if aborts {
+                #expect(h.end(.abort, epoch: 32766, bumps: true) == pair(1, 0))
+            } else {
+                #expect(h.begin(expected: (0, 32766)) == pair(1, 0))
+            }
+            #expect(h.begin(expected: (0, 32766)) == pair(1, 0), "asked again")
+            #expect(h.add([0], pid: 1, epoch: 0) == .done)
+        }
+    }
+
     @Test func `one transaction completes once`() {
         var h = CoordinatorHarness()
         _ = h.begin()

@@ -52,6 +52,9 @@ package struct TransactionMetadata: Equatable, Sendable {
     /// No higher epoch may be given to a client.
     package var isEpochExhausted: Bool { epoch >= Self.lastClientEpoch }
 
+    /// The epoch is the one kept for fencing: nobody is given it.
+    package var isEpochForFencing: Bool { epoch > Self.lastClientEpoch }
+
     /// What the record of this value brings back at a restart.
     package var durablePart: TransactionMetadata {
         var copy = self
