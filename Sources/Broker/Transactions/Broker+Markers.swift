@@ -78,10 +78,10 @@ extension Broker {
         dataDirectory.groups.depend(shard.partition.log, on: marked.map(\.log))
         do throws(BrokerError) {
             let decision = try shard.withState { $0.coordinator.markersWritten(order, now: now) }
-            if case .append(let record, _, _) = decision {
-                _ = try write(record, mustBeDurable: false, with: [], in: shard)
+            guard case .append(let record, _, _) = decision else {
+                return try shard.withState { $0.markers.completed(order) }
             }
-            try shard.withState { $0.markers.completed(order) }
+            _ = try write(record, mustBeDurable: false, with: [], completing: order, in: shard)
         } catch {
             try shard.withState {
                 $0.markers.completionFailed(order, reason: error.description, now: now)

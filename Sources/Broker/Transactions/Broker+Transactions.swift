@@ -218,11 +218,14 @@ extension Broker {
         }
     }
 
-    /// Appends a record of the coordinator, with what has to be durable if it is.
+    /// Appends a record of the coordinator, with what has to be durable if it is. A Complete record
+    /// comes with the order that it `completes`, whose place the id's next transaction may take as
+    /// soon as the record counts.
     func write(
         _ record: TransactionRecord,
         mustBeDurable: Bool,
         with needed: [TopicIDPartition],
+        completing order: MarkerOrder? = nil,
         in shard: TransactionShard
     ) throws(BrokerError) -> TransactionContinuation {
         let id = record.transactionalID
@@ -245,7 +248,10 @@ extension Broker {
                 try settle(id, recordAt: at, after: error, in: shard)
             }
         }
-        let continuation = try shard.withState { $0.coordinator.appended(id) }
+        let continuation = try shard.withState { state in
+            if let order { state.markers.completed(order) }
+            return state.coordinator.appended(id)
+        }
         shard.raise()
         return continuation
     }
