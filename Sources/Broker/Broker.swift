@@ -10,7 +10,7 @@ import Threads
 /// Acknowledged means durable: the high watermark is the durable end, and nothing behind it is
 /// served. Many appends become durable by one flush (`GroupCommit`). Locks are short and stand
 /// alone: a coordinator's shard, the topics' table, a partition's; none is held while another is
-/// taken, or over the disk.
+/// taken (`liveGroups` is the exception), or over the disk.
 package final class Broker: Sendable {
     package let directory: String
     package let configuration: BrokerConfiguration
@@ -24,6 +24,8 @@ package final class Broker: Sendable {
     let topicTable: Lock<TopicNames>
     let transactionShards = Lock<[TransactionShard]>([])
     let offsetShards = Lock<[OffsetShard]>([])
+    /// The ends of what the last process left open in partitions, and no coordinator ends.
+    let hangingEnds = Lock(PendingMarkers())
     let producerIDs: ProducerIDs
     /// Held while one of the internal topics is made.
     let makingInternal = Lock<Void>(())
@@ -34,7 +36,8 @@ package final class Broker: Sendable {
     private let isClosed = Atomic<Bool>(false)
     /// When it was opened, on the monotonic clock.
     let openingTime: UInt64
-    /// Groups whose positions somebody of this process has asked for: it may count on them.
+    /// Groups whose positions somebody of this process has asked for: it may count on them. May be
+    /// taken behind the lock of an offset shard, never in front of it.
     let liveGroups = Lock<Set<String>>([])
     /// Held by whoever changes a topic's options: a change counts on those that it found.
     let altering = Lock<Void>(())

@@ -48,7 +48,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
             self.epoch = epoch
         case .done: throw .fatal("\(transactionalID): no producer id was given")
         case .error(let code):
-            let words = Self.words(for: code, of: transactionalID, broker)
+            let words = Self.words(for: code, of: transactionalID, .none, broker)
             throw LogClientError(.refused(code, words), about: transactionalID)
         }
     }
@@ -149,7 +149,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         case .done:
             isOpen = false
         case .error(let code):
-            throw refusal(code, message: Self.words(for: code, of: transactionalID, broker))
+            throw refusal(code, message: words(for: code))
         }
     }
 
@@ -185,21 +185,29 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         switch reply {
         case .done, .producer: return
         case .error(let code):
-            throw refusal(code, message: Self.words(for: code, of: transactionalID, broker))
+            throw refusal(code, message: words(for: code))
         }
     }
 
-    /// What an answer of the coordinator says to a person.
+    private func words(for code: KafkaErrorCode) -> String {
+        Self.words(for: code, of: transactionalID, producerID, broker)
+    }
+
+    /// What an answer of the coordinator says to a person. The producer id is the one that an
+    /// earlier process may have left something open with.
     private static func words(
         for code: KafkaErrorCode,
         of transactionalID: String,
+        _ producerID: ProducerID,
         _ broker: Broker
     ) -> String {
         guard code == .concurrentTransactions else {
             return "\(transactionalID): Kafka's error \(code.rawValue)"
         }
         if let reason = broker.undecidedReason(of: transactionalID) { return reason }
-        let refusal = broker.refusedMarkers().first { $0.transactionalID == transactionalID }
+        let refusal = broker.refusedMarkers().first {
+            $0.transactionalID == transactionalID || $0.producerID == producerID
+        }
         let reason =
             refusal.map { "\($0.partition.name) takes no marker: \($0.failure.reason)" }
             ?? "its markers are not written yet"

@@ -71,6 +71,18 @@ import Threads
         #expect(next.broker.groups() == ["asked"])
     }
 
+    @Test func `a group that asked before there were any offsets is alive all the same`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        #expect(try log.offset("g", "in") == nil)
+        let producer = try log.producer()
+        try producer.addOffset(7, of: "in", group: "g")
+        try producer.commit()
+        log.time.advance(milliseconds: 8 * 24 * 3_600_000)
+        log.broker.housekeeping(now: log.time.wallTime())
+        #expect(try log.offset("g", "in") == 7)
+    }
+
     @Test func `an offset that is not durable is flushed before it is told`() throws {
         let log = try HookedLog()
         try log.broker.createTopic("in", partitionCount: 1)

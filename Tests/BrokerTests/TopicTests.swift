@@ -1,9 +1,12 @@
 import Broker
+import Coordination
 import EmbeddedClient
 import LogClient
 import LogModel
 import LogStorage
+import MillraceTestKit
 import Testing
+import Threads
 
 @Suite struct TopicTests {
     @Test(arguments: [
@@ -70,6 +73,87 @@ import Testing
         }
         try log.broker.createTopic("gone", partitionCount: 1)
         #expect(try log.values("gone") == [])
+    }
+
+    @Test func `what is committed while a topic is deleted holds if it is not deleted after all`()
+        throws
+    {
+        let log = try HookedLog()
+        for topic in ["out", "other"] { try log.broker.createTopic(topic, partitionCount: 1) }
+        let producer = try log.client.makeTransactionalProducer(
+            transactionalID: "job-0",
+            transactionTimeout: .seconds(60)
+        )
+        for topic in ["out", "other"] { try producer.send(["a"], to: topic) }
+        let owner = try #require(log.broker.describeTransaction("job-0"))
+        let broker = log.broker
+        let replies = Lock<[TransactionReply?]>([])
+        log.disk.onFileOperation { operation, path in
+            guard operation == .write, path.contains("millrace.topics") else { return nil }
+            let reply = try? broker.endTransaction(
+                transactionalID: "job-0",
+                producerID: owner.producerID,
+                epoch: owner.epoch,
+                result: .commit
+            )
+            replies.withLock { $0.append(reply) }
+            #expect(broker.topic("out") == nil, "nobody finds it any more")
+            return .failed(operation: "write", path: path, errorNumber: 5, message: "planned")
+        }
+        #expect(throws: BrokerError.self) { try log.broker.deleteTopic("out") }
+        log.disk.onFileOperation(nil)
+        #expect(replies.withLock { $0 } == [.producer(owner.producerID, ProducerEpoch(1))])
+        log.housekeep(afterMilliseconds: 1000)
+        for topic in ["out", "other"] { #expect(try log.values(topic) == ["a"]) }
+        let next = try log.killed()
+        for topic in ["out", "other"] { #expect(try next.values(topic) == ["a"]) }
+    }
+
+    @Test func `a commit at any moment of a deletion counts in what stays`() throws {
+        var operation = 0
+        while try commits(atOperation: operation) { operation += 1 }
+        #expect(operation > 3, "the operations of a deletion")
+    }
+
+    /// Commits what was written to a topic within so many operations of its deletion; false if the
+    /// deletion has fewer.
+    private func commits(atOperation operation: Int) throws -> Bool {
+        let log = try LogHarness()
+        for topic in ["out", "other"] { try log.broker.createTopic(topic, partitionCount: 1) }
+        let producer = try log.producer()
+        for topic in ["out", "other"] { try producer.send(["a"], to: topic) }
+        let owner = try #require(log.broker.describeTransaction("job-0"))
+        let broker = log.broker
+        let count = Lock(0)
+        let replies = Lock<[String]>([])
+        log.disk.onOperation { _, _, _ in
+            let isDue = count.withLock { count in
+                count += 1
+                return count == operation + 1
+            }
+            guard isDue else { return }
+            var words: String
+            do throws(BrokerError) {
+                let reply = try broker.endTransaction(
+                    transactionalID: "job-0",
+                    producerID: owner.producerID,
+                    epoch: owner.epoch,
+                    result: .commit
+                )
+                words = reply == .producer(owner.producerID, ProducerEpoch(1)) ? "done" : "\(reply)"
+            } catch { words = "\(error)" }
+            replies.withLock { $0.append(words) }
+        }
+        try log.broker.deleteTopic("out")
+        log.disk.onOperation(nil)
+        let found = replies.withLock { $0 }
+        guard !found.isEmpty else { return false }
+        #expect(found == ["done"], "operation \(operation)")
+        log.broker.housekeeping(now: log.time.wallTime())
+        #expect(try log.values("other") == ["a"], "operation \(operation)")
+        #expect(log.broker.refusedMarkers() == [], "operation \(operation)")
+        #expect(try log.killed().values("other") == ["a"], "operation \(operation)")
+        return true
     }
 
     @Test func `an unknown topic is named`() throws {

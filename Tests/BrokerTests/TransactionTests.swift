@@ -85,6 +85,21 @@ import Testing
         #expect(try log.offset("g", "in") == nil)
     }
 
+    @Test func `an owner that was fenced does not come back by aborting`() throws {
+        let log = try log()
+        let old = try log.producer()
+        try old.send(["old"], to: "out")
+        // The first request of a new owner, which asks again later.
+        let reply = try log.broker.initProducerID(transactionalID: "job-0", timeout: .seconds(60))
+        #expect(reply == .error(.concurrentTransactions))
+        #expect(kind(of: #expect(throws: LogClientError.self) { try old.abort() }) == "fenced")
+        #expect(throws: LogClientError.self) { try old.send(["late"], to: "out") }
+        let new = try log.producer()
+        try new.send(["new"], to: "out")
+        try new.commit()
+        #expect(try log.values("out") == ["new"])
+    }
+
     @Test func `a transaction that takes too long is aborted and nobody is fenced by another`()
         throws
     {

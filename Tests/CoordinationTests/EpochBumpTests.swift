@@ -46,6 +46,26 @@ import Testing
         #expect(h.end(.commit, epoch: 0, bumps: true) == .error(.producerFenced))
     }
 
+    @Test func `an abort that loses against the timeout gets the pair, against a new owner none`() {
+        for isTakenOver in [false, true] {
+            var h = CoordinatorHarness()
+            _ = h.begin(timeout: 10)
+            _ = h.add([0], epoch: 0)
+            h.writesMarkers = false
+            if isTakenOver {
+                #expect(h.begin() == .error(.concurrentTransactions))
+            } else {
+                h.now = Timestamp(h.now.rawValue + 11)
+                h.tick()
+            }
+            let early = h.end(.abort, epoch: 0, bumps: true)
+            #expect(early == .error(isTakenOver ? .producerFenced : .concurrentTransactions))
+            h.finish(h.orders[0])
+            let late = h.end(.abort, epoch: 0, bumps: true)
+            #expect(late == (isTakenOver ? .error(.producerFenced) : pair(0, 1)))
+        }
+    }
+
     @Test func `the end at the last epoch gives a new producer id`() {
         var h = CoordinatorHarness()
         #expect(h.begin() == pair(0, 0))
@@ -79,6 +99,23 @@ import Testing
         h.tick()
         #expect(h.coordinator.describe("t")?.epoch == ProducerEpoch(32767))
         #expect(h.begin() == pair(1, 0))
+    }
+
+    @Test func `nobody is given the epoch kept for fencing, by whichever way`() {
+        for aborts in [false, true] {
+            var h = CoordinatorHarness()
+            for epoch in Int16(0)...32766 { #expect(h.begin(timeout: 10) == pair(0, epoch)) }
+            _ = h.add([0], epoch: 32766)
+            h.now = Timestamp(h.now.rawValue + 11)
+            h.tick()
+            if aborts {
+                #expect(h.end(.abort, epoch: 32766, bumps: true) == pair(1, 0))
+            } else {
+                #expect(h.begin(expected: (0, 32766)) == pair(1, 0))
+            }
+            #expect(h.begin(expected: (0, 32766)) == pair(1, 0), "asked again")
+            #expect(h.add([0], pid: 1, epoch: 0) == .done)
+        }
     }
 
     @Test func `one transaction completes once`() {

@@ -140,4 +140,22 @@ import Testing
         markers.completed(order)
         #expect(markers.isEmpty)
     }
+
+    @Test func `two results of one epoch at once are a fault of the program`() async {
+        await #expect(processExitsWith: .failure) {
+            var markers = PendingMarkers()
+            for result in [TransactionResult.commit, .abort] {
+                markers.add(
+                    MarkerOrder(
+                        transactionalID: "t",
+                        producerID: .zero,
+                        epoch: ProducerEpoch(0),
+                        result: result,
+                        partitions: [],
+                        hasBumpedEpoch: false
+                    )
+                )
+            }
+        }
+    }
 }

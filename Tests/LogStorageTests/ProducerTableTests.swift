@@ -135,6 +135,18 @@ struct ProducerTableTests {
         #expect(try decide(Sent(epoch: 32_767), table) == .append)
     }
 
+    @Test func `no transaction begins while an older epoch's is open`() throws {
+        var table = ProducerTable()
+        try note(Sent(epoch: 1, isTransactional: true), in: &table)
+        table.beginTransaction(producerID: ProducerID(5), epoch: ProducerEpoch(2))
+        let next = Sent(epoch: 2, isTransactional: true)
+        #expect(
+            try code(decide(next, table, checksTransaction: true)) == .concurrentTransactions
+        )
+        _ = end(&table, epoch: 1, .abort, at: 1)
+        #expect(try decide(next, table, checksTransaction: true) == .append)
+    }
+
     // MARK: Expiry
 
     @Test func `a producer of old records is remembered by when it wrote`() throws {

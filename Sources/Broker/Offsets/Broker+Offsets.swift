@@ -74,8 +74,8 @@ extension Broker {
         requireStable: Bool
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
-        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         liveGroups.withLock { _ = $0.insert(group) }
+        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)
         let answers = try answers(group, partitions, in: shard, requireStable: requireStable)
         if shard.partition.isDirty { try flush([shard.partition]) }

@@ -8,18 +8,17 @@ extension Broker {
     /// Ends every decided transaction as it was decided, aborts those whose owner died with the
     /// last process, then what partitions hold open without a record of it; forgets offsets of
     /// topics that are gone. Done again by the next open if a crash comes in between. A partition
-    /// that takes no records or markers keeps its transactions open, everything else goes on.
+    /// that takes no records or markers keeps its transactions open until the housekeeping has
+    /// better luck, everything else goes on.
     func finishWhatACrashLeft() {
         for shard in transactionShards.withLock({ $0 }) where shard.unavailability == nil {
             counting { () throws(BrokerError) in try finish(shard) }
         }
-        var touched: [Partition] = []
         for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions
         {
-            counting { () throws(BrokerError) in
-                if try endHangingTransactions(in: partition) { touched.append(partition) }
-            }
+            findHangingTransactions(in: partition)
         }
+        var touched = endHangingTransactions()
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             clean(shard) { $0.dropForeign(currentIDs: ids) }
@@ -29,7 +28,7 @@ extension Broker {
     }
 
     /// Does what concerns one partition or shard; its failure is its own.
-    private func counting(_ body: () throws(BrokerError) -> Void) {
+    func counting(_ body: () throws(BrokerError) -> Void) {
         do throws(BrokerError) { try body() } catch { counters.countFailure() }
     }
 
@@ -64,62 +63,5 @@ extension Broker {
             return !order.ends(openEpoch: producer.epoch)
         }
         return order.hasBumpedEpoch && producer.epoch >= order.epoch
-    }
-
-    /// Whether anything had to be ended.
-    private func endHangingTransactions(in partition: Partition) throws(BrokerError) -> Bool {
-        guard let producers = try? partition.log.activeProducers,
-            partition.log.readOnlyReason == nil
-        else { return false }
-        var hasEnded = false
-        for producer in producers where producer.currentTransactionFirstOffset != nil {
-            switch try fate(of: producer, in: partition) {
-            case .keep:
-                try storing(partition.name.description) { () throws(LogStorageError) in
-                    try partition.log.beginTransaction(
-                        producerID: producer.producerID,
-                        epoch: producer.epoch
-                    )
-                }
-                continue
-            case .end(let order): try appendMarker(order, to: partition)
-            case .abort:
-                let order = MarkerOrder(
-                    transactionalID: "",
-                    producerID: producer.producerID,
-                    epoch: producer.epoch,
-                    result: .abort,
-                    partitions: [partition.id],
-                    hasBumpedEpoch: false
-                )
-                try appendMarker(order, to: partition)
-            }
-            hasEnded = true
-        }
-        return hasEnded
-    }
-
-    private func fate(
-        of producer: ActiveProducer,
-        in partition: Partition
-    ) throws(BrokerError) -> OpenTransactionFate {
-        var answers: [OpenTransactionFate?] = []
-        var isEveryShardRead = true
-        for shard in transactionShards.withLock({ $0 }) {
-            guard shard.unavailability == nil else {
-                isEveryShardRead = false
-                continue
-            }
-            answers.append(
-                try shard.withState {
-                    $0.coordinator.fate(
-                        producerID: producer.producerID,
-                        epoch: producer.epoch,
-                        partition: partition.id
-                    )
-                }
-            )
-        }
-        return OpenTransactionFate.decided(by: answers, isEveryShardRead: isEveryShardRead)
     }
 }

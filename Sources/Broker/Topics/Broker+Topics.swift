@@ -83,26 +83,26 @@ extension Broker {
         guard InternalTopic(rawValue: name) == nil else {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and stays.")
         }
-        // The name stays taken until the topic is gone: else one made meanwhile would be removed.
-        let taken = topicTable.withLock { table in
-            let topic = table.topics.removeValue(forKey: name)
-            if topic != nil { table.reserved.insert(name) }
-            return topic
+        guard let topic = topicTable.withLock({ $0.beginDeletion(of: name) }) else {
+            throw Self.unknown(name)
         }
-        guard let topic = taken else { throw Self.unknown(name) }
-        defer { topicTable.withLock { _ = $0.reserved.remove(name) } }
         do throws(LogStorageError) { try dataDirectory.removeTopic(name) } catch {
-            // Where its line is still in the table, it exists still.
-            if dataDirectory.topics.contains(where: { $0.id == topic.id }) {
-                topicTable.withLock { $0.topics[name] = topic }
-            } else {
-                forget(topic)
-                change.raise()
-            }
+            finishDeletion(of: topic)
             throw BrokerError(error, in: name)
         }
-        forget(topic)
+        finishDeletion(of: topic)
+    }
+
+    private func finishDeletion(of topic: Topic) {
+        let isThere = isInDirectory(topic.id)
+        if !isThere { forget(topic) }
+        topicTable.withLock { $0.endDeletion(of: topic.name, isThere: isThere) }
         change.raise()
+    }
+
+    /// Whether the topic's line is in the directory's table: then it exists.
+    private func isInDirectory(_ id: UniqueID) -> Bool {
+        dataDirectory.topics.contains { $0.id == id }
     }
 
     /// The ends of a partition now.
@@ -143,16 +143,15 @@ extension Broker {
         return try find(partition)
     }
 
-    /// Those of these partitions that exist still, by their ids.
+    /// Those of these partitions that exist still, by their ids. One whose topic is being deleted
+    /// does until the directory's table says otherwise: the deletion may fail, and the topic is
+    /// then as if nothing had been asked.
     func existing(_ ids: some Sequence<TopicIDPartition>) -> [Partition] {
-        topicTable.withLock { table in
-            ids.compactMap { id in
-                guard let topic = table.topics[id.name.topic], topic.id == id.topicID else {
-                    return nil
-                }
-                return topic.partition(id.name.partition)
-            }
+        let found = topicTable.withLock { table in
+            ids.compactMap { table.partition($0) }
         }
+        return found.filter { !$0.isLeaving || isInDirectory($0.partition.id.topicID) }
+            .map(\.partition)
     }
 
     /// The partitions of an internal topic, which is made at its first use.
@@ -235,17 +234,47 @@ extension Broker {
     }
 }
 
-/// The topics that are there, and the names of those that are being made.
+/// The topics that are there, those that are being deleted, and the names of those that are being
+/// made.
 struct TopicNames: Sendable {
     var topics: [String: Topic] = [:]
+    /// Being deleted: no request finds them, transactions that include them do.
+    private(set) var leaving: [String: Topic] = [:]
     var reserved: Set<String> = []
+
+    init(topics: [String: Topic]) { self.topics = topics }
+
+    /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays
+    /// taken until the topic is gone: else one made meanwhile would be removed.
+    mutating func beginDeletion(of name: String) -> Topic? {
+        guard let topic = topics.removeValue(forKey: name) else { return nil }
+        precondition(leaving[name] == nil, "\(name): deleted twice at once")
+        leaving[name] = topic
+        return topic
+    }
+
+    /// The partition of this id, and whether its topic is being deleted.
+    func partition(_ id: TopicIDPartition) -> (partition: Partition, isLeaving: Bool)? {
+        let name = id.name.topic
+        let isLeaving = topics[name]?.id != id.topicID
+        guard let topic = isLeaving ? leaving[name] : topics[name], topic.id == id.topicID else {
+            return nil
+        }
+        return topic.partition(id.name.partition).map { ($0, isLeaving) }
+    }
+
+    /// The topic is gone, or there as before.
+    mutating func endDeletion(of name: String, isThere: Bool) {
+        let topic = leaving.removeValue(forKey: name)
+        if isThere { topics[name] = topic }
+    }
 
     /// Takes a name for a topic to be made; why not, if it cannot be.
     mutating func reserve(_ name: String) -> BrokerError? {
-        if topics[name] != nil || reserved.contains(name) {
+        if topics[name] != nil || leaving[name] != nil || reserved.contains(name) {
             return .refused(.topicAlreadyExists, "Topic '\(name)' already exists.")
         }
-        let others = (Array(topics.keys) + reserved).sorted()
+        let others = (Array(topics.keys) + leaving.keys + reserved).sorted()
         if let other = TopicName.collision(of: name, with: others) {
             return .refused(
                 .invalidTopic,

@@ -52,6 +52,13 @@ package final class Partition: Sendable {
         }
     }
 
+    /// The epoch of the transaction that a producer holds open here; nil if it holds none.
+    func openTransactionEpoch(of producerID: ProducerID) throws(BrokerError) -> ProducerEpoch? {
+        try storing(name.description) { () throws(LogStorageError) in
+            try log.openTransactionEpoch(of: producerID)
+        }
+    }
+
     /// Whether it grew by so much that a background flush should begin; true once until
     /// `writebackDone`.
     func wantsWriteback(above byteCount: Int) -> Bool {

@@ -78,10 +78,10 @@ extension Broker {
         dataDirectory.groups.depend(shard.partition.log, on: marked.map(\.log))
         do throws(BrokerError) {
             let decision = try shard.withState { $0.coordinator.markersWritten(order, now: now) }
-            if case .append(let record, _, _) = decision {
-                _ = try write(record, mustBeDurable: false, with: [], in: shard)
+            guard case .append(let record, _, _) = decision else {
+                return try shard.withState { $0.markers.completed(order) }
             }
-            try shard.withState { $0.markers.completed(order) }
+            _ = try write(record, mustBeDurable: false, with: [], completing: order, in: shard)
         } catch {
             try shard.withState {
                 $0.markers.completionFailed(order, reason: error.description, now: now)
@@ -95,13 +95,13 @@ extension Broker {
     private func expireOffsets(now: Timestamp) {
         let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
         guard age >= UInt64(configuration.offsetsExpirationDelay.longMilliseconds) else { return }
-        let live = liveGroups.withLock { $0 }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
+                // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
                     retentionMilliseconds: self.configuration.offsetsRetention.longMilliseconds,
-                    activeGroups: live
+                    activeGroups: self.liveGroups.withLock { $0 }
                 )
             }
         }
@@ -115,6 +115,7 @@ extension Broker {
             writeMarkers(of: shard)
             expireTransactions(of: shard, now: now)
         }
+        dataDirectory.groups.flushSoon(endHangingTransactions().map(\.log))
         expireOffsets(now: now)
         dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)

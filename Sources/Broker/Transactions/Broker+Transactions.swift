@@ -40,7 +40,8 @@ extension Broker {
     }
 
     /// Adds partitions to the open transaction, or opens one. Without `mustBeDurable` (for owners
-    /// that bump their epoch at each end) nothing is flushed: see `TransactionCoordinator`.
+    /// that bump their epoch at each end) nothing is flushed: see `TransactionCoordinator`. Answers
+    /// CONCURRENT_TRANSACTIONS while a partition holds an older transaction of the producer open.
     package func addPartitions(
         transactionalID: String,
         producerID: ProducerID,
@@ -54,6 +55,13 @@ extension Broker {
             // One that takes no marker must not get into a transaction.
             if let reason = partition.log.readOnlyReason {
                 throw .readOnly("\(name) takes no more: \(reason)")
+            }
+            // Nor one that would end another's along with it.
+            if let open = try partition.openTransactionEpoch(of: producerID), open < epoch,
+                let owner = describeTransaction(transactionalID),
+                owner.producerID == producerID, owner.epoch == epoch
+            {
+                return .error(.concurrentTransactions)
             }
             partitions.append(partition)
         }
@@ -153,10 +161,11 @@ extension Broker {
         return answer ?? false
     }
 
-    /// The partitions that refuse markers of decided transactions, with the reasons.
+    /// The partitions that refuse markers, with the reasons.
     package func refusedMarkers() -> [MarkerRefusal] {
         transactionShards.withLock { $0 }
             .flatMap { (try? $0.withState { $0.markers.refusals }) ?? [] }
+            + hangingEnds.withLock { $0.refusals }
     }
 
     // MARK: Shards
@@ -209,11 +218,14 @@ extension Broker {
         }
     }
 
-    /// Appends a record of the coordinator, with what has to be durable if it is.
+    /// Appends a record of the coordinator, with what has to be durable if it is. A Complete record
+    /// comes with the order that it `completes`, whose place the id's next transaction may take as
+    /// soon as the record counts.
     func write(
         _ record: TransactionRecord,
         mustBeDurable: Bool,
         with needed: [TopicIDPartition],
+        completing order: MarkerOrder? = nil,
         in shard: TransactionShard
     ) throws(BrokerError) -> TransactionContinuation {
         let id = record.transactionalID
@@ -236,7 +248,10 @@ extension Broker {
                 try settle(id, recordAt: at, after: error, in: shard)
             }
         }
-        let continuation = try shard.withState { $0.coordinator.appended(id) }
+        let continuation = try shard.withState { state in
+            if let order { state.markers.completed(order) }
+            return state.coordinator.appended(id)
+        }
         shard.raise()
         return continuation
     }
@@ -250,7 +265,8 @@ extension Broker {
         let logs = partitions.map(\.log)
         dataDirectory.groups.syncPromised(logs)
         for partition in partitions {
-            if let reason = partition.log.readOnlyReason {
+            // One that was deleted a moment ago is none that the commit counts on.
+            if let reason = partition.log.readOnlyReason, !existing([partition.id]).isEmpty {
                 throw .readOnly("\(partition.name) takes no more: \(reason)")
             }
         }

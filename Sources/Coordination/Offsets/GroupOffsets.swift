@@ -33,7 +33,8 @@ package struct GroupOffsets: Sendable {
     }
 
     private(set) var committed: [String: [TopicPartition: Located]] = [:]
-    /// What open transactions hold, by producer id: epochs of one id never overlap.
+    /// What open transactions hold, by producer id: the partition takes nothing of a higher epoch
+    /// while one of that id is open in it.
     private(set) var pending: [ProducerID: [Key: Located]] = [:]
     /// How many open transactions hold an offset of a group's partition.
     private(set) var pendingCounts: [Key: Int] = [:]

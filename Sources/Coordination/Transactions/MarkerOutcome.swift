@@ -38,7 +38,9 @@ package struct MarkerFailure: Equatable, Sendable {
 
 /// A marker that a partition refuses.
 package struct MarkerRefusal: Equatable, Sendable {
+    /// Empty where none is known.
     package let transactionalID: String
+    package let producerID: ProducerID
     package let partition: TopicIDPartition
     package let failure: MarkerFailure
 }

@@ -9,7 +9,8 @@ package import LogModel
 ///
 /// The shell repeats: `takeDue`; write the markers of each piece of work and flush them; `record`
 /// what came of each; where that answers true, append the Complete record and call `completed` or
-/// `completionFailed`.
+/// `completionFailed`. `completed` comes with the coordinator's `appended`, under one lock: the
+/// next transaction may have the same epoch (version 1), and its order is another.
 package struct PendingMarkers: Equatable, Sendable {
     /// The delay before the first repetition.
     package static let firstDelayMilliseconds: Int64 = 100
@@ -76,6 +77,7 @@ package struct PendingMarkers: Equatable, Sendable {
         let key = Key(order)
         var progress = orders[key] ?? Progress(order: order, remaining: [:])
         let isNew = orders[key] == nil
+        precondition(progress.order.result == order.result, "two transactions of one epoch")
         for partition in order.partitions
         where isNew || !progress.order.partitions.contains(partition) {
             progress.remaining[partition] = .due
@@ -183,6 +185,7 @@ package struct PendingMarkers: Equatable, Sendable {
                 guard case .failed(let failure) = progress.remaining[partition] else { return nil }
                 return MarkerRefusal(
                     transactionalID: key.transactionalID,
+                    producerID: key.producerID,
                     partition: partition,
                     failure: failure
                 )

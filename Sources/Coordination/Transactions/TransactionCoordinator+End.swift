@@ -29,8 +29,8 @@ extension TransactionCoordinator {
         guard isRetry || current.epoch == epoch && epoch <= TransactionMetadata.lastClientEpoch
         else { return .reply(.error(.producerFenced)) }
         if let code = entry.refusal { return .reply(.error(code)) }
-        if isRetry { return answerRetry(current, result: result) }
         let end = End(result: result, bumpsEpoch: bumpsEpoch, freshID: freshID)
+        if isRetry { return answerRetry(current, end, now: now) }
 
         switch (current.state, result) {
         case (.ongoing, _):
@@ -111,16 +111,30 @@ extension TransactionCoordinator {
             && epoch == TransactionMetadata.lastClientEpoch
     }
 
-    /// A repeated end: the answer again, or a refusal where the outcome was another.
-    private func answerRetry(
+    /// A repeated end: the answer again, or a refusal where the outcome was another. A timeout that
+    /// used up the epochs leaves none to answer: then the next one comes with a new producer id.
+    private mutating func answerRetry(
         _ current: TransactionMetadata,
-        result: TransactionResult
+        _ end: End,
+        now: Timestamp
     ) -> TransactionDecision {
-        switch (current.state, result) {
+        switch (current.state, end.result) {
+        case (.prepareAbort, .abort) where current.wasEndedForNewOwner,
+            (.completeAbort, .abort) where current.wasEndedForNewOwner:
+            return .reply(.error(.producerFenced))
         case (.prepareCommit, .commit), (.prepareAbort, .abort):
             return .reply(.error(.concurrentTransactions))
         case (.completeCommit, .commit), (.completeAbort, .abort):
-            return .reply(.producer(current.producerID, current.epoch))
+            guard current.isEpochForFencing else {
+                return .reply(.producer(current.producerID, current.epoch))
+            }
+            return bump(
+                current,
+                timeoutMilliseconds: current.timeoutMilliseconds,
+                isRemote: current.isRemote,
+                freshID: end.freshID,
+                now: now
+            )
         case (.prepareAbort, .commit), (.completeAbort, .commit):
             // KAFKA-20785: a commit that lost against the timeout was fenced, not misused.
             return .reply(

@@ -49,11 +49,12 @@ extension TransactionCoordinator {
             guard claim != .retry else { return .reply(.error(.producerFenced)) }
             return fence(current, keepsOwner: claim == .current, now: now)
         case .empty, .completeCommit, .completeAbort:
-            if claim == .retry {
+            if claim == .retry, !current.isEpochForFencing {
                 return .reply(.producer(current.producerID, current.epoch))
             }
             var next = current
-            next.lastEpoch = claim == .newOwner ? .none : current.epoch
+            // The caller's, who may ask again with the pair that it has.
+            next.lastEpoch = claim == .newOwner ? .none : expected.epoch
             return bump(
                 next,
                 timeoutMilliseconds: timeoutMilliseconds,
@@ -78,7 +79,7 @@ extension TransactionCoordinator {
     }
 
     /// Gives an idle id its next epoch, or a new producer id where the epochs are used up.
-    private mutating func bump(
+    mutating func bump(
         _ current: TransactionMetadata,
         timeoutMilliseconds: Int32,
         isRemote: Bool,

@@ -45,8 +45,15 @@ package struct TransactionMetadata: Equatable, Sendable {
         self.lastUpdateTime = lastUpdateTime
     }
 
+    /// The coordinator ended the last transaction, and whoever had it is not to have the epoch
+    /// behind it: a new owner has asked, or a restart has forgotten whether one had.
+    package var wasEndedForNewOwner: Bool { wasEndedByCoordinator && lastEpoch == .none }
+
     /// No higher epoch may be given to a client.
     package var isEpochExhausted: Bool { epoch >= Self.lastClientEpoch }
+
+    /// The epoch is the one kept for fencing: nobody is given it.
+    package var isEpochForFencing: Bool { epoch > Self.lastClientEpoch }
 
     /// What the record of this value brings back at a restart.
     package var durablePart: TransactionMetadata {

@@ -211,6 +211,14 @@ package final class PartitionLog: Sendable {
         return knownBounds?.highWatermark ?? .zero
     }
 
+    /// The epoch of the transaction that a producer holds open here; nil if it holds none.
+    package func openTransactionEpoch(
+        of producerID: ProducerID
+    ) throws(LogStorageError) -> ProducerEpoch? {
+        try wake()
+        return state.withLock { $0.producers.openTransactionEpoch(of: producerID) }
+    }
+
     /// The producers that the log remembers, by id.
     package var activeProducers: [ActiveProducer] {
         get throws(LogStorageError) {

@@ -14,8 +14,10 @@ extension ProducerTable {
     ///   - checksSequence: false for coordinators, which do not number their records: theirs is the
     ///     lock that keeps them in order.
     ///   - checksTransaction: whether a transactional batch needs a transaction that has begun here
-    ///     and has not ended. Decided and appended under one lock, this is what keeps a batch that
-    ///     comes late from opening a transaction that nobody will end. False for replays.
+    ///     and has not ended, and no older one of its producer that is open still, whose records
+    ///     would get the later one's end. Decided and appended under one lock, this is what keeps
+    ///     a batch that comes late from opening a transaction that nobody will end. False for
+    ///     replays.
     package func decide(
         _ batch: RecordBatchView,
         checksSequence: Bool = true,
@@ -33,13 +35,21 @@ extension ProducerTable {
             let decision = decide(batch, entry, checksSequence: checksSequence)
             guard decision == .append else { return decision }
         }
-        guard checksTransaction, batch.attributes.isTransactional,
-            !isInTransaction(producerID: id, epoch: batch.producerEpoch)
-        else { return .append }
+        guard checksTransaction, batch.attributes.isTransactional else { return .append }
+        guard isInTransaction(producerID: id, epoch: batch.producerEpoch) else {
+            return .refuse(
+                .invalidTransactionState,
+                "producer \(id.rawValue), epoch \(batch.producerEpoch.rawValue): the partition is "
+                    + "in no open transaction of it"
+            )
+        }
+        guard let open = openTransactionEpoch(of: id), open < batch.producerEpoch else {
+            return .append
+        }
         return .refuse(
-            .invalidTransactionState,
-            "producer \(id.rawValue), epoch \(batch.producerEpoch.rawValue): the partition is in "
-                + "no open transaction of it"
+            .concurrentTransactions,
+            "producer \(id.rawValue), epoch \(batch.producerEpoch.rawValue): the transaction of "
+                + "epoch \(open.rawValue) has not ended here"
         )
     }
 

@@ -82,6 +82,14 @@ package struct ProducerTable: Equatable, Sendable {
         return entry.transactionFirstOffset != nil && entry.epoch == epoch
     }
 
+    /// The epoch of the transaction that a producer holds open here; nil if it holds none.
+    package func openTransactionEpoch(of producerID: ProducerID) -> ProducerEpoch? {
+        guard let entry = entries[producerID], entry.transactionFirstOffset != nil else {
+            return nil
+        }
+        return entry.epoch
+    }
+
     // MARK: Following the log
 
     /// Takes note of whatever batch is next in the log; the entry of the transaction index, where

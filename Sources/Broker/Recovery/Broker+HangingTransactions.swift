@@ -1,0 +1,111 @@
+import Coordination
+import LogModel
+import LogStorage
+import Threads
+
+/// Transactions of the last process that partitions hold open, and that no coordinator ends.
+///
+/// Each is a producer's in a partition. What takes no marker now is tried again by the
+/// housekeeping; until it has one the partition takes no later transaction of that producer id,
+/// for that one's end would be the end of both.
+extension Broker {
+    /// Finds what a partition holds open, and puts its ends where they are tried until they are
+    /// written: those of decided transactions are their coordinator's, the others ours.
+    func findHangingTransactions(in partition: Partition) {
+        guard let producers = try? partition.log.activeProducers,
+            partition.log.readOnlyReason == nil
+        else { return }
+        for producer in producers where producer.currentTransactionFirstOffset != nil {
+            counting { () throws(BrokerError) in try place(producer, of: partition) }
+        }
+    }
+
+    private func place(
+        _ producer: ActiveProducer,
+        of partition: Partition
+    ) throws(BrokerError) {
+        switch try fate(of: producer, in: partition) {
+        case .keep:
+            try storing(partition.name.description) { () throws(LogStorageError) in
+                try partition.log.beginTransaction(
+                    producerID: producer.producerID,
+                    epoch: producer.epoch
+                )
+            }
+        case .end(let order):
+            guard let shard = knownShard(of: order.transactionalID) else { return }
+            try shard.withState { $0.markers.add(order) }
+            writeMarkers(of: shard)
+        case .abort:
+            let order = MarkerOrder(
+                transactionalID: "",
+                producerID: producer.producerID,
+                epoch: producer.epoch,
+                result: .abort,
+                partitions: [partition.id],
+                hasBumpedEpoch: false
+            )
+            hangingEnds.withLock { $0.add(order) }
+        }
+    }
+
+    /// Writes the ends that are due; the partitions that have one now, not durable yet.
+    func endHangingTransactions() -> [Partition] {
+        let now = time.wallTime()
+        var written: [Partition] = []
+        for work in hangingEnds.withLock({ $0.takeDue(now: now) }) {
+            var outcomes: [TopicIDPartition: MarkerOutcome] = [:]
+            for id in work.partitions { outcomes[id] = end(work.order, in: id, &written) }
+            hangingEnds.withLock { [outcomes] ends in
+                // No coordinator knows of it: there is no Complete record.
+                let isDone = ends.record(outcomes, of: work.order, now: now)
+                if isDone { ends.completed(work.order) }
+            }
+        }
+        return written
+    }
+
+    private func end(
+        _ order: MarkerOrder,
+        in id: TopicIDPartition,
+        _ written: inout [Partition]
+    ) -> MarkerOutcome {
+        guard let partition = existing([id]).first else { return .gone }
+        do throws(BrokerError) {
+            // A coordinator may have ended it meanwhile, with a marker of a higher epoch.
+            guard let open = try partition.openTransactionEpoch(of: order.producerID),
+                order.ends(openEpoch: open)
+            else { return .durable }
+            try appendMarker(order, to: partition)
+            written.append(partition)
+            return .durable
+        } catch {
+            counters.countFailure()
+            return .refused(error.description)
+        }
+    }
+
+    private func fate(
+        of producer: ActiveProducer,
+        in partition: Partition
+    ) throws(BrokerError) -> OpenTransactionFate {
+        var answers: [OpenTransactionFate?] = []
+        var isEveryShardRead = true
+        for shard in transactionShards.withLock({ $0 }) {
+            guard shard.unavailability == nil else {
+                isEveryShardRead = false
+                continue
+            }
+            answers.append(
+                try shard.withState {
+                    $0.coordinator.fate(
+                        producerID: producer.producerID,
+                        epoch: producer.epoch,
+                        partition: partition.id
+                    )
+                }
+            )
+        }
+        return OpenTransactionFate.decided(by: answers, isEveryShardRead: isEveryShardRead)
+    }
+}
