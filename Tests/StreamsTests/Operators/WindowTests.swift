@@ -1,3 +1,5 @@
+import EmbeddedClient
+import LogClient
 import LogModel
 import MillraceTestKit
 import Streams
@@ -45,6 +47,27 @@ import Testing
         try engine.crash()
         try engine.advance(by: .seconds(300))
         #expect(try engine.read(Topics.totals).isEmpty)
+    }
+
+    @Test func `once every window is closed an idle partition writes nothing more`() throws {
+        let driver = try TopologyDriver(
+            inputs: [("clicks", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: Totals()) }
+        try driver.send(
+            topic: "clicks",
+            key: [97],
+            value: [0, 0, 0, 0, 0, 0, 0, 1],
+            timestamp: driver.time.wallTime()
+        )
+        try driver.advance(milliseconds: 100_000)
+        #expect(try driver.read("totals").count == 1)
+        let changelog = TopicPartition("totals-totals-changelog", PartitionIndex(0))
+        let client = EmbeddedClient(broker: driver.broker)
+        let end = try client.bounds(of: changelog).highWatermark
+        for _ in 0..<20 { try driver.advance(milliseconds: 10_000) }
+        #expect(try client.bounds(of: changelog).highWatermark == end)
     }
 
     @Test func `a late record is dropped after a restart as before it`() throws {

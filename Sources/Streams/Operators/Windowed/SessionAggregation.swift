@@ -36,6 +36,8 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+    /// No open session ends before this time; the largest time where none is open.
+    @usableFromInline var earliestOpen = Int64.min
     /// The sessions that a record joins.
     @usableFromInline var found: [(window: Window, aggregate: Aggregate)] = []
 
@@ -59,9 +61,11 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         valueSink = task.valueSink
         record = task.record
         counters = task.counters
+        task.hooks.onRewind { [unowned self] in earliestOpen = .min }
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
+                guard earliestOpen < .max else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeSessions(clock)
                 }
@@ -99,6 +103,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             let new = try update(merged).flatMap { value.isNull($0) ? nil : $0 }
             try put(escaped, window, new)
             clocks[0].notePut(window.end.rawValue)
+            earliestOpen = min(earliestOpen, window.end.rawValue)
             try emit(newKey, window, old: nil, new: new)
             try removeExpired()
         }
@@ -201,9 +206,13 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         let from = clocks[0].closedThrough
         clocks[0].closedThrough = through
         let ownTime = record.pointee.timestamp
-        if through >= store.earliest {
+        if through >= earliestOpen {
+            earliestOpen = .max
             try store.forEachByTime(behind: from) { end, start, escaped in
-                guard end <= through else { return false }
+                guard end <= through else {
+                    earliestOpen = end
+                    return false
+                }
                 guard let row = try store.value(escapedKey: escaped, time: end, second: start)
                 else {
                     return true

@@ -55,6 +55,8 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+    /// No open window begins before this time; the largest time where none is open.
+    @usableFromInline var earliestOpen = Int64.min
     /// The windows around the record, newest start first.
     @usableFromInline var found: [Found] = []
 
@@ -80,9 +82,11 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         valueSink = task.valueSink
         record = task.record
         counters = task.counters
+        task.hooks.onRewind { [unowned self] in earliestOpen = .min }
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
+                guard earliestOpen < .max else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeWindows(clock)
                 }
@@ -279,6 +283,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             timestamp: resultTime
         )
         clocks[0].notePut(start)
+        earliestOpen = min(earliestOpen, start)
         guard !rule.emission.isOnClose else { return }
         let ownTime = record.pointee.timestamp
         record.pointee.timestamp = resultTime
@@ -304,9 +309,13 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         let from = clocks[0].closedThrough
         clocks[0].closedThrough = through
         let ownTime = record.pointee.timestamp
-        if through >= store.earliest {
+        if through >= earliestOpen {
+            earliestOpen = .max
             try store.forEachByTime(behind: from) { start, _, escaped in
-                guard start <= through else { return false }
+                guard start <= through else {
+                    earliestOpen = start
+                    return false
+                }
                 guard let row = try store.value(escapedKey: escaped, time: start, second: 0) else {
                     return true
                 }

@@ -51,6 +51,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
+                guard earliestOpen < .max else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeWindows(clock)
                     try removeExpired()
