@@ -88,10 +88,10 @@ let package = Package(
             "Broker",
             ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]
         ),
-        library("LogClient", ["LogModel"]),
+        library("LogClient", ["Bytes", "LogModel"]),
         library(
             "EmbeddedClient",
-            ["LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]
+            ["Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker"]
         ),
 
         // Streams.

@@ -75,7 +75,8 @@ package struct CommitBenchmark {
                 to: TopicPartition("outputs", PartitionIndex(partition))
             )
         }
-        try producer.addOffsets([Self.input: Offset(number + 1)], group: Self.group)
+        let position = InputPosition(Offset(number + 1))
+        try producer.addOffsets([Self.input: position], group: Self.group)
         try producer.commit()
     }
 

@@ -1,4 +1,5 @@
 package import Broker
+package import Bytes
 import Coordination
 package import LogClient
 package import LogModel
@@ -21,6 +22,7 @@ package final class EmbeddedClient: LogClient {
         return found.map {
             TopicDescription(
                 name: $0.name,
+                id: $0.id,
                 partitionCount: Int32($0.partitions.count),
                 isInternal: $0.isInternal,
                 configuration: $0.options
@@ -73,6 +75,7 @@ package final class EmbeddedClient: LogClient {
 
     package func fetch(
         _ partition: TopicPartition,
+        of topicID: UniqueID?,
         from offset: Offset,
         isolation: IsolationLevel,
         into buffer: FetchBuffer
@@ -82,6 +85,7 @@ package final class EmbeddedClient: LogClient {
             do throws(BrokerError) {
                 let result = try broker.fetch(
                     partition,
+                    of: topicID,
                     from: offset,
                     isolation: isolation,
                     into: buffer.bytes
@@ -97,6 +101,8 @@ package final class EmbeddedClient: LogClient {
             switch failure {
             case .bufferTooSmall(let needed):
                 buffer.reserve(needed)
+            case .refused(.inconsistentTopicID, _):
+                throw .topicReplaced(partition)
             case .offsetOutOfRange:
                 try refuseDamage(of: partition, at: offset)
                 throw .offsetOutOfRange(

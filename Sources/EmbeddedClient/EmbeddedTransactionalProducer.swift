@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Coordination
 import LogClient
 import LogModel
@@ -90,13 +91,15 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     }
 
     func addOffsets(
-        _ offsets: [TopicPartition: Offset],
+        _ offsets: [TopicPartition: InputPosition],
         group: String
     ) throws(LogClientError) {
         if let failure { throw failure }
         guard !offsets.isEmpty else { return }
         let now = time.wallTime()
-        let values = offsets.mapValues { CommittedOffset(offset: $0, commitTime: now) }
+        let values = offsets.mapValues {
+            CommittedOffset(offset: $0.offset, topicID: $0.topicID ?? .zero, commitTime: now)
+        }
         try expectDone { () throws(BrokerError) in
             try broker.addOffsets(
                 transactionalID: transactionalID,

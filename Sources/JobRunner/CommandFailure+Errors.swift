@@ -36,6 +36,12 @@ extension CommandFailure {
             )
         case .unknownTopicOrPartition(let partition):
             self.init(what, place: "\(partition)", reason: "there is no such partition")
+        case .topicReplaced(let partition):
+            self.init(
+                what,
+                place: "\(partition)",
+                reason: "the topic was deleted, and made anew under the same name"
+            )
         case .corrupt(let text):
             self.init(
                 what,

@@ -49,12 +49,13 @@ struct JobReset {
         let external = Set(specification.subtopologies.flatMap(\.externalTopics))
         let repartitions = specification.subtopologies.flatMap(\.repartitions)
             .map { specification.names.repartitionTopic(via: $0) }
-        var offsets: [TopicPartition: Offset] = [:]
+        var offsets: [TopicPartition: InputPosition] = [:]
         for topic in try client.topics(named: external.sorted() + repartitions.sorted()) {
             for index in 0..<topic.partitionCount {
                 let partition = TopicPartition(topic.name, PartitionIndex(index))
                 let isExternal = external.contains(topic.name)
-                offsets[partition] = isExternal ? try client.bounds(of: partition).logStart : .zero
+                let start = isExternal ? try client.bounds(of: partition).logStart : .zero
+                offsets[partition] = InputPosition(start, of: topic.id)
             }
         }
         guard !offsets.isEmpty else { return }

@@ -11,6 +11,7 @@ struct RunSummary: Equatable {
     var recordsSkipped: Int64 = 0
     var recordsDropped: Int64 = 0
     var offsetsLost: Int64 = 0
+    var inputsReplaced: Int64 = 0
     var commits: Int64 = 0
     var storesWiped = 0
     var seconds: Double
@@ -24,6 +25,7 @@ struct RunSummary: Equatable {
             recordsSkipped += snapshot.counters.recordsSkipped
             recordsDropped += snapshot.counters.recordsDropped
             offsetsLost += snapshot.lostCount
+            inputsReplaced += snapshot.replacedCount
             commits += snapshot.commits
             storesWiped += snapshot.wipedStores.count
         }
@@ -40,6 +42,10 @@ struct RunSummary: Equatable {
         if offsetsLost > 0 {
             text += ", \(grouped(Int(offsetsLost))) deleted by retention before they were read"
         }
+        if inputsReplaced > 0 {
+            text += ", \(counted(Int(inputsReplaced), "partition")) of topics made anew read from"
+            text += " their start"
+        }
         if storesWiped > 0 { text += ", \(counted(storesWiped, "store")) made anew" }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
         return text
@@ -51,6 +57,7 @@ struct RunSummary: Equatable {
             ("job", jsonString(job)), ("records_in", "\(recordsIn)"),
             ("records_out", "\(recordsOut)"), ("records_skipped", "\(recordsSkipped)"),
             ("records_dropped", "\(recordsDropped)"), ("offsets_lost", "\(offsetsLost)"),
+            ("inputs_replaced", "\(inputsReplaced)"),
             ("commits", "\(commits)"),
             ("stores_wiped", "\(storesWiped)"),
             ("seconds", decimal(seconds, places: 3)),

@@ -1,3 +1,4 @@
+package import Bytes
 package import LogModel
 
 /// What the streams half asks of a log, whichever it is: the bundled one in this process, or a
@@ -20,9 +21,11 @@ package protocol LogClient: AnyObject, Sendable {
     ) throws(LogClientError) -> [TopicPartition: Offset]
     /// Reads whole batches from `offset` on into `buffer` (which grows only for a first batch that
     /// does not fit). Returns at once, with no bytes at the end of what the isolation level shows.
-    /// The first batch may begin below `offset`: skip those records.
+    /// The first batch may begin below `offset`: skip those records. With `topicID`, only of the
+    /// topic that has it: `.topicReplaced` where another one has come under its name.
     func fetch(
         _ partition: TopicPartition,
+        of topicID: UniqueID?,
         from offset: Offset,
         isolation: IsolationLevel,
         into buffer: FetchBuffer
@@ -42,6 +45,18 @@ package protocol LogClient: AnyObject, Sendable {
     func close()
 }
 
+extension LogClient {
+    /// `fetch` of whichever topic has the name.
+    package func fetch(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: FetchBuffer
+    ) throws(LogClientError) -> FetchResult {
+        try fetch(partition, of: nil, from: offset, isolation: isolation, into: buffer)
+    }
+}
+
 /// The producer of one transactional id: one transaction at a time, used by one thread.
 ///
 /// The engine's order is: `append` … `addOffsets` → `commit`, or `abort` at any point. The first
@@ -53,9 +68,10 @@ package protocol TransactionalProducer: AnyObject {
         _ batch: inout RecordBatchBuilder,
         to partition: TopicPartition
     ) throws(LogClientError)
-    /// Adds the next offsets to read, by input partition, to the transaction.
+    /// Adds the next offsets to read, by input partition, to the transaction. One in a topic that
+    /// is no longer the one of that name is left out.
     func addOffsets(
-        _ offsets: [TopicPartition: Offset],
+        _ offsets: [TopicPartition: InputPosition],
         group: String
     ) throws(LogClientError)
     /// Commits: on return the outcome is durable. Records become visible to read_committed
@@ -70,18 +86,33 @@ package protocol TransactionalProducer: AnyObject {
     func close()
 }
 
+/// The next offset to read of a partition, and the topic that it is an offset of.
+package struct InputPosition: Equatable, Sendable {
+    package var offset: Offset
+    /// Nil where it is not known: then the topic that has the name now.
+    package var topicID: UniqueID?
+    package init(_ offset: Offset, of topicID: UniqueID? = nil) {
+        self.offset = offset
+        self.topicID = topicID
+    }
+}
+
 package struct TopicDescription: Equatable, Sendable {
     package var name: String
+    /// What tells the topic from one made anew under its name.
+    package var id: UniqueID
     package var partitionCount: Int32
     package var isInternal: Bool
     package var configuration: [String: String]
     package init(
         name: String,
+        id: UniqueID,
         partitionCount: Int32,
         isInternal: Bool,
         configuration: [String: String]
     ) {
         self.name = name
+        self.id = id
         self.partitionCount = partitionCount
         self.isInternal = isInternal
         self.configuration = configuration
@@ -163,6 +194,8 @@ package enum LogClientError: Error, Equatable, Sendable {
     /// The position lies outside the partition.
     case offsetOutOfRange(TopicPartition, requested: Offset, bounds: PartitionBounds)
     case unknownTopicOrPartition(TopicPartition)
+    /// The topic was deleted, and another one has its name.
+    case topicReplaced(TopicPartition)
     case topicExists(String)
     /// The request makes no sense; the text says why.
     case invalid(String)
@@ -186,6 +219,8 @@ extension LogClientError: CustomStringConvertible {
             "\(partition): offset \(requested.rawValue) was asked for, there are "
                 + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
         case .unknownTopicOrPartition(let partition): "there is no partition \(partition)"
+        case .topicReplaced(let partition):
+            "\(partition): the topic was deleted, and made anew under the same name"
         }
     }
 }

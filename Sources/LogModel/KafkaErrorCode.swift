@@ -34,5 +34,6 @@ public struct KafkaErrorCode: RawRepresentable, Hashable, Sendable {
     public static let unstableOffsetCommit = Self(rawValue: 88)
     public static let invalidRecord = Self(rawValue: 87)
     public static let producerFenced = Self(rawValue: 90)
+    public static let inconsistentTopicID = Self(rawValue: 103)
     public static let transactionAbortable = Self(rawValue: 120)
 }

@@ -93,7 +93,8 @@ extension TransactionalProducer {
     }
 
     func addOffset(_ offset: Int64, of topic: String, group: String) throws {
-        try addOffsets([TopicPartition(topic, PartitionIndex(0)): Offset(offset)], group: group)
+        let partition = TopicPartition(topic, PartitionIndex(0))
+        try addOffsets([partition: InputPosition(Offset(offset))], group: group)
     }
 }
 

@@ -108,8 +108,8 @@ extension Broker {
         offsetShards.withLock { $0 }.flatMap { (try? $0.withOffsets { $0.groups }) ?? [] }.sorted()
     }
 
-    /// The records of these offsets. Refuses partitions that do not exist, and metadata that is
-    /// too long.
+    /// The records of these offsets, without those of a topic that another one has replaced.
+    /// Refuses partitions that do not exist, and metadata that is too long.
     private func records(
         of offsets: [TopicPartition: CommittedOffset],
         group: String
@@ -124,7 +124,9 @@ extension Broker {
         var records: [OffsetRecord] = []
         for (name, value) in offsets.sorted(by: { $0.key < $1.key }) {
             var value = value
-            value.topicID = try find(name).id.topicID
+            let topicID = try find(name).id.topicID
+            guard value.topicID == .zero || value.topicID == topicID else { continue }
+            value.topicID = topicID
             // The log's clock decides when it expires, not a client's.
             value.commitTime = time.wallTime()
             records.append(OffsetRecord(group: group, partition: name, value: value))

@@ -1,17 +1,23 @@
+package import Bytes
 package import LogModel
 package import LogStorage
 
 /// Reads.
 extension Broker {
     /// Reads whole batches from `offset` on into `buffer`, up to the high watermark or the last
-    /// stable offset. `.bufferTooSmall` if the first batch does not fit.
+    /// stable offset. `.bufferTooSmall` if the first batch does not fit; refused with
+    /// INCONSISTENT_TOPIC_ID if the topic of the name is not the one of `topicID`.
     package func fetch(
         _ name: TopicPartition,
+        of topicID: UniqueID? = nil,
         from offset: Offset,
         isolation: IsolationLevel,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(BrokerError) -> LogReadResult {
         let partition = try find(name)
+        if let topicID, topicID != partition.id.topicID {
+            throw .refused(.inconsistentTopicID, "\(name) is of another topic now")
+        }
         do throws(LogStorageError) {
             return try partition.log.read(
                 from: offset,

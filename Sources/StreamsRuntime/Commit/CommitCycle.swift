@@ -161,7 +161,8 @@ package struct CommitCycle: Sendable {
     private mutating func fail(_ error: LogClientError) -> Action {
         switch error {
         case .fenced(let text): return stop(.fenced(text))
-        case .fatal, .corrupt, .invalid, .unknownTopicOrPartition, .topicExists, .offsetOutOfRange:
+        case .fatal, .corrupt, .invalid, .unknownTopicOrPartition, .topicReplaced, .topicExists,
+            .offsetOutOfRange:
             return stop(.failed(error))
         case .producerInvalid: return replaceProducer(after: error)
         case .abortable, .full: return abort(after: error)

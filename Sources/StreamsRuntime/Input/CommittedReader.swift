@@ -1,3 +1,4 @@
+package import Bytes
 package import LogClient
 package import LogModel
 
@@ -18,6 +19,8 @@ package struct CommittedReader: ~Copyable {
     package let partition: TopicPartition
     /// The next offset that was not given out or passed over.
     package private(set) var position: Offset
+    /// The topic that the position is of; nil for whichever has the name.
+    package private(set) var topicID: UniqueID?
     private let buffer: FetchBuffer
     private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
     private var decompressor = RecordDecompressor()
@@ -25,15 +28,23 @@ package struct CommittedReader: ~Copyable {
     private static let decompressedByteLimit = BatchLimit.recordByteCount
     private var aborted = AbortedFilter()
 
-    package init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
+    package init(
+        partition: TopicPartition,
+        of topicID: UniqueID? = nil,
+        position: Offset,
+        fetchByteCount: Int
+    ) {
         self.partition = partition
+        self.topicID = topicID
         self.position = position
         buffer = FetchBuffer(byteCount: fetchByteCount)
     }
 
-    /// Goes to another offset and drops what was fetched.
-    package mutating func seek(to offset: Offset) {
+    /// Goes to another offset, of another topic of the name where `topicID` says so, and drops what
+    /// was fetched.
+    package mutating func seek(to offset: Offset, of topicID: UniqueID?) {
         position = offset
+        self.topicID = topicID
         batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
         aborted = AbortedFilter()
     }
@@ -43,6 +54,7 @@ package struct CommittedReader: ~Copyable {
     package mutating func fetch(from client: any LogClient) throws -> Bool {
         let result = try client.fetch(
             partition,
+            of: topicID,
             from: position,
             isolation: .readCommitted,
             into: buffer

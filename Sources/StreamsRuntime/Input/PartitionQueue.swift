@@ -16,15 +16,18 @@ struct PartitionQueue: ~Copyable {
     private(set) var headOffset = Offset.zero
     /// Offsets that were deleted, by retention or by a person, before they could be read.
     private(set) var lostCount: Int64 = 0
+    /// How often another topic had come under the name.
+    private(set) var replacedCount: Int64 = 0
     private var reader: CommittedReader
     private var batch: VisibleBatch?
     /// The log had nothing more to give when it was asked last.
     private var isKnownEmpty = false
 
-    init(partition: TopicPartition, position: Offset, fetchByteCount: Int) {
+    init(partition: TopicPartition, position: InputPosition, fetchByteCount: Int) {
         reader = CommittedReader(
             partition: partition,
-            position: position,
+            of: position.topicID,
+            position: position.offset,
             fetchByteCount: fetchByteCount
         )
     }
@@ -34,11 +37,14 @@ struct PartitionQueue: ~Copyable {
     /// The next offset to hand out.
     var position: Offset { reader.position }
 
-    /// Goes to another offset and drops what was fetched.
-    mutating func seek(to offset: Offset) {
+    /// The next offset to hand out, with the topic that it is of.
+    var inputPosition: InputPosition { InputPosition(reader.position, of: reader.topicID) }
+
+    /// Goes to another position and drops what was fetched.
+    mutating func seek(to position: InputPosition) {
         head = nil
         batch = nil
-        reader.seek(to: offset)
+        reader.seek(to: position.offset, of: position.topicID)
     }
 
     /// Lets the queue ask the log again although it had nothing to give.
@@ -60,7 +66,7 @@ struct PartitionQueue: ~Copyable {
     }
 
     /// Fetches what comes next. Where that was deleted meanwhile, what is left is read from its
-    /// start on: nothing brings back the rest.
+    /// start on: nothing brings back the rest. A topic that was made anew is read from its start on.
     private mutating func fetch(from client: any LogClient) throws -> Bool {
         do {
             return try reader.fetch(from: client)
@@ -68,7 +74,13 @@ struct PartitionQueue: ~Copyable {
             where requested < bounds.logStart
         {
             lostCount += requested.distance(to: bounds.logStart)
-            seek(to: bounds.logStart)
+            seek(to: InputPosition(bounds.logStart, of: reader.topicID))
+            return try reader.fetch(from: client)
+        } catch LogClientError.topicReplaced(let partition) {
+            replacedCount += 1
+            // The id first: a start of a still newer topic is refused again.
+            let id = try client.topics(named: [partition.topic]).first?.id
+            seek(to: InputPosition(try client.bounds(of: partition).logStart, of: id))
             return try reader.fetch(from: client)
         }
     }

@@ -27,12 +27,12 @@ final class StreamTask {
     /// The table whose keys are those of the one input's records, if there is one.
     private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
     /// The positions that the last commit made durable, or the start.
-    private var committed: [Offset]
+    private var committed: [InputPosition]
 
     init(
         id: TopologyPlan.Task,
         topology: Topology,
-        inputs: [(topic: String, start: Offset)],
+        inputs: [(topic: String, start: InputPosition)],
         stores: [OwnedStore],
         binding: TaskBinding,
         configuration: StreamsConfiguration
@@ -87,35 +87,36 @@ final class StreamTask {
     var committedPositions: [TopicPartition: Offset] {
         var result: [TopicPartition: Offset] = [:]
         for index in 0..<queueCount {
-            result[(queues + index).pointee.partition] = committed[index]
+            result[(queues + index).pointee.partition] = committed[index].offset
         }
         return result
     }
 
     /// The positions that moved since the last commit.
-    var positionsToCommit: [TopicPartition: Offset] {
-        positions.filter { partition, position in
-            (0..<queueCount).contains { index in
-                (queues + index).pointee.partition == partition && committed[index] != position
-            }
+    var positionsToCommit: [TopicPartition: InputPosition] {
+        var result: [TopicPartition: InputPosition] = [:]
+        for index in 0..<queueCount {
+            let position = (queues + index).pointee.inputPosition
+            guard position != committed[index] else { continue }
+            result[(queues + index).pointee.partition] = position
         }
+        return result
+    }
+
+    /// Inputs whose topic was deleted and made anew while the task read it.
+    var replacedCount: Int64 {
+        (0..<queueCount).reduce(0) { $0 + (queues + $1).pointee.replacedCount }
     }
 
     /// Notes that the positions are committed.
     func noteCommitted() {
-        for index in 0..<queueCount { committed[index] = (queues + index).pointee.position }
+        for index in 0..<queueCount { committed[index] = (queues + index).pointee.inputPosition }
     }
 
-    /// Goes back to these positions, or to the start of the log where there is none.
-    func rewind(
-        to positions: [TopicPartition: Offset],
-        startingAt start: (TopicPartition) throws -> Offset
-    )
-        throws
-    {
+    /// Goes back to these positions.
+    func rewind(to positions: [TopicPartition: InputPosition]) {
         for index in 0..<queueCount {
-            let partition = (queues + index).pointee.partition
-            let position = try positions[partition] ?? start(partition)
+            guard let position = positions[(queues + index).pointee.partition] else { continue }
             (queues + index).pointee.seek(to: position)
             committed[index] = position
         }

@@ -18,25 +18,25 @@ package final class StreamThread {
     }
 
     private let slot: Int
-    private let topology: Topology
+    let topology: Topology
     private let plan: TopologyPlan
     private let taskIDs: [TopologyPlan.Task]
-    private let client: any LogClient
+    let client: any LogClient
     private let engines: any StoreEngineFactory
     private let checkpointWorker: CheckpointWorker
-    private let configuration: StreamsConfiguration
-    private let time: any TimeSource
+    let configuration: StreamsConfiguration
+    let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
     private let pause: (UInt64) -> Void
     package let progress: ThreadProgress
 
     private var cycle: CommitCycle
-    private var tasks: [StreamTask] = []
+    private(set) var tasks: [StreamTask] = []
     private var producer: (any TransactionalProducer)?
     private let output: UnsafeMutablePointer<OutputBuffer>
     private let sender: OutputSender
     private var failure: StreamsError?
-    private var lastPurge: UInt64 = 0
+    var lastPurge: UInt64 = 0
 
     package init(
         slot: Int,
@@ -93,7 +93,7 @@ package final class StreamThread {
             let inputs = taskIDs.flatMap { id in
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
-            let committed = try client.committedOffsets(group: group, partitions: inputs)
+            let committed = try committedPositions(of: inputs)
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
                 try task.didRewind()
@@ -225,7 +225,7 @@ package final class StreamThread {
     }
 
     private func addOffsets() throws {
-        var offsets: [TopicPartition: Offset] = [:]
+        var offsets: [TopicPartition: InputPosition] = [:]
         for task in tasks { offsets.merge(task.positionsToCommit) { $1 } }
         guard !offsets.isEmpty else { return }
         try producer?.addOffsets(offsets, group: group)
@@ -248,15 +248,31 @@ package final class StreamThread {
     /// the tail of their changelogs (an end whose answer was lost may have been a commit).
     private func rewind() throws {
         sender.forget()
-        let partitions = tasks.flatMap { $0.positions.keys }
-        let committed = try client.committedOffsets(group: group, partitions: partitions)
+        let committed = try committedPositions(of: tasks.flatMap { $0.positions.keys })
         for task in tasks {
             for owned in task.stores { owned.store.abort() }
             try restore(task.stores)
-            try task.rewind(to: committed) { try client.bounds(of: $0).logStart }
+            task.rewind(to: committed)
             try task.didRewind()
         }
         progress.noteRewind()
+    }
+
+    /// Where the group goes on in these partitions: at what it committed, or at the log start.
+    private func committedPositions(
+        of partitions: [TopicPartition]
+    ) throws -> [TopicPartition: InputPosition] {
+        // The ids first: a position in a topic that is made anew behind them is refused as one of
+        // another topic.
+        let topics = try client.topics(named: Set(partitions.map(\.topic)).sorted())
+        let ids = Dictionary(topics.map { ($0.name, $0.id) }) { $1 }
+        let offsets = try client.committedOffsets(group: group, partitions: partitions)
+        var result: [TopicPartition: InputPosition] = [:]
+        for partition in partitions {
+            let offset = try offsets[partition] ?? client.bounds(of: partition).logStart
+            result[partition] = InputPosition(offset, of: ids[partition.topic])
+        }
+        return result
     }
 
     // MARK: Start
@@ -272,7 +288,7 @@ package final class StreamThread {
 
     private func makeTask(
         _ id: TopologyPlan.Task,
-        committed: [TopicPartition: Offset]
+        committed: [TopicPartition: InputPosition]
     ) throws -> StreamTask {
         let names = topology.specification.names
         let subtopology = topology.specification.subtopologies[id.subtopology]
@@ -298,10 +314,8 @@ package final class StreamThread {
             stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
             names: names
         )
-        let inputs = try plan.inputTopics[id.subtopology].map { topic in
-            let partition = TopicPartition(topic, id.partition)
-            let start = try committed[partition] ?? client.bounds(of: partition).logStart
-            return (topic: topic, start: start)
+        let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
+            committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }
         }
         return StreamTask(
             id: id,
@@ -327,48 +341,6 @@ package final class StreamThread {
         }
     }
 
-    // MARK: Housekeeping
-
-    /// Between transactions: checkpoints of the stores, and the purge of repartition topics.
-    private func keepHouse() throws {
-        let now = time.monotonicNanoseconds()
-        for task in tasks { for owned in task.stores { try checkpoint(owned.store, now: now) } }
-        let purgeInterval =
-            UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
-        guard now &- lastPurge >= purgeInterval else { return }
-        lastPurge = now
-        try purgeRepartitions()
-    }
-
-    /// A full disk only delays a checkpoint: the changelog holds everything.
-    private func checkpoint(_ store: StateStore, now: UInt64) throws {
-        do throws(StoreError) {
-            try store.checkpointIfDue(
-                now: now,
-                interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000
-            )
-        } catch {
-            guard error.code == .full else { throw error }
-            progress.noteDelayedCheckpoint()
-        }
-    }
-
-    /// Deletes what every committed position has left behind of the job's repartition topics.
-    private func purgeRepartitions() throws {
-        let names = topology.specification.names
-        let topics = Set(
-            topology.specification.subtopologies.flatMap(\.repartitions)
-                .map(names.repartitionTopic(via:))
-        )
-        for task in tasks {
-            // A position also moves over what was aborted, without a commit.
-            for (partition, position) in task.committedPositions
-            where topics.contains(partition.topic) {
-                try client.deleteRecords(of: partition, before: position)
-            }
-        }
-    }
-
     private func publish() {
         var positions: [TopicPartition: Offset] = [:]
         for task in tasks { positions.merge(task.positions) { $1 } }
@@ -376,7 +348,8 @@ package final class StreamThread {
             positions: positions,
             counters: counters,
             recordsOut: sender.sinkRecordCount,
-            lostCount: tasks.reduce(0) { $0 + $1.lostCount }
+            lostCount: tasks.reduce(0) { $0 + $1.lostCount },
+            replacedCount: tasks.reduce(0) { $0 + $1.replacedCount }
         )
     }
 

@@ -12,6 +12,8 @@ package final class ThreadProgress: Sendable {
         package var recordsOut: Int64 = 0
         /// Offsets of inputs that were deleted before they could be read.
         package var lostCount: Int64 = 0
+        /// Partitions of inputs whose topic was deleted and made anew while they were read.
+        package var replacedCount: Int64 = 0
         package var commits: Int64 = 0
         package var rewinds: Int64 = 0
         /// Changelog records read back since the start.
@@ -34,13 +36,15 @@ package final class ThreadProgress: Sendable {
         positions: [TopicPartition: Offset],
         counters: TaskCounters,
         recordsOut: Int64,
-        lostCount: Int64
+        lostCount: Int64,
+        replacedCount: Int64
     ) {
         state.withLock {
             $0.positions = positions
             $0.counters = counters
             $0.recordsOut = recordsOut
             $0.lostCount = lostCount
+            $0.replacedCount = replacedCount
         }
     }
 

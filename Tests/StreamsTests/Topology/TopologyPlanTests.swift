@@ -1,3 +1,4 @@
+import Bytes
 import LogClient
 import LogModel
 import Streams
@@ -21,7 +22,13 @@ import Testing
     }
 
     private static func topic(_ name: String, _ count: Int32) -> TopicDescription {
-        TopicDescription(name: name, partitionCount: count, isInternal: false, configuration: [:])
+        TopicDescription(
+            name: name,
+            id: .zero,
+            partitionCount: count,
+            isInternal: false,
+            configuration: [:]
+        )
     }
 
     @Test func `a repartition splits the topology and names its topics after the user's names`()

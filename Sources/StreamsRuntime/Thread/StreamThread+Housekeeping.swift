@@ -1,0 +1,47 @@
+import LogClient
+import LogModel
+import StateStores
+import Streams
+
+/// What a stream thread does between transactions.
+extension StreamThread {
+    /// Between transactions: checkpoints of the stores, and the purge of repartition topics.
+    func keepHouse() throws {
+        let now = time.monotonicNanoseconds()
+        for task in tasks { for owned in task.stores { try checkpoint(owned.store, now: now) } }
+        let purgeInterval =
+            UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
+        guard now &- lastPurge >= purgeInterval else { return }
+        lastPurge = now
+        try purgeRepartitions()
+    }
+
+    /// A full disk only delays a checkpoint: the changelog holds everything.
+    private func checkpoint(_ store: StateStore, now: UInt64) throws {
+        do throws(StoreError) {
+            try store.checkpointIfDue(
+                now: now,
+                interval: UInt64(configuration.checkpointIntervalMilliseconds) * 1_000_000
+            )
+        } catch {
+            guard error.code == .full else { throw error }
+            progress.noteDelayedCheckpoint()
+        }
+    }
+
+    /// Deletes what every committed position has left behind of the job's repartition topics.
+    private func purgeRepartitions() throws {
+        let names = topology.specification.names
+        let topics = Set(
+            topology.specification.subtopologies.flatMap(\.repartitions)
+                .map(names.repartitionTopic(via:))
+        )
+        for task in tasks {
+            // A position also moves over what was aborted, without a commit.
+            for (partition, position) in task.committedPositions
+            where topics.contains(partition.topic) {
+                try client.deleteRecords(of: partition, before: position)
+            }
+        }
+    }
+}
