@@ -29,6 +29,13 @@ final class WindowClock {
         handle.task.hooks.onCommit { [unowned self] in try save() }
     }
 
+    /// So many clocks of a store.
+    @usableFromInline
+    static func clocks(_ handle: StoreHandle, count: Int) -> [WindowClock] {
+        precondition(count <= 256, "more than 256 streams in one aggregate")
+        return (0..<count).map { WindowClock(handle, index: UInt8($0)) }
+    }
+
     /// Takes note of a record; true if stream time moved on.
     @usableFromInline
     func note(_ time: Int64, arrivedAt wallTime: Timestamp) -> Bool {

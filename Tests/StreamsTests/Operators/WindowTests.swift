@@ -81,6 +81,97 @@ import Testing
         #expect(found.map(\.value) == [1])
     }
 
+    @Test func `a window of two streams is closed for both, once`() throws {
+        struct Both: StreamJob {
+            static let name = "both"
+            static let left = Topic("left", key: .utf8, value: .int64)
+            static let right = Topic("right", key: .utf8, value: .int64)
+            var topology: [Statement] {
+                stream(Self.left).groupByKey()
+                    .cogrouped(as: .int64) { $0 += $1 }
+                    .with(stream(Self.right).groupByKey()) { $0 += $1 }
+                    .windowed(by: TimeWindows.tumbling(.seconds(60)))
+                    .aggregate(store: "sums", initial: 0, emit: .onClose)
+                    .to(Topics.totals)
+            }
+        }
+        let driver = try TopologyDriver(
+            inputs: [("left", 1), ("right", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: Both()) }
+        for (topic, value, seconds): (String, UInt8, Int64) in [
+            ("left", 1, 10), ("right", 2, 20), ("left", 4, 60), ("right", 8, 30),
+            ("right", 16, 61), ("right", 0, 200),
+        ] {
+            try driver.send(
+                topic: topic,
+                key: [97],
+                value: [0, 0, 0, 0, 0, 0, 0, value],
+                timestamp: Timestamp(seconds * 1_000)
+            )
+            try driver.runUntilIdle()
+        }
+        // The left stream closes the window: the right one's 8 comes too late, and is counted.
+        #expect(try driver.read("totals").map { $0.value?.last } == [3, 20])
+        #expect(driver.counters.recordsDropped == 1)
+    }
+
+    @Test(arguments: [Int64.min, -1, .max])
+    func `a record of any time leaves the windows of others alone`(time: Int64) throws {
+        let sliding = SlidingWindows.sliding(.seconds(10), grace: .seconds(1))
+        let session = SessionWindows.session(gap: .seconds(10))
+        struct All: StreamJob {
+            static let name = "all"
+            static let clicks = Topic("clicks", key: .utf8, value: .int64)
+            let sliding: SlidingWindows
+            let session: SessionWindows
+            init() { self.init(.sliding(.zero), .session(gap: .zero)) }
+            init(_ sliding: SlidingWindows, _ session: SessionWindows) {
+                self.sliding = sliding
+                self.session = session
+            }
+            var topology: [Statement] {
+                let clicks = stream(Self.clicks)
+                let grouped = clicks.groupByKey()
+                grouped.windowed(by: .hopping(.seconds(10), every: .seconds(5)))
+                    .count(store: "hopping").toStream()
+                grouped.windowed(by: sliding).count(store: "sliding").toStream()
+                grouped.windowed(by: session).count(store: "session").toStream()
+                clicks.join(
+                    clicks,
+                    within: .within(.seconds(1)),
+                    store: "join",
+                    key: .utf8,
+                    left: .int64,
+                    right: .int64
+                ) { left, right -> Int64 in left + right }
+                .to(Topic("pairs", key: .utf8, value: .int64))
+            }
+        }
+        let driver = try TopologyDriver(
+            inputs: [("clicks", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: All(sliding, session)) }
+        for (key, at) in [("a", 20_000), ("a", 21_000), ("b", time), ("b", time)] {
+            try driver.send(
+                topic: "clicks",
+                key: Array(key.utf8),
+                value: [0, 0, 0, 0, 0, 0, 0, 1],
+                timestamp: Timestamp(at),
+                isImported: true
+            )
+        }
+        try driver.runUntilIdle()
+        // Two records, dropped by three windows and by both sides of the join.
+        if time < 0 { #expect(driver.counters.recordsDropped == 10) }
+        try driver.kill()
+        try driver.runUntilIdle()
+        let pairs = try driver.read("pairs").filter { $0.key == [97] }
+        #expect(pairs.count == 4)
+    }
+
     @Test func `a key with zeros finds its own sessions only`() throws {
         struct Sessions: StreamJob {
             static let name = "sessions"

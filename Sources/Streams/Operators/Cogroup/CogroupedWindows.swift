@@ -1,7 +1,7 @@
 public import LogModel
 
 /// Several grouped streams cut in tumbling or hopping windows. Lateness is judged by each stream's
-/// own time.
+/// own time; with emission on close by the time that they share.
 public struct CogroupedWindows<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let stream: CogroupedStream<KeySerde, AggregateSerde>
     @usableFromInline let windows: TimeWindows
@@ -13,7 +13,8 @@ public struct CogroupedWindows<KeySerde: Serde, AggregateSerde: Serde> {
     }
 }
 
-/// Several grouped streams cut in sliding windows. Lateness is judged by each stream's own time.
+/// Several grouped streams cut in sliding windows. Lateness is judged by each stream's own time;
+/// with emission on close by the time that they share.
 public struct CogroupedSlidingWindows<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let stream: CogroupedStream<KeySerde, AggregateSerde>
     @usableFromInline let windows: SlidingWindows
@@ -25,7 +26,8 @@ public struct CogroupedSlidingWindows<KeySerde: Serde, AggregateSerde: Serde> {
     }
 }
 
-/// Several grouped streams cut in sessions. Lateness is judged by each stream's own time.
+/// Several grouped streams cut in sessions. Lateness is judged by each stream's own time; with
+/// emission on close by the time that they share.
 public struct CogroupedSessions<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let stream: CogroupedStream<KeySerde, AggregateSerde>
     @usableFromInline let windows: SessionWindows

@@ -79,9 +79,9 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         _ pair: (Own.Value, Other.Value?) throws -> Result?
     ) throws {
         let time = record.pointee.timestamp.rawValue
-        _ = clock.note(time, arrivedAt: record.pointee.wallTime)
         let hasNoKey = keys.serde.isNull(key)
-        if own.serde.isNull(value) || (hasNoKey && !isKept) {
+        if time >= 0 { _ = clock.note(time, arrivedAt: record.pointee.wallTime) }
+        if time < 0 || own.serde.isNull(value) || (hasNoKey && !isKept) {
             counters.pointee.recordsDropped &+= 1
             return
         }

@@ -26,8 +26,9 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         StreamNode<Windowed<KeySerde.Value>, Change<Aggregate>>.Sink
 
     @usableFromInline let store: TimedStore
-    /// One for each input, for each has its own stream time; the first one tells what is closed and
-    /// kept.
+    /// One for each input, for each has its own stream time; where results go on once, all inputs
+    /// share one, for what is closed for one is closed for all. The first one tells what is closed
+    /// and kept.
     @usableFromInline let clocks: [WindowClock]
     @usableFromInline let keys: EscapedKeys<KeySerde>
     @usableFromInline let value: AggregateSerde
@@ -53,7 +54,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) {
         let handle = StoreHandle(task: task, store: store)
         self.store = TimedStore(handle)
-        clocks = (0..<inputCount).map { WindowClock(handle, index: UInt8($0)) }
+        clocks = WindowClock.clocks(handle, count: rule.emission.isOnClose ? 1 : inputCount)
         keys = EscapedKeys(key)
         self.value = value
         self.rule = rule
@@ -82,12 +83,12 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         merge: (Aggregate?, Aggregate) throws -> Aggregate?,
         update: (Aggregate?) throws -> Aggregate?
     ) throws {
-        if keys.serde.isNull(newKey) {
+        let time = record.pointee.timestamp
+        if time.rawValue < 0 || keys.serde.isNull(newKey) {
             counters.pointee.recordsDropped &+= 1
             return
         }
-        let time = record.pointee.timestamp
-        let clock = clocks[input]
+        let clock = clocks[min(input, clocks.count - 1)]
         let hasMoved = clock.note(time.rawValue, arrivedAt: record.pointee.wallTime)
         let escaped = try keys.bytes(of: newKey)
         let (window, merged) = try join(escaped, time, initial, merge)

@@ -44,8 +44,9 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     }
 
     @usableFromInline let store: TimedStore
-    /// One for each input, for each has its own stream time; the first one tells what is closed and
-    /// kept.
+    /// One for each input, for each has its own stream time; where results go on once, all inputs
+    /// share one, for what is closed for one is closed for all. The first one tells what is closed
+    /// and kept.
     @usableFromInline let clocks: [WindowClock]
     @usableFromInline let keys: EscapedKeys<KeySerde>
     @usableFromInline let value: AggregateSerde
@@ -73,7 +74,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) {
         let handle = StoreHandle(task: task, store: store)
         self.store = TimedStore(handle)
-        clocks = (0..<inputCount).map { WindowClock(handle, index: UInt8($0)) }
+        clocks = WindowClock.clocks(handle, count: rule.emission.isOnClose ? 1 : inputCount)
         keys = EscapedKeys(key)
         self.value = value
         self.rule = rule
@@ -101,12 +102,12 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         isNull: Bool,
         update: (Aggregate?) throws -> Aggregate?
     ) throws {
-        if isNull || keys.serde.isNull(newKey) {
+        let time = record.pointee.timestamp.rawValue
+        if time < 0 || isNull || keys.serde.isNull(newKey) {
             counters.pointee.recordsDropped &+= 1
             return
         }
-        let time = record.pointee.timestamp.rawValue
-        let clock = clocks[input]
+        let clock = clocks[min(input, clocks.count - 1)]
         let hasMoved = clock.note(time, arrivedAt: record.pointee.wallTime)
         let limit = Timestamp(clock.streamTime).advanced(byMilliseconds: -rule.windows.grace)
         let lastEnd = Timestamp(time).advanced(byMilliseconds: rule.windows.difference)

@@ -11,8 +11,9 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>>.Sink
 
     @usableFromInline let handle: StoreHandle
-    /// One for each input, for each has its own stream time; the first one tells what is closed and
-    /// kept.
+    /// One for each input, for each has its own stream time; where results go on once, all inputs
+    /// share one, for what is closed for one is closed for all. The first one tells what is closed
+    /// and kept.
     @usableFromInline let clocks: [WindowClock]
     @usableFromInline let key: KeySerde
     @usableFromInline let value: AggregateSerde
@@ -39,7 +40,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) {
         let handle = StoreHandle(task: task, store: store)
         self.handle = handle
-        clocks = (0..<inputCount).map { WindowClock(handle, index: UInt8($0)) }
+        clocks = WindowClock.clocks(handle, count: rule.emission.isOnClose ? 1 : inputCount)
         self.key = key
         self.value = value
         self.rule = rule
@@ -67,12 +68,12 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         input: Int = 0,
         _ update: (AggregateSerde.Value?) throws -> AggregateSerde.Value?
     ) throws {
-        if key.isNull(newKey) {
+        let time = record.pointee.timestamp.rawValue
+        if time < 0 || key.isNull(newKey) {
             counters.pointee.recordsDropped &+= 1
             return
         }
-        let time = record.pointee.timestamp.rawValue
-        let clock = clocks[input]
+        let clock = clocks[min(input, clocks.count - 1)]
         let hasMoved = clock.note(time, arrivedAt: record.pointee.wallTime)
         let limit = Timestamp(clock.streamTime)
             .advanced(byMilliseconds: -rule.windows.grace).rawValue
