@@ -1,4 +1,5 @@
 import Glibc
+import LogModel
 package import LogStorage
 
 /// How an embedded log behaves.
@@ -50,16 +51,6 @@ package struct BrokerConfiguration: Sendable {
 }
 
 extension Duration {
-    /// Kafka counts in these.
-    var wholeMilliseconds: Int32 { Int32(clamping: longMilliseconds) }
-
-    var longMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, sumOverflows) = milliseconds.addingReportingOverflow(
-            attoseconds / 1_000_000_000_000_000
-        )
-        return sumOverflows ? .max : sum
-    }
+    /// In 32 bits, as Kafka's protocol has time-outs.
+    var shortMilliseconds: Int32 { Int32(clamping: wholeMilliseconds) }
 }

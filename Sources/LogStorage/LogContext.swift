@@ -9,8 +9,6 @@ final class LogContext: Sendable {
     let time: any TimeSource
     let indexes = IndexCache(limit: 16)
     let journal: JournalConfiguration
-    /// A random number that nobody can foresee.
-    let makeSalt: @Sendable () -> UInt64
     private let fdatasyncs = Atomic<Int>(0)
     /// Partitions that hold what was not written back.
     private let dirty = Lock<[PartitionLog]>([])
@@ -21,13 +19,7 @@ final class LogContext: Sendable {
     /// The highest producer id of imported records; -1 without any.
     let importedProducerID = Atomic<Int64>(-1)
 
-    init(
-        disk: any Disk,
-        time: any TimeSource,
-        journal: JournalConfiguration,
-        makeSalt: @escaping @Sendable () -> UInt64
-    ) {
-        self.makeSalt = makeSalt
+    init(disk: any Disk, time: any TimeSource, journal: JournalConfiguration) {
         self.disk = disk
         self.time = time
         self.journal = journal

@@ -54,6 +54,7 @@ final class HookedDisk: Disk {
     func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         try disk.modificationTime(of: path)
     }
+    func randomNumber() -> UInt64 { disk.randomNumber() }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)
     }

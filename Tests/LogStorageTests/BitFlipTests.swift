@@ -265,8 +265,7 @@ private struct FullSegment {
             context: LogContext(
                 disk: disk,
                 time: ManualTimeSource(),
-                journal: .small,
-                makeSalt: { 7 }
+                journal: .small
             ),
             key: PartitionKey(topicID: TestLog.topicID, partition: PartitionIndex(0)),
             facts: facts

@@ -182,6 +182,7 @@ private struct ReadOnlyDisk: Disk {
     func kind(of path: String) throws(DiskError) -> DiskEntryKind? { try disk.kind(of: path) }
     func modificationTime(of path: String) throws(DiskError) -> Timestamp? { nil }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 { 0 }
+    func randomNumber() -> UInt64 { 0 }
     func createDirectory(_ path: String) throws(DiskError) { throw refusal(path) }
     func rename(_ path: String, to newPath: String) throws(DiskError) { throw refusal(path) }
     func remove(_ path: String) throws(DiskError) { throw refusal(path) }

@@ -18,7 +18,7 @@ enum AllowedImports {
             "Broker": [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
             ],
-            "LogClient": ["LogModel"],
+            "LogClient": ["Bytes", "LogModel"],
             "EmbeddedClient": [
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
             ],

@@ -94,13 +94,13 @@ extension Broker {
     /// here both end and start together, so the first minutes are the consumers' to ask.
     private func expireOffsets(now: Timestamp) {
         let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
-        guard age >= UInt64(configuration.offsetsExpirationDelay.longMilliseconds) else { return }
+        guard age >= UInt64(configuration.offsetsExpirationDelay.wholeMilliseconds) else { return }
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
                 // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
-                    retentionMilliseconds: self.configuration.offsetsRetention.longMilliseconds,
+                    retentionMilliseconds: self.configuration.offsetsRetention.wholeMilliseconds,
                     activeGroups: self.liveGroups.withLock { $0 }
                 )
             }
@@ -122,7 +122,7 @@ extension Broker {
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
         applyRetention(now: now)
         let since = time.monotonicNanoseconds() &- lastWriteBack.load(ordering: .relaxed)
-        if since / 1_000_000 > UInt64(configuration.writeBackInterval.longMilliseconds) {
+        if since / 1_000_000 > UInt64(configuration.writeBackInterval.wholeMilliseconds) {
             background { [self] in writeBack() }
         }
     }

@@ -21,7 +21,7 @@ extension Broker {
         return try decide(transactionalID) { coordinator, freshID in
             coordinator.initProducerID(
                 transactionalID: transactionalID,
-                timeoutMilliseconds: timeout.wholeMilliseconds,
+                timeoutMilliseconds: timeout.shortMilliseconds,
                 expected: expected,
                 freshID: freshID,
                 now: now
@@ -308,7 +308,7 @@ extension BrokerConfiguration {
     /// A shard's coordinator with nothing in it.
     var coordinator: TransactionCoordinator {
         TransactionCoordinator(
-            maximumTimeoutMilliseconds: maximumTransactionTimeout.wholeMilliseconds
+            maximumTimeoutMilliseconds: maximumTransactionTimeout.shortMilliseconds
         )
     }
 }

@@ -86,7 +86,7 @@ extension DataDirectory {
             try HeldGroups.add(
                 from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
                 keys: keys,
-                salt: context.makeSalt(),
+                salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: folder
             )

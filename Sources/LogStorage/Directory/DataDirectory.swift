@@ -77,8 +77,7 @@ package final class DataDirectory: Sendable {
         owner: String,
         creates: Bool,
         time: any TimeSource,
-        journal: JournalConfiguration = JournalConfiguration(),
-        makeSalt: @escaping @Sendable () -> UInt64 = DataDirectory.randomSalt
+        journal: JournalConfiguration = JournalConfiguration()
     ) throws(LogStorageError) -> DataDirectory {
         let files = PartitionFiles(disk: disk, directory: path)
         let isNew = try DirectoryFormat.check(files, creates: creates)
@@ -91,12 +90,7 @@ package final class DataDirectory: Sendable {
             if try DirectoryFormat.check(files, creates: creates) {
                 try DirectoryFormat.make(files)
             }
-            let context = LogContext(
-                disk: disk,
-                time: time,
-                journal: journal,
-                makeSalt: makeSalt
-            )
+            let context = LogContext(disk: disk, time: time, journal: journal)
             let table = try TopicTable.load(files)
             var recovery = DirectoryRecovery(files: files, context: context, table: table)
             let directory = DataDirectory(
@@ -116,12 +110,6 @@ package final class DataDirectory: Sendable {
             lock.close()
             throw error
         }
-    }
-
-    /// A number from the system's source of random numbers.
-    @Sendable package static func randomSalt() -> UInt64 {
-        var random = SystemRandomNumberGenerator()
-        return random.next()
     }
 
     /// Flushes of files since the directory was opened, journal and segments.

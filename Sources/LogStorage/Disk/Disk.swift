@@ -34,6 +34,8 @@ package protocol Disk: Sendable {
     /// Takes the same lock without writing anything, for a reader who must not or cannot write;
     /// nil where the file system lets nobody take it.
     func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)?
+    /// A number that nobody can guess, for what tells two uses of a file apart.
+    func randomNumber() -> UInt64
 }
 
 extension Disk {

@@ -105,6 +105,11 @@ package struct PosixDisk: Disk {
         }
     }
 
+    package func randomNumber() -> UInt64 {
+        var random = SystemRandomNumberGenerator()
+        return random.next()
+    }
+
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? {
         let folder = try Self.lockedFolder(of: path)
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)

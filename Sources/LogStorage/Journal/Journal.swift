@@ -29,7 +29,6 @@ struct Journal: Sendable {
     let disk: any Disk
     let directory: String
     let configuration: JournalConfiguration
-    private let makeSalt: @Sendable () -> UInt64
     private(set) var nextSequence: UInt64
     /// Below it everything was written back: its files may be used again.
     private(set) var replayFrom: UInt64
@@ -45,13 +44,11 @@ struct Journal: Sendable {
         disk: any Disk,
         directory: String,
         configuration: JournalConfiguration,
-        makeSalt: @escaping @Sendable () -> UInt64,
         nextSequence: UInt64
     ) {
         self.disk = disk
         self.directory = directory
         self.configuration = configuration
-        self.makeSalt = makeSalt
         self.nextSequence = nextSequence
         replayFrom = nextSequence
     }
@@ -89,7 +86,7 @@ struct Journal: Sendable {
                     zeroedEnd: filled,
                     firstSequence: 0,
                     endSequence: 0,
-                    salt: makeSalt()
+                    salt: disk.randomNumber()
                 )
             )
         }
@@ -178,7 +175,7 @@ struct Journal: Sendable {
         }
         next.firstSequence = nextSequence
         next.endSequence = nextSequence
-        next.salt = makeSalt()
+        next.salt = disk.randomNumber()
         do throws(DiskError) {
             try writeHeader(of: next)
         } catch {
@@ -215,7 +212,7 @@ struct Journal: Sendable {
             zeroedEnd: 0,
             firstSequence: nextSequence,
             endSequence: nextSequence,
-            salt: makeSalt()
+            salt: disk.randomNumber()
         )
         do throws(DiskError) {
             try fill(&made, upTo: Int64(JournalFileHeader.byteCount))

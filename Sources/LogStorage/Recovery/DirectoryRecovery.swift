@@ -39,7 +39,6 @@ struct DirectoryRecovery {
                 disk: context.disk,
                 directory: files.path(DataDirectory.journalFolder),
                 configuration: context.journal,
-                makeSalt: context.makeSalt,
                 nextSequence: 1
             )
         )
@@ -318,7 +317,6 @@ struct DirectoryRecovery {
                 disk: context.disk,
                 directory: journalFolder,
                 configuration: context.journal,
-                makeSalt: context.makeSalt,
                 nextSequence: written.replayFrom
             )
             try journal.takeOver(try context.disk.list(journalFolder))
@@ -343,7 +341,7 @@ struct DirectoryRecovery {
             try HeldGroups.store(
                 groups,
                 keys: keys,
-                salt: context.makeSalt(),
+                salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: journalFolder
             )

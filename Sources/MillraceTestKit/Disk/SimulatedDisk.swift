@@ -21,6 +21,8 @@ package final class SimulatedDisk: Disk {
         var faults: [DiskFault] = []
         var capacity: Int64 = 1 << 40
         var locks: [String: String] = [:]
+        /// Random numbers given out so far; a copy goes on behind them.
+        var randomCount: UInt64 = 0
     }
 
     /// Runs before each changing call, with the call's number and its path.
@@ -39,6 +41,15 @@ package final class SimulatedDisk: Disk {
     }
 
     // MARK: - What a test does to it
+
+    package func randomNumber() -> UInt64 {
+        let number = state.withLock { state in
+            state.randomCount += 1
+            return state.randomCount
+        }
+        var generator = SeededGenerator(seed: number)
+        return generator.next()
+    }
 
     /// Calls that change the disk, so far.
     package var operationCount: Int { state.withLock { $0.operationCount } }

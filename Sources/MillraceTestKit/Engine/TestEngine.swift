@@ -50,7 +50,7 @@ public final class TestEngine<Job: StreamJob> {
             topic: topic.name,
             key: isNullKey ? nil : Array(keySink.bytes),
             value: isNullValue ? nil : Array(valueSink.bytes),
-            timestamp: Timestamp(Self.milliseconds(time))
+            timestamp: Timestamp(time.wholeMilliseconds)
         )
     }
 
@@ -74,7 +74,7 @@ public final class TestEngine<Job: StreamJob> {
 
     /// Processes and commits what is there, turns the clock, and does so once more.
     public func advance(by time: Duration) throws {
-        try driver.advance(milliseconds: Self.milliseconds(time))
+        try driver.advance(milliseconds: time.wholeMilliseconds)
     }
 
     /// The power goes: what was not flushed may be lost. The job starts again from the disk.
@@ -98,9 +98,5 @@ public final class TestEngine<Job: StreamJob> {
     private static func decode<S: Serde>(_ bytes: [UInt8]?, _ serde: S) throws -> S.Value {
         guard let bytes else { return try serde.decodeNull() }
         return try bytes.withUnsafeBytes { try serde.decode($0) }
-    }
-
-    private static func milliseconds(_ time: Duration) -> Int64 {
-        time.components.seconds * 1_000 + time.components.attoseconds / 1_000_000_000_000_000
     }
 }

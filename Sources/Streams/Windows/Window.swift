@@ -140,16 +140,3 @@ public struct Emission: Hashable, Sendable {
     /// Once, when the window takes no more records.
     public static var onClose: Emission { onClose(idleAfter: nil) }
 }
-
-extension Duration {
-    /// Whole milliseconds, rounded down, within what 64 bits can tell.
-    @usableFromInline var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflows) = seconds.multipliedReportingOverflow(by: 1_000)
-        guard !overflows else { return seconds < 0 ? .min : .max }
-        let (sum, sumOverflows) = product.addingReportingOverflow(
-            attoseconds / 1_000_000_000_000_000
-        )
-        return sumOverflows ? .max : sum
-    }
-}

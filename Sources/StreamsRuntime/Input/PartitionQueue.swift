@@ -66,7 +66,7 @@ struct PartitionQueue: ~Copyable {
     }
 
     /// Fetches what comes next. Where that was deleted meanwhile, what is left is read from its
-    /// start on: nothing brings back the rest. A topic that was made anew is read from its start on.
+    /// start on: nothing brings back the rest. So is a topic that was made anew.
     private mutating func fetch(from client: any LogClient) throws -> Bool {
         do {
             return try reader.fetch(from: client)

@@ -187,8 +187,10 @@ extension EndToEnd {
             let out = folder.path("out")
             let outcome = try Millrace.shell(
                 "trap '' HUP; \(millrace) consume lines --data '\(data)' > '\(out)' & "
-                    + "p=$!; while ! [ -s '\(out)' ]; do sleep 0.05; done; kill -HUP $p; "
-                    + "sleep 0.5; kill -0 $p || exit 9; kill -TERM $p; \(Self.waiting)"
+                    + "p=$!; while ! [ -s '\(out)' ]; do sleep 0.05; done; "
+                    + "ignored=$(awk '/SigIgn/ { print $2 }' /proc/$p/status); "
+                    + "[ $((0x$ignored & 1)) = 1 ] || exit 9; "
+                    + "kill -HUP $p; kill -TERM $p; \(Self.waiting)"
             )
             #expect(outcome.status == 0, "\(outcome.errors)")
         }

@@ -106,8 +106,10 @@ extension EndToEnd {
                 mkfifo '\(folder.path("input"))'
                 \(millrace) produce lines '\(folder.path("input"))' --data '\(data)' &
                 producer=$!
-                until [ -s '\(data)/millrace.lock' ]; do sleep 0.1; done
-                sleep 1
+                for i in $(seq 200); do
+                    ls -l /proc/$producer/fd | grep -q '/input$' && break
+                    sleep 0.1
+                done
                 kill -TERM $producer
                 for i in $(seq 200); do kill -0 $producer 2> /dev/null || break; sleep 0.1; done
                 kill -KILL $producer 2> /dev/null
