@@ -91,7 +91,8 @@ import Testing
         }
     }
 
-    @Test func `zeros behind a closed segment lose nothing where the next goes on at once`() throws {
+    @Test func `zeros behind a closed segment lose nothing where the next goes on at once`() throws
+    {
         let zeros = [UInt8](repeating: 0, count: 1 << 20)
         for (second, expected) in [(Int64(1), ["0:a", "1:b"]), (2, ["0:a"])] {
             let kafka = try KafkaReading(isClean: true)
