@@ -33,9 +33,20 @@ struct JobRun {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
         let own = usedTopics
+        let reset = JobReset(
+            topology: topology,
+            stateDirectory: stateDirectory,
+            client: log.client
+        )
+        if options.reset || reset.isPending {
+            // Whatever state the job's own topics are in, they go.
+            let going = reset.internalTopics
+            try log.requireIntact {
+                own.contains($0.topic) && !going.contains($0.topic) || $0.topic.hasPrefix("__")
+            }
+            try reset.run()
+        }
         try log.requireIntact { own.contains($0.topic) || $0.topic.hasPrefix("__") }
-        try JobReset(topology: topology, stateDirectory: stateDirectory, client: log.client)
-            .run(isAsked: options.reset)
         let application = try StreamsApplication(
             topology: topology,
             client: log.client,

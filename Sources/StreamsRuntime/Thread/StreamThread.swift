@@ -122,7 +122,10 @@ package final class StreamThread {
             var worked = false
             try StreamsError.translating {
                 guard try hasGoneOn() else { return }
-                for task in tasks { if try turn(of: task) { worked = true } }
+                // What fails in one task's turn may hold back the whole thread.
+                for task in tasks where held == nil {
+                    if try turn(of: task) { worked = true }
+                }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
             }

@@ -23,29 +23,42 @@ import Threads
         }
     }
 
+    private struct CountJob: StreamJob {
+        static let name = "count"
+        var topology: [Statement] {
+            stream(Streams.Topic("lines", key: .utf8, value: .utf8))
+                .groupBy({ $0 }, via: "by-line", key: .utf8)
+                .count(store: "counts")
+                .to(Streams.Topic("out", key: .utf8, value: .int64))
+        }
+    }
+
     /// A job over a disk of a simulated size. Used by one thread.
     private final class Rig {
         static let lineCount = 20_000
         static let reserve: Int64 = 1 << 20
 
         let time = ManualTimeSource()
-        let disk = SimulatedDisk()
+        let hooked = HookedDisk()
         let broker: Broker
         let application: StreamsApplication
         private(set) var told: Told
 
-        init() throws {
+        private var disk: SimulatedDisk { hooked.disk }
+
+        init(_ topology: Topology? = nil, partitions: Int32 = 1) throws {
             var configuration = BrokerConfiguration(execution: .inline)
             configuration.internalPartitionCount = 1
             configuration.reservedByteCount = Self.reserve
             configuration.journal = .small
             broker = try Broker.open(
-                disk: disk,
+                disk: hooked,
                 directory: "/data",
                 configuration: configuration,
                 time: time
             )
-            try Self.fill(broker, time)
+            try broker.createTopic("lines", partitionCount: partitions)
+            for index in 0..<partitions { try Self.fill(PartitionIndex(index), broker, time) }
             var streams = StreamsConfiguration()
             streams.checkpointsInline = true
             streams.batchByteLimit = 4096
@@ -53,7 +66,7 @@ import Threads
             self.told = told
             let time = time
             application = try StreamsApplication(
-                topology: Topology(of: CopyJob()),
+                topology: topology ?? Topology(of: CopyJob()),
                 client: EmbeddedClient(broker: broker),
                 engines: SimulatedStores(),
                 configuration: streams,
@@ -64,10 +77,13 @@ import Threads
             try application.start()
         }
 
-        private static func fill(_ broker: Broker, _ time: ManualTimeSource) throws {
-            try broker.createTopic("lines", partitionCount: 1)
+        private static func fill(
+            _ partition: PartitionIndex,
+            _ broker: Broker,
+            _ time: ManualTimeSource
+        ) throws {
             let producer = try EmbeddedProducer(broker: broker)
-            let lines = TopicPartition("lines", PartitionIndex(0))
+            let lines = TopicPartition("lines", partition)
             var batch = RecordBatchBuilder()
             for n in 0..<lineCount {
                 if batch.byteCount > 64 << 10 {
@@ -77,7 +93,7 @@ import Threads
                 var value = "line \(n) " + String(repeating: "x", count: 200)
                 value.withUTF8 {
                     let bytes = UnsafeRawBufferPointer($0)
-                    batch.append(timestamp: time.wallTime(), key: nil, value: bytes)
+                    batch.append(timestamp: time.wallTime(), key: bytes, value: bytes)
                 }
             }
             try producer.append(&batch, to: lines)
@@ -108,8 +124,12 @@ import Threads
 
         /// The committed records of the output.
         func output() throws -> Int {
+            try (broker.topic("out")?.partitions ?? []).reduce(0) { try $0 + output($1.name) }
+        }
+
+        private func output(_ partition: TopicPartition) throws -> Int {
             var reader = CommittedReader(
-                partition: TopicPartition("out", PartitionIndex(0)),
+                partition: partition,
                 position: Offset(0),
                 fetchByteCount: 1 << 20
             )
@@ -173,6 +193,35 @@ import Threads
             try rig.run(seconds: 70)
             #expect(try rig.output() == Rig.lineCount, "after \(steps) steps")
         }
+    }
+
+    @Test(arguments: [0, 1_000])
+    func `a thread of two tasks waits with both, and counts every record once`(left: Int64) throws {
+        for steps in 1..<6 {
+            let rig = try Rig(partitions: 2)
+            for _ in 0..<steps { _ = try rig.application.step() }
+            try rig.leave(left)
+            try rig.run(seconds: 30)
+            try rig.leave(1 << 30)
+            try rig.run(seconds: 70)
+            #expect(try rig.output() == 2 * Rig.lineCount, "after \(steps) steps")
+            #expect(rig.application.counters.recordsIn == Int64(2 * Rig.lineCount))
+        }
+    }
+
+    @Test func `a full disk delays a purge of repartition topics`() throws {
+        let rig = try Rig(Topology(of: CountJob()))
+        try rig.run(seconds: 3)
+        rig.hooked.fill(".journal")
+        try rig.run(seconds: 60)
+        let progress = rig.application.progress[0].snapshot
+        #expect(progress.delayedPurges > 0)
+        rig.hooked.onFileOperation(nil)
+        try rig.run(seconds: 60)
+        let name = TopicPartition("count-by-line-repartition", PartitionIndex(0))
+        let bounds = try rig.broker.bounds(of: name)
+        #expect(bounds.logStart > Offset(0))
+        #expect(try rig.output() == Rig.lineCount)
     }
 
     @Test func `a job that waits for room ends when it is asked to`() throws {
