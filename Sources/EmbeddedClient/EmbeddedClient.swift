@@ -55,6 +55,7 @@ package final class EmbeddedClient: LogClient {
         partitions: [TopicPartition]
     ) throws(LogClientError) -> [TopicPartition: Offset] {
         var signal: UInt64 = 0
+        let begin = broker.clock.monotonicNanoseconds()
         while true {
             signal = broker.waitForChange(since: signal, timeout: .milliseconds(100))
             let answers = try converting(group) { () throws(BrokerError) in
@@ -67,10 +68,23 @@ package final class EmbeddedClient: LogClient {
             guard answers.values.contains(.unstable) else {
                 return answers.compactMapValues(offset)
             }
-            guard broker.configuration.execution != .inline else {
-                throw .retriable("an open transaction holds offsets of group \(group)")
+            // The caller may have to look whether it is to stop.
+            let waited = broker.clock.monotonicNanoseconds() - begin
+            guard broker.configuration.execution != .inline, waited < 3_000_000_000 else {
+                throw unstable(group)
             }
         }
+    }
+
+    /// Why positions of a group are not told.
+    private func unstable(_ group: String) -> LogClientError {
+        let words = "a transaction that has not ended holds positions of the group \(group)"
+        let refusal = broker.refusedMarkers().first {
+            $0.partition.name.topic == InternalTopic.consumerOffsets.rawValue
+        }
+        guard let refusal else { return .retriable(words) }
+        let reason = "\(words): \(refusal.words)"
+        return refusal.failure.lacksRoom ? .full(reason) : .retriable(reason)
     }
 
     package func fetch(

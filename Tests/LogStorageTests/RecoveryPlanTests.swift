@@ -58,7 +58,9 @@ import Testing
     @Test func `with relaxed durability what was flushed must be there too`() {
         let facts = Self.facts(tail: .keepWhole)
         #expect(Self.plan(facts).missing == nil)
-        #expect(Self.plan(facts, Array(Self.files.dropLast())).missing?.contains("is missing") == true)
+        #expect(
+            Self.plan(facts, Array(Self.files.dropLast())).missing?.contains("is missing") == true
+        )
         #expect(Self.plan(facts, Array(Self.files.dropFirst())).missing != nil)
         let short = Self.files.dropLast() + [Self.file(20, 499)]
         #expect(Self.plan(facts, Array(short)).missing?.contains("were flushed") == true)

@@ -65,7 +65,6 @@ extension PartitionLog {
             var base = state.logEnd
             if origin == .imported {
                 base = view.baseOffset
-                context.importedProducerID.max(view.producerID.rawValue, ordering: .relaxed)
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
@@ -279,6 +278,9 @@ extension PartitionLog {
     ) -> Bool {
         let active = state.active
         guard active.byteCount > 0 else { return false }
+        // What is entered with its end and sum takes no more, as an import leaves it that was
+        // killed behind its last batch.
+        if state.compacted.entry(at: active.baseOffset) != nil { return true }
         if active.byteCount + Int64(batch.byteCount) > configuration.segmentByteLimit {
             return true
         }

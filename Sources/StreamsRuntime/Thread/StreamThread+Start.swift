@@ -5,16 +5,18 @@ import Streams
 
 /// What a stream thread does at its start, and again on its way back to what is committed.
 extension StreamThread {
-    /// How often a start asks for its producer; each time the log may take some seconds over it.
+    /// How often a start asks the log for one thing; each time it may take some seconds.
     private static let startAttempts = 10
 
-    /// Makes the first producer. What an earlier owner left open may take a while to end.
-    func takeOver() throws {
-        for attempt in 1... {
+    /// Asks again while an earlier owner's transactions are being ended, some times.
+    func patiently<Result>(_ ask: () throws -> Result) throws -> Result {
+        var attempt = 1
+        while true {
             do {
-                return try makeProducer()
+                return try ask()
             } catch LogClientError.retriable(let text) {
                 guard attempt < Self.startAttempts else { throw LogClientError.retriable(text) }
+                attempt += 1
                 try checkNotStopped()
                 pause(20_000_000)
             }

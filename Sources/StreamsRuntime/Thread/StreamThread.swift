@@ -100,11 +100,11 @@ package final class StreamThread {
     /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
     package func start() throws(StreamsError) {
         try StreamsError.translating {
-            try takeOver()
+            try patiently(makeProducer)
             let inputs = taskIDs.flatMap { id in
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
-            let committed = try committedPositions(of: inputs)
+            let committed = try patiently { try committedPositions(of: inputs) }
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
                 try task.didRewind()
@@ -136,9 +136,18 @@ package final class StreamThread {
         }
     }
 
-    /// Commits what is processed now.
-    package func commit() throws(StreamsError) {
-        try StreamsError.translating { _ = try handle(.commitRequested) }
+    /// Commits what is processed now; false where there is nothing.
+    @discardableResult
+    package func commit() throws(StreamsError) -> Bool {
+        if let failure { throw failure }
+        var hasCommitted = false
+        do throws(StreamsError) {
+            try StreamsError.translating { hasCommitted = try handle(.commitRequested) }
+        } catch {
+            _ = stop(error)
+            throw error
+        }
+        return hasCommitted
     }
 
     /// Ends: commits (unless the thread failed), checkpoints the stores and closes everything.
