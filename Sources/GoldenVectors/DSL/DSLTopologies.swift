@@ -34,6 +34,7 @@ struct DSLTopologies: StreamJob {
             \.aggregations, \.stateless, \.branching, \.tables, \.tableTransforms, \.tableJoins,
             \.streamTableJoins, \.timeWindowed, \.sessionWindowed, \.slidingWindowed,
             \.suppressed, \.cogrouped, \.streamJoins, \.versioned,
+            \.foreignKeyJoins, \.globalJoins,
         ]
         for family in families {
             if let statements = family(self) { return statements }

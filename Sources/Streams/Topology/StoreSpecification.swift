@@ -10,6 +10,8 @@ public struct StoreSpecification: Hashable, Sendable {
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
         case timed
+        /// A value for each key, in the order of the keys.
+        case ordered
         /// The newest value of each key, and those before it, found by the time of their end too.
         case versioned
     }

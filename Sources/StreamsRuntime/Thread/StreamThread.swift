@@ -17,13 +17,13 @@ package final class StreamThread {
         case stopped(StreamsError)
     }
 
-    private let slot: Int
+    let slot: Int
     let topology: Topology
     private let plan: TopologyPlan
     private let taskIDs: [TopologyPlan.Task]
     let client: any LogClient
-    private let engines: any StoreEngineFactory
-    private let checkpointWorker: CheckpointWorker
+    let engines: any StoreEngineFactory
+    let checkpointWorker: CheckpointWorker
     let configuration: StreamsConfiguration
     let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
@@ -32,10 +32,11 @@ package final class StreamThread {
 
     private var cycle: CommitCycle
     private(set) var tasks: [StreamTask] = []
+    var globalTables: [GlobalTableReader] = []
     private var producer: (any TransactionalProducer)?
     private let output: UnsafeMutablePointer<OutputBuffer>
     private let sender: OutputSender
-    private var failure: StreamsError?
+    private(set) var failure: StreamsError?
     var lastPurge: UInt64 = 0
 
     package init(
@@ -94,6 +95,7 @@ package final class StreamThread {
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
             let committed = try committedPositions(of: inputs)
+            try startGlobalTables()
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
                 try task.didRewind()
@@ -110,6 +112,7 @@ package final class StreamThread {
         do throws(StreamsError) {
             var worked = false
             try StreamsError.translating {
+                if try updateGlobalTables() { worked = true }
                 for task in tasks { if try turn(of: task) { worked = true } }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
@@ -141,6 +144,7 @@ package final class StreamThread {
             }
         }
         tasks = []
+        do throws(StreamsError) { try closeGlobalTables() } catch { result = result ?? error }
         producer?.close()
         producer = nil
         if let result { throw result }
@@ -148,7 +152,7 @@ package final class StreamThread {
 
     /// What the thread's tasks counted so far.
     package var counters: TaskCounters {
-        tasks.reduce(into: TaskCounters()) { $0.add($1.counters) }
+        tasks.reduce(into: globalTableCounters) { $0.add($1.counters) }
     }
 
     /// Every key with a value of a store, of the thread's partitions.
@@ -161,7 +165,7 @@ package final class StreamThread {
                 result += try owned.store.contents()
             }
         }
-        return result
+        return try result + globalContents(ofStore: name)
     }
 
     // MARK: Processing
@@ -186,7 +190,7 @@ package final class StreamThread {
     // MARK: The commit cycle's shell
 
     /// Gives an event to the cycle and performs what it asks for until it asks for nothing.
-    private func handle(_ event: CommitCycle.Event) throws -> Bool {
+    func handle(_ event: CommitCycle.Event) throws -> Bool {
         var action = cycle.next(event)
         guard action != .none else { return false }
         while action != .none {
@@ -311,7 +315,10 @@ package final class StreamThread {
             partition: id.partition,
             output: output,
             partitionCounts: plan.partitionCounts,
-            stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
+            stores: Dictionary(
+                uniqueKeysWithValues: stores.map { ($0.name, $0.store) }
+                    + globalTables.map { ($0.table.store, $0.store) }
+            ),
             names: names
         )
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in

@@ -77,6 +77,7 @@ extension KeyedStream where Placement == ByKey {
             parents: [stream, table.node]
         )
         joined.attach = { [unowned joined] in
+            table.node.requestRows()
             stream.consumers.append { task in
                 let sink = joined.bindConsumers(task)
                 let find = view.findAtRecordTime(task)

@@ -42,6 +42,7 @@ extension KeyedStream where Placement == ByKey {
         )
         let view = table.view
         joined.attach = { [unowned joined] in
+            table.node.requestRows()
             stream.consumers.append { task in
                 let sink = joined.bindConsumers(task)
                 let counters = task.counters

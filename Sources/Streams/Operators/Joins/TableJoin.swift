@@ -58,6 +58,8 @@ extension Table {
         )
         joined.oldValueSources = [left, right]
         joined.attach = { [unowned joined] in
+            left.requestRows()
+            right.requestRows()
             // A removal of a row that never had a partner is told by what was there before.
             if kind != .inner { left.requestOldValues() }
             if kind == .outer { right.requestOldValues() }

@@ -21,12 +21,13 @@ extension Table {
         _ isIncluded: @escaping @Sendable (Key, Value) throws -> Bool
     ) -> Table<Key, Value> {
         // A removal passes only where the row was there: that needs the value before. In a table
-        // with a history that value is not the one that is replaced, so there all removals pass.
-        let hasHistory = view.bindAsOf != nil
+        // with a history that value is not the one that is replaced, and behind a foreign-key join
+        // nobody knows it: there all removals pass.
+        let knowsOld = view.bindAsOf == nil && node.hasRows
         return transforming(
             "filter",
-            alwaysNeedsOld: !hasHistory,
-            passesEmpty: hasHistory
+            alwaysNeedsOld: knowsOld,
+            passesEmpty: !knowsOld
         ) { key, value in
             try isIncluded(key, value) ? value : nil
         }
