@@ -27,7 +27,7 @@ final class GlobalTableReader {
     private var key = ByteSink()
     private var position = ByteSink()
 
-    /// So many records are taken before tasks get their turn.
+    /// So many records of a partition are taken before tasks get their turn.
     private static let recordLimit = 16_384
 
     init(
@@ -124,7 +124,6 @@ final class GlobalTableReader {
             while queue.pointee.position < end,
                 var batch = try queue.pointee.takeBatch(from: client)
             {
-                if losses > knownLosses { return false }
                 var count: Int64 = 0
                 let first = queue.pointee.position
                 while let record = try batch.records.next() {
@@ -146,6 +145,7 @@ final class GlobalTableReader {
                 progress(count)
             }
         }
+        guard losses == knownLosses else { return false }
         if hasRead { try restore.finish(changelogOffset: totalOffset) }
         return true
     }
@@ -188,8 +188,9 @@ final class GlobalTableReader {
         for index in 0..<partitionCount {
             let queue = queues + index
             let before = count
-            while count < Self.recordLimit, var batch = try queue.pointee.takeBatch(from: client) {
-                if losses > knownLosses { return nil }
+            while count - before < Self.recordLimit,
+                var batch = try queue.pointee.takeBatch(from: client)
+            {
                 let first = queue.pointee.position
                 while let record = try batch.records.next() {
                     let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
@@ -215,7 +216,7 @@ final class GlobalTableReader {
                 store.table.pointee.put(slot, value: value, timestamp: Timestamp(0))
             }
         }
-        return count
+        return losses == knownLosses ? count : nil
     }
 
     // MARK: Parts
