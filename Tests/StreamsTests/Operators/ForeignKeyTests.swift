@@ -1,4 +1,5 @@
 import Bytes
+import EmbeddedClient
 import LogClient
 import LogModel
 import MillraceTestKit
@@ -190,6 +191,55 @@ import Testing
         let found = try driver.read("out")
         #expect(found.map { Self.text($0.key) } == ["7 of N", "7 of N"])
         #expect(found.map(\.value?.last) == [1, 2])
+    }
+
+    /// The person of an order, then the person whom that one's row names.
+    private struct Twice: StreamJob {
+        static let name = "twice"
+        var topology: [Statement] {
+            let people = table(people, store: "people")
+            let named = table(orders, store: "orders")
+                .join(people, foreignKey: person, via: "first") { "\($0)|\($1)" }
+                .materialized(store: "named", key: .utf8, value: .utf8)
+            named.join(
+                people,
+                foreignKey: { (text: String) -> String? in
+                    text.split(separator: "|").last.map(String.init)
+                },
+                via: "second"
+            ) { "\($0)|\($1)" }
+            .to(out)
+        }
+    }
+
+    @Test func `a run until caught up waits for every way there and back`() throws {
+        // For its topics and its log.
+        let driver = try Self.driver(Inner(), seed: 3)
+        for (topic, key, value) in [
+            ("orders", "o", "p:1"), ("people", "p", "q"), ("people", "q", "end"),
+        ] {
+            try driver.send(
+                topic: topic,
+                key: Array(key.utf8),
+                value: Array(value.utf8),
+                timestamp: Timestamp(1)
+            )
+        }
+        var configuration = StreamsConfiguration()
+        configuration.commitRecordLimit = 1
+        configuration.checkpointsInline = true
+        let application = try StreamsApplication(
+            topology: Topology(of: Twice()),
+            client: EmbeddedClient(broker: driver.broker),
+            engines: SimulatedStores(),
+            configuration: configuration,
+            time: driver.time,
+            pause: { _ in }
+        )
+        try application.start()
+        try application.run(until: .whenCaughtUp)
+        try application.close()
+        #expect(try driver.read("out").map { Self.text($0.value) } == ["p:1|q|end"])
     }
 
     private struct Gathered: StreamJob {

@@ -117,7 +117,7 @@ final class VersionedRowsInTask<KeySerde: Serde, ValueSerde: Serde> {
             return nil
         }
         let escaped = try keys.bytes(of: key)
-        let old = wantsOld ? try store.latest(escaped, value.decode)?.value : nil
+        let old = wantsOld ? try store.latest(escaped).map { try value.decode($0.bytes) } : nil
         var bytes: UnsafeRawBufferPointer?
         if let newValue, !value.isNull(newValue) {
             valueSink.pointee.removeAll()
@@ -137,7 +137,7 @@ final class VersionedRowsInTask<KeySerde: Serde, ValueSerde: Serde> {
     @inlinable
     func row(_ key: KeySerde.Value) throws -> TableRow<ValueSerde.Value>? {
         if keys.serde.isNull(key) { return nil }
-        return try store.latest(try keys.bytes(of: key), value.decode)
+        return try row(of: store.latest(try keys.bytes(of: key)))
     }
 
     /// The row of a key as it was at a time.
@@ -147,6 +147,12 @@ final class VersionedRowsInTask<KeySerde: Serde, ValueSerde: Serde> {
         asOf time: Timestamp
     ) throws -> TableRow<ValueSerde.Value>? {
         if keys.serde.isNull(key) { return nil }
-        return try store.version(try keys.bytes(of: key), asOf: time.rawValue, value.decode)
+        return try row(of: store.version(try keys.bytes(of: key), asOf: time.rawValue))
+    }
+
+    @inlinable
+    func row(of version: StoredVersion?) throws -> TableRow<ValueSerde.Value>? {
+        guard let version else { return nil }
+        return TableRow(value: try value.decode(version.bytes), timestamp: version.start)
     }
 }

@@ -1,4 +1,4 @@
-import LogModel
+public import LogModel
 import StateStores
 
 /// A store that keeps the versions of each key through a history: which value was there when.
@@ -88,42 +88,30 @@ final class VersionedStore {
         return .latest
     }
 
-    /// Lends the newest value of an escaped key to `read`; nil where there is none.
+    /// The newest value of an escaped key; nil where it has none. Lent until the next change.
     @usableFromInline
-    func latest<Value>(
-        _ key: UnsafeRawBufferPointer,
-        _ read: (UnsafeRawBufferPointer) throws -> Value
-    ) throws -> TableRow<Value>? {
-        try latestSlot(key) { slot in
-            guard let bytes = handle.bytes(slot) else { return nil }
-            return TableRow(value: try read(bytes), timestamp: handle.timestamp(slot))
-        } ?? nil
+    func latest(_ key: UnsafeRawBufferPointer) throws -> StoredVersion? {
+        setLatestKey(key)
+        let slot = try handle.slot(latestKey.bytes)
+        return handle.bytes(slot).map { StoredVersion(bytes: $0, start: handle.timestamp(slot)) }
     }
 
-    /// Lends the value that an escaped key had at a time to `read`; nil where it had none, or where
-    /// the time is older than the history and the value is not the newest.
+    /// The value that an escaped key had at a time; nil where it had none, or where the time is
+    /// older than the history and the value is not the newest. Lent until the next call or change.
     @usableFromInline
-    func version<Value>(
-        _ key: UnsafeRawBufferPointer,
-        asOf time: Int64,
-        _ read: (UnsafeRawBufferPointer) throws -> Value
-    ) throws -> TableRow<Value>? {
-        let newest = try latestSlot(key) { slot -> TableRow<Value>? in
-            guard handle.timestamp(slot).rawValue <= time, let bytes = handle.bytes(slot) else {
-                return nil
-            }
-            return TableRow(value: try read(bytes), timestamp: handle.timestamp(slot))
-        }
-        if let newest, let newest { return newest }
+    func version(_ key: UnsafeRawBufferPointer, asOf time: Int64) throws -> StoredVersion? {
+        if let newest = try latest(key), newest.start.rawValue <= time { return newest }
         guard time >= oldest, time < .max else { return nil }
-        var result: TableRow<Value>?
-        try ended.forEach(escapedKey: key, from: time + 1, through: .max) { _, start, bytes, _ in
-            if start <= time, bytes.first == 1 {
-                result = TableRow(value: try read(bytes.from(1)), timestamp: Timestamp(start))
+        var start: Int64?
+        try ended.forEach(escapedKey: key, from: time + 1, through: .max) { _, from, bytes, _ in
+            if from <= time, bytes.first == 1 {
+                start = from
+                scratch.sink.pointee.removeAll()
+                scratch.sink.pointee.append(contentsOf: bytes.from(1))
             }
             return false
         }
-        return result
+        return start.map { StoredVersion(bytes: scratch.bytes, start: Timestamp($0)) }
     }
 
     /// Times before this one are older than the history.
@@ -199,14 +187,11 @@ final class VersionedStore {
         latestKey.sink.pointee.append(KeySpace.latest)
         latestKey.sink.pointee.append(contentsOf: key)
     }
+}
 
-    /// Calls `body` with the place of a key's newest value; nil where there is none.
-    private func latestSlot<Result>(
-        _ key: UnsafeRawBufferPointer,
-        _ body: (KeyValueTable.Slot) throws -> Result
-    ) throws -> Result? {
-        setLatestKey(key)
-        let slot = try handle.slot(latestKey.bytes)
-        return handle.bytes(slot) == nil ? nil : try body(slot)
-    }
+/// The bytes of a value, and since when the key has it.
+@usableFromInline
+struct StoredVersion {
+    @usableFromInline let bytes: UnsafeRawBufferPointer
+    @usableFromInline let start: Timestamp
 }
