@@ -88,6 +88,8 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
         guard due >= earliest else { return }
         entryKey.sink.pointee.removeAll()
         entryKey.sink.pointee.append(KeySpace.entry)
+        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
+        if earliest > .min { entryKey.sink.pointee.append(time: earliest) }
         var firstKept = Int64.max
         let (ownTime, ownHeaders) = (record.pointee.timestamp, record.pointee.headers)
         try handle.store.range(from: entryKey.bytes, to: nil) { entry, held, _ in
