@@ -1,9 +1,5 @@
-import Bytes
 import LogModel
-import StateStores
 import Streams
-import StreamsRuntime
-import RocksStore
 
 /// The throughput benchmarks: 100-byte records, 4 partitions, one stream thread, exactly-once,
 /// a commit every 100 ms, flushed. Each checks its output itself.
@@ -14,6 +10,18 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case count
     /// A store restored from its changelog into RocksDB.
     case restore
+    /// The first records behind a restart, each of another key.
+    case cold
+    /// Two streams as one, the oldest record first.
+    case merge
+    /// A count by key and minute.
+    case window
+    /// Each record with a table's row of its key.
+    case tableJoin = "table-join"
+    /// Two streams whose records have one partner each.
+    case streamJoin = "stream-join"
+    /// A count by key and session.
+    case session
     /// JSON of five members in and out, through `Codable`.
     case json
 
@@ -21,11 +29,18 @@ package enum Benchmark: String, CaseIterable, Sendable {
     package struct Options: Sendable {
         package var records: Int64?
         package var keys: Int64?
+        package var threadCount: Int
         /// An existing folder on the disk to be measured; the benchmark makes one below it.
         package var directory: String
-        package init(records: Int64? = nil, keys: Int64? = nil, directory: String) {
+        package init(
+            records: Int64? = nil,
+            keys: Int64? = nil,
+            threadCount: Int = 1,
+            directory: String
+        ) {
             self.records = records
             self.keys = keys
+            self.threadCount = threadCount
             self.directory = directory
         }
     }
@@ -36,13 +51,19 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .stateless: "filter and map, exactly-once"
         case .count: "count by key, every update emitted, changelog and checkpoints on"
         case .restore: "restore a store from its changelog into RocksDB"
+        case .cold: "count right after a restart, each record of another key"
+        case .merge: "two streams as one, the oldest record first"
+        case .window: "count by key and minute, every update emitted"
+        case .tableJoin: "join records with the rows of a table"
+        case .streamJoin: "join two streams whose records have one partner each"
+        case .session: "count by key and session, every update emitted"
         case .json: "JSON of five members in and out, through Codable"
         }
     }
 
     /// Fills, runs, checks, cleans up.
     package func run(_ options: Options) throws -> BenchmarkResult {
-        let keys = options.keys ?? (self == .restore ? 1_000_000 : 10_000)
+        let keys = options.keys ?? defaultKeys
         let records = options.records ?? defaultRecords(keys: keys)
         guard records > 0, keys > 0, keys <= records else {
             throw BenchmarkError("\(records) records with \(keys) keys: need at least one a key")
@@ -52,12 +73,21 @@ package enum Benchmark: String, CaseIterable, Sendable {
             byteCount: min(8 << 30, records * 250 + 512 << 20),
             in: options.directory
         )
-        let rig = try BenchmarkRig(directory: "\(options.directory)/bench-\(rawValue)-\(records)")
+        let rig = try BenchmarkRig(
+            directory: "\(options.directory)/bench-\(rawValue)-\(records)",
+            threadCount: options.threadCount
+        )
         let outcome = Result { () throws -> BenchmarkResult in
             switch self {
             case .stateless: try Self.stateless(rig, records: records)
             case .count: try Self.count(rig, records: records, keys: keys)
             case .restore: try Self.restore(rig, records: records, keys: keys)
+            case .cold: try Self.cold(rig, records: records)
+            case .merge: try Self.merge(rig, records: records)
+            case .window: try Self.window(rig, records: records, keys: keys)
+            case .tableJoin: try Self.tableJoin(rig, records: records, keys: keys)
+            case .streamJoin: try Self.streamJoin(rig, records: records)
+            case .session: try Self.session(rig, records: records, keys: keys)
             case .json: try Self.json(rig, records: records)
             }
         }
@@ -67,72 +97,26 @@ package enum Benchmark: String, CaseIterable, Sendable {
 
     private func defaultRecords(keys: Int64) -> Int64 {
         switch self {
-        case .stateless, .count: 10_000_000
+        case .stateless, .count, .merge, .window, .tableJoin: 10_000_000
         case .restore: keys
+        case .cold: 1_000_000
+        case .streamJoin, .session: 2_000_000
         case .json: 3_000_000
         }
     }
 
-    // MARK: Stateless
-
-    private static func stateless(
-        _ rig: BenchmarkRig,
-        records: Int64
-    ) throws -> BenchmarkResult {
-        let serde = ReadingSerde()
-        try rig.fill("readings", records: records) { number, key, value in
-            key.append(utf8: keyText(number % 1_000))
-            serde.encode(Reading(number: number), into: &value)
+    private var defaultKeys: Int64 {
+        switch self {
+        case .restore: 1_000_000
+        case .tableJoin: 100_000
+        case .stateless, .count, .cold, .merge, .window, .streamJoin, .session, .json: 10_000
         }
-        var result = try rig.measure(StatelessBenchmarkJob(), records: records)
-        result.bench = "stateless"
-        result.verified = try verifyStateless(rig, records: records)
-        return result
     }
 
-    /// Every warm reading must be there exactly once, mapped, and nothing else.
-    private static func verifyStateless(_ rig: BenchmarkRig, records: Int64) throws -> Bool {
-        let serde = ReadingSerde()
-        var seen = [Bool](repeating: false, count: Int(records))
-        var count: Int64 = 0
-        try rig.forEachRecord(of: "warm-readings") { _, record in
-            guard let value = record.value else { throw BenchmarkError("a null value came out") }
-            let reading = try serde.decode(value)
-            let original = Reading(number: reading.sequence)
-            guard original.isWarm, reading == original.inFahrenheit,
-                !seen[Int(reading.sequence)]
-            else { throw BenchmarkError("reading \(reading.sequence) came out wrong or twice") }
-            seen[Int(reading.sequence)] = true
-            count += 1
-        }
-        let expected = (0..<records).lazy.filter { Reading(number: $0).isWarm }.count
-        guard count == Int64(expected) else {
-            throw BenchmarkError("\(count) readings came out, \(expected) must")
-        }
-        return true
-    }
-
-    // MARK: Count
-
-    private static func count(
-        _ rig: BenchmarkRig,
-        records: Int64,
-        keys: Int64
-    ) throws -> BenchmarkResult {
-        let serde = ReadingSerde()
-        try rig.fill("events", records: records) { number, key, value in
-            key.append(utf8: keyText(keyNumber(of: number, keys: keys)))
-            serde.encode(Reading(number: number), into: &value)
-        }
-        var result = try rig.measure(CountBenchmarkJob(), records: records)
-        result.bench = "count"
-        result.keys = keys
-        result.verified = try verifyCounts(rig, records: records, keys: keys)
-        return result
-    }
+    // MARK: Keys
 
     /// A key scattered over the key space, the same for the same number; keys keep to a partition.
-    private static func keyNumber(of number: Int64, keys: Int64) -> Int64 {
+    static func keyNumber(of number: Int64, keys: Int64) -> Int64 {
         let partitions = Int64(BenchmarkRig.partitionCount)
         let lane = number % partitions
         let slots = max(1, keys / partitions)
@@ -140,128 +124,17 @@ package enum Benchmark: String, CaseIterable, Sendable {
         return Int64(scattered % UInt64(slots)) * partitions + lane
     }
 
-    /// Each key's counts must come out as 1, 2, … n, in that order, n being its records.
-    private static func verifyCounts(
-        _ rig: BenchmarkRig,
-        records: Int64,
-        keys: Int64
-    ) throws -> Bool {
-        var last = [Int64](repeating: 0, count: Int(keys) + Int(BenchmarkRig.partitionCount))
-        var updates: Int64 = 0
-        try rig.forEachRecord(of: "event-counts") { _, record in
-            guard let key = record.key, let value = record.value, value.count == 8,
-                let base = value.baseAddress, let number = number(ofKey: key)
-            else { throw BenchmarkError("an update without a key or a count came out") }
-            let count: Int64 = base.bigEndian(at: 0)
-            guard count == last[Int(number)] + 1 else {
-                throw BenchmarkError(
-                    "key \(number): count \(count) came out after \(last[Int(number)])"
-                )
-            }
-            last[Int(number)] = count
-            updates += 1
+    /// Keys keep to a partition where there are as many in each.
+    static func requireWholeLanes(_ count: Int64, _ what: String) throws {
+        guard count % Int64(BenchmarkRig.partitionCount) == 0 else {
+            throw BenchmarkError("the \(what) of this benchmark are a multiple of 4")
         }
-        var expected = [Int64](repeating: 0, count: last.count)
-        for number in 0..<records { expected[Int(keyNumber(of: number, keys: keys))] += 1 }
-        guard updates == records, last == expected else {
-            throw BenchmarkError("\(updates) updates came out, \(records) must, or counts differ")
-        }
-        return true
-    }
-
-    // MARK: Restore
-
-    private static func restore(
-        _ rig: BenchmarkRig,
-        records: Int64,
-        keys: Int64
-    ) throws -> BenchmarkResult {
-        guard keys % Int64(BenchmarkRig.partitionCount) == 0 else {
-            throw BenchmarkError("the keys of this benchmark are a multiple of 4")
-        }
-        try rig.fill("changelog", records: records) { number, key, value in
-            key.append(utf8: keyText(shuffledKey(of: number, keys: keys)))
-            key.append(utf8: "-store")
-            value.append(bigEndian: number)
-        }
-        let factory = RocksStoreFactory(directory: "\(rig.directory)/.state")
-        let worker = CheckpointWorker(inline: true)
-        defer { worker.close() }
-        let cpuBefore = BenchmarkRig.cpuSeconds()
-        let begin = rig.time.monotonicNanoseconds()
-        var stores: [StateStore] = []
-        for partition in 0..<BenchmarkRig.partitionCount {
-            let store = StateStore(
-                engine: try factory.open(path: "restore-\(partition)"),
-                worker: worker
-            )
-            var restorer = ChangelogRestorer(
-                partition: TopicPartition("changelog", PartitionIndex(partition)),
-                entries: StoreSpecification("restore"),
-                fetchByteCount: 1 << 20
-            )
-            try restorer.restore(store, from: rig.client) { _ in }
-            stores.append(store)
-        }
-        let seconds = Double(rig.time.monotonicNanoseconds() - begin) / 1e9
-        let cpuSeconds = BenchmarkRig.cpuSeconds() - cpuBefore
-        let verified = try verifyRestore(stores, records: records, keys: keys)
-        for store in stores { try store.close(checkpointing: false) }
-        return BenchmarkResult(
-            bench: "restore",
-            records: records,
-            keys: keys,
-            seconds: seconds,
-            cpuSeconds: cpuSeconds,
-            commits: 0,
-            fdatasyncs: 0,
-            verified: verified
-        )
-    }
-
-    /// Every key must have the value of its last record.
-    private static func verifyRestore(
-        _ stores: [StateStore],
-        records: Int64,
-        keys: Int64
-    ) throws -> Bool {
-        var count = 0
-        for store in stores {
-            for entry in try store.contents() {
-                let found = entry.key.withUnsafeBytes { Self.number(ofKey: $0) }
-                guard let number = found, entry.value.count == 8 else {
-                    throw BenchmarkError("the store has an entry that was never written")
-                }
-                let value = entry.value.withUnsafeBytes { raw in
-                    Int64(bigEndian: raw.loadUnaligned(as: Int64.self))
-                }
-                guard value + keys >= records, value < records,
-                    shuffledKey(of: value, keys: keys) == number
-                else { throw BenchmarkError("key \(number) has \(value), not its last record") }
-                count += 1
-            }
-        }
-        guard Int64(count) == keys else {
-            throw BenchmarkError("\(count) keys were restored, \(keys) must be")
-        }
-        return true
-    }
-
-    // MARK: Keys
-
-    /// Every key once in each round of `keys` records, in no order that helps a sort; a key keeps
-    /// to its partition as long as the keys are a multiple of the partitions.
-    private static func shuffledKey(of number: Int64, keys: Int64) -> Int64 {
-        let partitions = Int64(BenchmarkRig.partitionCount)
-        let slots = keys / partitions
-        let slot = number % keys / partitions
-        return slot &* 999_983 % slots * partitions + number % partitions
     }
 
     /// An 11-byte key: "k" and ten digits.
-    private static func keyText(_ number: Int64) -> String { "k\(1_000_000_000 + number)" }
+    static func keyText(_ number: Int64) -> String { "k\(1_000_000_000 + number)" }
 
-    private static func number(ofKey key: UnsafeRawBufferPointer) -> Int64? {
+    static func number(ofKey key: UnsafeRawBufferPointer) -> Int64? {
         guard key.count >= 11, key[0] == UInt8(ascii: "k") else { return nil }
         var number: Int64 = 0
         for byte in key[1..<11] {

@@ -16,10 +16,16 @@ final class BenchmarkRig {
     let time = SystemTimeSource()
     private(set) var client: EmbeddedClient
     private(set) var broker: Broker
+    /// The event time of the first records, in milliseconds. Older ones would be due for deletion
+    /// as soon as they are written.
+    let start: Int64
+    private let threadCount: Int
 
     /// A fresh log in `directory`, which must not exist yet.
-    init(directory: String) throws {
+    init(directory: String, threadCount: Int = 1) throws {
         self.directory = directory
+        self.threadCount = threadCount
+        start = time.wallTime().rawValue / 60_000 * 60_000
         broker = try Self.open(directory)
         client = EmbeddedClient(broker: broker)
     }
@@ -53,31 +59,35 @@ final class BenchmarkRig {
 
     // MARK: Records
 
-    /// Makes a topic and fills it, a quarter of the records a partition, without timing.
+    /// Makes a topic, if there is none, and fills it, a quarter of the records a partition, without
+    /// timing.
+    ///
+    /// - Parameter time: a record's event time by its number, in milliseconds from `start`.
     func fill(
         _ topic: String,
-        records: Int64,
+        records: Range<Int64>,
         options: [String: String] = [:],
+        time: (Int64) -> Int64 = { $0 / 1_000 },
         _ write: (_ number: Int64, _ key: inout ByteSink, _ value: inout ByteSink) throws -> Void
     ) throws {
-        try broker.createTopic(topic, partitionCount: Self.partitionCount, options: options)
+        if broker.topic(topic) == nil {
+            try broker.createTopic(topic, partitionCount: Self.partitionCount, options: options)
+        }
         var key = ByteSink()
         var value = ByteSink()
-        // Older records would be due for deletion as soon as they are written.
-        let start = time.wallTime().rawValue
         for partition in 0..<Self.partitionCount {
             let name = TopicPartition(topic, PartitionIndex(partition))
             var batch = RecordBatchBuilder(capacity: 1 << 20)
             for number in stride(
-                from: Int64(partition),
-                to: records,
+                from: records.lowerBound + Int64(partition),
+                to: records.upperBound,
                 by: Int(Self.partitionCount)
             ) {
                 key.removeAll()
                 value.removeAll()
                 try write(number, &key, &value)
                 batch.append(
-                    timestamp: Timestamp(start + number / 1_000),
+                    timestamp: Timestamp(start + time(number)),
                     key: key.bytes,
                     value: value.bytes
                 )
@@ -121,14 +131,21 @@ final class BenchmarkRig {
 
     // MARK: Running
 
-    /// Runs a job with one thread until it has caught up, and measures from the first record to
-    /// the last commit.
-    func measure<Job: StreamJob>(_ job: Job, records: Int64) throws -> BenchmarkResult {
+    /// Runs a job until it has caught up, and measures from the first record to the last commit.
+    /// `bench` and `keys` are what was run, for the result.
+    func measure<Job: StreamJob>(
+        _ job: Job,
+        _ bench: Benchmark,
+        records: Int64,
+        keys: Int64 = 0
+    ) throws -> BenchmarkResult {
+        var configuration = StreamsConfiguration()
+        configuration.threadCount = threadCount
         let application = try StreamsApplication(
             topology: Topology(of: job),
             client: client,
             engines: RocksStoreFactory(directory: "\(directory)/.state"),
-            configuration: StreamsConfiguration(),
+            configuration: configuration,
             time: time,
             pause: { usleep(UInt32(clamping: $0 / 1000)) }
         )
@@ -145,9 +162,9 @@ final class BenchmarkRig {
         // The markers of the last commit may come a moment after it returned: a close waits.
         try reopen()
         return BenchmarkResult(
-            bench: "",
+            bench: bench.rawValue,
             records: records,
-            keys: 0,
+            keys: keys,
             seconds: seconds,
             cpuSeconds: cpuSeconds,
             commits: commits,

@@ -42,12 +42,11 @@ struct JSONBenchmarkJob: StreamJob {
 extension Benchmark {
     static func json(_ rig: BenchmarkRig, records: Int64) throws -> BenchmarkResult {
         let serde = JSONBenchmarkJob.input.value
-        try rig.fill(JSONBenchmarkJob.input.name, records: records) { number, key, value in
+        try rig.fill(JSONBenchmarkJob.input.name, records: 0..<records) { number, key, value in
             key.append(utf8: "k\(number % 1_000)")
             try serde.encode(Measurement(number: number), into: &value)
         }
-        var result = try rig.measure(JSONBenchmarkJob(), records: records)
-        result.bench = "json"
+        var result = try rig.measure(JSONBenchmarkJob(), .json, records: records)
         result.verified = try verifyJSON(rig, records: records)
         return result
     }

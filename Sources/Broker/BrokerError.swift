@@ -18,6 +18,9 @@ package enum BrokerError: Error, Equatable, Sendable {
     case refused(KafkaErrorCode, String)
     /// No space for more records; reads and the ends of transactions go on.
     case full(String)
+    /// A decision is in the log and waits for space to count: to be asked for again, as with
+    /// Kafka's CONCURRENT_TRANSACTIONS. The text says what it waits for.
+    case undecided(String)
     /// A partition's bytes are not what was written, or a flush failed: it takes no more.
     case readOnly(String)
     /// A partition cannot be opened; the others can.
@@ -48,8 +51,7 @@ extension BrokerError: CustomStringConvertible {
         case .refused(let code, let message):
             message.isEmpty ? "refused with Kafka's error \(code.rawValue)" : message
         case .full(let what): "no space left for \(what)"
-        case .readOnly(let what): what
-        case .offline(let what): what
+        case .undecided(let what), .readOnly(let what), .offline(let what): what
         case .corrupt(let what): what
         case .offsetOutOfRange(let what): what
         case .bufferTooSmall(let needed): "the first batch needs a buffer of \(needed) bytes"

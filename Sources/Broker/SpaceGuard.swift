@@ -20,6 +20,12 @@ final class SpaceGuard: Sendable {
         self.reservedByteCount = reservedByteCount
     }
 
+    /// Throws `.full` if there was no room at the last look and is none now; takes nothing.
+    func requireRoom(for partition: TopicPartition) throws(BrokerError) {
+        guard allowance.load(ordering: .relaxed) <= 0 else { return }
+        try claim(0, for: partition)
+    }
+
     /// Takes `byteCount` bytes of room, or throws `.full`. Of nothing it only looks whether there
     /// is any.
     func claim(_ byteCount: Int, for partition: TopicPartition) throws(BrokerError) {

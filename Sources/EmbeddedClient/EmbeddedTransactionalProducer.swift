@@ -49,6 +49,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
             self.epoch = epoch
         case .done: throw .fatal("\(transactionalID): no producer id was given")
         case .error(let code):
+            if let full = Self.lackOfRoom(code, of: transactionalID, broker) { throw full }
             let words = Self.words(for: code, of: transactionalID, .none, broker)
             throw LogClientError(.refused(code, words), about: transactionalID)
         }
@@ -207,7 +208,6 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         guard code == .concurrentTransactions else {
             return "\(transactionalID): Kafka's error \(code.rawValue)"
         }
-        if let reason = broker.undecidedReason(of: transactionalID) { return reason }
         let refusal = broker.refusedMarkers().first {
             $0.transactionalID == transactionalID || $0.producerID == producerID
         }
@@ -217,8 +217,19 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         return "the last transaction of \(transactionalID) has not ended: \(reason)"
     }
 
+    /// The error of an answer that waits for room on the disk, nil for other answers.
+    private static func lackOfRoom(
+        _ code: KafkaErrorCode,
+        of transactionalID: String,
+        _ broker: Broker
+    ) -> LogClientError? {
+        guard code == .concurrentTransactions else { return nil }
+        return broker.undecidedReason(of: transactionalID).map(LogClientError.full)
+    }
+
     /// What a refusal means: fenced by a new owner is another thing than by the timeout.
     private func refusal(_ code: KafkaErrorCode, message: String) -> LogClientError {
+        if let full = Self.lackOfRoom(code, of: transactionalID, broker) { return full }
         guard code == .producerFenced || code == .invalidProducerEpoch else {
             return LogClientError(.refused(code, message), about: transactionalID)
         }

@@ -10,7 +10,7 @@ extension LogClientError {
             .closed,
             .disk, .readOnly, .offline:
             self = .fatal("\(error)")
-        case .full: self = .full("\(error)")
+        case .full, .undecided: self = .full("\(error)")
         case .corrupt: self = .corrupt("\(error)")
         case .tooLong: self = .invalid("\(error)")
         case .offsetOutOfRange, .bufferTooSmall: self = .invalid("\(subject): \(error)")

@@ -71,7 +71,7 @@ extension CommandFailure {
                     partition.map { "topic describe \($0.topic)" } ?? "log verify",
                     data: data
                 )
-            case .full: "free some space; nothing needs a restart"
+            case .full, .undecided: "free some space; nothing needs a restart"
             case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
             case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
                 .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:

@@ -8,17 +8,35 @@ import Terminal
 /// Starting a job over: its stores, internal topics and positions go, its output stays.
 ///
 /// The steps cannot be one, and stopping between them must not lead to results counted twice. So a
-/// file, `<state>/<job>.reset`, is made first and removed last; a run that finds it repeats all.
+/// file, `<state>/<job>~reset`, is made first and removed last; a run that finds it repeats all.
 struct JobReset {
     let topology: Topology
     let stateDirectory: String
     let client: any LogClient
 
-    private var markerPath: String { "\(stateDirectory)/\(topology.job).reset" }
+    /// No job's name has a tilde, so that no job's folder is in the way.
+    private var markerPath: String { "\(stateDirectory)/\(topology.job)~reset" }
 
-    /// Resets the job if `isAsked`, or if an earlier reset did not come to its end.
-    func run(isAsked: Bool) throws(CommandFailure) {
-        guard isAsked || access(markerPath, F_OK) == 0 else { return }
+    /// Whether an earlier reset did not come to its end.
+    var isPending: Bool { access(markerPath, F_OK) == 0 }
+
+    /// The topics of the job's own, which go.
+    var internalTopics: Set<String> {
+        let specification = topology.specification
+        var own: Set<String> = []
+        for subtopology in specification.subtopologies {
+            for store in subtopology.stores {
+                own.insert(specification.names.changelogTopic(store: store.name))
+            }
+            for via in subtopology.repartitions {
+                own.insert(specification.names.repartitionTopic(via: via))
+            }
+        }
+        return own
+    }
+
+    /// Resets the job.
+    func run() throws(CommandFailure) {
         try Folder.create(stateDirectory)
         try mark()
         do {
@@ -69,16 +87,8 @@ struct JobReset {
     }
 
     private func deleteInternalTopics() throws(LogClientError) {
-        let specification = topology.specification
-        var own: Set<String> = []
-        for subtopology in specification.subtopologies {
-            for store in subtopology.stores {
-                own.insert(specification.names.changelogTopic(store: store.name))
-            }
-            for via in subtopology.repartitions {
-                own.insert(specification.names.repartitionTopic(via: via))
-            }
+        for topic in try client.topics(named: internalTopics.sorted()) {
+            try client.deleteTopic(topic.name)
         }
-        for topic in try client.topics(named: own.sorted()) { try client.deleteTopic(topic.name) }
     }
 }

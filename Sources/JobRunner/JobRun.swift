@@ -33,16 +33,28 @@ struct JobRun {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
         let own = usedTopics
+        let reset = JobReset(
+            topology: topology,
+            stateDirectory: stateDirectory,
+            client: log.client
+        )
+        if options.reset || reset.isPending {
+            // Whatever state the job's own topics are in, they go.
+            let going = reset.internalTopics
+            try log.requireIntact {
+                own.contains($0.topic) && !going.contains($0.topic) || $0.topic.hasPrefix("__")
+            }
+            try reset.run()
+        }
         try log.requireIntact { own.contains($0.topic) || $0.topic.hasPrefix("__") }
-        try JobReset(topology: topology, stateDirectory: stateDirectory, client: log.client)
-            .run(isAsked: options.reset)
         let application = try StreamsApplication(
             topology: topology,
             client: log.client,
             engines: RocksStoreFactory(directory: stateDirectory, onDiscard: Self.warn),
             configuration: options.configuration,
             time: time,
-            pause: Self.pause
+            pause: Self.pause,
+            tell: Self.tell
         )
         let stopSwitch = application.stopSwitch
         signals.onRequest { stopSwitch.request() }
@@ -56,7 +68,7 @@ struct JobRun {
             try advance(application, progress, backlog)
         }
         let closing = Result { try application.close() }
-        try work.get()
+        do { try work.get() } catch let error as StreamsError where error.code == .stopped {}
         try closing.get()
         let nanoseconds = time.monotonicNanoseconds() - begin
         return RunSummary(
@@ -123,14 +135,15 @@ struct JobRun {
         try application.run(until: options.untilCaughtUp ? .whenCaughtUp : .onRequest)
     }
 
-    /// Says why a store's restore reads its whole changelog, on a line of its own: on a terminal
-    /// the progress may stand there.
+    /// Says why a store's restore reads its whole changelog.
     private static let warn: @Sendable (StoreError) -> Void = { error in
+        tell("the store \(error.path) is rebuilt from its changelog: \(error.message)")
+    }
+
+    /// Says a warning on a line of its own: on a terminal the progress may stand there.
+    private static let tell: @Sendable (String) -> Void = { text in
         let lineStart = TextOutput.error.isTerminal ? "\r\u{1B}[2K" : ""
-        TextOutput.error.write(
-            "\(lineStart)warning: the store \(error.path) is rebuilt from its changelog: "
-                + "\(error.message)\n"
-        )
+        TextOutput.error.write("\(lineStart)warning: \(text)\n")
     }
 
     /// Lets nanoseconds pass before the engine tries something again.

@@ -26,13 +26,15 @@ package final class StreamsApplication {
     private let checkpointWorker: CheckpointWorker
 
     /// Plans the topology over the log's topics, and creates those that are the job's to create.
+    /// `tell` gets a sentence about what a thread waits for, once, and again when it goes on.
     package init(
         topology: Topology,
         client: any LogClient,
         engines: any StoreEngineFactory,
         configuration: StreamsConfiguration,
         time: any TimeSource,
-        pause: @escaping @Sendable (UInt64) -> Void
+        pause: @escaping @Sendable (UInt64) -> Void,
+        tell: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(StreamsError) {
         self.topology = topology
         self.client = client
@@ -46,6 +48,7 @@ package final class StreamsApplication {
         }
         let count = max(1, min(configuration.threadCount, plan.tasks.count))
         let plan = plan
+        let stopSwitch = stopSwitch
         let checkpointWorker = CheckpointWorker(inline: configuration.checkpointsInline)
         self.checkpointWorker = checkpointWorker
         threads = (0..<count).map { slot in
@@ -59,7 +62,9 @@ package final class StreamsApplication {
                 checkpointWorker: checkpointWorker,
                 configuration: configuration,
                 time: time,
-                pause: pause
+                stopSwitch: stopSwitch,
+                pause: pause,
+                tell: tell
             )
         }
     }
@@ -67,7 +72,8 @@ package final class StreamsApplication {
     /// How far each thread is; safe to read from another thread while the job runs.
     package var progress: [ThreadProgress] { threads.map(\.progress) }
 
-    /// Starts every thread's producer and restores its stores.
+    /// Starts every thread's producer and restores its stores. Throws `.stopped` when a stop is
+    /// asked for meanwhile.
     package func start() throws(StreamsError) {
         for thread in threads { try thread.start() }
     }

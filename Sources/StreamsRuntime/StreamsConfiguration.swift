@@ -49,6 +49,8 @@ package enum DecodeErrorPolicy: String, Equatable, Sendable, CaseIterable {
 package struct StreamsError: Error, Equatable, CustomStringConvertible, Sendable {
     package enum Code: Equatable, Sendable {
         case topology, decode, processing, fenced, log, store
+        /// A stop was asked for before the job began to process: no failure.
+        case stopped
     }
     package let code: Code
     package let message: String

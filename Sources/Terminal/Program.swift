@@ -63,6 +63,7 @@ package struct Program: Sendable {
 
     /// Runs the process's own arguments and ends it.
     package func main() -> Never {
+        TextOutput.takeStandardDescriptors()
         exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 

@@ -23,6 +23,17 @@ package struct TextOutput: Sendable {
         return number == 0 ? nil : String(cString: strerror(number))
     }
 
+    /// Takes the numbers 0, 1 and 2 where the caller left them closed, so that no file that is
+    /// opened later gets one of them, and is written into as output. What goes to a closed output
+    /// fails, as it should.
+    package static func takeStandardDescriptors() {
+        // The lowest free number is given: from 0 up each of the three is open when the next is
+        // looked at.
+        for number in Int32(0)...2 where fcntl(number, F_GETFD) < 0 {
+            _ = open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY)
+        }
+    }
+
     /// Whether a person reads it.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 

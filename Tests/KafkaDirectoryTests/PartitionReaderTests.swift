@@ -91,6 +91,24 @@ import Testing
         }
     }
 
+    @Test func `zeros behind a closed segment lose nothing where the next goes on at once`() throws
+    {
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        for (second, expected) in [(Int64(1), ["0:a", "1:b"]), (2, ["0:a"])] {
+            let kafka = try KafkaReading(isClean: true)
+            try kafka.maker.partition(
+                "t-0",
+                [
+                    0: [Maker.batch(0, values: "a"), zeros],
+                    second: [Maker.batch(second, values: "b")],
+                ]
+            )
+            let severity: KafkaFinding.Severity = second == 1 ? .note : .damage
+            #expect(try kafka.survey().findings.map(\.severity) == [severity])
+            #expect(try kafka.records() == expected)
+        }
+    }
+
     @Test func `a flipped bit in front of whole batches is damage, and what follows is named`()
         throws
     {

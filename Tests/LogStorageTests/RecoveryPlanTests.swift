@@ -55,6 +55,21 @@ import Testing
         #expect(plan.deleted.isEmpty && plan.unvouched.isEmpty)
     }
 
+    @Test func `with relaxed durability what was flushed must be there too`() {
+        let facts = Self.facts(tail: .keepWhole)
+        #expect(Self.plan(facts).missing == nil)
+        #expect(
+            Self.plan(facts, Array(Self.files.dropLast())).missing?.contains("is missing") == true
+        )
+        #expect(Self.plan(facts, Array(Self.files.dropFirst())).missing != nil)
+        let short = Self.files.dropLast() + [Self.file(20, 499)]
+        #expect(Self.plan(facts, Array(short)).missing?.contains("were flushed") == true)
+        let longer = Self.files + [Self.file(30, 100)]
+        #expect(Self.plan(facts, longer).missing == nil)
+        let deleted = Self.facts(logStart: 25, tail: .keepWhole)
+        #expect(Self.plan(deleted, []).missing == nil)
+    }
+
     @Test func `what was acknowledged last may have gone with the log start`() {
         let facts = Self.facts(logStart: 25)
         // The segment of the end is deleted, an empty one follows where it ended.

@@ -40,7 +40,13 @@ extension Broker {
                 continue
             }
             counting { () throws(BrokerError) in
-                _ = try write(record, mustBeDurable: mustBeDurable, with: needed, in: shard)
+                _ = try write(
+                    record,
+                    mustBeDurable: mustBeDurable,
+                    with: needed,
+                    waitingForRoom: false,
+                    in: shard
+                )
             }
         }
         let orders = try shard.withState { $0.coordinator.unfinishedOrders() }

@@ -110,6 +110,8 @@ extension Broker {
     /// Aborts transactions that took too long, ends what could not be ended before, applies
     /// retention. Called by a thread of its own, or stepped in simulation.
     package func housekeeping(now: Timestamp) {
+        // First what makes room, for the rest may need some.
+        applyRetention(now: now)
         for shard in transactionShards.withLock({ $0 }) {
             settleUndecided(of: shard)
             writeMarkers(of: shard)
@@ -120,7 +122,6 @@ extension Broker {
         dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)
         do throws(BrokerError) { try flush(overdue) } catch { counters.countFailure() }
-        applyRetention(now: now)
         let since = time.monotonicNanoseconds() &- lastWriteBack.load(ordering: .relaxed)
         if since / 1_000_000 > UInt64(configuration.writeBackInterval.wholeMilliseconds) {
             background { [self] in writeBack() }
@@ -136,7 +137,9 @@ extension Broker {
         let due = (try? shard.read { $0.dueIDs(now: now) }) ?? []
         for id in due {
             do throws(BrokerError) {
-                _ = try decide(id) { coordinator, _ in coordinator.expire(id, now: now) }
+                _ = try decide(id, waitingForRoom: false) { coordinator, _ in
+                    coordinator.expire(id, now: now)
+                }
             } catch {
                 counters.countFailure()
             }

@@ -42,6 +42,7 @@ extension Broker {
     /// Adds partitions to the open transaction, or opens one. Without `mustBeDurable` (for owners
     /// that bump their epoch at each end) nothing is flushed: see `TransactionCoordinator`. Answers
     /// CONCURRENT_TRANSACTIONS while a partition holds an older transaction of the producer open.
+    /// Where there is no room for records no transaction begins: its end would cost room too.
     package func addPartitions(
         transactionalID: String,
         producerID: ProducerID,
@@ -52,6 +53,7 @@ extension Broker {
         var partitions: [Partition] = []
         for name in names {
             let partition = try find(name)
+            try space.requireRoom(for: name)
             // One that takes no marker must not get into a transaction.
             if let reason = partition.log.readOnlyReason {
                 throw .readOnly("\(name) takes no more: \(reason)")
@@ -111,7 +113,8 @@ extension Broker {
     }
 
     /// Asks again, each time something of this id's shard was settled, while the answer is
-    /// CONCURRENT_TRANSACTIONS; gives up after half a minute, as when a partition takes no marker.
+    /// CONCURRENT_TRANSACTIONS; gives up after some seconds, as when a partition takes no marker,
+    /// so that who asks can look whether it is to stop.
     package func untilSettled(
         _ transactionalID: String,
         _ request: () throws(BrokerError) -> TransactionReply
@@ -130,7 +133,7 @@ extension Broker {
             } else {
                 shard.wait(since: signal, atMost: .milliseconds(100))
                 try checkOpen()
-                guard time.monotonicNanoseconds() - begin < 30_000_000_000 else { return reply }
+                guard time.monotonicNanoseconds() - begin < 3_000_000_000 else { return reply }
             }
         }
     }
@@ -194,9 +197,10 @@ extension Broker {
     // MARK: Deciding
 
     /// Lets the coordinator decide, writes the record that it asks for, and sees to the markers
-    /// that follow.
+    /// that follow. What nobody asked for does not wait for a full disk: it goes on by itself.
     func decide(
         _ id: String,
+        waitingForRoom: Bool = true,
         _ body: (inout TransactionCoordinator, ProducerID?) -> TransactionDecision
     ) throws(BrokerError) -> TransactionReply {
         let shard = try transactionShard(of: id)
@@ -211,6 +215,7 @@ extension Broker {
                     record,
                     mustBeDurable: mustBeDurable,
                     with: needed,
+                    waitingForRoom: waitingForRoom,
                     in: shard
                 )
                 return try conclude(continuation, in: shard)
@@ -226,6 +231,7 @@ extension Broker {
         mustBeDurable: Bool,
         with needed: [TopicIDPartition],
         completing order: MarkerOrder? = nil,
+        waitingForRoom: Bool = true,
         in shard: TransactionShard
     ) throws(BrokerError) -> TransactionContinuation {
         let id = record.transactionalID
@@ -243,7 +249,8 @@ extension Broker {
         }
         if mustBeDurable {
             do throws(BrokerError) {
-                try flushSurely([shard.partition] + promised)
+                let limit: UInt64 = waitingForRoom ? 3_000_000_000 : 0
+                try flush([shard.partition] + promised, waitingForRoom: limit)
             } catch {
                 try settle(id, recordAt: at, after: error, in: shard)
             }
@@ -274,15 +281,18 @@ extension Broker {
     }
 
     /// Flushes records that are in the log and must not stay undecided: a full disk is waited for,
-    /// though not for ever (see `UndecidedRecord`).
-    private func flushSurely(_ partitions: [Partition]) throws(BrokerError) {
+    /// some nanoseconds (see `UndecidedRecord`).
+    private func flush(
+        _ partitions: [Partition],
+        waitingForRoom limit: UInt64
+    ) throws(BrokerError) {
         let begin = time.monotonicNanoseconds()
         while true {
             do throws(BrokerError) {
                 return try flush(partitions)
             } catch .full(let what) {
                 guard configuration.execution != .inline,
-                    time.monotonicNanoseconds() - begin < 30_000_000_000
+                    time.monotonicNanoseconds() - begin < limit
                 else { throw .full(what) }
                 try checkOpen()
                 _ = change.wait(since: change.current, timeout: .milliseconds(100))

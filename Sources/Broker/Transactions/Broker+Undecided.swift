@@ -26,7 +26,7 @@ extension Broker {
         case .waiting:
             let record = UndecidedRecord(offset: offset, reason: error.description)
             try shard.withState { $0.undecided[id] = record }
-            throw .refused(.concurrentTransactions, Self.words(for: record, of: id))
+            throw .undecided(Self.words(for: record, of: id))
         case .lost:
             try shard.withState { $0.coordinator.appendUncertain(id) }
             shard.raise()

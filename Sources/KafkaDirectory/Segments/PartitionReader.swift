@@ -183,9 +183,19 @@ package struct PartitionReader: ~Copyable {
         gaps.offsets += nextOffset.distance(to: offset)
     }
 
-    /// Ends the reading in front of something bad, and says what it is.
+    /// Ends the reading in front of something bad, and says what it is; what cannot have held a
+    /// record is stepped over.
     private mutating func end(because reason: String, isWhole: Bool) throws(DiskError) {
         let position = scanner?.position ?? 0
+        if !isWhole, try isFollowedWithoutLoss() {
+            report(
+                .note,
+                at: position,
+                nextOffset,
+                "zeros from here on, and the next segment begins at this offset"
+            )
+            return closeSegment()
+        }
         let isLast = partition.segments[(segmentIndex + 1)...].allSatisfy { $0.byteCount == 0 }
         let isUnflushed = !isWhole && isLast && nextOffset >= partition.recoveryPoint
         if isUnflushed, try scanner?.isZeroToEnd() ?? false {
@@ -211,6 +221,16 @@ package struct PartitionReader: ~Copyable {
         report(.damage, at: position, nextOffset, "\(reason); \(try whatFollows(search))")
         wasCutShort = true
         finish()
+    }
+
+    /// Whether nothing but zeros is left of this segment, and the next one proves that nothing is
+    /// missing: room made in advance that a roll did not cut.
+    private mutating func isFollowedWithoutLoss() throws(DiskError) -> Bool {
+        let rest = partition.segments[(segmentIndex + 1)...]
+        guard let following = rest.first(where: { $0.byteCount > 0 }),
+            following.baseOffset == nextOffset
+        else { return false }
+        return try scanner?.isZeroToEnd() ?? false
     }
 
     /// What lies behind damage and is not read.

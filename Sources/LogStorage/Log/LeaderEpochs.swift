@@ -36,7 +36,7 @@ struct LeaderEpochs: Equatable, Sendable {
     init?(text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
         guard lines.count >= 2, lines[0] == "0", let count = Int(lines[1]),
-            lines.count == count + 2
+            lines.count - 2 == count
         else { return nil }
         for line in lines[2...] {
             let parts = line.split(separator: " ")

@@ -33,7 +33,7 @@ extension PartitionLog {
                 return false
             }
             guard state.readOnlyReason == nil, state.unflushedByteCount < byteLimit,
-                now < state.lastFlushTime + UInt64(delay) * 1_000_000
+                (now &- state.lastFlushTime) / 1_000_000 < UInt64(delay)
             else { return false }
             state.highWatermark = state.logEnd
             state.producers.noteDurable(below: state.logEnd)

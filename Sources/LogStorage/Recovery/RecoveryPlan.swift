@@ -75,11 +75,33 @@ struct RecoveryPlan: Equatable {
             }
             bound(&files, by: end)
         }
+        if facts.tail == .keepWhole, facts.suspicion == nil { requireFlushed(files, facts) }
         guard let first = files.first else { return }
         if facts.tail == .cut, missing == nil, first.base > facts.logStart {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"
         }
         planScan(files, facts, found.snapshots)
+    }
+
+    /// With relaxed durability too, what was flushed is there, or was deleted: below the recovery
+    /// point nothing may be missing.
+    private mutating func requireFlushed(_ files: [Found.File], _ facts: PartitionFacts) {
+        let place = facts.recovery.place
+        guard place.offset > facts.logStart else { return }
+        if let first = files.first, first.base > facts.logStart {
+            missing = "the segments before \(SegmentName.base(first.base)).log are missing"
+            return
+        }
+        guard place.position > 0 || place.offset > place.segment else { return }
+        guard let last = files.first(where: { $0.base == place.segment }) else {
+            missing = "the segment \(SegmentName.base(place.segment)).log is missing"
+            return
+        }
+        if last.byteCount < place.position {
+            missing =
+                "\(SegmentName.base(last.base)).log has \(last.byteCount) bytes, "
+                + "\(place.position) were flushed"
+        }
     }
 
     /// Whether a reading that begins with the segment at `base` learns of the producers before it.

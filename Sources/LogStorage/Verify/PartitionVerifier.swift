@@ -374,6 +374,14 @@ struct PartitionVerifier: ~Copyable {
                     + "acknowledged"
             )
         }
+        let flushed = facts.recovery.place.offset
+        if logEnd < flushed, flushed > facts.logStart, facts.tail == .keepWhole, !isBroken {
+            damage(
+                files.directory,
+                offset: logEnd,
+                "the log ends here, but everything below \(flushed.rawValue) was flushed"
+            )
+        }
         if let last = epochs?.starts.last, last.offset > logEnd {
             cacheFinding(
                 files.path(LeaderEpochs.fileName),

@@ -33,12 +33,20 @@ enum BenchCommand {
         help: "how many keys; 0: the benchmark's own number"
     )
 
+    private static let threads = Parameter.option(
+        "threads",
+        .integer(1...64),
+        default: 1,
+        help: "stream threads; the topics have 4 partitions"
+    )
+
     private static func throughput(_ benchmark: Benchmark) -> Command {
         Command(
             benchmark.rawValue,
             summary: benchmark.summary,
             parameters: [
-                records.declaration, keys.declaration, directory.declaration, asJSON.declaration,
+                records.declaration, keys.declaration, threads.declaration, directory.declaration,
+                asJSON.declaration,
             ],
             examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
         ) { invocation in
@@ -46,6 +54,7 @@ enum BenchCommand {
             let options = Benchmark.Options(
                 records: invocation[records] == 0 ? nil : Int64(invocation[records]),
                 keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
+                threadCount: invocation[threads],
                 directory: invocation[directory]
             )
             let result = try benchmark.run(options)

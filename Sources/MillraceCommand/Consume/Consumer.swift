@@ -84,6 +84,7 @@ struct Consumer: ~Copyable {
             if end >= offset { return }
             if end > last.end { last = (partition, end) }
         }
+        for partition in partitions { try log.client.refuseDamage(of: partition, at: offset) }
         throw CommandFailure(
             "offset \(offset.rawValue) lies behind the end of what there is to read",
             place: log.directory,

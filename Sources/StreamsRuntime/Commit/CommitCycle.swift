@@ -78,6 +78,9 @@ package struct CommitCycle: Sendable {
         case replaceProducer
         /// Wait a moment, then do this.
         indirect case retry(Action)
+        /// Let so many nanoseconds pass, process nothing, look whether a stop is asked for, then do
+        /// this; `none` is to go on with processing.
+        indirect case hold(nanoseconds: UInt64, then: Action)
         case stop(Stop)
     }
 
@@ -88,6 +91,8 @@ package struct CommitCycle: Sendable {
     }
 
     package private(set) var state = State.idle
+    /// What the thread waits for, and how long, since the last commit.
+    package private(set) var backoff = Backoff()
     private let policy: Policy
 
     package init(policy: Policy) { self.policy = policy }
@@ -145,10 +150,15 @@ package struct CommitCycle: Sendable {
         case .committing(.addOffsets, _): return begin(.endTransaction)
         case .committing(.endTransaction, _):
             state = .applying
+            backoff.reset()
             return .applyToStores
-        case .applying, .rewinding:
+        case .applying:
             state = .idle
             return .none
+        case .rewinding:
+            state = .idle
+            guard backoff.nanoseconds > 0 else { return .none }
+            return .hold(nanoseconds: backoff.nanoseconds, then: .none)
         case .aborting, .replacing:
             state = .rewinding(attempts: 1)
             return .rewind
@@ -165,9 +175,24 @@ package struct CommitCycle: Sendable {
             .offsetOutOfRange:
             return stop(.failed(error))
         case .producerInvalid: return replaceProducer(after: error)
-        case .abortable, .full: return abort(after: error)
+        case .abortable: return abort(after: error)
+        case .full: return waitForRoom(after: error)
         case .retriable: return retry(after: error)
         }
+    }
+
+    /// A full disk costs the transaction, not the job: what leads back to the committed state is
+    /// tried until there is room for it.
+    private mutating func waitForRoom(after error: LogClientError) -> Action {
+        let again: Action
+        switch state {
+        case .aborting: again = .abortTransaction
+        case .replacing: again = .replaceProducer
+        case .rewinding: again = .rewind
+        case .idle, .open, .committing, .applying, .stopped: return abort(after: error)
+        }
+        backoff.note(error)
+        return .hold(nanoseconds: backoff.nanoseconds, then: again)
     }
 
     private mutating func retry(after error: LogClientError) -> Action {
@@ -195,6 +220,7 @@ package struct CommitCycle: Sendable {
     private mutating func abort(after error: LogClientError) -> Action {
         switch state {
         case .idle, .open, .committing(.flushOutput, _), .committing(.addOffsets, _):
+            backoff.note(error)
             state = .aborting(attempts: 1)
             return .abortTransaction
         case .committing(.endTransaction, _), .aborting: return replaceProducer(after: error)
@@ -205,6 +231,7 @@ package struct CommitCycle: Sendable {
     private mutating func replaceProducer(after error: LogClientError) -> Action {
         switch state {
         case .idle, .open, .committing, .aborting:
+            backoff.note(error)
             state = .replacing(attempts: 1)
             return .replaceProducer
         case .applying, .replacing, .rewinding, .stopped: return stop(.failed(error))

@@ -19,6 +19,8 @@ final class GlobalTableReader {
     private var topicID: UniqueID
     /// Where each partition's queue was at the last commit in the store.
     private var committed: [InputPosition] = []
+    /// Whether the store is to be emptied, and was not yet filled again.
+    private var isBegunAnew = false
     /// What the queues had lost when they were last sent to their positions.
     private var knownLosses: Int64 = 0
     private let queues: UnsafeMutablePointer<PartitionQueue>
@@ -107,7 +109,7 @@ final class GlobalTableReader {
                 }
                 start = known.offset
             }
-            queue.pointee.seek(to: InputPosition(start, of: topicID))
+            queue.pointee.rewind(to: InputPosition(start, of: topicID))
         }
         knownLosses = losses
         return nil
@@ -154,26 +156,32 @@ final class GlobalTableReader {
 
     /// Takes what was committed in the topic since the last call; returns whether there was any.
     func update(from client: any LogClient) throws -> Bool {
+        if isBegunAnew { return try beginAnew(client) }
         do {
             guard let count = try takeChanges(from: client) else {
-                // Removals may be among what was lost.
                 store.abort()
-                try store.wipe(because: "records of the topic \(table.topic) were lost")
-                noteWiped()
-                try restore(from: client) { _ in }
-                return true
+                return try beginAnew(client)
             }
             guard count > 0 else { return false }
-        } catch {
+        } catch  where !isBegunAnew {
             // As if nothing had been read.
             store.abort()
             for (index, known) in committed.enumerated() {
-                (queues + index).pointee.seek(to: known)
+                (queues + index).pointee.rewind(to: known)
             }
             throw error
         }
         store.commit(changelogOffset: totalOffset)
         noteCommitted()
+        return true
+    }
+
+    /// Reads the topic from its start into the emptied store, for removals may be among what was
+    /// lost.
+    private func beginAnew(_ client: any LogClient) throws -> Bool {
+        isBegunAnew = true
+        try restore(from: client) { _ in }
+        isBegunAnew = false
         return true
     }
 

@@ -16,6 +16,7 @@ struct PartitionQueue: ~Copyable {
     private(set) var headOffset = Offset.zero
     /// Offsets that were deleted, by retention or by a person, before they could be read.
     private(set) var lostCount: Int64 = 0
+    private var committedLostCount: Int64 = 0
     /// How often another topic had come under the name.
     private(set) var replacedCount: Int64 = 0
     private var reader: CommittedReader
@@ -40,8 +41,17 @@ struct PartitionQueue: ~Copyable {
     /// The next offset to hand out, with the topic that it is of.
     var inputPosition: InputPosition { InputPosition(reader.position, of: reader.topicID) }
 
+    /// What was read is committed.
+    mutating func noteCommitted() { committedLostCount = lostCount }
+
+    /// Goes back to what is committed, and drops what was fetched.
+    mutating func rewind(to position: InputPosition) {
+        lostCount = committedLostCount
+        seek(to: position)
+    }
+
     /// Goes to another position and drops what was fetched.
-    mutating func seek(to position: InputPosition) {
+    private mutating func seek(to position: InputPosition) {
         head = nil
         batch = nil
         reader.seek(to: position.offset, of: position.topicID)

@@ -24,11 +24,12 @@ package struct ChangelogRestorer: ~Copyable {
         self.fetchByteCount = fetchByteCount
     }
 
-    /// Restores `store`; calls `progress` with the records read, now and then.
+    /// Restores `store`; calls `progress` with the records read, now and then, also when there are
+    /// none yet. What it throws ends the restore.
     package mutating func restore(
         _ store: StateStore,
         from client: any LogClient,
-        progress: (Int64) -> Void
+        progress: (Int64) throws -> Void
     ) throws {
         let bounds = try client.bounds(of: partition)
         let start = try startingPoint(of: store, bounds: bounds)
@@ -43,6 +44,7 @@ package struct ChangelogRestorer: ~Copyable {
         while reader.position < bounds.highWatermark {
             guard try reader.fetch(from: client) else {
                 // Only an open transaction can hold the rest back; it ends within its timeout.
+                try progress(0)
                 signal = client.waitForChange(since: signal, timeout: .milliseconds(100))
                 continue
             }
@@ -63,7 +65,7 @@ package struct ChangelogRestorer: ~Copyable {
                 }
                 reader.finish(upTo: batch.nextOffset)
                 try restore.noteOffset(batch.nextOffset)
-                progress(count)
+                try progress(count)
             }
         }
         try restore.finish(changelogOffset: reader.position)

@@ -28,6 +28,7 @@ final class StreamTask {
     private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
     /// The positions that the last commit made durable, or the start.
     private var committed: [InputPosition]
+    private var committedCounters = TaskCounters()
 
     init(
         id: TopologyPlan.Task,
@@ -110,14 +111,19 @@ final class StreamTask {
 
     /// Notes that the positions are committed.
     func noteCommitted() {
-        for index in 0..<queueCount { committed[index] = (queues + index).pointee.inputPosition }
+        for index in 0..<queueCount {
+            committed[index] = (queues + index).pointee.inputPosition
+            (queues + index).pointee.noteCommitted()
+        }
+        committedCounters = binding.counters.pointee
     }
 
-    /// Goes back to these positions.
+    /// Goes back to these positions: what was counted since comes again, and is counted then.
     func rewind(to positions: [TopicPartition: InputPosition]) {
+        binding.counters.pointee = committedCounters
         for index in 0..<queueCount {
             guard let position = positions[(queues + index).pointee.partition] else { continue }
-            (queues + index).pointee.seek(to: position)
+            (queues + index).pointee.rewind(to: position)
             committed[index] = position
         }
     }

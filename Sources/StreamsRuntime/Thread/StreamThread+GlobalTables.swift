@@ -38,6 +38,8 @@ extension StreamThread {
                 if try reader.update(from: client) { hasChanged = true }
             } catch let error as LogClientError {
                 return try handle(.failed(error))
+            } catch let error as StoreError where error.code == .full {
+                return try handle(.failed(.full("\(error.path): \(error.message)")))
             }
         }
         return hasChanged

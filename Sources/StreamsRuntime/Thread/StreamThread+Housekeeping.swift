@@ -30,7 +30,8 @@ extension StreamThread {
         }
     }
 
-    /// Deletes what every committed position has left behind of the job's repartition topics.
+    /// Deletes what every committed position has left behind of the job's repartition topics. A
+    /// full disk only delays it.
     private func purgeRepartitions() throws {
         let names = topology.specification.names
         let topics = Set(
@@ -41,7 +42,12 @@ extension StreamThread {
             // A position also moves over what was aborted, without a commit.
             for (partition, position) in task.committedPositions
             where topics.contains(partition.topic) {
-                try client.deleteRecords(of: partition, before: position)
+                do throws(LogClientError) {
+                    try client.deleteRecords(of: partition, before: position)
+                } catch {
+                    guard case .full = error else { throw error }
+                    return progress.noteDelayedPurge()
+                }
             }
         }
     }

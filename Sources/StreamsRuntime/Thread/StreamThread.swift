@@ -19,24 +19,28 @@ package final class StreamThread {
 
     let slot: Int
     let topology: Topology
-    private let plan: TopologyPlan
-    private let taskIDs: [TopologyPlan.Task]
+    let plan: TopologyPlan
+    let taskIDs: [TopologyPlan.Task]
     let client: any LogClient
     let engines: any StoreEngineFactory
     let checkpointWorker: CheckpointWorker
     let configuration: StreamsConfiguration
     let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
-    private let pause: (UInt64) -> Void
+    let pause: (UInt64) -> Void
+    let stopSwitch: StopSwitch
     package let progress: ThreadProgress
 
     private var cycle: CommitCycle
     private(set) var tasks: [StreamTask] = []
     var globalTables: [GlobalTableReader] = []
-    private var producer: (any TransactionalProducer)?
-    private let output: UnsafeMutablePointer<OutputBuffer>
-    private let sender: OutputSender
+    var producer: (any TransactionalProducer)?
+    let output: UnsafeMutablePointer<OutputBuffer>
+    let sender: OutputSender
     private(set) var failure: StreamsError?
+    /// What goes on when the time has come; nothing else is done before.
+    private var held: (until: UInt64, action: CommitCycle.Action)?
+    private var troubleReport: TroubleReport
     var lastPurge: UInt64 = 0
 
     package init(
@@ -49,7 +53,9 @@ package final class StreamThread {
         checkpointWorker: CheckpointWorker,
         configuration: StreamsConfiguration,
         time: any TimeSource,
-        pause: @escaping (UInt64) -> Void
+        stopSwitch: StopSwitch,
+        pause: @escaping (UInt64) -> Void,
+        tell: @escaping (String) -> Void
     ) {
         self.slot = slot
         self.topology = topology
@@ -60,7 +66,9 @@ package final class StreamThread {
         self.checkpointWorker = checkpointWorker
         self.configuration = configuration
         self.time = time
+        self.stopSwitch = stopSwitch
         self.pause = pause
+        troubleReport = TroubleReport(tell)
         progress = ThreadProgress()
         cycle = CommitCycle(
             policy: CommitCycle.Policy(
@@ -84,13 +92,16 @@ package final class StreamThread {
         output.deallocate()
     }
 
-    private var group: String { topology.job }
-    private var transactionalID: String { "\(topology.job)-\(slot)" }
+    /// How long a step that does not succeed is tried again after a stop was asked for.
+    private static let longestFarewellNanoseconds: UInt64 = 5_000_000_000
+
+    var group: String { topology.job }
+    var transactionalID: String { "\(topology.job)-\(slot)" }
 
     /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
     package func start() throws(StreamsError) {
         try StreamsError.translating {
-            try makeProducer()
+            try takeOver()
             let inputs = taskIDs.flatMap { id in
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
@@ -112,8 +123,12 @@ package final class StreamThread {
         do throws(StreamsError) {
             var worked = false
             try StreamsError.translating {
+                guard try hasGoneOn() else { return }
                 if try updateGlobalTables() { worked = true }
-                for task in tasks { if try turn(of: task) { worked = true } }
+                // What fails in one task's turn may hold back the whole thread.
+                for task in tasks where held == nil {
+                    if try turn(of: task) { worked = true }
+                }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
             }
@@ -135,10 +150,11 @@ package final class StreamThread {
         if failure == nil {
             do throws(StreamsError) { try commit() } catch { result = error }
         }
+        // In the middle of a way back the stores may lack what is committed.
+        let isWhole = failure == nil && !cycle.hasUncommittedWork
         for task in tasks {
             for owned in task.stores {
-                do throws(StoreError) { try owned.store.close(checkpointing: failure == nil) } catch
-                {
+                do throws(StoreError) { try owned.store.close(checkpointing: isWhole) } catch {
                     result = result ?? StreamsError(code: .store, message: "\(error)")
                 }
             }
@@ -191,22 +207,47 @@ package final class StreamThread {
 
     /// Gives an event to the cycle and performs what it asks for until it asks for nothing.
     func handle(_ event: CommitCycle.Event) throws -> Bool {
-        var action = cycle.next(event)
+        let action = cycle.next(event)
         guard action != .none else { return false }
+        try run(action)
+        return true
+    }
+
+    private func run(_ first: CommitCycle.Action) throws {
+        let begin = time.monotonicNanoseconds()
+        var action = first
         while action != .none {
+            if case .hold(let nanoseconds, let then) = action {
+                held = (time.monotonicNanoseconds() &+ nanoseconds, then)
+                break
+            }
             do {
                 action = try perform(action)
             } catch let error as LogClientError {
                 action = cycle.next(.failed(error))
+                if case .retry = action, stopSwitch.isRequested,
+                    time.monotonicNanoseconds() &- begin > Self.longestFarewellNanoseconds
+                {
+                    throw error
+                }
             }
         }
-        return true
+        troubleReport.note(cycle.backoff.cause, now: time.monotonicNanoseconds())
+    }
+
+    /// Whether nothing holds the thread back any more; does what was held.
+    private func hasGoneOn() throws -> Bool {
+        guard let held else { return true }
+        guard time.monotonicNanoseconds() >= held.until else { return false }
+        self.held = nil
+        try run(held.action)
+        return self.held == nil
     }
 
     /// Performs one action; the result is the cycle's next one.
     private func perform(_ action: CommitCycle.Action) throws -> CommitCycle.Action {
         switch action {
-        case .none: return .none
+        case .none, .hold: return .none
         case .flushOutput:
             for task in tasks { try task.willCommit() }
             try output.pointee.drainAll()
@@ -255,7 +296,11 @@ package final class StreamThread {
         let committed = try committedPositions(of: tasks.flatMap { $0.positions.keys })
         for task in tasks {
             for owned in task.stores { owned.store.abort() }
-            try restore(task.stores)
+            do {
+                try restore(task.stores)
+            } catch let error as StoreError where error.code == .full {
+                throw LogClientError.full("\(error.path): \(error.message)")
+            }
             task.rewind(to: committed)
             try task.didRewind()
         }
@@ -277,75 +322,6 @@ package final class StreamThread {
             result[partition] = InputPosition(offset, of: ids[partition.topic])
         }
         return result
-    }
-
-    // MARK: Start
-
-    private func makeProducer() throws {
-        let made = try client.makeTransactionalProducer(
-            transactionalID: transactionalID,
-            transactionTimeout: .milliseconds(configuration.transactionTimeoutMilliseconds)
-        )
-        producer = made
-        sender.producer = made
-    }
-
-    private func makeTask(
-        _ id: TopologyPlan.Task,
-        committed: [TopicPartition: InputPosition]
-    ) throws -> StreamTask {
-        let names = topology.specification.names
-        let subtopology = topology.specification.subtopologies[id.subtopology]
-        let stores = try subtopology.stores.map { specification in
-            let name = specification.name
-            let path = "\(topology.job)/\(name)-\(id.partition.rawValue)"
-            return StreamTask.OwnedStore(
-                specification: specification,
-                store: StateStore(
-                    engine: try engines.open(path: path),
-                    worker: checkpointWorker,
-                    isOrdered: specification.isOrdered,
-                    tableByteLimit: configuration.storeTableByteLimit
-                ),
-                changelog: TopicPartition(names.changelogTopic(store: name), id.partition)
-            )
-        }
-        try restore(stores)
-        let binding = TaskBinding(
-            partition: id.partition,
-            output: output,
-            partitionCounts: plan.partitionCounts,
-            stores: Dictionary(
-                uniqueKeysWithValues: stores.map { ($0.name, $0.store) }
-                    + globalTables.map { ($0.table.store, $0.store) }
-            ),
-            names: names
-        )
-        let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
-            committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }
-        }
-        return StreamTask(
-            id: id,
-            topology: topology,
-            inputs: inputs,
-            stores: stores,
-            binding: binding,
-            configuration: configuration
-        )
-    }
-
-    private func restore(_ stores: [StreamTask.OwnedStore]) throws {
-        for owned in stores {
-            var restorer = ChangelogRestorer(
-                partition: owned.changelog,
-                entries: owned.specification,
-                fetchByteCount: configuration.fetchByteCount
-            )
-            try restorer.restore(owned.store, from: client) { progress.noteRestored($0) }
-            if restorer.hasWiped {
-                progress.noteWiped("\(owned.name)-\(owned.changelog.partition.rawValue)")
-            }
-        }
     }
 
     private func publish() {

@@ -22,6 +22,8 @@ package final class ThreadProgress: Sendable {
         package var wipedStores: [String] = []
         /// Checkpoints put off because the disk was full.
         package var delayedCheckpoints: Int64 = 0
+        /// Purges of repartition topics put off because the disk was full.
+        package var delayedPurges: Int64 = 0
         /// Why an abort at the end failed; the log aborts the transaction after its timeout.
         package var failedAbort: String?
     }
@@ -53,5 +55,6 @@ package final class ThreadProgress: Sendable {
     func noteRestored(_ count: Int64) { state.withLock { $0.restored += count } }
     func noteWiped(_ store: String) { state.withLock { $0.wipedStores.append(store) } }
     func noteDelayedCheckpoint() { state.withLock { $0.delayedCheckpoints += 1 } }
+    func noteDelayedPurge() { state.withLock { $0.delayedPurges += 1 } }
     func noteFailedAbort(_ reason: String) { state.withLock { $0.failedAbort = reason } }
 }

@@ -70,6 +70,21 @@ extension EndToEnd {
             #expect(again.lines == [])
         }
 
+        @Test func `an offset behind damage is refused for the damage, not as one behind the end`()
+            throws
+        {
+            try create()
+            for _ in 0..<3 { try produce(["a", "b", "c", "d", "e"]) }
+            let file = URL(filePath: "\(data)/lines-0/\(Self.segment)")
+            var bytes = try Data(contentsOf: file)
+            bytes[70] ^= 0x10
+            try bytes.write(to: file)
+            let outcome = try consume("--from", "5")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("lines-0 is damaged"))
+            #expect(!outcome.errors.contains("behind the end"))
+        }
+
         @Test func `records in front of one that is no such value are printed, it is not begun`()
             throws
         {

@@ -114,7 +114,66 @@ import Testing
         #expect(cycle.next(.failed(.full("no space"))) == .abortTransaction)
         #expect(cycle.next(.succeeded) == .rewind)
         #expect(cycle.next(.failed(.retriable("busy"))) == .retry(.rewind))
+        #expect(cycle.next(.succeeded) == .hold(nanoseconds: 20_000_000, then: .none))
+        #expect(cycle.state == .idle)
+    }
+
+    @Test func `a full disk is waited for longer each time, until a commit succeeds`() {
+        var cycle = Self.cycle()
+        var waits: [UInt64] = []
+        for _ in 0..<8 {
+            _ = cycle.next(.processed(records: 1, bytes: 1, at: 0))
+            _ = cycle.next(.failed(.full("no space")))
+            _ = cycle.next(.succeeded)
+            guard case .hold(let nanoseconds, .none) = cycle.next(.succeeded) else { break }
+            waits.append(nanoseconds / 1_000_000)
+            #expect(cycle.backoff.cause == .full("no space"))
+        }
+        #expect(waits == [20, 40, 80, 160, 320, 640, 1_000, 1_000])
+        _ = cycle.next(.processed(records: 1, bytes: 1, at: 0))
+        for event in [CommitCycle.Event.commitRequested, .succeeded, .succeeded, .succeeded] {
+            _ = cycle.next(event)
+        }
         #expect(cycle.next(.succeeded) == .none)
+        #expect(cycle.backoff == Backoff())
+    }
+
+    @Test func `a full disk on the way back is waited for in its place, for as long as it lasts`() {
+        var cycle = Self.committing(.endTransaction)
+        #expect(cycle.next(.failed(.full("x"))) == .replaceProducer)
+        for _ in 0..<50 {
+            guard case .hold(_, .replaceProducer) = cycle.next(.failed(.full("x"))) else {
+                Issue.record("the new producer is not waited for")
+                return
+            }
+        }
+        #expect(cycle.next(.succeeded) == .rewind)
+        guard case .hold(_, .rewind) = cycle.next(.failed(.full("x"))) else {
+            Issue.record("the way back is not waited for")
+            return
+        }
+        guard case .hold(_, .none) = cycle.next(.succeeded) else {
+            Issue.record("nothing holds the thread back")
+            return
+        }
+        #expect(!cycle.hasUncommittedWork)
+        var aborting = Self.committing(.flushOutput)
+        _ = aborting.next(.failed(.abortable("x")))
+        guard case .hold(_, .abortTransaction) = aborting.next(.failed(.full("x"))) else {
+            Issue.record("the abort is not waited for")
+            return
+        }
+    }
+
+    @Test func `a failure is tried again at once, the same one again only after a wait`() {
+        var cycle = Self.cycle()
+        for expected in [CommitCycle.Action.none, .hold(nanoseconds: 20_000_000, then: .none)] {
+            _ = cycle.next(.processed(records: 1, bytes: 1, at: 0))
+            #expect(cycle.next(.failed(.retriable("no marker"))) == .abortTransaction)
+            #expect(cycle.next(.succeeded) == .rewind)
+            #expect(cycle.next(.succeeded) == expected)
+        }
+        #expect(cycle.backoff.cause == .retriable("no marker"))
     }
 
     @Test func `retries of an abort end with a new producer`() {

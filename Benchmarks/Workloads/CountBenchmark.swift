@@ -1,0 +1,54 @@
+import Bytes
+import LogModel
+import Streams
+
+extension Benchmark {
+    static func count(
+        _ rig: BenchmarkRig,
+        records: Int64,
+        keys: Int64
+    ) throws -> BenchmarkResult {
+        let serde = ReadingSerde()
+        try rig.fill("events", records: 0..<records) { number, key, value in
+            key.append(utf8: keyText(keyNumber(of: number, keys: keys)))
+            serde.encode(Reading(number: number), into: &value)
+        }
+        var result = try rig.measure(
+            CountBenchmarkJob(),
+            .count,
+            records: records,
+            keys: keys
+        )
+        result.verified = try verifyCounts(rig, records: records, keys: keys)
+        return result
+    }
+
+    /// Each key's counts must come out as 1, 2, … n, in that order, n being its records.
+    private static func verifyCounts(
+        _ rig: BenchmarkRig,
+        records: Int64,
+        keys: Int64
+    ) throws -> Bool {
+        var last = [Int64](repeating: 0, count: Int(keys) + Int(BenchmarkRig.partitionCount))
+        var updates: Int64 = 0
+        try rig.forEachRecord(of: "event-counts") { _, record in
+            guard let key = record.key, let value = record.value, value.count == 8,
+                let base = value.baseAddress, let number = number(ofKey: key)
+            else { throw BenchmarkError("an update without a key or a count came out") }
+            let count: Int64 = base.bigEndian(at: 0)
+            guard count == last[Int(number)] + 1 else {
+                throw BenchmarkError(
+                    "key \(number): count \(count) came out after \(last[Int(number)])"
+                )
+            }
+            last[Int(number)] = count
+            updates += 1
+        }
+        var expected = [Int64](repeating: 0, count: last.count)
+        for number in 0..<records { expected[Int(keyNumber(of: number, keys: keys))] += 1 }
+        guard updates == records, last == expected else {
+            throw BenchmarkError("\(updates) updates came out, \(records) must, or counts differ")
+        }
+        return true
+    }
+}

@@ -1,0 +1,97 @@
+package import LogModel
+package import LogStorage
+import Threads
+
+/// A simulated disk that asks a test before each write and flush of a file: the test may wait
+/// there, or have it fail.
+package final class HookedDisk: Disk {
+    /// What the call fails with, nil for nothing.
+    package typealias Hook = @Sendable (DiskOperation, _ path: String) -> DiskError?
+
+    package let disk = SimulatedDisk()
+    private let hook = Lock<Hook>({ (_, _) in nil })
+
+    package init() {}
+
+    /// Has `hook` asked from here on; nil ends that.
+    package func onFileOperation(_ hook: Hook?) {
+        self.hook.withLock { $0 = hook ?? { (_, _) in nil } }
+    }
+
+    /// Files that end so have no room from here on.
+    package func fill(_ suffix: String) {
+        onFileOperation { operation, path in
+            operation == .write && path.hasSuffix(suffix) ? .full(path: path) : nil
+        }
+    }
+
+    /// Flushes of files that end so fail from here on.
+    package func failFlushes(of suffix: String) {
+        onFileOperation { operation, path in
+            operation == .sync && path.hasSuffix(suffix)
+                ? .failed(operation: "sync", path: path, errorNumber: 5, message: "planned") : nil
+        }
+    }
+
+    fileprivate func ask(_ operation: DiskOperation, _ path: String) throws(DiskError) {
+        let hook = hook.withLock { $0 }
+        if let error = hook(operation, path) { throw error }
+    }
+
+    package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
+        HookedFile(try disk.open(path, mode), path, self)
+    }
+    package func createDirectory(_ path: String) throws(DiskError) {
+        try disk.createDirectory(path)
+    }
+    package func list(_ path: String) throws(DiskError) -> [String] { try disk.list(path) }
+    package func kind(of path: String) throws(DiskError) -> DiskEntryKind? {
+        try disk.kind(of: path)
+    }
+    package func rename(_ path: String, to newPath: String) throws(DiskError) {
+        try disk.rename(path, to: newPath)
+    }
+    package func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
+    package func removeDirectory(_ path: String) throws(DiskError) {
+        try disk.removeDirectory(path)
+    }
+    package func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
+        try disk.modificationTime(of: path)
+    }
+    package func randomNumber() -> UInt64 { disk.randomNumber() }
+    package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
+        try disk.freeByteCount(at: path)
+    }
+    package func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock {
+        try disk.lock(path, owner: owner)
+    }
+}
+
+private final class HookedFile: DiskFile {
+    private let file: any DiskFile
+    private let path: String
+    private let disk: HookedDisk
+
+    init(_ file: any DiskFile, _ path: String, _ disk: HookedDisk) {
+        self.file = file
+        self.path = path
+        self.disk = disk
+    }
+
+    func read(
+        into bytes: UnsafeMutableRawBufferPointer,
+        at position: Int64
+    ) throws(DiskError) -> Int { try file.read(into: bytes, at: position) }
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
+        try disk.ask(.write, path)
+        try file.write(bytes, at: position)
+    }
+    func truncate(to byteCount: Int64) throws(DiskError) { try file.truncate(to: byteCount) }
+    func byteCount() throws(DiskError) -> Int64 { try file.byteCount() }
+    func sync() throws(DiskError) {
+        try disk.ask(.sync, path)
+        try file.sync()
+    }
+    func close() { file.close() }
+}
