@@ -267,6 +267,10 @@ struct DSLCase {
 
     private func storeDifference(_ driver: TopologyDriver) throws -> String? {
         for (store, kind) in form.stores.sorted(by: { $0.key < $1.key }) {
+            if kind == "versioned" {
+                guard let difference = try versionedDifference(store, driver) else { continue }
+                return difference
+            }
             let form = StoreForm(
                 kind: kind,
                 store: store,
@@ -282,6 +286,20 @@ struct DSLCase {
             }
         }
         return nil
+    }
+
+    private func versionedDifference(
+        _ store: String,
+        _ driver: TopologyDriver
+    ) throws -> String? {
+        let form = try VersionedStoreForm(
+            history: parameters()["historyMs"] ?? 0,
+            steps: line.member("steps").array()
+        )
+        let expected = try line.member("stores").member(store).array().map(form.expected)
+        let actual = form.actual(try driver.contents(ofStore: store))
+        guard actual.sorted() != expected.sorted() else { return nil }
+        return "store \(store): \(actual.sorted()), expected \(expected.sorted())"
     }
 
     /// The bytes of a JSON value: `S` is UTF-8, `L` an int64 big-endian, `X` hex.

@@ -74,12 +74,12 @@ struct StoreForm {
         }
     }
 
-    private static func time(_ bytes: ArraySlice<UInt8>) -> Int64 {
+    static func time(_ bytes: ArraySlice<UInt8>) -> Int64 {
         Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) } ^ 1 << 63)
     }
 
     /// A key whose zeros are 0 255 and which 0 0 ends.
-    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+    static func unescaped(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         var index = bytes.startIndex
         while index < bytes.endIndex {

@@ -92,6 +92,15 @@ public final class TaskBinding {
         target(topic: names.repartitionTopic(via: via))
     }
 
+    /// The thread's copy of a global table.
+    @usableFromInline
+    func globalStore(named name: String) -> StateStore {
+        guard let store = stores[name] else {
+            preconditionFailure("the thread lacks the global table \(name)")
+        }
+        return store
+    }
+
     /// A store and the place of its changelog in the output.
     @usableFromInline
     func store(named name: String) -> (store: StateStore, changelog: OutputBuffer.Target) {

@@ -11,6 +11,10 @@ public class AnyNode {
     @usableFromInline var sendsOldValues = false
     /// The tables whose old values this one's are made of.
     @usableFromInline var oldValueSources: [AnyNode] = []
+    /// For a table whose rows nobody can look up: what to tell who asks for them.
+    @usableFromInline var rowlessReason: String?
+    /// Whether something behind this table looks its rows up.
+    private(set) var rowsAreWanted = false
 
     @usableFromInline
     init(kind: OperatorKind, parents: [AnyNode]) {
@@ -26,6 +30,19 @@ public class AnyNode {
         sendsOldValues = true
         for source in oldValueSources { source.requestOldValues() }
     }
+
+    /// Takes note that something behind this table looks its rows up.
+    @usableFromInline
+    func requestRows() {
+        guard !rowsAreWanted else { return }
+        rowsAreWanted = true
+        for source in oldValueSources { source.requestRows() }
+    }
+
+    /// Whether this table's rows can be looked up, and what a change replaces be told.
+    @usableFromInline var hasRows: Bool {
+        rowlessReason == nil && oldValueSources.allSatisfy(\.hasRows)
+    }
 }
 
 /// What an operator is, with the names that its owner gave it.
@@ -34,6 +51,8 @@ public enum OperatorKind: Sendable, Equatable {
     case source(topic: String, key: String, value: String)
     /// Reads a repartition topic of the job; `via` is the user's name for it.
     case repartitionSource(via: String)
+    /// Reads a whole topic in every task, kept in a store.
+    case globalTable(topic: String, key: String, value: String, store: String)
     /// Any operator without a name, a topic or a store: `map`, `filter`, …
     case stateless(String)
     /// An operator that keeps stores: `count`, `reduce`, `aggregate`, `table`, a join.
@@ -48,6 +67,7 @@ public enum OperatorKind: Sendable, Equatable {
         switch self {
         case .source: "source"
         case .repartitionSource: "source"
+        case .globalTable: "globalTable"
         case .stateless(let word): word
         case .stateful(let word, _): word
         case .sink: "sink"

@@ -10,6 +10,10 @@ public struct StoreSpecification: Hashable, Sendable {
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
         case timed
+        /// A value for each key, in the order of the keys.
+        case ordered
+        /// The newest value of each key, and those before it, found by the time of their end too.
+        case versioned
     }
 
     /// The store's name, unique in its job.
@@ -32,7 +36,7 @@ public struct StoreSpecification: Hashable, Sendable {
         of entry: UnsafeRawBufferPointer,
         in sink: inout ByteSink
     ) -> UnsafeRawBufferPointer? {
-        guard kind == .timed, TimedKey.isEntry(entry) else { return nil }
+        guard kind == .timed || kind == .versioned, TimedKey.isEntry(entry) else { return nil }
         sink.removeAll()
         TimedKey.appendTimeKey(of: entry, to: &sink)
         return sink.bytes

@@ -23,6 +23,16 @@ public struct TopologySpecification: Equatable, Sendable {
         public let repartitions: [String]
         /// The stores its tasks keep.
         public let stores: [StoreSpecification]
+        /// The global table that this is; it has no tasks, for every thread keeps it.
+        public let globalTable: GlobalTable?
+    }
+
+    /// A topic that every stream thread keeps whole, in a store without a changelog.
+    public struct GlobalTable: Equatable, Sendable {
+        /// The topic.
+        public let topic: String
+        /// The store's name.
+        public let store: String
     }
 
     /// The job's name.
@@ -43,7 +53,12 @@ public struct TopologySpecification: Equatable, Sendable {
         let parents = nodes.map { node in
             node.parents.compactMap { numbers[ObjectIdentifier($0)] }
         }
-        let groups = Self.group(parents)
+        // Every task has the rows of a global table: it joins nothing together.
+        let groups = Self.group(
+            parents.map { list in
+                list.filter { nodes[$0] is GlobalTableNode == false }
+            }
+        )
         self.job = job
         operators = nodes.indices.map { index in
             Operator(
@@ -61,12 +76,15 @@ public struct TopologySpecification: Equatable, Sendable {
         try checkUniqueNames()
     }
 
-    /// The topic that an operator reads; nil for one that reads none.
+    /// Every global table.
+    public var globalTables: [GlobalTable] { subtopologies.compactMap(\.globalTable) }
+
+    /// The topic that tasks read for an operator; nil for one that reads none.
     public func inputTopic(of kind: OperatorKind) -> String? {
         switch kind {
         case .source(let topic, _, _): topic
         case .repartitionSource(let via): names.repartitionTopic(via: via)
-        case .stateless, .stateful, .sink, .repartitionSink: nil
+        case .globalTable, .stateless, .stateful, .sink, .repartitionSink: nil
         }
     }
 
@@ -75,7 +93,7 @@ public struct TopologySpecification: Equatable, Sendable {
         switch kind {
         case .sink(let topic, _, _): topic
         case .repartitionSink(let via, _): names.repartitionTopic(via: via)
-        case .source, .repartitionSource, .stateless, .stateful: nil
+        case .source, .repartitionSource, .globalTable, .stateless, .stateful: nil
         }
     }
 
@@ -95,7 +113,7 @@ public struct TopologySpecification: Equatable, Sendable {
                 if !["map", "flatMap", "selectKey", "groupBy"].contains(word) {
                     reached.insert(item.id)
                 }
-            case .source, .repartitionSource, .sink, .repartitionSink: continue
+            case .source, .repartitionSource, .globalTable, .sink, .repartitionSink: continue
             }
         }
         return nil
@@ -131,6 +149,7 @@ public struct TopologySpecification: Equatable, Sendable {
         var topics: [String] = []
         var repartitions: [String] = []
         var stores: [StoreSpecification] = []
+        var globalTable: GlobalTable?
         for item in operators where item.subtopology == id {
             switch item.kind {
             case .source(let topic, _, _): topics.append(topic)
@@ -140,6 +159,9 @@ public struct TopologySpecification: Equatable, Sendable {
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
                 stores += own
+            case .globalTable(let topic, _, _, let store):
+                try checkName(store, what: "store name")
+                globalTable = GlobalTable(topic: topic, store: store)
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
             case .stateless, .repartitionSink: break
             }
@@ -148,13 +170,14 @@ public struct TopologySpecification: Equatable, Sendable {
             id: id,
             externalTopics: topics,
             repartitions: repartitions,
-            stores: stores
+            stores: stores,
+            globalTable: globalTable
         )
     }
 
     private func checkUniqueNames() throws(TopologyError) {
         for (what, names) in [
-            ("store", subtopologies.flatMap(\.stores).map(\.name)),
+            ("store", subtopologies.flatMap(\.stores).map(\.name) + globalTables.map(\.store)),
             ("repartition", subtopologies.flatMap(\.repartitions)),
         ] {
             var seen: Set<String> = []

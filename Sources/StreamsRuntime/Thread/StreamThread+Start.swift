@@ -47,7 +47,10 @@ extension StreamThread {
             partition: id.partition,
             output: output,
             partitionCounts: plan.partitionCounts,
-            stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
+            stores: Dictionary(
+                uniqueKeysWithValues: stores.map { ($0.name, $0.store) }
+                    + globalTables.map { ($0.table.store, $0.store) }
+            ),
             names: names
         )
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in

@@ -17,7 +17,7 @@ package final class StreamThread {
         case stopped(StreamsError)
     }
 
-    private let slot: Int
+    let slot: Int
     let topology: Topology
     let plan: TopologyPlan
     let taskIDs: [TopologyPlan.Task]
@@ -33,10 +33,11 @@ package final class StreamThread {
 
     private var cycle: CommitCycle
     private(set) var tasks: [StreamTask] = []
+    var globalTables: [GlobalTableReader] = []
     var producer: (any TransactionalProducer)?
     let output: UnsafeMutablePointer<OutputBuffer>
     let sender: OutputSender
-    private var failure: StreamsError?
+    private(set) var failure: StreamsError?
     /// What goes on when the time has come; nothing else is done before.
     private var held: (until: UInt64, action: CommitCycle.Action)?
     private var troubleReport: TroubleReport
@@ -105,6 +106,7 @@ package final class StreamThread {
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
             let committed = try patiently { try committedPositions(of: inputs) }
+            try startGlobalTables()
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
                 try task.didRewind()
@@ -122,6 +124,7 @@ package final class StreamThread {
             var worked = false
             try StreamsError.translating {
                 guard try hasGoneOn() else { return }
+                if try updateGlobalTables() { worked = true }
                 // What fails in one task's turn may hold back the whole thread.
                 for task in tasks where held == nil {
                     if try turn(of: task) { worked = true }
@@ -166,6 +169,7 @@ package final class StreamThread {
             }
         }
         tasks = []
+        do throws(StreamsError) { try closeGlobalTables() } catch { result = result ?? error }
         producer?.close()
         producer = nil
         if let result { throw result }
@@ -173,7 +177,7 @@ package final class StreamThread {
 
     /// What the thread's tasks counted so far.
     package var counters: TaskCounters {
-        tasks.reduce(into: TaskCounters()) { $0.add($1.counters) }
+        tasks.reduce(into: globalTableCounters) { $0.add($1.counters) }
     }
 
     /// Every key with a value of a store, of the thread's partitions.
@@ -186,7 +190,7 @@ package final class StreamThread {
                 result += try owned.store.contents()
             }
         }
-        return result
+        return try result + globalContents(ofStore: name)
     }
 
     // MARK: Processing
@@ -211,7 +215,7 @@ package final class StreamThread {
     // MARK: The commit cycle's shell
 
     /// Gives an event to the cycle and performs what it asks for until it asks for nothing.
-    private func handle(_ event: CommitCycle.Event) throws -> Bool {
+    func handle(_ event: CommitCycle.Event) throws -> Bool {
         let action = cycle.next(event)
         guard action != .none else { return false }
         try run(action)
