@@ -43,7 +43,7 @@ public struct TopologySpecification: Equatable, Sendable {
         let parents = nodes.map { node in
             node.parents.compactMap { numbers[ObjectIdentifier($0)] }
         }
-        let groups = Self.group(parents)
+        let groups = Self.group(parents, stores: nodes.map(\.kind.stores))
         self.job = job
         operators = nodes.indices.map { index in
             Operator(
@@ -101,18 +101,25 @@ public struct TopologySpecification: Equatable, Sendable {
         return nil
     }
 
-    /// Numbers the connected parts of the graph by their first operator.
-    private static func group(_ parents: [[Int]]) -> [Int] {
+    /// Numbers the connected parts of the graph by their first operator. Operators that share a
+    /// store are connected.
+    private static func group(_ parents: [[Int]], stores: [[StoreSpecification]]) -> [Int] {
         var root = Array(parents.indices)
         func find(_ index: Int) -> Int {
             var index = index
             while root[index] != index { index = root[index] }
             return index
         }
+        func connect(_ index: Int, _ other: Int) {
+            let (one, other) = (find(index), find(other))
+            root[max(one, other)] = min(one, other)
+        }
+        var users: [String: Int] = [:]
         for (index, list) in parents.enumerated() {
-            for parent in list {
-                let (one, other) = (find(index), find(parent))
-                root[max(one, other)] = min(one, other)
+            for parent in list { connect(index, parent) }
+            for store in stores[index] where store.isShared {
+                if let user = users[store.name] { connect(index, user) }
+                users[store.name] = index
             }
         }
         var numbers: [Int: Int] = [:]
@@ -139,7 +146,7 @@ public struct TopologySpecification: Equatable, Sendable {
                 repartitions.append(via)
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
-                stores += own
+                stores += own.filter { !$0.isShared || !stores.contains($0) }
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
             case .stateless, .repartitionSink: break
             }

@@ -96,7 +96,7 @@ package final class StreamThread {
             let committed = try committedPositions(of: inputs)
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
-                try task.didRewind()
+                try task.didRewind(at: time.wallTime())
                 tasks.append(task)
             }
             lastPurge = time.monotonicNanoseconds()
@@ -253,7 +253,7 @@ package final class StreamThread {
             for owned in task.stores { owned.store.abort() }
             try restore(task.stores)
             task.rewind(to: committed)
-            try task.didRewind()
+            try task.didRewind(at: time.wallTime())
         }
         progress.noteRewind()
     }
@@ -266,11 +266,14 @@ package final class StreamThread {
         // another topic.
         let topics = try client.topics(named: Set(partitions.map(\.topic)).sorted())
         let ids = Dictionary(topics.map { ($0.name, $0.id) }) { $1 }
-        let offsets = try client.committedOffsets(group: group, partitions: partitions)
+        let positions = try client.committedPositions(group: group, partitions: partitions)
         var result: [TopicPartition: InputPosition] = [:]
         for partition in partitions {
-            let offset = try offsets[partition] ?? client.bounds(of: partition).logStart
-            result[partition] = InputPosition(offset, of: ids[partition.topic])
+            var position =
+                try positions[partition]
+                ?? InputPosition(client.bounds(of: partition).logStart)
+            position.topicID = ids[partition.topic]
+            result[partition] = position
         }
         return result
     }
@@ -298,7 +301,8 @@ package final class StreamThread {
             return StreamTask.OwnedStore(
                 specification: specification,
                 store: StateStore(
-                    engine: try engines.open(path: path),
+                    engine: specification.isInMemory
+                        ? MemoryStoreEngine() : try engines.open(path: path),
                     worker: checkpointWorker,
                     isOrdered: specification.isOrdered,
                     tableByteLimit: configuration.storeTableByteLimit

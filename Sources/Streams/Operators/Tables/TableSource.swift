@@ -2,18 +2,22 @@ extension StreamJob {
     /// A topic of changes as a table: the latest value of each key, kept in a store. A null value
     /// removes the key; records with a null key are dropped and counted.
     ///
-    /// - Parameter store: names the store and its changelog; mandatory.
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - timestamps: the times of the changes, where they are not the records' own timestamps.
     @inlinable
     public func table<KeySerde: Serde, ValueSerde: Serde>(
         _ topic: Topic<KeySerde, ValueSerde>,
-        store: String
+        store: String,
+        timestamps: TimestampExtractor<KeySerde.Value, ValueSerde.Value?>? = nil
     ) -> Table<KeySerde.Value, ValueSerde.Value> {
         let nullable = OptionalSerde(topic.value)
         let source: StreamNode<KeySerde.Value, ValueSerde.Value?> = .source(
             kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
             key: topic.key,
             value: nullable,
-            dropsNullKeys: true
+            dropsNullKeys: true,
+            timestamps: timestamps
         )
         return Stream(node: source).materialized(
             store: store,
