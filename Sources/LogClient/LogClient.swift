@@ -13,9 +13,9 @@ package protocol LogClient: AnyObject, Sendable {
     func deleteTopic(_ name: String) throws(LogClientError)
     /// The ends of a partition now.
     func bounds(of partition: TopicPartition) throws(LogClientError) -> PartitionBounds
-    /// The next offset that `group` is to read, and what was committed with it, for those partitions
-    /// that have one; without topic ids. Waits for open transactions that hold offsets of this group
-    /// to end (Kafka's requireStable).
+    /// The next offset that `group` is to read, and what was committed with it, for those
+    /// partitions that have one; without topic ids. Waits for open transactions that hold offsets
+    /// of this group to end (Kafka's requireStable).
     func committedPositions(
         group: String,
         partitions: [TopicPartition]

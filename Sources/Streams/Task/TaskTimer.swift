@@ -36,8 +36,8 @@ final class TaskTimer {
         return now >= next
     }
 
-    /// Runs once, however far the clock has jumped. When it is due next is behind the clock, a whole
-    /// number of intervals from when it was due now (Kafka Streams' rule).
+    /// Runs once, however far the clock has jumped. When it is due next is behind the clock, a
+    /// whole number of intervals from when it was due now (Kafka Streams' rule).
     func fire(at now: Timestamp) throws {
         next = next.map { Self.next(after: now, from: $0, every: interval) }
         try body(now)

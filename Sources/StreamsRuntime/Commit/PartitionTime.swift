@@ -25,8 +25,8 @@ package enum PartitionTime {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The time of a text; `.none` for one that is not of this form, such as one that another program
-    /// has committed.
+    /// The time of a text; `.none` for one that is not of this form, such as one that another
+    /// program has committed.
     package static func decode(_ text: String) -> Timestamp {
         let text = Array(text.utf8)
         guard text.count == byteCount / 3 * 4 else { return .none }

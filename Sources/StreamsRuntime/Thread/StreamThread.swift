@@ -36,6 +36,8 @@ package final class StreamThread {
     private let output: UnsafeMutablePointer<OutputBuffer>
     private let sender: OutputSender
     private var failure: StreamsError?
+    /// Whether processors wrote at their start what is still to be committed.
+    private var hasWorkFromStart = false
     var lastPurge: UInt64 = 0
 
     package init(
@@ -99,6 +101,7 @@ package final class StreamThread {
                 try task.didRewind(at: time.wallTime())
                 tasks.append(task)
             }
+            hasWorkFromStart = output.pointee.hasRecords
             lastPurge = time.monotonicNanoseconds()
             publish()
         }
@@ -110,6 +113,7 @@ package final class StreamThread {
         do throws(StreamsError) {
             var worked = false
             try StreamsError.translating {
+                if hasWorkFromStart { try noteWorkFromStart() }
                 for task in tasks { if try turn(of: task) { worked = true } }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
@@ -181,6 +185,13 @@ package final class StreamThread {
             .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds())
         )
         return true
+    }
+
+    /// What was written at the start belongs to the first transaction, records or not.
+    private func noteWorkFromStart() throws {
+        hasWorkFromStart = false
+        let bytes = sender.takeByteCount()
+        _ = try handle(.processed(records: 0, bytes: bytes, at: time.monotonicNanoseconds()))
     }
 
     // MARK: The commit cycle's shell
@@ -255,6 +266,7 @@ package final class StreamThread {
             task.rewind(to: committed)
             try task.didRewind(at: time.wallTime())
         }
+        hasWorkFromStart = output.pointee.hasRecords
         progress.noteRewind()
     }
 

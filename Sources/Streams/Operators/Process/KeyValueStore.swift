@@ -93,8 +93,8 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
 
     // MARK: Ranges
 
-    /// Calls `body` with every key from `first` through `last` (nil: unbounded), in the order of the
-    /// keys' bytes, until it returns false. The order of bytes is not always that of values: of
+    /// Calls `body` with every key from `first` through `last` (nil: unbounded), in the order of
+    /// the keys' bytes, until it returns false. The order of bytes is not always that of values: of
     /// integers, the negative ones come last.
     public func range(
         from first: Key? = nil,

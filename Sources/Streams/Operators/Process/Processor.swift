@@ -41,8 +41,8 @@ public protocol Processor<InKey, InValue, OutKey, OutValue> {
     /// Their value.
     associatedtype OutValue
 
-    /// Begins; called once before the first record. Timers that are always there are scheduled here.
-    /// What is forwarded here goes on at every start.
+    /// Begins; called once before the first record. Timers that are always there are scheduled
+    /// here. What is forwarded here goes on at every start.
     mutating func start(_ context: inout ProcessorContext<OutKey, OutValue>) throws
 
     /// Takes one record.

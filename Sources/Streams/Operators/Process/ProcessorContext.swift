@@ -72,8 +72,8 @@ public protocol TaskContext {
 }
 
 extension TaskContext {
-    /// The time of the record in hand, or that of the timer; what is forwarded has it. Set, it counts
-    /// until `process` or `fire` returns.
+    /// The time of the record in hand, or that of the timer; what is forwarded has it. Set, it
+    /// counts until `process` or `fire` returns.
     public var timestamp: Timestamp {
         get { state.record.pointee.timestamp }
         nonmutating set { state.record.pointee.timestamp = newValue }
@@ -86,8 +86,8 @@ extension TaskContext {
         nonmutating set { state.set(newValue) }
     }
 
-    /// The largest time that the task has seen over all its inputs, the record in hand included; nil
-    /// before the first record. A restart knows it.
+    /// The largest time that the task has seen over all its inputs, the record in hand included;
+    /// nil before the first record. A restart knows it.
     public var streamTime: Timestamp? {
         let time = state.record.pointee.streamTime
         return time == .none ? nil : time
@@ -107,9 +107,10 @@ extension TaskContext {
     /// By stream time it is due at the first record (as the task has seen none before its first
     /// start), then whenever stream time reaches another multiple of the interval, counted from
     /// 1970; by the wall clock one interval from now, then every interval. It fires once, however
-    /// many intervals have passed. Timers are part of no store: `start` schedules them at every start.
-    /// One of stream time goes on behind the stream time that is committed, so that a restart changes
-    /// nothing; one of the wall clock begins anew, unless it is given where to go on.
+    /// many intervals have passed. Timers are part of no store: `start` schedules them at every
+    /// start. One of stream time goes on behind the stream time that is committed, so that a
+    /// restart changes nothing; one of the wall clock begins anew, unless it is given where to go
+    /// on.
     ///
     /// - Parameters:
     ///   - interval: at least a millisecond.

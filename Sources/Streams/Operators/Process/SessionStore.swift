@@ -95,8 +95,8 @@ public final class SessionStore<KeySerde: Serde, ValueSerde: Serde> {
         try read(span, latestStart, body)
     }
 
-    /// `findSessions` for the keys from `first` through `last`: by key, end and start; in a store in
-    /// memory by end, then key, then from the latest start on.
+    /// `findSessions` for the keys from `first` through `last`: by key, end and start; in a store
+    /// in memory by end, then key, then from the latest start on.
     public func findSessions(
         keysFrom first: Key,
         through last: Key,

@@ -22,9 +22,9 @@ public struct Store<Handle: AnyObject>: StoreDefinition {
         self.make = make
     }
 
-    /// The same store kept in memory alone. A start reads its whole changelog, and its entries count
-    /// for no limit of memory. Reads of several keys of a window or session store are in the order
-    /// of time, then key, as in Kafka Streams' stores in memory.
+    /// The same store kept in memory alone. A start reads its whole changelog, and its entries
+    /// count for no limit of memory. Reads of several keys of a window or session store are in the
+    /// order of time, then key, as in Kafka Streams' stores in memory.
     public var inMemory: Store {
         var store = self
         store.specification.isInMemory = true

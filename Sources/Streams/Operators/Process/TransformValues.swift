@@ -1,6 +1,6 @@
 extension Table {
-    /// The same rows with values that are made with the help of stores. Called for removals too (the
-    /// value is nil): a value that it gives for one stays in the result.
+    /// The same rows with values that are made with the help of stores. Called for removals too
+    /// (the value is nil): a value that it gives for one stays in the result.
     ///
     ///     customers.transformValues(to: String.self, stores: [Stores.seen]) { stores in
     ///         let seen = try stores.open(Stores.seen)
@@ -12,7 +12,8 @@ extension Table {
     ///     }
     ///
     /// Where something behind asks for the row of a key, or for the value before a change, it is
-    /// made anew, with what the stores hold then; `materialized(store:key:value:)` keeps it instead.
+    /// made anew, with what the stores hold then; `materialized(store:key:value:)` keeps it
+    /// instead.
     ///
     /// - Parameters:
     ///   - stores: those that it uses.

@@ -42,8 +42,8 @@ public final class WindowStore<KeySerde: Serde, ValueSerde: Serde> {
         record = task.record
     }
 
-    /// Puts the value of a key in the window that begins at `start`; nil removes it. Where a key may
-    /// have several values of one time, nil removes none.
+    /// Puts the value of a key in the window that begins at `start`; nil removes it. Where a key
+    /// may have several values of one time, nil removes none.
     public func put(_ key: Key, _ newValue: Value?, at start: Timestamp) throws {
         scratch.sink.pointee.removeAll()
         var bytes: UnsafeRawBufferPointer?
@@ -75,8 +75,8 @@ public final class WindowStore<KeySerde: Serde, ValueSerde: Serde> {
         return found
     }
 
-    /// Calls `body` with the windows of a key whose starts lie between two times (both included), in
-    /// the order of time, until it returns false. Equal times are in the order of their puts.
+    /// Calls `body` with the windows of a key whose starts lie between two times (both included),
+    /// in the order of time, until it returns false. Equal times are in the order of their puts.
     public func fetch(
         _ key: Key,
         between earliest: Timestamp = Timestamp(.min),
