@@ -306,6 +306,11 @@ package final class TopologyDriver {
     /// What the job counted.
     package var counters: TaskCounters { application.counters }
 
+    /// How often the job went back to what is committed since its last start.
+    package var rewindCount: Int64 {
+        application.progress.reduce(0) { $0 + $1.snapshot.rewinds }
+    }
+
     /// Offsets of inputs that were deleted before the job came to them.
     package var lostCount: Int64 {
         application.progress.reduce(0) { $0 + $1.snapshot.lostCount }

@@ -101,7 +101,7 @@ package final class StreamThread {
                 try task.didRewind(at: time.wallTime())
                 tasks.append(task)
             }
-            hasWorkFromStart = output.pointee.hasRecords
+            hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
             lastPurge = time.monotonicNanoseconds()
             publish()
         }
@@ -266,7 +266,7 @@ package final class StreamThread {
             task.rewind(to: committed)
             try task.didRewind(at: time.wallTime())
         }
-        hasWorkFromStart = output.pointee.hasRecords
+        hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
         progress.noteRewind()
     }
 

@@ -1,3 +1,4 @@
+import Broker
 import LogModel
 import MillraceTestKit
 import Streams
@@ -201,6 +202,56 @@ import Testing
             #expect(found.map(\.value.last) == [UInt8(starts)])
             try driver.crash()
         }
+    }
+
+    @Test func `an abort makes the processor anew, with its stores and timers as committed`() throws
+    {
+        struct Remembering: Processor {
+            let counts: KeyValueStore<UTF8Serde, Int64Serde>
+            var seen = 0
+            mutating func start(_ context: inout Context) {
+                context.schedule("tick", every: .milliseconds(10), by: .streamTime)
+            }
+            mutating func process(
+                _ key: String,
+                _ value: String,
+                _ context: inout Context
+            ) throws {
+                seen += 1
+                try counts.put(key, (counts.get(key) ?? 0) + 1)
+                try context.forward(key, "\(seen) of \(try counts.get(key) ?? 0)")
+            }
+            mutating func fire(
+                _ timer: String,
+                at time: Timestamp,
+                _ context: inout Context
+            ) throws { try context.forward(timer, "\(seen)") }
+        }
+        var configuration = StreamsConfiguration()
+        // Every record is sent at once, and opens the transaction in the log.
+        configuration.batchByteLimit = 1
+        let driver = try TopologyDriver(inputs: [("in", 1)], configuration: configuration, seed: 1)
+        {
+            let output = Self.input.process(stores: [Stores.counts]) { stores -> Remembering in
+                Remembering(counts: try stores.open(Stores.counts))
+            }
+            return try Topology(job: "processing", statements: [output.to(Topics.out)])
+        }
+        let base = driver.time.wallTime().rawValue
+        try Self.send(driver, "a", "x", at: base + 5)
+        try driver.send(topic: "in", key: [97], value: [97], timestamp: Timestamp(base + 25))
+        _ = try driver.step()
+        // The log gives the open transaction up.
+        driver.time.advance(milliseconds: 70_000)
+        driver.broker.housekeeping(now: driver.time.wallTime())
+        try driver.runUntilIdle()
+        #expect(driver.rewindCount == 1)
+        try Self.send(driver, "a", "x", at: base + 29)
+        let found = try driver.read("out").map { record in
+            let value = String(decoding: record.value ?? [], as: UTF8.self)
+            return "\(value) at \(record.timestamp.rawValue - base)"
+        }
+        #expect(found == ["1 of 1 at 5", "1 at 5", "1 of 2 at 25", "1 at 25", "2 of 3 at 29"])
     }
 
     // MARK: Stores
