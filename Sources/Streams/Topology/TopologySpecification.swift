@@ -88,11 +88,14 @@ public struct TopologySpecification: Equatable, Sendable {
             if inputTopic(of: item.kind) == topic { reached.insert(item.id) }
             guard item.parents.contains(where: reached.contains) else { continue }
             switch item.kind {
-            case .stateful(_, let stores):
-                guard let store = stores.first, store.kind == .keyValue else { continue }
+            case .stateful(let word, let stores):
+                // A processor's keys are its own.
+                guard word != "process", let store = stores.first, store.kind == .keyValue else {
+                    continue
+                }
                 return store.name
             case .stateless(let word):
-                if !["map", "flatMap", "selectKey", "groupBy"].contains(word) {
+                if !["map", "flatMap", "selectKey", "groupBy", "process"].contains(word) {
                     reached.insert(item.id)
                 }
             case .source, .repartitionSource, .sink, .repartitionSink: continue
@@ -146,7 +149,9 @@ public struct TopologySpecification: Equatable, Sendable {
                 repartitions.append(via)
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
-                stores += own.filter { !$0.isShared || !stores.contains($0) }
+                for store in own where !store.isShared || !stores.contains(store) {
+                    stores.append(store)
+                }
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
             case .stateless, .repartitionSink: break
             }

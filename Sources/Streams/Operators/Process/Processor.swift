@@ -9,7 +9,7 @@ public import LogModel
 ///         init(_ stores: TaskStores) throws { open = try stores.open(Stores.open) }
 ///
 ///         mutating func start(_ context: inout ProcessorContext<String, String>) throws {
-///             try context.schedule("remind", every: .seconds(60), by: .streamTime)
+///             context.schedule("remind", every: .seconds(60), by: .streamTime)
 ///         }
 ///
 ///         mutating func process(
