@@ -50,10 +50,10 @@ package final class EmbeddedClient: LogClient {
         }
     }
 
-    package func committedOffsets(
+    package func committedPositions(
         group: String,
         partitions: [TopicPartition]
-    ) throws(LogClientError) -> [TopicPartition: Offset] {
+    ) throws(LogClientError) -> [TopicPartition: InputPosition] {
         var signal: UInt64 = 0
         let begin = broker.clock.monotonicNanoseconds()
         while true {
@@ -66,7 +66,7 @@ package final class EmbeddedClient: LogClient {
                 )
             }
             guard answers.values.contains(.unstable) else {
-                return answers.compactMapValues(offset)
+                return answers.compactMapValues(position)
             }
             // The caller may have to look whether it is to stop.
             let waited = broker.clock.monotonicNanoseconds() - begin
@@ -176,10 +176,10 @@ package final class EmbeddedClient: LogClient {
         do throws(BrokerError) { try broker.close() } catch { return }
     }
 
-    /// The offset of an answer; -1, which a client may commit, is none.
-    private func offset(_ answer: OffsetAnswer) -> Offset? {
+    /// The position of an answer; -1, which a client may commit, is none.
+    private func position(_ answer: OffsetAnswer) -> InputPosition? {
         guard case .committed(let value) = answer, value.offset >= .zero else { return nil }
-        return value.offset
+        return InputPosition(value.offset, metadata: value.metadata)
     }
 }
 

@@ -99,7 +99,12 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         guard !offsets.isEmpty else { return }
         let now = time.wallTime()
         let values = offsets.mapValues {
-            CommittedOffset(offset: $0.offset, topicID: $0.topicID ?? .zero, commitTime: now)
+            CommittedOffset(
+                offset: $0.offset,
+                metadata: $0.metadata,
+                topicID: $0.topicID ?? .zero,
+                commitTime: now
+            )
         }
         try expectDone { () throws(BrokerError) in
             try broker.addOffsets(

@@ -90,7 +90,8 @@ struct DSLCase {
         let driver = try TopologyDriver(
             inputs: form.inputs.keys.sorted().map { ($0, 1) },
             configuration: configuration,
-            seed: 1
+            seed: 1,
+            time: parameters["wallStartMs"].map { ManualTimeSource(wallTime: Timestamp($0)) }
         ) { try Topology(of: DSLTopologies(id: id, parameters: parameters)) }
         var outputs: [String: [Output]] = [:]
         var drops: [Int64] = []
@@ -271,12 +272,7 @@ struct DSLCase {
                 guard let difference = try versionedDifference(store, driver) else { continue }
                 return difference
             }
-            let form = StoreForm(
-                kind: kind,
-                store: store,
-                isByKey: self.form.id.contains("-sliding"),
-                outputs: self.form.outputs
-            )
+            let form = StoreForm(kind: kind, store: store, of: self.form)
             guard let form else { continue }
             let expected = try line.member("stores").member(store).array().map(form.expected)
             let actual = try driver.contents(ofStore: store)

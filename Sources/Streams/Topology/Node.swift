@@ -1,3 +1,5 @@
+public import LogModel
+
 /// A node of a job's graph while it is declared: what it is, where its records come from, and how
 /// to bind it to a task. The graph is built once per start, then only read.
 public class AnyNode {
@@ -62,6 +64,14 @@ public enum OperatorKind: Sendable, Equatable {
     /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
     case repartitionSink(via: String, partitionCount: Int32?)
 
+    /// The stores that it keeps.
+    var stores: [StoreSpecification] {
+        switch self {
+        case .stateful(_, let stores): stores
+        case .source, .repartitionSource, .globalTable, .stateless, .sink, .repartitionSink: []
+        }
+    }
+
     /// The word for it in a description.
     public var word: String {
         switch self {
@@ -84,6 +94,8 @@ public final class StreamNode<Key, Value>: AnyNode {
     @usableFromInline var consumers: [(TaskBinding) -> Sink] = []
     /// Set for sources: binds the decoder of raw records in front of the consumers.
     @usableFromInline var bindSource: ((TaskBinding) -> RawSink)?
+    /// Set for sources with a timestamp extractor: binds what tells the time of a raw record.
+    @usableFromInline var bindTime: ((TaskBinding) -> RawTime)?
 
     @inlinable
     init(kind: OperatorKind, parents: [AnyNode], _ type: (Key, Value).Type = (Key, Value).self) {
@@ -125,9 +137,15 @@ public final class StreamNode<Key, Value>: AnyNode {
 /// What the task gives a raw record to: null or bytes of key and value.
 public typealias RawSink = (UnsafeRawBufferPointer?, UnsafeRawBufferPointer?) throws -> Void
 
+/// Tells the time of a raw record that has a timestamp in its topic.
+public typealias RawTime = (
+    UnsafeRawBufferPointer?, UnsafeRawBufferPointer?, Timestamp
+) throws -> Timestamp
+
 /// A source as the topology finds it, without its types.
 protocol SourceNode: AnyNode {
     var bindSource: ((TaskBinding) -> RawSink)? { get }
+    var bindTime: ((TaskBinding) -> RawTime)? { get }
 }
 
 extension StreamNode: SourceNode {}

@@ -6,6 +6,8 @@ public struct StoreSpecification: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A value with a timestamp for each key.
         case keyValue
+        /// A value with a timestamp for each key, in the order of the keys' bytes.
+        case orderedKeyValue
         /// A value for each key and window, in the order of the windows' starts.
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
@@ -20,6 +22,10 @@ public struct StoreSpecification: Hashable, Sendable {
     public let name: String
     /// The form of its entries.
     public let kind: Kind
+    /// Whether the store is kept in memory alone: its changelog is read whole at a start.
+    public var isInMemory = false
+    /// Whether several operators may use it.
+    var isShared = false
 
     /// A store of this name and kind.
     public init(_ name: String, _ kind: Kind = .keyValue) {

@@ -57,6 +57,12 @@ public final class Topology {
         }
     }
 
+    /// Binds what tells the times of a topic's records to a task; nil where it is the timestamp
+    /// that a record has in its topic.
+    public func bindTime(topic: String, to task: TaskBinding) -> RawTime? {
+        sources[topic]?.bindTime?(task)
+    }
+
     /// Every node that leads to a statement's end, sources first, in the order of declaration.
     private static func collect(_ statements: [Statement]) -> [AnyNode] {
         var nodes: [AnyNode] = []

@@ -13,8 +13,10 @@ extension TopologySpecification {
                 lines.append("  [\(item.id)] \(label(of: item.kind))\(from)")
             }
             for store in subtopology.stores {
+                let place = store.isInMemory ? ", in memory" : ""
                 lines.append(
-                    "  store \(store.name), changelog \(names.changelogTopic(store: store.name))"
+                    "  store \(store.name)\(place), "
+                        + "changelog \(names.changelogTopic(store: store.name))"
                 )
             }
             if let table = subtopology.globalTable {

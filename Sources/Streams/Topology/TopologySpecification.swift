@@ -57,7 +57,8 @@ public struct TopologySpecification: Equatable, Sendable {
         let groups = Self.group(
             parents.map { list in
                 list.filter { nodes[$0] is GlobalTableNode == false }
-            }
+            },
+            stores: nodes.map(\.kind.stores)
         )
         self.job = job
         operators = nodes.indices.map { index in
@@ -106,11 +107,14 @@ public struct TopologySpecification: Equatable, Sendable {
             if inputTopic(of: item.kind) == topic { reached.insert(item.id) }
             guard item.parents.contains(where: reached.contains) else { continue }
             switch item.kind {
-            case .stateful(_, let stores):
-                guard let store = stores.first, store.kind == .keyValue else { continue }
+            case .stateful(let word, let stores):
+                // A processor's keys are its own.
+                guard word != "process", let store = stores.first, store.kind == .keyValue else {
+                    continue
+                }
                 return store.name
             case .stateless(let word):
-                if !["map", "flatMap", "selectKey", "groupBy"].contains(word) {
+                if !["map", "flatMap", "selectKey", "groupBy", "process"].contains(word) {
                     reached.insert(item.id)
                 }
             case .source, .repartitionSource, .globalTable, .sink, .repartitionSink: continue
@@ -119,18 +123,25 @@ public struct TopologySpecification: Equatable, Sendable {
         return nil
     }
 
-    /// Numbers the connected parts of the graph by their first operator.
-    private static func group(_ parents: [[Int]]) -> [Int] {
+    /// Numbers the connected parts of the graph by their first operator. Operators that share a
+    /// store are connected.
+    private static func group(_ parents: [[Int]], stores: [[StoreSpecification]]) -> [Int] {
         var root = Array(parents.indices)
         func find(_ index: Int) -> Int {
             var index = index
             while root[index] != index { index = root[index] }
             return index
         }
+        func connect(_ index: Int, _ other: Int) {
+            let (one, other) = (find(index), find(other))
+            root[max(one, other)] = min(one, other)
+        }
+        var users: [String: Int] = [:]
         for (index, list) in parents.enumerated() {
-            for parent in list {
-                let (one, other) = (find(index), find(parent))
-                root[max(one, other)] = min(one, other)
+            for parent in list { connect(index, parent) }
+            for store in stores[index] where store.isShared {
+                if let user = users[store.name] { connect(index, user) }
+                users[store.name] = index
             }
         }
         var numbers: [Int: Int] = [:]
@@ -158,7 +169,9 @@ public struct TopologySpecification: Equatable, Sendable {
                 repartitions.append(via)
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
-                stores += own
+                for store in own where !store.isShared || !stores.contains(store) {
+                    stores.append(store)
+                }
             case .globalTable(let topic, _, _, let store):
                 try checkName(store, what: "store name")
                 globalTable = GlobalTable(topic: topic, store: store)

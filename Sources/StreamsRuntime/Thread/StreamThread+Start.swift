@@ -77,7 +77,8 @@ extension StreamThread {
             return StreamTask.OwnedStore(
                 specification: specification,
                 store: StateStore(
-                    engine: try engines.open(path: path),
+                    engine: specification.isInMemory
+                        ? MemoryStoreEngine() : try engines.open(path: path),
                     worker: checkpointWorker,
                     isOrdered: specification.isOrdered,
                     tableByteLimit: configuration.storeTableByteLimit

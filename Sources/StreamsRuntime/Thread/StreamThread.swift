@@ -41,6 +41,8 @@ package final class StreamThread {
     /// What goes on when the time has come; nothing else is done before.
     private var held: (until: UInt64, action: CommitCycle.Action)?
     private var troubleReport: TroubleReport
+    /// Whether processors wrote at their start what is still to be committed.
+    private var hasWorkFromStart = false
     var lastPurge: UInt64 = 0
 
     package init(
@@ -109,9 +111,10 @@ package final class StreamThread {
             try startGlobalTables()
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
-                try task.didRewind()
+                try task.didRewind(at: time.wallTime())
                 tasks.append(task)
             }
+            hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
             lastPurge = time.monotonicNanoseconds()
             publish()
         }
@@ -124,6 +127,7 @@ package final class StreamThread {
             var worked = false
             try StreamsError.translating {
                 guard try hasGoneOn() else { return }
+                if hasWorkFromStart { try noteWorkFromStart() }
                 if try updateGlobalTables() { worked = true }
                 // What fails in one task's turn may hold back the whole thread.
                 for task in tasks where held == nil {
@@ -210,6 +214,13 @@ package final class StreamThread {
             .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds())
         )
         return true
+    }
+
+    /// What was written at the start belongs to the first transaction, records or not.
+    private func noteWorkFromStart() throws {
+        hasWorkFromStart = false
+        let bytes = sender.takeByteCount()
+        _ = try handle(.processed(records: 0, bytes: bytes, at: time.monotonicNanoseconds()))
     }
 
     // MARK: The commit cycle's shell
@@ -311,8 +322,9 @@ package final class StreamThread {
                 throw LogClientError.full("\(error.path): \(error.message)")
             }
             task.rewind(to: committed)
-            try task.didRewind()
+            try task.didRewind(at: time.wallTime())
         }
+        hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
         progress.noteRewind()
     }
 
@@ -324,11 +336,14 @@ package final class StreamThread {
         // another topic.
         let topics = try client.topics(named: Set(partitions.map(\.topic)).sorted())
         let ids = Dictionary(topics.map { ($0.name, $0.id) }) { $1 }
-        let offsets = try client.committedOffsets(group: group, partitions: partitions)
+        let positions = try client.committedPositions(group: group, partitions: partitions)
         var result: [TopicPartition: InputPosition] = [:]
         for partition in partitions {
-            let offset = try offsets[partition] ?? client.bounds(of: partition).logStart
-            result[partition] = InputPosition(offset, of: ids[partition.topic])
+            var position =
+                try positions[partition]
+                ?? InputPosition(client.bounds(of: partition).logStart)
+            position.topicID = ids[partition.topic]
+            result[partition] = position
         }
         return result
     }

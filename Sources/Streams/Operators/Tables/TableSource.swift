@@ -12,18 +12,21 @@ extension StreamJob {
     /// - Parameters:
     ///   - store: names the store and its changelog; mandatory.
     ///   - history: how long a replaced value is kept after its end; nil for the newest ones only.
+    ///   - timestamps: the times of the changes, where they are not the records' own timestamps.
     @inlinable
     public func table<KeySerde: Serde, ValueSerde: Serde>(
         _ topic: Topic<KeySerde, ValueSerde>,
         store: String,
-        history: Duration? = nil
+        history: Duration? = nil,
+        timestamps: TimestampExtractor<KeySerde.Value, ValueSerde.Value?>? = nil
     ) -> Table<KeySerde.Value, ValueSerde.Value> {
         let nullable = OptionalSerde(topic.value)
         let source: StreamNode<KeySerde.Value, ValueSerde.Value?> = .source(
             kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
             key: topic.key,
             value: nullable,
-            dropsNullKeys: true
+            dropsNullKeys: true,
+            timestamps: timestamps
         )
         return Stream(node: source).materialized(
             store: store,
