@@ -6,12 +6,14 @@ public struct DecodeFailure: Error, CustomStringConvertible {
     public let serde: String
     /// What the serde said.
     public let reason: String
+    let cause: any Error
 
     @usableFromInline
     init(part: String, serde: String, error: any Error) {
         self.part = part
         self.serde = serde
         reason = String(describing: error)
+        cause = error
     }
 
     /// One sentence.
@@ -34,7 +36,7 @@ extension StreamNode {
             let counters = task.counters
             return { rawKey, rawValue in
                 if dropsNullKeys, rawKey == nil {
-                    counters.pointee.recordsDropped &+= 1
+                    counters.pointee.drop(.nullKey)
                     return
                 }
                 let decodedKey: Key

@@ -17,6 +17,9 @@ extension TopologySpecification {
                 )
             }
         }
+        if !deadLetterTopics.isEmpty {
+            lines += ["", "dead letters to \(deadLetterTopics.joined(separator: ", "))"]
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -66,7 +69,7 @@ extension TopologySpecification {
         return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))]}\n"
     }
 
-    private func label(of kind: OperatorKind) -> String {
+    func label(of kind: OperatorKind) -> String {
         switch kind {
         case .source(let topic, let key, let value): "source \(topic) (\(key), \(value))"
         case .repartitionSource(let via): "source \(names.repartitionTopic(via: via))"
@@ -74,6 +77,9 @@ extension TopologySpecification {
         case .stateful(let word, let stores):
             "\(word) in \(stores.map(\.name).joined(separator: ", "))"
         case .sink(let topic, let key, let value): "sink \(topic) (\(key), \(value))"
+        case .dynamicSink(let topics, let key, let value):
+            "sink \(topics.isEmpty ? "by record" : topics.joined(separator: ", ")) "
+                + "(\(key), \(value))"
         case .repartitionSink(let via, _): "repartition \(names.repartitionTopic(via: via))"
         }
     }

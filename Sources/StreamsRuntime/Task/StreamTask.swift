@@ -23,7 +23,11 @@ final class StreamTask {
     private let sinks: [RawSink]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
-    private let onDecodeError: DecodeErrorPolicy
+    /// When a record that failed is to be tried again, by the steady clock; it waits till then, and
+    /// so does everything behind it.
+    private var triesAgainAt: UInt64?
+    /// What was counted up to the last commit: an abort goes back to it.
+    private var committedCounters = TaskCounters()
     /// The table whose keys are those of the one input's records, if there is one.
     private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
     /// The positions that the last commit made durable, or the start.
@@ -40,7 +44,6 @@ final class StreamTask {
         self.id = id
         self.stores = stores
         self.binding = binding
-        onDecodeError = configuration.onDecodeError
         queueCount = inputs.count
         queues = .allocate(capacity: max(inputs.count, 1))
         for (index, input) in inputs.enumerated() {
@@ -110,7 +113,14 @@ final class StreamTask {
 
     /// Notes that the positions are committed.
     func noteCommitted() {
-        for index in 0..<queueCount { committed[index] = (queues + index).pointee.inputPosition }
+        for index in 0..<queueCount {
+            committed[index] = (queues + index).pointee.inputPosition
+            binding.forgetTries(
+                of: (queues + index).pointee.partition.topic,
+                before: committed[index].offset
+            )
+        }
+        committedCounters = counters
     }
 
     /// Goes back to these positions.
@@ -120,6 +130,7 @@ final class StreamTask {
             (queues + index).pointee.seek(to: position)
             committed[index] = position
         }
+        binding.counters.pointee = committedCounters
     }
 
     /// Takes note that the stores hold what is committed and nothing else.
@@ -138,6 +149,10 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
+        if let triesAgainAt {
+            guard turn.startedAt >= triesAgainAt else { return 0 }
+            self.triesAgainAt = nil
+        }
         return queueCount == 1
             ? try processSingle(from: client, turn: &turn)
             : try processOldestFirst(from: client, turn: &turn)
@@ -149,7 +164,9 @@ final class StreamTask {
         let context = binding.record
         let sink = sinks[0]
         var count = 0
-        while !turn.isOver, var batch = try queue.pointee.takeBatch(from: client) {
+        while !turn.isOver, triesAgainAt == nil,
+            var batch = try queue.pointee.takeBatch(from: client)
+        {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
             var ahead = try LookAhead(batch.records, keyedTable)
@@ -164,7 +181,9 @@ final class StreamTask {
                 do {
                     try sink(record.key, record.value)
                 } catch {
-                    try recover(from: error, at: queue.pointee.partition, offset: offset)
+                    try wait(after: error, of: queue, offset: offset, turn)
+                    isWhole = false
+                    break
                 }
                 count &+= 1
                 if turn.endsAfterRecord() {
@@ -183,7 +202,7 @@ final class StreamTask {
     private func processOldestFirst(from client: any LogClient, turn: inout Turn) throws -> Int {
         var count = 0
         for index in 0..<queueCount { (queues + index).pointee.askAgain() }
-        while !turn.isOver {
+        while !turn.isOver, triesAgainAt == nil {
             var oldest: Int?
             for index in 0..<queueCount where try (queues + index).pointee.fill(from: client) {
                 let time = (queues + index).pointee.headTimestamp
@@ -191,7 +210,7 @@ final class StreamTask {
                 oldest = index
             }
             guard let index = oldest, let record = (queues + index).pointee.head else { break }
-            try handle(record, of: queues + index, by: sinks[index])
+            guard try handle(record, of: queues + index, by: sinks[index], turn) else { break }
             count &+= 1
             if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
             _ = turn.endsAfterRecord()
@@ -199,12 +218,14 @@ final class StreamTask {
         return count
     }
 
+    /// Processes the head of a queue; false if it has to be tried again later.
     @inline(__always)
     private func handle(
         _ record: RecordView,
         of queue: UnsafeMutablePointer<PartitionQueue>,
-        by sink: RawSink
-    ) throws {
+        by sink: RawSink,
+        _ turn: Turn
+    ) throws -> Bool {
         let context = binding.record
         context.pointee.take(
             queue.pointee.headTimestamp,
@@ -214,36 +235,33 @@ final class StreamTask {
         do {
             try sink(record.key, record.value)
         } catch {
-            try recover(from: error, at: queue.pointee.partition, offset: queue.pointee.headOffset)
+            try wait(after: error, of: queue, offset: queue.pointee.headOffset, turn)
+            return false
         }
         // The offset counts only now that everything the record led to is in the output.
         try queue.pointee.pop()
+        return true
     }
 
-    /// Applies the error policy: returns for a record that is to be left out, else throws.
+    /// Goes back to a record that is to be tried again later; throws every other error. Where the
+    /// record has changed something already, the transaction is aborted: that is the one way to
+    /// take it back.
     @inline(never)
-    private func recover(
-        from error: any Error,
-        at partition: TopicPartition,
-        offset: Offset
+    private func wait(
+        after error: any Error,
+        of queue: UnsafeMutablePointer<PartitionQueue>,
+        offset: Offset,
+        _ turn: Turn
     ) throws {
-        let place =
-            "topic \(partition.topic), partition \(partition.partition.rawValue), "
-            + "offset \(offset.rawValue)"
-        switch error {
-        case is LogClientError, is StoreError: throw error
-        case let failure as DecodeFailure:
-            if onDecodeError == .skip {
-                binding.counters.pointee.recordsSkipped &+= 1
-                return
-            }
-            throw StreamsError(
-                code: .decode,
-                message: "\(place): \(failure). Nothing of it was processed; "
-                    + "--on-decode-error skip leaves such records out"
-            )
-        default:
-            throw StreamsError(code: .processing, message: "\(place): \(error)")
+        guard let later = error as? RetryLater else {
+            throw StreamsError.ofRecord(error, at: queue.pointee.partition, offset: offset)
         }
+        let position = InputPosition(offset, of: queue.pointee.inputPosition.topicID)
+        queue.pointee.seek(to: position)
+        triesAgainAt = turn.startedAt &+ UInt64(later.delayMilliseconds) &* 1_000_000
+        guard later.hasEffects else { return }
+        throw LogClientError.abortable(
+            "\(queue.pointee.partition), offset \(offset.rawValue), is to be tried again"
+        )
     }
 }

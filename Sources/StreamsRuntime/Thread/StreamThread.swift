@@ -68,7 +68,7 @@ package final class StreamThread {
                 byteLimit: configuration.commitByteLimit
             )
         )
-        let sender = OutputSender(sinkTopics: topology.sinkTopics)
+        let sender = OutputSender(topicsBesideResults: topology.topicsBesideResults)
         self.sender = sender
         output = .allocate(capacity: 1)
         output.initialize(
@@ -312,8 +312,9 @@ package final class StreamThread {
             output: output,
             partitionCounts: plan.partitionCounts,
             stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
-            names: names
-        )
+            names: names,
+            errors: configuration.errorPlan(of: topology)
+        ) { [client] topic in try client.topics(named: [topic]).first?.partitionCount }
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
             committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }
         }

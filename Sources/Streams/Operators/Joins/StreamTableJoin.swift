@@ -41,7 +41,7 @@ extension KeyedStream where Placement == ByKey {
         )
         let view = table.view
         joined.attach = { [unowned joined] in
-            stream.consumers.append { task in
+            stream.feed(joined) { task in
                 let sink = joined.bindConsumers(task)
                 let counters = task.counters
                 let isNullKey = nilTest(of: Key.self)
@@ -50,7 +50,7 @@ extension KeyedStream where Placement == ByKey {
                 return { key, value in
                     let hasNoKey = isNullKey?(key) == true
                     if isNullValue?(value) == true || (hasNoKey && !keepsNullKeys) {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(hasNoKey && !keepsNullKeys ? .nullKey : .nullValue)
                         return
                     }
                     let row = hasNoKey ? nil : try find(key)
