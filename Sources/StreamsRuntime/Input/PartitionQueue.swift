@@ -40,6 +40,11 @@ struct PartitionQueue: ~Copyable {
     /// The next offset to hand out, with the topic that it is of.
     var inputPosition: InputPosition { InputPosition(reader.position, of: reader.topicID) }
 
+    /// A position in the same topic.
+    func inputPosition(at offset: Offset) -> InputPosition {
+        InputPosition(offset, of: reader.topicID)
+    }
+
     /// Goes to another position and drops what was fetched.
     mutating func seek(to position: InputPosition) {
         head = nil

@@ -15,6 +15,14 @@ final class StreamTask {
         var name: String { specification.name }
     }
 
+    /// A record to which its task comes back.
+    private struct WaitingRecord {
+        let queue: Int
+        let offset: Offset
+        /// By the steady clock, in nanoseconds.
+        let dueAt: UInt64
+    }
+
     let id: TopologyPlan.Task
     let stores: [OwnedStore]
     private let binding: TaskBinding
@@ -23,9 +31,8 @@ final class StreamTask {
     private let sinks: [RawSink]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
-    /// When a record that failed is to be tried again, by the steady clock; it waits till then, and
-    /// so does everything behind it.
-    private var triesAgainAt: UInt64?
+    /// A record that failed and is to be tried again; what is behind it waits too.
+    private var waiting: WaitingRecord?
     /// What was counted up to the last commit: an abort goes back to it.
     private var committedCounters = TaskCounters()
     /// The table whose keys are those of the one input's records, if there is one.
@@ -149,10 +156,7 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
-        if let triesAgainAt {
-            guard turn.startedAt >= triesAgainAt else { return 0 }
-            self.triesAgainAt = nil
-        }
+        if let waiting, turn.startedAt >= waiting.dueAt { self.waiting = nil }
         return queueCount == 1
             ? try processSingle(from: client, turn: &turn)
             : try processOldestFirst(from: client, turn: &turn)
@@ -164,9 +168,10 @@ final class StreamTask {
         let context = binding.record
         let sink = sinks[0]
         var count = 0
-        while !turn.isOver, triesAgainAt == nil,
-            var batch = try queue.pointee.takeBatch(from: client)
-        {
+        // An abort may have put the position in front of a record that waits.
+        let end = waiting?.offset ?? Offset(.max)
+        var isHeld = queue.pointee.position >= end
+        while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
             var ahead = try LookAhead(batch.records, keyedTable)
@@ -175,14 +180,19 @@ final class StreamTask {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                 try ahead?.step()
                 guard offset >= first else { continue }
+                guard offset < end else {
+                    queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
+                    (isWhole, isHeld) = (false, true)
+                    break
+                }
                 let time =
                     sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                 context.pointee.take(time, offset: offset, headers: record.headers)
                 do {
                     try sink(record.key, record.value)
                 } catch {
-                    try wait(after: error, of: queue, offset: offset, turn)
-                    isWhole = false
+                    try wait(after: error, of: 0, offset: offset, turn)
+                    (isWhole, isHeld) = (false, true)
                     break
                 }
                 count &+= 1
@@ -202,7 +212,7 @@ final class StreamTask {
     private func processOldestFirst(from client: any LogClient, turn: inout Turn) throws -> Int {
         var count = 0
         for index in 0..<queueCount { (queues + index).pointee.askAgain() }
-        while !turn.isOver, triesAgainAt == nil {
+        while !turn.isOver {
             var oldest: Int?
             for index in 0..<queueCount where try (queues + index).pointee.fill(from: client) {
                 let time = (queues + index).pointee.headTimestamp
@@ -210,7 +220,12 @@ final class StreamTask {
                 oldest = index
             }
             guard let index = oldest, let record = (queues + index).pointee.head else { break }
-            guard try handle(record, of: queues + index, by: sinks[index], turn) else { break }
+            if let waiting, waiting.queue == index,
+                (queues + index).pointee.headOffset >= waiting.offset
+            {
+                break
+            }
+            guard try handle(record, of: index, turn) else { break }
             count &+= 1
             if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
             _ = turn.endsAfterRecord()
@@ -222,10 +237,10 @@ final class StreamTask {
     @inline(__always)
     private func handle(
         _ record: RecordView,
-        of queue: UnsafeMutablePointer<PartitionQueue>,
-        by sink: RawSink,
+        of index: Int,
         _ turn: Turn
     ) throws -> Bool {
+        let queue = queues + index
         let context = binding.record
         context.pointee.take(
             queue.pointee.headTimestamp,
@@ -233,9 +248,9 @@ final class StreamTask {
             headers: record.headers
         )
         do {
-            try sink(record.key, record.value)
+            try sinks[index](record.key, record.value)
         } catch {
-            try wait(after: error, of: queue, offset: queue.pointee.headOffset, turn)
+            try wait(after: error, of: index, offset: queue.pointee.headOffset, turn)
             return false
         }
         // The offset counts only now that everything the record led to is in the output.
@@ -249,16 +264,17 @@ final class StreamTask {
     @inline(never)
     private func wait(
         after error: any Error,
-        of queue: UnsafeMutablePointer<PartitionQueue>,
+        of index: Int,
         offset: Offset,
         _ turn: Turn
     ) throws {
+        let queue = queues + index
         guard let later = error as? RetryLater else {
             throw StreamsError.ofRecord(error, at: queue.pointee.partition, offset: offset)
         }
-        let position = InputPosition(offset, of: queue.pointee.inputPosition.topicID)
-        queue.pointee.seek(to: position)
-        triesAgainAt = turn.startedAt &+ UInt64(later.delayMilliseconds) &* 1_000_000
+        queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
+        let delay = UInt64(later.delayMilliseconds) &* 1_000_000
+        waiting = WaitingRecord(queue: index, offset: offset, dueAt: turn.startedAt &+ delay)
         guard later.hasEffects else { return }
         throw LogClientError.abortable(
             "\(queue.pointee.partition), offset \(offset.rawValue), is to be tried again"
