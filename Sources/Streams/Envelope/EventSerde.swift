@@ -6,12 +6,12 @@ import LogModel
 ///         "orders",
 ///         key: .utf8,
 ///         value: .event(Order.self, type: "order-placed", version: 2, upcasting: [
-///             .from(1, OrderV1.self) { old in Order(id: old.id, total: old.cents, currency: "EUR") }
+///             .from(1, OrderV1.self) { old in Order(id: old.id, cents: old.total * 100) }
 ///         ])
 ///     )
 ///
-/// An event of another version or type is one that cannot be read: what becomes of it is said by the
-/// policy of the source (`onError`). Its dead letter has the reason `unsupported-version` or
+/// An event of another version or type is one that cannot be read: what becomes of it is said by
+/// the policy of the source (`onError`). Its dead letter has the reason `unsupported-version` or
 /// `unexpected-type`.
 public struct EventSerde<Payload: Codable & Sendable>: Serde {
     private let type: String
@@ -52,7 +52,8 @@ public struct EventSerde<Payload: Codable & Sendable>: Serde {
         guard let upcast = upcasts[head.version] else {
             let known = ([version] + upcasts.keys).sorted().map(String.init)
             throw EventError(
-                "version \(head.version) of \"\(type)\", known are \(known.joined(separator: ", "))",
+                "version \(head.version) of \"\(type)\"; known are "
+                    + known.joined(separator: ", "),
                 reason: "unsupported-version"
             )
         }

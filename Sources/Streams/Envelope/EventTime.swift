@@ -1,8 +1,9 @@
 import LogModel
 
-/// A moment as an envelope writes it, `2026-03-01T12:00:00.250Z` (ISO 8601, RFC 3339). Read are also
-/// other fractions of a second, cut to milliseconds, offsets such as `+02:00`, and a number:
-/// milliseconds since 1970.
+/// A moment as an envelope writes it, `2026-03-01T12:00:00.250Z` (ISO 8601, RFC 3339).
+///
+/// Read are also other fractions of a second, cut to milliseconds, offsets such as `+02:00`, and a
+/// number: milliseconds since 1970.
 struct EventTime: Codable, Sendable {
     let timestamp: Timestamp
 

@@ -50,8 +50,8 @@ struct DeadLetter {
     ) {
         var iterator = RecordHeaderIterator(headers)
         while let header = iterator.next() {
-            let isOfFailure = DeadLetterHeader.prefixes.contains { header.key.starts(with: $0.utf8) }
-            if !isOfFailure { block.append(key: header.key, value: header.value) }
+            let isOld = DeadLetterHeader.prefixes.contains { header.key.starts(with: $0.utf8) }
+            if !isOld { block.append(key: header.key, value: header.value) }
         }
     }
 

@@ -37,8 +37,8 @@ public struct ErrorPolicy: Equatable, Sendable {
     /// - Parameters:
     ///   - retry: how often the record is tried first; once if nil.
     ///   - ordering: what becomes of later records of its key.
-    ///   - topic: the topic; the job's own, `<job>-dead-letters`, if nil. It is created, with as
-    ///     many partitions as the widest source and without an end of retention, if it is not there.
+    ///   - topic: the topic; the job's own, `<job>-dead-letters`, if nil. If it is not there, it is
+    ///     created, with as many partitions as the widest source and without an end of retention.
     public static func deadLetter(
         retry: Retry? = nil,
         ordering: DeadLetterOrdering = .unordered,

@@ -26,6 +26,28 @@ public struct RecordFailure: Error, CustomStringConvertible {
     }
 }
 
+/// Where the errors of one operator go in a task.
+@usableFromInline
+struct ErrorSite {
+    @usableFromInline let errors: TaskErrors
+    @usableFromInline let node: Int
+
+    @inlinable
+    init(_ errors: TaskErrors, node: Int) {
+        self.errors = errors
+        self.node = node
+    }
+
+    /// What `body` gives; nil where it throws and the operator's policy leaves the record out.
+    @inlinable @inline(__always)
+    func attempt<Result>(_ body: () throws -> Result) throws -> Result? {
+        do { return try body() } catch {
+            try errors.settle(error, at: node)
+            return nil
+        }
+    }
+}
+
 /// A record is to be tried again later: its task goes back to it, and waits.
 package struct RetryLater: Error {
     package let delayMilliseconds: Int64

@@ -27,6 +27,8 @@ public final class TaskErrors {
 
     private struct Tries {
         var count = 0
+        /// Whether the record has had all of its tries.
+        var isOver = false
         let firstFailedAt: Timestamp
     }
 
@@ -81,7 +83,7 @@ public final class TaskErrors {
         let policy = plan.policies[node]
         let now = task.record.pointee.wallTime
         let tries = note(at: node, policy, now: now)
-        if let retry = policy.retry, let source = source.pointee, tries.count < retry.attempts {
+        if let retry = policy.retry, let source = source.pointee, !tries.isOver {
             throw RetryLater(
                 delayMilliseconds: retry.delayMilliseconds(after: tries.count),
                 hasEffects: task.output.pointee.recordCount != source.outputCount
@@ -131,7 +133,7 @@ public final class TaskErrors {
 
     private func note(at node: Int, _ policy: ErrorPolicy, now: Timestamp) -> Tries {
         guard let retry = policy.retry, let source = source.pointee else {
-            return Tries(count: 1, firstFailedAt: now)
+            return Tries(count: 1, isOver: true, firstFailedAt: now)
         }
         let place = Place(
             topic: topics[source.topic],
@@ -139,8 +141,8 @@ public final class TaskErrors {
             node: node
         )
         var known = tries[place] ?? Tries(firstFailedAt: now)
-        // A record that had its tries and is processed again after an abort has no more of them.
-        if known.count < retry.attempts { known.count += 1 }
+        if !known.isOver { known.count += 1 }
+        known.isOver = known.count >= retry.attempts
         tries[place] = known
         return known
     }

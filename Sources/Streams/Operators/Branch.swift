@@ -18,17 +18,20 @@ extension KeyedStream {
         let splitter = StreamNode<Key, BranchValue<Value>>(
             kind: .stateless("branch"),
             from: node
-        ) { sink, _ in
+        ) { sink, _, site in
             { key, value in
-                for (index, test) in tests.enumerated() where try test(value) {
-                    return try sink(key, BranchValue(branch: index, value: value))
+                var index = 0
+                while index < tests.count {
+                    guard let passes = try site.attempt({ try tests[index](value) }) else { return }
+                    if passes { break }
+                    index += 1
                 }
-                try sink(key, BranchValue(branch: tests.count, value: value))
+                try sink(key, BranchValue(branch: index, value: value))
             }
         }
         let streams = (branches.map(\.key) + ["other"]).enumerated().map { index, name in
             Self(
-                node: StreamNode(kind: .stateless("branch \(name)"), from: splitter) { sink, _ in
+                node: StreamNode(kind: .stateless("branch \(name)"), from: splitter) { sink, _, _ in
                     { key, tagged in if tagged.branch == index { try sink(key, tagged.value) } }
                 }
             )

@@ -1,8 +1,8 @@
 extension KeyedStream {
     /// Writes every record to the topic that it names itself, in the transaction of its input.
     ///
-    /// A topic may be one of `topics`, which are created as sinks are, or any other that exists when
-    /// the first record names it. A record that names no such topic is an error of the sink
+    /// A topic may be one of `topics`, which are created as other sinks are, or any that exists by
+    /// the time a record names it. A record that names no such topic is an error of the sink
     /// (`onError`), as is one that names a changelog or repartition topic of the job.
     ///
     ///     orders.to(among: ["orders-eu", "orders-us"], key: .utf8, value: .json(Order.self)) {

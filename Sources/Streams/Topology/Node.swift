@@ -105,6 +105,23 @@ public final class StreamNode<Key, Value>: AnyNode {
         }
     }
 
+    /// An operator that hands errors to its site itself: for those of a few instructions, where one
+    /// more call a record would show.
+    @inlinable
+    convenience init<InKey, InValue>(
+        kind: OperatorKind,
+        from upstream: StreamNode<InKey, InValue>,
+        bind:
+            @escaping (@escaping Sink, TaskBinding, ErrorSite) -> (InKey, InValue) throws -> Void
+    ) {
+        self.init(kind: kind, parents: [upstream])
+        attach = { [unowned self] in
+            upstream.consumers.append { task in
+                bind(self.bindConsumers(task), task, ErrorSite(task.errors, node: self.number))
+            }
+        }
+    }
+
     /// Gives the records of this node to another one by what `bind` makes for a task; an error of
     /// it is that one's.
     @inlinable

@@ -69,7 +69,15 @@ public struct TopologySpecification: Equatable, Sendable {
             errors,
             names: InternalNames(job: job)
         )
-        for topic in deadLetterTopics { try Self.checkName(topic, what: "topic name") }
+        for topic in deadLetterTopics {
+            try Self.checkName(topic, what: "topic name")
+            if subtopologies.contains(where: { $0.externalTopics.contains(topic) }) {
+                throw TopologyError(
+                    "the job reads the topic \(topic): a dead letter there would come back to it; "
+                        + "name another topic for dead letters"
+                )
+            }
+        }
         self.subtopologies = subtopologies
         try checkUniqueNames()
     }

@@ -18,7 +18,7 @@ final class StreamTask {
     /// A record to which its task comes back.
     private struct WaitingRecord {
         let queue: Int
-        let offset: Offset
+        var offset: Offset
         /// By the steady clock, in nanoseconds.
         let dueAt: UInt64
     }
@@ -140,6 +140,11 @@ final class StreamTask {
         binding.counters.pointee = committedCounters
     }
 
+    /// Whether a record that has waited is the next that the task tries.
+    func isAboutToTryAgain(at nanoseconds: UInt64) -> Bool {
+        waiting.map { nanoseconds >= $0.dueAt } ?? false
+    }
+
     /// Takes note that the stores hold what is committed and nothing else.
     func didRewind() throws { try binding.hooks.didRewind() }
 
@@ -156,20 +161,28 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
-        if let waiting, turn.startedAt >= waiting.dueAt { self.waiting = nil }
+        // An abort may have put the position in front of a record that waits. In the turn in which
+        // that is tried again it is the last one, so that what it led to is committed at once.
+        var stop = waiting
+        if let record = waiting, turn.startedAt >= record.dueAt {
+            stop?.offset = record.offset.advanced(by: 1)
+            waiting = nil
+        }
         return queueCount == 1
-            ? try processSingle(from: client, turn: &turn)
-            : try processOldestFirst(from: client, turn: &turn)
+            ? try processSingle(from: client, turn: &turn, before: stop?.offset ?? Offset(.max))
+            : try processOldestFirst(from: client, turn: &turn, before: stop)
     }
 
     /// The hot loop: one input, whole batches, nothing but the record itself in memory.
-    private func processSingle(from client: any LogClient, turn: inout Turn) throws -> Int {
+    private func processSingle(
+        from client: any LogClient,
+        turn: inout Turn,
+        before end: Offset
+    ) throws -> Int {
         let queue = queues
         let context = binding.record
         let sink = sinks[0]
         var count = 0
-        // An abort may have put the position in front of a record that waits.
-        let end = waiting?.offset ?? Offset(.max)
         var isHeld = queue.pointee.position >= end
         while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
@@ -209,7 +222,11 @@ final class StreamTask {
         return count
     }
 
-    private func processOldestFirst(from client: any LogClient, turn: inout Turn) throws -> Int {
+    private func processOldestFirst(
+        from client: any LogClient,
+        turn: inout Turn,
+        before stop: WaitingRecord?
+    ) throws -> Int {
         var count = 0
         for index in 0..<queueCount { (queues + index).pointee.askAgain() }
         while !turn.isOver {
@@ -220,9 +237,7 @@ final class StreamTask {
                 oldest = index
             }
             guard let index = oldest, let record = (queues + index).pointee.head else { break }
-            if let waiting, waiting.queue == index,
-                (queues + index).pointee.headOffset >= waiting.offset
-            {
+            if let stop, stop.queue == index, (queues + index).pointee.headOffset >= stop.offset {
                 break
             }
             guard try handle(record, of: index, turn) else { break }

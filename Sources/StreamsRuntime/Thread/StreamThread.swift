@@ -110,7 +110,14 @@ package final class StreamThread {
         do throws(StreamsError) {
             var worked = false
             try StreamsError.translating {
-                for task in tasks { if try turn(of: task) { worked = true } }
+                for task in tasks {
+                    // A try that fails may abort: then it takes nothing else with it. One that
+                    // does not is committed before another record's failure takes it back.
+                    let triesAgain = task.isAboutToTryAgain(at: time.monotonicNanoseconds())
+                    if triesAgain { _ = try handle(.commitRequested) }
+                    if try turn(of: task) { worked = true }
+                    if triesAgain { _ = try handle(.commitRequested) }
+                }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }
             }

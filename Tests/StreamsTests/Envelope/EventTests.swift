@@ -80,14 +80,16 @@ import Testing
         #expect(try Self.serde.decode(sink.bytes) == (try decode(text())))
     }
 
-    @Test(arguments: [
-        ("2026-03-01T12:00:00Z", 1_772_366_400_000),
-        ("2026-03-01T14:00:00.1239+02:00", 1_772_366_400_123),
-        ("2026-03-01T11:30:00,5-00:30", 1_772_366_400_500),
-        ("1969-12-31T23:59:59.999Z", -1),
-        ("2024-02-29T00:00:00Z", 1_709_164_800_000),
-        ("0000-01-01T00:00:00Z", -62_167_219_200_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("2026-03-01T12:00:00Z", 1_772_366_400_000),
+            ("2026-03-01T14:00:00.1239+02:00", 1_772_366_400_123),
+            ("2026-03-01T11:30:00,5-00:30", 1_772_366_400_500),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2024-02-29T00:00:00Z", 1_709_164_800_000),
+            ("0000-01-01T00:00:00Z", -62_167_219_200_000),
+        ] as [(String, Int64)]
+    )
     func `a time is read as ISO 8601 has it`(time: String, milliseconds: Int64) throws {
         let event = try decode(text(time: "\"\(time)\""))
         #expect(event.occurredAt == Timestamp(milliseconds))
@@ -136,5 +138,23 @@ import Testing
         }
         #expect(reasons == ["unsupported-version", "unexpected-type", "decode", "decode"])
         #expect(letters.map(\.offset.rawValue) == [0, 1, 2, 3])
+    }
+
+    @Test func `a test reads what did not make it`() throws {
+        let engine = try TestEngine(Orders(), partitions: 2)
+        let raw = Topic("in", key: .utf8, value: .utf8)
+        for version in ["9", "3", "3"] {
+            try engine.send(
+                String(decoding: text(version: version), as: UTF8.self),
+                key: "k",
+                to: raw
+            )
+        }
+        try engine.run()
+        let letters = try engine.readDeadLetters(of: "dlq")
+        #expect(letters.map(\.key) == [[107]] && letters.map(\.value) == [text(version: "9")])
+        #expect(letters.first?.headers[DeadLetterHeader.reason] == "unsupported-version")
+        #expect(engine.droppedCount(.duplicate) == 1 && engine.skippedCount == 0)
+        #expect(try engine.read(Orders.output).count == 1)
     }
 }

@@ -229,4 +229,17 @@ import Testing
         #expect(drops[.nullKey] == 2 && drops[.late] == 1)
         #expect(driver.counters.recordsDropped == 3 && drops.text == "null-key 2, late 1")
     }
+
+    @Test func `dead letters do not come back to the job, and their topic is told`() throws {
+        let refuse = ErrorPolicy.deadLetter(topic: "in")
+        #expect(throws: TopologyError.self) {
+            try driver { [$0.onError(refuse).to(Self.output)] }
+        }
+        let hold = ErrorPolicy.deadLetter(ordering: .holdKey)
+        let stream = Job().stream(Self.input).onError(hold)
+        let topology = try Topology(job: "errors", statements: [stream.to(Self.output)])
+        let text = topology.specification.text
+        #expect(text.contains("dead letters to errors-dead-letters"))
+        #expect(text.contains("store in-held, changelog errors-in-held-changelog"))
+    }
 }

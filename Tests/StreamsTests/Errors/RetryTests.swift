@@ -160,7 +160,9 @@ import Testing
         #expect(driver.counters.recordsSkipped == 1)
     }
 
-    @Test func `a success after a retry leaves an aggregate as if it had been the first try`() throws {
+    @Test func `a success after a retry leaves an aggregate as if it had been the first try`()
+        throws
+    {
         let flaky = Flaky(failures: 3)
         let driver = try driver(flaky, .fail(after: Self.retry), sums: true)
         try send([6, 7, 8], to: driver)

@@ -2,9 +2,9 @@ extension KeyedStream where Placement == ByKey {
     /// The first record of each id; those that follow it within a time are dropped and counted.
     ///
     /// Time is stream time, the largest timestamp that the partition has had: an id is remembered
-    /// for `within` from where stream time was when it first came, both ends included, and forgotten
-    /// then, in the store and in its changelog. Duplicates have to lie in one partition, so they
-    /// have the same key. The ids are part of the transaction: a crash neither forgets one nor
+    /// for `within` from where stream time was when it first came, both ends included, and is then
+    /// forgotten, in the store and in its changelog. Duplicates have to lie in one partition, so
+    /// they have the same key. The ids are part of the transaction: a crash neither forgets one nor
     /// remembers one whose record was not processed.
     ///
     ///     orders.deduplicated(by: \.eventID, within: .seconds(86_400), store: "seen-events")
@@ -51,7 +51,7 @@ extension KeyedStream where Placement == ByKey {
     /// `deduplicated(by:within:store:)` does. A record with a null key is dropped and counted.
     ///
     /// - Parameters:
-    ///   - within: how long a key is remembered; for ever if nil, and the store grows with the keys.
+    ///   - within: how long a key is remembered; for ever if nil: the store grows with the keys.
     ///   - store: names the store and its changelog; mandatory.
     ///   - serde: how keys are written.
     @inlinable
