@@ -14,7 +14,7 @@ struct StoreForm {
         isByKey: Bool,
         outputs: [String: (key: String, value: String)]
     ) {
-        guard let output = outputs.values.first else { return nil }
+        guard let output = outputs["out"] ?? outputs.values.first else { return nil }
         self.isByKey = isByKey
         self.kind = kind
         valueType =

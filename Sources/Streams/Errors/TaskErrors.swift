@@ -76,6 +76,9 @@ public final class TaskErrors {
         }
     }
 
+    /// Forgets what holds on to the task: it is at its end.
+    func removeAll() { heldKeys = [] }
+
     /// Applies the policy of an operator to an error of it: returns where the record is left out.
     @usableFromInline @inline(never)
     func settle(_ error: any Error, at node: Int) throws {

@@ -89,6 +89,12 @@ public final class TaskBinding {
         errors.forgetTries(of: topic, before: offset)
     }
 
+    /// Ends the use: what operators registered holds on to the task.
+    public func close() {
+        hooks.removeAll()
+        errors.removeAll()
+    }
+
     /// Ends the binding: every source of the task is bound.
     public func finishBinding() { instances = [:] }
 

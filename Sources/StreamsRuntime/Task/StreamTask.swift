@@ -72,7 +72,7 @@ final class StreamTask {
     }
 
     deinit {
-        binding.hooks.removeAll()
+        binding.close()
         queues.deinitialize(count: queueCount)
         queues.deallocate()
     }
