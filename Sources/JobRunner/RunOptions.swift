@@ -15,7 +15,8 @@ package struct RunOptions: Sendable, Equatable {
     package var threadCount: Int
     package var commitInterval: Duration
     package var guarantee: Guarantee
-    package var onDecodeError: DecodeErrorPolicy
+    /// Nil for what the job says.
+    package var onDecodeError: DecodeErrorPolicy?
     package var untilCaughtUp: Bool
     package var reset: Bool
     package var json: Bool
@@ -40,12 +41,11 @@ package struct RunOptions: Sendable, Equatable {
         shown: "exactly-once",
         help: "what the job promises"
     )
-    private static let decodeError = Parameter.option(
+    private static let decodeError = Parameter.optional(
         "on-decode-error",
         ValueKind<DecodeErrorPolicy>.choice("WORD"),
-        default: .stop,
-        shown: "stop",
-        help: "a record that cannot be decoded: stop the job, or skip and count it"
+        help: "a record that cannot be decoded: stop the job, or skip and count it; without this, "
+            + "what the job says, which is to stop if it says nothing"
     )
     private static let caughtUp = Parameter.flag(
         "until-caught-up",
@@ -104,8 +104,9 @@ package struct RunOptions: Sendable, Equatable {
         var words = [
             "--data", dataDirectory, "--threads", "\(threadCount)",
             "--commit-interval", "\(Int64(commitInterval.seconds * 1_000_000))us",
-            "--guarantee", guarantee.rawValue, "--on-decode-error", onDecodeError.rawValue,
+            "--guarantee", guarantee.rawValue,
         ]
+        if let onDecodeError { words += ["--on-decode-error", onDecodeError.rawValue] }
         if untilCaughtUp { words.append("--until-caught-up") }
         if reset { words.append("--reset") }
         if json { words.append("--json") }

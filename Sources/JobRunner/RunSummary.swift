@@ -10,6 +10,8 @@ struct RunSummary: Equatable {
     var recordsOut: Int64 = 0
     var recordsSkipped: Int64 = 0
     var recordsDropped: Int64 = 0
+    var drops = DropCounts()
+    var recordsDeadLettered: Int64 = 0
     var offsetsLost: Int64 = 0
     var inputsReplaced: Int64 = 0
     var commits: Int64 = 0
@@ -24,6 +26,8 @@ struct RunSummary: Equatable {
             recordsOut += snapshot.recordsOut
             recordsSkipped += snapshot.counters.recordsSkipped
             recordsDropped += snapshot.counters.recordsDropped
+            drops.add(snapshot.counters.drops)
+            recordsDeadLettered += snapshot.counters.recordsDeadLettered
             offsetsLost += snapshot.lostCount
             inputsReplaced += snapshot.replacedCount
             commits += snapshot.commits
@@ -38,7 +42,13 @@ struct RunSummary: Equatable {
         var text =
             "\(job): \(counted(Int(recordsIn), "record")) in, \(grouped(Int(recordsOut))) out"
         if recordsSkipped > 0 { text += ", \(grouped(Int(recordsSkipped))) skipped" }
-        if recordsDropped > 0 { text += ", \(grouped(Int(recordsDropped))) dropped" }
+        if recordsDropped > 0 {
+            text += ", \(grouped(Int(recordsDropped))) dropped"
+            if !drops.text.isEmpty { text += " (\(drops.text))" }
+        }
+        if recordsDeadLettered > 0 {
+            text += ", \(grouped(Int(recordsDeadLettered))) to the dead letters"
+        }
         if offsetsLost > 0 {
             text += ", \(grouped(Int(offsetsLost))) deleted by retention before they were read"
         }
@@ -56,7 +66,8 @@ struct RunSummary: Equatable {
         let fields: [(String, String)] = [
             ("job", jsonString(job)), ("records_in", "\(recordsIn)"),
             ("records_out", "\(recordsOut)"), ("records_skipped", "\(recordsSkipped)"),
-            ("records_dropped", "\(recordsDropped)"), ("offsets_lost", "\(offsetsLost)"),
+            ("records_dropped", "\(recordsDropped)"),
+            ("records_dead_lettered", "\(recordsDeadLettered)"), ("offsets_lost", "\(offsetsLost)"),
             ("inputs_replaced", "\(inputsReplaced)"),
             ("commits", "\(commits)"),
             ("stores_wiped", "\(storesWiped)"),

@@ -45,7 +45,7 @@ package struct RocksStoreFactory: StoreEngineFactory {
         switch error.code {
         case .corrupt, .newerFormat: true
         case .io: error.message.hasPrefix("IO error: No such file or directory")
-        case .inUse, .full: false
+        case .inUse, .full, .keyTooLong: false
         }
     }
 

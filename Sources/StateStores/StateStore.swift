@@ -85,7 +85,7 @@ public final class StateStore {
     ) throws(StoreError) -> KeyValueTable.Slot {
         guard key.count <= KeyValueTable.keyByteLimit else {
             throw StoreError(
-                code: .io,
+                code: .keyTooLong,
                 path: "",
                 message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
             )

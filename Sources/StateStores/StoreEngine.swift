@@ -52,7 +52,7 @@ extension StoreEngine {
 
 /// A failure of a store, in words for its owner.
 public struct StoreError: Error, Equatable, Sendable {
-    public enum Code: Sendable { case io, corrupt, newerFormat, inUse, full }
+    public enum Code: Sendable { case io, corrupt, newerFormat, inUse, full, keyTooLong }
     public var code: Code
     /// The store's folder.
     public var path: String

@@ -18,8 +18,17 @@ public protocol StreamJob: Sendable {
     /// What the job does: one statement for each way to a sink.
     @TopologyBuilder var topology: [Statement] { get }
 
+    /// What becomes of records that cannot be read, handled or written, where an operator does not
+    /// say it; by default the job stops.
+    var errorPolicies: ErrorPolicies { get }
+
     /// A job with its defaults; the launcher calls it.
     init()
+}
+
+extension StreamJob {
+    /// Every error stops the job.
+    public var errorPolicies: ErrorPolicies { ErrorPolicies() }
 }
 
 /// One way from a source to a sink (or to an operator with an effect) in a job's topology.

@@ -22,7 +22,7 @@ public struct Table<Key, Value> {
     @inlinable
     public func toStream() -> Stream<Key, Value?> {
         Stream(
-            node: StreamNode(kind: .stateless("toStream"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("toStream"), from: node) { sink, _, _ in
                 { key, change in try sink(key, change.new) }
             }
         )

@@ -1,3 +1,5 @@
+import Streams
+
 /// How a job runs; every option with its default.
 package struct StreamsConfiguration: Equatable, Sendable {
     /// Stream threads; tasks are dealt out among them.
@@ -18,8 +20,8 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var storeTableByteLimit = 512 << 20
     /// Checkpoints run in the stepping thread instead of one of their own: for simulations.
     package var checkpointsInline = false
-    /// A record that a serde refuses.
-    package var onDecodeError = DecodeErrorPolicy.stop
+    /// A record that a serde refuses, in place of what the job says; nil leaves it to the job.
+    package var onDecodeError: DecodeErrorPolicy?
     /// Delete what was consumed of repartition topics after this time.
     package var repartitionPurgeIntervalMilliseconds: Int64 = 30_000
 
@@ -30,6 +32,15 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var transactionTimeoutMilliseconds: Int64 {
         let interval = min(commitIntervalMilliseconds, Self.longestCommitIntervalMilliseconds)
         return min(max(60_000, 2 * interval), Self.longestTransactionTimeoutMilliseconds)
+    }
+
+    /// What becomes of records that an operator of a job cannot handle.
+    func errorPlan(of topology: Topology) -> ErrorPlan {
+        switch onDecodeError {
+        case nil: topology.errors
+        case .stop: topology.errors.decoding(.fail)
+        case .skip: topology.errors.decoding(.skip)
+        }
     }
 
     package static let longestTransactionTimeoutMilliseconds: Int64 = 900_000

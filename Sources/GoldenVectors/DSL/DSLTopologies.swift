@@ -34,7 +34,7 @@ struct DSLTopologies: StreamJob {
             \.aggregations, \.stateless, \.branching, \.tables, \.tableTransforms, \.tableJoins,
             \.streamTableJoins, \.timeWindowed, \.sessionWindowed, \.slidingWindowed,
             \.suppressed, \.cogrouped, \.streamJoins, \.versioned, \.foreignKeyJoins, \.globalJoins,
-            \.extracted, \.processed,
+            \.extracted, \.processed, \.failing, \.routed,
         ]
         for family in families {
             if let statements = family(self) { return statements }
@@ -47,11 +47,6 @@ struct DSLTopologies: StreamJob {
         let grouped = texts.groupByKey(key: Self.text)
         switch id {
         case "agg-count": return [grouped.count(store: "store").to(Self.countOut)]
-        case "error-deserialization-continue":
-            return [
-                stream(Self.numbers).groupByKey(key: Self.text).count(store: "store")
-                    .to(Self.countOut)
-            ]
         case "agg-reduce":
             let table = grouped.reduce(store: "store", value: Self.text) { old, new -> String? in
                 "\(old ?? ""),\(new ?? "")"
@@ -133,14 +128,6 @@ struct DSLTopologies: StreamJob {
             let x = stream(Topic("x", key: Self.text, value: Self.text))
             let y = stream(Topic("y", key: Self.text, value: Self.text))
             return [x.merge(y).to(Self.textOut)]
-        case "stateless-branch-default", "stateless-branch-no-default":
-            let parts = stream(Self.numbers).branch(Self.isEven, { ($0 ?? 0) > 20 })
-            let named = [
-                parts[0].to(Topic("even", key: Self.text, value: Self.number)),
-                parts[1].to(Topic("big", key: Self.text, value: Self.number)),
-            ]
-            guard id == "stateless-branch-default" else { return named }
-            return named + [parts.other.to(Topic("other", key: Self.text, value: Self.number))]
         case "stateless-peek-chain":
             let chain = stream(Self.texts)
                 .mapValues { value -> String? in value.map { $0 + "1" } }
@@ -180,7 +167,7 @@ struct DSLTopologies: StreamJob {
         }
     }
 
-    @Sendable private static func isEven(_ value: Int64?) -> Bool {
+    @Sendable static func isEven(_ value: Int64?) -> Bool {
         value.map { $0 % 2 == 0 } ?? false
     }
 

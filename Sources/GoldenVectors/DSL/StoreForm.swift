@@ -10,7 +10,9 @@ struct StoreForm {
 
     /// Nil for a store whose entries are not compared.
     init?(kind: String, store: String, of form: DSLRunner.Form) {
-        guard let output = form.outputs.sorted(by: { $0.key < $1.key }).first else { return nil }
+        let outputs = form.outputs
+        let first = outputs.sorted(by: { $0.key < $1.key }).first?.value
+        guard let output = outputs["out"] ?? first else { return nil }
         isByKey = form.id.contains("-sliding") || form.id.hasPrefix("processor-")
         self.kind = kind
         keyType = form.id.contains("-int64-") ? "L" : "S"
@@ -18,7 +20,7 @@ struct StoreForm {
             switch store {
             case "src", "t-store", "g-store": "S"
             case "seen": "L"
-            default: form.id == "processor-kv-count" ? "L" : output.value.value
+            default: form.id == "processor-kv-count" ? "L" : output.value
             }
         guard ["kv", "kv+ts", "window", "window+ts", "session"].contains(kind) else { return nil }
     }

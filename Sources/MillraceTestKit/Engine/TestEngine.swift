@@ -13,7 +13,7 @@ import StreamsRuntime
 /// Nothing happens until the test asks for it: `run()` processes and commits everything,
 /// `process()` processes without a commit, `crash()` loses what was not flushed and starts again.
 public final class TestEngine<Job: StreamJob> {
-    private let driver: TopologyDriver
+    let driver: TopologyDriver
 
     /// The job over new, empty input topics.
     ///

@@ -86,7 +86,7 @@ extension GroupedStream {
                 let counters = task.counters
                 return { key, newValue in
                     if keySerde.isNull(key) || isNullValue?(newValue) == true {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(keySerde.isNull(key) ? .nullKey : .nullValue)
                         return
                     }
                     let slot = try writer.find(key)

@@ -1,53 +1,65 @@
 extension KeyedStream {
     /// Splits a stream: each record goes to the first branch whose test it passes.
     ///
-    /// The result has one stream for each test, in order, and `other` for the records that pass
-    /// none; leave `other` unused to drop them.
+    /// The result has a stream for each name, and `other` for the records that pass no test; leave
+    /// `other` unused to drop them.
     ///
-    ///     let parts = orders.branch({ $0.isRush }, { $0.total > 1_000 })
-    ///     parts[0].to(Topics.rush)
+    ///     let parts = orders.branch([
+    ///         "rush": { $0.isRush },
+    ///         "large": { $0.total > 1_000 },
+    ///     ])
+    ///     parts["rush"].to(Topics.rush)
     ///     parts.other.to(Topics.normal)
     @inlinable
     public func branch(
-        _ tests: @Sendable (Value) throws -> Bool...
+        _ branches: KeyValuePairs<String, @Sendable (Value) throws -> Bool>
     ) -> Branches<Key, Value, Placement> {
+        let tests = branches.map(\.value)
         let splitter = StreamNode<Key, BranchValue<Value>>(
             kind: .stateless("branch"),
             from: node
-        ) { sink, _ in
+        ) { sink, _, site in
             { key, value in
-                for (index, test) in tests.enumerated() where try test(value) {
-                    return try sink(key, BranchValue(branch: index, value: value))
+                var index = 0
+                while index < tests.count {
+                    guard let passes = try site.attempt({ try tests[index](value) }) else { return }
+                    if passes { break }
+                    index += 1
                 }
-                try sink(key, BranchValue(branch: tests.count, value: value))
+                try sink(key, BranchValue(branch: index, value: value))
             }
         }
-        let streams = (0...tests.count).map { index in
+        let streams = (branches.map(\.key) + ["other"]).enumerated().map { index, name in
             Self(
-                node: StreamNode(kind: .stateless("branch \(index)"), from: splitter) { sink, _ in
+                node: StreamNode(kind: .stateless("branch \(name)"), from: splitter) { sink, _, _ in
                     { key, tagged in if tagged.branch == index { try sink(key, tagged.value) } }
                 }
             )
         }
-        return Branches(streams: streams)
+        return Branches(names: branches.map(\.key), streams: streams)
     }
 }
 
 /// The streams that `branch` made.
 public struct Branches<Key, Value, Placement: KeyPlacement> {
-    @usableFromInline let streams: [KeyedStream<Key, Value, Placement>]
+    private let streams: [String: KeyedStream<Key, Value, Placement>]
+    /// The records that passed no test.
+    public let other: KeyedStream<Key, Value, Placement>
 
     @usableFromInline
-    init(streams: [KeyedStream<Key, Value, Placement>]) { self.streams = streams }
-
-    /// The records whose first passed test is the one at `index`.
-    public subscript(index: Int) -> KeyedStream<Key, Value, Placement> {
-        precondition(index >= 0 && index < streams.count - 1, "there is no branch \(index)")
-        return streams[index]
+    init(names: [String], streams: [KeyedStream<Key, Value, Placement>]) {
+        precondition(Set(names).count == names.count, "two branches have one name: \(names)")
+        self.streams = Dictionary(uniqueKeysWithValues: zip(names, streams))
+        other = streams[names.count]
     }
 
-    /// The records that passed no test.
-    public var other: KeyedStream<Key, Value, Placement> { streams[streams.count - 1] }
+    /// The records whose first passed test is that of the branch.
+    public subscript(name: String) -> KeyedStream<Key, Value, Placement> {
+        guard let stream = streams[name] else {
+            preconditionFailure("no branch \"\(name)\"; there are \(streams.keys.sorted())")
+        }
+        return stream
+    }
 }
 
 /// A value on its way to its branch.

@@ -7,8 +7,11 @@ extension KeyedStream {
         _ isIncluded: @escaping @Sendable (Value) throws -> Bool
     ) -> Self {
         Self(
-            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
-                { key, value in if try isIncluded(value) { try sink(key, value) } }
+            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _, site in
+                { key, value in
+                    guard try site.attempt({ try isIncluded(value) }) == true else { return }
+                    try sink(key, value)
+                }
             }
         )
     }
@@ -27,8 +30,11 @@ extension KeyedStream {
         _ isIncluded: @escaping @Sendable (Key, Value) throws -> Bool
     ) -> Self {
         Self(
-            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _ in
-                { key, value in if try isIncluded(key, value) { try sink(key, value) } }
+            node: StreamNode(kind: .stateless("filter"), from: node) { sink, _, site in
+                { key, value in
+                    guard try site.attempt({ try isIncluded(key, value) }) == true else { return }
+                    try sink(key, value)
+                }
             }
         )
     }

@@ -5,11 +5,12 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> Results
     ) -> RekeyedStream<NewKey, NewValue> where Results.Element == (NewKey, NewValue) {
         RekeyedStream(
-            node: StreamNode(kind: .stateless("flatMap"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("flatMap"), from: node) { sink, _, site in
                 { key, value in
-                    for (newKey, newValue) in try transform(key, value) {
-                        try sink(newKey, newValue)
+                    guard let results = try site.attempt({ try transform(key, value) }) else {
+                        return
                     }
+                    for (newKey, newValue) in results { try sink(newKey, newValue) }
                 }
             }
         )
@@ -23,9 +24,10 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Value) throws -> Results
     ) -> KeyedStream<Key, Results.Element, Placement> {
         KeyedStream<Key, Results.Element, Placement>(
-            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _, site in
                 { key, value in
-                    for newValue in try transform(value) { try sink(key, newValue) }
+                    guard let results = try site.attempt({ try transform(value) }) else { return }
+                    for newValue in results { try sink(key, newValue) }
                 }
             }
         )
@@ -37,9 +39,12 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> Results
     ) -> KeyedStream<Key, Results.Element, Placement> {
         KeyedStream<Key, Results.Element, Placement>(
-            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("flatMapValues"), from: node) { sink, _, site in
                 { key, value in
-                    for newValue in try transform(key, value) { try sink(key, newValue) }
+                    guard let results = try site.attempt({ try transform(key, value) }) else {
+                        return
+                    }
+                    for newValue in results { try sink(key, newValue) }
                 }
             }
         )

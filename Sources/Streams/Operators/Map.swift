@@ -7,10 +7,12 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> (NewKey, NewValue)
     ) -> RekeyedStream<NewKey, NewValue> {
         RekeyedStream(
-            node: StreamNode(kind: .stateless("map"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("map"), from: node) { sink, _, site in
                 { key, value in
-                    let (newKey, newValue) = try transform(key, value)
-                    try sink(newKey, newValue)
+                    guard let result = try site.attempt({ try transform(key, value) }) else {
+                        return
+                    }
+                    try sink(result.0, result.1)
                 }
             }
         )
@@ -24,8 +26,11 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Value) throws -> NewValue
     ) -> KeyedStream<Key, NewValue, Placement> {
         KeyedStream<Key, NewValue, Placement>(
-            node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _ in
-                { key, value in try sink(key, try transform(value)) }
+            node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _, site in
+                { key, value in
+                    guard let new = try site.attempt({ try transform(value) }) else { return }
+                    try sink(key, new)
+                }
             }
         )
     }
@@ -43,8 +48,11 @@ extension KeyedStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> NewValue
     ) -> KeyedStream<Key, NewValue, Placement> {
         KeyedStream<Key, NewValue, Placement>(
-            node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _ in
-                { key, value in try sink(key, try transform(key, value)) }
+            node: StreamNode(kind: .stateless("mapValues"), from: node) { sink, _, site in
+                { key, value in
+                    guard let new = try site.attempt({ try transform(key, value) }) else { return }
+                    try sink(key, new)
+                }
             }
         )
     }
@@ -57,8 +65,11 @@ extension KeyedStream {
         _ key: @escaping @Sendable (Value) throws -> NewKey
     ) -> RekeyedStream<NewKey, Value> {
         RekeyedStream(
-            node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _ in
-                { _, value in try sink(try key(value), value) }
+            node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _, site in
+                { _, value in
+                    guard let new = try site.attempt({ try key(value) }) else { return }
+                    try sink(new, value)
+                }
             }
         )
     }
@@ -69,8 +80,11 @@ extension KeyedStream {
         _ newKey: @escaping @Sendable (Key, Value) throws -> NewKey
     ) -> RekeyedStream<NewKey, Value> {
         RekeyedStream(
-            node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _ in
-                { key, value in try sink(try newKey(key, value), value) }
+            node: StreamNode(kind: .stateless("selectKey"), from: node) { sink, _, site in
+                { key, value in
+                    guard let new = try site.attempt({ try newKey(key, value) }) else { return }
+                    try sink(new, value)
+                }
             }
         )
     }

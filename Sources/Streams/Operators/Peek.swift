@@ -4,9 +4,9 @@ extension KeyedStream {
     @inlinable
     public func peek(_ look: @escaping @Sendable (Key, Value) throws -> Void) -> Self {
         Self(
-            node: StreamNode(kind: .stateless("peek"), from: node) { sink, _ in
+            node: StreamNode(kind: .stateless("peek"), from: node) { sink, _, site in
                 { key, value in
-                    try look(key, value)
+                    guard try site.attempt({ try look(key, value) }) != nil else { return }
                     try sink(key, value)
                 }
             }

@@ -29,15 +29,15 @@ extension StreamNode {
         leavesOutEmpty: Bool = false,
         target: @escaping (TaskBinding) -> OutputBuffer.Target
     ) -> AnyNode where KeySerde.Value == Key, ValueSerde.Value == Value {
-        StreamNode<Never, Never>(kind: kind, from: self) { _, task in
+        StreamNode<Never, Never>(kind: kind, from: self) { _, task, site in
             let target = target(task)
             let writer = RecordWriter(task: task, target: target, key: key, value: value)
             guard leavesOutEmpty else {
-                return { key, value in try writer.write(key, value) }
+                return { key, value in _ = try site.attempt { try writer.write(key, value) } }
             }
             return { newKey, newValue in
                 if key.isNull(newKey), value.isNull(newValue) { return }
-                try writer.write(newKey, newValue)
+                _ = try site.attempt { try writer.write(newKey, newValue) }
             }
         }
     }

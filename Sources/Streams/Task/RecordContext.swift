@@ -55,17 +55,30 @@ public struct RecordContext {
 public struct TaskCounters: Equatable, Sendable {
     /// Records read from topics outside the job.
     public var recordsIn: Int64 = 0
-    /// Records that a serde refused and the policy skipped.
+    /// Results that a policy for errors left out: each is one record at one operator.
     public var recordsSkipped: Int64 = 0
     /// Records that an operator dropped by its rule, such as a null key at an aggregation.
     public var recordsDropped: Int64 = 0
+    /// The same by reason.
+    public var drops = DropCounts()
+    /// Records that went to the dead letters, those that followed one included.
+    public var recordsDeadLettered: Int64 = 0
     /// Nothing counted yet.
     public init() {}
+
+    /// Counts a record that an operator dropped.
+    @inlinable
+    public mutating func drop(_ reason: DropReason) {
+        recordsDropped &+= 1
+        drops[reason] &+= 1
+    }
 
     /// Adds what another task counted.
     public mutating func add(_ other: TaskCounters) {
         recordsIn += other.recordsIn
         recordsSkipped += other.recordsSkipped
         recordsDropped += other.recordsDropped
+        recordsDeadLettered += other.recordsDeadLettered
+        drops.add(other.drops)
     }
 }

@@ -18,10 +18,14 @@ public final class TaskBinding {
 
     /// What operators do beside records.
     public let hooks: TaskHooks
+    /// What becomes of records that an operator cannot handle.
+    @usableFromInline private(set) lazy var errors = TaskErrors(self, plan: errorPlan)
 
     private let partitionCounts: [String: Int32]
     private let stores: [String: StateStore]
     private let names: InternalNames
+    private let errorPlan: ErrorPlan
+    private let lookUpTopic: (String) throws -> Int32?
     /// What several ways to one node share while the task is bound.
     private var instances: [ObjectIdentifier: Any] = [:]
     /// The stores that processors have opened while the task is bound, by name.
@@ -34,18 +38,24 @@ public final class TaskBinding {
     /// - Parameters:
     ///   - partitionCounts: of every topic that the task writes to.
     ///   - stores: the task's stores by the user's name.
+    ///   - errors: what becomes of records that an operator cannot handle.
+    ///   - lookUpTopic: the partitions of a topic that the plan did not know; nil if there is none.
     public init(
         partition: PartitionIndex,
         output: UnsafeMutablePointer<OutputBuffer>,
         partitionCounts: [String: Int32],
         stores: [String: StateStore],
-        names: InternalNames
+        names: InternalNames,
+        errors: ErrorPlan,
+        lookUpTopic: @escaping (String) throws -> Int32?
     ) {
         self.partition = partition
         self.output = output
         self.partitionCounts = partitionCounts
         self.stores = stores
         self.names = names
+        errorPlan = errors
+        self.lookUpTopic = lookUpTopic
         record = .allocate(capacity: 1)
         record.initialize(to: RecordContext(partition: partition))
         hooks = TaskHooks(record: record)
@@ -79,6 +89,17 @@ public final class TaskBinding {
         return made
     }
 
+    /// Forgets how often records were tried that are committed.
+    package func forgetTries(of topic: String, before offset: Offset) {
+        errors.forgetTries(of: topic, before: offset)
+    }
+
+    /// Ends the use: what operators registered holds on to the task.
+    public func close() {
+        hooks.removeAll()
+        errors.removeAll()
+    }
+
     /// Ends the binding: every source of the task is bound.
     public func finishBinding() {
         instances = [:]
@@ -109,7 +130,7 @@ public final class TaskBinding {
         switch kind {
         case .source(let topic, _, _): partitionTime(of: topic)
         case .repartitionSource(let via): partitionTime(of: names.repartitionTopic(via: via))
-        case .globalTable, .stateless, .stateful, .sink, .repartitionSink:
+        case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink:
             preconditionFailure("\(kind.word) reads no topic")
         }
     }
@@ -128,6 +149,18 @@ public final class TaskBinding {
         }
         return output.pointee.target(topic: topic, partitionCount: count)
     }
+
+    /// The place of a topic that a record names: one of the plan's, or one that is there by now;
+    /// nil if there is none.
+    @usableFromInline
+    func target(namedByRecord topic: String) throws -> OutputBuffer.Target? {
+        guard let count = try partitionCounts[topic] ?? lookUpTopic(topic) else { return nil }
+        return output.pointee.target(topic: topic, partitionCount: count)
+    }
+
+    /// Whether a topic is one of the job's own, in which nobody else's records may be.
+    @usableFromInline
+    func isInternal(_ topic: String) -> Bool { names.isInternal(topic) }
 
     /// The place of a repartition topic in the output.
     @usableFromInline
@@ -163,6 +196,13 @@ public struct InternalNames: Sendable, Equatable {
     public init(job: String) { self.job = job }
     /// The topic that holds the changes of a store.
     public func changelogTopic(store: String) -> String { "\(job)-\(store)-changelog" }
+    /// Where dead letters go if no policy names another topic.
+    public var deadLetterTopic: String { "\(job)-dead-letters" }
+    /// Whether a name is that of a changelog or repartition topic of the job.
+    func isInternal(_ topic: String) -> Bool {
+        topic.hasPrefix("\(job)-")
+            && (topic.hasSuffix("-changelog") || topic.hasSuffix("-repartition"))
+    }
     /// The topic that carries records to the partition of their new key.
     public func repartitionTopic(via: String) -> String { "\(job)-\(via)-repartition" }
 }

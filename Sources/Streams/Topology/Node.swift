@@ -11,6 +11,12 @@ public class AnyNode {
     @usableFromInline var upstreamSink: AnyNode?
     /// Whether something behind this table asks for the value that a change replaces.
     @usableFromInline var sendsOldValues = false
+    /// The operator's number in its topology, set when that is made.
+    @usableFromInline var number = 0
+    /// What becomes of records that it cannot handle; nil for the job's policy.
+    @usableFromInline var errorPolicy: ErrorPolicy?
+    /// For a source: where the keys are kept whose records follow a dead letter.
+    var heldKeysStore: StoreSpecification?
     /// The tables whose old values this one's are made of.
     @usableFromInline var oldValueSources: [AnyNode] = []
     /// For a table whose rows nobody can look up: what to tell who asks for them.
@@ -22,6 +28,19 @@ public class AnyNode {
     init(kind: OperatorKind, parents: [AnyNode]) {
         self.kind = kind
         self.parents = parents
+    }
+
+    /// Puts the operator's policy for errors around what takes its records in a task.
+    @inlinable
+    func guarding<Key, Value>(
+        _ task: TaskBinding,
+        _ receive: @escaping (Key, Value) throws -> Void
+    ) -> (Key, Value) throws -> Void {
+        let errors = task.errors
+        let number = number
+        return { key, value in
+            do { try receive(key, value) } catch { try errors.settle(error, at: number) }
+        }
     }
 
     /// Makes this table, and those that its old values are made of, hand on what a change
@@ -61,6 +80,8 @@ public enum OperatorKind: Sendable, Equatable {
     case stateful(String, stores: [StoreSpecification])
     /// Writes to a topic.
     case sink(topic: String, key: String, value: String)
+    /// Writes to a topic that each record chooses; the topics that it names beforehand.
+    case dynamicSink(topics: [String], key: String, value: String)
     /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
     case repartitionSink(via: String, partitionCount: Int32?)
 
@@ -68,7 +89,8 @@ public enum OperatorKind: Sendable, Equatable {
     var stores: [StoreSpecification] {
         switch self {
         case .stateful(_, let stores): stores
-        case .source, .repartitionSource, .globalTable, .stateless, .sink, .repartitionSink: []
+        case .source, .repartitionSource, .globalTable, .stateless, .sink, .repartitionSink,
+            .dynamicSink: []
         }
     }
 
@@ -80,7 +102,7 @@ public enum OperatorKind: Sendable, Equatable {
         case .globalTable: "globalTable"
         case .stateless(let word): word
         case .stateful(let word, _): word
-        case .sink: "sink"
+        case .sink, .dynamicSink: "sink"
         case .repartitionSink: "repartition"
         }
     }
@@ -112,8 +134,32 @@ public final class StreamNode<Key, Value>: AnyNode {
     ) {
         self.init(kind: kind, parents: [upstream])
         attach = { [unowned self] in
-            upstream.consumers.append { task in bind(self.bindConsumers(task), task) }
+            upstream.feed(self) { task in bind(self.bindConsumers(task), task) }
         }
+    }
+
+    /// An operator that hands errors to its site itself: for those of a few instructions, where one
+    /// more call a record would show.
+    @inlinable
+    convenience init<InKey, InValue>(
+        kind: OperatorKind,
+        from upstream: StreamNode<InKey, InValue>,
+        bind:
+            @escaping (@escaping Sink, TaskBinding, ErrorSite) -> (InKey, InValue) throws -> Void
+    ) {
+        self.init(kind: kind, parents: [upstream])
+        attach = { [unowned self] in
+            upstream.consumers.append { task in
+                bind(self.bindConsumers(task), task, ErrorSite(task.errors, node: self.number))
+            }
+        }
+    }
+
+    /// Gives the records of this node to another one by what `bind` makes for a task; an error of
+    /// it is that one's.
+    @inlinable
+    func feed(_ consumer: AnyNode, _ bind: @escaping (TaskBinding) -> Sink) {
+        consumers.append { [unowned consumer] task in consumer.guarding(task, bind(task)) }
     }
 
     /// One function that gives a record to every consumer, in the order of their declaration. A

@@ -8,12 +8,14 @@ public struct DecodeFailure: Error, CustomStringConvertible {
     public let serde: String
     /// What the serde said.
     public let reason: String
+    let cause: any Error
 
     @usableFromInline
     init(part: String, serde: String, error: any Error) {
         self.part = part
         self.serde = serde
         reason = String(describing: error)
+        cause = error
     }
 
     /// One sentence.
@@ -90,7 +92,7 @@ extension StreamNode {
             return { rawKey, rawValue in
                 if dropsNullKeys, rawKey == nil {
                     record.pointee.noteTime(partitionTime)
-                    counters.pointee.recordsDropped &+= 1
+                    counters.pointee.drop(.nullKey)
                     return
                 }
                 let decodedKey = try decoder.decodeKey(rawKey)
@@ -117,7 +119,7 @@ extension StreamNode {
         let partitionTime = task.partitionTime(of: kind)
         return { rawKey, rawValue in
             if dropsNullKeys, rawKey == nil {
-                counters.pointee.recordsDropped &+= 1
+                counters.pointee.drop(.nullKey)
                 return
             }
             let decodedKey = try decoder.decodeKey(rawKey)
@@ -129,7 +131,7 @@ extension StreamNode {
             )
             let time = try timestamps.extract(decodedKey, decodedValue, times)
             guard time.rawValue >= 0 else {
-                counters.pointee.recordsDropped &+= 1
+                counters.pointee.drop(.negativeTimestamp)
                 return
             }
             record.pointee.timestamp = time

@@ -1,3 +1,4 @@
+public import LogModel
 public import Serdes
 
 /// A store of a task: its name, which the owner gave, and the form of its entries.
@@ -12,10 +13,10 @@ public struct StoreSpecification: Hashable, Sendable {
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
         case timed
-        /// A value for each key, in the order of the keys.
-        case ordered
         /// The newest value of each key, and those before it, found by the time of their end too.
         case versioned
+        /// A value for each key, found by its timestamp too, after which it is forgotten.
+        case expiring
     }
 
     /// The store's name, unique in its job.
@@ -40,11 +41,18 @@ public struct StoreSpecification: Hashable, Sendable {
     /// that is not. Such keys are made of the entries and stand in no changelog.
     public func timeKey(
         of entry: UnsafeRawBufferPointer,
+        at timestamp: Timestamp,
         in sink: inout ByteSink
     ) -> UnsafeRawBufferPointer? {
-        guard kind == .timed || kind == .versioned, TimedKey.isEntry(entry) else { return nil }
-        sink.removeAll()
-        TimedKey.appendTimeKey(of: entry, to: &sink)
+        switch kind {
+        case .timed where TimedKey.isEntry(entry), .versioned where TimedKey.isEntry(entry):
+            sink.removeAll()
+            TimedKey.appendTimeKey(of: entry, to: &sink)
+        case .expiring where entry.first == KeySpace.entry:
+            sink.removeAll()
+            ExpiringKey.appendTwin(of: entry, at: timestamp.rawValue, to: &sink)
+        case .keyValue, .orderedKeyValue, .window, .timed, .versioned, .expiring: return nil
+        }
         return sink.bytes
     }
 }

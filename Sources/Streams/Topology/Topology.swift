@@ -4,6 +4,8 @@ public final class Topology {
     public let job: String
     /// The topology as data: what `describe` shows and `plan` compares.
     public let specification: TopologySpecification
+    /// What becomes of records that an operator cannot handle.
+    public let errors: ErrorPlan
     let nodes: [AnyNode]
     private let sources: [String: any SourceNode]
 
@@ -11,18 +13,26 @@ public final class Topology {
     ///
     /// - Throws: `TopologyError` for names that are missing, used twice, or not allowed.
     public convenience init<Job: StreamJob>(of job: Job) throws(TopologyError) {
-        try self.init(job: Job.name, statements: job.topology)
+        try self.init(job: Job.name, statements: job.topology, errors: job.errorPolicies)
     }
 
     /// The topology of these statements under a job's name.
-    public init(job: String, statements: [Statement]) throws(TopologyError) {
+    public init(
+        job: String,
+        statements: [Statement],
+        errors: ErrorPolicies = ErrorPolicies()
+    ) throws(TopologyError) {
         guard !statements.isEmpty else { throw TopologyError("the topology is empty") }
         let nodes = Self.collect(statements)
-        for node in nodes { node.attach() }
+        for (number, node) in nodes.enumerated() {
+            node.number = number
+            node.attach()
+        }
         for node in nodes where node.sendsOldValues || node.rowsAreWanted {
             if let reason = node.rowlessReason { throw TopologyError(reason) }
         }
-        let specification = try TopologySpecification(job: job, nodes: nodes)
+        ErrorPlan.placeHoldStores(nodes, errors)
+        let specification = try TopologySpecification(job: job, nodes: nodes, errors: errors)
         var sources: [String: any SourceNode] = [:]
         for node in nodes {
             guard let topic = specification.inputTopic(of: node.kind) else { continue }
@@ -37,14 +47,15 @@ public final class Topology {
         self.nodes = nodes
         self.specification = specification
         self.sources = sources
+        self.errors = ErrorPlan(specification, nodes: nodes, defaults: errors)
     }
 
     /// Binds the source of a topic, and everything behind it, to a task.
     public func bindSource(topic: String, to task: TaskBinding) -> RawSink {
-        guard let bind = sources[topic]?.bindSource else {
+        guard let source = sources[topic], let bind = source.bindSource else {
             preconditionFailure("no source reads \(topic)")
         }
-        return bind(task)
+        return task.errors.watching(bind(task), of: source.number, topic: topic)
     }
 
     /// The global tables, which every stream thread keeps up to their topics.

@@ -23,6 +23,9 @@ extension TopologySpecification {
                 lines.append("  store \(table.store), a copy of \(table.topic) in every thread")
             }
         }
+        if !deadLetterTopics.isEmpty {
+            lines += ["", "dead letters to \(deadLetterTopics.joined(separator: ", "))"]
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -77,7 +80,7 @@ extension TopologySpecification {
         return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))]}\n"
     }
 
-    private func label(of kind: OperatorKind) -> String {
+    func label(of kind: OperatorKind) -> String {
         switch kind {
         case .source(let topic, let key, let value): "source \(topic) (\(key), \(value))"
         case .repartitionSource(let via): "source \(names.repartitionTopic(via: via))"
@@ -87,6 +90,9 @@ extension TopologySpecification {
         case .stateful(let word, let stores):
             "\(word) in \(stores.map(\.name).joined(separator: ", "))"
         case .sink(let topic, let key, let value): "sink \(topic) (\(key), \(value))"
+        case .dynamicSink(let topics, let key, let value):
+            "sink \(topics.isEmpty ? "by record" : topics.joined(separator: ", ")) "
+                + "(\(key), \(value))"
         case .repartitionSink(let via, _): "repartition \(names.repartitionTopic(via: via))"
         }
     }

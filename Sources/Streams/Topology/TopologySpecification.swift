@@ -41,11 +41,17 @@ public struct TopologySpecification: Equatable, Sendable {
     public let operators: [Operator]
     /// Every sub-topology, those that read only external topics first.
     public let subtopologies: [Subtopology]
+    /// The topics to which records go that an operator cannot handle.
+    public let deadLetterTopics: [String]
 
     /// The names of the job's own topics.
     public var names: InternalNames { InternalNames(job: job) }
 
-    init(job: String, nodes: [AnyNode]) throws(TopologyError) {
+    init(
+        job: String,
+        nodes: [AnyNode],
+        errors: ErrorPolicies = ErrorPolicies()
+    ) throws(TopologyError) {
         try Self.checkName(job, what: "job name")
         let numbers = Dictionary(
             uniqueKeysWithValues: nodes.enumerated().map { (ObjectIdentifier($1), $0) }
@@ -71,7 +77,22 @@ public struct TopologySpecification: Equatable, Sendable {
         }
         var subtopologies: [Subtopology] = []
         for id in 0...(groups.max() ?? 0) {
-            subtopologies.append(try Self.subtopology(id, of: operators))
+            let held = zip(nodes, groups).filter { $0.1 == id }.compactMap(\.0.heldKeysStore)
+            subtopologies.append(try Self.subtopology(id, of: operators, held: held))
+        }
+        deadLetterTopics = ErrorPlan.deadLetterTopics(
+            of: nodes,
+            errors,
+            names: InternalNames(job: job)
+        )
+        for topic in deadLetterTopics {
+            try Self.checkName(topic, what: "topic name")
+            if subtopologies.contains(where: { $0.externalTopics.contains(topic) }) {
+                throw TopologyError(
+                    "the job reads the topic \(topic): a dead letter there would come back to it; "
+                        + "name another topic for dead letters"
+                )
+            }
         }
         self.subtopologies = subtopologies
         try checkUniqueNames()
@@ -85,7 +106,7 @@ public struct TopologySpecification: Equatable, Sendable {
         switch kind {
         case .source(let topic, _, _): topic
         case .repartitionSource(let via): names.repartitionTopic(via: via)
-        case .globalTable, .stateless, .stateful, .sink, .repartitionSink: nil
+        case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink: nil
         }
     }
 
@@ -94,7 +115,17 @@ public struct TopologySpecification: Equatable, Sendable {
         switch kind {
         case .sink(let topic, _, _): topic
         case .repartitionSink(let via, _): names.repartitionTopic(via: via)
-        case .source, .repartitionSource, .globalTable, .stateless, .stateful: nil
+        case .source, .repartitionSource, .globalTable, .stateless, .stateful, .dynamicSink: nil
+        }
+    }
+
+    /// The topics outside the job that an operator is known to write to.
+    public func sinkTopics(of kind: OperatorKind) -> [String] {
+        switch kind {
+        case .sink(let topic, _, _): [topic]
+        case .dynamicSink(let topics, _, _): topics
+        case .source, .repartitionSource, .globalTable, .stateless, .stateful, .repartitionSink:
+            []
         }
     }
 
@@ -117,7 +148,8 @@ public struct TopologySpecification: Equatable, Sendable {
                 if !["map", "flatMap", "selectKey", "groupBy", "process"].contains(word) {
                     reached.insert(item.id)
                 }
-            case .source, .repartitionSource, .globalTable, .sink, .repartitionSink: continue
+            case .source, .repartitionSource, .globalTable, .sink, .repartitionSink, .dynamicSink:
+                continue
             }
         }
         return nil
@@ -155,7 +187,8 @@ public struct TopologySpecification: Equatable, Sendable {
 
     private static func subtopology(
         _ id: Int,
-        of operators: [Operator]
+        of operators: [Operator],
+        held: [StoreSpecification]
     ) throws(TopologyError) -> Subtopology {
         var topics: [String] = []
         var repartitions: [String] = []
@@ -176,6 +209,8 @@ public struct TopologySpecification: Equatable, Sendable {
                 try checkName(store, what: "store name")
                 globalTable = GlobalTable(topic: topic, store: store)
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
+            case .dynamicSink(let topics, _, _):
+                for topic in topics { try checkName(topic, what: "topic name") }
             case .stateless, .repartitionSink: break
             }
         }
@@ -183,7 +218,7 @@ public struct TopologySpecification: Equatable, Sendable {
             id: id,
             externalTopics: topics,
             repartitions: repartitions,
-            stores: stores,
+            stores: stores + held,
             globalTable: globalTable
         )
     }

@@ -20,6 +20,10 @@ package struct TopologyPlan: Equatable, Sendable {
     /// 64 MiB, not Kafka's 1 GiB, a few keys written often leave that much to restore at most.
     static let changelogOptions = ["cleanup.policy": "compact", "segment.bytes": "67108864"]
 
+    /// A dead letter has its record and the headers about it, so more than a record may have; it
+    /// stays until somebody has seen to it.
+    static let deadLetterOptions = ["max.message.bytes": "16777216", "retention.ms": "-1"]
+
     /// Topics that do not exist yet.
     package private(set) var topicsToCreate: [TopicSpecification] = []
     /// Partitions of every topic that the job reads or writes.
@@ -58,14 +62,16 @@ package struct TopologyPlan: Equatable, Sendable {
             }
         }
         let widest = inputTopics.flatMap { $0 }.compactMap { partitionCounts[$0] }.max() ?? 1
-        for item in specification.operators {
-            guard case .sink(let topic, _, _) = item.kind else { continue }
+        let outputs =
+            specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
+            .map { ($0, [:]) } + specification.deadLetterTopics.map { ($0, Self.deadLetterOptions) }
+        for (topic, configuration) in outputs {
             try place(
                 topic,
                 partitionCount: widest,
                 exactly: false,
                 existing: planned,
-                configuration: [:]
+                configuration: configuration
             )
         }
         tasks.sort()

@@ -25,7 +25,7 @@ final class GlobalTableReader {
     private var knownLosses: Int64 = 0
     private let queues: UnsafeMutablePointer<PartitionQueue>
     private let partitionCount: Int
-    private let onDecodeError: DecodeErrorPolicy
+    private let onDecodeError: DecodeErrorPolicy?
     private var key = ByteSink()
     private var position = ByteSink()
 
@@ -205,7 +205,7 @@ final class GlobalTableReader {
                     guard offset >= first else { continue }
                     count += 1
                     guard let rowKey = record.key else {
-                        counters.recordsDropped += 1
+                        counters.drop(.nullKey)
                         continue
                     }
                     guard

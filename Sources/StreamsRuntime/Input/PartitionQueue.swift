@@ -44,6 +44,11 @@ struct PartitionQueue: ~Copyable {
     /// The next offset to hand out, with the topic that it is of.
     var inputPosition: InputPosition { InputPosition(reader.position, of: reader.topicID) }
 
+    /// A position in the same topic.
+    func inputPosition(at offset: Offset) -> InputPosition {
+        InputPosition(offset, of: reader.topicID)
+    }
+
     /// What was read is committed.
     mutating func noteCommitted() { committedLostCount = lostCount }
 
@@ -54,7 +59,7 @@ struct PartitionQueue: ~Copyable {
     }
 
     /// Goes to another position and drops what was fetched.
-    private mutating func seek(to position: InputPosition) {
+    mutating func seek(to position: InputPosition) {
         head = nil
         batch = nil
         reader.seek(to: position.offset, of: position.topicID)

@@ -8,9 +8,9 @@ final class OutputSender {
     private(set) var sinkRecordCount: Int64 = 0
     private var uncommittedSinkRecordCount: Int64 = 0
     private var byteCount: Int64 = 0
-    private let sinkTopics: Set<String>
+    private let topicsBesideResults: Set<String>
 
-    init(sinkTopics: Set<String>) { self.sinkTopics = sinkTopics }
+    init(topicsBesideResults: Set<String>) { self.topicsBesideResults = topicsBesideResults }
 
     func send(_ batch: inout RecordBatchBuilder, to partition: TopicPartition) throws {
         guard let producer else { preconditionFailure("no producer before the first record") }
@@ -18,7 +18,9 @@ final class OutputSender {
         let records = Int64(batch.recordCount)
         try producer.append(&batch, to: partition)
         byteCount += Int64(bytes)
-        if sinkTopics.contains(partition.topic) { uncommittedSinkRecordCount += records }
+        if !topicsBesideResults.contains(partition.topic) {
+            uncommittedSinkRecordCount += records
+        }
     }
 
     /// Whether bytes were sent that `takeByteCount()` has not told of.

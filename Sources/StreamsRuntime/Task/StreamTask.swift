@@ -15,6 +15,14 @@ final class StreamTask {
         var name: String { specification.name }
     }
 
+    /// A record to which its task comes back.
+    private struct WaitingRecord {
+        let queue: Int
+        var offset: Offset
+        /// By the steady clock, in nanoseconds.
+        let dueAt: UInt64
+    }
+
     let id: TopologyPlan.Task
     let stores: [OwnedStore]
     private let binding: TaskBinding
@@ -23,12 +31,14 @@ final class StreamTask {
     private let sinks: [RawSink]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
-    private let onDecodeError: DecodeErrorPolicy
+    /// A record that failed and is to be tried again; what is behind it waits too.
+    private var waiting: WaitingRecord?
+    /// What was counted up to the last commit: an abort goes back to it.
+    private var committedCounters = TaskCounters()
     /// The table whose keys are those of the one input's records, if there is one.
     private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
     /// The positions that the last commit made durable, or the start.
     private var committed: [InputPosition]
-    private var committedCounters = TaskCounters()
     /// The largest time seen in each input, which is committed with its position.
     private let partitionTimes: [UnsafeMutablePointer<Timestamp>]
     /// What tells the times of an input's records; nil where it is their timestamps.
@@ -47,7 +57,6 @@ final class StreamTask {
         self.id = id
         self.stores = stores
         self.binding = binding
-        onDecodeError = configuration.onDecodeError
         queueCount = inputs.count
         queues = .allocate(capacity: max(inputs.count, 1))
         for (index, input) in inputs.enumerated() {
@@ -75,7 +84,7 @@ final class StreamTask {
     }
 
     deinit {
-        binding.hooks.removeAll()
+        binding.close()
         queues.deinitialize(count: queueCount)
         queues.deallocate()
     }
@@ -127,13 +136,16 @@ final class StreamTask {
         for index in 0..<queueCount {
             committed[index] = (queues + index).pointee.inputPosition
             (queues + index).pointee.noteCommitted()
+            binding.forgetTries(
+                of: (queues + index).pointee.partition.topic,
+                before: committed[index].offset
+            )
         }
-        committedCounters = binding.counters.pointee
+        committedCounters = counters
     }
 
     /// Goes back to these positions: what was counted since comes again, and is counted then.
     func rewind(to positions: [TopicPartition: InputPosition]) {
-        binding.counters.pointee = committedCounters
         for index in 0..<queueCount {
             guard let position = positions[(queues + index).pointee.partition] else { continue }
             (queues + index).pointee.rewind(to: position)
@@ -141,6 +153,12 @@ final class StreamTask {
             partitionTimes[index].pointee = PartitionTime.decode(position.metadata)
             headTimes[index] = nil
         }
+        binding.counters.pointee = committedCounters
+    }
+
+    /// Whether a record that has waited is the next that the task tries.
+    func isAboutToTryAgain(at nanoseconds: UInt64) -> Bool {
+        waiting.map { nanoseconds >= $0.dueAt } ?? false
     }
 
     /// Takes note that the stores hold what is committed and nothing else.
@@ -184,18 +202,30 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
+        // An abort may have put the position in front of a record that waits. In the turn in which
+        // that is tried again it is the last one, so that what it led to is committed at once.
+        var stop = waiting
+        if let record = waiting, turn.startedAt >= record.dueAt {
+            stop?.offset = record.offset.advanced(by: 1)
+            waiting = nil
+        }
         return queueCount == 1
-            ? try processSingle(from: client, turn: &turn)
-            : try processOldestFirst(from: client, turn: &turn)
+            ? try processSingle(from: client, turn: &turn, before: stop?.offset ?? Offset(.max))
+            : try processOldestFirst(from: client, turn: &turn, before: stop)
     }
 
     /// The hot loop: one input, whole batches, nothing but the record itself in memory.
-    private func processSingle(from client: any LogClient, turn: inout Turn) throws -> Int {
+    private func processSingle(
+        from client: any LogClient,
+        turn: inout Turn,
+        before end: Offset
+    ) throws -> Int {
         let queue = queues
         let context = binding.record
         let sink = sinks[0]
         var count = 0
-        while !turn.isOver, var batch = try queue.pointee.takeBatch(from: client) {
+        var isHeld = queue.pointee.position >= end
+        while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
             var ahead = try LookAhead(batch.records, keyedTable)
@@ -204,13 +234,20 @@ final class StreamTask {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                 try ahead?.step()
                 guard offset >= first else { continue }
+                guard offset < end else {
+                    queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
+                    (isWhole, isHeld) = (false, true)
+                    break
+                }
                 let time =
                     sharedTimestamp ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                 context.pointee.take(time, offset: offset, headers: record.headers)
                 do {
                     try sink(record.key, record.value)
                 } catch {
-                    try recover(from: error, at: queue.pointee.partition, offset: offset)
+                    try wait(after: error, of: 0, offset: offset, turn)
+                    (isWhole, isHeld) = (false, true)
+                    break
                 }
                 if context.pointee.isTimerDue { try runStreamTimers() }
                 count &+= 1
@@ -227,7 +264,11 @@ final class StreamTask {
         return count
     }
 
-    private func processOldestFirst(from client: any LogClient, turn: inout Turn) throws -> Int {
+    private func processOldestFirst(
+        from client: any LogClient,
+        turn: inout Turn,
+        before stop: WaitingRecord?
+    ) throws -> Int {
         var count = 0
         for index in 0..<queueCount { (queues + index).pointee.askAgain() }
         while !turn.isOver {
@@ -240,7 +281,10 @@ final class StreamTask {
             guard let index = oldest?.index, let record = (queues + index).pointee.head else {
                 break
             }
-            try handle(record, of: queues + index, by: sinks[index])
+            if let stop, stop.queue == index, (queues + index).pointee.headOffset >= stop.offset {
+                break
+            }
+            guard try handle(record, of: index, turn) else { break }
             count &+= 1
             if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
             _ = turn.endsAfterRecord()
@@ -270,12 +314,14 @@ final class StreamTask {
         return time
     }
 
+    /// Processes the head of a queue; false if it has to be tried again later.
     @inline(__always)
     private func handle(
         _ record: RecordView,
-        of queue: UnsafeMutablePointer<PartitionQueue>,
-        by sink: RawSink
-    ) throws {
+        of index: Int,
+        _ turn: Turn
+    ) throws -> Bool {
+        let queue = queues + index
         let context = binding.record
         context.pointee.take(
             queue.pointee.headTimestamp,
@@ -283,39 +329,37 @@ final class StreamTask {
             headers: record.headers
         )
         do {
-            try sink(record.key, record.value)
+            try sinks[index](record.key, record.value)
         } catch {
-            try recover(from: error, at: queue.pointee.partition, offset: queue.pointee.headOffset)
+            try wait(after: error, of: index, offset: queue.pointee.headOffset, turn)
+            return false
         }
         if context.pointee.isTimerDue { try runStreamTimers() }
         // The offset counts only now that everything the record led to is in the output.
         try queue.pointee.pop()
+        return true
     }
 
-    /// Applies the error policy: returns for a record that is to be left out, else throws.
+    /// Goes back to a record that is to be tried again later; throws every other error. Where the
+    /// record has changed something already, the transaction is aborted: that is the one way to
+    /// take it back.
     @inline(never)
-    private func recover(
-        from error: any Error,
-        at partition: TopicPartition,
-        offset: Offset
+    private func wait(
+        after error: any Error,
+        of index: Int,
+        offset: Offset,
+        _ turn: Turn
     ) throws {
-        let place =
-            "topic \(partition.topic), partition \(partition.partition.rawValue), "
-            + "offset \(offset.rawValue)"
-        switch error {
-        case is LogClientError, is StoreError: throw error
-        case let failure as DecodeFailure:
-            if onDecodeError == .skip {
-                binding.counters.pointee.recordsSkipped &+= 1
-                return
-            }
-            throw StreamsError(
-                code: .decode,
-                message: "\(place): \(failure). Nothing of it was processed; "
-                    + "--on-decode-error skip leaves such records out"
-            )
-        default:
-            throw StreamsError(code: .processing, message: "\(place): \(error)")
+        let queue = queues + index
+        guard let later = error as? RetryLater else {
+            throw StreamsError.ofRecord(error, at: queue.pointee.partition, offset: offset)
         }
+        queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
+        let delay = UInt64(later.delayMilliseconds) &* 1_000_000
+        waiting = WaitingRecord(queue: index, offset: offset, dueAt: turn.startedAt &+ delay)
+        guard later.hasEffects else { return }
+        throw LogClientError.abortable(
+            "\(queue.pointee.partition), offset \(offset.rawValue), is to be tried again"
+        )
     }
 }

@@ -5,6 +5,8 @@ import LogModel
 struct Turn {
     /// The clock of the machine when the turn began.
     let wallTime: Timestamp
+    /// The same moment, in nanoseconds of the steady clock.
+    let startedAt: UInt64
     private let time: any TimeSource
     private let deadline: UInt64
     private var recordsLeft: Int
@@ -25,7 +27,8 @@ struct Turn {
     init(time: any TimeSource) {
         self.time = time
         wallTime = time.wallTime()
-        lastCheck = time.monotonicNanoseconds()
+        startedAt = time.monotonicNanoseconds()
+        lastCheck = startedAt
         deadline = lastCheck &+ Self.nanoseconds
         recordsLeft = Self.recordLimit
     }

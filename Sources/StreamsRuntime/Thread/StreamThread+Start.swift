@@ -51,8 +51,9 @@ extension StreamThread {
                 uniqueKeysWithValues: stores.map { ($0.name, $0.store) }
                     + globalTables.map { ($0.table.store, $0.store) }
             ),
-            names: names
-        )
+            names: names,
+            errors: configuration.errorPlan(of: topology)
+        ) { [client] topic in try client.topics(named: [topic]).first?.partitionCount }
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
             committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }
         }

@@ -79,7 +79,7 @@ package final class StreamThread {
                 byteLimit: configuration.commitByteLimit
             )
         )
-        let sender = OutputSender(sinkTopics: topology.sinkTopics)
+        let sender = OutputSender(topicsBesideResults: topology.topicsBesideResults)
         self.sender = sender
         output = .allocate(capacity: 1)
         output.initialize(
@@ -131,7 +131,13 @@ package final class StreamThread {
                 if try updateGlobalTables() { worked = true }
                 // What fails in one task's turn may hold back the whole thread.
                 for task in tasks where held == nil {
+                    // A try that fails may abort: then it takes nothing else with it. One that
+                    // does not is committed before another record's failure takes it back.
+                    let triesAgain = task.isAboutToTryAgain(at: time.monotonicNanoseconds())
+                    if triesAgain { _ = try handle(.commitRequested) }
+                    guard held == nil else { break }
                     if try turn(of: task) { worked = true }
+                    if triesAgain { _ = try handle(.commitRequested) }
                 }
                 if try handle(.ticked(at: time.monotonicNanoseconds())) { worked = true }
                 if !cycle.hasUncommittedWork { try keepHouse() }

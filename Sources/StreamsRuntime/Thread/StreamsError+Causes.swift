@@ -1,6 +1,10 @@
 import LogClient
+import LogModel
 import StateStores
 import Streams
+
+/// No policy of a job applies to what fails in the log.
+extension LogClientError: EngineFailure {}
 
 /// What the errors of the layers below mean to the owner of a job.
 extension StreamsError {
@@ -8,6 +12,36 @@ extension StreamsError {
         switch reason {
         case .fenced(let text): self.init(code: .fenced, message: text)
         case .failed(let error): self.init(code: .log, message: "\(error)")
+        }
+    }
+
+    /// What stops the job because of a record, with the record's place; errors of the log and of
+    /// stores are no record's and stay what they are.
+    static func ofRecord(
+        _ error: any Error,
+        at partition: TopicPartition,
+        offset: Offset
+    ) -> any Error {
+        let place =
+            "topic \(partition.topic), partition \(partition.partition.rawValue), "
+            + "offset \(offset.rawValue)"
+        switch error {
+        case is LogClientError, is StoreError: return error
+        case let failure as DecodeFailure:
+            return StreamsError(
+                code: .decode,
+                message: "\(place): \(failure). Nothing of it was processed; "
+                    + "--on-decode-error skip leaves such records out"
+            )
+        case let failure as RecordFailure where failure.kind == .decode:
+            return StreamsError(
+                code: .decode,
+                message: "\(place), \(failure). Nothing of it was processed; "
+                    + "--on-decode-error skip leaves such records out"
+            )
+        case let failure as RecordFailure:
+            return StreamsError(code: .processing, message: "\(place), \(failure)")
+        default: return StreamsError(code: .processing, message: "\(place): \(error)")
         }
     }
 
@@ -27,13 +61,14 @@ extension StreamsError {
 }
 
 extension Topology {
-    /// The topics that its sinks write to.
-    var sinkTopics: Set<String> {
-        Set(
-            specification.operators.compactMap { item -> String? in
-                if case .sink(let topic, _, _) = item.kind { return topic }
-                return nil
-            }
+    /// The topics that it writes to beside its results: changelogs, repartitions, dead letters.
+    var topicsBesideResults: Set<String> {
+        let names = specification.names
+        return Set(
+            specification.subtopologies.flatMap { part in
+                part.stores.map { names.changelogTopic(store: $0.name) }
+                    + part.repartitions.map(names.repartitionTopic(via:))
+            } + specification.deadLetterTopics
         )
     }
 }

@@ -13,12 +13,14 @@ public struct CogroupedStream<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline
     struct Input {
         @usableFromInline let parent: AnyNode
-        @usableFromInline let attach: (_ bind: @escaping (TaskBinding) -> Receiver) -> Void
+        @usableFromInline let attach:
+            (_ node: AnyNode, _ bind: @escaping (TaskBinding) -> Receiver) -> Void
 
         @inlinable
         init(
             parent: AnyNode,
-            attach: @escaping (_ bind: @escaping (TaskBinding) -> Receiver) -> Void
+            attach:
+                @escaping (_ node: AnyNode, _ bind: @escaping (TaskBinding) -> Receiver) -> Void
         ) {
             self.parent = parent
             self.attach = attach
@@ -56,8 +58,8 @@ public struct CogroupedStream<KeySerde: Serde, AggregateSerde: Serde> {
     ) -> Input {
         let node = stream.node
         let isNullValue = stream.isNullValue
-        return Input(parent: node) { bind in
-            node.consumers.append { task in
+        return Input(parent: node) { owner, bind in
+            node.feed(owner) { task in
                 let receive = bind(task)
                 return { key, value in
                     try receive(key, isNullValue?(value) == true) { try update(&$0, value) }
@@ -83,7 +85,7 @@ public struct CogroupedStream<KeySerde: Serde, AggregateSerde: Serde> {
         let inputs = inputs
         node.attach = { [unowned node] in
             for (index, input) in inputs.enumerated() {
-                input.attach { task in
+                input.attach(node) { [unowned node] task in
                     let receivers = task.shared(of: owner) { bind(task, node.bindConsumers(task)) }
                     return receivers(index)
                 }
@@ -128,7 +130,7 @@ extension CogroupedStream where AggregateSerde.Value: Sendable {
             return { _ in
                 { key, isNullValue, update in
                     if isNullValue || keySerde.isNull(key) {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(keySerde.isNull(key) ? .nullKey : .nullValue)
                         return
                     }
                     let slot = try writer.find(key)

@@ -175,7 +175,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
             if join.isLeft {
                 // A row that names no other row has its result at once.
                 left.node.requestOldValues()
-                left.node.consumers.append { task in
+                left.node.feed(joined) { task in
                     let sink = joined.bindConsumers(task)
                     return { key, change in
                         guard change.isLatest, change.old != nil || change.new != nil,
@@ -186,7 +186,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
                     }
                 }
             }
-            responses.consumers.append { task in
+            responses.feed(joined) { task in
                 let sink = joined.bindConsumers(task)
                 let rows = join.rows(task)
                 let find = view.bind(task)
@@ -224,12 +224,12 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
             let counters = task.counters
             return { key, change in
                 guard change.isLatest, !join.key.isNull(key) else {
-                    counters.pointee.recordsDropped &+= 1
+                    counters.pointee.drop(change.isLatest ? .nullKey : .late)
                     return
                 }
                 let new = try extract(change.new)
                 if new == nil, change.new != nil, !join.isLeft {
-                    counters.pointee.recordsDropped &+= 1
+                    counters.pointee.drop(.nullForeignKey)
                 }
                 let time = record.pointee.timestamp
                 try rows.receive(key, new, at: time, sink)
@@ -257,17 +257,17 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     ) -> StreamNode<Key, Response<Other>> {
         let join = self
         let answers = StreamNode<AnsweredRow, Response<Other>>(
-            kind: .stateful("respond", stores: [StoreSpecification(subscriptionStore, .ordered)]),
+            kind: .stateful("respond", stores: [StoreSpecification(subscriptionStore, .orderedKeyValue)]),
             parents: [subscriptions, right.node]
         )
         let view = right.view
         answers.attach = { [unowned answers] in
             right.node.requestRows()
-            subscriptions.consumers.append { task in
+            subscriptions.feed(answers) { task in
                 let side = ForeignKeyResponder(task, join, view, answers.bindConsumers(task))
                 return { key, subscription in try side.receive(key, subscription) }
             }
-            right.node.consumers.append { task in
+            right.node.feed(answers) { task in
                 let side = ForeignKeyResponder(task, join, view, answers.bindConsumers(task))
                 return { key, change in try side.receiveRight(key, change) }
             }

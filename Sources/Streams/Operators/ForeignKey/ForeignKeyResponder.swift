@@ -52,7 +52,7 @@ struct ForeignKeyResponder<ForeignKeySerde: Serde, Other> {
     @inlinable
     func receiveRight(_ foreignKey: ForeignKeySerde.Value, _ change: Change<Other>) throws {
         guard change.isLatest, !isNullKey(foreignKey) else {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(change.isLatest ? .nullKey : .late)
             return
         }
         try subscriptions.forEach(of: foreignKey) { key, number, partition in

@@ -159,7 +159,7 @@ extension KeyedStream {
         )
         let view = table.view
         joined.attach = { [unowned joined] in
-            stream.consumers.append { task in
+            stream.feed(joined) { task in
                 let sink = joined.bindConsumers(task)
                 let counters = task.counters
                 let isNullKey = nilTest(of: RowKey.self)
@@ -167,12 +167,12 @@ extension KeyedStream {
                 let find = view.bind(task)
                 return { key, value in
                     if isNullValue?(value) == true {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(.nullValue)
                         return
                     }
                     guard let wanted = try rowKey(key, value), isNullKey?(wanted) != true else {
                         guard keepsNullKeys else {
-                            counters.pointee.recordsDropped &+= 1
+                            counters.pointee.drop(.nullKey)
                             return
                         }
                         return try combine(value, nil) { try sink(key, $0) }

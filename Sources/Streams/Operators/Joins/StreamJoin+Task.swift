@@ -82,7 +82,10 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         let hasNoKey = keys.serde.isNull(key)
         if time >= 0 { _ = clock.note(time, arrivedAt: record.pointee.wallTime) }
         if time < 0 || own.serde.isNull(value) || (hasNoKey && !isKept) {
-            counters.pointee.recordsDropped &+= 1
+            let reason: DropReason =
+                time < 0
+                ? .negativeTimestamp : own.serde.isNull(value) ? .nullValue : .nullKey
+            counters.pointee.drop(reason)
             return
         }
         if hasNoKey { return try emit(key, try pair(value, nil), at: time) }

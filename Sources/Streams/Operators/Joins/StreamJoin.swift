@@ -139,11 +139,11 @@ extension KeyedStream where Placement == ByKey {
                     )
                 }
             }
-            leftNode.consumers.append { task in
+            leftNode.feed(joined) { task in
                 let join = bind(task)
                 return { key, value in try join.receiveLeft(key, value) }
             }
-            rightNode.consumers.append { task in
+            rightNode.feed(joined) { task in
                 let join = bind(task)
                 return { key, value in try join.receiveRight(key, value) }
             }

@@ -78,7 +78,7 @@ extension KeyedStream where Placement == ByKey {
         )
         joined.attach = { [unowned joined] in
             table.node.requestRows()
-            stream.consumers.append { task in
+            stream.feed(joined) { task in
                 let sink = joined.bindConsumers(task)
                 let find = view.findAtRecordTime(task)
                 let isNullKey = nilTest(of: Key.self)
@@ -98,7 +98,7 @@ extension KeyedStream where Placement == ByKey {
                 return { key, value in
                     let hasNoKey = isNullKey?(key) == true
                     if isNullValue?(value) == true || (hasNoKey && !keepsNullKeys) {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(hasNoKey ? .nullKey : .nullValue)
                         return
                     }
                     if hasNoKey { return try held.letGo(key, value) }

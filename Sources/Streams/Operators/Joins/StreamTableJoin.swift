@@ -43,7 +43,7 @@ extension KeyedStream where Placement == ByKey {
         let view = table.view
         joined.attach = { [unowned joined] in
             table.node.requestRows()
-            stream.consumers.append { task in
+            stream.feed(joined) { task in
                 let sink = joined.bindConsumers(task)
                 let counters = task.counters
                 let isNullKey = nilTest(of: Key.self)
@@ -52,7 +52,7 @@ extension KeyedStream where Placement == ByKey {
                 return { key, value in
                     let hasNoKey = isNullKey?(key) == true
                     if isNullValue?(value) == true || (hasNoKey && !keepsNullKeys) {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(hasNoKey && !keepsNullKeys ? .nullKey : .nullValue)
                         return
                     }
                     let row = hasNoKey ? nil : try find(key)

@@ -63,13 +63,13 @@ extension Table {
             // A removal of a row that never had a partner is told by what was there before.
             if kind != .inner { left.requestOldValues() }
             if kind == .outer { right.requestOldValues() }
-            left.consumers.append { task in
+            left.feed(joined) { task in
                 let join = TableJoinSide(task, joined, rightView, keepsAlone: kind != .inner)
                 return { key, change in
                     try join.receive(key, change) { try combine($0, $1) }
                 }
             }
-            right.consumers.append { task in
+            right.feed(joined) { task in
                 let join = TableJoinSide(task, joined, leftView, keepsAlone: kind == .outer)
                 return { key, change in
                     try join.receive(key, change) { try combine($1, $0) }
@@ -138,7 +138,7 @@ struct TableJoinSide<Key, Other, Result> {
         _ combine: (Own?, Other?) throws -> Result?
     ) throws {
         if isNullKey?(key) == true || !change.isLatest {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(change.isLatest ? .nullKey : .late)
             return
         }
         let partner = try find(key)

@@ -84,7 +84,7 @@ final class ExpiringStore<KeySerde: Serde> {
                 timestamp: timestamp
             )
         } else if isInMemory {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.late)
         }
         try entries.removeExpired(through: expiry)
     }
@@ -93,7 +93,7 @@ final class ExpiringStore<KeySerde: Serde> {
     func noteTime(_ time: Int64) throws {
         clock.notePut(time)
         let expiry = clock.expiry(retention: retention)
-        if time <= expiry { counters.pointee.recordsDropped &+= 1 }
+        if time <= expiry { counters.pointee.drop(.late) }
         try entries.removeExpired(through: expiry)
     }
 

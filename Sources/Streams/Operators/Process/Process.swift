@@ -37,8 +37,8 @@ extension KeyedStream {
                 parents: [processor]
             )
         }
-        processor.attach = { [outputs] in
-            upstream.consumers.append { task in
+        processor.attach = { [unowned processor, outputs] in
+            upstream.feed(processor) { task in
                 let runtime = ProcessorRuntime(
                     task,
                     stores: stores,

@@ -33,7 +33,7 @@ extension Table {
         )
         result.oldValueSources = [upstream]
         result.attach = { [unowned result] in
-            upstream.consumers.append { task in
+            upstream.feed(result) { task in
                 let sink = result.bindConsumers(task)
                 let needsOld = result.sendsOldValues
                 let transformer = TableTransformer(task, stores, make)

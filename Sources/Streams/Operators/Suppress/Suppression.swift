@@ -65,7 +65,7 @@ extension Table {
         )
         held.oldValueSources = [upstream]
         held.attach = { [unowned held] in
-            upstream.consumers.append { task in
+            upstream.feed(held) { task in
                 let buffer = SuppressionBuffer(
                     task,
                     store,

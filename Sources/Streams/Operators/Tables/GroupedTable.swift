@@ -37,7 +37,7 @@ extension Table {
         )
         mapped.attach = { [unowned mapped] in
             upstream.requestOldValues()
-            upstream.consumers.append { task in
+            upstream.feed(mapped) { task in
                 let sink = mapped.bindConsumers(task)
                 let first = task.keySink
                 let second = task.valueSink

@@ -69,7 +69,7 @@ extension KeyedStream where Placement == ByKey {
         )
         let stream = node
         table.attach = { [unowned table] in
-            stream.consumers.append { task in
+            stream.feed(table) { task in
                 let sink = table.bindConsumers(task)
                 let sendsOldValues = table.sendsOldValues
                 let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
@@ -77,7 +77,7 @@ extension KeyedStream where Placement == ByKey {
                 let counters = task.counters
                 return { key, newValue in
                     if keySerde.isNull(key) {
-                        counters.pointee.recordsDropped &+= 1
+                        counters.pointee.drop(.nullKey)
                         return
                     }
                     let slot = try writer.find(key)

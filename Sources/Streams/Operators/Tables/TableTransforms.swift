@@ -84,7 +84,7 @@ extension Table {
             parents: [upstream]
         )
         kept.attach = { [unowned kept] in
-            upstream.consumers.append { task in
+            upstream.feed(kept) { task in
                 let sink = kept.bindConsumers(task)
                 let sendsOldValues = kept.sendsOldValues
                 let record = task.record
@@ -118,7 +118,7 @@ extension Table {
         result.oldValueSources = [upstream]
         result.attach = { [unowned result] in
             if alwaysNeedsOld { upstream.requestOldValues() }
-            upstream.consumers.append { task in
+            upstream.feed(result) { task in
                 let sink = result.bindConsumers(task)
                 let needsOld = alwaysNeedsOld || result.sendsOldValues
                 return { key, change in

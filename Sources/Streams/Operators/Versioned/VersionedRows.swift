@@ -50,7 +50,7 @@ struct VersionedRows<KeySerde: Serde, ValueSerde: Serde> {
             parents: [upstream]
         )
         node.attach = { [unowned node] in
-            upstream.consumers.append { task in
+            upstream.feed(node) { task in
                 let sink = node.bindConsumers(task)
                 let sendsOldValues = node.sendsOldValues
                 let rows = rows.bind(task)
@@ -113,7 +113,7 @@ final class VersionedRowsInTask<KeySerde: Serde, ValueSerde: Serde> {
         wantsOld: Bool
     ) throws -> Change<ValueSerde.Value>? {
         if keys.serde.isNull(key) {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.nullKey)
             return nil
         }
         let escaped = try keys.bytes(of: key)
@@ -126,7 +126,7 @@ final class VersionedRowsInTask<KeySerde: Serde, ValueSerde: Serde> {
         }
         switch try store.put(escaped, bytes, at: record.pointee.timestamp.rawValue) {
         case .tooOld:
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.late)
             return nil
         case .superseded: return Change(old: old, new: newValue, isLatest: false)
         case .latest: return Change(old: old, new: newValue)

@@ -85,7 +85,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         let time = record.pointee.timestamp
         if time.rawValue < 0 || keys.serde.isNull(newKey) {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(time.rawValue < 0 ? .negativeTimestamp : .nullKey)
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
@@ -93,7 +93,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         let escaped = try keys.bytes(of: newKey)
         let (window, merged) = try join(escaped, time, initial, merge)
         if window.end.rawValue < closeTime(clock) {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.late)
         } else {
             try replace(
                 newKey,

@@ -104,7 +104,9 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         let time = record.pointee.timestamp.rawValue
         if time < 0 || isNull || keys.serde.isNull(newKey) {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(
+                time < 0 ? .negativeTimestamp : isNull ? .nullValue : .nullKey
+            )
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
@@ -113,7 +115,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         let lastEnd = Timestamp(time).advanced(byMilliseconds: rule.windows.difference)
             .advanced(byMilliseconds: 1)
         guard lastEnd > limit else {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.late)
             return
         }
         let escaped = try keys.bytes(of: newKey)
@@ -237,7 +239,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         let end = Timestamp(start).advanced(byMilliseconds: rule.windows.difference)
         guard end >= limit else {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(.late)
             return
         }
         let time = record.pointee.timestamp.rawValue

@@ -70,7 +70,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         let time = record.pointee.timestamp.rawValue
         if time < 0 || key.isNull(newKey) {
-            counters.pointee.recordsDropped &+= 1
+            counters.pointee.drop(time < 0 ? .negativeTimestamp : .nullKey)
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
@@ -85,7 +85,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         while start <= time {
             let end = Timestamp(start).advanced(byMilliseconds: rule.windows.size)
             if end.rawValue <= limit {
-                counters.pointee.recordsDropped &+= 1
+                counters.pointee.drop(.late)
             } else {
                 try add(newKey, to: Window(start: Timestamp(start), end: end), update)
             }

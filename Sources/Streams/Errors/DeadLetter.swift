@@ -1,0 +1,77 @@
+import LogModel
+
+/// What a dead letter tells about a failure.
+struct DeadLetter {
+    let exception: String
+    let message: String
+    let reason: String
+    let operatorName: String
+    let attempts: Int
+    let firstFailedAt: Timestamp
+    let lastFailedAt: Timestamp
+
+    /// The headers that the record came with, without those of an earlier failure, then those of
+    /// this one. A failure behind a timer has no record: then nothing tells of one.
+    func headers(
+        job: String,
+        topic: String?,
+        _ source: TaskErrors.Source?,
+        partition: PartitionIndex,
+        offset: Offset
+    ) -> RecordHeaderBlock {
+        var block = RecordHeaderBlock()
+        if let headers = source?.headers { Self.copy(headers, to: &block) }
+        var all = [
+            (DeadLetterHeader.exception, exception), (DeadLetterHeader.message, message),
+        ]
+        if let topic, let source {
+            all += [
+                (DeadLetterHeader.topic, topic),
+                (DeadLetterHeader.partition, "\(partition.rawValue)"),
+                (DeadLetterHeader.offset, "\(offset.rawValue)"),
+                (DeadLetterHeader.timestamp, "\(source.timestamp.rawValue)"),
+            ]
+        }
+        all += [
+            (DeadLetterHeader.version, DeadLetterHeader.currentVersion),
+            (DeadLetterHeader.reason, reason), (DeadLetterHeader.job, job),
+            (DeadLetterHeader.operatorName, operatorName),
+            (DeadLetterHeader.attempts, "\(attempts)"),
+            (DeadLetterHeader.firstFailedAt, "\(firstFailedAt.rawValue)"),
+            (DeadLetterHeader.lastFailedAt, "\(lastFailedAt.rawValue)"),
+        ]
+        for (name, text) in all { Self.append(name, text, to: &block) }
+        return block
+    }
+
+    private static func copy(
+        _ headers: UnsafeRawBufferPointer,
+        to block: inout RecordHeaderBlock
+    ) {
+        var iterator = RecordHeaderIterator(headers)
+        while let header = iterator.next() {
+            let isOld = DeadLetterHeader.prefixes.contains { header.key.starts(with: $0.utf8) }
+            if !isOld { block.append(key: header.key, value: header.value) }
+        }
+    }
+
+    private static func append(
+        _ name: String,
+        _ text: String,
+        to block: inout RecordHeaderBlock
+    ) {
+        var text = text
+        text.withUTF8 { bytes in
+            var count = min(bytes.count, DeadLetterHeader.messageByteLimit)
+            // Not in the middle of a character: its further bytes begin with the bits 10.
+            while count < bytes.count, count > 0, bytes[count] & 0xC0 == 0x80 { count -= 1 }
+            block.append(key: name, value: UnsafeRawBufferPointer(bytes).prefixBytes(count))
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func prefixBytes(_ count: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[..<count])
+    }
+}

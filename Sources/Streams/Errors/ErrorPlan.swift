@@ -1,0 +1,87 @@
+/// What a topology does about errors, as plain data: for each operator its policy and its name.
+public struct ErrorPlan: Sendable {
+    /// By the operators' numbers.
+    private(set) var policies: [ErrorPolicy]
+    let kinds: [ErrorKind]
+    let operatorNames: [String]
+    let job: String
+    /// The stores of held keys by the source topics whose keys may be held.
+    let holdStores: [String: String]
+
+    init(_ specification: TopologySpecification, nodes: [AnyNode], defaults: ErrorPolicies) {
+        job = specification.job
+        kinds = nodes.map { Self.kind(of: $0.kind) }
+        policies = nodes.map { Self.policy(of: $0, defaults) }
+        operatorNames = specification.operators.map { item in
+            "operator \(item.id), \(specification.label(of: item.kind))"
+        }
+        var stores: [String: String] = [:]
+        for (node, item) in zip(nodes, specification.operators) {
+            guard let store = node.heldKeysStore,
+                let topic = specification.inputTopic(of: item.kind)
+            else { continue }
+            stores[topic] = store.name
+        }
+        holdStores = stores
+    }
+
+    /// Whether some record error does not simply stop the job.
+    var isNeeded: Bool { policies.contains { $0 != .fail } }
+
+    /// The plan with another policy for records that cannot be read.
+    package func decoding(_ policy: ErrorPolicy) -> ErrorPlan {
+        var plan = self
+        for index in kinds.indices where kinds[index] == .decode { plan.policies[index] = policy }
+        return plan
+    }
+
+    static func kind(of kind: OperatorKind) -> ErrorKind {
+        switch kind {
+        case .source, .repartitionSource, .globalTable: .decode
+        case .stateless, .stateful: .process
+        case .sink, .repartitionSink, .dynamicSink: .produce
+        }
+    }
+
+    static func policy(of node: AnyNode, _ defaults: ErrorPolicies) -> ErrorPolicy {
+        if let policy = node.errorPolicy { return policy }
+        return switch kind(of: node.kind) {
+        case .decode: defaults.decode
+        case .process: defaults.process
+        case .produce: defaults.produce
+        }
+    }
+
+    /// Gives the sources before an operator that holds keys a store for them.
+    static func placeHoldStores(_ nodes: [AnyNode], _ defaults: ErrorPolicies) {
+        var sources: [ObjectIdentifier: AnyNode] = [:]
+        func visit(_ node: AnyNode) {
+            guard sources.updateValue(node, forKey: ObjectIdentifier(node)) == nil else { return }
+            for parent in node.parents { visit(parent) }
+        }
+        for node in nodes where policy(of: node, defaults).holdsKeys { visit(node) }
+        for node in sources.values {
+            switch node.kind {
+            case .source(let name, _, _), .repartitionSource(let name):
+                node.heldKeysStore = StoreSpecification("\(name)-held")
+            case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink:
+                continue
+            }
+        }
+    }
+
+    /// The topics of dead letters that the policies name, sorted.
+    static func deadLetterTopics(
+        of nodes: [AnyNode],
+        _ defaults: ErrorPolicies,
+        names: InternalNames
+    ) -> [String] {
+        let topics = nodes.compactMap { node -> String? in
+            guard case .deadLetter(let topic, _) = policy(of: node, defaults).action else {
+                return nil
+            }
+            return topic ?? names.deadLetterTopic
+        }
+        return Set(topics).sorted()
+    }
+}

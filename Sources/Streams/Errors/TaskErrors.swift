@@ -1,0 +1,220 @@
+package import LogModel
+import StateStores
+
+/// The errors of one task: applies the operators' policies to the record at hand.
+///
+/// An operator's error ends with it: what the record led to before stays, and so does what it leads
+/// to by other ways, as in Kafka Streams. Only where the record is tried again nothing of it stays.
+public final class TaskErrors {
+    /// The record at hand as it came, while a policy may want it.
+    struct Source {
+        /// Its topic's place in `topics`.
+        let topic: Int
+        let key: UnsafeRawBufferPointer?
+        let value: UnsafeRawBufferPointer?
+        let headers: UnsafeRawBufferPointer?
+        let timestamp: Timestamp
+        /// The records in the output when it began.
+        let outputCount: Int64
+    }
+
+    /// A record at an operator that tried it.
+    private struct Place: Hashable {
+        let topic: String
+        let offset: Offset
+        let node: Int
+    }
+
+    private struct Tries {
+        var count = 0
+        /// Whether the record has had all of its tries.
+        var isOver = false
+        let firstFailedAt: Timestamp
+    }
+
+    private let plan: ErrorPlan
+    private unowned let task: TaskBinding
+    /// Set while a source's record is processed; nil while a timer runs.
+    private let source: UnsafeMutablePointer<Source?>
+    private var topics: [String] = []
+    private var heldKeys: [HeldKeys?] = []
+    private var tries: [Place: Tries] = [:]
+
+    init(_ task: TaskBinding, plan: ErrorPlan) {
+        self.task = task
+        self.plan = plan
+        source = .allocate(capacity: 1)
+        source.initialize(to: nil)
+    }
+
+    deinit { source.deallocate() }
+
+    /// Lets a source's records pass with what policies need of them; without a policy, as they are.
+    func watching(_ sink: @escaping RawSink, of node: Int, topic: String) -> RawSink {
+        guard plan.isNeeded else { return sink }
+        let held = plan.holdStores[topic].map { HeldKeys(StoreHandle(task: task, store: $0)) }
+        let index = topics.count
+        topics.append(topic)
+        heldKeys.append(held)
+        let (source, record, output) = (source, task.record, task.output)
+        return { [unowned self] key, value in
+            source.pointee = Source(
+                topic: index,
+                key: key,
+                value: value,
+                headers: record.pointee.headers,
+                timestamp: record.pointee.timestamp,
+                outputCount: output.pointee.recordCount
+            )
+            defer { source.pointee = nil }
+            if let held, !held.isEmpty,
+                let letter = try held.letter(before: key, headers: record.pointee.headers)
+            {
+                return try follow(letter, of: node)
+            }
+            do { try sink(key, value) } catch { try settle(error, at: node) }
+        }
+    }
+
+    /// Forgets what holds on to the task: it is at its end.
+    func removeAll() { heldKeys = [] }
+
+    /// Applies the policy of an operator to an error of it: returns where the record is left out.
+    @usableFromInline @inline(never)
+    func settle(_ error: any Error, at node: Int) throws {
+        guard Self.isOfRecord(error) else { throw error }
+        let policy = plan.policies[node]
+        let now = task.record.pointee.wallTime
+        let tries = note(at: node, policy, now: now)
+        if let retry = policy.retry, let source = source.pointee, !tries.isOver {
+            throw RetryLater(
+                delayMilliseconds: retry.delayMilliseconds(after: tries.count),
+                hasEffects: task.output.pointee.recordCount != source.outputCount
+            )
+        }
+        switch policy.action {
+        case .fail:
+            throw RecordFailure(
+                kind: plan.kinds[node],
+                operatorName: plan.operatorNames[node],
+                message: Self.message(of: error),
+                attempts: tries.count
+            )
+        case .skip: task.counters.pointee.recordsSkipped &+= 1
+        case .deadLetter(let named, let ordering):
+            let topic = named ?? InternalNames(job: plan.job).deadLetterTopic
+            let letter = DeadLetter(
+                exception: Self.typeName(of: error),
+                message: Self.message(of: error),
+                reason: Self.reason(of: error) ?? plan.kinds[node].rawValue,
+                operatorName: plan.operatorNames[node],
+                attempts: tries.count,
+                firstFailedAt: tries.firstFailedAt,
+                lastFailedAt: now
+            )
+            try write(letter, to: topic)
+            guard ordering == .holdKey, let source = source.pointee else { return }
+            try heldKeys[source.topic]?.hold(
+                source.key,
+                behind: HeldKeys.Letter(offset: task.record.pointee.offset, topic: topic),
+                at: source.timestamp
+            )
+        }
+    }
+
+    /// Forgets tries of records that are committed.
+    package func forgetTries(of topic: String, before offset: Offset) {
+        guard !tries.isEmpty else { return }
+        tries = tries.filter { $0.key.topic != topic || $0.key.offset >= offset }
+    }
+
+    /// Whether a policy can do something about an error.
+    private static func isOfRecord(_ error: any Error) -> Bool {
+        if let error = error as? StoreError { return error.code == .keyTooLong }
+        return !(error is any EngineFailure || error is RecordFailure || error is RetryLater)
+    }
+
+    private func note(at node: Int, _ policy: ErrorPolicy, now: Timestamp) -> Tries {
+        guard let retry = policy.retry, let source = source.pointee else {
+            return Tries(count: 1, isOver: true, firstFailedAt: now)
+        }
+        let place = Place(
+            topic: topics[source.topic],
+            offset: task.record.pointee.offset,
+            node: node
+        )
+        var known = tries[place] ?? Tries(firstFailedAt: now)
+        if !known.isOver { known.count += 1 }
+        known.isOver = known.count >= retry.attempts
+        tries[place] = known
+        return known
+    }
+
+    // MARK: Dead letters
+
+    /// Sends a record of a held key after the dead letter that it is held by.
+    private func follow(_ first: HeldKeys.Letter, of node: Int) throws {
+        let now = task.record.pointee.wallTime
+        let letter = DeadLetter(
+            exception: "HeldKey",
+            message: "its key is held: offset \(first.offset.rawValue) became a dead letter",
+            reason: "held",
+            operatorName: plan.operatorNames[node],
+            attempts: 0,
+            firstFailedAt: now,
+            lastFailedAt: now
+        )
+        try write(letter, to: first.topic)
+    }
+
+    private func write(_ letter: DeadLetter, to topic: String) throws {
+        let target = task.target(topic: topic)
+        let record = task.record.pointee
+        let source = source.pointee
+        let block = letter.headers(
+            job: plan.job,
+            topic: source.map { topics[$0.topic] },
+            source,
+            partition: record.partition,
+            offset: record.offset
+        )
+        let partition = OutputBuffer.partition(
+            of: source?.key,
+            in: target,
+            fallback: record.partition
+        )
+        let outcome = block.withBytes { headers in
+            Result {
+                try task.output.pointee.append(
+                    to: target,
+                    partition: partition,
+                    timestamp: source?.timestamp ?? record.timestamp,
+                    key: source?.key,
+                    value: source?.value,
+                    headers: headers
+                )
+            }
+        }
+        try outcome.get()
+        task.counters.pointee.recordsDeadLettered &+= 1
+    }
+
+    // MARK: Words
+
+    private static func cause(of error: any Error) -> any Error {
+        (error as? DecodeFailure)?.cause ?? error
+    }
+
+    private static func typeName(of error: any Error) -> String {
+        String(describing: type(of: cause(of: error)))
+    }
+
+    private static func reason(of error: any Error) -> String? {
+        (cause(of: error) as? any DeadLetterReason)?.deadLetterReason
+    }
+
+    private static func message(of error: any Error) -> String {
+        if let error = error as? StoreError { return error.message }
+        return String(describing: error)
+    }
+}
