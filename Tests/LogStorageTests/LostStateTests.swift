@@ -59,6 +59,24 @@ import Testing
         #expect(try again.killed().records(of: 0).count == 3)
     }
 
+    @Test func `without the journal's files a segment that was written back is missed`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        for number in 0..<20 { try log.append(["\(number) " + String(repeating: "x", count: 90)]) }
+        try log.flush()
+        try log.close()
+        let disk = try log.simulated.copy()
+        for name in try disk.list(TestLog.journalFolder) {
+            try disk.remove("\(TestLog.journalFolder)/\(name)")
+        }
+        let last = try #require(try log.files(".log").last)
+        try disk.remove("\(TestLog.directory)/\(last)")
+        let report = try LogVerifier.verify(disk: disk, directory: TestLog.root)
+        #expect(report.findings.contains { $0.reason.hasPrefix("the log ends here") })
+        let again = try TestLog(opening: disk)
+        #expect(try again.recovery?.damage != nil)
+        #expect(throws: LogStorageError.self) { try again.append(["more"]) }
+    }
+
     @Test func `a directory without its own folder opens whole`() throws {
         let log = try TestLog()
         try log.append(["kept"])
