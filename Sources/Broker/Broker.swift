@@ -10,12 +10,15 @@ import Threads
 /// Acknowledged means durable: the high watermark is the durable end, and nothing behind it is
 /// served. Many appends become durable by one flush (`GroupCommit`). Locks are short and stand
 /// alone: a coordinator's shard, the topics' table, a partition's; none is held while another is
-/// taken (`liveGroups` is the exception), or over the disk.
+/// taken (`liveGroups` is the exception), or over the disk. What changes topics, grants producer
+/// ids or makes an internal topic goes one at a time, and holds a lock of its own meanwhile.
 package final class Broker: Sendable {
     package let directory: String
     package let configuration: BrokerConfiguration
     /// What the opening found that a person should know, a line each.
-    package let notes: [String]
+    package var notes: [String] { recoveryNotes + laterNotes.withLock { $0 } }
+    private let recoveryNotes: [String]
+    let laterNotes = Lock<[String]>([])
 
     let disk: any Disk
     let time: any TimeSource
@@ -113,7 +116,7 @@ package final class Broker: Sendable {
         self.time = time
         openingTime = time.monotonicNanoseconds()
         self.makeID = makeID
-        notes = recovered.notes
+        recoveryNotes = recovered.notes
         counters = recovered.counters
         topicTable = Lock(TopicNames(topics: recovered.topics))
         producerIDs = ProducerIDs(recovered.producerIDs, data)

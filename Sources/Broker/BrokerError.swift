@@ -63,6 +63,11 @@ extension BrokerError: CustomStringConvertible {
 }
 
 extension BrokerError {
+    /// Whether it goes on by itself once there is room on the disk.
+    var isFull: Bool {
+        if case .full = self { true } else { false }
+    }
+
     /// What an error of the storage means here; `partition` is where it happened.
     package init(_ error: LogStorageError, in partition: String) {
         switch error {

@@ -50,11 +50,12 @@ package final class EmbeddedClient: LogClient {
         }
     }
 
-    package func committedOffsets(
+    package func committedPositions(
         group: String,
         partitions: [TopicPartition]
-    ) throws(LogClientError) -> [TopicPartition: Offset] {
+    ) throws(LogClientError) -> [TopicPartition: InputPosition] {
         var signal: UInt64 = 0
+        let begin = broker.clock.monotonicNanoseconds()
         while true {
             signal = broker.waitForChange(since: signal, timeout: .milliseconds(100))
             let answers = try converting(group) { () throws(BrokerError) in
@@ -65,12 +66,25 @@ package final class EmbeddedClient: LogClient {
                 )
             }
             guard answers.values.contains(.unstable) else {
-                return answers.compactMapValues(offset)
+                return answers.compactMapValues(position)
             }
-            guard broker.configuration.execution != .inline else {
-                throw .retriable("an open transaction holds offsets of group \(group)")
+            // The caller may have to look whether it is to stop.
+            let waited = broker.clock.monotonicNanoseconds() - begin
+            guard broker.configuration.execution != .inline, waited < 3_000_000_000 else {
+                throw unstable(group)
             }
         }
+    }
+
+    /// Why positions of a group are not told.
+    private func unstable(_ group: String) -> LogClientError {
+        let words = "a transaction that has not ended holds positions of the group \(group)"
+        let refusal = broker.refusedMarkers().first {
+            $0.partition.name.topic == InternalTopic.consumerOffsets.rawValue
+        }
+        guard let refusal else { return .retriable(words) }
+        let reason = "\(words): \(refusal.words)"
+        return refusal.failure.lacksRoom ? .full(reason) : .retriable(reason)
     }
 
     package func fetch(
@@ -162,10 +176,10 @@ package final class EmbeddedClient: LogClient {
         do throws(BrokerError) { try broker.close() } catch { return }
     }
 
-    /// The offset of an answer; -1, which a client may commit, is none.
-    private func offset(_ answer: OffsetAnswer) -> Offset? {
+    /// The position of an answer; -1, which a client may commit, is none.
+    private func position(_ answer: OffsetAnswer) -> InputPosition? {
         guard case .committed(let value) = answer, value.offset >= .zero else { return nil }
-        return value.offset
+        return InputPosition(value.offset, metadata: value.metadata)
     }
 }
 

@@ -49,7 +49,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
             self.epoch = epoch
         case .done: throw .fatal("\(transactionalID): no producer id was given")
         case .error(let code):
-            if let full = Self.lackOfRoom(code, of: transactionalID, broker) { throw full }
+            if let full = Self.lackOfRoom(code, of: transactionalID, .none, broker) { throw full }
             let words = Self.words(for: code, of: transactionalID, .none, broker)
             throw LogClientError(.refused(code, words), about: transactionalID)
         }
@@ -99,7 +99,12 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         guard !offsets.isEmpty else { return }
         let now = time.wallTime()
         let values = offsets.mapValues {
-            CommittedOffset(offset: $0.offset, topicID: $0.topicID ?? .zero, commitTime: now)
+            CommittedOffset(
+                offset: $0.offset,
+                metadata: $0.metadata,
+                topicID: $0.topicID ?? .zero,
+                commitTime: now
+            )
         }
         try expectDone { () throws(BrokerError) in
             try broker.addOffsets(
@@ -183,8 +188,15 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     private func expectDone(
         _ request: () throws(BrokerError) -> TransactionReply
     ) throws(LogClientError) {
-        let reply = try converting(transactionalID) { () throws(BrokerError) in
-            try broker.untilSettled(transactionalID, request)
+        let reply: TransactionReply
+        do throws(LogClientError) {
+            reply = try converting(transactionalID) { () throws(BrokerError) in
+                try broker.untilSettled(transactionalID, request)
+            }
+        } catch {
+            // Of what failed on its way a part may be in: then there is something to abort.
+            if broker.describeTransaction(transactionalID)?.state == .ongoing { isOpen = true }
+            throw error
         }
         switch reply {
         case .done, .producer: return
@@ -208,28 +220,38 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         guard code == .concurrentTransactions else {
             return "\(transactionalID): Kafka's error \(code.rawValue)"
         }
-        let refusal = broker.refusedMarkers().first {
+        let refusal = Self.refusedMarker(of: transactionalID, producerID, broker)
+        let reason = refusal?.words ?? "its markers are not written yet"
+        return "the last transaction of \(transactionalID) has not ended: \(reason)"
+    }
+
+    private static func refusedMarker(
+        of transactionalID: String,
+        _ producerID: ProducerID,
+        _ broker: Broker
+    ) -> MarkerRefusal? {
+        broker.refusedMarkers().first {
             $0.transactionalID == transactionalID || $0.producerID == producerID
         }
-        let reason =
-            refusal.map { "\($0.partition.name) takes no marker: \($0.failure.reason)" }
-            ?? "its markers are not written yet"
-        return "the last transaction of \(transactionalID) has not ended: \(reason)"
     }
 
     /// The error of an answer that waits for room on the disk, nil for other answers.
     private static func lackOfRoom(
         _ code: KafkaErrorCode,
         of transactionalID: String,
+        _ producerID: ProducerID,
         _ broker: Broker
     ) -> LogClientError? {
         guard code == .concurrentTransactions else { return nil }
-        return broker.undecidedReason(of: transactionalID).map(LogClientError.full)
+        if let reason = broker.undecidedReason(of: transactionalID) { return .full(reason) }
+        let refusal = refusedMarker(of: transactionalID, producerID, broker)
+        guard let refusal, refusal.failure.lacksRoom else { return nil }
+        return .full(refusal.words)
     }
 
     /// What a refusal means: fenced by a new owner is another thing than by the timeout.
     private func refusal(_ code: KafkaErrorCode, message: String) -> LogClientError {
-        if let full = Self.lackOfRoom(code, of: transactionalID, broker) { return full }
+        if let full = Self.lackOfRoom(code, of: transactionalID, producerID, broker) { return full }
         guard code == .producerFenced || code == .invalidProducerEpoch else {
             return LogClientError(.refused(code, message), about: transactionalID)
         }

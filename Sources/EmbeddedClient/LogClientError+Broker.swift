@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import LogClient
 import LogModel
 
@@ -48,4 +49,9 @@ extension LogClientError {
             self = .invalid(text)
         }
     }
+}
+
+extension MarkerRefusal {
+    /// What it is about, for a person.
+    var words: String { "\(partition.name) takes no marker: \(failure.reason)" }
 }

@@ -78,9 +78,12 @@ struct JobRun {
         )
     }
 
-    /// The topics from outside that the job reads; an error names the one that is missing.
+    /// The topics from outside that the job's tasks read; an error names one that is missing, of a
+    /// global table too.
     private func inputTopics(_ client: EmbeddedClient) throws -> [TopicDescription] {
-        let names = Set(topology.specification.subtopologies.flatMap(\.externalTopics))
+        let specification = topology.specification
+        let external = Set(specification.subtopologies.flatMap(\.externalTopics))
+        let names = external.union(specification.globalTables.map(\.topic))
         let found = try client.topics(named: names.sorted())
         if let missing = names.subtracting(found.map(\.name)).sorted().first {
             throw CommandFailure(
@@ -93,7 +96,7 @@ struct JobRun {
                 )
             )
         }
-        return found
+        return found.filter { external.contains($0.name) }
     }
 
     /// Every topic that the job reads or writes.
@@ -104,6 +107,7 @@ struct JobRun {
             if let topic = specification.inputTopic(of: item.kind) { names.insert(topic) }
             if let topic = specification.outputTopic(of: item.kind) { names.insert(topic) }
         }
+        names.formUnion(specification.globalTables.map(\.topic))
         for store in specification.subtopologies.flatMap(\.stores) {
             names.insert(specification.names.changelogTopic(store: store.name))
         }

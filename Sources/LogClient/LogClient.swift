@@ -13,12 +13,13 @@ package protocol LogClient: AnyObject, Sendable {
     func deleteTopic(_ name: String) throws(LogClientError)
     /// The ends of a partition now.
     func bounds(of partition: TopicPartition) throws(LogClientError) -> PartitionBounds
-    /// The next offset that `group` is to read, for those partitions that have one. Waits for open
-    /// transactions that hold offsets of this group to end (Kafka's requireStable).
-    func committedOffsets(
+    /// The next offset that `group` is to read, and what was committed with it, for those
+    /// partitions that have one; without topic ids. Waits for open transactions that hold offsets
+    /// of this group to end (Kafka's requireStable).
+    func committedPositions(
         group: String,
         partitions: [TopicPartition]
-    ) throws(LogClientError) -> [TopicPartition: Offset]
+    ) throws(LogClientError) -> [TopicPartition: InputPosition]
     /// Reads whole batches from `offset` on into `buffer` (which grows only for a first batch that
     /// does not fit). Returns at once, with no bytes at the end of what the isolation level shows.
     /// The first batch may begin below `offset`: skip those records. With `topicID`, only of the
@@ -46,6 +47,14 @@ package protocol LogClient: AnyObject, Sendable {
 }
 
 extension LogClient {
+    /// The next offset that `group` is to read, for those partitions that have one.
+    package func committedOffsets(
+        group: String,
+        partitions: [TopicPartition]
+    ) throws(LogClientError) -> [TopicPartition: Offset] {
+        try committedPositions(group: group, partitions: partitions).mapValues(\.offset)
+    }
+
     /// `fetch` of whichever topic has the name.
     package func fetch(
         _ partition: TopicPartition,
@@ -91,9 +100,12 @@ package struct InputPosition: Equatable, Sendable {
     package var offset: Offset
     /// Nil where it is not known: then the topic that has the name now.
     package var topicID: UniqueID?
-    package init(_ offset: Offset, of topicID: UniqueID? = nil) {
+    /// What is committed with the offset: words of the reader, as a rule none.
+    package var metadata: String
+    package init(_ offset: Offset, of topicID: UniqueID? = nil, metadata: String = "") {
         self.offset = offset
         self.topicID = topicID
+        self.metadata = metadata
     }
 }
 

@@ -16,8 +16,6 @@ final class LogContext: Sendable {
     private let isCapturing = Atomic<Bool>(false)
     /// Bytes appended since the last write-back began.
     let appendedByteCount = Atomic<Int>(0)
-    /// The highest producer id of imported records; -1 without any.
-    let importedProducerID = Atomic<Int64>(-1)
 
     init(disk: any Disk, time: any TimeSource, journal: JournalConfiguration) {
         self.disk = disk

@@ -32,15 +32,23 @@ public final class StateRestore {
 
     /// Notes that every record below `offset` was given: a point where the engine may be written.
     public func noteOffset(_ offset: Offset) throws(StoreError) {
-        if snapshot.byteCount >= Self.fileByteCount { try writeEngine(upTo: offset) }
+        guard snapshot.byteCount >= Self.fileByteCount else { return }
+        guard engine.isInMemory else { return try writeEngine(upTo: offset) }
+        try writeTable()
+        snapshot.removeAll()
     }
 
     /// Ends the restore; the store then stands for the changelog up to `changelogOffset`.
     public func finish(changelogOffset: Offset) throws(StoreError) {
-        if wroteEngine || snapshot.count > Self.tableRecordLimit {
+        if wroteEngine || (snapshot.count > Self.tableRecordLimit && !engine.isInMemory) {
             try writeEngine(upTo: changelogOffset)
             return store.noteRestored(changelogOffset: changelogOffset, intoEngine: true)
         }
+        try writeTable()
+        store.noteRestored(changelogOffset: changelogOffset, intoEngine: false)
+    }
+
+    private func writeTable() throws(StoreError) {
         snapshot.sort()
         let entries = snapshot.sortedEntries
         for index in 0..<entries.count {
@@ -53,7 +61,6 @@ public final class StateRestore {
                 timestamp: stored?.timestamp ?? .none
             )
         }
-        store.noteRestored(changelogOffset: changelogOffset, intoEngine: false)
     }
 
     private func writeEngine(upTo offset: Offset) throws(StoreError) {

@@ -45,7 +45,7 @@ public final class StateStore {
     ) {
         self.engine = engine
         self.worker = worker
-        self.tableByteLimit = tableByteLimit
+        self.tableByteLimit = engine.isInMemory ? .max : tableByteLimit
         isComplete = engine.isEmpty
         mayLoadAll = true
         changelogOffset = engine.checkpointedOffset

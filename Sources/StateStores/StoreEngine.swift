@@ -10,6 +10,8 @@ public protocol StoreEngine: AnyObject {
     var checkpointedOffset: Offset? { get }
     /// Whether the engine surely holds no entries: reads may be skipped.
     var isEmpty: Bool { get }
+    /// Whether the engine never holds anything, so that the table above keeps everything.
+    var isInMemory: Bool { get }
     /// Lends the value of `key` to `body`; returns false without a call if there is none.
     func get(
         _ key: UnsafeRawBufferPointer,
@@ -35,6 +37,9 @@ public protocol StoreEngine: AnyObject {
 }
 
 extension StoreEngine {
+    /// Not so by default.
+    public var isInMemory: Bool { false }
+
     /// A scan in ascending order.
     public func scan(
         from: UnsafeRawBufferPointer?,

@@ -8,11 +8,15 @@ public struct Change<Value> {
     public let old: Value?
     /// The value from now on; nil for a key that was removed.
     public let new: Value?
+    /// False for a change of a table with a history that is older than the key's newest version:
+    /// `old` is then the newest version's value.
+    public let isLatest: Bool
 
     @inlinable
-    init(old: Value?, new: Value?) {
+    init(old: Value?, new: Value?, isLatest: Bool = true) {
         self.old = old
         self.new = new
+        self.isLatest = isLatest
     }
 }
 
@@ -36,9 +40,19 @@ struct TableRow<Value> {
 struct TableView<Key, Value> {
     @usableFromInline typealias Lookup = (Key) throws -> TableRow<Value>?
     @usableFromInline let bind: (TaskBinding) -> Lookup
+    /// The row as it was at a time: what a table with a history has beside its rows of now.
+    @usableFromInline typealias LookupAsOf = (Key, Timestamp) throws -> TableRow<Value>?
+    /// Nil for a table without a history.
+    @usableFromInline let bindAsOf: ((TaskBinding) -> LookupAsOf)?
 
     @inlinable
-    init(bind: @escaping (TaskBinding) -> Lookup) { self.bind = bind }
+    init(
+        bind: @escaping (TaskBinding) -> Lookup,
+        bindAsOf: ((TaskBinding) -> LookupAsOf)? = nil
+    ) {
+        self.bind = bind
+        self.bindAsOf = bindAsOf
+    }
 
     /// The same rows with other values; a row whose value becomes nil is not there.
     @inlinable
@@ -46,13 +60,21 @@ struct TableView<Key, Value> {
         _ transform: @escaping (Key, Value) throws -> NewValue?
     ) -> TableView<Key, NewValue> {
         let bind = bind
-        return TableView<Key, NewValue> { task in
-            let find = bind(task)
-            return { key in
-                guard let row = try find(key) else { return nil }
-                return try transform(key, row.value)
-                    .map { TableRow(value: $0, timestamp: row.timestamp) }
-            }
+        let map = { (key: Key, row: TableRow<Value>?) throws -> TableRow<NewValue>? in
+            guard let row, let value = try transform(key, row.value) else { return nil }
+            return TableRow<NewValue>(value: value, timestamp: row.timestamp)
         }
+        return TableView<Key, NewValue>(
+            bind: { task in
+                let find = bind(task)
+                return { key in try map(key, try find(key)) }
+            },
+            bindAsOf: bindAsOf.map { bindAsOf in
+                { task in
+                    let find = bindAsOf(task)
+                    return { key, time in try map(key, try find(key, time)) }
+                }
+            }
+        )
     }
 }

@@ -129,7 +129,8 @@ package final class StreamsApplication {
                 client: client,
                 stopSwitch: stopSwitch,
                 monitor: thread === threads[0] ? monitor : nil,
-                progress: progress
+                progress: progress,
+                commitsWhenIdle: monitor != nil
             ) { error in
                 failure.withLock { $0 = $0 ?? error }
                 stopSwitch.request()

@@ -14,6 +14,7 @@ import Testing
     @Test(arguments: [Int64.max, Int64.max - 1, 1 << 62])
     func `an id that leaves none to give out is refused`(id: Int64) throws {
         let log = try TestLog()
+        try log.data.passProducer(ProducerID(id))
         let outcome = try offer(id, to: log)
         guard case .refused(.invalidRecord, let reason) = outcome else {
             Issue.record("\(outcome)")
@@ -27,12 +28,13 @@ import Testing
 
     @Test func `others are given ids behind it`() throws {
         let log = try TestLog()
+        try log.data.passProducer(ProducerID(1 << 40))
         guard case .appended = try offer(1 << 40, to: log) else {
             Issue.record("a common id was refused")
             return
         }
         try log.flush()
         try log.close()
-        #expect(try log.killed().data.grantedProducerIDs() == ProducerID((1 << 40) + 1))
+        #expect(try log.killed().data.grantedProducerIDs() > ProducerID(1 << 40))
     }
 }

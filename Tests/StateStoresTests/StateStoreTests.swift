@@ -124,6 +124,65 @@ private final class FailingEngine: StoreEngine {
     func close() {}
 }
 
+@Suite("A store in memory alone")
+struct MemoryStoreTests {
+    @Test func `a long restore, checkpoints and a small budget take nothing from it`() throws {
+        let worker = CheckpointWorker(inline: true)
+        defer { worker.close() }
+        let store = StateStore(
+            engine: MemoryStoreEngine(),
+            worker: worker,
+            isOrdered: true,
+            tableByteLimit: 1 << 10
+        )
+        let restore = store.beginRestore()
+        // More than goes to the table of a store with a disk, twice.
+        for round in 0..<2 {
+            for number in 0..<12_000 {
+                let value = number % 3 == round ? nil : UInt8(round)
+                try restore.put(Array("key \(number)".utf8), value.map { [$0] })
+            }
+            try restore.noteOffset(Offset(Int64(12_000 * (round + 1))))
+        }
+        try restore.finish(changelogOffset: Offset(24_000))
+        #expect(store.changelogOffset == Offset(24_000))
+        #expect(try store.value(Array("key 4".utf8)) == nil)
+        for number in 0..<6_000 { try store.set(Array("key \(number)".utf8), nil) }
+        store.commit(changelogOffset: Offset(30_000))
+        for now in 1..<4 { try store.checkpointIfDue(now: UInt64(now) * 10, interval: 1) }
+        var count = 0
+        try store.range { _, value, _ in
+            count += value[0] == 1 ? 1 : 0
+            return true
+        }
+        #expect(count == 4_000)
+        #expect(try store.contents().count == 4_000)
+        #expect(store.isComplete)
+        try store.close(checkpointing: true)
+    }
+}
+
+extension StateRestore {
+    /// Takes one record of a changelog.
+    func put(_ key: [UInt8], _ value: [UInt8]?) throws(StoreError) {
+        var outcome = Result<Void, StoreError>.success(())
+        key.withUnsafeBytes { key in
+            guard let value else {
+                outcome = Result { () throws(StoreError) in
+                    try put(key: key, value: nil, timestamp: Timestamp(1))
+                }
+                return
+            }
+            value.withUnsafeBytes { value in
+                outcome = Result { () throws(StoreError) in
+                    try put(key: key, value: value, timestamp: Timestamp(1))
+                }
+            }
+        }
+        try outcome.get()
+    }
+}
+
 extension StateStore {
     /// Changes a key within the open transaction.
     func set(_ key: [UInt8], _ value: [UInt8]?, timestamp: Int64 = 0) throws(StoreError) {

@@ -108,8 +108,9 @@ extension Broker {
         offsetShards.withLock { $0 }.flatMap { (try? $0.withOffsets { $0.groups }) ?? [] }.sorted()
     }
 
-    /// The records of these offsets, without those of a topic that another one has replaced.
-    /// Refuses partitions that do not exist, and metadata that is too long.
+    /// The records of these offsets, without those of a topic that is gone or that another one has
+    /// replaced, where the caller says which it means. Refuses partitions that do not exist, and
+    /// metadata that is too long.
     private func records(
         of offsets: [TopicPartition: CommittedOffset],
         group: String
@@ -124,6 +125,7 @@ extension Broker {
         var records: [OffsetRecord] = []
         for (name, value) in offsets.sorted(by: { $0.key < $1.key }) {
             var value = value
+            if value.topicID != .zero, topic(name.topic) == nil { continue }
             let topicID = try find(name).id.topicID
             guard value.topicID == .zero || value.topicID == topicID else { continue }
             value.topicID = topicID

@@ -87,7 +87,7 @@ extension Broker {
             return .durable
         } catch {
             counters.countFailure()
-            return .refused(error.description)
+            return .refused(error.description, lacksRoom: error.isFull)
         }
     }
 

@@ -22,9 +22,48 @@ extension Broker {
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             clean(shard) { $0.dropForeign(currentIDs: ids) }
+            counting { () throws(BrokerError) in try putBackPositions(of: shard) }
             if shard.partition.isDirty { touched.append(shard.partition) }
         }
         counting { () throws(BrokerError) in try flush(touched) }
+    }
+
+    /// With relaxed durability a crash may take records that a group has read. Others get their
+    /// offsets then, which the group must not pass over: its position is put back to the end.
+    private func putBackPositions(of shard: OffsetShard) throws(BrokerError) {
+        let found = try shard.withOffsets { offsets in
+            offsets.groups.flatMap { group in
+                offsets.partitions(of: group).compactMap { name in
+                    offsets.latest(of: name, group: group).map {
+                        OffsetRecord(group: group, partition: name, value: $0)
+                    }
+                }
+            }
+        }
+        for var record in found {
+            guard
+                let partition = topic(record.partition.topic)?.partition(
+                    record.partition.partition
+                ),
+                partition.log.isRelaxed, let position = record.value?.offset,
+                position > partition.log.certainEnd, let end = try? partition.log.bounds.logEnd,
+                position > end,
+                let append = try shard.withOffsets({ $0.beginAppend(of: record.group) })
+            else { continue }
+            record.value?.offset = end
+            try shard.write(
+                [record],
+                append,
+                now: time.wallTime(),
+                producerID: .none,
+                epoch: .none
+            )
+            let note =
+                "the group \(record.group) goes on at offset \(end.rawValue) of "
+                + "\(record.partition), not at \(position.rawValue): records before it were lost "
+                + "with the machine, as millrace.durability=relaxed allows"
+            laterNotes.withLock { $0.append(note) }
+        }
     }
 
     /// Does what concerns one partition or shard; its failure is its own.

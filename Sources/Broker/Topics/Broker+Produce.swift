@@ -66,6 +66,12 @@ extension Broker {
         to name: TopicPartition
     ) throws(BrokerError) {
         let partition = try find(name)
+        if let view = try? RecordBatchView(UnsafeRawBufferPointer(batch)), view.producerID != .none
+        {
+            try storing(name.description) { () throws(LogStorageError) in
+                try dataDirectory.passProducer(view.producerID)
+            }
+        }
         if case .refused(let code, let text) = try append(batch, to: partition, origin: .imported) {
             throw .refused(code, "\(name): \(text)")
         }

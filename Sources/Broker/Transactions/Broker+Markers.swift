@@ -50,7 +50,7 @@ extension Broker {
                 written.append(partition)
                 outcomes[id] = .durable
             } catch {
-                outcomes[id] = .refused(error.description)
+                outcomes[id] = .refused(error.description, lacksRoom: error.isFull)
             }
         }
         return outcomes

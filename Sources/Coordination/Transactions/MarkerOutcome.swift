@@ -14,13 +14,16 @@ package enum MarkerOutcome: Equatable, Sendable {
     case durable
     /// There is no partition of this topic id any more.
     case gone
-    /// It could not be written; the reason is for people.
-    case refused(String)
+    /// It could not be written; the reason is for people. One that lacks room on the disk goes on
+    /// once there is some.
+    case refused(String, lacksRoom: Bool = false)
 }
 
 /// A step that failed, and when it comes again.
 package struct MarkerFailure: Equatable, Sendable {
     package let reason: String
+    /// Whether there was no room on the disk.
+    package let lacksRoom: Bool
     /// How often it failed so far.
     package let count: Int
     package let time: Timestamp

@@ -117,11 +117,16 @@ package struct PendingMarkers: Equatable, Sendable {
             switch outcome {
             case .durable, .gone:
                 progress.remaining[partition] = nil
-            case .refused(let reason):
+            case .refused(let reason, let lacksRoom):
                 let count = progress.failureCounts[partition, default: 0] + 1
                 progress.failureCounts[partition] = count
                 progress.remaining[partition] = .failed(
-                    MarkerFailure(reason: reason, count: count, time: now)
+                    MarkerFailure(
+                        reason: reason,
+                        lacksRoom: lacksRoom,
+                        count: count,
+                        time: now
+                    )
                 )
             }
         }
@@ -162,7 +167,12 @@ package struct PendingMarkers: Equatable, Sendable {
         guard var progress = orders[Key(order)] else { return }
         progress.completionFailureCount += 1
         progress.completion = .failed(
-            MarkerFailure(reason: reason, count: progress.completionFailureCount, time: now)
+            MarkerFailure(
+                reason: reason,
+                lacksRoom: false,
+                count: progress.completionFailureCount,
+                time: now
+            )
         )
         orders[Key(order)] = progress
     }

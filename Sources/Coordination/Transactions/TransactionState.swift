@@ -24,7 +24,7 @@ package enum TransactionState: Int8, Sendable, CaseIterable {
     /// Expired: its tombstone is being written. Next: none.
     case dead = 6
     /// Kafka's memory-only step between a fence and its abort. Here both are one step, so that
-    /// nothing enters it; the number is reserved and refused in a log.
+    /// nothing enters it; the number is reserved, and a record that has it is passed over.
     case prepareEpochFence = 7
 
     /// Whether a record with this state may follow one with `previous`.

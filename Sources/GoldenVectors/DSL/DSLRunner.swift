@@ -90,7 +90,8 @@ struct DSLCase {
         let driver = try TopologyDriver(
             inputs: form.inputs.keys.sorted().map { ($0, 1) },
             configuration: configuration,
-            seed: 1
+            seed: 1,
+            time: parameters["wallStartMs"].map { ManualTimeSource(wallTime: Timestamp($0)) }
         ) { try Topology(of: DSLTopologies(id: id, parameters: parameters)) }
         var outputs: [String: [Output]] = [:]
         var drops: [Int64] = []
@@ -267,12 +268,11 @@ struct DSLCase {
 
     private func storeDifference(_ driver: TopologyDriver) throws -> String? {
         for (store, kind) in form.stores.sorted(by: { $0.key < $1.key }) {
-            let form = StoreForm(
-                kind: kind,
-                store: store,
-                isByKey: self.form.id.contains("-sliding"),
-                outputs: self.form.outputs
-            )
+            if kind == "versioned" {
+                guard let difference = try versionedDifference(store, driver) else { continue }
+                return difference
+            }
+            let form = StoreForm(kind: kind, store: store, of: self.form)
             guard let form else { continue }
             let expected = try line.member("stores").member(store).array().map(form.expected)
             let actual = try driver.contents(ofStore: store)
@@ -282,6 +282,20 @@ struct DSLCase {
             }
         }
         return nil
+    }
+
+    private func versionedDifference(
+        _ store: String,
+        _ driver: TopologyDriver
+    ) throws -> String? {
+        let form = try VersionedStoreForm(
+            history: parameters()["historyMs"] ?? 0,
+            steps: line.member("steps").array()
+        )
+        let expected = try line.member("stores").member(store).array().map(form.expected)
+        let actual = form.actual(try driver.contents(ofStore: store))
+        guard actual.sorted() != expected.sorted() else { return nil }
+        return "store \(store): \(actual.sorted()), expected \(expected.sorted())"
     }
 
     /// The bytes of a JSON value: `S` is UTF-8, `L` an int64 big-endian, `X` hex.

@@ -33,7 +33,8 @@ struct DSLTopologies: StreamJob {
         let families: [(DSLTopologies) -> [Statement]?] = [
             \.aggregations, \.stateless, \.branching, \.tables, \.tableTransforms, \.tableJoins,
             \.streamTableJoins, \.timeWindowed, \.sessionWindowed, \.slidingWindowed,
-            \.suppressed, \.cogrouped, \.streamJoins,
+            \.suppressed, \.cogrouped, \.streamJoins, \.versioned, \.foreignKeyJoins, \.globalJoins,
+            \.extracted, \.processed,
         ]
         for family in families {
             if let statements = family(self) { return statements }

@@ -5,25 +5,22 @@ struct StoreForm {
     let kind: String
     /// Whether windows are in the order of their keys.
     let isByKey: Bool
+    let keyType: String
     let valueType: String
 
     /// Nil for a store whose entries are not compared.
-    init?(
-        kind: String,
-        store: String,
-        isByKey: Bool,
-        outputs: [String: (key: String, value: String)]
-    ) {
-        guard let output = outputs.values.first else { return nil }
-        self.isByKey = isByKey
+    init?(kind: String, store: String, of form: DSLRunner.Form) {
+        guard let output = form.outputs.sorted(by: { $0.key < $1.key }).first else { return nil }
+        isByKey = form.id.contains("-sliding") || form.id.hasPrefix("processor-")
         self.kind = kind
+        keyType = form.id.contains("-int64-") ? "L" : "S"
         valueType =
             switch store {
             case "src", "t-store", "g-store": "S"
             case "seen": "L"
-            default: output.value
+            default: form.id == "processor-kv-count" ? "L" : output.value.value
             }
-        guard ["kv", "kv+ts", "window+ts", "session"].contains(kind) else { return nil }
+        guard ["kv", "kv+ts", "window", "window+ts", "session"].contains(kind) else { return nil }
     }
 
     /// A row of the vector: key, window, value, and the timestamp where the store has one.
@@ -33,22 +30,22 @@ struct StoreForm {
         let time = try columns.count > 2 ? "\(columns[2].integer(Int64.self))" : ""
         let key: String
         switch kind {
-        case "window+ts":
+        case "window", "window+ts":
             key =
-                try "\(Self.key(columns[0].member("k"))) "
+                try "\(self.key(columns[0].member("k"))) "
                 + "\(columns[0].member("start").integer(Int64.self))"
         case "session":
             key =
-                try "\(Self.key(columns[0].member("k"))) "
+                try "\(self.key(columns[0].member("k"))) "
                 + "\(columns[0].member("start").integer(Int64.self)) "
                 + "\(columns[0].member("end").integer(Int64.self))"
-        default: key = try Self.key(columns[0])
+        default: key = try self.key(columns[0])
         }
         return "\(key) \(text) \(time)"
     }
 
-    private static func key(_ value: JSON) throws -> String {
-        DSLCase.text(of: try DSLCase.bytes(of: value, type: "S"))
+    private func key(_ value: JSON) throws -> String {
+        DSLCase.text(of: try DSLCase.bytes(of: value, type: keyType))
     }
 
     /// An entry of ours in the same form; nil for one that the store keeps for itself.
@@ -56,7 +53,7 @@ struct StoreForm {
         let text = DSLCase.text(of: value)
         let time = kind.hasSuffix("+ts") ? "\(timestamp.rawValue)" : ""
         switch kind {
-        case "window+ts":
+        case "window", "window+ts":
             guard key.first == 1 else { return nil }
             if isByKey {
                 let end = key.count - 16
@@ -74,12 +71,12 @@ struct StoreForm {
         }
     }
 
-    private static func time(_ bytes: ArraySlice<UInt8>) -> Int64 {
+    static func time(_ bytes: ArraySlice<UInt8>) -> Int64 {
         Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) } ^ 1 << 63)
     }
 
     /// A key whose zeros are 0 255 and which 0 0 ends.
-    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+    static func unescaped(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         var index = bytes.startIndex
         while index < bytes.endIndex {

@@ -23,13 +23,32 @@ package struct PartitionSurvey: Sendable {
     /// The producers that the log ends with.
     package private(set) var producers = ProducerTable()
 
+    /// How a transaction ends that its coordinator has decided.
+    package struct Decision: Equatable, Sendable {
+        package var producerID: ProducerID
+        /// The epoch of the markers; records of the transaction have it or the one before.
+        package var epoch: ProducerEpoch
+        package var result: TransactionResult
+        package init(producerID: ProducerID, epoch: ProducerEpoch, result: TransactionResult) {
+            self.producerID = producerID
+            self.epoch = epoch
+            self.result = result
+        }
+    }
+
+    /// Ends of transactions that are decided and have no marker here, with the coordinator epoch
+    /// that such a marker has at least.
+    package private(set) var pendingEnds: [(decision: Decision, coordinatorEpoch: Int32)] = []
+
     /// Whether anything is damaged.
     package var isDamaged: Bool { findings.contains { $0.severity == .damage } }
 
     /// Reads all of a partition, every record of it; up to where it is when `isStopped` says so.
+    /// Transactions that are open at its end and were `decided` count as ended.
     package init(
         _ partition: KafkaPartition,
         disk: any Disk,
+        decided: [Decision] = [],
         isStopped: () -> Bool = { false }
     ) throws(DiskError) {
         var reader = PartitionReader(partition, disk: disk)
@@ -92,6 +111,7 @@ package struct PartitionSurvey: Sendable {
                 )
             )
         }
+        for decision in decided { end(by: decision) }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
 
@@ -105,6 +125,29 @@ package struct PartitionSurvey: Sendable {
             position: place?.position ?? 0,
             offset: batch.baseOffset
         )
+    }
+
+    /// Ends what the producer holds open as its coordinator has decided.
+    private mutating func end(by decision: Decision) {
+        guard let entry = producers.entries[decision.producerID],
+            let first = entry.transactionFirstOffset, entry.epoch <= decision.epoch,
+            first < logEnd
+        else { return }
+        let last = logEnd.advanced(by: -1)
+        let coordinatorEpoch = max(entry.coordinatorEpoch, 0)
+        _ = producers.noteMarker(
+            producerID: decision.producerID,
+            epoch: decision.epoch,
+            coordinatorEpoch: coordinatorEpoch,
+            result: decision.result,
+            at: last,
+            timestamp: entry.lastTimestamp
+        )
+        producers.noteDurable(below: logEnd)
+        if decision.result == .abort {
+            aborted[decision.producerID, default: []].append(first...last)
+        }
+        pendingEnds.append((decision, coordinatorEpoch))
     }
 
     private mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) {

@@ -11,7 +11,6 @@ extension DataDirectory {
     package func writeBack(all: Bool) throws(LogStorageError) {
         _ = groups.takeDue()
         try writingBack.withLock { checkpoint throws(LogStorageError) in
-            try passImportedProducers()
             context.appendedByteCount.store(0, ordering: .relaxed)
             let emptied = self.emptied.withLock { $0 }
             let capture = groups.capture()

@@ -29,6 +29,8 @@ package final class DataDirectory: Sendable {
     private let logs: Lock<[UniqueID: [PartitionLog]]>
     /// Deleted topics whose folders are gone: their names may go once no group tells of them.
     let emptied = Lock<Set<UniqueID>>([])
+    /// Below this no producer id is given out any more, as far as imports asked.
+    private let importedProducers = Lock(ProducerID(0))
     /// One write-back at a time.
     let writingBack: Lock<DirectoryCheckpoint>
 
@@ -303,13 +305,17 @@ package final class DataDirectory: Sendable {
         try ProducerIDBlock.store(end, files)
     }
 
-    /// Producers of imported records keep their ids: nobody else is given one.
-    func passImportedProducers() throws(LogStorageError) {
-        let highest = context.importedProducerID.load(ordering: .relaxed)
-        guard highest >= 0 else { return }
-        let granted = try grantedProducerIDs()
-        guard granted.rawValue <= highest else { return }
-        try grantProducerIDs(upTo: ProducerID(highest + 1))
+    /// Producers of imported records keep their ids: nobody else is given one, also after a crash.
+    /// Durable before the first record of the id is appended; some more are passed at once, for
+    /// the next ones are near.
+    package func passProducer(_ id: ProducerID) throws(LogStorageError) {
+        try importedProducers.withLock { passed throws(LogStorageError) in
+            // The append refuses what no block reaches.
+            guard id >= passed, id < ProducerIDBlock.limit else { return }
+            let granted = try grantedProducerIDs()
+            if granted <= id { try grantProducerIDs(upTo: ProducerID(id.rawValue + 1_000)) }
+            passed = granted <= id ? ProducerID(id.rawValue + 1_000) : granted
+        }
     }
 
     // MARK: The end

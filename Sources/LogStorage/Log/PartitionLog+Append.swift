@@ -72,7 +72,6 @@ extension PartitionLog {
                             + "none to give out to producers here"
                     )
                 }
-                context.importedProducerID.max(view.producerID.rawValue, ordering: .relaxed)
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
@@ -286,6 +285,9 @@ extension PartitionLog {
     ) -> Bool {
         let active = state.active
         guard active.byteCount > 0 else { return false }
+        // What is entered with its end and sum takes no more, as an import leaves it that was
+        // killed behind its last batch.
+        if state.compacted.entry(at: active.baseOffset) != nil { return true }
         if active.byteCount + Int64(batch.byteCount) > configuration.segmentByteLimit {
             return true
         }

@@ -41,7 +41,7 @@ extension PartitionLog {
         }
     }
 
-    var isRelaxed: Bool {
+    package var isRelaxed: Bool {
         if case .relaxed = configuration.durability { true } else { false }
     }
 

@@ -195,6 +195,18 @@ package final class PartitionLog: Sendable {
         }
     }
 
+    /// Where the log ends at least, known without opening anything.
+    package var certainEnd: Offset {
+        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.logEnd } }
+        return waking.withLock { sleep in
+            switch sleep {
+            case .awake: state.withLock { $0.logEnd }
+            case .offline: .zero
+            case .asleep(let facts): facts.recovery.place.offset
+            }
+        }
+    }
+
     /// Why the partition takes no appends; nil if it does.
     package var readOnlyReason: String? {
         if let offlineReason { return offlineReason }

@@ -19,6 +19,7 @@ struct Consumer: ~Copyable {
     private var positions: [TopicPartition: Offset] = [:]
     /// Why partitions are not read on.
     private var failures: [CommandFailure] = []
+    private var hasSaidItWaits = false
     private let buffer = FetchBuffer(byteCount: 1 << 20)
     private var decompressor = RecordDecompressor()
     /// The most that one batch may grow to.
@@ -180,8 +181,19 @@ struct Consumer: ~Copyable {
             guard isIdle else { continue }
             if untilEnd { break }
             printer.output.flush()
+            sayItWaits()
             signal = log.client.waitForChange(since: signal, timeout: .milliseconds(200))
         }
+    }
+
+    /// One process owns the directory, so that nothing comes while this one waits.
+    private mutating func sayItWaits() {
+        guard !hasSaidItWaits else { return }
+        hasSaidItWaits = true
+        TextOutput.error.write(
+            "note: all that is there was printed; no other process can add to \(log.directory) "
+                + "while this one waits (Ctrl-C ends it, --until-end does not begin to wait)\n"
+        )
     }
 
     /// A partition cannot be read on; the others can.

@@ -45,6 +45,7 @@ enum LogCommands {
         ]
     ) { invocation in
         let chosen = Set(try partitionFolders(invocation).map(\.partition))
+            .union(knownPartitions(invocation))
         if try kind(of: invocation[data]) == .kafka {
             return try KafkaVerification.run(invocation[data], partitions: chosen)
         }
@@ -124,6 +125,18 @@ enum LogCommands {
         }
     }
 
+    /// The partitions that the options choose among those of the table of topics.
+    private static func knownPartitions(_ invocation: Invocation) -> Set<TopicPartition> {
+        var known: Set<TopicPartition> = []
+        for (name, count) in TopicCounts.read(invocation[data], on: PosixDisk())
+        where (invocation[topic] ?? name) == name {
+            for index in 0..<count where (invocation[partition] ?? index) == index {
+                known.insert(TopicPartition(name, PartitionIndex(Int32(index))))
+            }
+        }
+        return known
+    }
+
     /// The partitions of the data directory that the options choose, by name.
     private static func partitionFolders(_ invocation: Invocation) throws -> [PartitionFolder] {
         let directory = invocation[data]
@@ -134,9 +147,12 @@ enum LogCommands {
                 && (invocation[partition] ?? folder.index) == folder.index
         }
         if chosen.isEmpty, invocation[topic] != nil || invocation[partition] != nil {
+            // One that nothing was written to has no folder.
+            guard knownPartitions(invocation).isEmpty else { return [] }
+            let topics = TopicCounts.read(directory, on: PosixDisk()).keys
             let hint = Suggestion.nearest(
                 to: invocation[topic] ?? "",
-                among: Set(all.map(\.partition.topic)).sorted()
+                among: Set(all.map(\.partition.topic) + topics).sorted()
             )
             throw CommandFailure(
                 "no such partition",

@@ -76,6 +76,8 @@ extension TopicCommands {
 private struct ShownPartition {
     enum State: String {
         case good
+        /// Nobody has looked at its files yet.
+        case notOpened = "not_opened"
         case readOnly = "read_only"
         case offline
     }
@@ -88,6 +90,7 @@ private struct ShownPartition {
     /// What is known of it; it is opened only where nothing is.
     init(lookingAt partition: Partition) {
         bounds = partition.log.knownBounds ?? (try? partition.log.bounds)
+        if partition.log.recoveryReport == nil { state = .notOpened }
         note(partition.knownHealth)
     }
 
@@ -168,7 +171,7 @@ private struct ShownTopic {
             let bounds = partition.bounds
             let state =
                 switch partition.state {
-                case .good: ""
+                case .good, .notOpened: ""
                 case .readOnly: "read-only"
                 case .offline: "offline"
                 }

@@ -41,14 +41,20 @@ package final class HookedDisk: Disk {
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         HookedFile(try disk.open(path, mode), path, self)
     }
-    package func createDirectory(_ path: String) throws(DiskError) { try disk.createDirectory(path) }
+    package func createDirectory(_ path: String) throws(DiskError) {
+        try disk.createDirectory(path)
+    }
     package func list(_ path: String) throws(DiskError) -> [String] { try disk.list(path) }
-    package func kind(of path: String) throws(DiskError) -> DiskEntryKind? { try disk.kind(of: path) }
+    package func kind(of path: String) throws(DiskError) -> DiskEntryKind? {
+        try disk.kind(of: path)
+    }
     package func rename(_ path: String, to newPath: String) throws(DiskError) {
         try disk.rename(path, to: newPath)
     }
     package func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
-    package func removeDirectory(_ path: String) throws(DiskError) { try disk.removeDirectory(path) }
+    package func removeDirectory(_ path: String) throws(DiskError) {
+        try disk.removeDirectory(path)
+    }
     package func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         try disk.modificationTime(of: path)

@@ -23,7 +23,10 @@ public final class TestEngine<Job: StreamJob> {
     /// - Throws: `TopologyError` for a topology that cannot run.
     public init(_ job: Job = Job(), partitions: Int = 4, seed: UInt64 = 1) throws {
         let specification = try Topology(of: job).specification
-        let topics = Set(specification.subtopologies.flatMap(\.externalTopics)).sorted()
+        let topics = Set(
+            specification.subtopologies.flatMap(\.externalTopics)
+                + specification.globalTables.map(\.topic)
+        ).sorted()
         driver = try TopologyDriver(
             inputs: topics.map { ($0, Int32(partitions)) },
             configuration: StreamsConfiguration(),

@@ -63,14 +63,17 @@ package final class TopologyDriver {
     ///
     /// - Parameters:
     ///   - inputs: the topics that exist before the job starts, with their partitions.
+    ///   - time: the clock; one of its own, in 2026, if nil.
     ///   - makeTopology: builds the topology anew for each start of the job.
     package init(
         inputs: [(name: String, partitionCount: Int32)],
         configuration: StreamsConfiguration,
         seed: UInt64,
+        time: ManualTimeSource? = nil,
         makeTopology: @escaping () throws -> Topology
     ) throws {
-        time = ManualTimeSource()
+        let time = time ?? ManualTimeSource()
+        self.time = time
         disk = SimulatedDisk()
         stores = SimulatedStores()
         generator = SeededGenerator(seed: seed)
@@ -302,6 +305,11 @@ package final class TopologyDriver {
 
     /// What the job counted.
     package var counters: TaskCounters { application.counters }
+
+    /// How often the job went back to what is committed since its last start.
+    package var rewindCount: Int64 {
+        application.progress.reduce(0) { $0 + $1.snapshot.rewinds }
+    }
 
     /// Offsets of inputs that were deleted before the job came to them.
     package var lostCount: Int64 {

@@ -6,6 +6,10 @@ public struct RecordContext {
     public var timestamp: Timestamp
     /// The clock of the machine at the beginning of the turn.
     public var wallTime = Timestamp.none
+    /// The largest time of the records that the task has taken, over all its inputs.
+    public var streamTime = Timestamp.none
+    /// The stream time at which a timer is due; the largest time where there is none.
+    public var timerDue = Timestamp(.max)
     /// The record's offset in its topic.
     public var offset: Offset
     /// The partition it was read from, which is the task's.
@@ -32,6 +36,18 @@ public struct RecordContext {
         self.offset = offset
         // A count of no headers is one byte.
         self.headers = headers.count == 1 ? nil : headers
+    }
+
+    /// Whether stream time has come to that of a timer.
+    @inlinable @inline(__always)
+    public var isTimerDue: Bool { streamTime >= timerDue }
+
+    /// Moves the time of the record's input, and with it stream time, on to that of the record.
+    @inlinable @inline(__always)
+    mutating func noteTime(_ partitionTime: UnsafeMutablePointer<Timestamp>) {
+        guard timestamp > partitionTime.pointee else { return }
+        partitionTime.pointee = timestamp
+        if timestamp > streamTime { streamTime = timestamp }
     }
 }
 

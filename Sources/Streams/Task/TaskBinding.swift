@@ -24,6 +24,10 @@ public final class TaskBinding {
     private let names: InternalNames
     /// What several ways to one node share while the task is bound.
     private var instances: [ObjectIdentifier: Any] = [:]
+    /// The stores that processors have opened while the task is bound, by name.
+    private var openedStores: [String: AnyObject] = [:]
+    /// The largest time seen in each input.
+    private var partitionTimes: [String: UnsafeMutablePointer<Timestamp>] = [:]
 
     /// A binding for one task.
     ///
@@ -62,6 +66,7 @@ public final class TaskBinding {
         keySink.deallocate()
         valueSink.deinitialize(count: 1)
         valueSink.deallocate()
+        for time in partitionTimes.values { time.deallocate() }
     }
 
     /// What a node has once in a task, made at the first call.
@@ -75,7 +80,45 @@ public final class TaskBinding {
     }
 
     /// Ends the binding: every source of the task is bound.
-    public func finishBinding() { instances = [:] }
+    public func finishBinding() {
+        instances = [:]
+        openedStores = [:]
+    }
+
+    /// A store as processors see it: all that use it in a task have the same one.
+    @usableFromInline
+    func openedStore(named name: String, _ open: () -> AnyObject) -> AnyObject {
+        if let known = openedStores[name] { return known }
+        let opened = open()
+        openedStores[name] = opened
+        return opened
+    }
+
+    /// The largest time seen in the task's partition of a topic; `.none` before the first record.
+    public func partitionTime(of topic: String) -> UnsafeMutablePointer<Timestamp> {
+        if let known = partitionTimes[topic] { return known }
+        let time = UnsafeMutablePointer<Timestamp>.allocate(capacity: 1)
+        time.initialize(to: .none)
+        partitionTimes[topic] = time
+        return time
+    }
+
+    /// The largest time seen in what a source reads.
+    @usableFromInline
+    func partitionTime(of kind: OperatorKind) -> UnsafeMutablePointer<Timestamp> {
+        switch kind {
+        case .source(let topic, _, _): partitionTime(of: topic)
+        case .repartitionSource(let via): partitionTime(of: names.repartitionTopic(via: via))
+        case .globalTable, .stateless, .stateful, .sink, .repartitionSink:
+            preconditionFailure("\(kind.word) reads no topic")
+        }
+    }
+
+    /// Takes note of where the inputs' times are after a start or a rewind.
+    public func resumeStreamTime() {
+        let time = partitionTimes.values.map(\.pointee).max() ?? .none
+        record.pointee.streamTime = max(time, .none)
+    }
 
     /// The place of a topic in the output.
     @usableFromInline
@@ -90,6 +133,15 @@ public final class TaskBinding {
     @usableFromInline
     func repartitionTarget(via: String) -> OutputBuffer.Target {
         target(topic: names.repartitionTopic(via: via))
+    }
+
+    /// The thread's copy of a global table.
+    @usableFromInline
+    func globalStore(named name: String) -> StateStore {
+        guard let store = stores[name] else {
+            preconditionFailure("the thread lacks the global table \(name)")
+        }
+        return store
     }
 
     /// A store and the place of its changelog in the output.

@@ -3,7 +3,8 @@ public import LogModel
 /// What the operators of a task do beside records: when a timer is due, before a commit, and after
 /// the stores went back to what is committed.
 public final class TaskHooks {
-    private var timers: [TaskTimer] = []
+    private let wallTimers = TimerList()
+    private let streamTimers = TimerList()
     private var beforeCommit: [() throws -> Void] = []
     private var afterRewind: [() throws -> Void] = []
     private let record: UnsafeMutablePointer<RecordContext>
@@ -22,12 +23,35 @@ public final class TaskHooks {
     /// Has `body` run about every `interval` milliseconds of the wall clock.
     @usableFromInline
     func schedule(every interval: Int64, _ body: @escaping (Timestamp) throws -> Void) {
-        timers.append(TaskTimer(interval: interval, body: body))
+        wallTimers.add(TaskTimer(interval: interval, next: nil, body: body))
+    }
+
+    /// Has a timer run by one of the clocks, until it is removed.
+    @usableFromInline
+    func add(_ timer: TaskTimer, by clock: TimerClock) {
+        switch clock {
+        case .wallClock: wallTimers.add(timer)
+        case .streamTime: streamTimers.add(timer)
+        }
+        noteTimerDue()
+    }
+
+    /// Removes a timer.
+    @usableFromInline
+    func remove(_ timer: TaskTimer) {
+        wallTimers.remove(timer)
+        streamTimers.remove(timer)
+        noteTimerDue()
+    }
+
+    private func noteTimerDue() {
+        record.pointee.timerDue = streamTimers.nextDue ?? Timestamp(.max)
     }
 
     /// Forgets everything: the task is at its end.
     public func removeAll() {
-        timers = []
+        wallTimers.removeAll()
+        streamTimers.removeAll()
         beforeCommit = []
         afterRewind = []
     }
@@ -38,39 +62,28 @@ public final class TaskHooks {
     /// The stores are back at what is committed.
     public func didRewind() throws { for body in afterRewind { try body() } }
 
-    /// Runs the timers that are due; returns whether one was. What they forward has no headers.
+    /// Runs the timers of the wall clock that are due; returns whether one was. What they forward
+    /// has no headers.
     public func wallClockReached(_ now: Timestamp) throws -> Bool {
-        var hasFired = false
-        record.pointee.headers = nil
-        for timer in timers {
+        try fire(wallTimers, now)
+    }
+
+    /// Runs the timers of stream time that are due.
+    public func streamTimeReached() throws {
+        defer { noteTimerDue() }
+        _ = try fire(streamTimers, record.pointee.streamTime)
+    }
+
+    private func fire(_ timers: TimerList, _ now: Timestamp) throws -> Bool {
+        let due = timers.due(at: now)
+        for timer in due where !timer.isCancelled {
             record.pointee.timestamp = now
-            if try timer.fire(ifDueAt: now) { hasFired = true }
+            record.pointee.headers = nil
+            try timer.fire(at: now)
         }
-        return hasFired
+        return !due.isEmpty
     }
 
-    /// Whether there is a timer.
-    public var hasTimers: Bool { !timers.isEmpty }
-}
-
-/// One timer of an operator.
-final class TaskTimer {
-    private let interval: Int64
-    private let body: (Timestamp) throws -> Void
-    /// When it fires next; nil for a timer that has not seen its clock yet.
-    private var next: Timestamp?
-
-    init(interval: Int64, body: @escaping (Timestamp) throws -> Void) {
-        self.interval = max(interval, 1)
-        self.body = body
-    }
-
-    /// Runs once, however far the clock has jumped; the first time one interval after its first
-    /// sight of the clock.
-    func fire(ifDueAt now: Timestamp) throws -> Bool {
-        let isDue = next.map { now >= $0 } ?? false
-        if isDue || next == nil { next = now.advanced(byMilliseconds: interval) }
-        if isDue { try body(now) }
-        return isDue
-    }
+    /// Whether there is a timer of the wall clock.
+    public var hasTimers: Bool { !wallTimers.isEmpty }
 }

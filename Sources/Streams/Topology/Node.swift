@@ -1,3 +1,5 @@
+public import LogModel
+
 /// A node of a job's graph while it is declared: what it is, where its records come from, and how
 /// to bind it to a task. The graph is built once per start, then only read.
 public class AnyNode {
@@ -11,6 +13,10 @@ public class AnyNode {
     @usableFromInline var sendsOldValues = false
     /// The tables whose old values this one's are made of.
     @usableFromInline var oldValueSources: [AnyNode] = []
+    /// For a table whose rows nobody can look up: what to tell who asks for them.
+    @usableFromInline var rowlessReason: String?
+    /// Whether something behind this table looks its rows up.
+    private(set) var rowsAreWanted = false
 
     @usableFromInline
     init(kind: OperatorKind, parents: [AnyNode]) {
@@ -26,6 +32,19 @@ public class AnyNode {
         sendsOldValues = true
         for source in oldValueSources { source.requestOldValues() }
     }
+
+    /// Takes note that something behind this table looks its rows up.
+    @usableFromInline
+    func requestRows() {
+        guard !rowsAreWanted else { return }
+        rowsAreWanted = true
+        for source in oldValueSources { source.requestRows() }
+    }
+
+    /// Whether this table's rows can be looked up, and what a change replaces be told.
+    @usableFromInline var hasRows: Bool {
+        rowlessReason == nil && oldValueSources.allSatisfy(\.hasRows)
+    }
 }
 
 /// What an operator is, with the names that its owner gave it.
@@ -34,6 +53,8 @@ public enum OperatorKind: Sendable, Equatable {
     case source(topic: String, key: String, value: String)
     /// Reads a repartition topic of the job; `via` is the user's name for it.
     case repartitionSource(via: String)
+    /// Reads a whole topic in every task, kept in a store.
+    case globalTable(topic: String, key: String, value: String, store: String)
     /// Any operator without a name, a topic or a store: `map`, `filter`, …
     case stateless(String)
     /// An operator that keeps stores: `count`, `reduce`, `aggregate`, `table`, a join.
@@ -43,11 +64,20 @@ public enum OperatorKind: Sendable, Equatable {
     /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
     case repartitionSink(via: String, partitionCount: Int32?)
 
+    /// The stores that it keeps.
+    var stores: [StoreSpecification] {
+        switch self {
+        case .stateful(_, let stores): stores
+        case .source, .repartitionSource, .globalTable, .stateless, .sink, .repartitionSink: []
+        }
+    }
+
     /// The word for it in a description.
     public var word: String {
         switch self {
         case .source: "source"
         case .repartitionSource: "source"
+        case .globalTable: "globalTable"
         case .stateless(let word): word
         case .stateful(let word, _): word
         case .sink: "sink"
@@ -64,6 +94,8 @@ public final class StreamNode<Key, Value>: AnyNode {
     @usableFromInline var consumers: [(TaskBinding) -> Sink] = []
     /// Set for sources: binds the decoder of raw records in front of the consumers.
     @usableFromInline var bindSource: ((TaskBinding) -> RawSink)?
+    /// Set for sources with a timestamp extractor: binds what tells the time of a raw record.
+    @usableFromInline var bindTime: ((TaskBinding) -> RawTime)?
 
     @inlinable
     init(kind: OperatorKind, parents: [AnyNode], _ type: (Key, Value).Type = (Key, Value).self) {
@@ -105,9 +137,15 @@ public final class StreamNode<Key, Value>: AnyNode {
 /// What the task gives a raw record to: null or bytes of key and value.
 public typealias RawSink = (UnsafeRawBufferPointer?, UnsafeRawBufferPointer?) throws -> Void
 
+/// Tells the time of a raw record that has a timestamp in its topic.
+public typealias RawTime = (
+    UnsafeRawBufferPointer?, UnsafeRawBufferPointer?, Timestamp
+) throws -> Timestamp
+
 /// A source as the topology finds it, without its types.
 protocol SourceNode: AnyNode {
     var bindSource: ((TaskBinding) -> RawSink)? { get }
+    var bindTime: ((TaskBinding) -> RawTime)? { get }
 }
 
 extension StreamNode: SourceNode {}

@@ -19,6 +19,9 @@ public final class Topology {
         guard !statements.isEmpty else { throw TopologyError("the topology is empty") }
         let nodes = Self.collect(statements)
         for node in nodes { node.attach() }
+        for node in nodes where node.sendsOldValues || node.rowsAreWanted {
+            if let reason = node.rowlessReason { throw TopologyError(reason) }
+        }
         let specification = try TopologySpecification(job: job, nodes: nodes)
         var sources: [String: any SourceNode] = [:]
         for node in nodes {
@@ -44,6 +47,22 @@ public final class Topology {
         return bind(task)
     }
 
+    /// The global tables, which every stream thread keeps up to their topics.
+    public var globalTables: [GlobalTableSource] {
+        nodes.compactMap { node in
+            guard let node = node as? GlobalTableNode,
+                case .globalTable(let topic, _, _, let store) = node.kind
+            else { return nil }
+            return GlobalTableSource(topic: topic, store: store, check: node.check)
+        }
+    }
+
+    /// Binds what tells the times of a topic's records to a task; nil where it is the timestamp
+    /// that a record has in its topic.
+    public func bindTime(topic: String, to task: TaskBinding) -> RawTime? {
+        sources[topic]?.bindTime?(task)
+    }
+
     /// Every node that leads to a statement's end, sources first, in the order of declaration.
     private static func collect(_ statements: [Statement]) -> [AnyNode] {
         var nodes: [AnyNode] = []
@@ -57,6 +76,16 @@ public final class Topology {
         for statement in statements { visit(statement.end) }
         return nodes
     }
+}
+
+/// The topic of a global table, the store it is kept in, and its serdes.
+public struct GlobalTableSource {
+    /// The topic.
+    public let topic: String
+    /// The store's name, as the user gave it.
+    public let store: String
+    /// Throws a `DecodeFailure` for the key and value of a record that the serdes refuse.
+    public let check: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws -> Void
 }
 
 /// Why a topology cannot run.

@@ -4,7 +4,8 @@ extension TopologySpecification {
         var lines = ["job \(job)"]
         for subtopology in subtopologies {
             lines.append("")
-            lines.append("sub-topology \(subtopology.id)")
+            let tasks = subtopology.globalTable == nil ? "" : ", in every task"
+            lines.append("sub-topology \(subtopology.id)\(tasks)")
             for item in operators where item.subtopology == subtopology.id {
                 let from =
                     item.parents.isEmpty
@@ -12,9 +13,14 @@ extension TopologySpecification {
                 lines.append("  [\(item.id)] \(label(of: item.kind))\(from)")
             }
             for store in subtopology.stores {
+                let place = store.isInMemory ? ", in memory" : ""
                 lines.append(
-                    "  store \(store.name), changelog \(names.changelogTopic(store: store.name))"
+                    "  store \(store.name)\(place), "
+                        + "changelog \(names.changelogTopic(store: store.name))"
                 )
+            }
+            if let table = subtopology.globalTable {
+                lines.append("  store \(table.store), a copy of \(table.topic) in every thread")
             }
         }
         return lines.joined(separator: "\n") + "\n"
@@ -53,8 +59,13 @@ extension TopologySpecification {
                 if let topic = inputTopic(of: item.kind) ?? outputTopic(of: item.kind) {
                     fields.append("\"topic\":\(Self.quote(topic))")
                 }
-                if case .stateful(_, let stores) = item.kind {
+                switch item.kind {
+                case .stateful(_, let stores):
                     fields.append("\"stores\":\(Self.list(stores.map(\.name)))")
+                case .globalTable(let topic, _, _, let store):
+                    fields.append("\"topic\":\(Self.quote(topic))")
+                    fields.append("\"stores\":\(Self.list([store]))")
+                default: break
                 }
                 return "{\(fields.joined(separator: ","))}"
             }
@@ -70,6 +81,8 @@ extension TopologySpecification {
         switch kind {
         case .source(let topic, let key, let value): "source \(topic) (\(key), \(value))"
         case .repartitionSource(let via): "source \(names.repartitionTopic(via: via))"
+        case .globalTable(let topic, let key, let value, let store):
+            "global table \(topic) (\(key), \(value)) in \(store)"
         case .stateless(let word): word
         case .stateful(let word, let stores):
             "\(word) in \(stores.map(\.name).joined(separator: ", "))"

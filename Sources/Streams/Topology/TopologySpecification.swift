@@ -23,6 +23,16 @@ public struct TopologySpecification: Equatable, Sendable {
         public let repartitions: [String]
         /// The stores its tasks keep.
         public let stores: [StoreSpecification]
+        /// The global table that this is; it has no tasks, for every thread keeps it.
+        public let globalTable: GlobalTable?
+    }
+
+    /// A topic that every stream thread keeps whole, in a store without a changelog.
+    public struct GlobalTable: Equatable, Sendable {
+        /// The topic.
+        public let topic: String
+        /// The store's name.
+        public let store: String
     }
 
     /// The job's name.
@@ -43,7 +53,13 @@ public struct TopologySpecification: Equatable, Sendable {
         let parents = nodes.map { node in
             node.parents.compactMap { numbers[ObjectIdentifier($0)] }
         }
-        let groups = Self.group(parents)
+        // Every task has the rows of a global table: it joins nothing together.
+        let groups = Self.group(
+            parents.map { list in
+                list.filter { nodes[$0] is GlobalTableNode == false }
+            },
+            stores: nodes.map(\.kind.stores)
+        )
         self.job = job
         operators = nodes.indices.map { index in
             Operator(
@@ -61,12 +77,15 @@ public struct TopologySpecification: Equatable, Sendable {
         try checkUniqueNames()
     }
 
-    /// The topic that an operator reads; nil for one that reads none.
+    /// Every global table.
+    public var globalTables: [GlobalTable] { subtopologies.compactMap(\.globalTable) }
+
+    /// The topic that tasks read for an operator; nil for one that reads none.
     public func inputTopic(of kind: OperatorKind) -> String? {
         switch kind {
         case .source(let topic, _, _): topic
         case .repartitionSource(let via): names.repartitionTopic(via: via)
-        case .stateless, .stateful, .sink, .repartitionSink: nil
+        case .globalTable, .stateless, .stateful, .sink, .repartitionSink: nil
         }
     }
 
@@ -75,7 +94,7 @@ public struct TopologySpecification: Equatable, Sendable {
         switch kind {
         case .sink(let topic, _, _): topic
         case .repartitionSink(let via, _): names.repartitionTopic(via: via)
-        case .source, .repartitionSource, .stateless, .stateful: nil
+        case .source, .repartitionSource, .globalTable, .stateless, .stateful: nil
         }
     }
 
@@ -88,31 +107,41 @@ public struct TopologySpecification: Equatable, Sendable {
             if inputTopic(of: item.kind) == topic { reached.insert(item.id) }
             guard item.parents.contains(where: reached.contains) else { continue }
             switch item.kind {
-            case .stateful(_, let stores):
-                guard let store = stores.first, store.kind == .keyValue else { continue }
+            case .stateful(let word, let stores):
+                // A processor's keys are its own.
+                guard word != "process", let store = stores.first, store.kind == .keyValue else {
+                    continue
+                }
                 return store.name
             case .stateless(let word):
-                if !["map", "flatMap", "selectKey", "groupBy"].contains(word) {
+                if !["map", "flatMap", "selectKey", "groupBy", "process"].contains(word) {
                     reached.insert(item.id)
                 }
-            case .source, .repartitionSource, .sink, .repartitionSink: continue
+            case .source, .repartitionSource, .globalTable, .sink, .repartitionSink: continue
             }
         }
         return nil
     }
 
-    /// Numbers the connected parts of the graph by their first operator.
-    private static func group(_ parents: [[Int]]) -> [Int] {
+    /// Numbers the connected parts of the graph by their first operator. Operators that share a
+    /// store are connected.
+    private static func group(_ parents: [[Int]], stores: [[StoreSpecification]]) -> [Int] {
         var root = Array(parents.indices)
         func find(_ index: Int) -> Int {
             var index = index
             while root[index] != index { index = root[index] }
             return index
         }
+        func connect(_ index: Int, _ other: Int) {
+            let (one, other) = (find(index), find(other))
+            root[max(one, other)] = min(one, other)
+        }
+        var users: [String: Int] = [:]
         for (index, list) in parents.enumerated() {
-            for parent in list {
-                let (one, other) = (find(index), find(parent))
-                root[max(one, other)] = min(one, other)
+            for parent in list { connect(index, parent) }
+            for store in stores[index] where store.isShared {
+                if let user = users[store.name] { connect(index, user) }
+                users[store.name] = index
             }
         }
         var numbers: [Int: Int] = [:]
@@ -131,6 +160,7 @@ public struct TopologySpecification: Equatable, Sendable {
         var topics: [String] = []
         var repartitions: [String] = []
         var stores: [StoreSpecification] = []
+        var globalTable: GlobalTable?
         for item in operators where item.subtopology == id {
             switch item.kind {
             case .source(let topic, _, _): topics.append(topic)
@@ -139,7 +169,12 @@ public struct TopologySpecification: Equatable, Sendable {
                 repartitions.append(via)
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
-                stores += own
+                for store in own where !store.isShared || !stores.contains(store) {
+                    stores.append(store)
+                }
+            case .globalTable(let topic, _, _, let store):
+                try checkName(store, what: "store name")
+                globalTable = GlobalTable(topic: topic, store: store)
             case .sink(let topic, _, _): try checkName(topic, what: "topic name")
             case .stateless, .repartitionSink: break
             }
@@ -148,13 +183,14 @@ public struct TopologySpecification: Equatable, Sendable {
             id: id,
             externalTopics: topics,
             repartitions: repartitions,
-            stores: stores
+            stores: stores,
+            globalTable: globalTable
         )
     }
 
     private func checkUniqueNames() throws(TopologyError) {
         for (what, names) in [
-            ("store", subtopologies.flatMap(\.stores).map(\.name)),
+            ("store", subtopologies.flatMap(\.stores).map(\.name) + globalTables.map(\.store)),
             ("repartition", subtopologies.flatMap(\.repartitions)),
         ] {
             var seen: Set<String> = []

@@ -8,6 +8,8 @@ enum KeySpace {
     @usableFromInline static let entry: UInt8 = 1
     /// The entries by time, with empty values: made of the entries, not in the changelog.
     @usableFromInline static let byTime: UInt8 = 2
+    /// The newest versions of rows that have a history, by key.
+    @usableFromInline static let latest: UInt8 = 3
 }
 
 extension ByteSink {

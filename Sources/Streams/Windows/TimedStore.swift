@@ -165,8 +165,10 @@ final class TimedStore {
     @usableFromInline
     func removeExpired(through last: Int64) throws {
         guard last >= earliest else { return }
+        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
+        let first = earliest
         earliest = .max
-        try forEachByTime(behind: .min) { time, second, key in
+        try forEachByTime(behind: first > .min ? first - 1 : .min) { time, second, key in
             guard time <= last else {
                 earliest = time
                 return false

@@ -6,8 +6,8 @@ import Streams
 /// through all its repartition topics.
 ///
 /// First every external source must be past the end it had at the start; then, once for each
-/// repartition topic on the longest way, the ends of the repartition topics are taken anew and
-/// must be passed.
+/// repartition topic, for the longest way may lead through all of them, their ends are taken anew
+/// and must be passed.
 final class CatchUpMonitor {
     private let client: any LogClient
     private let repartitions: [TopicPartition]
@@ -22,7 +22,7 @@ final class CatchUpMonitor {
             plan.inputTopics[task.subtopology].map { TopicPartition($0, task.partition) }
         }
         repartitions = inputs.filter { !external.contains($0.topic) }
-        roundsLeft = specification.subtopologies.filter { !$0.repartitions.isEmpty }.count
+        roundsLeft = specification.subtopologies.reduce(0) { $0 + $1.repartitions.count }
         targets = [:]
         for partition in inputs where external.contains(partition.topic) {
             targets[partition] = try client.bounds(of: partition).highWatermark

@@ -77,9 +77,13 @@ package struct TopologyPlan: Equatable, Sendable {
                 throw .missingSource(topic: topic)
             }
         }
+        for table in specification.globalTables where partitionCounts[table.topic] == nil {
+            throw .missingSource(topic: table.topic)
+        }
     }
 
-    /// Repartition topics without a count of their own get that of the widest external source.
+    /// Repartition topics without a count of their own get that of what is read with them, else
+    /// that of the widest external source.
     private mutating func placeRepartitions(
         of specification: TopologySpecification,
         existing: Set<String>
@@ -91,12 +95,31 @@ package struct TopologyPlan: Equatable, Sendable {
             guard case .repartitionSink(let via, let count) = item.kind else { continue }
             try place(
                 specification.names.repartitionTopic(via: via),
-                partitionCount: count ?? widest,
+                partitionCount: count ?? countReadWith(via, in: specification) ?? widest,
                 exactly: count != nil,
                 existing: existing,
                 configuration: ["cleanup.policy": "delete", "retention.ms": "-1"]
             )
         }
+    }
+
+    /// The partitions of a topic that a sub-topology reads beside a repartition topic: an external
+    /// one, or one whose count was given.
+    private func countReadWith(
+        _ via: String,
+        in specification: TopologySpecification
+    ) -> Int32? {
+        guard
+            let reader = specification.subtopologies.first(where: { $0.repartitions.contains(via) })
+        else { return nil }
+        if let topic = reader.externalTopics.first { return partitionCounts[topic] }
+        let counts = specification.operators.lazy.compactMap { item -> Int32? in
+            guard case .repartitionSink(let other, let count) = item.kind,
+                reader.repartitions.contains(other)
+            else { return nil }
+            return count
+        }
+        return counts.first
     }
 
     private mutating func place(

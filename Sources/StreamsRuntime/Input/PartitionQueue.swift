@@ -8,6 +8,9 @@ import LogModel
 ///
 /// Keep it behind a pointer: everything in it changes per record.
 struct PartitionQueue: ~Copyable {
+    /// How often a log may move under one fetch.
+    private static let moveLimit = 8
+
     /// The record at the head, nil if the queue has to be filled first.
     private(set) var head: RecordView?
     /// The timestamp of the head, resolved.
@@ -78,21 +81,22 @@ struct PartitionQueue: ~Copyable {
     /// Fetches what comes next. Where that was deleted meanwhile, what is left is read from its
     /// start on: nothing brings back the rest. So is a topic that was made anew.
     private mutating func fetch(from client: any LogClient) throws -> Bool {
-        do {
-            return try reader.fetch(from: client)
-        } catch LogClientError.offsetOutOfRange(_, let requested, let bounds)
-            where requested < bounds.logStart
-        {
-            lostCount += requested.distance(to: bounds.logStart)
-            seek(to: InputPosition(bounds.logStart, of: reader.topicID))
-            return try reader.fetch(from: client)
-        } catch LogClientError.topicReplaced(let partition) {
-            replacedCount += 1
-            // The id first: a start of a still newer topic is refused again.
-            let id = try client.topics(named: [partition.topic]).first?.id
-            seek(to: InputPosition(try client.bounds(of: partition).logStart, of: id))
-            return try reader.fetch(from: client)
+        for _ in 0..<Self.moveLimit {
+            do {
+                return try reader.fetch(from: client)
+            } catch LogClientError.offsetOutOfRange(_, let requested, let bounds)
+                where requested < bounds.logStart
+            {
+                lostCount += requested.distance(to: bounds.logStart)
+                seek(to: InputPosition(bounds.logStart, of: reader.topicID))
+            } catch LogClientError.topicReplaced(let partition) {
+                replacedCount += 1
+                // The id first: a start of a still newer topic is refused again.
+                let id = try client.topics(named: [partition.topic]).first?.id
+                seek(to: InputPosition(try client.bounds(of: partition).logStart, of: id))
+            }
         }
+        return try reader.fetch(from: client)
     }
 
     /// Takes the rest of the current batch, or the next one, as a whole, for a task with this one

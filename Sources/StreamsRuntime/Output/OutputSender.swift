@@ -21,6 +21,9 @@ final class OutputSender {
         if sinkTopics.contains(partition.topic) { uncommittedSinkRecordCount += records }
     }
 
+    /// Whether bytes were sent that `takeByteCount()` has not told of.
+    var hasSent: Bool { byteCount > 0 }
+
     /// The bytes sent since the last call.
     func takeByteCount() -> Int64 {
         defer { byteCount = 0 }

@@ -29,6 +29,12 @@ final class StreamTask {
     /// The positions that the last commit made durable, or the start.
     private var committed: [InputPosition]
     private var committedCounters = TaskCounters()
+    /// The largest time seen in each input, which is committed with its position.
+    private let partitionTimes: [UnsafeMutablePointer<Timestamp>]
+    /// What tells the times of an input's records; nil where it is their timestamps.
+    private let extractors: [RawTime?]
+    /// The time of each input's head, for those with an extractor.
+    private var headTimes: [(offset: Offset, time: Timestamp)?]
 
     init(
         id: TopologyPlan.Task,
@@ -54,10 +60,16 @@ final class StreamTask {
             )
         }
         sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
+        partitionTimes = inputs.map { binding.partitionTime(of: $0.topic) }
+        extractors = inputs.map { topology.bindTime(topic: $0.topic, to: binding) }
+        headTimes = inputs.map { _ in nil }
         binding.finishBinding()
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
         isExternal = inputs.map { external.contains($0.topic) }
-        committed = inputs.map(\.start)
+        committed = inputs.map { InputPosition($0.start.offset, of: $0.start.topicID) }
+        for (time, input) in zip(partitionTimes, inputs) {
+            time.pointee = PartitionTime.decode(input.start.metadata)
+        }
         let keyed = inputs.first.flatMap { topology.specification.storeKeyed(bySourceOf: $0.topic) }
         keyedTable = stores.first { $0.name == keyed }?.store.table
     }
@@ -97,8 +109,9 @@ final class StreamTask {
     var positionsToCommit: [TopicPartition: InputPosition] {
         var result: [TopicPartition: InputPosition] = [:]
         for index in 0..<queueCount {
-            let position = (queues + index).pointee.inputPosition
+            var position = (queues + index).pointee.inputPosition
             guard position != committed[index] else { continue }
+            position.metadata = PartitionTime.encode(partitionTimes[index].pointee)
             result[(queues + index).pointee.partition] = position
         }
         return result
@@ -124,12 +137,18 @@ final class StreamTask {
         for index in 0..<queueCount {
             guard let position = positions[(queues + index).pointee.partition] else { continue }
             (queues + index).pointee.rewind(to: position)
-            committed[index] = position
+            committed[index] = InputPosition(position.offset, of: position.topicID)
+            partitionTimes[index].pointee = PartitionTime.decode(position.metadata)
+            headTimes[index] = nil
         }
     }
 
     /// Takes note that the stores hold what is committed and nothing else.
-    func didRewind() throws { try binding.hooks.didRewind() }
+    func didRewind(at now: Timestamp) throws {
+        binding.resumeStreamTime()
+        binding.record.pointee.wallTime = now
+        try binding.hooks.didRewind()
+    }
 
     /// Lets operators write what belongs to the transaction that is about to be committed.
     func willCommit() throws { try binding.hooks.willCommit() }
@@ -137,7 +156,28 @@ final class StreamTask {
     /// Runs the timers of the wall clock that are due; returns whether one was.
     func runTimers(at now: Timestamp) throws -> Bool {
         guard binding.hooks.hasTimers else { return false }
-        return try binding.hooks.wallClockReached(now)
+        binding.record.pointee.wallTime = now
+        do { return try binding.hooks.wallClockReached(now) } catch {
+            throw timerFailure(error)
+        }
+    }
+
+    /// Runs the timers of stream time that are due behind a record.
+    @inline(never)
+    private func runStreamTimers() throws {
+        do { try binding.hooks.streamTimeReached() } catch { throw timerFailure(error) }
+    }
+
+    /// What a timer's failure is for people.
+    private func timerFailure(_ error: any Error) -> any Error {
+        switch error {
+        case is LogClientError, is StoreError, is StreamsError: error
+        default:
+            StreamsError(
+                code: .processing,
+                message: "a timer in partition \(id.partition.rawValue): \(error)"
+            )
+        }
     }
 
     /// Processes what one fetch of each input gives, the oldest head first, until the turn is
@@ -172,6 +212,7 @@ final class StreamTask {
                 } catch {
                     try recover(from: error, at: queue.pointee.partition, offset: offset)
                 }
+                if context.pointee.isTimerDue { try runStreamTimers() }
                 count &+= 1
                 if turn.endsAfterRecord() {
                     queue.pointee.putBack(batch, from: offset.advanced(by: 1))
@@ -190,19 +231,43 @@ final class StreamTask {
         var count = 0
         for index in 0..<queueCount { (queues + index).pointee.askAgain() }
         while !turn.isOver {
-            var oldest: Int?
+            var oldest: (index: Int, time: Timestamp)?
             for index in 0..<queueCount where try (queues + index).pointee.fill(from: client) {
-                let time = (queues + index).pointee.headTimestamp
-                if let best = oldest, (queues + best).pointee.headTimestamp <= time { continue }
-                oldest = index
+                let time = headTime(index)
+                if let best = oldest, best.time <= time { continue }
+                oldest = (index, time)
             }
-            guard let index = oldest, let record = (queues + index).pointee.head else { break }
+            guard let index = oldest?.index, let record = (queues + index).pointee.head else {
+                break
+            }
             try handle(record, of: queues + index, by: sinks[index])
             count &+= 1
             if isExternal[index] { binding.counters.pointee.recordsIn &+= 1 }
             _ = turn.endsAfterRecord()
         }
         return count
+    }
+
+    /// The time by which an input's head takes its turn.
+    @inline(__always)
+    private func headTime(_ index: Int) -> Timestamp {
+        guard extractors[index] != nil else { return (queues + index).pointee.headTimestamp }
+        return extractedTime(index)
+    }
+
+    /// The time that the extractor tells of an input's head; the record's own timestamp where it
+    /// cannot be read, for its failure belongs to its turn.
+    @inline(never)
+    private func extractedTime(_ index: Int) -> Timestamp {
+        let queue = queues + index
+        let (own, offset) = (queue.pointee.headTimestamp, queue.pointee.headOffset)
+        if let known = headTimes[index], known.offset == offset { return known.time }
+        var time = own
+        if let extract = extractors[index], let record = queue.pointee.head {
+            do { time = try extract(record.key, record.value, own) } catch { time = own }
+        }
+        headTimes[index] = (offset, time)
+        return time
     }
 
     @inline(__always)
@@ -222,6 +287,7 @@ final class StreamTask {
         } catch {
             try recover(from: error, at: queue.pointee.partition, offset: queue.pointee.headOffset)
         }
+        if context.pointee.isTimerDue { try runStreamTimers() }
         // The offset counts only now that everything the record led to is in the output.
         try queue.pointee.pop()
     }

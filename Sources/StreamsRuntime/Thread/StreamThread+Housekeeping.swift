@@ -9,6 +9,7 @@ extension StreamThread {
     func keepHouse() throws {
         let now = time.monotonicNanoseconds()
         for task in tasks { for owned in task.stores { try checkpoint(owned.store, now: now) } }
+        for reader in globalTables { try checkpoint(reader.store, now: now) }
         let purgeInterval =
             UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
         guard now &- lastPurge >= purgeInterval else { return }

@@ -5,16 +5,18 @@ import Streams
 
 /// What a stream thread does at its start, and again on its way back to what is committed.
 extension StreamThread {
-    /// How often a start asks for its producer; each time the log may take some seconds over it.
+    /// How often a start asks the log for one thing; each time it may take some seconds.
     private static let startAttempts = 10
 
-    /// Makes the first producer. What an earlier owner left open may take a while to end.
-    func takeOver() throws {
-        for attempt in 1... {
+    /// Asks again while an earlier owner's transactions are being ended, some times.
+    func patiently<Result>(_ ask: () throws -> Result) throws -> Result {
+        var attempt = 1
+        while true {
             do {
-                return try makeProducer()
+                return try ask()
             } catch LogClientError.retriable(let text) {
                 guard attempt < Self.startAttempts else { throw LogClientError.retriable(text) }
+                attempt += 1
                 try checkNotStopped()
                 pause(20_000_000)
             }
@@ -45,7 +47,10 @@ extension StreamThread {
             partition: id.partition,
             output: output,
             partitionCounts: plan.partitionCounts,
-            stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0.store) }),
+            stores: Dictionary(
+                uniqueKeysWithValues: stores.map { ($0.name, $0.store) }
+                    + globalTables.map { ($0.table.store, $0.store) }
+            ),
             names: names
         )
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
@@ -72,7 +77,8 @@ extension StreamThread {
             return StreamTask.OwnedStore(
                 specification: specification,
                 store: StateStore(
-                    engine: try engines.open(path: path),
+                    engine: specification.isInMemory
+                        ? MemoryStoreEngine() : try engines.open(path: path),
                     worker: checkpointWorker,
                     isOrdered: specification.isOrdered,
                     tableByteLimit: configuration.storeTableByteLimit

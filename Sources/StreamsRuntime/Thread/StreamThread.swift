@@ -17,7 +17,7 @@ package final class StreamThread {
         case stopped(StreamsError)
     }
 
-    private let slot: Int
+    let slot: Int
     let topology: Topology
     let plan: TopologyPlan
     let taskIDs: [TopologyPlan.Task]
@@ -33,13 +33,16 @@ package final class StreamThread {
 
     private var cycle: CommitCycle
     private(set) var tasks: [StreamTask] = []
+    var globalTables: [GlobalTableReader] = []
     var producer: (any TransactionalProducer)?
     let output: UnsafeMutablePointer<OutputBuffer>
     let sender: OutputSender
-    private var failure: StreamsError?
+    private(set) var failure: StreamsError?
     /// What goes on when the time has come; nothing else is done before.
     private var held: (until: UInt64, action: CommitCycle.Action)?
     private var troubleReport: TroubleReport
+    /// Whether processors wrote at their start what is still to be committed.
+    private var hasWorkFromStart = false
     var lastPurge: UInt64 = 0
 
     package init(
@@ -100,16 +103,18 @@ package final class StreamThread {
     /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
     package func start() throws(StreamsError) {
         try StreamsError.translating {
-            try takeOver()
+            try patiently(makeProducer)
             let inputs = taskIDs.flatMap { id in
                 plan.inputTopics[id.subtopology].map { TopicPartition($0, id.partition) }
             }
-            let committed = try committedPositions(of: inputs)
+            let committed = try patiently { try committedPositions(of: inputs) }
+            try startGlobalTables()
             for id in taskIDs {
                 let task = try makeTask(id, committed: committed)
-                try task.didRewind()
+                try task.didRewind(at: time.wallTime())
                 tasks.append(task)
             }
+            hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
             lastPurge = time.monotonicNanoseconds()
             publish()
         }
@@ -122,6 +127,8 @@ package final class StreamThread {
             var worked = false
             try StreamsError.translating {
                 guard try hasGoneOn() else { return }
+                if hasWorkFromStart { try noteWorkFromStart() }
+                if try updateGlobalTables() { worked = true }
                 // What fails in one task's turn may hold back the whole thread.
                 for task in tasks where held == nil {
                     if try turn(of: task) { worked = true }
@@ -136,9 +143,18 @@ package final class StreamThread {
         }
     }
 
-    /// Commits what is processed now.
-    package func commit() throws(StreamsError) {
-        try StreamsError.translating { _ = try handle(.commitRequested) }
+    /// Commits what is processed now; false where there is nothing.
+    @discardableResult
+    package func commit() throws(StreamsError) -> Bool {
+        if let failure { throw failure }
+        var hasCommitted = false
+        do throws(StreamsError) {
+            try StreamsError.translating { hasCommitted = try handle(.commitRequested) }
+        } catch {
+            _ = stop(error)
+            throw error
+        }
+        return hasCommitted
     }
 
     /// Ends: commits (unless the thread failed), checkpoints the stores and closes everything.
@@ -157,6 +173,7 @@ package final class StreamThread {
             }
         }
         tasks = []
+        do throws(StreamsError) { try closeGlobalTables() } catch { result = result ?? error }
         producer?.close()
         producer = nil
         if let result { throw result }
@@ -164,7 +181,7 @@ package final class StreamThread {
 
     /// What the thread's tasks counted so far.
     package var counters: TaskCounters {
-        tasks.reduce(into: TaskCounters()) { $0.add($1.counters) }
+        tasks.reduce(into: globalTableCounters) { $0.add($1.counters) }
     }
 
     /// Every key with a value of a store, of the thread's partitions.
@@ -177,7 +194,7 @@ package final class StreamThread {
                 result += try owned.store.contents()
             }
         }
-        return result
+        return try result + globalContents(ofStore: name)
     }
 
     // MARK: Processing
@@ -199,10 +216,17 @@ package final class StreamThread {
         return true
     }
 
+    /// What was written at the start belongs to the first transaction, records or not.
+    private func noteWorkFromStart() throws {
+        hasWorkFromStart = false
+        let bytes = sender.takeByteCount()
+        _ = try handle(.processed(records: 0, bytes: bytes, at: time.monotonicNanoseconds()))
+    }
+
     // MARK: The commit cycle's shell
 
     /// Gives an event to the cycle and performs what it asks for until it asks for nothing.
-    private func handle(_ event: CommitCycle.Event) throws -> Bool {
+    func handle(_ event: CommitCycle.Event) throws -> Bool {
         let action = cycle.next(event)
         guard action != .none else { return false }
         try run(action)
@@ -298,8 +322,9 @@ package final class StreamThread {
                 throw LogClientError.full("\(error.path): \(error.message)")
             }
             task.rewind(to: committed)
-            try task.didRewind()
+            try task.didRewind(at: time.wallTime())
         }
+        hasWorkFromStart = output.pointee.hasRecords || sender.hasSent
         progress.noteRewind()
     }
 
@@ -311,11 +336,14 @@ package final class StreamThread {
         // another topic.
         let topics = try client.topics(named: Set(partitions.map(\.topic)).sorted())
         let ids = Dictionary(topics.map { ($0.name, $0.id) }) { $1 }
-        let offsets = try client.committedOffsets(group: group, partitions: partitions)
+        let positions = try client.committedPositions(group: group, partitions: partitions)
         var result: [TopicPartition: InputPosition] = [:]
         for partition in partitions {
-            let offset = try offsets[partition] ?? client.bounds(of: partition).logStart
-            result[partition] = InputPosition(offset, of: ids[partition.topic])
+            var position =
+                try positions[partition]
+                ?? InputPosition(client.bounds(of: partition).logStart)
+            position.topicID = ids[partition.topic]
+            result[partition] = position
         }
         return result
     }

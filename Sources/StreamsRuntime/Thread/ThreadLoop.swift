@@ -11,6 +11,8 @@ final class ThreadLoop: @unchecked Sendable {
     private let stopSwitch: StopSwitch
     private let monitor: CatchUpMonitor?
     private let progress: [ThreadProgress]
+    /// Whether what is processed is committed as soon as there is no more: others may wait for it.
+    private let commitsWhenIdle: Bool
     private let fail: @Sendable (StreamsError) -> Void
 
     /// The longest wait before the stop switch is looked at again.
@@ -22,6 +24,7 @@ final class ThreadLoop: @unchecked Sendable {
         stopSwitch: StopSwitch,
         monitor: CatchUpMonitor?,
         progress: [ThreadProgress],
+        commitsWhenIdle: Bool,
         fail: @escaping @Sendable (StreamsError) -> Void
     ) {
         self.thread = thread
@@ -29,6 +32,7 @@ final class ThreadLoop: @unchecked Sendable {
         self.stopSwitch = stopSwitch
         self.monitor = monitor
         self.progress = progress
+        self.commitsWhenIdle = commitsWhenIdle
         self.fail = fail
     }
 
@@ -37,7 +41,10 @@ final class ThreadLoop: @unchecked Sendable {
         while !stopSwitch.isRequested {
             switch thread.step() {
             case .worked: continue
-            case .idle: break
+            case .idle:
+                do throws(StreamsError) {
+                    if commitsWhenIdle, try thread.commit() { continue }
+                } catch { return fail(error) }
             case .stopped(let error): return fail(error)
             }
             do {

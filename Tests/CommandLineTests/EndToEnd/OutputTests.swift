@@ -18,6 +18,41 @@ extension EndToEnd {
             try #require(outcome.status == 0, "\(outcome.errors)")
         }
 
+        @Test func `closed descriptors are no files of the log`() throws {
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let input = try folder.write("input", (1...20).map { "\($0)\n" }.joined())
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            let millrace = "'\(Millrace.executable.path)'"
+            let closed = try Millrace.shell(
+                "\(millrace) consume lines --group g --max 3 --until-end --data '\(data)' "
+                    + "<&- >&- 2>&-"
+            )
+            #expect(closed.status == 1)
+            let lock = try String(
+                contentsOf: URL(filePath: "\(data)/millrace.lock"),
+                encoding: .utf8
+            )
+            #expect(!lock.contains("1\n2\n3"))
+            let again = try Millrace.succeed(
+                "consume",
+                "lines",
+                "--group",
+                "g",
+                "--max",
+                "1",
+                "--until-end",
+                "--data",
+                data
+            )
+            #expect(again.lines == ["1"])
+            let reading = try Millrace.shell("\(millrace) produce lines --data '\(data)' <&-")
+            #expect(reading.status == 1)
+            #expect(reading.errors.contains("Bad file descriptor"))
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
         @Test(arguments: ["consume lines --until-end", "topic list", "log verify", "log dump"])
         func `output that cannot be written is a failure`(words: String) throws {
             try fill(20_000)

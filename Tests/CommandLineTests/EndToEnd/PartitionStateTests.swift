@@ -41,6 +41,38 @@ extension EndToEnd {
             ).output
         }
 
+        @Test func `what nobody looked at is not said to be good`() throws {
+            try lines(2, partitions: 1)
+            let listed = try Millrace.succeed("topic", "list", "--json", "--data", data)
+            #expect(listed.output.contains("\"high_watermark\":2,\"state\":\"not_opened\"}"))
+            let shown = try Millrace.succeed("topic", "describe", "lines", "--json", "--data", data)
+            #expect(shown.output.contains("\"high_watermark\":2,\"state\":\"good\"}"))
+        }
+
+        @Test
+        func `a partition that nothing was written to is verified, one that is not there not`()
+            throws
+        {
+            try Millrace.succeed("topic", "create", "fresh", "--partitions", "2", "--data", data)
+            for words in [["--topic", "fresh"], ["--topic", "fresh", "--partition", "1"]] {
+                let verified = try Millrace.tool(
+                    Millrace.executable,
+                    ["log", "verify", "--data", data] + words,
+                    input: nil
+                )
+                #expect(verified.status == 0, "\(verified.errors)")
+            }
+            for words in [["--topic", "fresher"], ["--topic", "fresh", "--partition", "2"]] {
+                let refused = try Millrace.tool(
+                    Millrace.executable,
+                    ["log", "verify", "--data", data] + words,
+                    input: nil
+                )
+                #expect(refused.status == 1)
+                #expect(refused.errors.contains("no such partition"))
+            }
+        }
+
         @Test func `a partition that is offline is shown with the reason, beside the others`()
             throws
         {

@@ -69,6 +69,15 @@ import Testing
         #expect(try output(driver).isEmpty)
     }
 
+    @Test func `results of a topic that is gone are committed`() throws {
+        let driver = try driver()
+        try send(old, driver)
+        _ = try driver.step()
+        try driver.broker.deleteTopic("lines")
+        try driver.commit()
+        #expect(try output(driver) == old)
+    }
+
     @Test func `while nothing is open`() throws {
         let driver = try driver()
         try send(old, driver)

@@ -17,7 +17,7 @@ import Testing
     }()
 
     @Test func `there is a vector of every operator`() {
-        #expect(Self.names.count == 79)
+        #expect(Self.names.count == 119)
     }
 
     @Test(arguments: names)

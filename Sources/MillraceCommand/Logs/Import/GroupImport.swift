@@ -69,9 +69,12 @@ struct GroupImport {
 
     /// What is to be committed here: positions in partitions that were brought over, none of them
     /// behind the end of what was brought, all as of `now`, so that a group of an old copy does not
-    /// expire at once.
+    /// expire at once. A position in an earlier topic of the name stays behind.
+    ///
+    /// - Parameter ids: of Kafka's topics, where the directory tells them.
     func commits(
         ends: [TopicPartition: Offset],
+        ids: [TopicPartition: UniqueID],
         now: Timestamp
     ) -> (offsets: [String: [TopicPartition: CommittedOffset]], cutCount: Int) {
         var result: [String: [TopicPartition: CommittedOffset]] = [:]
@@ -79,7 +82,10 @@ struct GroupImport {
         for (group, values) in positions {
             for (partition, value) in values {
                 guard let end = ends[partition] else { continue }
+                if let id = ids[partition], value.topicID != .zero, value.topicID != id { continue }
                 var value = value
+                // Here the topic has an id of its own.
+                value.topicID = .zero
                 if value.offset > end {
                     value.offset = end
                     cutCount += 1

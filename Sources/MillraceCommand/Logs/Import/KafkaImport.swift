@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Coordination
 import JobRunner
 import KafkaDirectory
@@ -54,7 +55,9 @@ struct KafkaImport {
         if !unknown.isEmpty { report.notes.append(Self.words(ofUnknown: unknown)) }
         try ledger.begin(plan.topics.map { .init(name: $0.name, id: $0.id) })
         do {
-            for topic in plan.topics { try copy(topic, &report) }
+            let decided = try DecidedTransactions(source)
+            report.findings += decided.findings
+            for topic in plan.topics { try copy(topic, decided, &report) }
             try commitGroups(&report)
             // A broker that was started meanwhile may have changed what was being read.
             try source.refuseRunningBroker()
@@ -107,7 +110,11 @@ struct KafkaImport {
         }
     }
 
-    private func copy(_ topic: ImportPlan.PlannedTopic, _ report: inout ImportReport) throws {
+    private func copy(
+        _ topic: ImportPlan.PlannedTopic,
+        _ decided: DecidedTransactions,
+        _ report: inout ImportReport
+    ) throws {
         try log.broker.createTopic(
             topic.name,
             id: topic.id,
@@ -119,7 +126,11 @@ struct KafkaImport {
             partitionCount: Int(topic.partitionCount)
         )
         for partition in topic.partitions {
-            let survey = try PartitionSurvey(partition, disk: source.disk) { stop.isRequested }
+            let survey = try PartitionSurvey(
+                partition,
+                disk: source.disk,
+                decided: decided.decisions(in: partition.name)
+            ) { stop.isRequested }
             try refuseStopped()
             let copying = PartitionImport(
                 broker: log.broker,
@@ -139,6 +150,13 @@ struct KafkaImport {
         report.topics.append(line)
     }
 
+    /// The ids of Kafka's topics, by partition.
+    private var topicIDs: [TopicPartition: UniqueID] {
+        var ids: [TopicPartition: UniqueID] = [:]
+        for partition in source.partitions { ids[partition.name] = partition.topicID }
+        return ids
+    }
+
     private func commitGroups(_ report: inout ImportReport) throws {
         try refuseStopped()
         let groups = try GroupImport(source)
@@ -148,7 +166,11 @@ struct KafkaImport {
                 "\(groups.unreadableCount) records of groups' positions cannot be read"
             )
         }
-        let (commits, cutCount) = groups.commits(ends: report.ends, now: time.wallTime())
+        let (commits, cutCount) = groups.commits(
+            ends: report.ends,
+            ids: topicIDs,
+            now: time.wallTime()
+        )
         for (group, offsets) in commits.sorted(by: { $0.key < $1.key }) {
             let names = offsets.keys.sorted()
             for start in stride(from: 0, to: names.count, by: Self.commitCount) {

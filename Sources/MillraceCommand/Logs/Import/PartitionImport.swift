@@ -55,6 +55,7 @@ struct PartitionImport: ~Copyable {
         try flushLegacy()
         outcome.logStart = survey.logStart
         outcome.end = isRaw ? survey.logEnd : survey.lastStableOffset
+        if isRaw { try writePendingMarkers() }
         outcome.findings = survey.findings
         try fillUpToEnd()
         try broker.flush([partition.name])
@@ -198,6 +199,28 @@ struct PartitionImport: ~Copyable {
     }
 
     // MARK: The end
+
+    /// Ends transactions as Kafka's coordinator has decided, where its markers are not there yet.
+    private mutating func writePendingMarkers() throws {
+        for (decision, coordinatorEpoch) in survey.pendingEnds {
+            try fillUpToEnd()
+            var builder = RecordBatchBuilder(capacity: 256)
+            let marker = EndTransactionMarker(
+                result: decision.result,
+                coordinatorEpoch: coordinatorEpoch
+            )
+            let batch = marker.seal(
+                in: &builder,
+                timestamp: broker.clock.wallTime(),
+                producerID: decision.producerID,
+                producerEpoch: decision.epoch,
+                baseOffset: outcome.end
+            )
+            try broker.importBatch(batch, to: partition.name)
+            outcome.markerCount += 1
+            outcome.end = outcome.end.advanced(by: 1)
+        }
+    }
 
     /// Appends a batch without records, as Kafka's cleaner leaves them, where the last offsets hold
     /// nothing that is brought over: the next record must not get an offset that was used.

@@ -1,6 +1,7 @@
 extension KeyedStream where Placement == ByKey {
-    /// Combines each record with the table's row of its key, as it is when the record comes;
-    /// records without one are left out. Changes of the table alone give no result.
+    /// Combines each record with the table's row of its key, as it is when the record comes, or, of
+    /// a table with a history, as it was at the record's time; records without one are left out.
+    /// Changes of the table alone give no result.
     ///
     ///     orders.join(customers) { order, customer in Enriched(order, customer.tier) }
     ///
@@ -41,12 +42,13 @@ extension KeyedStream where Placement == ByKey {
         )
         let view = table.view
         joined.attach = { [unowned joined] in
+            table.node.requestRows()
             stream.consumers.append { task in
                 let sink = joined.bindConsumers(task)
                 let counters = task.counters
                 let isNullKey = nilTest(of: Key.self)
                 let isNullValue = nilTest(of: Value.self)
-                let find = view.bind(task)
+                let find = view.findAtRecordTime(task)
                 return { key, value in
                     let hasNoKey = isNullKey?(key) == true
                     if isNullValue?(value) == true || (hasNoKey && !keepsNullKeys) {
@@ -60,5 +62,15 @@ extension KeyedStream where Placement == ByKey {
             // The table's changes end here: its rows are looked up.
         }
         return Stream(node: joined)
+    }
+}
+
+extension TableView {
+    /// The lookup of a record of a stream: as of its time where the table has a history.
+    @inlinable
+    func findAtRecordTime(_ task: TaskBinding) -> Lookup {
+        guard let find = bindAsOf?(task) else { return bind(task) }
+        let record = task.record
+        return { key in try find(key, record.pointee.timestamp) }
     }
 }

@@ -1,7 +1,9 @@
 public import LogModel
 
 extension Table {
-    /// The rows that both tables have, combined; kept up to date by changes of either.
+    /// The rows that both tables have, combined; kept up to date by changes of either. A change of
+    /// a table with a history that is older than the newest version of its key is dropped and
+    /// counted.
     @inlinable
     public func join<Other, Result>(
         _ other: Table<Key, Other>,
@@ -56,6 +58,8 @@ extension Table {
         )
         joined.oldValueSources = [left, right]
         joined.attach = { [unowned joined] in
+            left.requestRows()
+            right.requestRows()
             // A removal of a row that never had a partner is told by what was there before.
             if kind != .inner { left.requestOldValues() }
             if kind == .outer { right.requestOldValues() }
@@ -133,7 +137,7 @@ struct TableJoinSide<Key, Other, Result> {
         _ change: Change<Own>,
         _ combine: (Own?, Other?) throws -> Result?
     ) throws {
-        if isNullKey?(key) == true {
+        if isNullKey?(key) == true || !change.isLatest {
             counters.pointee.recordsDropped &+= 1
             return
         }

@@ -3,7 +3,7 @@ import LogModel
 /// What `suppress` holds in one task: the last change of each key, in the order of the times at
 /// which the keys were first held.
 ///
-/// A value of its store is the length of the record's headers (4 bytes), the headers, the change.
+/// A value of its store is a `HeldRecord` whose content is the change.
 @usableFromInline
 final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
     @usableFromInline typealias Sink =
@@ -58,15 +58,11 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         var first = new.old
         try store.forEach(escapedKey: escaped, from: .min, through: .max) { time, _, bytes, _ in
             heldAt = time
-            first = try change.decode(Self.change(in: bytes)).old
+            first = try change.decode(HeldRecord.content(of: bytes)).old
             return false
         }
         if heldAt == nil, suppression.keyLimit != nil { count = try heldCount() + 1 }
-        scratch.sink.pointee.removeAll()
-        scratch.sink.pointee.append(bigEndian: UInt32(record.pointee.headers?.count ?? 0))
-        if let headers = record.pointee.headers {
-            scratch.sink.pointee.append(contentsOf: headers)
-        }
+        HeldRecord.begin(record.pointee.headers, in: &scratch.sink.pointee)
         try change.encode(Change(old: first, new: new.new), into: &scratch.sink.pointee)
         try store.put(
             escapedKey: escaped,
@@ -98,9 +94,9 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
 
     private func letGo(_ time: Int64, _ escaped: UnsafeRawBufferPointer) throws {
         guard let row = try store.value(escapedKey: escaped, time: time, second: 0) else { return }
-        let held = try change.decode(Self.change(in: row.bytes))
+        let held = try change.decode(HeldRecord.content(of: row.bytes))
         headers.sink.pointee.removeAll()
-        headers.sink.pointee.append(contentsOf: Self.headers(in: row.bytes))
+        headers.sink.pointee.append(contentsOf: HeldRecord.headers(of: row.bytes))
         let timestamp = row.timestamp
         leaving.sink.pointee.removeAll()
         leaving.sink.pointee.append(contentsOf: escaped)
@@ -128,19 +124,5 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
             return true
         }
         return found
-    }
-
-    private static func headers(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: bytes[4..<(4 + headersLength(in: bytes))])
-    }
-
-    private static func change(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        bytes.from(min(bytes.count, 4 + headersLength(in: bytes)))
-    }
-
-    /// The length that stands first, within what follows it.
-    private static func headersLength(in bytes: UnsafeRawBufferPointer) -> Int {
-        guard bytes.count >= 4 else { return 0 }
-        return min(Int(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))), bytes.count - 4)
     }
 }

@@ -42,6 +42,8 @@ extension Table {
                 let first = task.keySink
                 let second = task.valueSink
                 return { rowKey, change in
+                    // An older version of a row says nothing of what is gathered now.
+                    guard change.isLatest else { return }
                     let old = try change.old.map { try mapping(rowKey, $0) }
                         .flatMap { key.isNull($0.0) || value.isNull($0.1) ? nil : $0 }
                     let new = try change.new.map { try mapping(rowKey, $0) }

@@ -2,46 +2,67 @@ extension StreamJob {
     /// A topic of changes as a table: the latest value of each key, kept in a store. A null value
     /// removes the key; records with a null key are dropped and counted.
     ///
-    /// - Parameter store: names the store and its changelog; mandatory.
+    ///     let customers = table(Topics.customers, store: "customers", history: .seconds(3600))
+    ///
+    /// With a history the table also keeps what it has replaced: a record behind the newest one of
+    /// its key takes its place among the earlier ones, and joins of streams look rows up as they
+    /// were at the time of the stream's record. A record older than the history, seen from the
+    /// newest one of the table, is dropped and counted.
+    ///
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - history: how long a replaced value is kept after its end; nil for the newest ones only.
+    ///   - timestamps: the times of the changes, where they are not the records' own timestamps.
     @inlinable
     public func table<KeySerde: Serde, ValueSerde: Serde>(
         _ topic: Topic<KeySerde, ValueSerde>,
-        store: String
+        store: String,
+        history: Duration? = nil,
+        timestamps: TimestampExtractor<KeySerde.Value, ValueSerde.Value?>? = nil
     ) -> Table<KeySerde.Value, ValueSerde.Value> {
         let nullable = OptionalSerde(topic.value)
         let source: StreamNode<KeySerde.Value, ValueSerde.Value?> = .source(
             kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
             key: topic.key,
             value: nullable,
-            dropsNullKeys: true
+            dropsNullKeys: true,
+            timestamps: timestamps
         )
         return Stream(node: source).materialized(
             store: store,
             key: topic.key,
-            value: topic.value
+            value: topic.value,
+            history: history
         )
     }
 }
 
 extension KeyedStream where Placement == ByKey {
-    /// The stream read as changes of a table: the latest value of each key, kept in a store.
+    /// The stream read as changes of a table: the latest value of each key, kept in a store, and
+    /// those before it where the table has a history (see `table`).
     @inlinable
     public func toTable<KeySerde: Serde, ValueSerde: Serde>(
         store: String,
         key: KeySerde,
-        value: ValueSerde
+        value: ValueSerde,
+        history: Duration? = nil
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
-        materialized(store: store, key: key, value: value)
+        materialized(store: store, key: key, value: value, history: history)
     }
 
     @inlinable
     func materialized<KeySerde: Serde, ValueSerde: Serde>(
         store: String,
         key keySerde: KeySerde,
-        value: ValueSerde
+        value: ValueSerde,
+        history: Duration?
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
+        if let history {
+            let rows = VersionedRows(store, key: keySerde, value: value, history: history)
+            return rows.table("table", from: node) { $0 }
+        }
         let table = StreamNode<Key, Change<ValueSerde.Value>>(
             kind: .stateful("table", stores: [StoreSpecification(store)]),
             parents: [node]

@@ -20,8 +20,15 @@ extension Table {
     public func filterWithKey(
         _ isIncluded: @escaping @Sendable (Key, Value) throws -> Bool
     ) -> Table<Key, Value> {
-        // A removal passes only where the row was there: that needs the value before.
-        transforming("filter", alwaysNeedsOld: true, passesEmpty: false) { key, value in
+        // A removal passes only where the row was there: that needs the value before. In a table
+        // with a history that value is not the one that is replaced, and behind a foreign-key join
+        // nobody knows it: there all removals pass.
+        let knowsOld = view.bindAsOf == nil && node.hasRows
+        return transforming(
+            "filter",
+            alwaysNeedsOld: knowsOld,
+            passesEmpty: !knowsOld
+        ) { key, value in
             try isIncluded(key, value) ? value : nil
         }
     }
@@ -56,13 +63,21 @@ extension Table {
     /// Keeps the rows in a store of their own: what `filter` or `mapValues` computes is then looked
     /// up instead of computed again.
     ///
-    /// - Parameter store: names the store and its changelog; mandatory.
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - history: how long what is replaced is kept (see `table`); nil for not at all: then the
+    ///     table behind has no history, whatever this one has.
     @inlinable
     public func materialized<KeySerde: Serde, ValueSerde: Serde>(
         store: String,
         key keySerde: KeySerde,
-        value: ValueSerde
+        value: ValueSerde,
+        history: Duration? = nil
     ) -> Table<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
+        if let history {
+            let rows = VersionedRows(store, key: keySerde, value: value, history: history)
+            return rows.table("materialized", from: node) { change in change.new }
+        }
         let upstream = node
         let kept = StreamNode<Key, Change<Value>>(
             kind: .stateful("materialized", stores: [StoreSpecification(store)]),
@@ -110,7 +125,7 @@ extension Table {
                     let new = try change.new.flatMap { try transform(key, $0) }
                     let old = needsOld ? try change.old.flatMap { try transform(key, $0) } : nil
                     if !passesEmpty, old == nil, new == nil { return }
-                    try sink(key, Change(old: old, new: new))
+                    try sink(key, Change(old: old, new: new, isLatest: change.isLatest))
                 }
             }
         }

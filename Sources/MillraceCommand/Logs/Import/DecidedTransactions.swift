@@ -1,0 +1,65 @@
+import Bytes
+import Coordination
+import KafkaDirectory
+import LogModel
+import LogStorage
+
+/// The transactions that Kafka's coordinator has decided, from its `__transaction_state`. A broker
+/// that was killed may not have written all of their markers; its next start would.
+struct DecidedTransactions {
+    private var byPartition: [TopicPartition: [PartitionSurvey.Decision]] = [:]
+    private(set) var findings: [KafkaFinding] = []
+
+    private static let topic = "__transaction_state"
+
+    init(_ directory: KafkaDirectory) throws(DiskError) {
+        for partition in directory.partitions(of: Self.topic) {
+            try read(partition, disk: directory.disk)
+        }
+    }
+
+    /// What was decided of transactions in a partition.
+    func decisions(in partition: TopicPartition) -> [PartitionSurvey.Decision] {
+        byPartition[partition] ?? []
+    }
+
+    private mutating func read(
+        _ partition: KafkaPartition,
+        disk: any Disk
+    ) throws(DiskError) {
+        var newest: [String: TransactionMetadata] = [:]
+        var decompressor = RecordDecompressor()
+        var reader = PartitionReader(partition, disk: disk)
+        while let entry = try reader.next() {
+            guard !entry.isControl else { continue }
+            do throws(RecordBatchError) {
+                try entry.forEachRecord(&decompressor) { record in
+                    guard record.offset >= partition.logStart, let key = record.key else { return }
+                    // A record of a kind that is not known decides nothing.
+                    if let found = try? TransactionRecord(key: key, value: record.value) {
+                        newest[found.transactionalID] = found.value
+                    }
+                }
+            } catch {
+                reader.refuseLast(entry, because: "\(error)")
+            }
+        }
+        findings += reader.findings
+        for metadata in newest.values {
+            let result: TransactionResult
+            switch metadata.state {
+            case .prepareCommit: result = .commit
+            case .prepareAbort: result = .abort
+            default: continue
+            }
+            let decision = PartitionSurvey.Decision(
+                producerID: metadata.producerID,
+                epoch: metadata.epoch,
+                result: result
+            )
+            for place in metadata.partitions {
+                byPartition[place.name, default: []].append(decision)
+            }
+        }
+    }
+}

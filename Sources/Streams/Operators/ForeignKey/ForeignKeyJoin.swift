@@ -1,0 +1,320 @@
+public import LogModel
+
+extension Table {
+    /// The rows of this table, each combined with the row of the other table whose key it names;
+    /// rows that name none, or one that is not there, give none. Kept up to date by both tables.
+    ///
+    ///     orders.join(
+    ///         customers,
+    ///         foreignKey: { (order: Order) -> String? in order.customerID },
+    ///         via: "order-customer",
+    ///         key: .utf8,
+    ///         otherKey: .utf8,
+    ///         otherValue: .json(Customer.self)
+    ///     ) { order, customer in Enriched(order, customer) }
+    ///
+    /// Requests for rows go through `<job>-<via>-subscription-repartition` to the other table's
+    /// partition, and the rows come back through `<job>-<via>-response-repartition`. A response for
+    /// a row that has changed meanwhile is passed over: another is on its way. A row without a
+    /// foreign key is counted as dropped.
+    ///
+    /// The result keeps no rows. Where they are to be looked up, by a join, or gathered anew, by
+    /// `groupBy`, `.materialized(store:key:value:)` comes first.
+    ///
+    /// - Parameters:
+    ///   - foreignKey: the key of the other table that a row names; nil for none.
+    ///   - name: names the topics, and the stores `<via>-foreign-keys` and `<via>-subscriptions`;
+    ///     mandatory.
+    @inlinable
+    public func join<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde, Result>(
+        _ other: Table<ForeignKeySerde.Value, OtherSerde.Value>,
+        foreignKey: @escaping @Sendable (Value) throws -> ForeignKeySerde.Value?,
+        via name: String,
+        key: KeySerde,
+        otherKey: ForeignKeySerde,
+        otherValue: OtherSerde,
+        _ combine: @escaping @Sendable (Value, OtherSerde.Value) throws -> Result
+    ) -> Table<Key, Result> where KeySerde.Value == Key {
+        let join = ForeignKeyJoin(name, isLeft: false, key, otherKey, otherValue)
+        return join.table(self, other, foreignKey) { row, other -> Result? in
+            guard let other else { return nil }
+            return try combine(row, other)
+        }
+    }
+
+    /// Every row of this table, combined with the row of the other table whose key it names, or
+    /// with nil. Else as the foreign-key `join`; no row is dropped.
+    @inlinable
+    public func leftJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde, Result>(
+        _ other: Table<ForeignKeySerde.Value, OtherSerde.Value>,
+        foreignKey: @escaping @Sendable (Value) throws -> ForeignKeySerde.Value?,
+        via name: String,
+        key: KeySerde,
+        otherKey: ForeignKeySerde,
+        otherValue: OtherSerde,
+        _ combine: @escaping @Sendable (Value, OtherSerde.Value?) throws -> Result
+    ) -> Table<Key, Result> where KeySerde.Value == Key {
+        let join = ForeignKeyJoin(name, isLeft: true, key, otherKey, otherValue)
+        return join.table(self, other, foreignKey) { row, other -> Result? in
+            try combine(row, other)
+        }
+    }
+
+    /// The foreign-key `join` with the serdes that keys and rows have by default.
+    @inlinable
+    public func join<ForeignKey: DefaultSerde, Other: DefaultSerde, Result>(
+        _ other: Table<ForeignKey, Other>,
+        foreignKey: @escaping @Sendable (Value) throws -> ForeignKey?,
+        via name: String,
+        _ combine: @escaping @Sendable (Value, Other) throws -> Result
+    ) -> Table<Key, Result> where Key: DefaultSerde {
+        join(
+            other,
+            foreignKey: foreignKey,
+            via: name,
+            key: Key.defaultSerde,
+            otherKey: ForeignKey.defaultSerde,
+            otherValue: Other.defaultSerde,
+            combine
+        )
+    }
+
+    /// The foreign-key `leftJoin` with the serdes that keys and rows have by default.
+    @inlinable
+    public func leftJoin<ForeignKey: DefaultSerde, Other: DefaultSerde, Result>(
+        _ other: Table<ForeignKey, Other>,
+        foreignKey: @escaping @Sendable (Value) throws -> ForeignKey?,
+        via name: String,
+        _ combine: @escaping @Sendable (Value, Other?) throws -> Result
+    ) -> Table<Key, Result> where Key: DefaultSerde {
+        leftJoin(
+            other,
+            foreignKey: foreignKey,
+            via: name,
+            key: Key.defaultSerde,
+            otherKey: ForeignKey.defaultSerde,
+            otherValue: Other.defaultSerde,
+            combine
+        )
+    }
+}
+
+/// A foreign-key join: its names and serdes, and the nodes of both sides.
+@usableFromInline
+struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde> {
+    @usableFromInline typealias Key = KeySerde.Value
+    @usableFromInline typealias ForeignKey = ForeignKeySerde.Value
+    @usableFromInline typealias Other = OtherSerde.Value
+
+    @usableFromInline let name: String
+    @usableFromInline let isLeft: Bool
+    @usableFromInline let key: KeySerde
+    @usableFromInline let otherKey: ForeignKeySerde
+    @usableFromInline let otherValue: OtherSerde
+    /// Stands for the left side's one instance in a task.
+    @usableFromInline let owner = AnyNode(kind: .stateless("foreignKey"), parents: [])
+
+    @inlinable
+    init(
+        _ name: String,
+        isLeft: Bool,
+        _ key: KeySerde,
+        _ otherKey: ForeignKeySerde,
+        _ otherValue: OtherSerde
+    ) {
+        self.name = name
+        self.isLeft = isLeft
+        self.key = key
+        self.otherKey = otherKey
+        self.otherValue = otherValue
+    }
+
+    @usableFromInline var rowStore: String { "\(name)-foreign-keys" }
+    @usableFromInline var subscriptionStore: String { "\(name)-subscriptions" }
+    @usableFromInline var subscriptionTopic: String { "\(name)-subscription" }
+    @usableFromInline var responseTopic: String { "\(name)-response" }
+    @usableFromInline var word: String { isLeft ? "leftForeignKeyJoin" : "foreignKeyJoin" }
+
+    @inlinable
+    func rows(_ task: TaskBinding) -> ForeignKeyRows<KeySerde, ForeignKeySerde> {
+        task.shared(of: owner) {
+            ForeignKeyRows(
+                task,
+                rowStore,
+                key: key,
+                foreignKey: otherKey,
+                isLeftJoin: isLeft
+            )
+        }
+    }
+
+    /// The table of results. `combine` gives nil where there is none.
+    @inlinable
+    func table<Value, Result>(
+        _ left: Table<Key, Value>,
+        _ right: Table<ForeignKey, Other>,
+        _ foreignKey: @escaping @Sendable (Value) throws -> ForeignKey?,
+        _ combine: @escaping @Sendable (Value, Other?) throws -> Result?
+    ) -> Table<Key, Result> {
+        let join = self
+        let extract = { (value: Value?) throws -> ForeignKey? in
+            guard let value, let found = try foreignKey(value) else { return nil }
+            return join.otherKey.isNull(found) ? nil : found
+        }
+        let responses = response(to: subscribe(left, extract), right)
+        let view = left.view
+        let joined = StreamNode<Key, Change<Result>>(
+            kind: .stateless(word),
+            parents: [left.node, responses]
+        )
+        joined.rowlessReason =
+            "the foreign-key join \"\(name)\" keeps no rows, and what follows it looks them up: "
+            + "add .materialized(store:key:value:) behind the join"
+        joined.attach = { [unowned joined] in
+            left.node.requestRows()
+            if join.isLeft {
+                // A row that names no other row has its result at once.
+                left.node.requestOldValues()
+                left.node.consumers.append { task in
+                    let sink = joined.bindConsumers(task)
+                    return { key, change in
+                        guard change.isLatest, change.old != nil || change.new != nil,
+                            try extract(change.new) == nil
+                        else { return }
+                        let new = try change.new.flatMap { try combine($0, nil) }
+                        try sink(key, Change(old: nil, new: new))
+                    }
+                }
+            }
+            responses.consumers.append { task in
+                let sink = joined.bindConsumers(task)
+                let rows = join.rows(task)
+                let find = view.bind(task)
+                let record = task.record
+                return { key, response in
+                    let time = record.pointee.timestamp
+                    guard try rows.accepts(response, of: key, at: time) else { return }
+                    let row = response.endsSubscription ? nil : try find(key)
+                    let new = try row.flatMap { try combine($0.value, response.value) }
+                    try sink(key, Change(old: nil, new: new))
+                }
+            }
+        }
+        return Table(
+            node: joined,
+            view: TableView { _ in
+                preconditionFailure("the topology looks up the rows of a table without rows")
+            }
+        )
+    }
+
+    /// The left side: sends a subscription for every change of a row that names a right row.
+    @inlinable
+    func subscribe<Value>(
+        _ left: Table<Key, Value>,
+        _ extract: @escaping (Value?) throws -> ForeignKey?
+    ) -> StreamNode<ForeignKey, Subscription> {
+        let join = self
+        let requests = StreamNode<ForeignKey, Subscription>(
+            kind: .stateful("subscribe", stores: [StoreSpecification(rowStore)]),
+            from: left.node
+        ) { sink, task in
+            let rows = join.rows(task)
+            let record = task.record
+            let counters = task.counters
+            return { key, change in
+                guard change.isLatest, !join.key.isNull(key) else {
+                    counters.pointee.recordsDropped &+= 1
+                    return
+                }
+                let new = try extract(change.new)
+                if new == nil, change.new != nil, !join.isLeft {
+                    counters.pointee.recordsDropped &+= 1
+                }
+                let time = record.pointee.timestamp
+                try rows.receive(key, new, at: time, sink)
+            }
+        }
+        let write = requests.writing(
+            kind: .repartitionSink(via: subscriptionTopic, partitionCount: nil),
+            key: otherKey,
+            value: SubscriptionSerde()
+        ) { task in task.repartitionTarget(via: join.subscriptionTopic) }
+        let read: StreamNode<ForeignKey, Subscription> = .source(
+            kind: .repartitionSource(via: subscriptionTopic),
+            key: otherKey,
+            value: SubscriptionSerde()
+        )
+        read.upstreamSink = write
+        return read
+    }
+
+    /// The right side: answers subscriptions, and changes of the rows that are subscribed to.
+    @inlinable
+    func response(
+        to subscriptions: StreamNode<ForeignKey, Subscription>,
+        _ right: Table<ForeignKey, Other>
+    ) -> StreamNode<Key, Response<Other>> {
+        let join = self
+        let answers = StreamNode<AnsweredRow, Response<Other>>(
+            kind: .stateful("respond", stores: [StoreSpecification(subscriptionStore, .ordered)]),
+            parents: [subscriptions, right.node]
+        )
+        let view = right.view
+        answers.attach = { [unowned answers] in
+            right.node.requestRows()
+            subscriptions.consumers.append { task in
+                let side = ForeignKeyResponder(task, join, view, answers.bindConsumers(task))
+                return { key, subscription in try side.receive(key, subscription) }
+            }
+            right.node.consumers.append { task in
+                let side = ForeignKeyResponder(task, join, view, answers.bindConsumers(task))
+                return { key, change in try side.receiveRight(key, change) }
+            }
+        }
+        let write = StreamNode<Never, Never>(
+            kind: .repartitionSink(via: responseTopic, partitionCount: nil),
+            from: answers
+        ) { _, task in
+            let target = task.repartitionTarget(via: join.responseTopic)
+            let (output, record, sink) = (task.output, task.record, task.valueSink)
+            let serde = ResponseSerde(join.otherValue)
+            return { row, response in
+                sink.pointee.removeAll()
+                try serde.encode(response, into: &sink.pointee)
+                // Back to where the left row lies, whoever put it there.
+                let partition = PartitionIndex(Int32(clamping: row.partition))
+                try output.pointee.append(
+                    to: target,
+                    partition: partition.rawValue < target.partitionCount
+                        ? partition
+                        : OutputBuffer.partition(of: row.key, in: target, fallback: partition),
+                    timestamp: record.pointee.timestamp,
+                    key: row.key,
+                    value: sink.pointee.bytes,
+                    headers: record.pointee.headers
+                )
+            }
+        }
+        let read: StreamNode<Key, Response<Other>> = .source(
+            kind: .repartitionSource(via: responseTopic),
+            key: key,
+            value: ResponseSerde(otherValue)
+        )
+        read.upstreamSink = write
+        return read
+    }
+}
+
+/// The left row that a response is for; lent.
+@usableFromInline
+struct AnsweredRow {
+    @usableFromInline let key: UnsafeRawBufferPointer
+    @usableFromInline let partition: UInt32
+
+    @inlinable
+    init(key: UnsafeRawBufferPointer, partition: UInt32) {
+        self.key = key
+        self.partition = partition
+    }
+}

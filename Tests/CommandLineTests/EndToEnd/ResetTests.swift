@@ -1,0 +1,65 @@
+import Foundation
+import Streams
+import Terminal
+import Testing
+
+@testable import JobRunner
+
+extension EndToEnd {
+    /// What stands in the way of a reset, or looks like one.
+    @Suite(.serialized) struct ResetTests {
+        private struct Copy: StreamJob {
+            static let name = "wc"
+            var topology: [Statement] {
+                stream(Topic("lines", value: .utf8)).to(Topic("out", value: .utf8))
+            }
+        }
+
+        private struct Count: StreamJob {
+            static let name = "wc.reset"
+            var topology: [Statement] {
+                stream(Topic("lines", value: .utf8))
+                    .groupBy({ (line: String) -> String in line }, via: "by-line", key: .utf8)
+                    .count(store: "counts")
+                    .to(Topic("counts", key: .utf8, value: .int64))
+            }
+        }
+
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+
+        init() throws {
+            folder = try TemporaryFolder()
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let input = try folder.write("input", (0..<1_000).map { "\($0)\n" }.joined())
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+        }
+
+        private func run<Job: StreamJob>(_ job: Job, _ words: String...) -> Terminal.ExitStatus {
+            JobProgram(makeTopology: { () throws(TopologyError) in try Topology(of: job) })
+                .program(named: "job")
+                .run(["run", "--data", data, "--until-caught-up", "--json"] + words)
+        }
+
+        @Test func `a job whose name ends in a word of ours keeps nobody from running`() {
+            #expect(run(Copy()) == .done)
+            #expect(run(Count()) == .done)
+            #expect(run(Copy()) == .done)
+            #expect(run(Copy(), "--reset") == .done)
+            #expect(run(Count(), "--reset") == .done)
+        }
+
+        @Test func `a reset does not ask after the changelog that it removes`() throws {
+            #expect(run(Count()) == .done)
+            let files = try FileManager.default.contentsOfDirectory(atPath: data)
+                .filter { $0.hasPrefix("wc.reset-counts-changelog-") }
+                .map { "\(data)/\($0)/00000000000000000000.log" }
+            #expect(!files.isEmpty)
+            // Nothing of it is left: an opening sees that.
+            for file in files { try Data().write(to: URL(filePath: file)) }
+            #expect(run(Count()) != .done)
+            #expect(run(Count(), "--reset") == .done)
+            #expect(run(Count()) == .done)
+        }
+    }
+}
