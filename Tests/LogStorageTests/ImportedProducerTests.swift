@@ -26,15 +26,23 @@ import Testing
         #expect(try log.killed().data.grantedProducerIDs() == ProducerID(0))
     }
 
-    @Test func `others are given ids behind it`() throws {
-        let log = try TestLog()
-        try log.data.passProducer(ProducerID(1 << 40))
-        guard case .appended = try offer(1 << 40, to: log) else {
-            Issue.record("a common id was refused")
-            return
+    @Test func `others are given to nobody, also after the power went`() throws {
+        for id in [Int64(5000), 1 << 40] {
+            let log = try TestLog()
+            try log.data.passProducer(ProducerID(id))
+            guard case .appended = try offer(id, to: log) else {
+                Issue.record("producer id \(id) was refused")
+                continue
+            }
+            #expect(try log.afterPowerLoss().data.grantedProducerIDs() > ProducerID(id))
+            try log.flush()
+            try log.close()
+            let disk = try log.simulated.copy()
+            #expect(try TestLog(opening: disk).data.grantedProducerIDs() > ProducerID(id))
+            // Without the file that says so the producers are asked.
+            disk.releaseLocks()
+            try disk.remove("\(TestLog.root)/\(ProducerIDBlock.fileName)")
+            #expect(try TestLog(opening: disk).data.grantedProducerIDs() == ProducerID(id + 1))
         }
-        try log.flush()
-        try log.close()
-        #expect(try log.killed().data.grantedProducerIDs() > ProducerID(1 << 40))
     }
 }

@@ -136,17 +136,6 @@ import Testing
         #expect(try TestLog(opening: disk).data.grantedProducerIDs() == ProducerID(2501))
     }
 
-    @Test func `ids of imported records are given to nobody`() throws {
-        let log = try TestLog()
-        let producer = TestProducer(5000)
-        var batch = TestProducer.batch(["imported"], from: producer, at: 1)
-        _ = try batch.withUnsafeMutableBytes { try log.log.append($0, origin: .imported) }
-        try log.close()
-        let disk = try log.simulated.copy()
-        disk.releaseLocks()
-        #expect(try TestLog(opening: disk).data.grantedProducerIDs() == ProducerID(5001))
-    }
-
     // MARK: Groups
 
     /// Bulk that came while a write-back began is left to a flush of its own beyond a file's
