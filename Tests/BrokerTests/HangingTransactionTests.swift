@@ -96,6 +96,38 @@ import Testing
         #expect(end == Offset(3), "two batches and a marker")
     }
 
+    /// Of a Kafka whose coordinators moved: its markers carry their epochs.
+    @Test func `one that was imported is ended whatever the epoch of its last coordinator`() throws
+    {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 1)
+        var builder = RecordBatchBuilder()
+        let end = EndTransactionMarker(result: .commit, coordinatorEpoch: 5).seal(
+            in: &builder,
+            timestamp: Timestamp(1),
+            producerID: ProducerID(5),
+            producerEpoch: ProducerEpoch(0),
+            baseOffset: Offset(1)
+        )
+        let first = KafkaSegmentMaker.Producer(5, sequence: 0)
+        let second = KafkaSegmentMaker.Producer(5, sequence: 1)
+        for var batch in [
+            KafkaSegmentMaker.batch(0, values: "committed", producer: first), Array(end),
+            KafkaSegmentMaker.batch(2, values: "open", producer: second),
+        ] {
+            try batch.withUnsafeMutableBytes { try log.broker.importBatch($0, to: out(0)) }
+        }
+        try log.broker.flush([out(0)])
+        let next = try log.reopened()
+        let bounds = try next.broker.bounds(of: out(0))
+        #expect(bounds.lastStableOffset == bounds.highWatermark && bounds.logEnd == Offset(4))
+        #expect(next.broker.refusedMarkers().isEmpty)
+        let producer = try next.producer()
+        try producer.send(["new"], to: "out")
+        try producer.commit()
+        #expect(try next.values("out") == ["committed", "new"])
+    }
+
     @Test func `a dead owner's offsets are not committed by the next one`() throws {
         let log = try LogHarness()
         try log.broker.createTopic("in", partitionCount: 1)

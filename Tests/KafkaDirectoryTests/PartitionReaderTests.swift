@@ -29,6 +29,36 @@ import Testing
         #expect(try kafka.survey().recordCount == 6)
     }
 
+    @Test(arguments: [UInt8(0), 1])
+    func `a wrapper whose messages reach back behind the entry before it is damage`(
+        format: UInt8
+    ) throws {
+        let kafka = try KafkaReading()
+        func wrapper(_ first: Int64, _ last: Int64) throws -> [UInt8] {
+            let inner = try (first...last).map {
+                try Maker.message(
+                    format == 0 ? $0 : $0 - first,
+                    format: format,
+                    time: 9,
+                    value: "v\($0)"
+                )
+            }
+            return try Maker.wrapper(last, format: format, time: 9, around: inner)
+        }
+        try kafka.maker.partition("t-0", [0: [try wrapper(0, 9), try wrapper(3, 19)]])
+        let survey = try kafka.survey()
+        #expect(survey.findings.map(\.severity) == [.damage])
+        let reason = survey.findings.first?.reason
+        #expect(reason?.contains("offset 3 ") == true && reason?.contains("10 is next") == true)
+        #expect(survey.logEnd == Offset(10) && survey.recordCount == 10)
+        #expect(try kafka.records().count == 10)
+        // One that begins where the other ends is whole, and so is one with a gap before it.
+        try kafka.maker.partition("u-0", [0: [try wrapper(0, 9), try wrapper(10, 19)]])
+        #expect(try kafka.survey("u-0").findings.isEmpty)
+        try kafka.maker.partition("v-0", [0: [try wrapper(0, 9), try wrapper(12, 19)]])
+        #expect(try !kafka.survey("v-0").isDamaged)
+    }
+
     @Test func `gaps of compaction are read over, others are told`() throws {
         for wasCompacted in [true, false] {
             let kafka = try KafkaReading()

@@ -59,6 +59,24 @@ import Testing
         #expect(try again.killed().records(of: 0).count == 3)
     }
 
+    @Test func `without the journal's files a segment that was written back is missed`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        for number in 0..<20 { try log.append(["\(number) " + String(repeating: "x", count: 90)]) }
+        try log.flush()
+        try log.close()
+        let disk = try log.simulated.copy()
+        for name in try disk.list(TestLog.journalFolder) {
+            try disk.remove("\(TestLog.journalFolder)/\(name)")
+        }
+        let last = try #require(try log.files(".log").last)
+        try disk.remove("\(TestLog.directory)/\(last)")
+        let report = try LogVerifier.verify(disk: disk, directory: TestLog.root)
+        #expect(report.findings.contains { $0.reason.hasPrefix("the log ends here") })
+        let again = try TestLog(opening: disk)
+        #expect(try again.recovery?.damage != nil)
+        #expect(throws: LogStorageError.self) { try again.append(["more"]) }
+    }
+
     @Test func `a directory without its own folder opens whole`() throws {
         let log = try TestLog()
         try log.append(["kept"])
@@ -116,17 +134,6 @@ import Testing
         }
         try disk.remove(Self.producerIDs)
         #expect(try TestLog(opening: disk).data.grantedProducerIDs() == ProducerID(2501))
-    }
-
-    @Test func `ids of imported records are given to nobody`() throws {
-        let log = try TestLog()
-        let producer = TestProducer(5000)
-        var batch = TestProducer.batch(["imported"], from: producer, at: 1)
-        _ = try batch.withUnsafeMutableBytes { try log.log.append($0, origin: .imported) }
-        try log.close()
-        let disk = try log.simulated.copy()
-        disk.releaseLocks()
-        #expect(try TestLog(opening: disk).data.grantedProducerIDs() == ProducerID(5001))
     }
 
     // MARK: Groups

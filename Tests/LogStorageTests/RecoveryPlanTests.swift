@@ -70,6 +70,22 @@ import Testing
         #expect(Self.plan(deleted, []).missing == nil)
     }
 
+    @Test func `where the end is not known what was flushed must be there too`() {
+        let facts = Self.facts(tail: .unknown("lost"))
+        #expect(Self.plan(facts).missing == nil)
+        #expect(Self.plan(facts, Array(Self.files.dropLast())).missing != nil)
+        #expect(Self.plan(facts, []).missing != nil)
+        let short = Self.files.dropLast() + [Self.file(20, 499)]
+        #expect(Self.plan(facts, Array(short)).missing?.contains("499 bytes") == true)
+        #expect(Self.plan(facts, Self.files + [Self.file(30, 100)]).missing == nil)
+        // A group that is lost may have moved the log start.
+        #expect(Self.plan(facts, Array(Self.files.dropFirst())).missing == nil)
+        #expect(Self.plan(facts, [Self.file(30, 100)]).missing == nil)
+        // Without a recovery point nothing is known to have been there.
+        let nothing = Self.facts(recovery: .zero, tail: .unknown("lost"))
+        #expect(Self.plan(nothing, []).missing == nil)
+    }
+
     @Test func `what was acknowledged last may have gone with the log start`() {
         let facts = Self.facts(logStart: 25)
         // The segment of the end is deleted, an empty one follows where it ended.

@@ -76,7 +76,13 @@ extension Broker {
             guard let open = try partition.openTransactionEpoch(of: order.producerID),
                 order.ends(openEpoch: open)
             else { return .durable }
-            try appendMarker(order, to: partition)
+            // The log refuses a marker of a coordinator older than the producer's last one.
+            let known = try partition.coordinatorEpoch(of: order.producerID)
+            try appendMarker(
+                order,
+                to: partition,
+                coordinatorEpoch: max(known, Self.coordinatorEpoch)
+            )
             written.append(partition)
             return .durable
         } catch {

@@ -59,6 +59,13 @@ package final class Partition: Sendable {
         }
     }
 
+    /// The epoch of the coordinator that ended a producer's last transaction here; -1 for none.
+    func coordinatorEpoch(of producerID: ProducerID) throws(BrokerError) -> Int32 {
+        try storing(name.description) { () throws(LogStorageError) in
+            try log.coordinatorEpoch(of: producerID)
+        }
+    }
+
     /// Whether it grew by so much that a background flush should begin; true once until
     /// `writebackDone`.
     func wantsWriteback(above byteCount: Int) -> Bool {

@@ -6,7 +6,8 @@ import Threads
 
 /// The ends of decided transactions, and what time brings.
 extension Broker {
-    /// Ours never rises; what Kafka wrote is imported without its markers' epochs.
+    /// Ours never rises. What Kafka wrote may tell of later ones, of producers that no coordinator
+    /// of ours knows.
     static let coordinatorEpoch: Int32 = 0
 
     /// Writes the markers of a shard that are due, and the Complete records of what is done. A
@@ -56,14 +57,18 @@ extension Broker {
     }
 
     /// Appends one marker; for offsets, also what it does to them.
-    func appendMarker(_ order: MarkerOrder, to partition: Partition) throws(BrokerError) {
+    func appendMarker(
+        _ order: MarkerOrder,
+        to partition: Partition,
+        coordinatorEpoch: Int32 = Broker.coordinatorEpoch
+    ) throws(BrokerError) {
         guard partition.name.topic == InternalTopic.consumerOffsets.rawValue,
             let shard = offsetShard(at: partition.name.partition)
         else {
-            _ = try partition.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+            _ = try partition.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
             return
         }
-        try shard.appendMarker(order, coordinatorEpoch: Self.coordinatorEpoch)
+        try shard.appendMarker(order, coordinatorEpoch: coordinatorEpoch)
     }
 
     /// Appends the Complete record. Its markers are in the logs, and no group takes the one

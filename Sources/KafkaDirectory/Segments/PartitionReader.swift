@@ -15,6 +15,8 @@ package struct PartitionReader: ~Copyable {
     /// Bytes of the entry lent last, stepped over by the next call.
     private var lentByteCount = 0
     private var lentPosition: Int64 = 0
+    /// Where the entry lent last may begin: what a wrapper holds lies between this and its offset.
+    private(set) var lentStart = Offset.zero
     private var hasEnded = false
 
     /// The offset that the next entry has, or a later one.
@@ -143,6 +145,7 @@ package struct PartitionReader: ~Copyable {
     private mutating func note(_ entry: StoredEntry) {
         // The messages of an old format's wrapper lie in front of its offset.
         if case .batch(let batch) = entry { noteGap(to: batch.baseOffset) }
+        lentStart = nextOffset
         lentByteCount = entry.byteCount
         lentPosition = scanner?.position ?? 0
         byteCount += Int64(entry.byteCount)

@@ -61,9 +61,19 @@ package struct PartitionSurvey: Sendable {
             do throws(RecordBatchError) {
                 var count = 0
                 var latest = Timestamp.none
+                var first: Offset?
                 try entry.forEachRecord(&decompressor) { record in
                     count += 1
+                    first = first ?? record.offset
                     latest = max(latest, record.timestamp)
+                }
+                if let first, first < reader.lentStart {
+                    reader.refuseLast(
+                        entry,
+                        because: "offset \(first.rawValue) inside of a compressed message, where "
+                            + "\(reader.lentStart.rawValue) is next"
+                    )
+                    continue
                 }
                 if case .batch(let batch) = entry {
                     try follow(batch)

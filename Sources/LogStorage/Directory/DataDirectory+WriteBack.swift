@@ -42,7 +42,25 @@ extension DataDirectory {
                     log.noteCheckpointed(value.place)
                 }
             }
+            if !emptied.isEmpty { try release(gone) }
             try forget(emptied)
+        }
+    }
+
+    /// Has the next start keep what these partitions have behind their recovery points, as long as
+    /// it is whole: nobody could write it back, and it was acknowledged with relaxed durability.
+    func keepTails(of logs: [PartitionLog]) throws(LogStorageError) {
+        guard !logs.isEmpty else { return }
+        try writingBack.withLock { checkpoint throws(LogStorageError) in
+            var changed = checkpoint
+            for log in logs {
+                var value = changed.partitions[log.key] ?? .zero
+                // Other doubts have it keep as much.
+                if value.doubt == .none { value.doubt = .tailRelaxed }
+                changed.partitions[log.key] = value
+            }
+            try store(changed)
+            checkpoint = changed
         }
     }
 
@@ -85,6 +103,24 @@ extension DataDirectory {
             try HeldGroups.add(
                 from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
                 keys: keys,
+                salt: context.disk.randomNumber(),
+                disk: context.disk,
+                directory: folder
+            )
+        }
+    }
+
+    /// What is held of partitions of deleted topics goes with them.
+    private func release(_ topics: Set<UniqueID>) throws(LogStorageError) {
+        let folder = files.path(Self.journalFolder)
+        try onDisk { [context] () throws(DiskError) in
+            let held = try HeldGroups.load(disk: context.disk, directory: folder).groups
+            let keys = Set(held.joined().map(\.entry.partition))
+            let kept = keys.filter { !topics.contains($0.topicID) }
+            guard kept.count < keys.count else { return }
+            try HeldGroups.store(
+                held,
+                keys: kept,
                 salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: folder

@@ -184,16 +184,21 @@ package final class DataDirectory: Sendable {
         let logs = partitions(of: topic.id)
         // Options that cannot be used are no reason to keep them.
         let before = (try? Self.configuration(topic.options)) ?? LogConfiguration()
-        let becomesFlushed = before.durability != .flushed && configuration.durability == .flushed
+        let becomesFlushed = topic.saysRelaxed && configuration.durability == .flushed
+        var targets: [PartitionKey: Offset] = [:]
         if becomesFlushed {
             // What was acknowledged so far nothing vouches for: the next start would cut it.
             for log in logs {
                 log.configuration.durability = .flushed
                 log.needsWriteBack()
+                targets[log.key] = log.flushTarget
             }
         }
         do throws(LogStorageError) {
-            if becomesFlushed { try writeBack(all: false) }
+            if becomesFlushed {
+                try writeBack(all: false)
+                try keepTails(of: logs.filter { !$0.isWrittenBack(to: targets[$0.key] ?? .zero) })
+            }
             // Another topic may have the name by now.
             try change { if $0.topics[name]?.id == id { $0.topics[name]?.options = options } }
         } catch {
@@ -286,11 +291,13 @@ package final class DataDirectory: Sendable {
                 isWhole = false
                 continue
             }
-            highest = producers.reduce(highest) { max($0, $1.producerID.rawValue) }
+            // Those that no block reaches were given out by nobody here.
+            highest = producers.lazy.map(\.producerID).filter { $0 < ProducerIDBlock.limit }
+                .reduce(highest) { max($0, $1.rawValue) }
         }
         // One that cannot be opened now may be put back, with ids that nobody told of.
         let distance: Int64 = isWhole ? 1 : 1 << 40
-        return ProducerID(highest <= Int64.max - distance ? highest + distance : Int64.max)
+        return ProducerID(highest + distance)
     }
 
     /// Makes the end of a block durable, before an id of it is used.
@@ -303,7 +310,8 @@ package final class DataDirectory: Sendable {
     /// the next ones are near.
     package func passProducer(_ id: ProducerID) throws(LogStorageError) {
         try importedProducers.withLock { passed throws(LogStorageError) in
-            guard id.rawValue >= passed.rawValue, id.rawValue < Int64.max - 1_000 else { return }
+            // The append refuses what no block reaches.
+            guard id >= passed, id < ProducerIDBlock.limit else { return }
             let granted = try grantedProducerIDs()
             if granted <= id { try grantProducerIDs(upTo: ProducerID(id.rawValue + 1_000)) }
             passed = granted <= id ? ProducerID(id.rawValue + 1_000) : granted

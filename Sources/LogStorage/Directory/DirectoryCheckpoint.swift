@@ -27,6 +27,8 @@ struct PartitionCheckpoint: Equatable, Sendable {
         case endUnknown = 1
         /// The journal was damaged where it told of this partition.
         case recordsMissing = 2
+        /// What lies behind was acknowledged with relaxed durability, whatever the topic's is now.
+        case tailRelaxed = 3
     }
 
     /// Everything below was flushed in the segments themselves: the recovery point.

@@ -33,7 +33,7 @@ enum DirectoryFormat {
         case .kafka: throw .kafkaDirectory(path)
         case .other:
             let isOurs = try onDisk { () throws(DiskError) in
-                try files.disk.kind(of: files.path(TopicTable.fileName)) == .file
+                try Self.isOurs(files)
             }
             guard isOurs else { throw .foreignDirectory(path) }
             throw .corrupt(
@@ -48,6 +48,15 @@ enum DirectoryFormat {
             )
         case .ours(let format):
             try checkReader(files, format)
+        }
+        return false
+    }
+
+    /// Whether files that only we write tell whose a directory is that has lost its format.
+    static func isOurs(_ files: PartitionFiles) throws(DiskError) -> Bool {
+        for name in [TopicTable.fileName, ProducerIDBlock.fileName]
+        where try files.disk.kind(of: files.path(name)) == .file {
+            return true
         }
         return false
     }

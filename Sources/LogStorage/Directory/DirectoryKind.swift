@@ -24,12 +24,27 @@ package enum DirectoryKind: Equatable, Sendable {
         "producer-id-block", "producer-id-block.tmp", "meta.properties.tmp",
     ]
 
+    /// Whether these files, where they are there, say no more than a making of a directory that was
+    /// cut short has written: no topic, and no producer id that was given out.
+    package static func isBegun(topics: [UInt8]?, producerIDs: [UInt8]?) -> Bool {
+        (topics ?? TopicTable().encoded) == TopicTable().encoded
+            && (producerIDs ?? ProducerIDBlock.none) == ProducerIDBlock.none
+            // The table is written first.
+            && (topics != nil || producerIDs == nil)
+    }
+
     /// The kind of a folder with these names (nil: there is none), `meta` being the content of its
-    /// `meta.properties`.
-    package static func of(names: [String]?, meta: [UInt8]?) -> DirectoryKind {
+    /// `meta.properties`, `isBegun` whether its other files say no more than a making writes.
+    package static func of(
+        names: [String]?,
+        meta: [UInt8]?,
+        isBegun: Bool = true
+    ) -> DirectoryKind {
         guard let names else { return .absent }
         guard let meta else {
-            if names.allSatisfy({ firstNames.contains($0) || $0 == "lost+found" }) { return .empty }
+            if isBegun, names.allSatisfy({ firstNames.contains($0) || $0 == "lost+found" }) {
+                return .empty
+            }
             let isOurs = names.contains { $0.hasPrefix("millrace.") }
             return !isOurs && names.contains(where: kafkaNames.contains) ? .kafka : .other
         }
@@ -51,7 +66,14 @@ package enum DirectoryKind: Equatable, Sendable {
         case .directory: break
         }
         let files = PartitionFiles(disk: disk, directory: path)
-        return of(names: try disk.list(path), meta: try files.content(of: files.path(metaFile)))
+        return of(
+            names: try disk.list(path),
+            meta: try files.content(of: files.path(metaFile)),
+            isBegun: isBegun(
+                topics: try files.content(of: files.path(TopicTable.fileName)),
+                producerIDs: try files.content(of: files.path(ProducerIDBlock.fileName))
+            )
+        )
     }
 
     /// The lines `name=value` of a file of properties, as Java writes them.

@@ -8,6 +8,11 @@ import LogModel
 enum ProducerIDBlock {
     static let fileName = "producer-id-block"
     private static let version = "1"
+    /// The file of a directory that has given out none.
+    static let none = encode(ProducerID(0))
+    /// Numbers from here on no block ever reaches: a producer of somebody else that has one would
+    /// leave none for others.
+    static let limit = ProducerID(1 << 62)
 
     /// nil where the file is missing or damaged.
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> ProducerID? {

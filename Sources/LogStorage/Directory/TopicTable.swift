@@ -15,6 +15,9 @@ package struct TopicDefinition: Equatable, Sendable {
         self.partitionCount = partitionCount
         self.options = options
     }
+
+    /// Whether the options say relaxed durability, also where others of them cannot be used.
+    var saysRelaxed: Bool { options["millrace.durability"] == "relaxed" }
 }
 
 /// The topics of a data directory: `millrace.topics`, replaced in one step.
@@ -91,15 +94,17 @@ struct TopicTable: Equatable, Sendable {
         )
     }
 
-    func store(_ files: PartitionFiles) throws(LogStorageError) {
+    /// The text of the file.
+    var encoded: [UInt8] {
         let lines = topics.values.sorted { $0.name < $1.name }.map(Self.line)
         let gone = deleted.map { Self.deletedMark + Self.line($0) }
         let body = Array((lines + gone).joined().utf8)
+        return Array(Self.firstLine(body[...]).utf8) + body
+    }
+
+    func store(_ files: PartitionFiles) throws(LogStorageError) {
         try onDisk { () throws(DiskError) in
-            try files.replace(
-                files.path(Self.fileName),
-                with: Array(Self.firstLine(body[...]).utf8) + body
-            )
+            try files.replace(files.path(Self.fileName), with: encoded)
             try files.disk.syncDirectory(files.directory)
         }
     }

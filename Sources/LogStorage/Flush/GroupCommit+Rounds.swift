@@ -91,28 +91,42 @@ extension GroupCommit {
         }
         // A group fits a file: what finds no room comes with the next.
         for log in logs where room > 0 { take(log, needs: nil, room: arePinned ? room : 0) }
-        parts = withoutBroken(parts, needs)
+        parts = withoutUnmet(parts, needs)
         guard !parts.isEmpty else { return .written }
+        let included = Set(parts.map(\.log.key))
+        needs = needs.filter { included.contains($0.key) }
         return write(parts, needs, &round, mayExceed: mayExceed)
     }
 
-    /// Leaves out deciding partitions whose records count on what a failed partition has lost:
-    /// they must never become durable, so such a partition takes no more until the next start.
-    private func withoutBroken(
-        _ parts: [(log: PartitionLog, part: GroupPart)],
+    /// Leaves out deciding partitions whose records count on what is not in the group. Where a
+    /// failed partition has lost it they must never become durable, so such a partition takes no
+    /// more until the next start. Where it only waits for a flush of its own, as in a topic that
+    /// was made relaxed since the round began, they wait with it for the next round.
+    private func withoutUnmet(
+        _ all: [(log: PartitionLog, part: GroupPart)],
         _ needs: [PartitionKey: [PartitionKey: FlushTarget]]
     ) -> [(log: PartitionLog, part: GroupPart)] {
-        let included = Set(parts.map(\.log.key))
-        return parts.filter { item in
-            let lost = needs[item.log.key]?.values.first { target in
-                !included.contains(target.log.key) && !target.log.isRetired
-                    && target.log.flushStatus(target.offset) != .done
+        var parts = all
+        // One that is left out may be what another counts on.
+        while true {
+            let included = Set(parts.map(\.log.key))
+            func unmet(_ log: PartitionLog) -> FlushTarget? {
+                needs[log.key]?.values.first { target in
+                    !included.contains(target.log.key) && !target.log.isRetired
+                        && target.log.flushStatus(target.offset) != .done
+                }
             }
-            guard let lost else { return true }
-            item.log.fail(
-                "a decision counts on records of \(lost.log.name) that could not be flushed"
-            )
-            return false
+            let found = parts.lazy.enumerated()
+                .compactMap { index, item in unmet(item.log).map { (index, $0) } }.first
+            guard let (index, target) = found else { return parts }
+            let item = parts.remove(at: index)
+            if case .failed = target.log.flushStatus(target.offset) {
+                item.log.fail(
+                    "a decision counts on records of \(target.log.name) that could not be flushed"
+                )
+            } else {
+                putBack([item], needs.filter { $0.key == item.log.key })
+            }
         }
     }
 

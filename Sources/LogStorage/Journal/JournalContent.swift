@@ -61,10 +61,54 @@ struct JournalContent: Sendable {
         }
         let replayFrom = start ?? found.map(\.header.replayFrom).max() ?? 1
         content.next = replayFrom
+        var tail: Tail?
         for file in JournalOrder(found, replayFrom: replayFrom).files {
-            try content.add(file, disk: disk, directory: directory, replayFrom: replayFrom)
+            let path = "\(directory)/\(file.name)"
+            content.noteMissing(before: file.header, in: path, tail, replayFrom: replayFrom)
+            tail = try content.add(file.header, path, disk, replayFrom: replayFrom) ?? tail
         }
         return content
+    }
+
+    /// What stands behind the last whole group of a file: a torn tail, or a group that the next
+    /// file tells to have been whole.
+    private struct Tail {
+        var file: String
+        var position: Int
+        var sequence: UInt64
+        /// Whose it was, where its table is intact.
+        var partitions: [PartitionKey]?
+    }
+
+    /// A file that begins behind the group that is next tells that acknowledged ones are missing.
+    /// If it is one, the file before may still tell whose it was.
+    private mutating func noteMissing(
+        before header: JournalFileHeader,
+        in path: String,
+        _ tail: Tail?,
+        replayFrom: UInt64
+    ) {
+        let first = header.firstSequence
+        guard first > next, first > replayFrom else { return }
+        if let tail, let partitions = tail.partitions, tail.sequence == next, first == next + 1 {
+            damages.append(
+                JournalDamage(
+                    file: tail.file,
+                    position: tail.position,
+                    partitions: partitions,
+                    reason: "group \(next) is damaged, and a later one is whole"
+                )
+            )
+            return
+        }
+        damages.append(
+            JournalDamage(
+                file: path,
+                position: 0,
+                partitions: nil,
+                reason: "group \(next) is missing, this file begins with \(first)"
+            )
+        )
     }
 
     /// What stands for a header that is damaged or was never written: nil if the first group is
@@ -73,33 +117,23 @@ struct JournalContent: Sendable {
         try PartitionFiles.whole(file).withUnsafeBytes { JournalFileScan.header(in: $0) }
     }
 
+    /// Nil for a file that is not read.
     private mutating func add(
-        _ found: JournalOrder.File,
-        disk: any Disk,
-        directory: String,
+        _ header: JournalFileHeader,
+        _ path: String,
+        _ disk: any Disk,
         replayFrom: UInt64
-    ) throws(DiskError) {
-        let path = "\(directory)/\(found.name)"
+    ) throws(DiskError) -> Tail? {
         // A file that was begun and got no whole group is followed by another that begins alike.
-        let first = found.header.firstSequence
-        if first > next, first > replayFrom {
-            damages.append(
-                JournalDamage(
-                    file: path,
-                    position: 0,
-                    partitions: nil,
-                    reason: "group \(next) is missing, this file begins with \(first)"
-                )
-            )
-        } else if first != next, next != replayFrom {
-            return
-        }
+        let first = header.firstSequence
+        let isBehind = first > next && first > replayFrom
+        guard isBehind || first == next || next == replayFrom else { return nil }
         let file = try disk.open(path, .read)
         defer { file.close() }
         let bytes = try PartitionFiles.whole(file)
         readByteCount += Int64(bytes.count)
-        bytes.withUnsafeBytes { bytes in
-            let scan = JournalFileScan(bytes, found.header, replayFrom: replayFrom)
+        return bytes.withUnsafeBytes { bytes in
+            let scan = JournalFileScan(bytes, header, replayFrom: replayFrom)
             for group in scan.groups {
                 var at = group.payloadPosition
                 groups.append(
@@ -121,6 +155,12 @@ struct JournalContent: Sendable {
                     )
                 )
             }
+            return Tail(
+                file: path,
+                position: scan.position,
+                sequence: scan.next,
+                partitions: scan.partitionsOfTail(in: bytes)
+            )
         }
     }
 }

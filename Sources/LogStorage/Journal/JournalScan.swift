@@ -137,14 +137,29 @@ struct JournalFileScan {
         return nil
     }
 
+    /// The same of what stands behind the last whole group: what a client wrote at an earlier use
+    /// of the file, which may lie there, does not know the salt.
+    func partitionsOfTail(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
+        guard let head = Self.head(in: bytes, at: position), head.salt == salt else { return nil }
+        return partitionsOfBadGroup(in: bytes)
+    }
+
     /// The partitions that the bad group at `position` tells of, where its table is intact.
     func partitionsOfBadGroup(in bytes: UnsafeRawBufferPointer) -> [PartitionKey]? {
-        guard position <= bytes.count - JournalRecord.shortHeaderByteCount else { return nil }
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-        guard let head = JournalRecord.head(rest, at: position), head.sequence == next else {
+        guard let head = Self.head(in: bytes, at: position), head.sequence == next else {
             return nil
         }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         return JournalRecord.entries(rest, head)?.map(\.partition)
+    }
+
+    private static func head(
+        in bytes: UnsafeRawBufferPointer,
+        at position: Int
+    ) -> JournalRecord.Head? {
+        guard position <= bytes.count - JournalRecord.shortHeaderByteCount else { return nil }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
+        return JournalRecord.head(rest, at: position)
     }
 }
 

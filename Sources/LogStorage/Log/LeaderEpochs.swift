@@ -24,8 +24,8 @@ struct LeaderEpochs: Equatable, Sendable {
         starts.last { $0.offset <= offset }?.epoch
     }
 
-    /// Forgets epochs that begin at or behind `end`.
-    mutating func truncate(to end: Offset) { starts.removeAll { $0.offset >= end } }
+    /// Forgets epochs that begin behind `end`. One that begins there has the next batch.
+    mutating func truncate(behind end: Offset) { starts.removeAll { $0.offset > end } }
 
     var text: String {
         "0\n\(starts.count)\n"

@@ -65,6 +65,13 @@ extension PartitionLog {
             var base = state.logEnd
             if origin == .imported {
                 base = view.baseOffset
+                guard view.producerID < ProducerIDBlock.limit else {
+                    return .refused(
+                        .invalidRecord,
+                        "offset \(base.rawValue): producer id \(view.producerID.rawValue) leaves "
+                            + "none to give out to producers here"
+                    )
+                }
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
@@ -364,7 +371,7 @@ extension PartitionLog {
             try files.beginSnapshot(snapshot, at: offset)
         }
         // An empty segment that is begun anew at another offset leaves no trace.
-        state.active.index?.finish()
+        state.active.finishIndex()
         try begin(at: offset, &state)
     }
 }

@@ -14,13 +14,33 @@ extension PartitionLog {
     /// Has the next write-back take this partition along, whatever was appended since the last.
     func needsWriteBack() {
         do throws(LogStorageError) { try wake() } catch {
-            // One that cannot be opened has nothing to be written back.
+            // What a partition has that cannot be opened stays as it is.
             return
         }
         state.withLock { state in
             guard !state.isRegisteredDirty, !state.segments.isEmpty else { return }
             state.isRegisteredDirty = true
             context.register(self)
+        }
+    }
+
+    /// Has the next write-back take a partition along that was just opened, where that made index
+    /// files of closed segments anew: they would be at every start.
+    func registerIfLacking(_ state: inout LogState) {
+        guard state.readOnlyReason == nil, !state.isRegisteredDirty,
+            state.segments.dropLast().contains(where: \.needsIndexFiles)
+        else { return }
+        state.isRegisteredDirty = true
+        context.register(self)
+    }
+
+    /// Whether the segments hold everything below `target` for themselves, and the checkpoint may
+    /// say so. False for one that cannot be opened, and for one without a segment, whose folder may
+    /// lie elsewhere.
+    func isWrittenBack(to target: Offset) -> Bool {
+        guard recoveryReport != nil else { return false }
+        return state.withLock { state in
+            !state.segments.isEmpty && state.recovery.place.offset >= target
         }
     }
 
@@ -176,8 +196,7 @@ extension PartitionLog {
             let written = state.segments.filter { segment in
                 guard segment.baseOffset <= capture.place.segment else { return false }
                 guard segment.baseOffset == capture.place.segment else {
-                    return segment.indexedByteCount < segment.byteCount
-                        || !segment.transactionFileIsCurrent
+                    return segment.needsIndexFiles
                 }
                 return all || !segment.transactionFileIsCurrent
                     || segment.byteCount - segment.indexedByteCount >= Self.indexedByteCount
@@ -205,6 +224,8 @@ extension PartitionLog {
         guard segment.baseOffset == place.segment else { return segment }
         var bounded = segment
         bounded.byteCount = place.position
+        // With what lies behind the last offset entry the last time entry goes.
+        bounded.lacksLastTime = false
         _ = bounded.index?.rewind(before: place.position)
         bounded.aborted.removeAll { $0.lastOffset >= place.offset }
         return bounded
@@ -233,9 +254,9 @@ extension PartitionLog {
                 if state.segments[place].aborted.count == written.aborted.count {
                     state.segments[place].transactionFileIsCurrent = true
                 }
+                if written.lacksLastTime { state.segments[place].lacksLastTime = false }
                 // Of a segment that was closed meanwhile the files do not have all yet.
-                if written.baseOffset != isOpen,
-                    written.byteCount == state.segments[place].byteCount,
+                if written.baseOffset != isOpen, !state.segments[place].needsIndexFiles,
                     let index = state.segments[place].index
                 {
                     context.indexes.put(index, of: state.segments[place].file)

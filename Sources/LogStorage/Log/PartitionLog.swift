@@ -106,7 +106,10 @@ package final class PartitionLog: Sendable {
                         facts: facts
                     )
                     let (recovered, report) = try recovery.run()
-                    state.withLock { $0 = recovered }
+                    state.withLock { state in
+                        state = recovered
+                        registerIfLacking(&state)
+                    }
                     sleep = .awake(report)
                     isAwake.store(true, ordering: .releasing)
                 } catch {
@@ -229,6 +232,12 @@ package final class PartitionLog: Sendable {
     ) throws(LogStorageError) -> ProducerEpoch? {
         try wake()
         return state.withLock { $0.producers.openTransactionEpoch(of: producerID) }
+    }
+
+    /// The epoch of the coordinator that ended a producer's last transaction here; -1 for none.
+    package func coordinatorEpoch(of producerID: ProducerID) throws(LogStorageError) -> Int32 {
+        try wake()
+        return state.withLock { $0.producers.entries[producerID]?.coordinatorEpoch ?? -1 }
     }
 
     /// The producers that the log remembers, by id.

@@ -122,9 +122,7 @@ struct DirectoryRecovery {
         for key in names.keys {
             var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
             if !isKnown { known.tail = .unknown("the directory's checkpoint or journal is lost") }
-            if let options = table.topics[names[key]?.topic ?? ""]?.options,
-                options["millrace.durability"] == "relaxed", known.tail == .cut
-            {
+            if let topic = names[key]?.topic, isRelaxed(topic), known.tail == .cut {
                 known.tail = .keepWhole
             }
             if let reason = unusable[key.topicID] {
@@ -134,6 +132,10 @@ struct DirectoryRecovery {
             }
             facts[key] = known
         }
+    }
+
+    private func isRelaxed(_ topic: String) -> Bool {
+        table.topics[topic]?.saysRelaxed ?? false
     }
 
     // MARK: Replay
@@ -169,9 +171,8 @@ struct DirectoryRecovery {
         if !entry.ranges.isEmpty {
             place.offset = entry.end
             known.end = place
-            // Who wrote this group had read the log up to there; a held one is older than the
-            // doubt.
-            if known.recovery.doubt == .endUnknown, !isHeld { known.tail = .cut }
+            // A held one is older than the doubt.
+            if !isHeld { known.noteGroup(isRelaxed: isRelaxed(name.topic)) }
         }
         facts[key] = known
     }
@@ -284,7 +285,7 @@ struct DirectoryRecovery {
         written.replayFrom = content.next
         for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
             var value = known.recovery
-            if !isKnown, value.doubt == .none { value.doubt = .endUnknown }
+            if !isKnown, value.doubt != .recordsMissing { value.doubt = .endUnknown }
             written.partitions[key] = value
         }
         var failed = unnamed

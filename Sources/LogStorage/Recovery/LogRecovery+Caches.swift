@@ -4,54 +4,73 @@ import LogModel
 /// Holds what cache files without a checksum say against the batches that it is about: a wrong
 /// entry would hide committed records or show aborted ones, or have a segment deleted too early.
 extension LogRecovery {
-    /// No marker is larger.
-    private static let markerByteLimit = 4 << 10
-
     /// Whether each entry of a transaction index names the marker that lies there, and a batch of
-    /// that producer's transaction where it says that it begins. Costs a read or two for each.
+    /// that producer's transaction where it says that it begins. However many there are, the header
+    /// of a batch is looked at twice at most.
     func areTrue(
         _ entries: [AbortedEntry],
         _ file: PooledFile,
         _ index: SegmentIndex,
         _ step: RecoveryPlan.Step
     ) throws(LogStorageError) -> Bool {
-        for entry in entries {
-            let isMarker = try onDisk { () throws(DiskError) in
-                try Self.isMarker(of: entry, try file.file(), index, step.byteCount)
-            }
-            guard isMarker, entry.firstOffset >= .zero else { return false }
-            if entry.firstOffset >= step.base {
-                // A cleaner may have removed the batch.
-                guard !state.mayGap(step.base) else { continue }
-                guard try isBegin(of: entry, file, index, step.byteCount) else { return false }
+        guard !entries.isEmpty else { return true }
+        guard entries.allSatisfy({ $0.firstOffset >= .zero }) else { return false }
+        let areMarkers = try onDisk { () throws(DiskError) in
+            var search = HeadSearch(try file.file(), index, to: step.byteCount)
+            for entry in entries where try !search.isMarker(of: entry) { return false }
+            return true
+        }
+        guard areMarkers else { return false }
+        let sorted = entries.sorted { $0.firstOffset < $1.firstOffset }
+        let split = sorted.firstIndex { $0.firstOffset >= step.base } ?? sorted.count
+        // A cleaner may have removed the batches.
+        if !state.mayGap(step.base) {
+            let here = sorted[split...]
+            guard try areBegins(of: here, file, index, step.byteCount) else { return false }
+        }
+        return try areBeginsBefore(sorted[..<split], step)
+    }
+
+    /// Of transactions that begin in segments before, unless retention has deleted those.
+    private func areBeginsBefore(
+        _ entries: ArraySlice<AbortedEntry>,
+        _ step: RecoveryPlan.Step
+    ) throws(LogStorageError) -> Bool {
+        var rest = entries
+        while let first = rest.first {
+            guard
+                let place = state.segments.lastIndex(where: { $0.baseOffset <= first.firstOffset })
+            else {
+                rest.removeFirst()
                 continue
             }
-            // It begins in a segment before, unless retention has deleted that one.
-            let before = state.segments.last {
-                $0.baseOffset <= entry.firstOffset && $0.baseOffset < step.base
+            let segment = state.segments[place]
+            let next = place + 1 < state.segments.count ? state.segments[place + 1].baseOffset : nil
+            let end = rest.firstIndex { entry in next.map { entry.firstOffset >= $0 } ?? false }
+            let here = rest[..<(end ?? rest.endIndex)]
+            rest = rest[(end ?? rest.endIndex)...]
+            guard !state.mayGap(segment.baseOffset) else { continue }
+            var known = segment.index ?? context.indexes.index(of: segment.file)
+            if known == nil { known = try loadIndex(segment.baseOffset, segment.byteCount) }
+            let index = known ?? SegmentIndex()
+            guard try areBegins(of: here, segment.file, index, segment.byteCount) else {
+                return false
             }
-            guard let before, !state.mayGap(before.baseOffset) else { continue }
-            var known = before.index ?? context.indexes.index(of: before.file)
-            if known == nil { known = try loadIndex(before.baseOffset, before.byteCount) }
-            let begins = try isBegin(
-                of: entry,
-                before.file,
-                known ?? SegmentIndex(),
-                before.byteCount
-            )
-            guard begins else { return false }
         }
         return true
     }
 
-    private func isBegin(
-        of entry: AbortedEntry,
+    private func areBegins(
+        of entries: ArraySlice<AbortedEntry>,
         _ file: PooledFile,
         _ index: SegmentIndex,
         _ end: Int64
     ) throws(LogStorageError) -> Bool {
-        try onDisk { () throws(DiskError) in
-            try Self.isBegin(of: entry, try file.file(), index, end)
+        guard !entries.isEmpty else { return true }
+        return try onDisk { () throws(DiskError) in
+            var check = TransactionBegins(try file.file(), index, to: end)
+            for entry in entries where try !check.isTrue(entry) { return false }
+            return true
         }
     }
 
@@ -66,21 +85,46 @@ extension LogRecovery {
         guard let last = index.times.last else { return true }
         guard index.times.allSatisfy({ $0.offset < end }) else { return false }
         return try onDisk { () throws(DiskError) in
-            let file = try file.file()
-            let found = try Self.batch(holding: last.offset, file, index, step.byteCount)
-            return found?.maxTimestamp == last.timestamp
+            var search = HeadSearch(try file.file(), index, to: step.byteCount)
+            return try search.batch(holding: last.offset)?.maxTimestamp == last.timestamp
         }
     }
+}
 
-    private static func isMarker(
-        of entry: AbortedEntry,
-        _ file: any DiskFile,
-        _ index: SegmentIndex,
-        _ end: Int64
-    ) throws(DiskError) -> Bool {
-        guard let head = try batch(holding: entry.lastOffset, file, index, end),
-            head.attributes.isControl, head.producerID == entry.producerID,
-            head.lastOffset == entry.lastOffset, head.byteCount <= markerByteLimit
+/// Looks for batches by their offsets, ascending, by headers alone.
+struct HeadSearch {
+    private let file: any DiskFile
+    private let index: SegmentIndex
+    private var walk: BatchHeadWalk
+    private var last: BatchHead?
+
+    /// No marker is larger.
+    private static let markerByteLimit = 4 << 10
+
+    init(_ file: any DiskFile, _ index: SegmentIndex, to end: Int64) {
+        self.file = file
+        self.index = index
+        walk = BatchHeadWalk(file: file, position: 0, end: end)
+    }
+
+    /// The batch that holds an offset, not before the one looked for last; nil if there is none.
+    mutating func batch(holding offset: Offset) throws(DiskError) -> BatchHead? {
+        // An entry names its batch's last offset: the batch that holds `offset` lies there or on.
+        let known = index.position(for: offset)
+        if known > walk.position { walk.skip(to: known) }
+        if let last, last.lastOffset >= offset { return last.baseOffset <= offset ? last : nil }
+        while let head = try walk.next() {
+            last = head
+            if head.lastOffset >= offset { return head.baseOffset <= offset ? head : nil }
+        }
+        return nil
+    }
+
+    /// Whether the marker of an aborted transaction lies where its entry says.
+    mutating func isMarker(of entry: AbortedEntry) throws(DiskError) -> Bool {
+        guard let head = try batch(holding: entry.lastOffset), head.attributes.isControl,
+            head.producerID == entry.producerID, head.lastOffset == entry.lastOffset,
+            head.byteCount <= Self.markerByteLimit
         else { return false }
         let bytes = try PartitionFiles.bytes(of: file, at: head.position, count: head.byteCount)
         return bytes.withUnsafeBytes { bytes in
@@ -91,123 +135,82 @@ extension LogRecovery {
             } catch { return false }
         }
     }
+}
 
-    /// Looks so far back, and on, for other batches of the producer: an entry that begins in the
-    /// middle of its transaction, or in the one before, is told by the batch next to it.
+/// Whether aborted transactions begin in a segment where their entries say, asked in the order of
+/// their first offsets: an entry that begins in the middle of its transaction, or in the one
+/// before, is told by the batch of its producer next to it.
+struct TransactionBegins {
+    private let index: SegmentIndex
+    private let end: Int64
+    private var walk: BatchHeadWalk
+    private var last: BatchHead?
+    /// Of each producer the headers around the place that is looked at, in order.
+    private var heads: [ProducerID: [BatchHead]] = [:]
+    private var headCount = 0
+    /// No header in front of it is asked for any more.
+    private var floor: Int64 = 0
+
+    /// Looks so far back, and on, for other batches of the producer.
     private static let neighbourByteCount: Int64 = 32 << 10
+    /// When so many headers are known, those that are of no use any more are forgotten.
+    private static let headLimit = 4096
 
-    private static func isBegin(
-        of entry: AbortedEntry,
-        _ file: any DiskFile,
-        _ index: SegmentIndex,
-        _ end: Int64
-    ) throws(DiskError) -> Bool {
-        guard let first = try batch(holding: entry.firstOffset, file, index, end),
-            first.baseOffset == entry.firstOffset, first.producerID == entry.producerID,
-            first.attributes.isTransactional, !first.attributes.isControl
+    init(_ file: any DiskFile, _ index: SegmentIndex, to end: Int64) {
+        self.index = index
+        self.end = end
+        walk = BatchHeadWalk(file: file, position: 0, end: end)
+    }
+
+    mutating func isTrue(_ entry: AbortedEntry) throws(DiskError) -> Bool {
+        guard try readUpToFirst(of: entry),
+            let first = heads[entry.producerID]?.last(where: {
+                $0.baseOffset <= entry.firstOffset
+            }),
+            first.baseOffset == entry.firstOffset, first.attributes.isTransactional,
+            !first.attributes.isControl
         else { return false }
-        var walk = BatchHeadWalk(
-            file: file,
-            position: index.position(before: first.position - neighbourByteCount),
-            end: min(end, first.position + neighbourByteCount)
-        )
-        var isBehindData = false
-        while let head = try walk.next(), head.baseOffset < entry.lastOffset {
-            guard head.producerID == entry.producerID else { continue }
+        let reach = min(end, first.position + Self.neighbourByteCount)
+        while walk.position < reach, let head = last, head.baseOffset < entry.lastOffset,
+            let next = try walk.next()
+        { note(next) }
+        for head in (heads[entry.producerID] ?? []).reversed() {
             if head.position < first.position {
-                isBehindData = head.attributes.isTransactional && !head.attributes.isControl
-            } else if head.attributes.isControl {
+                let isNear = head.position >= first.position - Self.neighbourByteCount
+                return !isNear || head.attributes.isControl || !head.attributes.isTransactional
+            }
+            let isInside = head.position > first.position && head.position < reach
+            if isInside, head.baseOffset < entry.lastOffset, head.attributes.isControl {
                 return false
             }
         }
-        return !isBehindData
+        return true
     }
 
-    /// The batch that holds an offset, looked for from the index's entry on by headers alone; nil
-    /// if there is none.
-    private static func batch(
-        holding offset: Offset,
-        _ file: any DiskFile,
-        _ index: SegmentIndex,
-        _ end: Int64
-    ) throws(DiskError) -> BatchHead? {
-        // An entry names its batch's last offset: the batch that holds `offset` lies there or on.
-        var walk = BatchHeadWalk(file: file, position: index.position(for: offset), end: end)
-        while let head = try walk.next() {
-            if head.lastOffset >= offset { return head.baseOffset <= offset ? head : nil }
+    /// Reads up to the batch that holds the first offset; false if there is none.
+    private mutating func readUpToFirst(of entry: AbortedEntry) throws(DiskError) -> Bool {
+        let near = index.position(for: entry.firstOffset)
+        let start = index.position(before: near - Self.neighbourByteCount)
+        if start > walk.position { walk.skip(to: start) }
+        while true {
+            if let last {
+                if last.lastOffset >= entry.firstOffset { return true }
+                floor = max(floor, last.position - Self.neighbourByteCount)
+            }
+            guard let head = try walk.next() else { return false }
+            note(head)
         }
-        return nil
-    }
-}
-
-/// What the header of a batch says.
-struct BatchHead {
-    var position: Int64
-    var byteCount: Int
-    var baseOffset: Offset
-    var lastOffset: Offset
-    var attributes: BatchAttributes
-    var maxTimestamp: Timestamp
-    var producerID: ProducerID
-}
-
-/// Goes from header to header, without reading what lies between them where that is much.
-struct BatchHeadWalk {
-    let file: any DiskFile
-    private var position: Int64
-    private let end: Int64
-    private var window: [UInt8] = []
-    private var windowPosition: Int64 = 0
-
-    private static let windowByteCount = 8 << 10
-
-    init(file: any DiskFile, position: Int64, end: Int64) {
-        self.file = file
-        self.position = position
-        self.end = end
     }
 
-    /// Nil at the end, and where no header makes sense.
-    mutating func next() throws(DiskError) -> BatchHead? {
-        guard position < end else { return nil }
-        var at = Int(position - windowPosition)
-        if at + RecordBatchLayout.headerByteCount > window.count {
-            window = try PartitionFiles.bytes(
-                of: file,
-                at: position,
-                count: Self.windowByteCount
-            )
-            windowPosition = position
-            at = 0
+    private mutating func note(_ head: BatchHead) {
+        last = head
+        guard head.producerID.rawValue >= 0 else { return }
+        if headCount >= Self.headLimit {
+            heads = heads.mapValues { [floor] known in known.filter { $0.position >= floor } }
+                .filter { !$0.value.isEmpty }
+            headCount = heads.values.reduce(0) { $0 + $1.count }
         }
-        guard let head = Self.head(window, at: at, position) else { return nil }
-        position += Int64(head.byteCount)
-        return head
-    }
-
-    private static func head(_ bytes: [UInt8], at start: Int, _ position: Int64) -> BatchHead? {
-        guard start + RecordBatchLayout.headerByteCount <= bytes.count else { return nil }
-        return bytes.withUnsafeBytes { raw in
-            guard let base = raw.baseAddress else { return nil }
-            let p = base + start
-            let length: Int32 = p.bigEndian(at: RecordBatchLayout.length)
-            let byteCount = Int(length) + RecordBatchLayout.lengthPrefixByteCount
-            let delta: Int32 = p.bigEndian(at: RecordBatchLayout.lastOffsetDelta)
-            let first: Int64 = p.bigEndian(at: RecordBatchLayout.baseOffset)
-            guard byteCount >= RecordBatchLayout.headerByteCount, delta >= 0, first >= 0,
-                first < Int64.max / 2
-            else { return nil }
-            return BatchHead(
-                position: position,
-                byteCount: byteCount,
-                baseOffset: Offset(first),
-                lastOffset: Offset(first + Int64(delta)),
-                attributes: BatchAttributes(
-                    rawValue: p.bigEndian(at: RecordBatchLayout.attributes)
-                ),
-                maxTimestamp: Timestamp(p.bigEndian(at: RecordBatchLayout.maxTimestamp)),
-                producerID: ProducerID(p.bigEndian(at: RecordBatchLayout.producerID))
-            )
-        }
+        heads[head.producerID, default: []].append(head)
+        headCount += 1
     }
 }

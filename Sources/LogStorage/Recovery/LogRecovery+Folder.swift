@@ -193,27 +193,31 @@ extension LogRecovery {
         _ step: RecoveryPlan.Step
     ) throws(LogStorageError) -> Bool {
         guard let aborted = try aborted(of: step.base),
-            let index = try loadIndex(step.base, step.byteCount),
-            step.byteCount == 0 || !index.times.isEmpty
+            let index = try loadIndex(step.base, step.byteCount)
         else { return false }
         let file = segment.file
         guard try areTrue(aborted, file, index, step) else { return false }
         let mayGap = state.mayGap(step.base)
-        let (end, first) = try onDisk { () throws(DiskError) in
+        let (tail, first) = try onDisk { () throws(DiskError) in
             let file = try file.file()
             return (
-                try Self.end(of: file, step, from: index.offsets.last, mayGap: mayGap),
+                try Self.tail(of: file, step, from: index.offsets.last, mayGap: mayGap),
                 try Self.firstTimestamp(of: file, to: step.byteCount)
             )
         }
-        guard let end, try isTrue(index, file, step, end) else { return false }
+        // The last time entry is written when a segment is closed. One of batches without times
+        // has none at all.
+        guard let tail, tail.largest <= index.largestTimestamp,
+            !index.times.isEmpty || (first ?? .none) <= .none,
+            try isTrue(index, file, step, tail.end)
+        else { return false }
         segment.byteCount = step.byteCount
         segment.index = index
         segment.largestTimestamp = index.largestTimestamp
         segment.aborted = aborted
         segment.firstTimestamp = first
         segment.indexedByteCount = step.byteCount
-        state.logEnd = max(state.logEnd, end)
+        state.logEnd = max(state.logEnd, tail.end)
         return true
     }
 
@@ -227,24 +231,26 @@ extension LogRecovery {
         return SegmentIndex(offsets: offsets, times: times, base: base, byteCount: byteCount)
     }
 
-    /// Where a segment ends, by the batches from an index entry on; nil if they are not whole, or
-    /// do not lie where the entry and each other say: no checksum covers that.
-    private static func end(
+    /// Where a segment ends, and the largest timestamp from an index entry on, by the batches
+    /// there; nil if they are not whole, or do not lie where the entry and each other say: no
+    /// checksum covers that.
+    private static func tail(
         of file: any DiskFile,
         _ step: RecoveryPlan.Step,
         from entry: SegmentIndex.OffsetEntry?,
         mayGap: Bool
-    ) throws(DiskError) -> Offset? {
+    ) throws(DiskError) -> (end: Offset, largest: Timestamp)? {
         var scanner = SegmentScanner(
             file: file,
             from: entry?.position ?? 0,
             to: step.byteCount
         )
         var end = step.base
+        var largest = Timestamp.none
         var isEntry = entry != nil
         while true {
             switch try scanner.next() {
-            case .end: return end
+            case .end: return (end, largest)
             case .bad: return nil
             case .batch(let batch):
                 let base = batch.baseOffset
@@ -254,6 +260,7 @@ extension LogRecovery {
                 guard fits else { return nil }
                 isEntry = false
                 end = batch.nextOffset
+                largest = max(largest, batch.maxTimestamp)
                 scanner.advance(by: batch.byteCount)
             }
         }

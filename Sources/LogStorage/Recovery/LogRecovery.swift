@@ -97,16 +97,29 @@ struct LogRecovery {
         else { return nil }
         report.cut = report.cut ?? cut
         report.rebuiltEpochs = dispute.reason
-        let text = state.epochs.text
+        try storeEpochs(state.epochs)
+        return (state, report)
+    }
+
+    /// An epoch that begins behind the end has written nothing: what is appended before it has
+    /// another one. The file has no checksum, and outlives records that were cut.
+    private mutating func dropEpochsBehindTheEnd() throws(LogStorageError) {
+        guard report.damage == nil else { return }
+        let known = state.epochs
+        state.epochs.truncate(behind: state.logEnd)
+        if state.epochs.starts.isEmpty { state.epochs.note(LeaderEpoch(0), at: .zero) }
+        if knowsEpochs, state.epochs != known { try storeEpochs(state.epochs) }
+    }
+
+    private func storeEpochs(_ epochs: LeaderEpochs) throws(LogStorageError) {
         let files = files
         try onDisk { () throws(DiskError) in
             try files.writeCache(
                 files.path(LeaderEpochs.fileName),
-                Array(text.utf8),
+                Array(epochs.text.utf8),
                 isFlushed: true
             )
         }
-        return (state, report)
     }
 
     private mutating func attempt() throws(LogStorageError) -> (LogState, RecoveryReport) {
@@ -132,13 +145,13 @@ struct LogRecovery {
         if report.damage == nil, let missing = plan.missing {
             note(damage: missing, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
         }
-        if report.damage == nil, facts.tail == .cut, state.logEnd < facts.end.offset,
+        if report.damage == nil, state.logEnd < facts.end.offset,
             let last = state.segments.last
         {
             let reason = "the log ends at \(state.logEnd.rawValue)"
             note(damage: reason, in: last, at: last.byteCount)
         }
-        finish()
+        try finish()
         noteSuspicion()
         return (state, report)
     }
@@ -163,8 +176,11 @@ struct LogRecovery {
         state.epochs.note(LeaderEpoch(0), at: .zero)
     }
 
-    private mutating func finish() {
-        guard !state.segments.isEmpty else { return begin(at: facts.end) }
+    private mutating func finish() throws(LogStorageError) {
+        guard !state.segments.isEmpty else {
+            begin(at: facts.end)
+            return try dropEpochsBehindTheEnd()
+        }
         if state.segments.count > 0, state.active.index == nil { wakeActiveIndex() }
         state.logStart = min(
             max(facts.logStart, state.segments[0].baseOffset),
@@ -185,7 +201,7 @@ struct LogRecovery {
             state.parentIsDirty = true
             state.markIsDirty = true
         }
-        if state.epochs.starts.isEmpty { state.epochs.note(LeaderEpoch(0), at: .zero) }
+        try dropEpochsBehindTheEnd()
         state.producers.noteRecovered(at: context.time.wallTime())
         state.producers.checkInvariants()
     }
@@ -274,15 +290,12 @@ struct LogRecovery {
 
     /// A segment behind which another comes needs its index in its files only.
     private mutating func closeActive() {
-        guard !state.segments.isEmpty, var index = state.active.index else { return }
-        index.finish()
+        guard !state.segments.isEmpty else { return }
+        state.active.finishIndex()
+        guard let index = state.active.index else { return }
         context.indexes.put(index, of: state.active.file)
-        if state.active.indexedByteCount < state.active.byteCount {
-            // Kept until it is written: the write-back does that.
-            state.active.index = index
-        } else {
-            state.active.index = nil
-        }
+        // One that its files do not have is kept until the write-back has written it.
+        if !state.active.needsIndexFiles { state.active.index = nil }
     }
 
     // MARK: Obstacles
@@ -295,7 +308,7 @@ struct LogRecovery {
         let isBehindVouched =
             facts.tail == .keepWhole
             && (step.base, obstacle.position)
-                >= (facts.recovery.place.segment, facts.recovery.place.position)
+                >= (facts.end.segment, facts.end.position)
         // A reading that may be given up cuts nothing.
         guard isBehindVouched, epochSource != .batches else {
             return note(damage: obstacle.reason, in: state.active, at: obstacle.position)

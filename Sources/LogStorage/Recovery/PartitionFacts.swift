@@ -35,11 +35,19 @@ struct PartitionFacts: Equatable, Sendable {
         switch checkpoint.doubt {
         case .none: break
         case .endUnknown: tail = .unknown("its end was lost with a checkpoint or a group")
+        case .tailRelaxed: tail = .keepWhole
         case .recordsMissing:
             suspicion =
                 "an earlier start found the journal damaged where it told of it, or may have: to "
                 + "go on with what is there, stop and move the directory's folder .millrace away"
         }
+    }
+
+    /// Takes note of a group that had all of the partition: who wrote it had read the log up to
+    /// there, so that what an earlier start had in doubt is settled.
+    mutating func noteGroup(isRelaxed: Bool) {
+        guard recovery.doubt == .endUnknown || recovery.doubt == .tailRelaxed else { return }
+        tail = isRelaxed ? .keepWhole : .cut
     }
 
     /// The bounds, where they follow from this alone.

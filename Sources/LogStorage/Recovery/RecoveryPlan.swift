@@ -75,7 +75,7 @@ struct RecoveryPlan: Equatable {
             }
             bound(&files, by: end)
         }
-        if facts.tail == .keepWhole, facts.suspicion == nil { requireFlushed(files, facts) }
+        if facts.tail != .cut, facts.suspicion == nil { requireFlushed(files, facts) }
         guard let first = files.first else { return }
         if facts.tail == .cut, missing == nil, first.base > facts.logStart {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"
@@ -83,14 +83,20 @@ struct RecoveryPlan: Equatable {
         planScan(files, facts, found.snapshots)
     }
 
-    /// With relaxed durability too, what was flushed is there, or was deleted: below the recovery
-    /// point nothing may be missing.
+    /// With relaxed durability too, and where the end of the log is not known, what was flushed is
+    /// there, or was deleted: below the recovery point, and the end of the last group, nothing may
+    /// be missing.
     private mutating func requireFlushed(_ files: [Found.File], _ facts: PartitionFacts) {
-        let place = facts.recovery.place
+        let place = facts.end
         guard place.offset > facts.logStart else { return }
         if let first = files.first, first.base > facts.logStart {
-            missing = "the segments before \(SegmentName.base(first.base)).log are missing"
-            return
+            if case .unknown = facts.tail {
+                // With a lost group the log start may have moved: then what lies before it went.
+                if first.base > place.segment { return }
+            } else {
+                missing = "the segments before \(SegmentName.base(first.base)).log are missing"
+                return
+            }
         }
         guard place.position > 0 || place.offset > place.segment else { return }
         guard let last = files.first(where: { $0.base == place.segment }) else {

@@ -19,12 +19,22 @@ struct Segment: Sendable {
     var transactionFileIsCurrent = true
     /// Up to which byte of the segment the index files on disk reach.
     var indexedByteCount: Int64 = 0
-    /// The index files were written since they were last flushed.
-    var indexFilesAreDirty = false
+    /// The index has a last time entry, since the segment was closed, that its file does not have.
+    var lacksLastTime = false
 
     init(baseOffset: Offset, file: PooledFile) {
         self.baseOffset = baseOffset
         self.file = file
+    }
+
+    /// The index files on disk do not say all.
+    var needsIndexFiles: Bool {
+        indexedByteCount < byteCount || !transactionFileIsCurrent || lacksLastTime
+    }
+
+    /// Closes it: the index gets its last time entry.
+    mutating func finishIndex() {
+        if index?.finish() == true { lacksLastTime = true }
     }
 
     /// Takes note of a batch written at the end.

@@ -39,12 +39,15 @@ struct SegmentIndex: Equatable, Sendable {
         bytesSinceEntry += Int64(batch.byteCount)
     }
 
-    /// Adds the last time entry, as a roll or a close does.
-    mutating func finish() { appendTime() }
+    /// Adds the last time entry, as a roll or a close does; whether there was one to add.
+    @discardableResult
+    mutating func finish() -> Bool { appendTime() }
 
-    private mutating func appendTime() {
-        guard largestTimestamp > (times.last?.timestamp ?? .none) else { return }
+    @discardableResult
+    private mutating func appendTime() -> Bool {
+        guard largestTimestamp > (times.last?.timestamp ?? .none) else { return false }
         times.append(TimeEntry(timestamp: largestTimestamp, offset: largestTimestampOffset))
+        return true
     }
 
     /// Where to begin to look for the batch that holds `offset`.

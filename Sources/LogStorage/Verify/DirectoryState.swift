@@ -11,6 +11,10 @@ struct DirectoryState {
     var facts: [PartitionKey: PartitionFacts] = [:]
     /// Ranges of segments whose bytes the journal has.
     var journaled: [PartitionKey: [JournalRange]] = [:]
+    /// Partitions of which a group only says that their segment was flushed.
+    private var flushedInPlace: Set<PartitionKey> = []
+    /// Partitions of topics with relaxed durability.
+    private var relaxed: Set<PartitionKey> = []
     var notes: [Note] = []
 
     static func read(
@@ -37,8 +41,9 @@ struct DirectoryState {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
                 var facts = checkpoint?.partitions[key].map { PartitionFacts($0) } ?? .empty
                 if checkpoint == nil { facts.tail = .unknown("the checkpoint is lost") }
-                if topic.options["millrace.durability"] == "relaxed", facts.tail == .cut {
-                    facts.tail = .keepWhole
+                if topic.saysRelaxed {
+                    state.relaxed.insert(key)
+                    if facts.tail == .cut { facts.tail = .keepWhole }
                 }
                 state.facts[key] = facts
             }
@@ -89,7 +94,8 @@ struct DirectoryState {
             let file = damage.file.dropFirst(files.directory.utf8.count + 1)
             notes.append(Note(file: String(file), reason: damage.reason))
         }
-        for item in (held.groups + content.groups).joined() { add(item.entry) }
+        for item in held.groups.joined() { add(item.entry, isHeld: true) }
+        for item in content.groups.joined() { add(item.entry, isHeld: false) }
         noteHeld(held.groups.joined().map(\.entry.partition))
     }
 
@@ -109,7 +115,15 @@ struct DirectoryState {
         )
     }
 
-    private mutating func add(_ entry: JournalEntry) {
+    /// Whether segments must be there: something was acknowledged that the journal does not have
+    /// from its first byte on.
+    func needsSegments(_ key: PartitionKey) -> Bool {
+        guard let known = facts[key], known.end.offset > known.logStart else { return false }
+        return known.recovery.place.offset > known.logStart || flushedInPlace.contains(key)
+            || journaled[key]?.first?.position != 0
+    }
+
+    private mutating func add(_ entry: JournalEntry, isHeld: Bool) {
         guard var known = facts[entry.partition] else { return }
         known.logStart = max(known.logStart, entry.logStart)
         if entry.end > known.recovery.place.offset, let last = entry.ranges.last {
@@ -118,9 +132,12 @@ struct DirectoryState {
                 segment: last.segment,
                 position: last.position + Int64(last.byteCount)
             )
-            // As the next start has it: who wrote this group had read the log up to there.
-            if known.recovery.doubt == .endUnknown { known.tail = .cut }
+            // As the next start has it.
+            if !isHeld { known.noteGroup(isRelaxed: relaxed.contains(entry.partition)) }
             journaled[entry.partition, default: []] += entry.ranges.filter(\.isInRecord)
+            if entry.ranges.contains(where: { !$0.isInRecord && $0.position > 0 }) {
+                flushedInPlace.insert(entry.partition)
+            }
         }
         facts[entry.partition] = known
     }

@@ -58,8 +58,7 @@ package struct LogVerifier {
             }
             return
         }
-        let table = files.path(TopicTable.fileName)
-        let isOurs = try onDisk { () throws(DiskError) in try files.disk.kind(of: table) == .file }
+        let isOurs = try onDisk { () throws(DiskError) in try DirectoryFormat.isOurs(files) }
         guard isOurs else { throw .foreignDirectory(files.directory) }
         find(
             .damage,
@@ -92,7 +91,8 @@ package struct LogVerifier {
                     ),
                     key: key,
                     facts: state.facts[key] ?? .empty,
-                    journaled: state.journaled[key] ?? []
+                    journaled: state.journaled[key] ?? [],
+                    needsSegments: state.needsSegments(key)
                 )
                 // What cannot be read is found like damage, and keeps no other from being verified.
                 do throws(DiskError) { report.add(try verifier.run()) } catch {
@@ -112,8 +112,7 @@ package struct LogVerifier {
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
             for index in 0..<topic.partitionCount where !there.contains("\(topic.name)-\(index)") {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
-                guard let facts = state.facts[key], facts.recovery.place.offset > facts.logStart
-                else { continue }
+                guard state.needsSegments(key) else { continue }
                 find(.damage, "\(topic.name)-\(index)", "the partition's folder is missing")
             }
         }

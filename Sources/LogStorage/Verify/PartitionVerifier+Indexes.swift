@@ -12,7 +12,12 @@ extension PartitionVerifier {
                 find(.note, path, nil, nil, "the file is missing: made anew at the next start")
                 continue
             }
-            if !isBroken, let fault = facts.fault(of: kind, bytes) {
+            guard !isBroken, let fault = facts.fault(of: kind, bytes) else { continue }
+            let offsets = try files.content(of: files.path(base, .index)) ?? []
+            let isLast = kind == .times && fault.position == bytes.count
+            if isLast, facts.showsLastTime(beyond: bytes, offsets) {
+                noteRebuilt(path, at: fault.position, fault.reason)
+            } else {
                 damage(path, at: fault.position, fault.reason)
             }
         }
@@ -81,6 +86,23 @@ extension PartitionVerifier {
 }
 
 extension SegmentFacts {
+    /// Whether a start sees that the time index of a closed segment lacks its last entry: it reads
+    /// the batches from the last offset entry on.
+    func showsLastTime(beyond times: [UInt8], _ offsets: [UInt8]) -> Bool {
+        guard
+            let index = SegmentIndex(
+                offsets: offsets,
+                times: times,
+                base: base,
+                byteCount: byteCount
+            )
+        else { return false }
+        let from = index.offsets.last?.position ?? 0
+        return batches.contains {
+            $0.position >= from && $0.maxTimestamp > index.largestTimestamp
+        }
+    }
+
     /// Whether a start goes on with an index: its last entries before `end` are true of the
     /// batches. Where none lies before, every batch is read and nothing has to be believed.
     func isBelieved(_ whole: SegmentIndex, before end: Int64) -> Bool {

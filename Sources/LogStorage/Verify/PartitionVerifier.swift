@@ -10,6 +10,8 @@ struct PartitionVerifier: ~Copyable {
     let facts: PartitionFacts
     /// What the journal has of it: the next start writes it again.
     let journaled: [JournalRange]
+    /// The journal does not have all of it.
+    let needsSegments: Bool
     private var report = VerificationReport()
     var epochs: LeaderEpochs?
     var snapshots: [SnapshotFile] = []
@@ -42,12 +44,14 @@ struct PartitionVerifier: ~Copyable {
         files: PartitionFiles,
         key: PartitionKey,
         facts: PartitionFacts,
-        journaled: [JournalRange]
+        journaled: [JournalRange],
+        needsSegments: Bool
     ) {
         self.files = files
         self.key = key
         self.facts = facts
         self.journaled = journaled
+        self.needsSegments = needsSegments
     }
 
     /// Verifies the folder.
@@ -61,7 +65,7 @@ struct PartitionVerifier: ~Copyable {
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         checkNames(names, bases: Set(bases))
         guard let first = bases.first else {
-            if facts.end.offset > facts.logStart {
+            if needsSegments {
                 damage(files.directory, "there is no segment")
             }
             return report
@@ -276,10 +280,7 @@ struct PartitionVerifier: ~Copyable {
     /// whole; where the end of the log is not known, it may have been acknowledged.
     private func isUnvouched(_ segment: Offset, _ position: Int64) -> Bool {
         switch facts.tail {
-        case .cut: (segment, position) >= (facts.end.segment, facts.end.position)
-        case .keepWhole:
-            (segment, position)
-                >= (facts.recovery.place.segment, facts.recovery.place.position)
+        case .cut, .keepWhole: (segment, position) >= (facts.end.segment, facts.end.position)
         case .unknown: false
         }
     }
@@ -374,8 +375,10 @@ struct PartitionVerifier: ~Copyable {
                     + "acknowledged"
             )
         }
-        let flushed = facts.recovery.place.offset
-        if logEnd < flushed, flushed > facts.logStart, facts.tail == .keepWhole, !isBroken {
+        let flushed = facts.end.offset
+        if logEnd < flushed, flushed > facts.logStart, facts.tail != .cut, !isBroken,
+            !isRecorded
+        {
             damage(
                 files.directory,
                 offset: logEnd,
@@ -385,7 +388,8 @@ struct PartitionVerifier: ~Copyable {
         if let last = epochs?.starts.last, last.offset > logEnd {
             cacheFinding(
                 files.path(LeaderEpochs.fileName),
-                "epoch \(last.epoch.rawValue) begins at \(last.offset.rawValue), behind the end"
+                "epoch \(last.epoch.rawValue) begins at \(last.offset.rawValue), behind the end: "
+                    + "the next start drops it"
             )
         }
     }

@@ -13,13 +13,14 @@ struct LegacyBatch: ~Copyable {
     var isEmpty: Bool { builder.isEmpty }
     var isFull: Bool { builder.byteCount >= Self.byteLimit }
 
-    /// Whether a message of this offset can stand in the batch: deltas have four bytes.
+    /// Whether a message of this offset can stand in the batch: deltas have four bytes, and offsets
+    /// ascend.
     func canHold(_ offset: Offset) -> Bool {
         guard let base else { return true }
-        return base.offset.distance(to: offset) <= Int64(Int32.max)
+        return offset > last && base.offset.distance(to: offset) <= Int64(Int32.max)
     }
 
-    /// Appends a message; offsets ascend.
+    /// Appends a message whose offset the batch can hold.
     mutating func append(_ record: StoredMessage) {
         let base = self.base ?? (record.offset, record.timestamp)
         self.base = base
