@@ -10,10 +10,11 @@ struct StoreForm {
 
     /// Nil for a store whose entries are not compared.
     init?(kind: String, store: String, of form: DSLRunner.Form) {
-        let outputs = form.outputs
-        let first = outputs.sorted(by: { $0.key < $1.key }).first?.value
-        guard let output = outputs["out"] ?? first else { return nil }
-        isByKey = form.id.contains("-sliding") || form.id.hasPrefix("processor-")
+        let isOfProcessor = form.id.hasPrefix("processor-")
+        let first = form.outputs.sorted(by: { $0.key < $1.key }).first?.value
+        let main = isOfProcessor ? nil : form.outputs["out"]
+        guard let output = main ?? first else { return nil }
+        isByKey = form.id.contains("-sliding") || isOfProcessor
         self.kind = kind
         keyType = form.id.contains("-int64-") ? "L" : "S"
         valueType =

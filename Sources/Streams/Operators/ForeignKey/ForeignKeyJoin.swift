@@ -257,7 +257,10 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     ) -> StreamNode<Key, Response<Other>> {
         let join = self
         let answers = StreamNode<AnsweredRow, Response<Other>>(
-            kind: .stateful("respond", stores: [StoreSpecification(subscriptionStore, .orderedKeyValue)]),
+            kind: .stateful(
+                "respond",
+                stores: [StoreSpecification(subscriptionStore, .orderedKeyValue)]
+            ),
             parents: [subscriptions, right.node]
         )
         let view = right.view
