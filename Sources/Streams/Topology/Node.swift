@@ -90,7 +90,8 @@ public enum OperatorKind: Sendable, Equatable {
         switch self {
         case .stateful(_, let stores): stores
         case .source, .repartitionSource, .globalTable, .stateless, .sink, .repartitionSink,
-            .dynamicSink: []
+            .dynamicSink:
+            []
         }
     }
 
