@@ -5,8 +5,8 @@ import LogModel
 /// entry would hide committed records or show aborted ones, or have a segment deleted too early.
 extension LogRecovery {
     /// Whether each entry of a transaction index names the marker that lies there, and a batch of
-    /// that producer's transaction where it says that it begins. However many there are, the header
-    /// of a batch is looked at twice at most.
+    /// that producer's transaction where it says that it begins. However many there are, the
+    /// headers of the batches are gone over a few times at most.
     func areTrue(
         _ entries: [AbortedEntry],
         _ file: PooledFile,
