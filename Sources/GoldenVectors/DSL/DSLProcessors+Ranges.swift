@@ -198,3 +198,34 @@ struct SessionReads: Processor {
         try context.forward(key, reads.joined(separator: " "))
     }
 }
+
+/// Puts each value as a version, and reads around it.
+struct VersionedReads: Processor {
+    let store: VersionedKeyValueStore<UTF8Serde, UTF8Serde>
+
+    mutating func process(
+        _ key: String?,
+        _ value: String?,
+        _ context: inout ProcessorContext<String?, String?>
+    ) throws {
+        guard let key else { return }
+        let time = context.timestamp
+        let result =
+            switch try store.put(key, value, at: time) {
+            case .latest: "latest"
+            case .ended(let end): "\(end.rawValue)"
+            case .tooOld: "not-put"
+            }
+        let before = time.advanced(byMilliseconds: -1)
+        let reads = [
+            "rc:\(result)", "now:\(Self.text(try store.get(key)))",
+            "asof:\(Self.text(try store.get(key, asOf: time)))",
+            "before:\(Self.text(try store.get(key, asOf: before)))",
+        ]
+        try context.forward(key, reads.joined(separator: " "))
+    }
+
+    private static func text(_ version: (value: String, timestamp: Timestamp)?) -> String {
+        version.map { "\($0.value)/\($0.timestamp.rawValue)/-" } ?? "none"
+    }
+}

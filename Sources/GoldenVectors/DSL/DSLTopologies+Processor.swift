@@ -139,6 +139,18 @@ extension DSLTopologies {
                     WindowReads(store: try stores.open(used), size: size)
                 }.to(Self.textOut)
             ]
+        case "processor-versioned-store":
+            let store = Store.versioned(
+                "store",
+                key: .utf8,
+                value: .utf8,
+                history: .milliseconds(parameters["historyMs"] ?? 0)
+            )
+            return [
+                stream(Self.texts).process(stores: [store]) { stores -> VersionedReads in
+                    VersionedReads(store: try stores.open(store))
+                }.to(Self.textOut)
+            ]
         case _ where id.hasPrefix("processor-session-store-"):
             let store = Store.session(
                 "store",

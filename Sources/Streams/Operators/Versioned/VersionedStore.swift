@@ -33,8 +33,8 @@ final class VersionedStore {
     enum Outcome {
         /// The version is older than the history, and was not put.
         case tooOld
-        /// There are newer versions of the key.
-        case superseded
+        /// There are newer versions of the key: it ends at this time.
+        case superseded(end: Int64)
         /// It is the newest version of the key.
         case latest
     }
@@ -57,8 +57,7 @@ final class VersionedStore {
         if let newest {
             let start = handle.timestamp(slot).rawValue
             guard time >= start else {
-                try insert(key, value, at: time, before: start)
-                return .superseded
+                return .superseded(end: try insert(key, value, at: time, before: start))
             }
             if time > start {
                 copyVersion(newest)
@@ -67,8 +66,7 @@ final class VersionedStore {
             }
         } else if let removal = try lastEnd(of: key) {
             guard time >= removal else {
-                try insert(key, value, at: time, before: removal)
-                return .superseded
+                return .superseded(end: try insert(key, value, at: time, before: removal))
             }
             if value == nil {
                 copyVersion(nil)
@@ -119,13 +117,13 @@ final class VersionedStore {
         Timestamp(clock.streamTime).advanced(byMilliseconds: -history).rawValue
     }
 
-    /// Puts a version between others: it ends where the next one begins.
+    /// Puts a version between others: it ends where the next one begins, at the time returned.
     private func insert(
         _ key: UnsafeRawBufferPointer,
         _ value: UnsafeRawBufferPointer?,
         at time: Int64,
         before limit: Int64
-    ) throws {
+    ) throws -> Int64 {
         var end = limit
         var covering: Int64?
         try ended.forEach(escapedKey: key, from: time + 1, through: .max) { to, from, bytes, _ in
@@ -149,6 +147,7 @@ final class VersionedStore {
         }
         copyVersion(value)
         try putEnded(key, from: time, to: end)
+        return end
     }
 
     /// The largest end of a key's entries.
