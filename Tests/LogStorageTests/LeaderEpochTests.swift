@@ -41,6 +41,24 @@ import Testing
         try again.append(["4"])
     }
 
+    @Test func `a torn tail of a relaxed topic does not speak for a changed file`() throws {
+        for changed in [false, true] {
+            let log = try TestLog(["millrace.durability": "relaxed"])
+            for number in 0..<5 { try log.append(["\(number)"]) }
+            let disk = try log.simulated.afterKill()
+            try disk.append([1, 2, 3], to: "\(TestLog.directory)/00000000000000000000.log")
+            if changed {
+                if try disk.kind(of: Self.path) != nil { try disk.remove(Self.path) }
+                try disk.append(Array("0\n1\n4 0\n".utf8), to: Self.path)
+            }
+            let again = try TestLog(opening: disk)
+            #expect(try again.records().map(\.value) == ["0", "1", "2", "3", "4"])
+            #expect(try again.recovery?.cut?.byteCount == 3)
+            #expect(try again.recovery?.damage == nil)
+            try again.append(["5"])
+        }
+    }
+
     @Test func `an epoch that begins at the end has the next batch`() throws {
         let disk = try closed(1, epochs: "0\n2\n0 0\n7 1\n")
         let log = try TestLog(opening: disk)

@@ -221,7 +221,7 @@ extension PartitionLog {
         let bytes = view.bytes
         if state.segments.isEmpty {
             try makeFirstSegment(at: base, &state)
-        } else if needsRoll(before: view, state, configuration) {
+        } else if needsRoll(before: view, state, configuration, now: place.now) {
             let closed = state.active.baseOffset
             try roll(&state, at: base)
             // The gap lies behind the closed segment's last batch, and is that segment's.
@@ -276,12 +276,13 @@ extension PartitionLog {
 
     // MARK: Segments
 
-    /// Kafka's rule: by bytes, by the time between record timestamps, by the reach of the
-    /// index's 4-byte offsets.
+    /// Kafka's rule: by bytes, by the reach of the index's 4-byte offsets, by the time between
+    /// record timestamps, or since its begin where its first record has none.
     private func needsRoll(
         before batch: RecordBatchView,
         _ state: LogState,
-        _ configuration: LogConfiguration
+        _ configuration: LogConfiguration,
+        now: Timestamp
     ) -> Bool {
         let active = state.active
         guard active.byteCount > 0 else { return false }
@@ -292,10 +293,11 @@ extension PartitionLog {
             return true
         }
         if active.baseOffset.distance(to: batch.lastOffset) > Int64(Int32.max) { return true }
-        guard let first = active.firstTimestamp, first.rawValue >= 0 else { return false }
-        let (elapsed, overflow) = batch.maxTimestamp.rawValue.subtractingReportingOverflow(
-            first.rawValue
-        )
+        let first = active.firstTimestamp ?? .none
+        let hasTime = first.rawValue >= 0
+        guard let begin = hasTime ? first : active.beginTime else { return false }
+        let end = hasTime ? batch.maxTimestamp : now
+        let (elapsed, overflow) = end.rawValue.subtractingReportingOverflow(begin.rawValue)
         return !overflow && elapsed > configuration.segmentMilliseconds
     }
 
@@ -343,7 +345,9 @@ extension PartitionLog {
             }
             try file.create()
         }
-        state.segments.append(Segment(baseOffset: offset, file: file))
+        var segment = Segment(baseOffset: offset, file: file)
+        segment.beginTime = time.wallTime()
+        state.segments.append(segment)
         state.directoryIsDirty = true
     }
 

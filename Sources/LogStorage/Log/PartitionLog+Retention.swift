@@ -73,29 +73,45 @@ extension PartitionLog {
     }
 
     /// Closes an active segment whose first record is older than `segment.ms`, so that retention
-    /// and compaction come to it.
+    /// and compaction come to it. Records that were old when they came do not close it each time:
+    /// the segment itself has to be as old, or to have been left alone for as long.
     private func rollIfOld(
         now: Timestamp,
         _ configuration: LogConfiguration
     ) throws(LogStorageError) {
         try state.withLock { state throws(LogStorageError) in
             guard state.readOnlyReason == nil, let active = state.segments.last,
-                active.byteCount > 0, let first = active.firstTimestamp, first.rawValue >= 0
+                active.byteCount > 0
             else { return }
-            let (age, overflow) = now.rawValue.subtractingReportingOverflow(first.rawValue)
             let limit =
                 configuration.compacts
                 ? min(
                     configuration.segmentMilliseconds,
                     configuration.maximumCompactionLagMilliseconds
                 ) : configuration.segmentMilliseconds
-            guard !overflow, age > limit else { return }
+            let first = active.firstTimestamp ?? .none
+            guard first.rawValue < 0 || Self.age(of: first, now) > limit else { return }
+            var begin = active.beginTime
+            if begin == nil {
+                let disk = context.disk
+                begin = try onDisk { () throws(DiskError) in
+                    try disk.modificationTime(of: active.file.path)
+                }
+            }
+            guard Self.age(of: begin ?? first, now) > limit, begin != nil || first.rawValue >= 0
+            else { return }
             try roll(&state, at: state.logEnd)
             if !state.isRegisteredDirty {
                 state.isRegisteredDirty = true
                 context.register(self)
             }
         }
+    }
+
+    /// In milliseconds; negative for a time to come.
+    private static func age(of time: Timestamp, _ now: Timestamp) -> Int64 {
+        let (age, overflow) = now.rawValue.subtractingReportingOverflow(time.rawValue)
+        return overflow ? .min : age
     }
 
     /// Removes the segments that lie wholly before the durable log start; later, if a cleaning is

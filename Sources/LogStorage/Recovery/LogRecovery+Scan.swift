@@ -103,7 +103,7 @@ extension LogRecovery {
         // A log of one node never raises it: 0, unless the file says otherwise.
         let known = knowsEpochs ? state.epochs.expected(at: batch.baseOffset) : nil
         let expectedEpoch = known ?? LeaderEpoch(0)
-        if epochSource == .batches {
+        if epochSource.isBatches {
             let told = fileEpochs?.expected(at: batch.baseOffset) ?? LeaderEpoch(0)
             if told != batch.leaderEpoch { disagreeingCount += 1 }
             guard batch.leaderEpoch < state.epochs.latest else { return nil }

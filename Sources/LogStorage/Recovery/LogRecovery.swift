@@ -21,6 +21,8 @@ struct LogRecovery {
     var epochSource = EpochSource.file
     /// A batch has another epoch than was expected: either it or the file is wrong.
     var epochDispute: EpochDispute?
+    /// With `.batches`: what stopped the reading is a tail that would be cut.
+    private var hasTail = false
     /// With `.batches`: what the file says, and how many batches disagree with it.
     var fileEpochs: LeaderEpochs?
     var disagreeingCount = 0
@@ -32,10 +34,14 @@ struct LogRecovery {
     enum EpochSource {
         /// The file; where there is none, it is 0.
         case file
-        /// The batches, read whole: epochs never fall.
+        /// The batches, read whole: epochs never fall. Nothing is cut.
         case batches
+        /// The batches, and a tail behind the last whole one is cut.
+        case batchesForSure
         /// The file, and a batch that says otherwise is damaged.
         case fileForSure
+
+        var isBatches: Bool { self == .batches || self == .batchesForSure }
     }
 
     struct EpochDispute {
@@ -92,9 +98,15 @@ struct LogRecovery {
         var attempt = self
         attempt.epochSource = .batches
         var (state, report) = try attempt.attempt()
-        guard report.damage == nil, attempt.epochDispute == nil, attempt.liar == nil,
+        guard report.damage == nil || attempt.hasTail, attempt.epochDispute == nil,
+            attempt.liar == nil,
             attempt.disagreeingCount > 1 || dispute.batchEpoch == LeaderEpoch(0)
         else { return nil }
+        if attempt.hasTail {
+            attempt = self
+            attempt.epochSource = .batchesForSure
+            (state, report) = try attempt.attempt()
+        }
         report.cut = report.cut ?? cut
         report.rebuiltEpochs = dispute.reason
         try storeEpochs(state.epochs)
@@ -134,7 +146,7 @@ struct LogRecovery {
         try loadEpochs()
         var found = try look(names)
         for index in found.segments.indices
-        where epochSource == .batches || distrusted.contains(found.segments[index].base) {
+        where epochSource.isBatches || distrusted.contains(found.segments[index].base) {
             found.segments[index].hasCaches = false
         }
         let plan = RecoveryPlan(facts, found)
@@ -311,6 +323,7 @@ struct LogRecovery {
                 >= (facts.end.segment, facts.end.position)
         // A reading that may be given up cuts nothing.
         guard isBehindVouched, epochSource != .batches else {
+            hasTail = isBehindVouched
             return note(damage: obstacle.reason, in: state.active, at: obstacle.position)
         }
         let byteCount = rest.reduce(step.byteCount - obstacle.position) { $0 + $1.byteCount }
@@ -358,7 +371,7 @@ struct LogRecovery {
         guard let epochs = LeaderEpochs(text: String(decoding: bytes, as: UTF8.self)),
             !epochs.starts.isEmpty
         else { return }
-        if epochSource == .batches {
+        if epochSource.isBatches {
             fileEpochs = epochs
             return
         }

@@ -15,6 +15,8 @@ struct Segment: Sendable {
     var aborted: [AbortedEntry] = []
     /// The timestamp of the first batch, which rolling by time counts from.
     var firstTimestamp: Timestamp?
+    /// When it was begun, by the clock; nil for one that was found at a start.
+    var beginTime: Timestamp?
     /// The transaction index file on disk holds these entries.
     var transactionFileIsCurrent = true
     /// Up to which byte of the segment the index files on disk reach.
