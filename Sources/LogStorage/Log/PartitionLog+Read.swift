@@ -15,6 +15,21 @@ extension PartitionLog {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(LogStorageError) -> LogReadResult {
         try wake()
+        do throws(LogStorageError) {
+            return try readPlanned(from, maxByteCount, isolation, buffer)
+        } catch {
+            // Files that retention has removed under the read are no fault of the disk.
+            guard case .disk = error, from < state.withLock({ $0.logStart }) else { throw error }
+            throw .offsetOutOfRange
+        }
+    }
+
+    private func readPlanned(
+        _ from: Offset,
+        _ maxByteCount: Int,
+        _ isolation: IsolationLevel,
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(LogStorageError) -> LogReadResult {
         let plan = try plan(from: from, isolation: isolation)
         guard from < plan.end else {
             return LogReadResult(byteCount: 0, abortedTransactions: [], bounds: plan.bounds)

@@ -11,7 +11,14 @@ package final class HookedDisk: Disk {
     package let disk = SimulatedDisk()
     private let hook = Lock<Hook>({ (_, _) in nil })
 
+    private let opening = Lock<@Sendable (_ path: String) -> Void>({ _ in })
+
     package init() {}
+
+    /// Has `body` called behind each opening of a file, before its caller goes on.
+    package func onOpening(_ body: @escaping @Sendable (_ path: String) -> Void) {
+        opening.withLock { $0 = body }
+    }
 
     /// Has `hook` asked from here on; nil ends that.
     package func onFileOperation(_ hook: Hook?) {
@@ -39,7 +46,9 @@ package final class HookedDisk: Disk {
     }
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
-        HookedFile(try disk.open(path, mode), path, self)
+        let file = HookedFile(try disk.open(path, mode), path, self)
+        opening.withLock { $0 }(path)
+        return file
     }
     package func createDirectory(_ path: String) throws(DiskError) {
         try disk.createDirectory(path)
