@@ -16,6 +16,7 @@ struct RunSummary: Equatable {
     var inputsReplaced: Int64 = 0
     var commits: Int64 = 0
     var storesWiped = 0
+    var delayedByFullDisk: Int64 = 0
     var seconds: Double
 
     init(job: String, snapshots: [ThreadProgress.Snapshot], seconds: Double) {
@@ -32,6 +33,7 @@ struct RunSummary: Equatable {
             inputsReplaced += snapshot.replacedCount
             commits += snapshot.commits
             storesWiped += snapshot.wipedStores.count
+            delayedByFullDisk += snapshot.delayedCheckpoints + snapshot.delayedPurges
         }
     }
 
@@ -57,6 +59,10 @@ struct RunSummary: Equatable {
             text += " their start"
         }
         if storesWiped > 0 { text += ", \(counted(storesWiped, "store")) made anew" }
+        if delayedByFullDisk > 0 {
+            text += ", \(counted(Int(delayedByFullDisk), "checkpoint")) or purges put off by a"
+            text += " full disk"
+        }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
         return text
     }
@@ -71,6 +77,7 @@ struct RunSummary: Equatable {
             ("inputs_replaced", "\(inputsReplaced)"),
             ("commits", "\(commits)"),
             ("stores_wiped", "\(storesWiped)"),
+            ("delayed_by_full_disk", "\(delayedByFullDisk)"),
             ("seconds", decimal(seconds, places: 3)),
             ("records_per_second", decimal(recordsPerSecond, places: 0)),
         ]

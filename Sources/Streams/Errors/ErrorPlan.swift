@@ -35,6 +35,12 @@ public struct ErrorPlan: Sendable {
         return plan
     }
 
+    /// Whether records of a global table that cannot be read are left out; every other policy stops
+    /// the job there, for they belong to no transaction.
+    package func skipsUnreadable(in table: GlobalTableSource) -> Bool {
+        policies[table.number].action == .skip
+    }
+
     static func kind(of kind: OperatorKind) -> ErrorKind {
         switch kind {
         case .source, .repartitionSource, .globalTable: .decode

@@ -64,7 +64,12 @@ public final class Topology {
             guard let node = node as? GlobalTableNode,
                 case .globalTable(let topic, _, _, let store) = node.kind
             else { return nil }
-            return GlobalTableSource(topic: topic, store: store, check: node.check)
+            return GlobalTableSource(
+                topic: topic,
+                store: store,
+                number: node.number,
+                check: node.check
+            )
         }
     }
 
@@ -95,6 +100,8 @@ public struct GlobalTableSource {
     public let topic: String
     /// The store's name, as the user gave it.
     public let store: String
+    /// The operator's number.
+    let number: Int
     /// Throws a `DecodeFailure` for the key and value of a record that the serdes refuse.
     public let check: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws -> Void
 }

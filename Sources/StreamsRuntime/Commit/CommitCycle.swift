@@ -60,6 +60,8 @@ package struct CommitCycle: Sendable {
         case ticked(at: UInt64)
         /// Somebody wants a commit now: a clean stop, a rebalance.
         case commitRequested
+        /// What was processed since the last commit is to be processed again.
+        case takenBack
         /// The last action was done.
         case succeeded
         /// The last action, or handing records to the log in between, failed.
@@ -111,6 +113,14 @@ package struct CommitCycle: Sendable {
         case .commitRequested:
             guard case .open = state else { return .none }
             return begin(.flushOutput)
+        case .takenBack:
+            switch state {
+            case .idle, .open:
+                state = .aborting(attempts: 1)
+                return .abortTransaction
+            case .committing, .applying, .aborting, .replacing, .rewinding, .stopped:
+                preconditionFailure("nothing is processed during \(state)")
+            }
         case .succeeded: return advance()
         case .failed(let error): return fail(error)
         }

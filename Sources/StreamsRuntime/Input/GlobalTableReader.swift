@@ -25,7 +25,7 @@ final class GlobalTableReader {
     private var knownLosses: Int64 = 0
     private let queues: UnsafeMutablePointer<PartitionQueue>
     private let partitionCount: Int
-    private let onDecodeError: DecodeErrorPolicy?
+    private let skipsUnreadable: Bool
     private var key = ByteSink()
     private var position = ByteSink()
 
@@ -37,13 +37,14 @@ final class GlobalTableReader {
         topic: TopicDescription,
         store: StateStore,
         configuration: StreamsConfiguration,
+        skipsUnreadable: Bool,
         noteWiped: @escaping () -> Void
     ) {
         self.table = table
         self.store = store
         self.noteWiped = noteWiped
         topicID = topic.id
-        onDecodeError = configuration.onDecodeError
+        self.skipsUnreadable = skipsUnreadable
         partitionCount = Int(topic.partitionCount)
         queues = .allocate(capacity: max(partitionCount, 1))
         for index in 0..<partitionCount {
@@ -66,7 +67,7 @@ final class GlobalTableReader {
 
     /// Reads everything that is committed in the topic; calls `progress` with the records read, now
     /// and then.
-    func restore(from client: any LogClient, progress: (Int64) -> Void) throws {
+    func restore(from client: any LogClient, progress: (Int64) throws -> Void) throws {
         while true {
             if let reason = try goToPositions(client) {
                 try store.wipe(because: reason)
@@ -116,7 +117,10 @@ final class GlobalTableReader {
     }
 
     /// Reads every partition to the end that it has now; false if it has to be begun anew.
-    private func readAll(from client: any LogClient, _ progress: (Int64) -> Void) throws -> Bool {
+    private func readAll(
+        from client: any LogClient,
+        _ progress: (Int64) throws -> Void
+    ) throws -> Bool {
         let restore = store.beginRestore()
         var hasRead = false
         for index in 0..<partitionCount {
@@ -144,7 +148,7 @@ final class GlobalTableReader {
                     try restore.put(key: key, value: value, timestamp: Timestamp(0))
                 }
                 try restore.noteOffset(totalOffset)
-                progress(count)
+                try progress(count)
             }
         }
         guard losses == knownLosses else { return false }
@@ -248,7 +252,7 @@ final class GlobalTableReader {
             try table.check(rowKey, record.value)
             return true
         } catch {
-            guard onDecodeError == .skip else {
+            guard skipsUnreadable else {
                 throw StreamsError(
                     code: .decode,
                     message: "topic \(partition.topic), partition \(partition.partition.rawValue), "

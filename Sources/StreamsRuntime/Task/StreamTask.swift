@@ -358,8 +358,9 @@ final class StreamTask {
         let delay = UInt64(later.delayMilliseconds) &* 1_000_000
         waiting = WaitingRecord(queue: index, offset: offset, dueAt: turn.startedAt &+ delay)
         guard later.hasEffects else { return }
-        throw LogClientError.abortable(
-            "\(queue.pointee.partition), offset \(offset.rawValue), is to be tried again"
-        )
+        throw TransactionTakenBack()
     }
 }
+
+/// What the open transaction holds has to be taken back: no failure, so nothing is waited for.
+struct TransactionTakenBack: Error {}

@@ -23,10 +23,14 @@ extension StreamThread {
                     worker: checkpointWorker,
                     tableByteLimit: configuration.storeTableByteLimit
                 ),
-                configuration: configuration
+                configuration: configuration,
+                skipsUnreadable: configuration.errorPlan(of: topology).skipsUnreadable(in: table)
             ) { progress.noteWiped(name) }
             globalTables.append(reader)
-            try reader.restore(from: client) { progress.noteRestored($0) }
+            try reader.restore(from: client) {
+                progress.noteRestored($0)
+                try checkNotStopped()
+            }
         }
     }
 

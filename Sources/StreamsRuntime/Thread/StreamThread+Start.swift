@@ -108,7 +108,7 @@ extension StreamThread {
         }
     }
 
-    private func checkNotStopped() throws {
+    func checkNotStopped() throws {
         guard stopSwitch.isRequested else { return }
         throw StreamsError(code: .stopped, message: "stopped before the job began to process")
     }

@@ -214,6 +214,8 @@ package final class StreamThread {
             guard count > 0 || hasFired else { return false }
         } catch let error as LogClientError {
             return try handle(.failed(error))
+        } catch is TransactionTakenBack {
+            return try handle(.takenBack)
         }
         let bytes = sender.takeByteCount()
         _ = try handle(

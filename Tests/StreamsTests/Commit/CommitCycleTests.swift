@@ -176,6 +176,18 @@ import Testing
         #expect(cycle.backoff.cause == .retriable("no marker"))
     }
 
+    @Test func `what is taken back is no failure that is waited for`() {
+        var cycle = Self.cycle()
+        for _ in 0..<5 {
+            _ = cycle.next(.processed(records: 1, bytes: 1, at: 0))
+            #expect(cycle.next(.takenBack) == .abortTransaction)
+            #expect(cycle.next(.succeeded) == .rewind)
+            #expect(cycle.next(.succeeded) == .none)
+        }
+        #expect(cycle.next(.takenBack) == .abortTransaction)
+        #expect(cycle.backoff == Backoff())
+    }
+
     @Test func `retries of an abort end with a new producer`() {
         var cycle = Self.committing(.flushOutput)
         #expect(cycle.next(.failed(.abortable("x"))) == .abortTransaction)
