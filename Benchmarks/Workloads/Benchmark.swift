@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import Streams
 
@@ -122,6 +123,36 @@ package enum Benchmark: String, CaseIterable, Sendable {
         let slots = max(1, keys / partitions)
         let scattered = UInt64(bitPattern: number / partitions) &* 0x9e37_79b9_7f4a_7c15
         return Int64(scattered % UInt64(slots)) * partitions + lane
+    }
+
+    /// Fills a topic with readings, the n-th of which has the number `first` + n.
+    static func fillReadings(
+        _ rig: BenchmarkRig,
+        _ topic: String,
+        records: Range<Int64>,
+        first: Int64 = 0,
+        time: (Int64) -> Int64 = { $0 / 1_000 },
+        key keyNumber: (Int64) -> Int64
+    ) throws {
+        let serde = ReadingSerde()
+        try rig.fill(topic, records: records, time: time) { number, key, value in
+            key.append(utf8: keyText(keyNumber(number)))
+            serde.encode(Reading(number: first + number), into: &value)
+        }
+    }
+
+    /// Takes note of an update that a count sent out: a key's counts are 1, 2, 3, …
+    static func noteCount(_ record: RecordView, in last: inout [Int64]) throws {
+        guard let key = record.key, let value = record.value, value.count == 8,
+            let base = value.baseAddress, let number = number(ofKey: key)
+        else { throw BenchmarkError("an update without a key or a count came out") }
+        let count: Int64 = base.bigEndian(at: 0)
+        guard count == last[Int(number)] + 1 else {
+            throw BenchmarkError(
+                "key \(number): count \(count) came out after \(last[Int(number)])"
+            )
+        }
+        last[Int(number)] = count
     }
 
     /// Keys keep to a partition where there are as many in each.

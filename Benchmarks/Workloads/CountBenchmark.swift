@@ -8,11 +8,7 @@ extension Benchmark {
         records: Int64,
         keys: Int64
     ) throws -> BenchmarkResult {
-        let serde = ReadingSerde()
-        try rig.fill("events", records: 0..<records) { number, key, value in
-            key.append(utf8: keyText(keyNumber(of: number, keys: keys)))
-            serde.encode(Reading(number: number), into: &value)
-        }
+        try fillReadings(rig, "events", records: 0..<records) { keyNumber(of: $0, keys: keys) }
         var result = try rig.measure(
             CountBenchmarkJob(),
             .count,
@@ -32,16 +28,7 @@ extension Benchmark {
         var last = [Int64](repeating: 0, count: Int(keys) + Int(BenchmarkRig.partitionCount))
         var updates: Int64 = 0
         try rig.forEachRecord(of: "event-counts") { _, record in
-            guard let key = record.key, let value = record.value, value.count == 8,
-                let base = value.baseAddress, let number = number(ofKey: key)
-            else { throw BenchmarkError("an update without a key or a count came out") }
-            let count: Int64 = base.bigEndian(at: 0)
-            guard count == last[Int(number)] + 1 else {
-                throw BenchmarkError(
-                    "key \(number): count \(count) came out after \(last[Int(number)])"
-                )
-            }
-            last[Int(number)] = count
+            try noteCount(record, in: &last)
             updates += 1
         }
         var expected = [Int64](repeating: 0, count: last.count)

@@ -21,15 +21,11 @@ extension Benchmark {
     ) throws -> BenchmarkResult {
         try requireWholeLanes(keys, "keys")
         guard records < 1 << 31, keys < 1 << 31 else { throw BenchmarkError("too many records") }
-        let serde = ReadingSerde()
         try rig.fill("rows", records: 0..<keys, time: { _ in -1_000 }) { number, key, value in
             key.append(utf8: keyText(number))
             value.append(bigEndian: number)
         }
-        try rig.fill("events", records: 0..<records) { number, key, value in
-            key.append(utf8: keyText(keyNumber(of: number, keys: keys)))
-            serde.encode(Reading(number: number), into: &value)
-        }
+        try fillReadings(rig, "events", records: 0..<records) { keyNumber(of: $0, keys: keys) }
         var result = try rig.measure(
             TableJoinBenchmarkJob(),
             .tableJoin,
@@ -67,12 +63,9 @@ extension Benchmark {
         time: (Int64) -> Int64
     ) throws {
         guard records % 2 == 0 else { throw BenchmarkError("the records are an even number") }
-        let serde = ReadingSerde()
         for (topic, first) in [("events", Int64(0)), ("other-events", records / 2)] {
-            try rig.fill(topic, records: 0..<records / 2, time: time) { number, key, value in
-                key.append(utf8: keyText(number))
-                serde.encode(Reading(number: first + number), into: &value)
-            }
+            let half = 0..<records / 2
+            try fillReadings(rig, topic, records: half, first: first, time: time) { $0 }
         }
     }
 

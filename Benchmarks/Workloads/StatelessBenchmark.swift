@@ -6,11 +6,7 @@ extension Benchmark {
         _ rig: BenchmarkRig,
         records: Int64
     ) throws -> BenchmarkResult {
-        let serde = ReadingSerde()
-        try rig.fill("readings", records: 0..<records) { number, key, value in
-            key.append(utf8: keyText(number % 1_000))
-            serde.encode(Reading(number: number), into: &value)
-        }
+        try fillReadings(rig, "readings", records: 0..<records) { $0 % 1_000 }
         var result = try rig.measure(StatelessBenchmarkJob(), .stateless, records: records)
         result.verified = try verifyStateless(rig, records: records)
         return result

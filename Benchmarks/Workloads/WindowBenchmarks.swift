@@ -12,13 +12,9 @@ extension Benchmark {
         records: Int64,
         keys: Int64
     ) throws -> BenchmarkResult {
-        let serde = ReadingSerde()
-        try rig.fill("events", records: 0..<records, time: { $0 * 60 / 1_000 }) {
-            number,
-            key,
-            value in
-            key.append(utf8: keyText(keyNumber(of: number, keys: keys)))
-            serde.encode(Reading(number: number), into: &value)
+        let time = { (number: Int64) -> Int64 in number * 60 / 1_000 }
+        try fillReadings(rig, "events", records: 0..<records, time: time) {
+            keyNumber(of: $0, keys: keys)
         }
         var result = try rig.measure(
             WindowBenchmarkJob(),
@@ -71,16 +67,11 @@ extension Benchmark {
         keys: Int64
     ) throws -> BenchmarkResult {
         try requireWholeLanes(keys, "keys")
-        let serde = ReadingSerde()
         let round = keys * sessionLength
-        try rig.fill(
-            "events",
-            records: 0..<records,
-            time: { $0 / round * 2_500 + $0 % round * 500 / round }
-        ) { number, key, value in
-            key.append(utf8: keyText(number % keys))
-            serde.encode(Reading(number: number), into: &value)
+        let time = { (number: Int64) -> Int64 in
+            number / round * 2_500 + number % round * 500 / round
         }
+        try fillReadings(rig, "events", records: 0..<records, time: time) { $0 % keys }
         var result = try rig.measure(
             SessionBenchmarkJob(),
             .session,

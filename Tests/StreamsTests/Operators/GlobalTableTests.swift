@@ -125,6 +125,24 @@ import Testing
         #expect(try Self.found(driver, "A") == [255, 255, 255, 255])
     }
 
+    @Test func `the job's own policy holds for what the serdes refuse`() throws {
+        let driver = try TopologyDriver(
+            inputs: [("rates", 3), ("sales", 4)],
+            configuration: Self.threads,
+            seed: 9
+        ) {
+            try Topology(
+                job: Priced.name,
+                statements: Priced().topology,
+                errors: ErrorPolicies(decode: .skip)
+            )
+        }
+        try driver.send(topic: "rates", key: [65], value: [1, 2], timestamp: Timestamp(0))
+        try Self.rate(driver, "x", 3)
+        #expect(try Self.found(driver, "x") == [3, 3, 3, 3])
+        #expect(driver.counters.recordsSkipped == 1)
+    }
+
     @Test func `a topic that is made anew under the job empties the table`() throws {
         let driver = try Self.driver()
         try Self.rate(driver, "x", 3)
