@@ -8,12 +8,25 @@ package final class HookedDisk: Disk {
     /// What the call fails with, nil for nothing.
     package typealias Hook = @Sendable (DiskOperation, _ path: String) -> DiskError?
 
-    package let disk = SimulatedDisk()
+    package let disk: SimulatedDisk
     private let hook = Lock<Hook>({ (_, _) in nil })
 
     private let opening = Lock<@Sendable (_ path: String) -> Void>({ _ in })
 
-    package init() {}
+    private let reading = Lock<@Sendable (_ path: String, _ byteCount: Int) -> Void>({ _, _ in })
+
+    package init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
+
+    /// Has `body` called behind each read of a file, with the bytes that were read.
+    package func onReading(
+        _ body: @escaping @Sendable (_ path: String, _ byteCount: Int) -> Void
+    ) {
+        reading.withLock { $0 = body }
+    }
+
+    fileprivate func noteRead(_ path: String, _ byteCount: Int) {
+        reading.withLock { $0 }(path, byteCount)
+    }
 
     /// Has `body` called behind each opening of a file, before its caller goes on.
     package func onOpening(_ body: @escaping @Sendable (_ path: String) -> Void) {
@@ -91,7 +104,11 @@ private final class HookedFile: DiskFile {
     func read(
         into bytes: UnsafeMutableRawBufferPointer,
         at position: Int64
-    ) throws(DiskError) -> Int { try file.read(into: bytes, at: position) }
+    ) throws(DiskError) -> Int {
+        let count = try file.read(into: bytes, at: position)
+        disk.noteRead(path, count)
+        return count
+    }
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
         try disk.ask(.write, path)
         try file.write(bytes, at: position)
