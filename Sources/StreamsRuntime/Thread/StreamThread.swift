@@ -375,9 +375,7 @@ package final class StreamThread {
         // Nothing uncommitted may stay behind, unless another owner has already taken over.
         if error.code != .fenced {
             output.pointee.discardAll()
-            do { try producer?.abort() } catch {
-                progress.noteFailedAbort("\(error)")
-            }
+            do { try producer?.abort() } catch { troubleReport.noteFailedAbort(error) }
         }
         return .stopped(error)
     }

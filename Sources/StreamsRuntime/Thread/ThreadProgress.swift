@@ -24,8 +24,6 @@ package final class ThreadProgress: Sendable {
         package var delayedCheckpoints: Int64 = 0
         /// Purges of repartition topics put off because the disk was full.
         package var delayedPurges: Int64 = 0
-        /// Why an abort at the end failed; the log aborts the transaction after its timeout.
-        package var failedAbort: String?
     }
 
     private let state = Lock(Snapshot())
@@ -56,5 +54,4 @@ package final class ThreadProgress: Sendable {
     func noteWiped(_ store: String) { state.withLock { $0.wipedStores.append(store) } }
     func noteDelayedCheckpoint() { state.withLock { $0.delayedCheckpoints += 1 } }
     func noteDelayedPurge() { state.withLock { $0.delayedPurges += 1 } }
-    func noteFailedAbort(_ reason: String) { state.withLock { $0.failedAbort = reason } }
 }

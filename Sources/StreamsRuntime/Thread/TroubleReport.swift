@@ -11,6 +11,11 @@ struct TroubleReport {
 
     init(_ tell: @escaping (String) -> Void) { self.tell = tell }
 
+    /// Says that the last transaction stays open behind the job's end.
+    func noteFailedAbort(_ error: any Error) {
+        tell("the open transaction could not be aborted, the log does it after its time: \(error)")
+    }
+
     /// Takes note of what the thread waits for now; nil is nothing.
     mutating func note(_ cause: LogClientError?, now: UInt64) {
         guard let cause else {
