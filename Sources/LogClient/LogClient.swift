@@ -157,21 +157,34 @@ package struct PartitionBounds: Equatable, Sendable {
     }
 }
 
-/// Memory that fetches fill, reused from one to the next. Owned by one thread.
+/// Memory that fetches fill, reused from one to the next. Owned by one thread. None is taken
+/// before it is used, and it is given back between: of many partitions few have something to read.
 package final class FetchBuffer {
-    package private(set) var bytes: UnsafeMutableRawBufferPointer
+    private var byteCount: Int
+    private var memory: UnsafeMutableRawBufferPointer?
 
-    package init(byteCount: Int) {
-        bytes = .allocate(byteCount: byteCount, alignment: 4096)
+    package init(byteCount: Int) { self.byteCount = byteCount }
+
+    deinit { release() }
+
+    package var bytes: UnsafeMutableRawBufferPointer {
+        if let memory { return memory }
+        let made = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
+        memory = made
+        return made
     }
-
-    deinit { bytes.deallocate() }
 
     /// Makes room for `byteCount` bytes; what was in it is gone.
     package func reserve(_ byteCount: Int) {
-        guard byteCount > bytes.count else { return }
-        bytes.deallocate()
-        bytes = .allocate(byteCount: byteCount, alignment: 4096)
+        guard byteCount > self.byteCount else { return }
+        release()
+        self.byteCount = byteCount
+    }
+
+    /// Gives the memory back until the next use; what was in it is gone.
+    package func release() {
+        memory?.deallocate()
+        memory = nil
     }
 }
 

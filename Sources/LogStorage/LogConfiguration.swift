@@ -54,6 +54,10 @@ package struct LogConfiguration: Sendable, Equatable {
             switch name {
             case "segment.bytes", "internal.segment.bytes":
                 segmentByteLimit = try Self.integer(name, value, atLeast: 1024)
+                // The index has four bytes for a position, as in Kafka.
+                guard segmentByteLimit <= Int64(Int32.max) else {
+                    throw Self.invalid(name, value, "at most \(Int32.max)")
+                }
             case "segment.ms": segmentMilliseconds = try Self.integer(name, value, atLeast: 1)
             case "index.interval.bytes":
                 indexIntervalByteCount = try Self.integer(name, value, atLeast: 0)

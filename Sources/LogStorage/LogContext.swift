@@ -9,6 +9,7 @@ final class LogContext: Sendable {
     let time: any TimeSource
     let indexes = IndexCache(limit: 16)
     let journal: JournalConfiguration
+    let cleanEnd: CleanEnd
     private let fdatasyncs = Atomic<Int>(0)
     /// Partitions that hold what was not written back.
     private let dirty = Lock<[PartitionLog]>([])
@@ -17,8 +18,14 @@ final class LogContext: Sendable {
     /// Bytes appended since the last write-back began.
     let appendedByteCount = Atomic<Int>(0)
 
-    init(disk: any Disk, time: any TimeSource, journal: JournalConfiguration) {
+    init(
+        disk: any Disk,
+        directory: String,
+        time: any TimeSource,
+        journal: JournalConfiguration
+    ) {
         self.disk = disk
+        cleanEnd = CleanEnd(directory: directory, disk: disk)
         self.time = time
         self.journal = journal
         pool = FilePool(disk: disk, limit: journal.openFileLimit)

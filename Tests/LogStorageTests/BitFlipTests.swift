@@ -264,6 +264,7 @@ private struct FullSegment {
             configuration: try LogConfiguration(topicOptions: Self.options),
             context: LogContext(
                 disk: disk,
+                directory: TestLog.root,
                 time: ManualTimeSource(),
                 journal: .small
             ),

@@ -88,6 +88,7 @@ import Testing
         }
         try disk.removeDirectory(TestLog.journalFolder)
         try disk.remove(TestLog.checkpoint)
+        try disk.remove("\(TestLog.root)/\(DataDirectory.ownFolder)/\(CleanEnd.fileName)")
         try disk.remove(JournalLedger.path(of: TestLog.journalFolder))
         try disk.removeDirectory("\(TestLog.root)/.millrace")
         let again = try TestLog(opening: disk)

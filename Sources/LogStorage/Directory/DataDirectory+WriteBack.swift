@@ -64,6 +64,40 @@ extension DataDirectory {
         }
     }
 
+    /// The last act: all segments end where the checkpoint says, but for those that it names.
+    func noteCleanEnd() throws(LogStorageError) {
+        do throws(LogStorageError) {
+            try writingBack.withLock { checkpoint throws(LogStorageError) in
+                let check = try EndCheck(files)
+                var changed = checkpoint
+                for topic in topics {
+                    for log in partitions(of: topic.id) {
+                        var value = changed.partitions[log.key] ?? .zero
+                        let isKnown = changed.partitions[log.key] != nil
+                        guard value.doubt == .none || value.doubt == .tailUnacknowledged else {
+                            continue
+                        }
+                        let hasMore = try check.hasMore(log.name, than: value)
+                        // Whoever made them relaxed may have acknowledged them.
+                        let isRelaxed = log.configuration.durability != .flushed
+                        let doubt: PartitionCheckpoint.Doubt =
+                            isRelaxed ? .tailRelaxed : .tailUnacknowledged
+                        value.doubt = hasMore ? doubt : .none
+                        if hasMore || isKnown { changed.partitions[log.key] = value }
+                    }
+                }
+                if changed != checkpoint {
+                    try store(changed)
+                    checkpoint = changed
+                }
+                try context.cleanEnd.store(changed)
+            }
+        } catch .disk(.full) {
+            // The next start takes it for a crash, and finds everything.
+            return
+        }
+    }
+
     /// Nothing tells of these deleted topics any more: what was not known to be deleted would be
     /// kept, for a table of topics that is put back.
     func forget(_ emptied: Set<UniqueID>) throws(LogStorageError) {

@@ -92,7 +92,12 @@ package final class DataDirectory: Sendable {
             if try DirectoryFormat.check(files, creates: creates) {
                 try DirectoryFormat.make(files)
             }
-            let context = LogContext(disk: disk, time: time, journal: journal)
+            let context = LogContext(
+                disk: disk,
+                directory: path,
+                time: time,
+                journal: journal
+            )
             let table = try TopicTable.load(files)
             var recovery = DirectoryRecovery(files: files, context: context, table: table)
             let directory = DataDirectory(
@@ -324,6 +329,7 @@ package final class DataDirectory: Sendable {
     package func close() throws(LogStorageError) {
         defer { release() }
         try writeBack(all: true)
+        try noteCleanEnd()
     }
 
     /// Gives up the lock without any of that: the next start recovers.

@@ -29,6 +29,8 @@ struct PartitionCheckpoint: Equatable, Sendable {
         case recordsMissing = 2
         /// What lies behind was acknowledged with relaxed durability, whatever the topic's is now.
         case tailRelaxed = 3
+        /// The directory was closed with bytes behind, which were never acknowledged.
+        case tailUnacknowledged = 4
     }
 
     /// Everything below was flushed in the segments themselves: the recovery point.

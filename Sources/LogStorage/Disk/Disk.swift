@@ -16,6 +16,8 @@ package protocol Disk: Sendable {
     func list(_ path: String) throws(DiskError) -> [String]
     /// What a path names; nil for nothing.
     func kind(of path: String) throws(DiskError) -> DiskEntryKind?
+    /// The length of a file in bytes; nil where there is none.
+    func byteCount(of path: String) throws(DiskError) -> Int64?
     /// Gives a file or folder another name, replacing a file of that name in one step.
     func rename(_ path: String, to newPath: String) throws(DiskError)
     /// Removes a file.
@@ -40,6 +42,13 @@ package protocol Disk: Sendable {
 
 extension Disk {
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? { nil }
+
+    package func byteCount(of path: String) throws(DiskError) -> Int64? {
+        guard try kind(of: path) == .file else { return nil }
+        let file = try open(path, .read)
+        defer { file.close() }
+        return try file.byteCount()
+    }
 }
 
 /// An open file. Reads and writes name their position; any thread may call.

@@ -49,6 +49,16 @@ package struct PosixDisk: Disk {
         return status.st_mode & S_IFMT == S_IFDIR ? .directory : .file
     }
 
+    package func byteCount(of path: String) throws(DiskError) -> Int64? {
+        var status = stat()
+        do throws(DiskError) {
+            _ = try check("stat", path) { stat(path, &status) }
+        } catch .notFound {
+            return nil
+        }
+        return status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+    }
+
     package func rename(_ path: String, to newPath: String) throws(DiskError) {
         _ = try check("rename", path) { Glibc.rename(path, newPath) }
     }

@@ -217,6 +217,7 @@ extension PartitionLog {
         do throws(RecordBatchError) { view = try stamp.apply(to: batch) } catch {
             throw .corrupt("the batch changed while it was appended: \(error)")
         }
+        try context.cleanEnd.end()
         let base = place.base
         let bytes = view.bytes
         if state.segments.isEmpty {
@@ -354,6 +355,7 @@ extension PartitionLog {
     /// Closes the active segment and begins one at `offset`. The write-back writes the closed
     /// segment's index files.
     func roll(_ state: inout LogState, at offset: Offset) throws(LogStorageError) {
+        try context.cleanEnd.end()
         let snapshot = ProducerSnapshotFile.encode(state.producers)
         let files = files
         let active = state.active

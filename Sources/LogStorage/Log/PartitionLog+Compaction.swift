@@ -92,6 +92,7 @@ extension PartitionLog {
 
     /// Puts a cleaned group in place. Readers of the old segments keep their files open.
     private func swap(_ group: CleanedGroup) throws(LogStorageError) {
+        try context.cleanEnd.end()
         let (old, before) = state.withLock { state in
             (
                 state.segments.filter { group.oldBases.contains($0.baseOffset) },

@@ -122,6 +122,7 @@ extension PartitionLog {
 
     private func removeSegments() throws(LogStorageError) {
         guard let first = try firstToKeep() else { return }
+        try context.cleanEnd.end()
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
             while state.segments.count > 1, state.segments[1].baseOffset <= first {

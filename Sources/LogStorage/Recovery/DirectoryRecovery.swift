@@ -16,13 +16,13 @@ struct RecoveredDirectory: Sendable {
 /// Bytes are written even where they are there already: where an earlier owner's flush failed, the
 /// system counts pages as clean that the disk never got.
 struct DirectoryRecovery {
-    private let files: PartitionFiles
-    private let context: LogContext
+    let files: PartitionFiles
+    let context: LogContext
     private let table: TopicTable
     private var checkpoint = DirectoryCheckpoint()
-    private var facts: [PartitionKey: PartitionFacts] = [:]
-    private var names: [PartitionKey: TopicPartition] = [:]
-    private var recovered: RecoveredDirectory
+    var facts: [PartitionKey: PartitionFacts] = [:]
+    var names: [PartitionKey: TopicPartition] = [:]
+    var recovered: RecoveredDirectory
     /// Partitions whose part of a group could not be written.
     private var refused: Set<PartitionKey> = []
     /// Partitions whose folder is known to be theirs.
@@ -63,6 +63,7 @@ struct DirectoryRecovery {
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
+        if isKnown, try context.cleanEnd.stands(for: checkpoint) { try compareEnds() }
         let groups = held.groups + content.groups
         for item in held.groups.joined() { replay(item, isHeld: true) }
         for item in content.groups.joined() { replay(item, isHeld: false) }

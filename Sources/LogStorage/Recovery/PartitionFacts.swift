@@ -33,7 +33,7 @@ struct PartitionFacts: Equatable, Sendable {
         end = checkpoint.place
         logStart = checkpoint.logStart
         switch checkpoint.doubt {
-        case .none: break
+        case .none, .tailUnacknowledged: break
         case .endUnknown: tail = .unknown("its end was lost with a checkpoint or a group")
         case .tailRelaxed: tail = .keepWhole
         case .recordsMissing:

@@ -49,8 +49,32 @@ struct DirectoryState {
             }
         }
         try state.addJournal(files, from: checkpoint?.replayFrom)
-        if checkpoint != nil { state.noteDoubts(table) }
+        if let checkpoint {
+            try state.compareEnds(files, table, checkpoint)
+            state.noteDoubts(table)
+        }
         return state
+    }
+
+    /// After a clean end a folder that holds more than the checkpoint knows is of another time.
+    private mutating func compareEnds(
+        _ files: PartitionFiles,
+        _ table: TopicTable,
+        _ checkpoint: DirectoryCheckpoint
+    ) throws(LogStorageError) {
+        let end = CleanEnd(directory: files.directory, disk: files.disk)
+        guard try end.stands(for: checkpoint) else { return }
+        let check = try EndCheck(files)
+        for topic in table.topics.values {
+            for index in 0..<topic.partitionCount {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                let name = TopicPartition(topic.name, key.partition)
+                guard let known = facts[key], known.recovery.doubt == .none,
+                    try check.hasMore(name, than: known.recovery)
+                else { continue }
+                facts[key]?.tail = .unknown(DirectoryRecovery.otherTime)
+            }
+        }
     }
 
     /// What an earlier start could not settle, and left to the checkpoint to remember.

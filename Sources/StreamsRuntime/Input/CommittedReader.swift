@@ -59,10 +59,16 @@ package struct CommittedReader: ~Copyable {
             isolation: .readCommitted,
             into: buffer
         )
+        guard result.byteCount > 0 else {
+            batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
+            aborted = AbortedFilter()
+            buffer.release()
+            return false
+        }
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
         batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
         aborted = AbortedFilter(result.abortedTransactions)
-        return result.byteCount > 0
+        return true
     }
 
     /// The next visible batch of what was fetched; its bytes are valid until the next call.
@@ -100,7 +106,8 @@ package struct CommittedReader: ~Copyable {
         )
     }
 
-    private func corrupt(_ error: RecordBatchError) -> LogClientError {
+    /// What cannot be read, with its place.
+    func corrupt(_ error: RecordBatchError) -> LogClientError {
         .corrupt("\(partition) at or after offset \(position.rawValue): \(error)")
     }
 

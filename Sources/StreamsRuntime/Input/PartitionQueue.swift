@@ -122,6 +122,9 @@ struct PartitionQueue: ~Copyable {
         batch = rest
     }
 
+    /// What is wrong with a record of a batch that was taken whole, with its place.
+    func corrupt(_ error: RecordBatchError) -> LogClientError { reader.corrupt(error) }
+
     /// Notes that every record of a batch taken whole is processed.
     mutating func finishBatch(_ batch: VisibleBatch) { reader.finish(upTo: batch.nextOffset) }
 
@@ -137,10 +140,12 @@ struct PartitionQueue: ~Copyable {
     @inline(__always)
     private mutating func advance() throws {
         while true {
-            while let record = try batch?.records.next() {
-                guard accept(record) else { continue }
-                return
-            }
+            do throws(RecordBatchError) {
+                while let record = try batch?.records.next() {
+                    guard accept(record) else { continue }
+                    return
+                }
+            } catch { throw reader.corrupt(error) }
             if let done = batch {
                 reader.finish(upTo: max(reader.position, done.nextOffset))
                 batch = nil

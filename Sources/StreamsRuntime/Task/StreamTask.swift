@@ -209,9 +209,16 @@ final class StreamTask {
             stop?.offset = record.offset.advanced(by: 1)
             waiting = nil
         }
-        return queueCount == 1
-            ? try processSingle(from: client, turn: &turn, before: stop?.offset ?? Offset(.max))
-            : try processOldestFirst(from: client, turn: &turn, before: stop)
+        guard queueCount == 1 else {
+            return try processOldestFirst(from: client, turn: &turn, before: stop)
+        }
+        do {
+            return try processSingle(
+                from: client,
+                turn: &turn,
+                before: stop?.offset ?? Offset(.max)
+            )
+        } catch let error as RecordBatchError { throw queues.pointee.corrupt(error) }
     }
 
     /// The hot loop: one input, whole batches, nothing but the record itself in memory.

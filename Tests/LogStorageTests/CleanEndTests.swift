@@ -1,0 +1,152 @@
+import Bytes
+import LogModel
+import MillraceTestKit
+import Testing
+
+@testable import LogStorage
+
+/// What a directory that was closed cleanly says of bytes that lie behind its partitions' ends.
+@Suite struct CleanEndTests {
+    private static let own = "\(TestLog.root)/\(DataDirectory.ownFolder)"
+    private static let mark = "\(own)/\(CleanEnd.fileName)"
+    private static let checkpoint = "\(own)/\(DirectoryCheckpoint.fileName)"
+
+    /// A directory of "first", and the same with "second" behind; both closed.
+    private func twoBackups(
+        _ options: [String: String] = [:],
+        second: (TestLog) throws -> Void
+    ) throws -> (older: SimulatedDisk, newer: SimulatedDisk) {
+        let log = try TestLog(options)
+        try log.append(["first"])
+        try log.flush()
+        try log.close()
+        let older = try log.simulated.afterKill()
+        let again = try TestLog(opening: try log.simulated.afterKill(), time: log.time)
+        try second(again)
+        try again.flush()
+        try again.close()
+        return (older, try again.simulated.afterKill())
+    }
+
+    /// The folders of one directory beside the checkpoint and the mark of another.
+    private func mixed(_ folders: SimulatedDisk, _ own: SimulatedDisk) throws -> SimulatedDisk {
+        let disk = folders.copy()
+        for path in [Self.mark, Self.checkpoint] {
+            try disk.remove(path)
+            try disk.append(try own.content(path), to: path)
+        }
+        return disk
+    }
+
+    @Test func `folders of a later backup are kept beside an older checkpoint`() throws {
+        let (older, newer) = try twoBackups { try $0.append(["second"]) }
+        let mixed = try mixed(newer, older)
+        let report = try LogVerifier.verify(disk: mixed, directory: TestLog.root)
+        #expect(report.findings.contains { $0.reason.contains("of a later time") })
+        for isKilled in [true, false] {
+            mixed.releaseLocks()
+            let log = try TestLog(opening: mixed)
+            #expect(try log.log.bounds.logEnd == Offset(2))
+            #expect(try log.records().map(\.value) == ["first", "second"])
+            #expect(try log.recovery?.cut == nil)
+            if !isKilled { try log.close() }
+        }
+        mixed.releaseLocks()
+        #expect(try TestLog(opening: mixed).data.notes.isEmpty, "settled by the end in order")
+    }
+
+    @Test func `they are kept if nobody looks at them before a crash`() throws {
+        let (older, newer) = try twoBackups { try $0.append(["second"]) }
+        let mixed = try mixed(newer, older)
+        do {
+            let log = try TestLog(opening: mixed)
+            #expect(log.data.notes.contains { $0.contains("holds more than") })
+            _ = try log.data.createTopic(
+                "other",
+                id: UniqueID(high: 7, low: 7),
+                partitionCount: 1,
+                options: [:]
+            )
+        }
+        let killed = mixed.withoutUnflushed()
+        #expect(try TestLog(opening: killed).records().map(\.value) == ["first", "second"])
+    }
+
+    @Test func `segments behind a rolled one are kept, and those of an empty partition`() throws {
+        let large = ["2", "3", "4"].map { String(repeating: $0, count: 700) }
+        let (older, newer) = try twoBackups(["segment.bytes": "1024"]) { log in
+            for value in large { try log.append([value]) }
+        }
+        let log = try TestLog(opening: try mixed(newer, older))
+        #expect(try log.records().map(\.value) == ["first"] + large)
+
+        let empty = try TestLog(partitions: 2)
+        try empty.append(["x"], to: 1)
+        try empty.flush()
+        try empty.close()
+        let before = try empty.simulated.afterKill()
+        let again = try TestLog(opening: try empty.simulated.afterKill())
+        try again.append(["y"], to: 0)
+        try again.flush()
+        try again.close()
+        let found = try TestLog(opening: try mixed(again.simulated.afterKill(), before))
+        #expect(try found.records(of: 0).map(\.value) == ["y"])
+    }
+
+    @Test func `what a crash leaves behind the end is cut, after a clean end too`() throws {
+        let log = try TestLog()
+        try log.append(["first"])
+        try log.flush()
+        try log.close()
+        let again = try TestLog(opening: try log.simulated.afterKill())
+        #expect(try again.simulated.kind(of: Self.mark) == .file)
+        try again.append(["never flushed"])
+        #expect(try again.simulated.kind(of: Self.mark) == nil)
+        #expect(try again.simulated.withoutUnflushed().kind(of: Self.mark) == nil)
+        let killed = try TestLog(opening: try again.simulated.afterKill())
+        #expect(try killed.records().map(\.value) == ["first"])
+    }
+
+    @Test func `a tail that was never opened is cut by the start after a clean end`() throws {
+        let log = try TestLog(partitions: 2)
+        try log.append(["first"], to: 0)
+        try log.append(["other"], to: 1)
+        try log.flush()
+        try log.close()
+        let again = try TestLog(opening: try log.simulated.afterKill())
+        try again.append(["never flushed"], to: 0)
+        // Nobody asks for partition 0 before the end in order.
+        let next = try TestLog(opening: try again.simulated.afterKill())
+        try next.append(["more"], to: 1)
+        try next.flush()
+        try next.close()
+        let last = try TestLog(opening: try next.simulated.afterKill())
+        #expect(last.data.notes.isEmpty)
+        #expect(try last.records(of: 0).map(\.value) == ["first"])
+        #expect(try last.records(of: 1).map(\.value) == ["other", "more"])
+    }
+
+    @Test func `after a clean end a relaxed partition is not opened to be known`() throws {
+        let log = try TestLog(["millrace.durability": "relaxed"])
+        try log.append(["first"])
+        try log.close()
+        let again = try TestLog(opening: try log.simulated.afterKill())
+        #expect(again.log.knownBounds?.logEnd == Offset(1))
+        #expect(again.log.recoveryReport == nil)
+        try again.append(["second"])
+        let killed = try TestLog(opening: try again.simulated.afterKill())
+        #expect(killed.log.knownBounds == nil)
+        #expect(try killed.records().map(\.value) == ["first", "second"])
+    }
+
+    @Test func `a mark beside another checkpoint counts for nothing`() throws {
+        let (older, newer) = try twoBackups { try $0.append(["second"]) }
+        let disk = newer.copy()
+        try disk.remove(Self.mark)
+        try disk.append(try older.content(Self.mark), to: Self.mark)
+        let log = try TestLog(opening: disk)
+        #expect(log.data.notes.isEmpty)
+        try log.append(["third"])
+        #expect(try disk.kind(of: Self.mark) == nil)
+    }
+}
