@@ -37,7 +37,11 @@ extension CommandFailure {
             )
         default:
             self.init("the data directory does not open", place: directory, data: directory, error)
-            next = Self.nextWithoutTopics(in: directory) ?? next
+            if case .disk = error {
+                next = "look at the path and its rights, or give another --data"
+            } else {
+                next = Self.nextWithoutTopics(in: directory) ?? next
+            }
         }
     }
 

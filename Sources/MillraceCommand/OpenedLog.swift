@@ -45,6 +45,13 @@ extension OpenLog {
     /// The topic of this name, or an error that names the nearest.
     func requireTopic(_ name: String) throws(CommandFailure) -> Topic {
         if let topic = broker.topic(name) { return topic }
+        if InternalTopic(rawValue: name) != nil {
+            throw CommandFailure(
+                "the topic '\(name)' is not there yet",
+                place: directory,
+                reason: "it is internal: it is made when a transaction or a group first needs it"
+            )
+        }
         let names = broker.topics().filter { !$0.isInternal }.map(\.name)
         let hint = Suggestion.nearest(to: name, among: names)
         throw CommandFailure(

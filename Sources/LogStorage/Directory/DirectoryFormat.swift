@@ -99,13 +99,14 @@ enum DirectoryFormat {
     }
 
     static func createWithParents(_ path: String, _ disk: any Disk) throws(DiskError) {
-        var prefix = path.hasPrefix("/") ? "" : "."
+        let isAbsolute = path.hasPrefix("/")
+        var prefix = ""
         for part in path.split(separator: "/") {
             let parent = prefix
-            prefix += "/\(part)"
+            prefix += isAbsolute || !prefix.isEmpty ? "/\(part)" : "\(part)"
             guard try disk.kind(of: prefix) == nil else { continue }
             try disk.createDirectory(prefix)
-            try disk.syncDirectory(parent.isEmpty ? "/" : parent)
+            try disk.syncDirectory(parent.isEmpty ? (isAbsolute ? "/" : ".") : parent)
         }
     }
 }

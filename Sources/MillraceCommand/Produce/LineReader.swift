@@ -17,17 +17,21 @@ struct LineReader: ~Copyable {
     /// Everything was read. Lines may be left.
     private(set) var isAtEnd = false
     private let lineByteLimit: Int
+    /// The command that raises it.
+    private let raising: String?
     private var lineCount = 0
 
     init(
         descriptor: Int32,
         name: String,
         byteCount: Int = 1 << 20,
-        lineByteLimit: Int = BatchLimit.byteCount
+        lineByteLimit: Int = BatchLimit.byteCount,
+        raising: String? = nil
     ) {
         self.descriptor = descriptor
         self.name = name
         self.lineByteLimit = lineByteLimit
+        self.raising = raising
         buffer = .allocate(byteCount: byteCount, alignment: 64)
     }
 
@@ -67,6 +71,8 @@ struct LineReader: ~Copyable {
             "line \(grouped(lineCount + 1)) is too long for a record",
             place: name,
             reason: "it has more than the \(grouped(lineByteLimit)) bytes that a record can have"
+                + (raising == nil ? "" : " in this topic"),
+            next: raising
         )
     }
 

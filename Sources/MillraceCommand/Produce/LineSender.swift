@@ -18,6 +18,8 @@ struct LineSender {
     let headers: RecordHeaderBlock
     let linger: Duration
     let lineByteLimit: Int
+    /// The command that raises that limit; nil where it cannot be raised.
+    let raising: String?
     let signals: SignalListener
     private let time = SystemTimeSource()
     /// The inputs so far, each with the number of records before it.
@@ -31,6 +33,7 @@ struct LineSender {
         headers: RecordHeaderBlock,
         linger: Duration,
         lineByteLimit: Int,
+        raising: String?,
         signals: SignalListener
     ) {
         self.producer = producer
@@ -39,6 +42,7 @@ struct LineSender {
         self.headers = headers
         self.linger = linger
         self.lineByteLimit = lineByteLimit
+        self.raising = raising
         self.signals = signals
     }
 
@@ -70,7 +74,12 @@ struct LineSender {
 
     private func send(_ descriptor: Int32, _ name: String, _ bar: inout ProgressBar) throws {
         let input = InputWait(descriptor: descriptor, interrupt: signals.descriptor)
-        var lines = LineReader(descriptor: descriptor, name: name, lineByteLimit: lineByteLimit)
+        var lines = LineReader(
+            descriptor: descriptor,
+            name: name,
+            lineByteLimit: lineByteLimit,
+            raising: raising
+        )
         // When the oldest record that is not settled was read, as far as it matters.
         var begin: UInt64?
         while true {

@@ -97,6 +97,11 @@ enum ProduceCommand {
         )
         // Compressed, a longer line may fit.
         let isCompressed = invocation[compression] != .none
+        let limit = isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic)
+        let raising = nextCommand(
+            "topic alter \(topic.name) --config max.message.bytes=\(BatchLimit.byteCount)",
+            data: log.directory
+        )
         var headers = RecordHeaderBlock()
         for pair in invocation[header] {
             var value = pair.value
@@ -108,7 +113,8 @@ enum ProduceCommand {
             partition: invocation[partition],
             headers: headers,
             linger: invocation[linger],
-            lineByteLimit: isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic),
+            lineByteLimit: limit,
+            raising: limit < BatchLimit.byteCount ? raising : nil,
             signals: signals
         )
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]

@@ -31,8 +31,8 @@ struct ImportReport {
         findings += outcome.findings
         if outcome.unstableRecordCount > 0 {
             notes.append(
-                "\(partition): left out from the last stable offset \(outcome.end.rawValue) on, "
-                    + "where a transaction had not ended: "
+                "\(partition): left out what lies behind the begin of a transaction that had not "
+                    + "ended, from offset \(outcome.end.rawValue) on: "
                     + Self.count(outcome.unstableRecordCount, "record")
             )
         }

@@ -25,6 +25,14 @@ extension ImportRequest {
     ) throws(CommandFailure) {
         self.isRaw = isRaw
         topics = list.map { $0.split(separator: ",").map(String.init) }
+        guard topics?.isEmpty != true else {
+            throw CommandFailure(
+                "--topics names no topic",
+                reason: "without the option all topics are brought over",
+                next: "--topics NAME,NAME",
+                status: .usage
+            )
+        }
         for pair in pairs {
             let parts = pair.key.split(separator: ":", maxSplits: 1)
             guard parts.count == 2 else {
