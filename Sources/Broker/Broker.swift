@@ -42,6 +42,9 @@ package final class Broker: Sendable {
     /// Groups whose positions somebody of this process has asked for: it may count on them. May be
     /// taken behind the lock of an offset shard, never in front of it.
     let liveGroups = Lock<Set<String>>([])
+    /// Whose producer ids no import may bring: transactional ids, as they were at the first imported
+    /// batch. Later ones are above all that was imported.
+    let ownProducers = Lock<[ProducerID: String]?>(nil)
     /// Held by whoever changes a topic's options: a change counts on those that it found.
     let altering = Lock<Void>(())
     /// Where housekeeping and cleaning go on with partitions that sleep.
@@ -135,6 +138,7 @@ package final class Broker: Sendable {
     package func close() throws(BrokerError) {
         guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
         threads.withLock { $0.take() }?.stop()
+        applyRetentionInUse()
         try storing(directory) { () throws(LogStorageError) in try dataDirectory.close() }
     }
 

@@ -82,10 +82,17 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
             throw LogClientError(error, about: name)
         }
         switch outcome {
-        case .appended(_, let last), .duplicate(_, let last):
+        case .appended(_, let last):
             output.sequence = output.sequence.advanced(by: recordCount)
             output.nextOffset = last.advanced(by: 1)
             outputs[name] = output
+        case .duplicate:
+            // Nothing is sent twice here: somebody else's records go by this producer's numbers.
+            let error = LogClientError.producerInvalid(
+                "\(name) holds records of another producer with the id \(producerID.rawValue)"
+            )
+            failure = error
+            throw error
         case .refused(let code, let message):
             throw refusal(code, message: "\(name): \(message)")
         }

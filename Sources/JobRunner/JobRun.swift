@@ -1,3 +1,4 @@
+import Broker
 import EmbeddedClient
 import Glibc
 import LogClient
@@ -20,6 +21,7 @@ struct JobRun {
         let signals = SignalListener.start()
         let log = try OpenLog(options.dataDirectory, creates: false)
         let result = Result { try process(log, signals) }
+        if case .success = result { Self.compact(log, signals) }
         let closing = Result { try log.close() }
         let summary = try result.mapError {
             CommandFailure(explaining: $0, data: options.dataDirectory)
@@ -27,6 +29,16 @@ struct JobRun {
         try closing.get()
         TextOutput.standard.write(options.json ? summary.json : summary.text)
         return .done
+    }
+
+    /// Compacts what is due of the topics in use, for some seconds: runs that are shorter than the
+    /// cleaner's interval would leave changelogs to grow.
+    private static func compact(_ log: OpenLog, _ signals: SignalListener) {
+        let time = SystemTimeSource()
+        let begin = time.monotonicNanoseconds()
+        log.broker.cleanInUse { _ in
+            signals.request == nil && time.monotonicNanoseconds() - begin < 5_000_000_000
+        }
     }
 
     private func process(_ log: OpenLog, _ signals: SignalListener) throws -> RunSummary {

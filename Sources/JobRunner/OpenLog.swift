@@ -12,6 +12,7 @@ package struct OpenLog {
     package let client: EmbeddedClient
     /// Partitions of which something was said: most are opened when they are used.
     private let told = Told()
+    private let openingNoteCount: Int
 
     /// Opens the log in `directory`. Where there is none, makes one only if `creates`.
     package init(_ directory: String, creates: Bool) throws(CommandFailure) {
@@ -32,7 +33,9 @@ package struct OpenLog {
             throw CommandFailure(opening: directory, error)
         }
         client = EmbeddedClient(broker: broker)
-        for note in broker.notes { Self.warn(note) }
+        let notes = broker.notes
+        openingNoteCount = notes.count
+        for note in notes { Self.warn(note) }
         for partition in broker.topics().flatMap(\.partitions) {
             tell(partition.knownHealth, partition.name)
         }
@@ -149,6 +152,7 @@ package struct OpenLog {
         for partition in broker.topics().flatMap(\.partitions) {
             if case .cut = partition.knownHealth { tell(partition.knownHealth, partition.name) }
         }
+        for note in broker.notes.dropFirst(openingNoteCount) { Self.warn(note) }
         do {
             try broker.close()
         } catch {

@@ -157,4 +157,28 @@ import Testing
             try Self.expectDuplicates(try log.afterPowerLoss(), "\(byteCount) bytes")
         }
     }
+
+    @Test func `a snapshot that a crash kept nothing of is passed over, and is no damage`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        try Self.append(0..<30, to: log)
+        try log.close()
+        let names = try log.files(".snapshot")
+        let torn = try #require(names.dropFirst().first)
+        let disk = try log.simulated.afterKill()
+        try disk.open("\(TestLog.directory)/\(torn)", .readWrite).truncate(to: 0)
+        // A roll that was killed between making and writing the next segment's.
+        try disk.append([], to: Self.path(30))
+        func damages() throws -> [VerificationReport.Finding] {
+            try LogVerifier.verify(disk: disk, directory: TestLog.root).findings
+        }
+        #expect(try damages().allSatisfy { $0.severity == .note })
+        #expect(try !damages().isEmpty)
+        disk.releaseLocks()
+        let again = try TestLog(opening: disk)
+        #expect(try again.records().count == 30)
+        try again.append(["more"])
+        try again.close()
+        disk.releaseLocks()
+        #expect(try damages().isEmpty)
+    }
 }

@@ -1,6 +1,7 @@
 import Coordination
 package import LogModel
 package import LogStorage
+import Threads
 
 /// Appends of clients.
 extension Broker {
@@ -68,12 +69,52 @@ extension Broker {
         let partition = try find(name)
         if let view = try? RecordBatchView(UnsafeRawBufferPointer(batch)), view.producerID != .none
         {
+            try refuseOwn(view.producerID, in: name)
             try storing(name.description) { () throws(LogStorageError) in
                 try dataDirectory.passProducer(view.producerID)
             }
         }
         if case .refused(let code, let text) = try append(batch, to: partition, origin: .imported) {
             throw .refused(code, "\(name): \(text)")
+        }
+    }
+
+    /// Another log gave its ids from 0 on, too. In a partition with records of one that a
+    /// transactional id has here, its owner's would be taken for those of the other.
+    private func refuseOwn(_ id: ProducerID, in name: TopicPartition) throws(BrokerError) {
+        let own = try ownProducers.withLock { known throws(BrokerError) in
+            if let known { return known }
+            let found = try currentProducers()
+            known = found
+            return found
+        }
+        guard let owner = own[id] else { return }
+        throw .refused(
+            .invalidProducerIDMapping,
+            "\(name): the producer id \(id.rawValue) of its records is that of the transactional id "
+                + "'\(owner)' here; bring the records without their producers (no --raw), or into a "
+                + "directory of their own"
+        )
+    }
+
+    private func currentProducers() throws(BrokerError) -> [ProducerID: String] {
+        var found: [ProducerID: String] = [:]
+        for shard in transactionShards.withLock({ $0 }) {
+            let pairs = try shard.read { coordinator in
+                coordinator.transactionalIDs.compactMap { id in
+                    coordinator.describe(id).map { ($0.producerID, id) }
+                }
+            }
+            for (producer, id) in pairs { found[producer] = id }
+        }
+        return found
+    }
+
+    /// Has an empty partition begin at `offset`, wherever the first imported batch lies.
+    package func beginImport(of name: TopicPartition, at offset: Offset) throws(BrokerError) {
+        let log = try find(name).log
+        try storing(name.description) { () throws(LogStorageError) in
+            try log.beginImport(at: offset)
         }
     }
 

@@ -112,16 +112,20 @@ struct CleaningPlan: Equatable, Sendable {
         }
     }
 
+    /// The most segments that become one.
+    private static let groupSegmentLimit = 64
+
     /// The segments of a round that got as far as `roundEnd`, in groups: each becomes one segment.
-    /// What bounds a group is `segment.bytes`, the size of its index, and how far the index's
-    /// four-byte numbers reach.
+    /// What bounds a group is `segment.bytes`, the size of its index, how far the index's four-byte
+    /// numbers reach, and that all of its segments are open while it takes their place.
     func groups(upTo roundEnd: Offset, options: CleaningOptions) -> [[CleanableSegment]] {
         let byteLimit = min(options.segmentByteLimit, Int64(Int32.max))
         var groups: [[CleanableSegment]] = []
         var byteCount: Int64 = 0
         var indexByteCount = 0
         for segment in segments where segment.baseOffset < roundEnd {
-            if let first = groups.last?.first,
+            if let group = groups.last, let first = group.first,
+                group.count < Self.groupSegmentLimit,
                 byteCount + segment.byteCount <= byteLimit,
                 indexByteCount + segment.indexByteCount <= options.indexByteLimit,
                 first.baseOffset.distance(to: segment.nextBase) <= Int64(Int32.max)

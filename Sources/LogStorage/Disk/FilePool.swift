@@ -94,6 +94,16 @@ package final class PooledFile: Sendable {
         pool.remove(self)
     }
 
+    /// The file stays what its path says after all: the pool has it again.
+    func unpin() {
+        let isOpen = state.withLock { state in
+            guard state.isPinned else { return false }
+            state.isPinned = false
+            return state.file != nil
+        }
+        if isOpen { pool.opened(self) }
+    }
+
     /// The open file; good for as long as the caller holds it.
     package func file() throws(DiskError) -> any DiskFile { try file(writers: 0) }
 

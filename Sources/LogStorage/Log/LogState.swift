@@ -65,6 +65,8 @@ struct LogState: Sendable {
     var cleaningProblem: String?
     /// Segments that an import is writing with gaps, until they are entered there.
     var importedWithGaps: Set<Offset> = []
+    /// Where the log of an import begins: before its first batch, if nothing is left there.
+    var importStart: Offset?
     /// The recovery point of the directory's checkpoint: nothing below it is ever written again.
     var checkpointed = LogPlace.zero
 

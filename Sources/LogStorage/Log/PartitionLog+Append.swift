@@ -221,7 +221,9 @@ extension PartitionLog {
         let base = place.base
         let bytes = view.bytes
         if state.segments.isEmpty {
-            try makeFirstSegment(at: base, &state)
+            let start = min(state.importStart ?? base, base)
+            let isInReach = start.distance(to: view.lastOffset) <= Int64(Int32.max)
+            try makeFirstSegment(at: isInReach ? start : base, &state)
         } else if needsRoll(before: view, state, configuration, now: place.now) {
             let closed = state.active.baseOffset
             try roll(&state, at: base)
@@ -310,7 +312,7 @@ extension PartitionLog {
         try Self.makeFolder(files, key)
         state.parentIsDirty = true
         state.markIsDirty = true
-        // What an import begins with is where its log begins.
+        // An import begins anywhere.
         state.logStart = max(state.logStart, offset)
         state.durableLogStart = state.logStart
         try begin(at: offset, &state)

@@ -1,4 +1,4 @@
-import LogModel
+package import LogModel
 import Threads
 
 /// The log cleaner at work on this partition.
@@ -99,12 +99,18 @@ extension PartitionLog {
                 state.compacted
             )
         }
-        try onDisk { () throws(DiskError) in for segment in old { try segment.file.pin() } }
         var compacted = before
         let files = SegmentSwap(files: files)
         do throws(LogStorageError) {
+            do throws(DiskError) {
+                for segment in old { try segment.file.pin() }
+            } catch {
+                try files.discard(group)
+                throw .disk(error)
+            }
             try files.swap(group, &compacted)
         } catch {
+            if compacted.pending == nil { for segment in old { segment.file.unpin() } }
             // Between old and new only a start can go on; before that nothing has happened.
             if compacted.pending != nil { fail("a cleaning was interrupted: \(error)") }
             throw error
@@ -147,6 +153,12 @@ extension PartitionLog {
     }
 
     // MARK: Imports
+
+    /// Has the log begin at `offset`, though the first batch that an import brings may lie behind:
+    /// positions between are there to be read from, as in the log that it comes from.
+    package func beginImport(at offset: Offset) throws(LogStorageError) {
+        try locked { state throws(LogStorageError) in state.importStart = offset }
+    }
 
     /// Enters the segments that an import wrote with gaps among those that may have them: what was
     /// appended is what belongs there, and nothing more comes in between.

@@ -12,17 +12,14 @@ extension PartitionLog {
             guard start > state.logStart else { return false }
             state.logStart = start
             state.pending.logStartMoved = true
-            if !state.isRegisteredDirty {
-                state.isRegisteredDirty = true
-                context.register(self)
-            }
+            registerChanged(&state)
             return true
         }
     }
 
-    /// What retention asks of the log now: where it should begin, nil for where it does. Never the
-    /// active segment, nothing behind the high watermark, no record of an open transaction.
-    /// Forgets producers that were silent for too long, and rolls an active segment that is old.
+    /// What retention asks of the log now: where it should begin, nil for where it does. Nothing
+    /// behind the high watermark, no record of an open transaction. Forgets producers that were
+    /// silent for too long, and rolls an active segment that is old, or has to go with the others.
     package func retentionStart(now: Timestamp) throws(LogStorageError) -> Offset? {
         let configuration = configuration
         guard recoveryReport != nil || bytesMayBeOld else { return nil }
@@ -31,19 +28,72 @@ extension PartitionLog {
         state.withLock { $0.producers.expire(olderThan: Timestamp(expired)) }
         try rollIfOld(now: now, configuration)
         guard configuration.deletesOldSegments else { return nil }
-        let (segments, stable) = state.withLock { ($0.segments, $0.bounds.lastStableOffset) }
+        let (segments, stable, end) = state.withLock {
+            ($0.segments, $0.bounds.lastStableOffset, $0.logEnd)
+        }
         var total = segments.reduce(0) { $0 + $1.byteCount }
         var start: Offset?
-        for (segment, next) in zip(segments, segments.dropFirst()) {
+        for (index, segment) in segments.enumerated() {
+            let isActive = index == segments.count - 1
+            let next = isActive ? end : segments[index + 1].baseOffset
             let isTooMuch =
                 configuration.retentionByteCount >= 0
                 && total - segment.byteCount >= configuration.retentionByteCount
-            guard next.baseOffset <= stable else { break }
-            if !isTooMuch, try !isOld(segment, now: now, configuration) { break }
+            guard next <= stable, !isActive || segment.byteCount > 0 else { break }
+            if !isTooMuch {
+                var isDue = try isOld(segment, now: now, configuration)
+                if isDue, isActive {
+                    isDue = try hasStood(segment, for: configuration, now: now)
+                }
+                guard isDue else { break }
+            }
+            if isActive {
+                let isRolled = try rollAway(segment, end: end)
+                guard isRolled else { break }
+            }
             total -= segment.byteCount
-            start = next.baseOffset
+            start = next
         }
         return start
+    }
+
+    /// Whether an active segment began longer ago than records are kept. Kafka asks only for the
+    /// records' times: results of old data would be gone a moment after they were written.
+    private func hasStood(
+        _ segment: Segment,
+        for configuration: LogConfiguration,
+        now: Timestamp
+    ) throws(LogStorageError) -> Bool {
+        guard let begin = try beginTime(of: segment) else { return false }
+        return Self.age(of: begin, now) > configuration.retentionMilliseconds
+    }
+
+    /// Closes the active segment if nothing came to it meanwhile; whether it did.
+    private func rollAway(_ segment: Segment, end: Offset) throws(LogStorageError) -> Bool {
+        try state.withLock { state throws(LogStorageError) in
+            guard state.readOnlyReason == nil, state.logEnd == end,
+                state.segments.last?.baseOffset == segment.baseOffset
+            else { return false }
+            try roll(&state, at: end)
+            registerChanged(&state)
+            return true
+        }
+    }
+
+    private func registerChanged(_ state: inout LogState) {
+        guard !state.isRegisteredDirty else { return }
+        state.isRegisteredDirty = true
+        context.register(self)
+    }
+
+    /// When the active segment began; where that was before the last start, when its file was last
+    /// written.
+    private func beginTime(of active: Segment) throws(LogStorageError) -> Timestamp? {
+        if let begin = active.beginTime { return begin }
+        let disk = context.disk
+        return try onDisk { () throws(DiskError) in
+            try disk.modificationTime(of: active.file.path)
+        }
     }
 
     /// Whether a partition that sleeps may hold anything that retention would look at.
@@ -91,20 +141,11 @@ extension PartitionLog {
                 ) : configuration.segmentMilliseconds
             let first = active.firstTimestamp ?? .none
             guard first.rawValue < 0 || Self.age(of: first, now) > limit else { return }
-            var begin = active.beginTime
-            if begin == nil {
-                let disk = context.disk
-                begin = try onDisk { () throws(DiskError) in
-                    try disk.modificationTime(of: active.file.path)
-                }
-            }
+            let begin = try beginTime(of: active)
             guard Self.age(of: begin ?? first, now) > limit, begin != nil || first.rawValue >= 0
             else { return }
             try roll(&state, at: state.logEnd)
-            if !state.isRegisteredDirty {
-                state.isRegisteredDirty = true
-                context.register(self)
-            }
+            registerChanged(&state)
         }
     }
 

@@ -24,23 +24,22 @@ struct SleepingLog: Equatable, Sendable {
                 configuration.segmentMilliseconds,
                 configuration.maximumCompactionLagMilliseconds
             ) : configuration.segmentMilliseconds
-        if let first = active.firstTimestamp, first.rawValue >= 0,
-            Self.isOlder(first, than: limit, now)
+        // Without a time the age of its file counts: whoever opens it asks for that.
+        if let first = active.firstTimestamp,
+            first.rawValue < 0 || Self.isOlder(first, than: limit, now)
         {
             return true
         }
-        guard configuration.deletesOldSegments, segments.count > 1 else { return false }
+        guard configuration.deletesOldSegments else { return false }
         if configuration.retentionByteCount >= 0 {
             let rest = segments.dropFirst().reduce(0) { $0 + $1.byteCount }
             if rest >= configuration.retentionByteCount { return true }
         }
         guard configuration.retentionMilliseconds >= 0 else { return false }
-        return oldest.largestTimestamp.rawValue < 0
-            || Self.isOlder(
-                oldest.largestTimestamp,
-                than: configuration.retentionMilliseconds,
-                now
-            )
+        // The first batch is known where the time index has no entry yet.
+        let latest = max(oldest.largestTimestamp, oldest.firstTimestamp ?? .none)
+        return latest.rawValue < 0
+            || Self.isOlder(latest, than: configuration.retentionMilliseconds, now)
     }
 
     /// Whether the cleaner would find something to do.

@@ -103,10 +103,12 @@ extension LogRecovery {
         for name in names {
             guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
             let isOfUse = bases.contains(offset) || offset == facts.recovery.place.offset
-            guard isOfUse, let bytes = try read(files.path(name)),
-                ProducerSnapshotFile.decode(bytes) != nil
-            else { continue }
-            found.snapshots.append(offset)
+            guard isOfUse, let bytes = try read(files.path(name)) else { continue }
+            if ProducerSnapshotFile.decode(bytes) == nil {
+                found.tornSnapshots.append(offset)
+            } else {
+                found.snapshots.append(offset)
+            }
         }
         return found
     }
@@ -137,9 +139,13 @@ extension LogRecovery {
 
     /// Removes and cuts what the plan says, and snapshots that nobody will ask for. What tells of
     /// the producers of segments that go is flushed before.
-    mutating func clear(_ plan: RecoveryPlan, _ names: [String]) throws(LogStorageError) {
+    mutating func clear(
+        _ plan: RecoveryPlan,
+        _ names: [String],
+        torn: [Offset]
+    ) throws(LogStorageError) {
         let files = files
-        let kept = Set(plan.steps.map(\.base) + [facts.recovery.place.offset])
+        let kept = Set(plan.steps.map(\.base) + [facts.recovery.place.offset]).subtracting(torn)
         let stale = names.compactMap { SegmentName.offset(in: $0, .snapshot) }
             .filter { !kept.contains($0) }
         var lost: Int64 = 0

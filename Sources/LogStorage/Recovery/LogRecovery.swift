@@ -150,7 +150,7 @@ struct LogRecovery {
             found.segments[index].hasCaches = false
         }
         let plan = RecoveryPlan(facts, found)
-        try clear(plan, names)
+        try clear(plan, names, torn: found.tornSnapshots)
         try carryOut(plan)
         // Another attempt follows.
         if liar != nil || epochDispute != nil { return (state, report) }

@@ -19,6 +19,9 @@ struct RecoveryPlan: Equatable {
         var segments: [File] = []
         /// The offsets of producer snapshots that are whole.
         var snapshots: [Offset] = []
+        /// The offsets of files of snapshots that are not: a crash between their making and their
+        /// writing.
+        var tornSnapshots: [Offset] = []
     }
 
     enum Treatment: Equatable {

@@ -41,7 +41,10 @@ extension PartitionVerifier {
         return false
     }
 
+    /// One that cannot be read is passed over by a start, which reads the batches instead; it is
+    /// missed only where nothing else tells of the producers before the first of them.
     mutating func readSnapshots(_ names: [String]) throws(DiskError) {
+        let first = names.compactMap { SegmentName.offset(in: $0, .log) }.min() ?? .zero
         for name in names {
             guard let offset = SegmentName.offset(in: name, .snapshot) else { continue }
             let path = files.path(name)
@@ -49,7 +52,7 @@ extension PartitionVerifier {
             guard let table = ProducerSnapshotFile.decode(bytes) else {
                 cacheFinding(
                     path,
-                    isTrusted: offset <= facts.recovery.place.offset,
+                    isTrusted: offset == first && first > .zero && facts.recovery.snapshot == nil,
                     "its checksum or its form is not a producer snapshot's"
                 )
                 continue

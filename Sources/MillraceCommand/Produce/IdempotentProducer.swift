@@ -22,8 +22,9 @@ final class IdempotentProducer {
         init(_ partition: TopicPartition) { self.partition = partition }
     }
 
-    /// A batch is appended when it is this long.
+    /// A batch is appended when it is this long, if its topic takes that much.
     private static let batchByteLimit = 512 << 10
+    private let batchByteLimit: Int
     /// Records without a key go to one partition until so many bytes did, then to the next.
     private static let stickyByteLimit = 16 << 10
 
@@ -42,8 +43,15 @@ final class IdempotentProducer {
     /// The log did not take a batch.
     private var isRefused = false
 
-    init(log: OpenLog, topic: Topic, codec: CompressionCodec) throws(CommandFailure) {
+    /// - Parameter batchByteLimit: what the topic takes.
+    init(
+        log: OpenLog,
+        topic: Topic,
+        codec: CompressionCodec,
+        batchByteLimit: Int
+    ) throws(CommandFailure) {
         self.log = log
+        self.batchByteLimit = min(Self.batchByteLimit, batchByteLimit)
         self.codec = codec
         lanes = topic.partitions.map { Lane($0.name) }
         do throws(BrokerError) {
@@ -76,8 +84,10 @@ final class IdempotentProducer {
         at time: Timestamp
     ) throws(CommandFailure) {
         let size = value.count + (key?.count ?? 0) + (headers?.count ?? 0)
+        // With all that stands around a record.
+        let framed = size + 41
         let lane = lanes[partition ?? choose(key: key, byteCount: size)]
-        if !lane.batch.isEmpty, lane.batch.byteCount + size > Self.batchByteLimit {
+        if !lane.batch.isEmpty, lane.batch.byteCount + framed > batchByteLimit {
             try append(lane)
         }
         guard lane.batch.hasRoom(for: size, limit: BatchLimit.byteCount) else {

@@ -93,7 +93,8 @@ enum ProduceCommand {
         let producer = try IdempotentProducer(
             log: log,
             topic: topic,
-            codec: invocation[compression].codec
+            codec: invocation[compression].codec,
+            batchByteLimit: try largestBatch(of: topic)
         )
         // Compressed, a longer line may fit.
         let isCompressed = invocation[compression] != .none

@@ -10,6 +10,20 @@ struct DeadLetter {
     let firstFailedAt: Timestamp
     let lastFailedAt: Timestamp
 
+    /// What there is no room for in a letter's topic.
+    enum Omission: Int, CaseIterable {
+        case nothing, value, valueAndHeaders, all
+
+        var words: String? {
+            switch self {
+            case .nothing: nil
+            case .value: "value"
+            case .valueAndHeaders: "value,headers"
+            case .all: "value,headers,key"
+            }
+        }
+    }
+
     /// The headers that the record came with, without those of an earlier failure, then those of
     /// this one. A failure behind a timer has no record: then nothing tells of one.
     func headers(
@@ -17,10 +31,13 @@ struct DeadLetter {
         topic: String?,
         _ source: TaskErrors.Source?,
         partition: PartitionIndex,
-        offset: Offset
+        offset: Offset,
+        without omission: Omission
     ) -> RecordHeaderBlock {
         var block = RecordHeaderBlock()
-        if let headers = source?.headers { Self.copy(headers, to: &block) }
+        if let headers = source?.headers, omission.rawValue < Omission.valueAndHeaders.rawValue {
+            Self.copy(headers, to: &block)
+        }
         var all = [
             (DeadLetterHeader.exception, exception), (DeadLetterHeader.message, message),
         ]
@@ -40,6 +57,7 @@ struct DeadLetter {
             (DeadLetterHeader.firstFailedAt, "\(firstFailedAt.rawValue)"),
             (DeadLetterHeader.lastFailedAt, "\(lastFailedAt.rawValue)"),
         ]
+        if let words = omission.words { all.append((DeadLetterHeader.leftOut, words)) }
         for (name, text) in all { Self.append(name, text, to: &block) }
         return block
     }

@@ -30,6 +30,9 @@ public enum DeadLetterHeader {
     public static let firstFailedAt = "__millrace.errors.first-failed-at"
     /// When it failed last.
     public static let lastFailedAt = "__millrace.errors.last-failed-at"
+    /// What the dead letter lacks because its topic takes no more bytes: `value`, `headers`, `key`,
+    /// divided by commas. The record itself is where topic, partition and offset say.
+    public static let leftOut = "__millrace.errors.left-out"
     /// On a record that comes in again: `pass` has it processed although its key is held,
     /// `release` ends the hold with it.
     public static let hold = "__millrace.errors.hold"

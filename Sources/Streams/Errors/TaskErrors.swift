@@ -167,7 +167,25 @@ public final class TaskErrors {
         try write(letter, to: first.topic)
     }
 
+    /// Writes a dead letter, with as much of the record as the topic takes: a letter that is too
+    /// large must not hold up what it was put aside for.
     private func write(_ letter: DeadLetter, to topic: String) throws {
+        var refusal: OutputRefusal?
+        for omission in DeadLetter.Omission.allCases {
+            do {
+                try write(letter, to: topic, without: omission)
+                task.counters.pointee.recordsDeadLettered &+= 1
+                return
+            } catch let error as OutputRefusal { refusal = error }
+        }
+        if let refusal { throw refusal }
+    }
+
+    private func write(
+        _ letter: DeadLetter,
+        to topic: String,
+        without omission: DeadLetter.Omission
+    ) throws {
         let target = task.target(topic: topic)
         let record = task.record.pointee
         let source = source.pointee
@@ -176,7 +194,8 @@ public final class TaskErrors {
             topic: source.map { topics[$0.topic] },
             source,
             partition: record.partition,
-            offset: record.offset
+            offset: record.offset,
+            without: omission
         )
         let partition = OutputBuffer.partition(
             of: source?.key,
@@ -189,14 +208,13 @@ public final class TaskErrors {
                     to: target,
                     partition: partition,
                     timestamp: source?.timestamp ?? record.timestamp,
-                    key: source?.key,
-                    value: source?.value,
+                    key: omission == .all ? nil : source?.key,
+                    value: omission == .nothing ? source?.value : nil,
                     headers: headers
                 )
             }
         }
         try outcome.get()
-        task.counters.pointee.recordsDeadLettered &+= 1
     }
 
     // MARK: Words

@@ -19,6 +19,10 @@ public struct OutputBuffer: ~Copyable {
     struct Slot: ~Copyable {
         @usableFromInline var batch: RecordBatchBuilder
         @usableFromInline let partition: TopicPartition
+        /// The batch is drained before it has more bytes.
+        @usableFromInline let batchByteLimit: Int
+        @usableFromInline let rules: OutputRules
+        @usableFromInline let isChangelog: Bool
     }
 
     @usableFromInline var slots: UnsafeMutablePointer<Slot>
@@ -26,18 +30,22 @@ public struct OutputBuffer: ~Copyable {
     private var slotCapacity = 0
     private var targets: [String: Target] = [:]
     /// A batch is drained when it reaches this many bytes.
-    @usableFromInline let batchByteLimit: Int
+    private let batchByteLimit: Int
+    /// What a topic takes.
+    private let rules: (String) -> OutputRules
     /// Records and bytes since the last `takeCounts()`.
     @usableFromInline var recordCount: Int64 = 0
     /// Gives one batch to the log; the buffer resets it afterwards.
     private let drain: (inout RecordBatchBuilder, TopicPartition) throws -> Void
 
-    /// An empty buffer whose batches aim at `batchByteLimit` bytes.
+    /// An empty buffer whose batches aim at `batchByteLimit` bytes, or what their topic takes.
     public init(
         batchByteLimit: Int,
+        rules: @escaping (String) -> OutputRules = { _ in OutputRules() },
         drain: @escaping (inout RecordBatchBuilder, TopicPartition) throws -> Void
     ) {
         self.batchByteLimit = batchByteLimit
+        self.rules = rules
         self.drain = drain
         slots = .allocate(capacity: 1)
         slotCapacity = 1
@@ -48,19 +56,28 @@ public struct OutputBuffer: ~Copyable {
         slots.deallocate()
     }
 
-    /// The place of a topic, made at the first call.
-    public mutating func target(topic: String, partitionCount: Int32) -> Target {
+    /// The place of a topic, made at the first call. What a changelog refuses stops the job: its
+    /// store has the change already.
+    public mutating func target(
+        topic: String,
+        partitionCount: Int32,
+        isChangelog: Bool = false
+    ) -> Target {
         if let target = targets[topic] {
             precondition(target.partitionCount == partitionCount, "partition count changed")
             return target
         }
+        let rules = rules(topic)
         let target = Target(firstSlot: slotCount, partitionCount: partitionCount)
         reserveSlots(slotCount + Int(partitionCount))
         for index in 0..<partitionCount {
             (slots + slotCount).initialize(
                 to: Slot(
                     batch: RecordBatchBuilder(),
-                    partition: TopicPartition(topic, PartitionIndex(index))
+                    partition: TopicPartition(topic, PartitionIndex(index)),
+                    batchByteLimit: min(batchByteLimit, rules.batchByteLimit),
+                    rules: rules,
+                    isChangelog: isChangelog
                 )
             )
             slotCount += 1
@@ -70,6 +87,8 @@ public struct OutputBuffer: ~Copyable {
     }
 
     /// Appends a record to a partition of a topic.
+    ///
+    /// - Throws: `OutputRefusal` for a record that the topic does not take.
     @inlinable
     public mutating func append(
         to target: Target,
@@ -82,10 +101,31 @@ public struct OutputBuffer: ~Copyable {
         assert(partition.rawValue >= 0 && partition.rawValue < target.partitionCount)
         let index = target.firstSlot &+ Int(partition.rawValue)
         let slot = slots + index
-        let size = (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0) &+ 40
-        if slot.pointee.batch.byteCount &+ size > batchByteLimit { try drainSlot(index) }
+        if key == nil, slot.pointee.rules.requiresKeys { try refuse(slot, .noKey) }
+        // With all that stands around a record.
+        let size = (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0) &+ 41
+        if slot.pointee.batch.byteCount &+ size > slot.pointee.batchByteLimit {
+            try drainSlot(index)
+        }
         slot.pointee.batch.append(timestamp: timestamp, key: key, value: value, headers: headers)
+        if slot.pointee.batch.byteCount > slot.pointee.rules.batchByteLimit {
+            // It is alone: others had to leave room for it.
+            let byteCount = slot.pointee.batch.byteCount
+            slot.pointee.batch.reset()
+            try refuse(slot, .tooLarge(byteCount: byteCount))
+        }
         recordCount &+= 1
+    }
+
+    @usableFromInline @inline(never)
+    func refuse(_ slot: UnsafeMutablePointer<Slot>, _ reason: OutputRefusal.Reason) throws {
+        let refusal = OutputRefusal(
+            reason,
+            topic: slot.pointee.partition.topic,
+            batchByteLimit: slot.pointee.rules.batchByteLimit
+        )
+        if slot.pointee.isChangelog { throw ChangelogRefusal(refusal: refusal) }
+        throw refusal
     }
 
     /// The partition of a key: Kafka's murmur2; without a key, `fallback` wrapped to the topic.

@@ -143,11 +143,15 @@ public final class TaskBinding {
 
     /// The place of a topic in the output.
     @usableFromInline
-    func target(topic: String) -> OutputBuffer.Target {
+    func target(topic: String, isChangelog: Bool = false) -> OutputBuffer.Target {
         guard let count = partitionCounts[topic] else {
             preconditionFailure("the plan lacks the topic \(topic)")
         }
-        return output.pointee.target(topic: topic, partitionCount: count)
+        return output.pointee.target(
+            topic: topic,
+            partitionCount: count,
+            isChangelog: isChangelog
+        )
     }
 
     /// The place of a topic that a record names: one of the plan's, or one that is there by now;
@@ -183,7 +187,7 @@ public final class TaskBinding {
         guard let store = stores[name] else {
             preconditionFailure("the plan lacks the store \(name)")
         }
-        return (store, target(topic: names.changelogTopic(store: name)))
+        return (store, target(topic: names.changelogTopic(store: name), isChangelog: true))
     }
 }
 

@@ -20,9 +20,11 @@ package struct TopologyPlan: Equatable, Sendable {
     /// 64 MiB, not Kafka's 1 GiB, a few keys written often leave that much to restore at most.
     static let changelogOptions = ["cleanup.policy": "compact", "segment.bytes": "67108864"]
 
-    /// A dead letter has its record and the headers about it, so more than a record may have; it
-    /// stays until somebody has seen to it.
-    static let deadLetterOptions = ["max.message.bytes": "16777216", "retention.ms": "-1"]
+    /// A dead letter has its record and the headers about it, so more than a record may have: its
+    /// topic takes whatever there is. It stays until somebody has seen to it.
+    static let deadLetterOptions = [
+        "max.message.bytes": "\(BatchLimit.byteCount)", "retention.ms": "-1",
+    ]
 
     /// Topics that do not exist yet.
     package private(set) var topicsToCreate: [TopicSpecification] = []

@@ -14,7 +14,8 @@ extension StreamThread {
                     message: PlanError.missingSource(topic: table.topic).description
                 )
             }
-            let (progress, name) = (progress, "\(table.store)-global-\(slot)")
+            // No store's name has a tilde: its folders are its own.
+            let (progress, name) = (progress, "\(table.store)~global-\(slot)")
             let reader = GlobalTableReader(
                 table: table,
                 topic: topic,

@@ -32,7 +32,7 @@ extension StreamThread {
 
     /// Deletes what every committed position has left behind of the job's repartition topics. A
     /// full disk only delays it.
-    private func purgeRepartitions() throws {
+    func purgeRepartitions() throws {
         let names = topology.specification.names
         let topics = Set(
             topology.specification.subtopologies.flatMap(\.repartitions)

@@ -83,9 +83,11 @@ package final class StreamThread {
         self.sender = sender
         output = .allocate(capacity: 1)
         output.initialize(
-            to: OutputBuffer(batchByteLimit: configuration.batchByteLimit) { batch, partition in
-                try sender.send(&batch, to: partition)
-            }
+            to: OutputBuffer(
+                batchByteLimit: configuration.batchByteLimit,
+                rules: { [client] topic in OutputRules(of: topic, in: client) },
+                drain: { batch, partition in try sender.send(&batch, to: partition) }
+            )
         )
     }
 
@@ -171,6 +173,12 @@ package final class StreamThread {
         }
         // In the middle of a way back the stores may lack what is committed.
         let isWhole = failure == nil && !cycle.hasUncommittedWork
+        if isWhole, result == nil {
+            // A run may be too short for a purge of its own.
+            do throws(StreamsError) {
+                try StreamsError.translating { try purgeRepartitions() }
+            } catch { result = error }
+        }
         for task in tasks {
             for owned in task.stores {
                 do throws(StoreError) { try owned.store.close(checkpointing: isWhole) } catch {

@@ -47,6 +47,8 @@ import Testing
             #expect(try ImportHarness.producers(log, "t-0") == [-1, -1, -1])
             let bounds = try log.broker.bounds(of: TopicPartition("t", PartitionIndex(0)))
             #expect(bounds.logEnd == Offset(6) && bounds.lastStableOffset == Offset(6))
+            // Nothing was deleted before the first record that is left.
+            #expect(bounds.logStart == .zero)
         }
         #expect(!report.isDamaged)
         #expect(

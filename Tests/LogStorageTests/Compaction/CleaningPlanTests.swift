@@ -120,6 +120,11 @@ import Testing
         #expect(try Self.bases(Self.log(6), options) == [[0, 100, 200], [300, 400]])
     }
 
+    @Test func `no group has more segments than may be open for it`() throws {
+        let groups = try Self.bases(Self.log(200), CleaningOptions())
+        #expect(groups.map(\.count) == [64, 64, 64, 7])
+    }
+
     @Test func `no group reaches farther than four bytes can tell`() throws {
         var log = Self.log(4)
         log.segments[1].nextBase = Offset(Int64(Int32.max))

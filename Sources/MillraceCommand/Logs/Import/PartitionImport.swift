@@ -46,6 +46,7 @@ struct PartitionImport: ~Copyable {
 
     /// Copies what a read_committed reader sees, or all of it as it lies; durable on return.
     consuming func run(disk: any Disk) throws -> Outcome {
+        try broker.beginImport(of: partition.name, at: survey.logStart)
         var reader = PartitionReader(partition, disk: disk)
         while let entry = try reader.next(), entry.firstOffset < survey.logEnd {
             if stop.isRequested { throw ImportStopped() }
