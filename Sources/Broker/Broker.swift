@@ -29,6 +29,8 @@ package final class Broker: Sendable {
     let offsetShards = Lock<[OffsetShard]>([])
     /// The ends of what the last process left open in partitions, and no coordinator ends.
     let hangingEnds = Lock(PendingMarkers())
+    /// Positions that are to be put back before anybody is told of them.
+    let putBacks = Lock<[PositionPutBack]>([])
     let producerIDs: ProducerIDs
     /// Held while one of the internal topics is made.
     let makingInternal = Lock<Void>(())
@@ -50,6 +52,8 @@ package final class Broker: Sendable {
     /// Where housekeeping and cleaning go on with partitions that sleep.
     let retentionTurns = Lock(SleeperTurns())
     let cleaningTurns = Lock(SleeperTurns())
+    /// Until when there is no compaction, on the monotonic clock: it found no room.
+    let cleaningPause = Atomic<UInt64>(0)
     /// When segments were last written back, on the monotonic clock.
     let lastWriteBack = Atomic<UInt64>(0)
 

@@ -45,6 +45,12 @@ final class SpaceGuard: Sendable {
         allowance.store(Int(next), ordering: .relaxed)
     }
 
+    /// Whether so many bytes can be written, and the reserve is there after it.
+    func hasRoom(for byteCount: Int) -> Bool {
+        guard let free = try? disk.freeByteCount(at: path) else { return false }
+        return free - Int64(byteCount) >= reservedByteCount
+    }
+
     /// An append found no room: look again before the next one.
     func foundFull() {
         allowance.store(0, ordering: .relaxed)

@@ -18,6 +18,8 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         /// The epoch in which the partition was last added to the transaction.
         var addedIn = ProducerEpoch.none
         var nextOffset: Offset?
+        /// The transaction in which something was last appended.
+        var appendedIn = 0
     }
 
     private let broker: Broker
@@ -26,6 +28,8 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     private var producerID: ProducerID
     private var epoch: ProducerEpoch
     private var outputs: [TopicPartition: Output] = [:]
+    /// How many were ended.
+    private var transaction = 0
     /// Whether anything was added since the last end.
     private var isOpen = false
     /// The failure that ended this producer, if one did.
@@ -85,6 +89,7 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         case .appended(_, let last):
             output.sequence = output.sequence.advanced(by: recordCount)
             output.nextOffset = last.advanced(by: 1)
+            output.appendedIn = transaction
             outputs[name] = output
         case .duplicate:
             // Nothing is sent twice here: somebody else's records go by this producer's numbers.
@@ -134,7 +139,8 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
     }
 
     func nextOffset(of partition: TopicPartition) -> Offset? {
-        outputs[partition]?.nextOffset
+        let latest = isOpen ? transaction : transaction - 1
+        return outputs[partition].flatMap { $0.appendedIn == latest ? $0.nextOffset : nil }
     }
 
     func close() {
@@ -161,12 +167,16 @@ final class EmbeddedTransactionalProducer: TransactionalProducer {
         case .producer(let producerID, let epoch):
             self.producerID = producerID
             self.epoch = epoch
-            isOpen = false
-        case .done:
-            isOpen = false
+            noteEnd()
+        case .done: noteEnd()
         case .error(let code):
             throw refusal(code, message: words(for: code))
         }
+    }
+
+    private func noteEnd() {
+        isOpen = false
+        transaction += 1
     }
 
     private func output(for name: TopicPartition) throws(LogClientError) -> Output {

@@ -44,15 +44,19 @@ package struct TextOutput: Sendable {
         return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes all of `bytes`; false where the reader is gone or the file takes no more.
+    /// Writes all of `bytes`; false where the reader is gone or the file takes no more, or where
+    /// the reader stalls while `interrupt` has something to read.
     @discardableResult
-    package func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package func write(_ bytes: UnsafeRawBufferPointer, until interrupt: Int32? = nil) -> Bool {
         var written = 0
+        let interrupt = isFile ? nil : interrupt
         while written < bytes.count {
-            let count = systemWrite(
-                descriptor,
-                UnsafeRawBufferPointer(rebasing: bytes[written...])
-            )
+            var rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+            if let interrupt {
+                guard canTakeMore(before: interrupt) else { return false }
+                rest = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceByteCount))
+            }
+            let count = systemWrite(descriptor, rest)
             if count < 0 {
                 if errno == EINTR { continue }
                 if descriptor == 1, errno != EPIPE {
@@ -63,6 +67,26 @@ package struct TextOutput: Sendable {
             written += count
         }
         return true
+    }
+
+    /// A pipe that can be written to takes this much without waiting: POSIX's PIPE_BUF on Linux.
+    private static let pieceByteCount = 4096
+
+    /// A file on a disk never waits for a reader.
+    private var isFile: Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Waits until something can be written; false if there is something to read first.
+    private func canTakeMore(before interrupt: Int32) -> Bool {
+        var watched = [
+            pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&watched, 2, -1) < 0, errno == EINTR {}
+        // An error of the output is the writing's to find.
+        return watched[0].revents != 0 || watched[1].revents == 0
     }
 }
 
@@ -78,6 +102,8 @@ package struct BufferedOutput: ~Copyable {
     private var bytes: [UInt8] = []
     private let output: TextOutput
     private let limit: Int
+    /// Where something to read ends the waiting for a reader that stalls.
+    package var interrupt: Int32?
     /// The reader is gone: what is appended from now on is dropped.
     package private(set) var isBroken = false
 
@@ -88,7 +114,7 @@ package struct BufferedOutput: ~Copyable {
     }
 
     deinit {
-        if !isBroken { _ = bytes.withUnsafeBytes { output.write($0) } }
+        if !isBroken { _ = bytes.withUnsafeBytes { output.write($0, until: interrupt) } }
     }
 
     package mutating func append(_ text: String) {
@@ -102,7 +128,7 @@ package struct BufferedOutput: ~Copyable {
     }
 
     package mutating func flush() {
-        if !isBroken { isBroken = !bytes.withUnsafeBytes { output.write($0) } }
+        if !isBroken { isBroken = !bytes.withUnsafeBytes { output.write($0, until: interrupt) } }
         bytes.removeAll(keepingCapacity: true)
     }
 }

@@ -176,4 +176,40 @@ import Testing
         #expect(throws: LogStorageError.self) { try data.data.groups.flushAndWait([deciding]) }
         #expect(deciding.durableEnd == .zero)
     }
+
+    @Test(arguments: ["checkpoint", "journal-files", "1.journal", "producer-id-block"])
+    func `a bad sector in what a directory remembers of itself keeps nobody out`(
+        name: String
+    ) throws {
+        let log = try TestLog()
+        try log.append(["kept"])
+        try log.close()
+        let disk = HookedDisk(try log.simulated.afterKill())
+        disk.failReads(of: "/\(name)")
+        let again = try TestLog(opening: disk)
+        #expect(try again.records().map(\.value) == ["kept"])
+        #expect(try again.recovery?.cut == nil)
+        _ = try again.data.grantedProducerIDs()
+        try again.append(["more"])
+        try again.flush()
+        let report = try LogVerifier.verify(disk: disk.disk.afterKill(), directory: TestLog.root)
+        #expect(report.findings.allSatisfy { $0.severity == .note })
+    }
+
+    @Test func `index files of a segment that is not there go at the next start`() throws {
+        let log = try TestLog()
+        try log.append(["a"])
+        try log.close()
+        let disk = try log.simulated.afterKill()
+        for suffix in [".index", ".timeindex", ".txnindex"] {
+            try disk.append([1, 2, 3], to: "\(TestLog.directory)/00000000000000000077\(suffix)")
+        }
+        disk.releaseLocks()
+        let again = try TestLog(opening: disk)
+        #expect(try again.records().count == 1)
+        #expect(try again.files(".index") == ["00000000000000000000.index"])
+        try again.close()
+        disk.releaseLocks()
+        #expect(try LogVerifier.verify(disk: disk, directory: TestLog.root).findings.isEmpty)
+    }
 }

@@ -170,6 +170,24 @@ struct ProducerTableTests {
         #expect(try decide(old, table) == .duplicate(base: .zero, last: .zero))
     }
 
+    @Test func `a restart counts as a write no longer than the file can have been written to`()
+        throws
+    {
+        var table = ProducerTable()
+        let old = Sent(time: 1000)
+        try note(old, in: &table)
+        table.noteRecovered(at: Timestamp(9_000_000)) { _ in Timestamp(5_000) }
+        table.expire(olderThan: Timestamp(5_000))
+        #expect(try decide(old, table) == .duplicate(base: .zero, last: .zero))
+        table.expire(olderThan: Timestamp(5_001))
+        #expect(table.entries.isEmpty)
+        // A file of the future keeps nobody in memory.
+        try note(old, in: &table)
+        table.noteRecovered(at: Timestamp(9_000)) { _ in Timestamp(99_000) }
+        table.expire(olderThan: Timestamp(9_001))
+        #expect(table.entries.isEmpty)
+    }
+
     @Test func `a snapshot has the records' times, and a table the clock's in no comparison`()
         throws
     {

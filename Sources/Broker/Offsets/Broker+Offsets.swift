@@ -75,6 +75,7 @@ extension Broker {
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
         liveGroups.withLock { _ = $0.insert(group) }
+        try putPositionsBack()
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)
         let answers = try answers(group, partitions, in: shard, requireStable: requireStable)
@@ -169,7 +170,7 @@ extension Broker {
     // MARK: Shards
 
     /// The shard that holds this group's offsets.
-    private func offsetShard(of group: String) throws(BrokerError) -> OffsetShard {
+    func offsetShard(of group: String) throws(BrokerError) -> OffsetShard {
         try checkOpen()
         let partitions = try internalPartitions(.consumerOffsets)
         let shards = offsetShards.withLock { shards in

@@ -22,15 +22,19 @@ extension Broker {
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             clean(shard) { $0.dropForeign(currentIDs: ids) }
-            counting { () throws(BrokerError) in try putBackPositions(of: shard) }
-            if shard.partition.isDirty { touched.append(shard.partition) }
+            counting { () throws(BrokerError) in try findPositionsBehindTheEnd(of: shard) }
+        }
+        counting { () throws(BrokerError) in try putPositionsBack() }
+        for shard in offsetShards.withLock({ $0 }) where shard.partition.isDirty {
+            touched.append(shard.partition)
         }
         counting { () throws(BrokerError) in try flush(touched) }
     }
 
     /// With relaxed durability a crash may take records that a group has read. Others get their
-    /// offsets then, which the group must not pass over: its position is put back to the end.
-    private func putBackPositions(of shard: OffsetShard) throws(BrokerError) {
+    /// offsets then, which the group must not pass over: its position is to be put back to where the
+    /// log ends now, before anybody is told of it.
+    private func findPositionsBehindTheEnd(of shard: OffsetShard) throws(BrokerError) {
         let found = try shard.withOffsets { offsets in
             offsets.groups.flatMap { group in
                 offsets.partitions(of: group).compactMap { name in
@@ -40,30 +44,70 @@ extension Broker {
                 }
             }
         }
-        for var record in found {
+        for record in found {
             guard
                 let partition = topic(record.partition.topic)?.partition(
                     record.partition.partition
                 ),
                 partition.log.isRelaxed, let position = record.value?.offset,
                 position > partition.log.certainEnd, let end = try? partition.log.bounds.logEnd,
-                position > end,
-                let append = try shard.withOffsets({ $0.beginAppend(of: record.group) })
+                position > end
             else { continue }
-            record.value?.offset = end
-            try shard.write(
-                [record],
-                append,
-                now: time.wallTime(),
-                producerID: .none,
-                epoch: .none
-            )
-            let note =
-                "the group \(record.group) goes on at offset \(end.rawValue) of "
-                + "\(record.partition), not at \(position.rawValue): records before it were lost "
-                + "with the machine, as millrace.durability=relaxed allows"
-            laterNotes.withLock { $0.append(note) }
+            putBacks.withLock { $0.append(PositionPutBack(record: record, end: end)) }
         }
+    }
+
+    /// Puts those positions back. One that cannot be now is tried again, by the housekeeping and by
+    /// whoever asks for positions; it keeps no other one.
+    ///
+    /// - Throws: why one cannot be.
+    func putPositionsBack() throws(BrokerError) {
+        let failure = putBacks.withLock { waiting -> BrokerError? in
+            guard !waiting.isEmpty else { return nil }
+            var left: [PositionPutBack] = []
+            var failure: BrokerError?
+            for item in waiting {
+                do throws(BrokerError) {
+                    if try !putBack(item) { left.append(item) }
+                } catch {
+                    failure = failure ?? error
+                    left.append(item)
+                }
+            }
+            waiting = left
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
+    /// False where another position of the group is being written, which may stand for this one.
+    private func putBack(_ item: PositionPutBack) throws(BrokerError) -> Bool {
+        let shard = try offsetShard(of: item.record.group)
+        let group = item.record.group
+        let latest = try shard.withOffsets { offsets in
+            offsets.latest(of: item.record.partition, group: group)
+        }
+        // Committed anew since.
+        guard latest == item.record.value else { return true }
+        guard let append = try shard.withOffsets({ $0.beginAppend(of: group) }) else {
+            return false
+        }
+        var record = item.record
+        record.value?.offset = item.end
+        try shard.write(
+            [record],
+            append,
+            now: time.wallTime(),
+            producerID: .none,
+            epoch: .none
+        )
+        let position = item.record.value?.offset ?? item.end
+        let note =
+            "the group \(record.group) goes on at offset \(item.end.rawValue) of "
+            + "\(record.partition), not at \(position.rawValue): records before it were lost "
+            + "with the machine, as millrace.durability=relaxed allows"
+        laterNotes.withLock { $0.append(note) }
+        return true
     }
 
     /// Does what concerns one partition or shard; its failure is its own.
@@ -109,4 +153,12 @@ extension Broker {
         }
         return order.hasBumpedEpoch && producer.epoch >= order.epoch
     }
+}
+
+/// A group's position that lies behind the end of a log which lost records.
+struct PositionPutBack: Sendable {
+    /// As it was found.
+    let record: OffsetRecord
+    /// Where the log ended.
+    let end: Offset
 }

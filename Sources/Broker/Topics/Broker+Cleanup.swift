@@ -1,5 +1,6 @@
 import LogModel
 import LogStorage
+import Synchronization
 import Threads
 
 /// What time takes out of topics: retention and compaction.
@@ -70,10 +71,34 @@ extension Broker {
         clean(compacted, throttle: throttle)
     }
 
+    /// What a compaction may write until it asks again.
+    private static let cleanedByteCount = 8 << 20
+
+    /// How long compaction is left alone where it found no room to write in.
+    private static let roomPauseNanoseconds: UInt64 = 60_000_000_000
+
     private func clean(_ partitions: [Partition], throttle: (Int) -> Bool) {
+        let now = time.monotonicNanoseconds()
+        guard now >= cleaningPause.load(ordering: .relaxed) else { return }
         for partition in partitions {
+            var lacksRoom = !space.hasRoom(for: Self.cleanedByteCount)
             do throws(LogStorageError) {
-                _ = try partition.log.clean(throttle: throttle)
+                if !lacksRoom {
+                    _ = try partition.log.clean { byteCount in
+                        // What is read is written again, at most: not into the room for commits.
+                        lacksRoom = !space.hasRoom(for: byteCount + Self.cleanedByteCount)
+                        return !lacksRoom && throttle(byteCount)
+                    }
+                }
+                if lacksRoom, partition.log.mayNeedCleaning(now: time.wallTime()) {
+                    cleaningPause.store(now + Self.roomPauseNanoseconds, ordering: .relaxed)
+                    noteOnce(
+                        "\(partition.name) was not compacted, and is as it was: a compaction "
+                            + "writes before it removes, and leaves \(configuration.reservedByteCount)"
+                            + " bytes free; free some space, it is tried again"
+                    )
+                    return
+                }
             } catch {
                 counters.countFailure()
                 noteOnce(

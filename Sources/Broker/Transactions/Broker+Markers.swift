@@ -123,6 +123,7 @@ extension Broker {
             expireTransactions(of: shard, now: now)
         }
         dataDirectory.groups.flushSoon(endHangingTransactions().map(\.log))
+        counting { () throws(BrokerError) in try putPositionsBack() }
         expireOffsets(now: now)
         dataDirectory.groups.flushOverdue()
         let overdue = topics().flatMap(\.partitions).filter(\.log.isOverdue)

@@ -71,7 +71,7 @@ package enum DirectoryKind: Equatable, Sendable {
             meta: try files.content(of: files.path(metaFile)),
             isBegun: isBegun(
                 topics: try files.content(of: files.path(TopicTable.fileName)),
-                producerIDs: try files.content(of: files.path(ProducerIDBlock.fileName))
+                producerIDs: try files.readableContent(of: files.path(ProducerIDBlock.fileName))
             )
         )
     }

@@ -17,7 +17,7 @@ enum ProducerIDBlock {
     /// nil where the file is missing or damaged.
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> ProducerID? {
         let bytes = try onDisk { () throws(DiskError) in
-            try files.content(of: files.path(fileName))
+            try files.readableContent(of: files.path(fileName))
         }
         return bytes.flatMap(decode)
     }

@@ -100,6 +100,12 @@ package enum DiskError: Error, Equatable, Sendable {
 }
 
 extension DiskError {
+    /// Whether the bytes are lost, as with a bad sector: to be met like a damaged file.
+    var saysUnreadable: Bool {
+        guard case .failed(_, _, let errorNumber, _) = self else { return false }
+        return errorNumber == EIO
+    }
+
     /// Whether nothing can be written there at all: by this user, or by anybody.
     package var saysReadOnly: Bool {
         guard case .failed(_, _, let errorNumber, _) = self else { return false }

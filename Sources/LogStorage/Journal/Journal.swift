@@ -69,7 +69,13 @@ struct Journal: Sendable {
         for number in names.compactMap(Self.number).sorted() {
             let path = "\(directory)/\(Self.name(number))"
             let file = try disk.open(path, .readWrite)
-            let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+            var head: [UInt8] = []
+            do throws(DiskError) {
+                head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+            } catch where !error.saysUnreadable {
+                file.close()
+                throw error
+            } catch {}
             let filled = head.withUnsafeBytes { JournalFileHeader($0) }?.filledByteCount ?? 0
             guard entered?.contains(number) == true, filled >= Int64(JournalFileHeader.byteCount),
                 try file.byteCount() >= filled

@@ -37,22 +37,14 @@ struct JournalContent: Sendable {
         var missing = entered ?? []
         for name in try disk.list(directory) {
             guard let number = Journal.number(of: name) else { continue }
+            let isEntered = missing.remove(number) != nil
             let path = "\(directory)/\(name)"
-            let file = try disk.open(path, .read)
-            defer { file.close() }
-            let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
-            content.readByteCount += Int64(head.count)
-            var header = head.withUnsafeBytes { JournalFileHeader($0) }
-            if header == nil { header = try Self.header(of: file) }
-            if let header { found.append(.init(name: name, header: header)) }
-            guard missing.remove(number) != nil else { continue }
-            let byteCount = try file.byteCount()
-            if header == nil {
-                content.lost.append("\(path) has lost its header and its groups")
-            } else if let filled = header?.filledByteCount, byteCount < filled {
-                content.lost.append(
-                    "\(path) was cut short: it has \(byteCount) bytes, \(filled) were written"
-                )
+            do throws(DiskError) {
+                let header = try content.look(at: path, disk, isEntered: isEntered)
+                if let header { found.append(.init(name: name, header: header)) }
+            } catch {
+                guard error.saysUnreadable else { throw error }
+                content.lost.append("\(path) cannot be read")
             }
         }
         content.lost += missing.sorted().map { "\(directory)/\(Journal.name($0)) is missing" }
@@ -65,9 +57,38 @@ struct JournalContent: Sendable {
         for file in JournalOrder(found, replayFrom: replayFrom).files {
             let path = "\(directory)/\(file.name)"
             content.noteMissing(before: file.header, in: path, tail, replayFrom: replayFrom)
-            tail = try content.add(file.header, path, disk, replayFrom: replayFrom) ?? tail
+            do throws(DiskError) {
+                tail = try content.add(file.header, path, disk, replayFrom: replayFrom) ?? tail
+            } catch {
+                guard error.saysUnreadable else { throw error }
+                content.lost.append("\(path) cannot be read")
+            }
         }
         return content
+    }
+
+    /// The header of a file, or what its first group tells in its place; nil where it has neither.
+    private mutating func look(
+        at path: String,
+        _ disk: any Disk,
+        isEntered: Bool
+    ) throws(DiskError) -> JournalFileHeader? {
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        let head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
+        readByteCount += Int64(head.count)
+        var header = head.withUnsafeBytes { JournalFileHeader($0) }
+        if header == nil { header = try Self.header(of: file) }
+        guard isEntered else { return header }
+        let byteCount = try file.byteCount()
+        if header == nil {
+            lost.append("\(path) has lost its header and its groups")
+        } else if let filled = header?.filledByteCount, byteCount < filled {
+            lost.append(
+                "\(path) was cut short: it has \(byteCount) bytes, \(filled) were written"
+            )
+        }
+        return header
     }
 
     /// What stands behind the last whole group of a file: a torn tail, or a group that the next

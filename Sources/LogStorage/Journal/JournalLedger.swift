@@ -16,7 +16,7 @@ enum JournalLedger {
     /// or it is damaged.
     static func load(disk: any Disk, directory: String) throws(DiskError) -> Set<Int>? {
         let files = PartitionFiles(disk: disk, directory: directory)
-        return try files.content(of: path(of: directory)).flatMap(decode)
+        return try files.readableContent(of: path(of: directory)).flatMap(decode)
     }
 
     static func store(

@@ -15,7 +15,8 @@ extension PartitionLog {
             var cleaner = SegmentCleaner(files: files, round: round)
             do throws(LogStorageError) {
                 while true {
-                    switch try cleaner.next(throttle: throttle) {
+                    // Whoever deletes the topic waits for this round.
+                    switch try cleaner.next(throttle: { throttle($0) && !isRetired }) {
                     case .cleaned(let group): try swap(group)
                     case .finished(let firstDirty):
                         try finishCleaning(at: firstDirty)

@@ -164,6 +164,11 @@ extension PartitionLog {
     private func removeSegments() throws(LogStorageError) {
         guard let first = try firstToKeep() else { return }
         try context.cleanEnd.end()
+        // A write-back under way would make index files of what is removed meanwhile.
+        try fileWork.withLock { _ throws(LogStorageError) in try removeSegments(before: first) }
+    }
+
+    private func removeSegments(before first: Offset) throws(LogStorageError) {
         let removed = state.withLock { state -> [Segment] in
             var removed: [Segment] = []
             while state.segments.count > 1, state.segments[1].baseOffset <= first {

@@ -178,11 +178,19 @@ package struct ProducerTable: Equatable, Sendable {
         firstUndurableOffset = undurable.lazy.map(\.firstOffset).min()
     }
 
-    /// Takes note that the log is open again. When its producers last wrote cannot be told from
-    /// the log: they count as having written at `now`, so that a retry that comes after the restart
-    /// is recognised.
-    package mutating func noteRecovered(at now: Timestamp) {
-        for index in entries.values.indices { entries.values[index].lastAppended = now }
+    /// Takes note that the log is open again. When its producers last wrote the log does not tell:
+    /// they count as having written as late as they can have, so that a retry that comes after the
+    /// restart is recognised. That is `now`, or when the file of a producer's last batch was last
+    /// written to, where `writtenUntil` knows.
+    package mutating func noteRecovered(
+        at now: Timestamp,
+        writtenUntil: (Offset) -> Timestamp? = { _ in nil }
+    ) {
+        for index in entries.values.indices {
+            let last = entries.values[index].batches.last?.lastOffset
+            let latest = last.flatMap(writtenUntil) ?? now
+            entries.values[index].lastAppended = min(latest, now)
+        }
     }
 
     /// The first offset that a committed reader must not pass, nil if there is none.

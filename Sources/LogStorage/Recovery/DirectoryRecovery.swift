@@ -84,7 +84,9 @@ struct DirectoryRecovery {
     /// False where there is no checkpoint to go by.
     private mutating func loadCheckpoint() throws(LogStorageError) -> Bool {
         let path = files.path("\(DataDirectory.ownFolder)/\(DirectoryCheckpoint.fileName)")
-        let bytes = try onDisk { [files] () throws(DiskError) in try files.content(of: path) }
+        let bytes = try onDisk { [files] () throws(DiskError) in
+            try files.readableContent(of: path)
+        }
         if let bytes, let found = DirectoryCheckpoint(bytes) {
             checkpoint = found
             return true

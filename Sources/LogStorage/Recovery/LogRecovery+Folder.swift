@@ -150,6 +150,7 @@ extension LogRecovery {
             .filter { !kept.contains($0) }
         var lost: Int64 = 0
         let unvouched = plan.unvouched
+        let bases = Set(names.compactMap { SegmentName.offset(in: $0, .log) })
         lost += try onDisk { () throws(DiskError) in
             var lost: Int64 = 0
             for base in unvouched {
@@ -170,6 +171,9 @@ extension LogRecovery {
                     try files.removeIfPresent(files.path(base, kind))
                 }
             }
+            for name in names where Self.isOrphan(name, of: bases) {
+                try files.removeIfPresent(files.path(name))
+            }
             for offset in stale { try files.removeIfPresent(files.path(offset, .snapshot)) }
             // What is cut must be gone for good before anything is appended: between later segments
             // it would look like damage.
@@ -189,6 +193,13 @@ extension LogRecovery {
             )
         }
         if !plan.deleted.isEmpty || !unvouched.isEmpty { state.directoryIsDirty = true }
+    }
+
+    /// Whether a file is an index of a segment that is not there.
+    private static func isOrphan(_ name: String, of bases: Set<Offset>) -> Bool {
+        SegmentFile.indexes.contains { kind in
+            SegmentName.offset(in: name, kind).map { !bases.contains($0) } ?? false
+        }
     }
 
     // MARK: Caches

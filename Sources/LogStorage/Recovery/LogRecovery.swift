@@ -214,8 +214,21 @@ struct LogRecovery {
             state.markIsDirty = true
         }
         try dropEpochsBehindTheEnd()
-        state.producers.noteRecovered(at: context.time.wallTime())
+        noteProducersRecovered()
         state.producers.checkInvariants()
+    }
+
+    private mutating func noteProducersRecovered() {
+        var times: [Offset: Timestamp?] = [:]
+        let segments = state.segments
+        state.producers.noteRecovered(at: context.time.wallTime()) { [context, state] offset in
+            guard let first = segments.first, offset >= first.baseOffset else { return nil }
+            let segment = segments[state.segmentIndex(for: offset)]
+            if let known = times[segment.baseOffset] { return known }
+            let time = try? context.disk.modificationTime(of: segment.file.path)
+            times[segment.baseOffset] = .some(time)
+            return time
+        }
     }
 
     /// The active segment needs its index in memory, to go on with it.

@@ -25,6 +25,14 @@ struct PartitionFiles: Sendable {
         }
     }
 
+    /// The same of a file that can be done without: nothing of one that cannot be read.
+    func readableContent(of path: String) throws(DiskError) -> [UInt8]? {
+        do throws(DiskError) { return try content(of: path) } catch {
+            guard error.saysUnreadable else { throw error }
+            return []
+        }
+    }
+
     static func content(of file: any DiskFile) throws(DiskError) -> [UInt8] {
         let count = Int(min(try file.byteCount(), smallFileByteLimit))
         return try bytes(of: file, at: 0, count: count)

@@ -114,7 +114,7 @@ enum ConsumeCommand {
         ]
     ) { invocation in
         let signals = SignalListener.start()
-        try withLog(invocation) { log in
+        let isCutShort = try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[topic])
             var partitions = topic.partitions.map(\.name)
             if let index = invocation[partition] {
@@ -136,8 +136,9 @@ enum ConsumeCommand {
             try consumer.begin(at: invocation[from])
             try consumer.run(untilEnd: invocation[untilEnd], signals: signals)
             try log.requireIntact { partitions.contains($0) }
+            return consumer.wasCutShort(by: signals)
         }
-        return .done
+        return isCutShort ? signals.request ?? .done : .done
     }
 }
 

@@ -149,9 +149,15 @@ struct Consumer: ~Copyable {
         }
     }
 
+    /// A signal came while the reader of the output took nothing: some of it was not written.
+    func wasCutShort(by signals: SignalListener) -> Bool {
+        printer.output.isBroken && signals.request != nil
+    }
+
     /// Prints until the end, the limit, a signal, or until the reader is gone. What was printed is
     /// noted for the group, and no more, also where an error ends it.
     mutating func run(untilEnd: Bool, signals: SignalListener) throws {
+        printer.output.interrupt = signals.descriptor
         do { try read(untilEnd: untilEnd, signals: signals) } catch {
             printer.output.flush()
             throw noteProgress(after: CommandFailure(explaining: error, data: log.directory))

@@ -15,6 +15,8 @@ package final class HookedDisk: Disk {
 
     private let reading = Lock<@Sendable (_ path: String, _ byteCount: Int) -> Void>({ _, _ in })
 
+    private let unreadable = Lock<String?>(nil)
+
     package init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
     /// Has `body` called behind each read of a file, with the bytes that were read.
@@ -26,6 +28,14 @@ package final class HookedDisk: Disk {
 
     fileprivate func noteRead(_ path: String, _ byteCount: Int) {
         reading.withLock { $0 }(path, byteCount)
+    }
+
+    /// Files that end so give an input/output error when they are read, as a bad sector does.
+    package func failReads(of suffix: String?) { unreadable.withLock { $0 = suffix } }
+
+    fileprivate func askToRead(_ path: String) throws(DiskError) {
+        guard let suffix = unreadable.withLock({ $0 }), path.hasSuffix(suffix) else { return }
+        throw .failed(operation: "read", path: path, errorNumber: 5, message: "planned")
     }
 
     /// Has `body` called behind each opening of a file, before its caller goes on.
@@ -105,6 +115,7 @@ private final class HookedFile: DiskFile {
         into bytes: UnsafeMutableRawBufferPointer,
         at position: Int64
     ) throws(DiskError) -> Int {
+        try disk.askToRead(path)
         let count = try file.read(into: bytes, at: position)
         disk.noteRead(path, count)
         return count

@@ -26,6 +26,10 @@ package struct TopologyPlan: Equatable, Sendable {
         "max.message.bytes": "\(BatchLimit.byteCount)", "retention.ms": "-1",
     ]
 
+    /// Results have the times of what they were made of: with Kafka's seven days those of old data
+    /// would be deleted a moment after they were committed.
+    static let sinkOptions = ["retention.ms": "-1"]
+
     /// Topics that do not exist yet.
     package private(set) var topicsToCreate: [TopicSpecification] = []
     /// Partitions of every topic that the job reads or writes.
@@ -66,7 +70,7 @@ package struct TopologyPlan: Equatable, Sendable {
         let widest = inputTopics.flatMap { $0 }.compactMap { partitionCounts[$0] }.max() ?? 1
         let outputs =
             specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
-            .map { ($0, [:]) } + specification.deadLetterTopics.map { ($0, Self.deadLetterOptions) }
+            .map { ($0, Self.sinkOptions) } + specification.deadLetterTopics.map { ($0, Self.deadLetterOptions) }
         for (topic, configuration) in outputs {
             try place(
                 topic,

@@ -69,12 +69,15 @@ final class GlobalTableReader {
     /// and then.
     func restore(from client: any LogClient, progress: (Int64) throws -> Void) throws {
         while true {
-            if let reason = try goToPositions(client) {
-                try store.wipe(because: reason)
-                noteWiped()
-            } else if try readAll(from: client, progress) {
-                return noteCommitted()
+            var reason = try goToPositions(client)
+            if reason == nil {
+                if try readAll(from: client, progress) { return noteCommitted() }
+                // What was read so far may be in the store, its positions behind the hole.
+                reason = "records of \(table.topic) were deleted while they were read"
             }
+            guard let reason else { continue }
+            try store.wipe(because: reason)
+            noteWiped()
         }
     }
 

@@ -53,7 +53,10 @@ extension StreamThread {
             ),
             names: names,
             errors: configuration.errorPlan(of: topology)
-        ) { [client] topic in try client.topics(named: [topic]).first?.partitionCount }
+        ) { [client] topic in
+            // What the coordinators write to takes nobody else's records.
+            try client.topics(named: [topic]).first { !$0.isInternal }?.partitionCount
+        }
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
             committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }
         }

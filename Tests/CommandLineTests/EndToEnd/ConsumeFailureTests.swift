@@ -209,5 +209,27 @@ extension EndToEnd {
             )
             #expect(outcome.status == 0, "\(outcome.errors)")
         }
+
+        @Test func `a signal is heard though the reader of the output stalls`() throws {
+            try create()
+            try produce((0..<20_000).map { "\($0) a line of some length, more than pipes hold" })
+            let outcome = try Millrace.shell(
+                """
+                mkfifo '\(folder.path("output"))'
+                exec 3<> '\(folder.path("output"))'
+                \(millrace) consume lines --group g --data '\(data)' > '\(folder.path("output"))' &
+                consumer=$!
+                head -c 1 <&3 > /dev/null
+                kill -TERM $consumer
+                for i in $(seq 200); do kill -0 $consumer 2> /dev/null || break; sleep 0.1; done
+                kill -KILL $consumer 2> /dev/null
+                wait $consumer
+                """
+            )
+            #expect(outcome.status == 143, "\(outcome.errors)")
+            // Nobody has read it: it comes again.
+            let again = try consume("--group", "g")
+            #expect(again.output.hasPrefix("0 a line"))
+        }
     }
 }
