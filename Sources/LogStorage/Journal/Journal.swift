@@ -72,7 +72,7 @@ struct Journal: Sendable {
             var head: [UInt8] = []
             do throws(DiskError) {
                 head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
-            } catch where !error.saysUnreadable {
+            } catch  where !error.saysUnreadable {
                 file.close()
                 throw error
             } catch {}

@@ -48,6 +48,7 @@ struct Consumer: ~Copyable {
         let start = asked ?? .beginning
         var committed: [TopicPartition: Offset] = [:]
         if let group {
+            try refuseJob(group)
             committed = try log.client.committedOffsets(group: group, partitions: partitions)
         }
         if asked != nil { sayWhichGoOn(committed) }
@@ -59,6 +60,21 @@ struct Consumer: ~Copyable {
             }
             positions[partition] = try readable(position, of: partition)
         }
+    }
+
+    /// A job's group has its name: whoever reads as that group would move the job's own positions,
+    /// and the job would pass over what it has not read.
+    private func refuseJob(_ group: String) throws(CommandFailure) {
+        let isJob = log.broker.transactionalIDs().contains { id in
+            id.hasPrefix("\(group)-") && Int(id.dropFirst(group.utf8.count + 1)) != nil
+        }
+        guard isJob else { return }
+        throw CommandFailure(
+            "the group '\(group)' is that of the job '\(group)'",
+            place: log.directory,
+            reason: "its positions are where the job goes on",
+            next: "--group \(group)-reader"
+        )
     }
 
     /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.

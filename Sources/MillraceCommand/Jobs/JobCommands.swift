@@ -1,5 +1,7 @@
+import Broker
 import Glibc
 import JobRunner
+import LogStorage
 import Terminal
 
 /// `run` and `describe`: build the job, then hand over to its binary.
@@ -27,8 +29,24 @@ enum JobCommands {
         ]
     ) { invocation in
         let options = try RunOptions(invocation)
+        try requireDirectory(options.dataDirectory)
         let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
         throw replaceProcess(binary, ["run"] + options.words)
+    }
+
+    /// A build may take minutes: what cannot work is said before.
+    private static func requireDirectory(_ path: String) throws(CommandFailure) {
+        guard let kind = try? PosixDisk().kind(of: path) else {
+            throw CommandFailure(opening: path, .noDirectory(path))
+        }
+        guard kind == .directory else {
+            throw CommandFailure(
+                "this is no data directory",
+                place: path,
+                reason: "it is a file",
+                next: "give another --data"
+            )
+        }
     }
 
     static let describe = Command(

@@ -70,7 +70,8 @@ package struct TopologyPlan: Equatable, Sendable {
         let widest = inputTopics.flatMap { $0 }.compactMap { partitionCounts[$0] }.max() ?? 1
         let outputs =
             specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
-            .map { ($0, Self.sinkOptions) } + specification.deadLetterTopics.map { ($0, Self.deadLetterOptions) }
+            .map { ($0, Self.sinkOptions) }
+            + specification.deadLetterTopics.map { ($0, Self.deadLetterOptions) }
         for (topic, configuration) in outputs {
             try place(
                 topic,

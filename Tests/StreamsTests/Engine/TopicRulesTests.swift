@@ -162,7 +162,8 @@ import Testing
         #expect(try driver.read("out").count == 30)
     }
 
-    @Test func `a global table and a store that is called alike have folders of their own`() throws {
+    @Test func `a global table and a store that is called alike have folders of their own`() throws
+    {
         struct Alike: StreamJob {
             static let name = "alike"
             var topology: [Statement] {
