@@ -1,3 +1,4 @@
+public import Bytes
 public import LogModel
 
 /// The engine of a store that is kept in memory alone: it holds nothing, so the store's table keeps
@@ -7,6 +8,8 @@ public final class MemoryStoreEngine: StoreEngine {
     public init() {}
 
     public var checkpointedOffset: Offset? { nil }
+    /// The topic of which the table above holds values.
+    public var changelogID: UniqueID?
     public var isEmpty: Bool { true }
     public var isInMemory: Bool { true }
 

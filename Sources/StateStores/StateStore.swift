@@ -1,3 +1,4 @@
+public import Bytes
 public import LogModel
 import Threads
 
@@ -298,6 +299,18 @@ public final class StateStore {
     func noteRestored(changelogOffset: Offset, intoEngine: Bool) {
         self.changelogOffset = changelogOffset
         if !intoEngine { hasUncheckpointedCommit = true }
+    }
+
+    /// The topic that `changelogOffset` is an offset of; nil where it is not known.
+    public var changelogID: UniqueID? { engine.changelogID }
+
+    /// Takes note of the topic that is the store's changelog from here on. Not in a transaction.
+    public func follow(_ changelog: UniqueID) {
+        guard engine.changelogID != changelog else { return }
+        settleCheckpoint()
+        engine.changelogID = changelog
+        // An offset that lies there without it gets it by a checkpoint.
+        if changelogOffset != nil { hasUncheckpointedCommit = true }
     }
 
     /// Notes that the engine is about to get entries past the table.

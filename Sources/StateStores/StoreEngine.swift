@@ -1,3 +1,4 @@
+public import Bytes
 public import LogModel
 
 /// The disk (or memory) below one task's state store: byte-ordered keys, written only by
@@ -8,6 +9,9 @@ public import LogModel
 public protocol StoreEngine: AnyObject {
     /// The next changelog offset after those whose values the engine holds; nil when it is new.
     var checkpointedOffset: Offset? { get }
+    /// The topic that the offset is one of: its changelog's id; nil where nobody has said it. Once
+    /// set, each checkpoint writes it beside its offset. Not while a checkpoint is under way.
+    var changelogID: UniqueID? { get set }
     /// Whether the engine surely holds no entries: reads may be skipped.
     var isEmpty: Bool { get }
     /// Whether the engine never holds anything, so that the table above keeps everything.

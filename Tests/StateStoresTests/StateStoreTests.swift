@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import MillraceTestKit
 import StateStores
@@ -102,6 +103,7 @@ struct StateStoreTests {
 private final class FailingEngine: StoreEngine {
     var answer: [UInt8]?
     var checkpointedOffset: Offset? { nil }
+    var changelogID: UniqueID?
     var isEmpty: Bool { false }
 
     func get(

@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import StateStores
 import Threads
@@ -8,10 +9,13 @@ final class SimulatedStoreEngine: StoreEngine {
 
     private let stores: SimulatedStores
     private let path: String
+    /// As the image has it, or as it was said since.
+    var changelogID: UniqueID?
 
     init(stores: SimulatedStores, path: String) {
         self.stores = stores
         self.path = path
+        changelogID = image.changelogID
     }
 
     private var image: SimulatedStores.Image {
@@ -42,7 +46,7 @@ final class SimulatedStoreEngine: StoreEngine {
         guard !fails else {
             throw StoreError(code: .io, path: path, message: "the checkpoint was planned to fail")
         }
-        var next = SimulatedStores.Image(changelogOffset: changelogOffset)
+        var next = SimulatedStores.Image(changelogOffset: changelogOffset, changelogID: changelogID)
         next.entries = Self.merge(image.entries, with: entries)
         stores.state.withLock { [path, next] in $0.stores[path]?.pending = next }
         stores.observe(path)
@@ -75,6 +79,7 @@ final class SimulatedStoreEngine: StoreEngine {
             state.stores[path] = SimulatedStores.Store()
             state.wipes += 1
         }
+        changelogID = nil
     }
 
     func close() {

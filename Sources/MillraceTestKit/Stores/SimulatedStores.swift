@@ -1,3 +1,4 @@
+import Bytes
 package import LogModel
 package import StateStores
 import Threads
@@ -12,9 +13,10 @@ package final class SimulatedStores: StoreEngineFactory {
         /// Ascending by key.
         var entries: [(key: Bytes, value: Bytes)] = []
         var changelogOffset: Offset?
+        var changelogID: UniqueID?
 
         static func == (left: Image, right: Image) -> Bool {
-            left.changelogOffset == right.changelogOffset
+            left.changelogOffset == right.changelogOffset && left.changelogID == right.changelogID
                 && left.entries.elementsEqual(right.entries) { $0 == $1 }
         }
     }

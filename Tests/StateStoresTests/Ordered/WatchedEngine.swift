@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import StateStores
 import Synchronization
@@ -21,6 +22,10 @@ final class WatchedEngine: StoreEngine, @unchecked Sendable {
     }
 
     var checkpointedOffset: Offset? { engine.checkpointedOffset }
+    var changelogID: UniqueID? {
+        get { engine.changelogID }
+        set { engine.changelogID = newValue }
+    }
     var isEmpty: Bool { engine.isEmpty }
 
     func get(
