@@ -1,4 +1,4 @@
-package import Bytes
+import Bytes
 import CRocksDB
 package import LogModel
 package import StateStores
@@ -12,7 +12,7 @@ import Threads
 /// log is off: the changelog is the log.
 ///
 ///     key 00                 the mark: format 4 bytes, changelog offset 8, changelog's id 16,
-///                            CRC-32C 4; in format 1 without the id
+///                            since when it is followed 8, CRC-32C 4; in format 1 without both
 ///     key 01 <the key>       a value of the store
 ///
 /// SAFETY: `@unchecked` because of RocksDB's handles, which may be used from several threads: the
@@ -26,7 +26,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     private struct Mark {
         var changelogOffset: Offset?
-        var changelogID: UniqueID?
+        var changelog: FollowedChangelog?
         var isEmpty: Bool
         var fileNumber = 0
         var isClosed = false
@@ -69,7 +69,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 )
             }
             mark = Lock(
-                Mark(changelogOffset: found?.offset, changelogID: found?.id, isEmpty: isEmpty)
+                Mark(changelogOffset: found?.offset, changelog: found?.changelog, isEmpty: isEmpty)
             )
         } catch {
             rocksdb_close(database)
@@ -83,9 +83,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     package var checkpointedOffset: Offset? { mark.withLock { $0.changelogOffset } }
 
-    package var changelogID: UniqueID? {
-        get { mark.withLock { $0.changelogID } }
-        set { mark.withLock { $0.changelogID = newValue } }
+    package var changelog: FollowedChangelog? {
+        get { mark.withLock { $0.changelog } }
+        set { mark.withLock { $0.changelog = newValue } }
     }
 
     package var isEmpty: Bool { mark.withLock { $0.isEmpty } }
@@ -172,14 +172,14 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ entries: SortedEntries,
         changelogOffset: Offset
     ) throws(StoreError) {
-        let (number, id) = mark.withLock { mark in
+        let (number, changelog) = mark.withLock { mark in
             mark.fileNumber += 1
-            return (mark.fileNumber, mark.changelogID)
+            return (mark.fileNumber, mark.changelog)
         }
         let file = "\(path)/checkpoint-\(number)\(Self.unfinishedSuffix)"
         let writer = try SortedFileWriter(file: file, path: path, options: options)
         do throws(StoreError) {
-            try writer.put(Self.markKey, Self.encodeMark(changelogOffset, of: id))
+            try writer.put(Self.markKey, Self.encodeMark(changelogOffset, of: changelog))
             for index in 0..<entries.count {
                 let entry = entries.entry(index)
                 try writer.write(prefix: Self.dataPrefix, key: entry.key, value: entry.value)
@@ -221,7 +221,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         rocksdb_compact_range(database, first, 1, end, 1)
         mark.withLock {
             $0.changelogOffset = nil
-            $0.changelogID = nil
+            $0.changelog = nil
             $0.isEmpty = true
         }
         onWipe(StoreError(code: .corrupt, path: path, message: reason))
@@ -237,14 +237,16 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     // MARK: The mark
 
-    /// An id that nobody has said is written as the one that no topic has.
-    private static func encodeMark(_ offset: Offset, of id: UniqueID?) -> [UInt8] {
+    /// A topic that nobody has said is written with the id that none has.
+    private static func encodeMark(_ offset: Offset, of changelog: FollowedChangelog?) -> [UInt8] {
         var bytes: [UInt8] = []
-        let id = id ?? .zero
+        let id = changelog?.id ?? .zero
+        let since = changelog?.since.rawValue ?? 0
         withUnsafeBytes(of: format.bigEndian) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: offset.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: id.high.bigEndian) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: id.low.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: since.bigEndian) { bytes.append(contentsOf: $0) }
         let checksum = bytes.withUnsafeBytes { crc32c($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.append(contentsOf: $0) }
         return bytes
@@ -254,7 +256,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ database: OpaquePointer,
         _ options: RocksOptions,
         _ path: String
-    ) throws(StoreError) -> (offset: Offset, id: UniqueID?)? {
+    ) throws(StoreError) -> (offset: Offset, changelog: FollowedChangelog?)? {
         let slice = try RocksCall.runOptional(path) { error in
             markKey.withUnsafeBytes { key in
                 rocksdb_get_pinned(
@@ -281,7 +283,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 message: "the store has format \(found), this program reads up to \(format)"
             )
         }
-        let checked = found == format ? 28 : 12
+        let checked = found == format ? 36 : 12
         guard count == checked + 4,
             p.bigEndian(UInt32.self, at: checked)
                 == crc32c(UnsafeRawBufferPointer(start: p, count: checked))
@@ -291,7 +293,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let offset = Offset(p.bigEndian(at: 4))
         guard found == format else { return (offset, nil) }
         let id = UniqueID(high: p.bigEndian(at: 12), low: p.bigEndian(at: 20))
-        return (offset, id == .zero ? nil : id)
+        guard id != .zero else { return (offset, nil) }
+        return (offset, FollowedChangelog(id: id, since: Timestamp(p.bigEndian(at: 28))))
     }
 
     private static func hasData(

@@ -1,4 +1,3 @@
-public import Bytes
 public import LogModel
 
 /// The engine of a store that is kept in memory alone: it holds nothing, so the store's table keeps
@@ -9,7 +8,7 @@ public final class MemoryStoreEngine: StoreEngine {
 
     public var checkpointedOffset: Offset? { nil }
     /// The topic of which the table above holds values.
-    public var changelogID: UniqueID?
+    public var changelog: FollowedChangelog?
     public var isEmpty: Bool { true }
     public var isInMemory: Bool { true }
 

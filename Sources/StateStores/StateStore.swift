@@ -1,4 +1,3 @@
-public import Bytes
 public import LogModel
 import Threads
 
@@ -302,15 +301,16 @@ public final class StateStore {
     }
 
     /// The topic that `changelogOffset` is an offset of; nil where it is not known.
-    public var changelogID: UniqueID? { engine.changelogID }
+    public var changelog: FollowedChangelog? { engine.changelog }
 
     /// Takes note of the topic that is the store's changelog from here on. Not in a transaction.
-    public func follow(_ changelog: UniqueID) {
-        guard engine.changelogID != changelog else { return }
+    public func follow(_ changelog: FollowedChangelog) {
+        let known = engine.changelog
+        guard known != changelog else { return }
         settleCheckpoint()
-        engine.changelogID = changelog
-        // An offset that lies there without it gets it by a checkpoint.
-        if changelogOffset != nil { hasUncheckpointedCommit = true }
+        engine.changelog = changelog
+        // An offset that lies there without its topic gets it by a checkpoint.
+        if known?.id != changelog.id, changelogOffset != nil { hasUncheckpointedCommit = true }
     }
 
     /// Notes that the engine is about to get entries past the table.

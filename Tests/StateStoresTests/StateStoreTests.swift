@@ -1,4 +1,3 @@
-import Bytes
 import LogModel
 import MillraceTestKit
 import StateStores
@@ -103,7 +102,7 @@ struct StateStoreTests {
 private final class FailingEngine: StoreEngine {
     var answer: [UInt8]?
     var checkpointedOffset: Offset? { nil }
-    var changelogID: UniqueID?
+    var changelog: FollowedChangelog?
     var isEmpty: Bool { false }
 
     func get(

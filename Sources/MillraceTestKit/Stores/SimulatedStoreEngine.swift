@@ -1,4 +1,3 @@
-import Bytes
 import LogModel
 import StateStores
 import Threads
@@ -10,12 +9,12 @@ final class SimulatedStoreEngine: StoreEngine {
     private let stores: SimulatedStores
     private let path: String
     /// As the image has it, or as it was said since.
-    var changelogID: UniqueID?
+    var changelog: FollowedChangelog?
 
     init(stores: SimulatedStores, path: String) {
         self.stores = stores
         self.path = path
-        changelogID = image.changelogID
+        changelog = image.changelog
     }
 
     private var image: SimulatedStores.Image {
@@ -46,7 +45,7 @@ final class SimulatedStoreEngine: StoreEngine {
         guard !fails else {
             throw StoreError(code: .io, path: path, message: "the checkpoint was planned to fail")
         }
-        var next = SimulatedStores.Image(changelogOffset: changelogOffset, changelogID: changelogID)
+        var next = SimulatedStores.Image(changelogOffset: changelogOffset, changelog: changelog)
         next.entries = Self.merge(image.entries, with: entries)
         stores.state.withLock { [path, next] in $0.stores[path]?.pending = next }
         stores.observe(path)
@@ -79,7 +78,7 @@ final class SimulatedStoreEngine: StoreEngine {
             state.stores[path] = SimulatedStores.Store()
             state.wipes += 1
         }
-        changelogID = nil
+        changelog = nil
     }
 
     func close() {

@@ -1,4 +1,3 @@
-import Bytes
 package import LogModel
 package import StateStores
 import Threads
@@ -13,10 +12,10 @@ package final class SimulatedStores: StoreEngineFactory {
         /// Ascending by key.
         var entries: [(key: Bytes, value: Bytes)] = []
         var changelogOffset: Offset?
-        var changelogID: UniqueID?
+        var changelog: FollowedChangelog?
 
         static func == (left: Image, right: Image) -> Bool {
-            left.changelogOffset == right.changelogOffset && left.changelogID == right.changelogID
+            left.changelogOffset == right.changelogOffset && left.changelog == right.changelog
                 && left.entries.elementsEqual(right.entries) { $0 == $1 }
         }
     }

@@ -1,4 +1,3 @@
-import Bytes
 import LogModel
 import StateStores
 import Synchronization
@@ -22,9 +21,9 @@ final class WatchedEngine: StoreEngine, @unchecked Sendable {
     }
 
     var checkpointedOffset: Offset? { engine.checkpointedOffset }
-    var changelogID: UniqueID? {
-        get { engine.changelogID }
-        set { engine.changelogID = newValue }
+    var changelog: FollowedChangelog? {
+        get { engine.changelog }
+        set { engine.changelog = newValue }
     }
     var isEmpty: Bool { engine.isEmpty }
 
