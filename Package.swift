@@ -106,8 +106,8 @@ let package = Package(
             "JobRunner",
             [
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
-                "StateStores", "RocksStore", "Streams", "StreamsRuntime", "Terminal", "Telemetry",
-                "Threads",
+                "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
+                "Terminal", "Telemetry", "Threads",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),

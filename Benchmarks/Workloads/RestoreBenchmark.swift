@@ -30,8 +30,9 @@ extension Benchmark {
             )
             var restorer = ChangelogRestorer(
                 partition: TopicPartition("changelog", PartitionIndex(partition)),
-                entries: StoreSpecification("restore"),
-                fetchByteCount: 1 << 20
+                entries: StoreSpecification("restore", key: .utf8, value: .int64),
+                fetchByteCount: 1 << 20,
+                now: rig.time.wallTime()
             )
             try restorer.restore(store, from: rig.client) { _ in }
             stores.append(store)

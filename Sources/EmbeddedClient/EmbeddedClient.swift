@@ -40,6 +40,15 @@ package final class EmbeddedClient: LogClient {
         }
     }
 
+    package func alterTopic(
+        _ name: String,
+        options: [String: String]
+    ) throws(LogClientError) {
+        try converting(name) { () throws(BrokerError) in
+            try broker.alterTopic(name, options: options.mapValues { Optional($0) })
+        }
+    }
+
     package func deleteTopic(_ name: String) throws(LogClientError) {
         try converting(name) { () throws(BrokerError) in try broker.deleteTopic(name) }
     }

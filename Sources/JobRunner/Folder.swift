@@ -14,12 +14,10 @@ package enum Folder {
         }
     }
 
-    /// Removes the folder with everything in it; none is fine.
-    package static func remove(_ path: String) throws(CommandFailure) {
-        guard let folder = opendir(path) else {
-            if errno == ENOENT { return }
-            throw failure("open", path)
-        }
+    /// The names in the folder; none where it cannot be read.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
@@ -27,8 +25,17 @@ package enum Folder {
             }
             if name != "." && name != ".." { names.append(name) }
         }
+        return names
+    }
+
+    /// Removes the folder with everything in it; none is fine.
+    package static func remove(_ path: String) throws(CommandFailure) {
+        guard let folder = opendir(path) else {
+            if errno == ENOENT { return }
+            throw failure("open", path)
+        }
         closedir(folder)
-        for name in names {
+        for name in names(in: path) {
             let child = "\(path)/\(name)"
             if unlink(child) != 0 { try remove(child) }
         }

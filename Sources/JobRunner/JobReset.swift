@@ -20,23 +20,20 @@ struct JobReset {
     /// Whether an earlier reset did not come to its end.
     var isPending: Bool { access(markerPath, F_OK) == 0 }
 
-    /// The topics of the job's own, which go.
-    var internalTopics: Set<String> {
-        let specification = topology.specification
-        var own: Set<String> = []
-        for subtopology in specification.subtopologies {
-            for store in subtopology.stores {
-                own.insert(specification.names.changelogTopic(store: store.name))
-            }
-            for via in subtopology.repartitions {
-                own.insert(specification.names.repartitionTopic(via: via))
-            }
+    /// The topics of the job's own, which go: those that it has now, and those that say that they
+    /// are its, from a time when it had others.
+    func internalTopics() throws(LogClientError) -> Set<String> {
+        let labels = topology.specification.labels
+        let own = try client.topics(named: nil).filter { topic in
+            let owner = topic.configuration[TopicLabel.ownerOption]
+            return owner?.hasPrefix("\(topology.job)/") ?? (labels[topic.name] != nil)
         }
-        return own
+        return Set(own.map(\.name))
     }
 
     /// Resets the job.
     func run() throws(CommandFailure) {
+        try checkOwners()
         try Folder.create(stateDirectory)
         try mark()
         do {
@@ -51,6 +48,18 @@ struct JobReset {
         }
         try Folder.remove("\(stateDirectory)/\(topology.job)")
         guard unlink(markerPath) == 0 else { throw Folder.failure("remove", markerPath) }
+    }
+
+    /// Another job's topic, which this one would need for itself, stays.
+    private func checkOwners() throws(CommandFailure) {
+        do {
+            try TopologyPlan.checkOwners(
+                topology.specification.labels,
+                existing: client.topics(named: nil)
+            )
+        } catch {
+            throw CommandFailure("the job \(topology.job) was not reset", reason: "\(error)")
+        }
     }
 
     private func mark() throws(CommandFailure) {
@@ -87,7 +96,7 @@ struct JobReset {
     }
 
     private func deleteInternalTopics() throws(LogClientError) {
-        for topic in try client.topics(named: internalTopics.sorted()) {
+        for topic in try client.topics(named: internalTopics().sorted()) {
             try client.deleteTopic(topic.name)
         }
     }

@@ -14,8 +14,7 @@ struct JobRun {
     let topology: Topology
     let options: RunOptions
 
-    /// Where the stores of all jobs lie. A partition's folder ends in a number: it is none.
-    private var stateDirectory: String { "\(options.dataDirectory)/.millrace/state" }
+    private var stateDirectory: String { StateFolder.path(in: options.dataDirectory) }
 
     func run() throws -> ExitStatus {
         let signals = SignalListener.start()
@@ -52,7 +51,7 @@ struct JobRun {
         )
         if options.reset || reset.isPending {
             // Whatever state the job's own topics are in, they go.
-            let going = reset.internalTopics
+            let going = try reset.internalTopics()
             try log.requireIntact {
                 own.contains($0.topic) && !going.contains($0.topic) || $0.topic.hasPrefix("__")
             }
@@ -68,6 +67,7 @@ struct JobRun {
             pause: Self.pause,
             tell: Self.tell
         )
+        noteTopology()
         let stopSwitch = application.stopSwitch
         signals.onRequest { stopSwitch.request() }
         let progress = application.progress
@@ -124,6 +124,13 @@ struct JobRun {
             names.insert(specification.names.changelogTopic(store: store.name))
         }
         return names
+    }
+
+    /// Plans compare with it, and nothing else depends on it.
+    private func noteTopology() {
+        do { try StoredTopology(topology.specification).write(in: stateDirectory) } catch {
+            Self.tell("the topology was not noted for later plans: \(error)")
+        }
     }
 
     private func restore(_ application: StreamsApplication, _ progress: [ThreadProgress]) throws {

@@ -132,18 +132,3 @@ package enum DataDirectoryOption {
         help: "the folder of the bundled log"
     )
 }
-
-/// `--format` of `describe`.
-package enum DescribeFormat: String, CaseIterable, Sendable {
-    case text
-    case mermaid
-    case json
-
-    package static let parameter = Parameter.option(
-        "format",
-        ValueKind<DescribeFormat>.choice("WORD"),
-        default: .text,
-        shown: "text",
-        help: "how the topology is printed"
-    )
-}

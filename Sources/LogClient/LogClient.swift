@@ -9,6 +9,8 @@ package protocol LogClient: AnyObject, Sendable {
     func topics(named names: [String]?) throws(LogClientError) -> [TopicDescription]
     /// Creates a topic; `.topicExists` if there is one of that name.
     func createTopic(_ specification: TopicSpecification) throws(LogClientError)
+    /// Gives these options of a topic other values; the others stay.
+    func alterTopic(_ name: String, options: [String: String]) throws(LogClientError)
     /// Removes a topic and its records.
     func deleteTopic(_ name: String) throws(LogClientError)
     /// The ends of a partition now.

@@ -20,8 +20,8 @@ enum MillraceCommand {
             ],
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
-                JobCommands.run, JobCommands.describe, NewCommand.command, LogCommands.command,
-                BenchCommand.command, ShellCommands.completions,
+                JobCommands.run, JobCommands.plan, JobCommands.describe, NewCommand.command,
+                LogCommands.command, BenchCommand.command, ShellCommands.completions,
                 ShellCommands.version,
             ]
         )

@@ -11,7 +11,8 @@ import Threads
 /// they stand for, which lies in the same file, are there together or not at all. RocksDB's own
 /// log is off: the changelog is the log.
 ///
-///     key 00                 the mark: format 4 bytes, changelog offset 8, CRC-32C 4
+///     key 00                 the mark: format 4 bytes, changelog offset 8, changelog's id 16,
+///                            since when it is followed 8, CRC-32C 4; in format 1 without both
 ///     key 01 <the key>       a value of the store
 ///
 /// SAFETY: `@unchecked` because of RocksDB's handles, which may be used from several threads: the
@@ -25,12 +26,15 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     private struct Mark {
         var changelogOffset: Offset?
+        var changelog: FollowedChangelog?
         var isEmpty: Bool
         var fileNumber = 0
         var isClosed = false
     }
 
-    private static let format: UInt32 = 1
+    private static let format: UInt32 = 2
+    /// The format of marks without an id, which is read, too.
+    private static let formatWithoutID: UInt32 = 1
     private static let markKey: [UInt8] = [0]
     private static let dataPrefix: UInt8 = 1
 
@@ -55,16 +59,18 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         }
         database = try RocksCall.run(path) { rocksdb_open(options.database, path, $0) }
         do throws(StoreError) {
-            let offset = try Self.readMark(database, options, path)
+            let found = try Self.readMark(database, options, path)
             let isEmpty = try !Self.hasData(database, options, path)
-            if offset == nil, !isEmpty {
+            if found == nil, !isEmpty {
                 throw StoreError(
                     code: .corrupt,
                     path: path,
                     message: "the store has values but no mark"
                 )
             }
-            mark = Lock(Mark(changelogOffset: offset, isEmpty: isEmpty))
+            mark = Lock(
+                Mark(changelogOffset: found?.offset, changelog: found?.changelog, isEmpty: isEmpty)
+            )
         } catch {
             rocksdb_close(database)
             throw error
@@ -76,6 +82,11 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     deinit { close() }
 
     package var checkpointedOffset: Offset? { mark.withLock { $0.changelogOffset } }
+
+    package var changelog: FollowedChangelog? {
+        get { mark.withLock { $0.changelog } }
+        set { mark.withLock { $0.changelog = newValue } }
+    }
 
     package var isEmpty: Bool { mark.withLock { $0.isEmpty } }
 
@@ -161,14 +172,14 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ entries: SortedEntries,
         changelogOffset: Offset
     ) throws(StoreError) {
-        let number = mark.withLock { mark in
+        let (number, changelog) = mark.withLock { mark in
             mark.fileNumber += 1
-            return mark.fileNumber
+            return (mark.fileNumber, mark.changelog)
         }
         let file = "\(path)/checkpoint-\(number)\(Self.unfinishedSuffix)"
         let writer = try SortedFileWriter(file: file, path: path, options: options)
         do throws(StoreError) {
-            try writer.put(Self.markKey, Self.encodeMark(changelogOffset))
+            try writer.put(Self.markKey, Self.encodeMark(changelogOffset, of: changelog))
             for index in 0..<entries.count {
                 let entry = entries.entry(index)
                 try writer.write(prefix: Self.dataPrefix, key: entry.key, value: entry.value)
@@ -210,6 +221,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         rocksdb_compact_range(database, first, 1, end, 1)
         mark.withLock {
             $0.changelogOffset = nil
+            $0.changelog = nil
             $0.isEmpty = true
         }
         onWipe(StoreError(code: .corrupt, path: path, message: reason))
@@ -225,10 +237,16 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     // MARK: The mark
 
-    private static func encodeMark(_ offset: Offset) -> [UInt8] {
+    /// A topic that nobody has said is written with the id that none has.
+    private static func encodeMark(_ offset: Offset, of changelog: FollowedChangelog?) -> [UInt8] {
         var bytes: [UInt8] = []
+        let id = changelog?.id ?? .zero
+        let since = changelog?.since.rawValue ?? 0
         withUnsafeBytes(of: format.bigEndian) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: offset.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: id.high.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: id.low.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: since.bigEndian) { bytes.append(contentsOf: $0) }
         let checksum = bytes.withUnsafeBytes { crc32c($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.append(contentsOf: $0) }
         return bytes
@@ -238,7 +256,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ database: OpaquePointer,
         _ options: RocksOptions,
         _ path: String
-    ) throws(StoreError) -> Offset? {
+    ) throws(StoreError) -> (offset: Offset, changelog: FollowedChangelog?)? {
         let slice = try RocksCall.runOptional(path) { error in
             markKey.withUnsafeBytes { key in
                 rocksdb_get_pinned(
@@ -258,19 +276,25 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         }
         let p = UnsafeRawPointer(value)
         let found: UInt32 = p.bigEndian(at: 0)
-        guard found == format else {
+        guard found == format || found == formatWithoutID else {
             throw StoreError(
                 code: .newerFormat,
                 path: path,
-                message: "the store has format \(found), this program reads \(format)"
+                message: "the store has format \(found), this program reads up to \(format)"
             )
         }
-        guard count == 16,
-            p.bigEndian(UInt32.self, at: 12) == crc32c(UnsafeRawBufferPointer(start: p, count: 12))
+        let checked = found == format ? 36 : 12
+        guard count == checked + 4,
+            p.bigEndian(UInt32.self, at: checked)
+                == crc32c(UnsafeRawBufferPointer(start: p, count: checked))
         else {
             throw StoreError(code: .corrupt, path: path, message: "the store's mark is damaged")
         }
-        return Offset(p.bigEndian(at: 4))
+        let offset = Offset(p.bigEndian(at: 4))
+        guard found == format else { return (offset, nil) }
+        let id = UniqueID(high: p.bigEndian(at: 12), low: p.bigEndian(at: 20))
+        guard id != .zero else { return (offset, nil) }
+        return (offset, FollowedChangelog(id: id, since: Timestamp(p.bigEndian(at: 28))))
     }
 
     private static func hasData(

@@ -30,6 +30,11 @@ public protocol Serde<Value>: Sendable {
 
     /// What the topology's description calls this serde.
     static var name: String { get }
+
+    /// What the bytes are, for whoever finds them later: the name by default, and what else a
+    /// reader has to know. A store whose serde got another one is refused, for what it holds is
+    /// something else.
+    var formatName: String { get }
 }
 
 extension Serde {
@@ -48,6 +53,9 @@ extension Serde {
     /// Not null.
     @inlinable
     public func isNull(_ value: Value) -> Bool { false }
+
+    /// The name.
+    public var formatName: String { Self.name }
 
     /// The type's name.
     public static var name: String { String(describing: Self.self) }

@@ -134,6 +134,9 @@ public struct OptionalSerde<Wrapped: Serde>: Serde {
     }
 
     public static var name: String { "optional \(Wrapped.name)" }
+
+    /// That of what is wrapped: nil has no bytes.
+    public var formatName: String { wrapped.formatName }
 }
 
 /// Keys that nobody reads: whatever the bytes, the key is `NoKey`, written as null.

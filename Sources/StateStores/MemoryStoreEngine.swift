@@ -7,6 +7,8 @@ public final class MemoryStoreEngine: StoreEngine {
     public init() {}
 
     public var checkpointedOffset: Offset? { nil }
+    /// The topic of which the table above holds values.
+    public var changelog: FollowedChangelog?
     public var isEmpty: Bool { true }
     public var isInMemory: Bool { true }
 

@@ -300,6 +300,19 @@ public final class StateStore {
         if !intoEngine { hasUncheckpointedCommit = true }
     }
 
+    /// The topic that `changelogOffset` is an offset of; nil where it is not known.
+    public var changelog: FollowedChangelog? { engine.changelog }
+
+    /// Takes note of the topic that is the store's changelog from here on. Not in a transaction.
+    public func follow(_ changelog: FollowedChangelog) {
+        let known = engine.changelog
+        guard known != changelog else { return }
+        settleCheckpoint()
+        engine.changelog = changelog
+        // An offset that lies there without its topic gets it by a checkpoint.
+        if known?.id != changelog.id, changelogOffset != nil { hasUncheckpointedCommit = true }
+    }
+
     /// Notes that the engine is about to get entries past the table.
     func noteEngineWrite() {
         isComplete = false

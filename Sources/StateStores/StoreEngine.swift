@@ -1,3 +1,4 @@
+public import Bytes
 public import LogModel
 
 /// The disk (or memory) below one task's state store: byte-ordered keys, written only by
@@ -8,6 +9,9 @@ public import LogModel
 public protocol StoreEngine: AnyObject {
     /// The next changelog offset after those whose values the engine holds; nil when it is new.
     var checkpointedOffset: Offset? { get }
+    /// The topic that the offset is one of, and since when; nil where nobody has said it. Once set,
+    /// each checkpoint writes it beside its offset. Not while a checkpoint is under way.
+    var changelog: FollowedChangelog? { get set }
     /// Whether the engine surely holds no entries: reads may be skipped.
     var isEmpty: Bool { get }
     /// Whether the engine never holds anything, so that the table above keeps everything.
@@ -47,6 +51,19 @@ extension StoreEngine {
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
         try scan(from: from, to: to, isReversed: false, body)
+    }
+}
+
+/// The topic that a store holds the records of.
+public struct FollowedChangelog: Equatable, Sendable {
+    /// The topic's id: one made anew under its name is another one.
+    public var id: UniqueID
+    /// A moment at which the store held all there was, or began to be read from the start.
+    public var since: Timestamp
+    /// A topic followed since a moment.
+    public init(id: UniqueID, since: Timestamp) {
+        self.id = id
+        self.since = since
     }
 }
 

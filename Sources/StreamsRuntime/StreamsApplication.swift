@@ -40,7 +40,11 @@ package final class StreamsApplication {
         self.client = client
         do {
             plan = try TopologyPlan(topology.specification, existing: client.topics(named: nil))
+            try LeftRecords(client: client).refuse(plan.changedFormats)
             for topic in plan.topicsToCreate { try client.createTopic(topic) }
+            for (topic, label) in plan.topicsToLabel.sorted(by: { $0.key < $1.key }) {
+                try client.alterTopic(topic, options: label.options)
+            }
         } catch let error as PlanError {
             throw StreamsError(code: .topology, message: error.description)
         } catch {

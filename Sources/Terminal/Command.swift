@@ -65,6 +65,8 @@ package enum ExitStatus: Int32, Sendable {
     case done = 0
     /// The work failed.
     case failed = 1
+    /// The work was to find something out, and what it found is not good.
+    case found = 2
     /// The command line makes no sense.
     case usage = 64
     /// SIGHUP, SIGINT, SIGQUIT or SIGTERM ended the work before its end: 128 and the signal's

@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 import LogModel
 import MillraceTestKit
@@ -45,6 +46,32 @@ import Testing
         #expect(try engine.keys(from: [98], to: nil) == [[98], [99]])
         #expect(try engine.keys(from: [13], to: [10]) == [])
         #expect(try engine.keys(from: nil, to: nil, limit: 3).count == 3)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a checkpoint has the topic of its changelog, which a wipe takes away`(kind: Kind) throws {
+        let folder = try StoreFolder(kind)
+        defer { withExtendedLifetime(folder) {} }
+        let engine = try folder.open()
+        #expect(engine.changelog == nil)
+        try engine.write([([1], [1])], upTo: 1)
+        engine.close()
+        let untold = try folder.open()
+        #expect(untold.changelog == nil)
+        let followed = FollowedChangelog(
+            id: UniqueID(high: 7, low: .max),
+            since: Timestamp(1_700_000_000_000)
+        )
+        untold.changelog = followed
+        try untold.write([([2], [2])], upTo: 2)
+        untold.close()
+        let told = try folder.open()
+        try told.expect([[1], [2]], offset: 2)
+        #expect(told.changelog == followed)
+        try told.wipe(because: "a test")
+        #expect(told.changelog == nil)
+        told.close()
+        #expect(try folder.open().changelog == nil)
     }
 
     @Test func `a large checkpoint of RocksDB comes back`() throws {

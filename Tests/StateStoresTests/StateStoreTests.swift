@@ -102,6 +102,7 @@ struct StateStoreTests {
 private final class FailingEngine: StoreEngine {
     var answer: [UInt8]?
     var checkpointedOffset: Offset? { nil }
+    var changelog: FollowedChangelog?
     var isEmpty: Bool { false }
 
     func get(

@@ -4,7 +4,7 @@ import JobRunner
 import LogStorage
 import Terminal
 
-/// `run` and `describe`: build the job, then hand over to its binary.
+/// `run`, `plan` and `describe`: build the job, then hand over to its binary.
 enum JobCommands {
     private static let job = Parameter.argument(
         .path("JOB"),
@@ -49,13 +49,25 @@ enum JobCommands {
         }
     }
 
+    static let plan = Command(
+        "plan",
+        summary: "say what deploying a job would change",
+        discussion: "Of each input, store, repartition and output of the job: refuse (the job does "
+            + "not start),\nrebuild (made anew of what the log holds), orphan (left lying), create "
+            + "or keep. Nothing is\nopened or written, and the job may run meanwhile. It ends with "
+            + "2 where something is refused.",
+        parameters: [job.declaration, product.declaration] + PlanOptions.parameters,
+        examples: [.init("millrace plan Jobs/WordCount", "before the changed job is run")]
+    ) { invocation in
+        let options = PlanOptions(invocation)
+        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
+        throw replaceProcess(binary, ["plan"] + options.words)
+    }
+
     static let describe = Command(
         "describe",
         summary: "print a job's topology",
-        parameters: [
-            job.declaration, product.declaration, DescribeFormat.parameter.declaration,
-            DataDirectoryOption.parameter.declaration,
-        ],
+        parameters: [job.declaration, product.declaration] + DescribeFormat.parameters,
         examples: [
             .init("millrace describe Jobs/WordCount", "operators, stores and topics"),
             .init("millrace describe Jobs/WordCount --format mermaid", "a flow chart"),
@@ -63,7 +75,8 @@ enum JobCommands {
     ) { invocation in
         let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
         let format = invocation[DescribeFormat.parameter].rawValue
-        throw replaceProcess(binary, ["describe", "--format", format])
+        let data = invocation[DataDirectoryOption.parameter]
+        throw replaceProcess(binary, ["describe", "--format", format, "--data", data])
     }
 
     /// Becomes the job: its signals and its exit code are then the command's. Returns only why not.

@@ -127,7 +127,7 @@ struct LineSender {
             case .interrupt: "SIGINT"
             case .quit: "SIGQUIT"
             case .terminate: "SIGTERM"
-            case .done, .failed, .usage: nil
+            case .done, .failed, .found, .usage: nil
             }
         return CommandFailure("stopped by \(signal ?? "a signal")", place: name, status: status)
     }

@@ -8,10 +8,13 @@ final class SimulatedStoreEngine: StoreEngine {
 
     private let stores: SimulatedStores
     private let path: String
+    /// As the image has it, or as it was said since.
+    var changelog: FollowedChangelog?
 
     init(stores: SimulatedStores, path: String) {
         self.stores = stores
         self.path = path
+        changelog = image.changelog
     }
 
     private var image: SimulatedStores.Image {
@@ -42,7 +45,7 @@ final class SimulatedStoreEngine: StoreEngine {
         guard !fails else {
             throw StoreError(code: .io, path: path, message: "the checkpoint was planned to fail")
         }
-        var next = SimulatedStores.Image(changelogOffset: changelogOffset)
+        var next = SimulatedStores.Image(changelogOffset: changelogOffset, changelog: changelog)
         next.entries = Self.merge(image.entries, with: entries)
         stores.state.withLock { [path, next] in $0.stores[path]?.pending = next }
         stores.observe(path)
@@ -75,6 +78,7 @@ final class SimulatedStoreEngine: StoreEngine {
             state.stores[path] = SimulatedStores.Store()
             state.wipes += 1
         }
+        changelog = nil
     }
 
     func close() {

@@ -12,9 +12,10 @@ package final class SimulatedStores: StoreEngineFactory {
         /// Ascending by key.
         var entries: [(key: Bytes, value: Bytes)] = []
         var changelogOffset: Offset?
+        var changelog: FollowedChangelog?
 
         static func == (left: Image, right: Image) -> Bool {
-            left.changelogOffset == right.changelogOffset
+            left.changelogOffset == right.changelogOffset && left.changelog == right.changelog
                 && left.entries.elementsEqual(right.entries) { $0 == $1 }
         }
     }

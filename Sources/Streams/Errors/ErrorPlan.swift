@@ -69,7 +69,8 @@ public struct ErrorPlan: Sendable {
         for node in sources.values {
             switch node.kind {
             case .source(let name, _, _), .repartitionSource(let name):
-                node.heldKeysStore = StoreSpecification("\(name)-held")
+                let format = RecordFormat("held", key: "bytes", value: "dead letter")
+                node.heldKeysStore = StoreSpecification("\(name)-held", .keyValue, format)
             case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink:
                 continue
             }

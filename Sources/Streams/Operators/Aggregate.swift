@@ -78,7 +78,10 @@ extension GroupedStream {
         let isNullValue = isNullValue
         return Table(
             node: StreamNode(
-                kind: .stateful(word, stores: [StoreSpecification(store)]),
+                kind: .stateful(
+                    word,
+                    stores: [StoreSpecification(store, key: keySerde, value: value)]
+                ),
                 from: node
             ) { sink, task in
                 let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)

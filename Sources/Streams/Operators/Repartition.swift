@@ -15,7 +15,11 @@ extension KeyedStream {
         partitions: Int32? = nil
     ) -> Stream<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let write = node.writing(
-            kind: .repartitionSink(via: name, partitionCount: partitions),
+            kind: .repartitionSink(
+                via: name,
+                format: RecordFormat("record", key, value),
+                partitionCount: partitions
+            ),
             key: key,
             value: value,
             leavesOutEmpty: true

@@ -67,7 +67,7 @@ public class AnyNode {
 }
 
 /// What an operator is, with the names that its owner gave it.
-public enum OperatorKind: Sendable, Equatable {
+public enum OperatorKind: Sendable, Equatable, Codable {
     /// Reads a topic.
     case source(topic: String, key: String, value: String)
     /// Reads a repartition topic of the job; `via` is the user's name for it.
@@ -83,7 +83,7 @@ public enum OperatorKind: Sendable, Equatable {
     /// Writes to a topic that each record chooses; the topics that it names beforehand.
     case dynamicSink(topics: [String], key: String, value: String)
     /// Writes to a repartition topic of the job; a nil count means as many as the widest source.
-    case repartitionSink(via: String, partitionCount: Int32?)
+    case repartitionSink(via: String, format: RecordFormat, partitionCount: Int32?)
 
     /// The stores that it keeps.
     var stores: [StoreSpecification] {

@@ -2,9 +2,9 @@ public import LogModel
 public import Serdes
 
 /// A store of a task: its name, which the owner gave, and the form of its entries.
-public struct StoreSpecification: Hashable, Sendable {
+public struct StoreSpecification: Hashable, Codable, Sendable {
     /// What a store's entries are, which decides how its keys are laid out.
-    public enum Kind: String, Hashable, Sendable, CaseIterable {
+    public enum Kind: String, Hashable, Codable, Sendable, CaseIterable {
         /// A value with a timestamp for each key.
         case keyValue
         /// A value with a timestamp for each key, in the order of the keys' bytes.
@@ -23,15 +23,28 @@ public struct StoreSpecification: Hashable, Sendable {
     public let name: String
     /// The form of its entries.
     public let kind: Kind
+    /// What the entries are in bytes.
+    public let format: RecordFormat
     /// Whether the store is kept in memory alone: its changelog is read whole at a start.
     public var isInMemory = false
     /// Whether several operators may use it.
     var isShared = false
 
-    /// A store of this name and kind.
-    public init(_ name: String, _ kind: Kind = .keyValue) {
+    /// A store of this name, kind and format.
+    public init(_ name: String, _ kind: Kind, _ format: RecordFormat) {
         self.name = name
         self.kind = kind
+        self.format = format
+    }
+
+    /// A store of one value for each key, as two serdes write them.
+    @inlinable
+    public init<KeySerde: Serde, ValueSerde: Serde>(
+        _ name: String,
+        key: KeySerde,
+        value: ValueSerde
+    ) {
+        self.init(name, .keyValue, RecordFormat("keyValue", key, value))
     }
 
     /// Whether the store's keys are read in order.

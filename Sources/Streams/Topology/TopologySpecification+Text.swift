@@ -1,6 +1,7 @@
 extension TopologySpecification {
-    /// The topology for people: a block for each sub-topology, a line for each operator.
-    public var text: String {
+    /// The topology for people: a block for each sub-topology, a line for each operator; with the
+    /// partitions of those topics whose number is known.
+    public func text(_ partitionCounts: [String: Int32] = [:]) -> String {
         var lines = ["job \(job)"]
         for subtopology in subtopologies {
             lines.append("")
@@ -10,13 +11,15 @@ extension TopologySpecification {
                 let from =
                     item.parents.isEmpty
                     ? "" : " <- " + item.parents.map { "[\($0)]" }.joined(separator: ", ")
-                lines.append("  [\(item.id)] \(label(of: item.kind))\(from)")
+                let label = label(of: item.kind) + Self.spelled(partitionCounts[topic(of: item)])
+                lines.append("  [\(item.id)] \(label)\(from)")
             }
             for store in subtopology.stores {
                 let place = store.isInMemory ? ", in memory" : ""
+                let changelog = names.changelogTopic(store: store.name)
                 lines.append(
-                    "  store \(store.name)\(place), "
-                        + "changelog \(names.changelogTopic(store: store.name))"
+                    "  store \(store.name)\(place), changelog \(changelog)"
+                        + "\(Self.spelled(partitionCounts[changelog])): \(store.format)"
                 )
             }
             if let table = subtopology.globalTable {
@@ -29,13 +32,24 @@ extension TopologySpecification {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    private static func spelled(_ partitionCount: Int32?) -> String {
+        partitionCount.map { $0 == 1 ? ", 1 partition" : ", \($0) partitions" } ?? ""
+    }
+
+    /// The topic of an operator; no name where it has none.
+    private func topic(of item: Operator) -> String {
+        if case .globalTable(let topic, _, _, _) = item.kind { return topic }
+        return inputTopic(of: item.kind) ?? outputTopic(of: item.kind) ?? ""
+    }
+
     /// The topology as a Mermaid flow chart.
-    public var mermaid: String {
+    public func mermaid(_ partitionCounts: [String: Int32] = [:]) -> String {
         var lines = ["flowchart TD"]
         for subtopology in subtopologies {
             lines.append("  subgraph s\(subtopology.id)[\"sub-topology \(subtopology.id)\"]")
             for item in operators where item.subtopology == subtopology.id {
-                lines.append("    n\(item.id)[\"\(label(of: item.kind))\"]")
+                let label = label(of: item.kind) + Self.spelled(partitionCounts[topic(of: item)])
+                lines.append("    n\(item.id)[\"\(label)\"]")
             }
             lines.append("  end")
         }
@@ -51,8 +65,9 @@ extension TopologySpecification {
     }
 
     /// The topology as one JSON object: `job`, `subtopologies` [`id`, `topics`, `repartitions`,
-    /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic` or `stores` where it has them]].
-    public var json: String {
+    /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic`, `partitions` or `stores` where
+    /// they are known]], `changelogs` [`store`, `topic`, `format`, and `partitions`].
+    public func json(_ partitionCounts: [String: Int32] = [:]) -> String {
         let parts = subtopologies.map { subtopology in
             let items = operators.filter { $0.subtopology == subtopology.id }.map { item in
                 var fields = [
@@ -61,6 +76,9 @@ extension TopologySpecification {
                 ]
                 if let topic = inputTopic(of: item.kind) ?? outputTopic(of: item.kind) {
                     fields.append("\"topic\":\(Self.quote(topic))")
+                }
+                if let count = partitionCounts[topic(of: item)] {
+                    fields.append("\"partitions\":\(count)")
                 }
                 switch item.kind {
                 case .stateful(_, let stores):
@@ -77,7 +95,17 @@ extension TopologySpecification {
                 + "\"stores\":\(Self.list(subtopology.stores.map(\.name))),"
                 + "\"operators\":[\(items.joined(separator: ","))]}"
         }
-        return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))]}\n"
+        let changelogs = subtopologies.flatMap(\.stores).map { store in
+            let topic = names.changelogTopic(store: store.name)
+            var fields = [
+                "\"store\":\(Self.quote(store.name))", "\"topic\":\(Self.quote(topic))",
+                "\"format\":\(Self.quote(store.format.word))",
+            ]
+            if let count = partitionCounts[topic] { fields.append("\"partitions\":\(count)") }
+            return "{\(fields.joined(separator: ","))}"
+        }
+        return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))],"
+            + "\"changelogs\":[\(changelogs.joined(separator: ","))]}\n"
     }
 
     func label(of kind: OperatorKind) -> String {
@@ -93,7 +121,7 @@ extension TopologySpecification {
         case .dynamicSink(let topics, let key, let value):
             "sink \(topics.isEmpty ? "by record" : topics.joined(separator: ", ")) "
                 + "(\(key), \(value))"
-        case .repartitionSink(let via, _): "repartition \(names.repartitionTopic(via: via))"
+        case .repartitionSink(let via, _, _): "repartition \(names.repartitionTopic(via: via))"
         }
     }
 
@@ -101,6 +129,14 @@ extension TopologySpecification {
         "[\(names.map(quote).joined(separator: ","))]"
     }
 
-    /// Names hold only letters, digits and . _ - (checked), so quoting is all that JSON asks.
-    private static func quote(_ name: String) -> String { "\"\(name)\"" }
+    /// Text as JSON has it. Names hold only letters, digits and . _ - (checked), formats' words no
+    /// control characters.
+    private static func quote(_ text: String) -> String {
+        var quoted = "\""
+        for character in text.unicodeScalars {
+            if character == "\"" || character == "\\" { quoted += "\\" }
+            quoted.unicodeScalars.append(character)
+        }
+        return quoted + "\""
+    }
 }

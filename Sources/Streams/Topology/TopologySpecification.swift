@@ -1,8 +1,8 @@
 /// A topology as plain data: operators in the order in which records pass, grouped in
 /// sub-topologies, which only topics connect.
-public struct TopologySpecification: Equatable, Sendable {
+public struct TopologySpecification: Equatable, Codable, Sendable {
     /// One operator.
-    public struct Operator: Equatable, Sendable {
+    public struct Operator: Equatable, Codable, Sendable {
         /// Its number, counted from 0 over the whole topology; for display only.
         public let id: Int
         /// What it is.
@@ -14,7 +14,7 @@ public struct TopologySpecification: Equatable, Sendable {
     }
 
     /// A part of the topology whose operators hand records to each other without a topic between.
-    public struct Subtopology: Equatable, Sendable {
+    public struct Subtopology: Equatable, Codable, Sendable {
         /// Its number, counted from 0.
         public let id: Int
         /// The topics it reads that exist outside the job.
@@ -28,7 +28,7 @@ public struct TopologySpecification: Equatable, Sendable {
     }
 
     /// A topic that every stream thread keeps whole, in a store without a changelog.
-    public struct GlobalTable: Equatable, Sendable {
+    public struct GlobalTable: Equatable, Codable, Sendable {
         /// The topic.
         public let topic: String
         /// The store's name.
@@ -114,7 +114,7 @@ public struct TopologySpecification: Equatable, Sendable {
     public func outputTopic(of kind: OperatorKind) -> String? {
         switch kind {
         case .sink(let topic, _, _): topic
-        case .repartitionSink(let via, _): names.repartitionTopic(via: via)
+        case .repartitionSink(let via, _, _): names.repartitionTopic(via: via)
         case .source, .repartitionSource, .globalTable, .stateless, .stateful, .dynamicSink: nil
         }
     }
@@ -203,6 +203,13 @@ public struct TopologySpecification: Equatable, Sendable {
             case .stateful(_, let own):
                 for store in own { try checkName(store.name, what: "store name") }
                 for store in own where !store.isShared || !stores.contains(store) {
+                    if let other = stores.first(where: { $0.name == store.name }), store.isShared {
+                        throw TopologyError(
+                            "the store \"\(store.name)\" is declared twice, once as "
+                                + "\(other.format) and once as \(store.format): declare it once "
+                                + "and give it to both"
+                        )
+                    }
                     stores.append(store)
                 }
             case .globalTable(let topic, _, _, let store):

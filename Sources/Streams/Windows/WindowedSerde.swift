@@ -39,6 +39,9 @@ public struct TimeWindowedSerde<KeySerde: Serde>: Serde {
     }
 
     public static var name: String { "windowed \(KeySerde.name)" }
+
+    /// With the windows' length, which no key holds.
+    public var formatName: String { "windowed \(key.formatName) of \(size) ms" }
 }
 
 /// A key in a session, as Kafka Streams writes it: the key's bytes, then the session's end and its
@@ -79,6 +82,9 @@ public struct SessionWindowedSerde<KeySerde: Serde>: Serde {
     }
 
     public static var name: String { "session \(KeySerde.name)" }
+
+    /// With what is to be known of the key's serde.
+    public var formatName: String { "session \(key.formatName)" }
 }
 
 extension Serde {

@@ -30,6 +30,13 @@ package struct TopologyPlan: Equatable, Sendable {
     /// would be deleted a moment after they were committed.
     static let sinkOptions = ["retention.ms": "-1"]
 
+    /// The topics of the job's own, with what they say of themselves.
+    private let labels: [String: TopicLabel]
+    /// What topics of the job's own that exist are to say of themselves in place of what they say,
+    /// by topic: those of directories from before topics did, and those in `changedFormats`.
+    package private(set) var topicsToLabel: [String: TopicLabel] = [:]
+    /// Topics of the job's own that say to have records of another format than the job's.
+    package private(set) var changedFormats: [ChangedFormat] = []
     /// Topics that do not exist yet.
     package private(set) var topicsToCreate: [TopicSpecification] = []
     /// Partitions of every topic that the job reads or writes.
@@ -44,6 +51,8 @@ package struct TopologyPlan: Equatable, Sendable {
         _ specification: TopologySpecification,
         existing: [TopicDescription]
     ) throws(PlanError) {
+        labels = specification.labels
+        try Self.checkOwners(labels, existing: existing)
         for topic in existing { partitionCounts[topic.name] = topic.partitionCount }
         let planned = Set(existing.map(\.name))
         try checkSources(of: specification)
@@ -82,6 +91,45 @@ package struct TopologyPlan: Equatable, Sendable {
             )
         }
         tasks.sort()
+        compareLabels(existing)
+    }
+
+    /// Two jobs may have made one name of different parts: `a` with the store `b-c`, and `a-b` with
+    /// the store `c`.
+    package static func checkOwners(
+        _ labels: [String: TopicLabel],
+        existing: [TopicDescription]
+    ) throws(PlanError) {
+        for topic in existing {
+            guard let label = labels[topic.name],
+                let owner = topic.configuration[TopicLabel.ownerOption], owner != label.owner
+            else { continue }
+            throw .otherOwner(topic: topic.name, owner: owner, label: label)
+        }
+    }
+
+    /// Topics of the job's own that say to have records of another format than the job's.
+    package static func changedFormats(
+        _ labels: [String: TopicLabel],
+        existing: [TopicDescription]
+    ) -> [ChangedFormat] {
+        existing.sorted { $0.name < $1.name }.compactMap { topic in
+            guard let label = labels[topic.name],
+                let format = topic.configuration[TopicLabel.formatOption],
+                format != label.format.word
+            else { return nil }
+            return ChangedFormat(topic: topic.name, label: label, found: format)
+        }
+    }
+
+    private mutating func compareLabels(_ existing: [TopicDescription]) {
+        changedFormats = Self.changedFormats(labels, existing: existing)
+        for topic in existing {
+            guard let label = labels[topic.name],
+                label.options.contains(where: { topic.configuration[$0.key] != $0.value })
+            else { continue }
+            topicsToLabel[topic.name] = label
+        }
     }
 
     private func checkSources(of specification: TopologySpecification) throws(PlanError) {
@@ -105,7 +153,7 @@ package struct TopologyPlan: Equatable, Sendable {
             specification.subtopologies.flatMap(\.externalTopics)
             .compactMap { partitionCounts[$0] }.max() ?? 1
         for item in specification.operators {
-            guard case .repartitionSink(let via, let count) = item.kind else { continue }
+            guard case .repartitionSink(let via, _, let count) = item.kind else { continue }
             try place(
                 specification.names.repartitionTopic(via: via),
                 partitionCount: count ?? countReadWith(via, in: specification) ?? widest,
@@ -127,7 +175,7 @@ package struct TopologyPlan: Equatable, Sendable {
         else { return nil }
         if let topic = reader.externalTopics.first { return partitionCounts[topic] }
         let counts = specification.operators.lazy.compactMap { item -> Int32? in
-            guard case .repartitionSink(let other, let count) = item.kind,
+            guard case .repartitionSink(let other, _, let count) = item.kind,
                 reader.repartitions.contains(other)
             else { return nil }
             return count
@@ -153,7 +201,7 @@ package struct TopologyPlan: Equatable, Sendable {
             TopicSpecification(
                 name: topic,
                 partitionCount: partitionCount,
-                configuration: configuration
+                configuration: configuration.merging(labels[topic]?.options ?? [:]) { $1 }
             )
         )
     }
@@ -179,6 +227,8 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
     case missingSource(topic: String)
     case partitionCount(topic: String, found: Int32, needed: Int32)
     case notCopartitioned(topic: String, count: Int32, other: String, otherCount: Int32)
+    case otherOwner(topic: String, owner: String, label: TopicLabel)
+    case changedFormat(ChangedFormat)
 
     package var description: String {
         switch self {
@@ -191,6 +241,11 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
         case .notCopartitioned(let topic, let count, let other, let otherCount):
             "\"\(topic)\" has \(count) partitions and \"\(other)\" \(otherCount), but they meet in "
                 + "one sub-topology: bring one through .repartition(…, partitions: \(count))"
+        case .otherOwner(let topic, let owner, let label):
+            "the topic \"\(topic)\" is that of \(owner) (job/name), and the job \"\(label.job)\" "
+                + "needs it for its \(label.purpose.rawValue) \"\(label.name)\": give one of them "
+                + "another name"
+        case .changedFormat(let change): change.description
         }
     }
 }

@@ -21,6 +21,11 @@ package struct CommittedReader: ~Copyable {
     package private(set) var position: Offset
     /// The topic that the position is of; nil for whichever has the name.
     package private(set) var topicID: UniqueID?
+    /// Whether records were missing among those met since the last `seek`: compaction, or a
+    /// transaction that compaction knew to be aborted, took them away.
+    package private(set) var hasGap = false
+    /// Where the next batch begins if nothing is missing.
+    private var expected: Offset
     private let buffer: FetchBuffer
     private var batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
     private var decompressor = RecordDecompressor()
@@ -37,6 +42,7 @@ package struct CommittedReader: ~Copyable {
         self.partition = partition
         self.topicID = topicID
         self.position = position
+        expected = position
         buffer = FetchBuffer(byteCount: fetchByteCount)
     }
 
@@ -44,6 +50,8 @@ package struct CommittedReader: ~Copyable {
     /// was fetched.
     package mutating func seek(to offset: Offset, of topicID: UniqueID?) {
         position = offset
+        expected = offset
+        hasGap = false
         self.topicID = topicID
         batches = RecordBatchSequence(UnsafeRawBufferPointer(start: nil, count: 0))
         aborted = AbortedFilter()
@@ -67,6 +75,7 @@ package struct CommittedReader: ~Copyable {
         }
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
         batches = RecordBatchSequence(UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]))
+        expected = position
         aborted = AbortedFilter(result.abortedTransactions)
         return true
     }
@@ -77,6 +86,7 @@ package struct CommittedReader: ~Copyable {
         while let batch = try nextChecked() {
             // A fetch begins with the whole batch that holds the offset asked for.
             guard batch.nextOffset > position else { continue }
+            noteGap(before: batch)
             if batch.attributes.isControl {
                 do { try aborted.noteControl(of: batch) } catch { throw corrupt(error) }
             } else if !aborted.hides(batch) {
@@ -85,6 +95,13 @@ package struct CommittedReader: ~Copyable {
             position = batch.nextOffset
         }
         return nil
+    }
+
+    /// A batch that lost records keeps its offsets and has a smaller count.
+    private mutating func noteGap(before batch: RecordBatchView) {
+        let offsetCount = Int64(batch.lastOffsetDelta) + 1
+        if batch.baseOffset > expected || Int64(batch.recordCount) != offsetCount { hasGap = true }
+        expected = batch.nextOffset
     }
 
     /// Notes that everything below `offset` was given out.

@@ -17,6 +17,9 @@ final class GlobalTableReader {
     /// Called when the store could not be trusted and was emptied.
     private let noteWiped: () -> Void
     private var topicID: UniqueID
+    /// The partitions of which the store holds rows from so long ago that removals may be gone
+    /// since.
+    private var stale: Set<Int> = []
     /// Where each partition's queue was at the last commit in the store.
     private var committed: [InputPosition] = []
     /// Whether the store is to be emptied, and was not yet filled again.
@@ -67,22 +70,37 @@ final class GlobalTableReader {
 
     /// Reads everything that is committed in the topic; calls `progress` with the records read, now
     /// and then.
-    func restore(from client: any LogClient, progress: (Int64) throws -> Void) throws {
+    func restore(
+        from client: any LogClient,
+        at now: Timestamp,
+        progress: (Int64) throws -> Void
+    ) throws {
         while true {
-            var reason = try goToPositions(client)
-            if reason == nil {
-                if try readAll(from: client, progress) { return noteCommitted() }
-                // What was read so far may be in the store, its positions behind the hole.
-                reason = "records of \(table.topic) were deleted while they were read"
+            if let reason = try goToPositions(client, at: now) {
+                try store.wipe(because: reason)
+                noteWiped()
+                continue
             }
-            guard let reason else { continue }
-            try store.wipe(because: reason)
-            noteWiped()
+            // What is read from the start is as new as this; what is in the store is as old as it
+            // was until everything behind it is read.
+            let since = store.changelogOffset == nil ? now : store.changelog?.since ?? Timestamp(0)
+            store.follow(FollowedChangelog(id: topicID, since: since))
+            guard try readAll(from: client, progress) else {
+                // What was read so far may be in the store, its positions behind the hole.
+                try store.wipe(because: "records of \(table.topic) were deleted while it was read")
+                noteWiped()
+                continue
+            }
+            store.follow(FollowedChangelog(id: topicID, since: now))
+            return noteCommitted()
         }
     }
 
     /// Begins where the store ends; returns why that cannot be, if so.
-    private func goToPositions(_ client: any LogClient) throws -> String? {
+    private func goToPositions(
+        _ client: any LogClient,
+        at now: Timestamp
+    ) throws -> String? {
         let topic = try client.topics(named: [table.topic]).first
         guard let topic, topic.partitionCount == Int32(partitionCount) else {
             throw StreamsError(
@@ -93,6 +111,9 @@ final class GlobalTableReader {
             )
         }
         topicID = topic.id
+        stale = []
+        let since = store.changelog?.since ?? Timestamp(0)
+        let mayLackRemovals = topic.mayHaveLostRemovals(since: since, at: now)
         for index in 0..<partitionCount {
             let queue = queues + index
             let bounds = try client.bounds(of: queue.pointee.partition)
@@ -112,6 +133,7 @@ final class GlobalTableReader {
                         + "\(bounds.logStart.rawValue)"
                 }
                 start = known.offset
+                if mayLackRemovals { stale.insert(index) }
             }
             queue.pointee.rewind(to: InputPosition(start, of: topicID))
         }
@@ -153,6 +175,11 @@ final class GlobalTableReader {
                 try restore.noteOffset(totalOffset)
                 try progress(count)
             }
+            if stale.contains(index), queue.pointee.hasGap {
+                try store.wipe(because: ChangelogRestorer.gapReason(queue.pointee.partition))
+                noteWiped()
+                return false
+            }
         }
         guard losses == knownLosses else { return false }
         if hasRead { try restore.finish(changelogOffset: totalOffset) }
@@ -162,12 +189,12 @@ final class GlobalTableReader {
     // MARK: Changes
 
     /// Takes what was committed in the topic since the last call; returns whether there was any.
-    func update(from client: any LogClient) throws -> Bool {
-        if isBegunAnew { return try beginAnew(client) }
+    func update(from client: any LogClient, at now: Timestamp) throws -> Bool {
+        if isBegunAnew { return try beginAnew(client, at: now) }
         do {
             guard let count = try takeChanges(from: client) else {
                 store.abort()
-                return try beginAnew(client)
+                return try beginAnew(client, at: now)
             }
             guard count > 0 else { return false }
         } catch  where !isBegunAnew {
@@ -185,9 +212,9 @@ final class GlobalTableReader {
 
     /// Reads the topic from its start into the emptied store, for removals may be among what was
     /// lost.
-    private func beginAnew(_ client: any LogClient) throws -> Bool {
+    private func beginAnew(_ client: any LogClient, at now: Timestamp) throws -> Bool {
         isBegunAnew = true
-        try restore(from: client) { _ in }
+        try restore(from: client, at: now) { _ in }
         isBegunAnew = false
         return true
     }

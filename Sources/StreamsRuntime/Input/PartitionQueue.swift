@@ -44,6 +44,9 @@ struct PartitionQueue: ~Copyable {
     /// The next offset to hand out, with the topic that it is of.
     var inputPosition: InputPosition { InputPosition(reader.position, of: reader.topicID) }
 
+    /// Whether records were missing among those met since the last rewind.
+    var hasGap: Bool { reader.hasGap }
+
     /// A position in the same topic.
     func inputPosition(at offset: Offset) -> InputPosition {
         InputPosition(offset, of: reader.topicID)

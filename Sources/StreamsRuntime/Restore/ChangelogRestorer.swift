@@ -1,3 +1,4 @@
+import Bytes
 package import LogClient
 package import LogModel
 package import StateStores
@@ -5,6 +6,11 @@ package import Streams
 
 /// Brings a store up to its changelog: from the offset that the store's values stand for to the
 /// high watermark at the start of the restore.
+///
+/// What the store holds counts only while its offset is one of the topic that is the changelog now.
+/// Compaction takes a removal away, but not before `delete.retention.ms` are over: a store that did
+/// not see it until then would keep the key for ever. So one that was last whole as long ago counts
+/// only if the changelog still has every record from the store's offset on.
 ///
 /// The target is the high watermark, not the last stable offset: open transactions below it are
 /// waited out, for their owner may have committed. The restore is done when the *position*
@@ -15,12 +21,20 @@ package struct ChangelogRestorer: ~Copyable {
     private let entries: StoreSpecification
     private var timeKey = ByteSink()
     private let fetchByteCount: Int
+    /// The wall clock's time at the start of the restore.
+    private let now: Timestamp
     /// Whether the store could not be trusted and was emptied first.
     package private(set) var hasWiped = false
 
-    package init(partition: TopicPartition, entries: StoreSpecification, fetchByteCount: Int) {
+    package init(
+        partition: TopicPartition,
+        entries: StoreSpecification,
+        fetchByteCount: Int,
+        now: Timestamp
+    ) {
         self.partition = partition
         self.entries = entries
+        self.now = now
         self.fetchByteCount = fetchByteCount
     }
 
@@ -31,9 +45,48 @@ package struct ChangelogRestorer: ~Copyable {
         from client: any LogClient,
         progress: (Int64) throws -> Void
     ) throws {
+        guard let topic = try client.topics(named: [partition.topic]).first else {
+            throw LogClientError.unknownTopicOrPartition(partition)
+        }
         let bounds = try client.bounds(of: partition)
-        let start = try startingPoint(of: store, bounds: bounds)
-        guard start < bounds.highWatermark else { return }
+        if let reason = reasonToWipe(store, topic: topic.id, bounds: bounds) {
+            try wipe(store, because: reason)
+        }
+        if store.changelogOffset != nil {
+            // While it is read, what lies in the store is as old as it was.
+            let since = store.changelog?.since ?? Timestamp(0)
+            store.follow(FollowedChangelog(id: topic.id, since: since))
+            let mayLackRemovals = topic.mayHaveLostRemovals(since: since, at: now)
+            if try read(store, to: bounds, client, isWhole: mayLackRemovals, progress) {
+                return store.follow(FollowedChangelog(id: topic.id, since: now))
+            }
+            try wipe(store, because: Self.gapReason(partition))
+        }
+        store.follow(FollowedChangelog(id: topic.id, since: now))
+        _ = try read(store, to: bounds, client, isWhole: false, progress)
+    }
+
+    /// Why a store is made anew whose changelog lacks records that it has not seen.
+    static func gapReason(_ partition: TopicPartition) -> String {
+        "\(partition) was compacted past what it stands for, and removals may be gone"
+    }
+
+    private mutating func wipe(_ store: StateStore, because reason: String) throws {
+        try store.wipe(because: reason)
+        hasWiped = true
+    }
+
+    /// Takes the records that the store does not stand for. If they have to be there as a whole and
+    /// some are missing, it returns false, and the store is of no use.
+    private mutating func read(
+        _ store: StateStore,
+        to bounds: PartitionBounds,
+        _ client: any LogClient,
+        isWhole: Bool,
+        _ progress: (Int64) throws -> Void
+    ) throws -> Bool {
+        let (start, end) = (store.changelogOffset ?? bounds.logStart, bounds.highWatermark)
+        guard start < end else { return true }
         var reader = CommittedReader(
             partition: partition,
             position: start,
@@ -41,7 +94,7 @@ package struct ChangelogRestorer: ~Copyable {
         )
         let restore = store.beginRestore()
         var signal: UInt64 = 0
-        while reader.position < bounds.highWatermark {
+        while reader.position < end {
             guard try reader.fetch(from: client) else {
                 // Only an open transaction can hold the rest back; it ends within its timeout.
                 try progress(0)
@@ -49,6 +102,7 @@ package struct ChangelogRestorer: ~Copyable {
                 continue
             }
             while var batch = try reader.nextBatch() {
+                if isWhole, reader.hasGap { return false }
                 var count: Int64 = 0
                 while let record = try batch.records.next() {
                     let time =
@@ -68,28 +122,43 @@ package struct ChangelogRestorer: ~Copyable {
                 try progress(count)
             }
         }
+        if isWhole, reader.hasGap { return false }
         try restore.finish(changelogOffset: reader.position)
+        return true
     }
 
     private static var noBytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    /// Where to begin: behind what the store holds, if the changelog can still prove it.
-    private mutating func startingPoint(
-        of store: StateStore,
+    /// Why what the store holds cannot be trusted, in words for its owner; nil where it can.
+    private func reasonToWipe(
+        _ store: StateStore,
+        topic: UniqueID,
         bounds: PartitionBounds
-    ) throws -> Offset {
-        guard let known = store.changelogOffset else { return bounds.logStart }
-        if known > bounds.highWatermark {
-            // The store claims more than was ever committed: it cannot be trusted.
-            try store.wipe(
-                because: "it stands for changelog offset \(known.rawValue), "
-                    + "the changelog ends at \(bounds.highWatermark.rawValue)"
-            )
-            hasWiped = true
-            return bounds.logStart
+    ) -> String? {
+        guard let known = store.changelogOffset else { return nil }
+        if let id = store.changelog?.id, id != topic {
+            return "the topic \(partition.topic) was deleted, and made anew under the same name"
         }
-        return max(known, bounds.logStart)
+        if known > bounds.highWatermark {
+            // More than was ever committed.
+            return "it stands for changelog offset \(known.rawValue), "
+                + "the changelog ends at \(bounds.highWatermark.rawValue)"
+        }
+        if known < bounds.logStart {
+            return "it stands for changelog offset \(known.rawValue), "
+                + "the changelog begins at \(bounds.logStart.rawValue)"
+        }
+        return nil
+    }
+}
+
+extension TopicDescription {
+    /// Whether removals may be gone that came after a moment: the cleaner keeps each for
+    /// `delete.retention.ms` at least.
+    func mayHaveLostRemovals(since moment: Timestamp, at now: Timestamp) -> Bool {
+        let kept = configuration["delete.retention.ms"].flatMap { Int64($0) } ?? 86_400_000
+        return moment.advanced(byMilliseconds: kept) <= now
     }
 }

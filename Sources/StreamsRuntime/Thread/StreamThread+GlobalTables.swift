@@ -28,7 +28,7 @@ extension StreamThread {
                 skipsUnreadable: configuration.errorPlan(of: topology).skipsUnreadable(in: table)
             ) { progress.noteWiped(name) }
             globalTables.append(reader)
-            try reader.restore(from: client) {
+            try reader.restore(from: client, at: time.wallTime()) {
                 progress.noteRestored($0)
                 try checkNotStopped()
             }
@@ -40,7 +40,7 @@ extension StreamThread {
         var hasChanged = false
         for reader in globalTables {
             do {
-                if try reader.update(from: client) { hasChanged = true }
+                if try reader.update(from: client, at: time.wallTime()) { hasChanged = true }
             } catch let error as LogClientError {
                 return try handle(.failed(error))
             } catch let error as StoreError where error.code == .full {

@@ -99,7 +99,8 @@ extension StreamThread {
             var restorer = ChangelogRestorer(
                 partition: owned.changelog,
                 entries: owned.specification,
-                fetchByteCount: configuration.fetchByteCount
+                fetchByteCount: configuration.fetchByteCount,
+                now: time.wallTime()
             )
             try restorer.restore(owned.store, from: client) {
                 progress.noteRestored($0)

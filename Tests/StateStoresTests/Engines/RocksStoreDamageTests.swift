@@ -1,3 +1,4 @@
+import Bytes
 import CRocksDB
 import Foundation
 import LogModel
@@ -89,7 +90,7 @@ struct RocksStoreDamageTests {
         #expect(try engine.pairs().count == many.count)
     }
 
-    @Test(arguments: StrangeMark.allCases)
+    @Test(arguments: StrangeMark.untrusted)
     func `a store with a mark that cannot be trusted is made anew`(mark: StrangeMark) throws {
         let place = try makeStore()
         try mark.write(to: place.store.path)
@@ -109,6 +110,22 @@ struct RocksStoreDamageTests {
         defer { again.close() }
         #expect(place.discards.count == 1)
         #expect(try CheckpointHistory.finding(in: again) == nil)
+    }
+
+    @Test func `a mark of the format without an id is read`() throws {
+        let place = try makeStore()
+        try StrangeMark.formerFormat.write(to: place.store.path)
+        let engine = try place.open()
+        #expect(place.discards.isEmpty)
+        #expect(engine.checkpointedOffset == Offset(9))
+        #expect(engine.changelog == nil)
+        let followed = FollowedChangelog(id: UniqueID(high: 1, low: 2), since: Timestamp(3))
+        engine.changelog = followed
+        try CheckpointHistory.write(11, to: engine)
+        engine.close()
+        let again = try place.open()
+        defer { again.close() }
+        #expect(again.changelog == followed)
     }
 
     @Test func `a removal that was stopped half-way is done again`() throws {
@@ -188,7 +205,11 @@ struct RocksStoreDamageTests {
 
 /// Marks that no store of this program has.
 enum StrangeMark: String, CaseIterable, Sendable {
-    case newerFormat, badChecksum, cut, none
+    case newerFormat, badChecksum, badChecksumWithID, cut, none
+    /// A good one, of the format without an id.
+    case formerFormat
+
+    static let untrusted = allCases.filter { $0 != .formerFormat }
 
     var code: StoreError.Code { self == .newerFormat ? .newerFormat : .corrupt }
 
@@ -200,8 +221,13 @@ enum StrangeMark: String, CaseIterable, Sendable {
         let key: [CChar] = [0]
         let value: [UInt8]
         switch self {
-        case .newerFormat: value = [0, 0, 0, 2, 1, 2, 3]
+        case .newerFormat: value = [0, 0, 0, 3, 1, 2, 3]
         case .badChecksum: value = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3, 4]
+        case .badChecksumWithID: value = [0, 0, 0, 2] + [UInt8](repeating: 7, count: 36)
+        case .formerFormat:
+            let checked: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9]
+            let checksum = checked.withUnsafeBytes { crc32c($0) }
+            value = checked + withUnsafeBytes(of: checksum.bigEndian) { Array($0) }
         case .cut: value = [0, 0]
         case .none: value = []
         }

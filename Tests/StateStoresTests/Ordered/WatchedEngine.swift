@@ -21,6 +21,10 @@ final class WatchedEngine: StoreEngine, @unchecked Sendable {
     }
 
     var checkpointedOffset: Offset? { engine.checkpointedOffset }
+    var changelog: FollowedChangelog? {
+        get { engine.changelog }
+        set { engine.changelog = newValue }
+    }
     var isEmpty: Bool { engine.isEmpty }
 
     func get(

@@ -238,7 +238,7 @@ import Testing
         let hold = ErrorPolicy.deadLetter(ordering: .holdKey)
         let stream = Job().stream(Self.input).onError(hold)
         let topology = try Topology(job: "errors", statements: [stream.to(Self.output)])
-        let text = topology.specification.text
+        let text = topology.specification.text()
         #expect(text.contains("dead letters to errors-dead-letters"))
         #expect(text.contains("store in-held, changelog errors-in-held-changelog"))
     }

@@ -177,9 +177,9 @@ import Testing
 
     @Test func `the description shows the table apart from the tasks`() throws {
         let specification = try Topology(of: Priced()).specification
-        #expect(specification.text.contains("sub-topology 1, in every task"))
-        #expect(specification.text.contains("store rates, a copy of rates in every thread"))
-        #expect(specification.json.contains("\"kind\":\"globalTable\""))
+        #expect(specification.text().contains("sub-topology 1, in every task"))
+        #expect(specification.text().contains("store rates, a copy of rates in every thread"))
+        #expect(specification.json().contains("\"kind\":\"globalTable\""))
         let topics = [("sales", 4), ("rates", 3)].map { name, count in
             TopicDescription(
                 name: name,

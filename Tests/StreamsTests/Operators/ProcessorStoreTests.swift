@@ -119,7 +119,7 @@ import Testing
             )
         }
         let topology = try makeTopology()
-        #expect(topology.specification.text.contains("store counts, in memory, changelog"))
+        #expect(topology.specification.text().contains("store counts, in memory, changelog"))
         let driver = try TopologyDriver(
             inputs: [("in", 1)],
             configuration: StreamsConfiguration(),

@@ -262,7 +262,7 @@ import Testing
         let topology = try Topology(job: "processing", statements: Self.shared())
         #expect(topology.specification.subtopologies.count == 1)
         #expect(topology.specification.subtopologies[0].stores.map(\.name) == ["counts"])
-        #expect(topology.specification.text.contains("processValues in counts <- [0]"))
+        #expect(topology.specification.text().contains("processValues in counts <- [0]"))
         let driver = try Self.driver { Self.shared() }
         try Self.send(driver, "a", "x", at: 1)
         try driver.crash()

@@ -121,10 +121,10 @@ import Testing
             "source lines (ignored, utf8)", "flatMapValues", "wc-by-word-repartition",
             "count in counts", "sink counts (utf8, int64)", "changelog wc-counts-changelog",
         ] {
-            #expect(specification.text.contains(part), "\(part)")
+            #expect(specification.text().contains(part), "\(part)")
         }
-        #expect(specification.mermaid.hasPrefix("flowchart TD\n"))
-        #expect(specification.mermaid.contains("-.->"))
-        #expect(specification.json.contains("\"stores\":[\"counts\"]"))
+        #expect(specification.mermaid().hasPrefix("flowchart TD\n"))
+        #expect(specification.mermaid().contains("-.->"))
+        #expect(specification.json().contains("\"stores\":[\"counts\"]"))
     }
 }

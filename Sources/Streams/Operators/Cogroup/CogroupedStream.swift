@@ -122,7 +122,7 @@ extension CogroupedStream where AggregateSerde.Value: Sendable {
     ) -> Table<KeySerde.Value, AggregateSerde.Value> {
         let (keySerde, value) = (key, value)
         let made: StreamNode<KeySerde.Value, Change<AggregateSerde.Value>> = node(
-            .stateful("cogroup", stores: [StoreSpecification(store)])
+            .stateful("cogroup", stores: [StoreSpecification(store, key: keySerde, value: value)])
         ) { task, sink in
             let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
             let record = task.record

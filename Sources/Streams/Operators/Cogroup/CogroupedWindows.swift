@@ -75,7 +75,7 @@ extension CogroupedWindows where AggregateSerde.Value: Sendable {
         let rule = TimeWindowRule(windows, emit, retention)
         let count = stream.inputs.count
         let node: StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>> = stream.node(
-            .stateful("cogroup by window", stores: [StoreSpecification(store, .window)])
+            .stateful("cogroup by window", stores: [rule.specification(store, key, value)])
         ) { task, sink in
             let aggregation = TimeWindowAggregation(
                 task,
@@ -117,7 +117,7 @@ extension CogroupedSlidingWindows where AggregateSerde.Value: Sendable {
         let rule = SlidingRule(windows, emit, retention)
         let count = stream.inputs.count
         let node: StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>> = stream.node(
-            .stateful("cogroup by sliding window", stores: [StoreSpecification(store, .timed)])
+            .stateful("cogroup by sliding window", stores: [rule.specification(store, key, value)])
         ) { task, sink in
             let aggregation = SlidingAggregation(
                 task,
@@ -164,7 +164,10 @@ extension CogroupedSessions where AggregateSerde.Value: Sendable {
         let rule = SessionRule(windows, emit, retention)
         let count = stream.inputs.count
         let node: StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>> = stream.node(
-            .stateful("cogroup by session", stores: [StoreSpecification(store, .timed)])
+            .stateful(
+                "cogroup by session",
+                stores: [StoreSpecification(store, .timed, RecordFormat("session", key, value))]
+            )
         ) { task, sink in
             let aggregation = SessionAggregation(
                 task,

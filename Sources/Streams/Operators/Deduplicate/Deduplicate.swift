@@ -24,7 +24,7 @@ extension KeyedStream where Placement == ByKey {
     ) -> Self {
         let rule = SeenRule(within: within, store: store)
         return Self(
-            node: StreamNode(kind: rule.kind("deduplicate"), from: node) { sink, task in
+            node: StreamNode(kind: rule.kind("deduplicate", serde), from: node) { sink, task in
                 let seen = SeenIDs(task, rule)
                 return { key, value in
                     let id = try id(value)
@@ -62,7 +62,7 @@ extension KeyedStream where Placement == ByKey {
     ) -> Self where KeySerde.Value == Key {
         let rule = SeenRule(within: within, store: store)
         return Self(
-            node: StreamNode(kind: rule.kind("distinct"), from: node) { sink, task in
+            node: StreamNode(kind: rule.kind("distinct", serde), from: node) { sink, task in
                 let seen = SeenIDs(task, rule)
                 let counters = task.counters
                 return { key, value in

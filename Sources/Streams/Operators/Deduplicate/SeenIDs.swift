@@ -16,8 +16,14 @@ struct SeenRule: Sendable {
     }
 
     @usableFromInline
-    func kind(_ word: String) -> OperatorKind {
-        .stateful(word, stores: [StoreSpecification(store, within == nil ? .keyValue : .expiring)])
+    func kind<IDSerde: Serde>(_ word: String, _ id: IDSerde) -> OperatorKind {
+        let format = RecordFormat(
+            within == nil ? "keyValue" : "expiring",
+            key: id.formatName,
+            value: "seen"
+        )
+        let kind: StoreSpecification.Kind = within == nil ? .keyValue : .expiring
+        return .stateful(word, stores: [StoreSpecification(store, kind, format)])
     }
 }
 

@@ -135,6 +135,24 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     @usableFromInline var responseTopic: String { "\(name)-response" }
     @usableFromInline var word: String { isLeft ? "leftForeignKeyJoin" : "foreignKeyJoin" }
 
+    @usableFromInline var rowSpecification: StoreSpecification {
+        let format = RecordFormat(
+            "foreignKey",
+            key: key.formatName,
+            value: otherKey.formatName
+        )
+        return StoreSpecification(rowStore, .keyValue, format)
+    }
+
+    @usableFromInline var subscriptionSpecification: StoreSpecification {
+        let format = RecordFormat(
+            "subscription",
+            key: "\(otherKey.formatName) and \(key.formatName)",
+            value: "subscription"
+        )
+        return StoreSpecification(subscriptionStore, .orderedKeyValue, format)
+    }
+
     @inlinable
     func rows(_ task: TaskBinding) -> ForeignKeyRows<KeySerde, ForeignKeySerde> {
         task.shared(of: owner) {
@@ -216,7 +234,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     ) -> StreamNode<ForeignKey, Subscription> {
         let join = self
         let requests = StreamNode<ForeignKey, Subscription>(
-            kind: .stateful("subscribe", stores: [StoreSpecification(rowStore)]),
+            kind: .stateful("subscribe", stores: [rowSpecification]),
             from: left.node
         ) { sink, task in
             let rows = join.rows(task)
@@ -236,7 +254,11 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
             }
         }
         let write = requests.writing(
-            kind: .repartitionSink(via: subscriptionTopic, partitionCount: nil),
+            kind: .repartitionSink(
+                via: subscriptionTopic,
+                format: RecordFormat("record", otherKey, SubscriptionSerde()),
+                partitionCount: nil
+            ),
             key: otherKey,
             value: SubscriptionSerde()
         ) { task in task.repartitionTarget(via: join.subscriptionTopic) }
@@ -259,7 +281,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
         let answers = StreamNode<AnsweredRow, Response<Other>>(
             kind: .stateful(
                 "respond",
-                stores: [StoreSpecification(subscriptionStore, .orderedKeyValue)]
+                stores: [subscriptionSpecification]
             ),
             parents: [subscriptions, right.node]
         )
@@ -276,7 +298,11 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
             }
         }
         let write = StreamNode<Never, Never>(
-            kind: .repartitionSink(via: responseTopic, partitionCount: nil),
+            kind: .repartitionSink(
+                via: responseTopic,
+                format: RecordFormat("record", key, ResponseSerde(otherValue)),
+                partitionCount: nil
+            ),
             from: answers
         ) { _, task in
             let target = task.repartitionTarget(via: join.responseTopic)

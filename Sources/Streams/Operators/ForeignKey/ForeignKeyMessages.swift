@@ -101,6 +101,7 @@ struct ResponseSerde<ValueSerde: Serde>: Serde {
     init(_ value: ValueSerde) { self.value = value }
 
     @usableFromInline static var name: String { "response of \(ValueSerde.name)" }
+    @usableFromInline var formatName: String { "response of \(value.formatName)" }
 
     @usableFromInline
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Response<ValueSerde.Value> {

@@ -122,7 +122,7 @@ extension KeyedStream where Placement == ByKey {
     ) -> Stream<Key, Result> where KeySerde.Value == Key, LeftSerde.Value == Value {
         let leftNode = node
         let rightNode = other.node
-        let kind = OperatorKind.stateful(word, stores: rule.stores)
+        let kind = OperatorKind.stateful(word, stores: rule.stores(key, left, right))
         let joined = StreamNode<Key, Result>(kind: kind, parents: [leftNode, rightNode])
         let owner = AnyNode(kind: kind, parents: [])
         joined.attach = { [unowned joined] in
@@ -170,10 +170,22 @@ struct StreamJoinRule: Sendable {
     @usableFromInline var rightStore: String { "\(store)-right" }
     @usableFromInline var waitingStore: String { "\(store)-waiting" }
 
-    @usableFromInline var stores: [StoreSpecification] {
+    @inlinable
+    func stores<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde>(
+        _ key: KeySerde,
+        _ left: LeftSerde,
+        _ right: RightSerde
+    ) -> [StoreSpecification] {
         let sides = [
-            StoreSpecification(leftStore, .timed), StoreSpecification(rightStore, .timed),
+            StoreSpecification(leftStore, .timed, RecordFormat("joined", key, left)),
+            StoreSpecification(rightStore, .timed, RecordFormat("joined", key, right)),
         ]
-        return kind == .inner ? sides : sides + [StoreSpecification(waitingStore, .window)]
+        guard kind != .inner else { return sides }
+        let waiting = RecordFormat(
+            "waiting",
+            key: key.formatName,
+            value: "\(left.formatName) or \(right.formatName)"
+        )
+        return sides + [StoreSpecification(waitingStore, .window, waiting)]
     }
 }

@@ -73,7 +73,10 @@ extension KeyedStream where Placement == ByKey {
         )
         let stream = node
         let joined = StreamNode<Key, Result>(
-            kind: .stateful(rule.word, stores: [StoreSpecification(rule.store, .window)]),
+            kind: .stateful(
+                rule.word,
+                stores: [StoreSpecification(rule.store, .window, RecordFormat("held", key, value))]
+            ),
             parents: [stream, table.node]
         )
         joined.attach = { [unowned joined] in

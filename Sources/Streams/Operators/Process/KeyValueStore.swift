@@ -164,7 +164,8 @@ extension Store {
         value: ValueSerde,
         isOrdered: Bool = true
     ) -> Store where Handle == KeyValueStore<KeySerde, ValueSerde> {
-        Store(name, isOrdered ? .orderedKeyValue : .keyValue) { task, _ in
+        let format = RecordFormat("keyValue", key, value)
+        return Store(name, isOrdered ? .orderedKeyValue : .keyValue, format) { task, _ in
             KeyValueStore(task, name, key, value)
         }
     }

@@ -136,7 +136,8 @@ extension Store {
         retention: Duration
     ) -> Store where Handle == SessionStore<KeySerde, ValueSerde> {
         let kept = max(0, retention.wholeMilliseconds)
-        return Store(name, .timed) { task, specification in
+        let format = RecordFormat("sessionStore", key, value)
+        return Store(name, .timed, format) { task, specification in
             SessionStore(task, specification, key, value, retention: kept)
         }
     }

@@ -15,9 +15,10 @@ public struct Store<Handle: AnyObject>: StoreDefinition {
     init(
         _ name: String,
         _ kind: StoreSpecification.Kind,
+        _ format: RecordFormat,
         _ make: @escaping @Sendable (TaskBinding, StoreSpecification) -> Handle
     ) {
-        specification = StoreSpecification(name, kind)
+        specification = StoreSpecification(name, kind, format)
         specification.isShared = true
         self.make = make
     }

@@ -91,7 +91,8 @@ extension Store {
         history: Duration
     ) -> Store where Handle == VersionedKeyValueStore<KeySerde, ValueSerde> {
         let kept = max(0, history.wholeMilliseconds)
-        return Store(name, .versioned) { task, specification in
+        let format = RecordFormat("versioned", key, value)
+        return Store(name, .versioned, format) { task, specification in
             VersionedKeyValueStore(task, specification, key, value, history: kept)
         }
     }

@@ -152,7 +152,8 @@ extension Store {
     ) -> Store where Handle == WindowStore<KeySerde, ValueSerde> {
         let size = max(0, size.wholeMilliseconds)
         let kept = max(size, retention.wholeMilliseconds)
-        return Store(name, .timed) { task, specification in
+        let format = RecordFormat("windowStore", key, value, windowSize: size)
+        return Store(name, .timed, format) { task, specification in
             WindowStore(
                 task,
                 specification,

@@ -60,7 +60,10 @@ extension Table {
     ) -> Table<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let upstream = node
         let held = StreamNode<Key, Change<Value>>(
-            kind: .stateful("suppress", stores: [StoreSpecification(store, .timed)]),
+            kind: .stateful(
+                "suppress",
+                stores: [StoreSpecification(store, .timed, RecordFormat("suppressed", key, value))]
+            ),
             parents: [upstream]
         )
         held.oldValueSources = [upstream]

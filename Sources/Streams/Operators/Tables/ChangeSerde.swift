@@ -8,6 +8,7 @@ struct ChangeSerde<ValueSerde: Serde>: Serde {
     init(_ value: ValueSerde) { self.value = value }
 
     @usableFromInline static var name: String { "change of \(ValueSerde.name)" }
+    @usableFromInline var formatName: String { "change of \(value.formatName)" }
 
     @usableFromInline
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Change<ValueSerde.Value> {

@@ -141,7 +141,7 @@ extension GroupedTable {
     ) -> Table<KeySerde.Value, AggregateSerde.Value> {
         let keySerde = key
         let node = StreamNode<KeySerde.Value, Change<AggregateSerde.Value>>(
-            kind: .stateful(word, stores: [StoreSpecification(store)]),
+            kind: .stateful(word, stores: [StoreSpecification(store, key: keySerde, value: value)]),
             from: node
         ) { sink, task in
             let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)

@@ -64,7 +64,10 @@ extension KeyedStream where Placement == ByKey {
             return rows.table("table", from: node) { $0 }
         }
         let table = StreamNode<Key, Change<ValueSerde.Value>>(
-            kind: .stateful("table", stores: [StoreSpecification(store)]),
+            kind: .stateful(
+                "table",
+                stores: [StoreSpecification(store, key: keySerde, value: value)]
+            ),
             parents: [node]
         )
         let stream = node

@@ -80,7 +80,10 @@ extension Table {
         }
         let upstream = node
         let kept = StreamNode<Key, Change<Value>>(
-            kind: .stateful("materialized", stores: [StoreSpecification(store)]),
+            kind: .stateful(
+                "materialized",
+                stores: [StoreSpecification(store, key: keySerde, value: value)]
+            ),
             parents: [upstream]
         )
         kept.attach = { [unowned kept] in

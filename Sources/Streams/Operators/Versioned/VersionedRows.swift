@@ -46,7 +46,12 @@ struct VersionedRows<KeySerde: Serde, ValueSerde: Serde> {
     ) -> Table<Key, Value> {
         let rows = self
         let node = StreamNode<Key, Change<Value>>(
-            kind: .stateful(word, stores: [StoreSpecification(store, .versioned)]),
+            kind: .stateful(
+                word,
+                stores: [
+                    StoreSpecification(store, .versioned, RecordFormat("versioned", key, value))
+                ]
+            ),
             parents: [upstream]
         )
         node.attach = { [unowned node] in

@@ -119,7 +119,12 @@ extension SessionStream {
     ) -> Table<Windowed<KeySerde.Value>, AggregateSerde.Value> {
         let keySerde = key
         let node = StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>>(
-            kind: .stateful("\(word) by session", stores: [StoreSpecification(store, .timed)]),
+            kind: .stateful(
+                "\(word) by session",
+                stores: [
+                    StoreSpecification(store, .timed, RecordFormat("session", keySerde, value))
+                ]
+            ),
             from: node
         ) { sink, task in
             let aggregation = SessionAggregation(

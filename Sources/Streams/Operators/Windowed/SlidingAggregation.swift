@@ -17,6 +17,17 @@ struct SlidingRule: Sendable {
             .advanced(byMilliseconds: windows.difference).rawValue
         self.retention = max(needed, retention?.wholeMilliseconds ?? 0)
     }
+
+    /// The store of an aggregation by these windows, of which it holds the starts.
+    @inlinable
+    func specification<KeySerde: Serde, ValueSerde: Serde>(
+        _ store: String,
+        _ key: KeySerde,
+        _ value: ValueSerde
+    ) -> StoreSpecification {
+        let format = RecordFormat("sliding", key, value, windowSize: windows.difference)
+        return StoreSpecification(store, .timed, format)
+    }
 }
 
 /// An aggregation by sliding windows in one task. An entry of its store has the window's start as

@@ -93,7 +93,7 @@ extension SlidingStream {
         let node = StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>>(
             kind: .stateful(
                 "\(word) by sliding window",
-                stores: [StoreSpecification(store, .timed)]
+                stores: [rule.specification(store, keySerde, value)]
             ),
             from: node
         ) { sink, task in

@@ -99,7 +99,10 @@ extension WindowedStream {
         let keySerde = key
         let rule = TimeWindowRule(windows, emit, retention)
         let node = StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>>(
-            kind: .stateful("\(word) by window", stores: [StoreSpecification(store, .window)]),
+            kind: .stateful(
+                "\(word) by window",
+                stores: [rule.specification(store, keySerde, value)]
+            ),
             from: node
         ) { sink, task in
             let aggregation = TimeWindowAggregation(
@@ -136,5 +139,16 @@ struct TimeWindowRule: Sendable {
         self.emission = emission
         let needed = Timestamp(windows.size).advanced(byMilliseconds: windows.grace).rawValue
         self.retention = max(needed, retention?.wholeMilliseconds ?? 0)
+    }
+
+    /// The store of an aggregation by these windows, of which it holds the starts.
+    @inlinable
+    func specification<KeySerde: Serde, ValueSerde: Serde>(
+        _ store: String,
+        _ key: KeySerde,
+        _ value: ValueSerde
+    ) -> StoreSpecification {
+        let format = RecordFormat("window", key, value, windowSize: windows.size)
+        return StoreSpecification(store, .window, format)
     }
 }

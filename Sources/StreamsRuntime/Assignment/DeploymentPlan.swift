@@ -1,0 +1,249 @@
+package import LogClient
+package import Streams
+
+/// What deploying a topology does to what a job has: a value made of plain data, with nothing
+/// opened or written.
+package struct DeploymentPlan: Equatable, Sendable {
+    /// What becomes of one thing, the worst first.
+    package enum Verdict: String, Sendable, CaseIterable {
+        /// The job does not start.
+        case refuse
+        /// Made anew of what the log holds.
+        case rebuild
+        /// Left lying, and read by nobody.
+        case orphan
+        /// Not there yet.
+        case create
+        /// As it is.
+        case keep
+    }
+
+    /// What is judged.
+    package enum Subject: String, Sendable {
+        case input, store, repartition, output
+    }
+
+    package struct Item: Equatable, Sendable {
+        package let verdict: Verdict
+        package let subject: Subject
+        package let name: String
+        /// The topic that belongs to it; nil where there is none.
+        package let topic: String?
+        package let reason: String
+    }
+
+    package let job: String
+    /// The worst first.
+    package let items: [Item]
+
+    /// Whether the job starts.
+    package var isCompatible: Bool { !items.contains { $0.verdict == .refuse } }
+
+    /// Judges `specification` over what there is.
+    package init(_ specification: TopologySpecification, over deployed: DeployedJob) {
+        job = specification.job
+        var judge = Judge(specification, deployed)
+        judge.judgeInputs()
+        judge.judgeStores()
+        judge.judgeRepartitions()
+        judge.judgeOutputs()
+        judge.judgeWhole()
+        judge.findOrphans()
+        let order = Verdict.allCases
+        items = judge.items.enumerated().sorted {
+            (order.firstIndex(of: $0.element.verdict) ?? 0, $0.offset)
+                < (order.firstIndex(of: $1.element.verdict) ?? 0, $1.offset)
+        }.map(\.element)
+    }
+}
+
+/// What there is of a job: its topics and its files.
+package struct DeployedJob: Sendable {
+    /// Every topic of the log.
+    package var topics: [TopicDescription]
+    /// The topics in which something was ever written and not yet deleted.
+    package var filledTopics: Set<String>
+    /// The stores that have a folder, by the folders' names without the partition.
+    package var storeFolders: Set<String>
+    /// The job as it was started last; nil where that is not known.
+    package var topology: TopologySpecification?
+
+    package init(
+        topics: [TopicDescription],
+        filledTopics: Set<String>,
+        storeFolders: Set<String>,
+        topology: TopologySpecification?
+    ) {
+        self.topics = topics
+        self.filledTopics = filledTopics
+        self.storeFolders = storeFolders
+        self.topology = topology
+    }
+}
+
+/// Collects the items of a plan.
+private struct Judge {
+    private let specification: TopologySpecification
+    private let deployed: DeployedJob
+    private let topics: [String: TopicDescription]
+    private let labels: [String: TopicLabel]
+    private let changes: [String: ChangedFormat]
+    private(set) var items: [DeploymentPlan.Item] = []
+
+    init(_ specification: TopologySpecification, _ deployed: DeployedJob) {
+        self.specification = specification
+        self.deployed = deployed
+        topics = Dictionary(deployed.topics.map { ($0.name, $0) }) { first, _ in first }
+        labels = specification.labels
+        changes = Dictionary(
+            TopologyPlan.changedFormats(labels, existing: deployed.topics).map { ($0.topic, $0) }
+        ) { first, _ in first }
+    }
+
+    private mutating func add(
+        _ verdict: DeploymentPlan.Verdict,
+        _ subject: DeploymentPlan.Subject,
+        _ name: String,
+        _ topic: String?,
+        _ reason: String
+    ) {
+        items.append(
+            DeploymentPlan.Item(
+                verdict: verdict,
+                subject: subject,
+                name: name,
+                topic: topic,
+                reason: reason
+            )
+        )
+    }
+
+    private var inputs: Set<String> { Self.inputs(of: specification) }
+
+    private static func inputs(of specification: TopologySpecification) -> Set<String> {
+        Set(specification.subtopologies.flatMap(\.externalTopics))
+            .union(specification.globalTables.map(\.topic))
+    }
+
+    mutating func judgeInputs() {
+        let former = deployed.topology.map(Self.inputs)
+        for topic in inputs.sorted() {
+            guard let found = topics[topic] else {
+                add(.refuse, .input, topic, topic, "\(PlanError.missingSource(topic: topic))")
+                continue
+            }
+            let count = "\(found.partitionCount) partitions"
+            if let former, !former.contains(topic) {
+                add(.create, .input, topic, topic, "\(count); it was not read before")
+            } else {
+                add(.keep, .input, topic, topic, count)
+            }
+        }
+    }
+
+    mutating func judgeStores() {
+        for store in specification.subtopologies.flatMap(\.stores) {
+            let topic = specification.names.changelogTopic(store: store.name)
+            let isFilled = deployed.filledTopics.contains(topic)
+            let hasFolder = deployed.storeFolders.contains(store.name)
+            if let change = changes[topic], isFilled {
+                add(.refuse, .store, store.name, topic, change.description)
+            } else if topics[topic] == nil {
+                hasFolder
+                    ? add(.rebuild, .store, store.name, topic, "its changelog is gone: it is empty")
+                    : add(.create, .store, store.name, topic, "\(store.format)")
+            } else if isFilled, store.isInMemory {
+                add(.rebuild, .store, store.name, topic, "in memory: every start reads it")
+            } else if isFilled, !hasFolder {
+                add(.rebuild, .store, store.name, topic, "from its changelog")
+            } else {
+                add(.keep, .store, store.name, topic, "\(store.format)")
+            }
+        }
+        for table in specification.globalTables {
+            add(.keep, .store, table.store, table.topic, "a copy of the topic in every thread")
+        }
+    }
+
+    mutating func judgeRepartitions() {
+        for (topic, label) in labels.sorted(by: { $0.key < $1.key })
+        where label.purpose == .repartition {
+            if let change = changes[topic], deployed.filledTopics.contains(topic) {
+                add(.refuse, .repartition, label.name, topic, change.description)
+            } else {
+                let verdict: DeploymentPlan.Verdict = topics[topic] == nil ? .create : .keep
+                add(verdict, .repartition, label.name, topic, "\(label.format)")
+            }
+        }
+    }
+
+    mutating func judgeOutputs() {
+        let outputs = specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
+        for topic in Set(outputs + specification.deadLetterTopics).sorted() {
+            if let found = topics[topic] {
+                add(.keep, .output, topic, topic, "\(found.partitionCount) partitions")
+            } else {
+                add(.create, .output, topic, topic, "as many partitions as the widest input")
+            }
+        }
+    }
+
+    /// What concerns more than one topic: partition counts, and names that two jobs use.
+    mutating func judgeWhole() {
+        do throws(PlanError) {
+            _ = try TopologyPlan(specification, existing: deployed.topics)
+        } catch {
+            switch error {
+            // Judged with the input or the topic itself.
+            case .missingSource, .changedFormat: return
+            case .partitionCount(let topic, _, _), .otherOwner(let topic, _, _):
+                let label = labels[topic]
+                items.removeAll { $0.topic == topic }
+                add(
+                    .refuse,
+                    label?.purpose == .store ? .store : .repartition,
+                    label?.name ?? topic,
+                    topic,
+                    error.description
+                )
+            case .notCopartitioned(let topic, _, _, _):
+                add(.refuse, .input, topic, topic, error.description)
+            }
+        }
+    }
+
+    /// What is the job's and is used no more.
+    mutating func findOrphans() {
+        var found: Set<String> = []
+        for topic in deployed.topics.sorted(by: { $0.name < $1.name })
+        where labels[topic.name] == nil {
+            let owner = topic.configuration[TopicLabel.ownerOption]
+            let former = deployed.topology?.labels[topic.name]
+            let isOwn = owner?.hasPrefix("\(specification.job)/") ?? (former != nil)
+            guard isOwn else { continue }
+            let isStore = topic.name.hasSuffix("-changelog")
+            let name = owner.map { String($0.drop { $0 != "/" }.dropFirst()) } ?? former?.name
+            found.insert(name ?? topic.name)
+            add(
+                .orphan,
+                isStore ? .store : .repartition,
+                name ?? topic.name,
+                topic.name,
+                "used no more; millrace topic delete \(topic.name) removes it"
+            )
+        }
+        // A thread's copy of a global table lies in `<store>-global-<thread>`.
+        let stores = Set(
+            specification.subtopologies.flatMap(\.stores).map(\.name)
+                + specification.globalTables.map { "\($0.store)-global" }
+        )
+        for store in deployed.storeFolders.subtracting(stores).subtracting(found).sorted() {
+            add(.orphan, .store, store, nil, "its files are used no more")
+        }
+        guard let former = deployed.topology else { return }
+        for topic in Self.inputs(of: former).subtracting(inputs).sorted()
+        where topics[topic] != nil {
+            add(.orphan, .input, topic, topic, "read no more; the job's position in it stays")
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package import LogClient
+import LogModel
+
+/// Whether a topic of a job's own holds records that the job would read: those of a changelog at
+/// the next restore, those of a repartition topic behind the job's positions.
+package struct LeftRecords {
+    private let client: any LogClient
+    private let fetchByteCount = 1 << 20
+
+    package init(client: any LogClient) { self.client = client }
+
+    /// Throws for the first topic that holds records in a format that the job has changed.
+    func refuse(_ changes: [ChangedFormat]) throws {
+        for change in changes where try isAny(of: change.label, in: change.topic) {
+            throw PlanError.changedFormat(change)
+        }
+    }
+
+    private func isAny(of label: TopicLabel, in topic: String) throws -> Bool {
+        guard let count = try client.topics(named: [topic]).first?.partitionCount else {
+            return false
+        }
+        let partitions = (0..<count).map { TopicPartition(topic, PartitionIndex($0)) }
+        let positions =
+            switch label.purpose {
+            case .store: [TopicPartition: Offset]()
+            case .repartition:
+                try client.committedOffsets(group: label.job, partitions: partitions)
+            }
+        return try partitions.contains { partition in
+            let bounds = try client.bounds(of: partition)
+            let start = max(bounds.logStart, positions[partition] ?? bounds.logStart)
+            return try isAny(in: partition, from: start, to: bounds.highWatermark)
+        }
+    }
+
+    private func isAny(
+        in partition: TopicPartition,
+        from start: Offset,
+        to end: Offset
+    ) throws -> Bool {
+        var reader = CommittedReader(
+            partition: partition,
+            position: start,
+            fetchByteCount: fetchByteCount
+        )
+        while reader.position < end {
+            // What an open transaction holds back may become visible.
+            guard try reader.fetch(from: client) else { return true }
+            while var batch = try reader.nextBatch() {
+                while let record = try batch.records.next() {
+                    let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
+                    if offset >= start { return true }
+                }
+                reader.finish(upTo: batch.nextOffset)
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,114 @@
+import Bytes
+import LogClient
+import LogModel
+import Streams
+import Testing
+
+@testable import StreamsRuntime
+
+/// What a plan says of a job over what there is: values in, values out.
+@Suite struct DeploymentPlanTests {
+    private typealias Verdict = DeploymentPlan.Verdict
+
+    /// What a start of the job leaves behind.
+    private func deployed(_ form: ChangedJob.Form, isFilled: Bool = true) throws -> DeployedJob {
+        let specification = try Topology(of: ChangedJob(form: form)).specification
+        let inputs = ["in", "other"].map { TopicSpecification(name: $0, partitionCount: 1) }
+        let plan = try TopologyPlan(specification, existing: inputs.map(Self.description))
+        let topics = (inputs + plan.topicsToCreate).map(Self.description)
+        return DeployedJob(
+            topics: topics,
+            filledTopics: isFilled ? Set(topics.map(\.name)) : [],
+            storeFolders: Set(specification.subtopologies.flatMap(\.stores).map(\.name)),
+            topology: specification
+        )
+    }
+
+    private static func description(_ topic: TopicSpecification) -> TopicDescription {
+        TopicDescription(
+            name: topic.name,
+            id: .zero,
+            partitionCount: topic.partitionCount,
+            isInternal: false,
+            configuration: topic.configuration
+        )
+    }
+
+    private func plan(_ form: ChangedJob.Form, over deployed: DeployedJob) throws -> DeploymentPlan
+    {
+        DeploymentPlan(try Topology(of: ChangedJob(form: form)).specification, over: deployed)
+    }
+
+    private func verdicts(_ plan: DeploymentPlan) -> [String] {
+        plan.items.map { "\($0.verdict.rawValue) \($0.subject.rawValue) \($0.name)" }
+    }
+
+    @Test func `an unchanged job keeps everything`() throws {
+        let plan = try plan(.counts, over: deployed(.counts))
+        #expect(plan.isCompatible)
+        #expect(verdicts(plan) == ["keep input in", "keep store s"])
+    }
+
+    @Test func `what is not there is created, and without an input the job is refused`() throws {
+        var none = try deployed(.byKey)
+        none.topics.removeAll { $0.name != "in" }
+        none.filledTopics = []
+        none.topology = nil
+        let first = try plan(.byKey, over: none)
+        #expect(verdicts(first) == ["create repartition p", "create output out", "keep input in"])
+        none.topics = []
+        let refused = try plan(.byKey, over: none)
+        #expect(!refused.isCompatible)
+        #expect(refused.items.first?.reason.contains("millrace topic create in") == true)
+    }
+
+    @Test func `a changed format is refused where something is in it`() throws {
+        let refused = try plan(.sums, over: deployed(.counts))
+        #expect(!refused.isCompatible)
+        #expect(verdicts(refused) == ["refuse store s", "keep input in"])
+        #expect(refused.items[0].reason.contains("its values were int64 and are now double"))
+        #expect(try plan(.sums, over: deployed(.counts, isFilled: false)).isCompatible)
+    }
+
+    @Test func `a store whose files are gone is rebuilt, as one in memory always is`() throws {
+        var lost = try deployed(.counts)
+        lost.storeFolders = []
+        #expect(try plan(.counts, over: lost).items.first?.verdict == .rebuild)
+        #expect(try plan(.memory, over: deployed(.memory)).items.first?.verdict == .rebuild)
+        var gone = try deployed(.counts)
+        gone.topics.removeAll { $0.name == "changer-s-changelog" }
+        gone.filledTopics.remove("changer-s-changelog")
+        let emptied = try plan(.counts, over: gone).items.first
+        #expect(emptied?.verdict == .rebuild && emptied?.reason.contains("is gone") == true)
+    }
+
+    @Test func `what the job does not use any more is an orphan`() throws {
+        let plan = try plan(.none, over: deployed(.leftJoin))
+        #expect(plan.isCompatible)
+        let orphans = plan.items.filter { $0.verdict == .orphan }
+        #expect(
+            orphans.map { "\($0.subject.rawValue) \($0.name)" } == [
+                "store s-left", "store s-right", "store s-waiting", "input other",
+            ]
+        )
+        // By what the topics say of themselves, too.
+        var unknown = try deployed(.leftJoin)
+        unknown.topology = nil
+        unknown.storeFolders = []
+        let found = try self.plan(.none, over: unknown).items.filter { $0.verdict == .orphan }
+        #expect(found.map(\.name) == ["s-left", "s-right", "s-waiting"])
+    }
+
+    @Test func `another partition count and another job's topic are refused`() throws {
+        var other = try deployed(.counts)
+        let index = try #require(other.topics.firstIndex { $0.name == "changer-s-changelog" })
+        other.topics[index].partitionCount = 3
+        let counts = try plan(.counts, over: other)
+        #expect(verdicts(counts) == ["refuse store s", "keep input in"])
+        other.topics[index].partitionCount = 1
+        other.topics[index].configuration["millrace.owner"] = "changer-s/changelog"
+        let owned = try plan(.counts, over: other)
+        #expect(owned.items.first?.reason.contains("changer-s/changelog") == true)
+        #expect(!owned.isCompatible)
+    }
+}
