@@ -44,8 +44,8 @@ enum Topics {
     static let byMaker = Topic("delays-by-maker", key: .utf8, value: Departures.self)
 }
 
-/// Late departures by airline and day, by the wind of the hour, and by who made the plane: a window,
-/// a join of two streams, one with a table and one with a global table.
+/// Late departures by airline and day, by the wind of the hour, and by who made the plane: a
+/// window, a join of two streams, one with a table and one with a global table.
 @main
 struct FlightWeather: StreamJob {
     static let name = "flight-weather"
@@ -94,7 +94,8 @@ struct FlightWeather: StreamJob {
             }
     }
 
-    /// The weather of a flight has its airport and its hour: the same key and the same time.
+    /// The weather of a flight has its airport and its hour: the same key and the same time. One
+    /// waits for the other as long as the data is, so it does not matter which is read first.
     private func byWind(_ flights: Stream<NoKey, Flight>) -> Table<String, Departures> {
         let weather = stream(
             Topics.weather,
@@ -109,7 +110,7 @@ struct FlightWeather: StreamJob {
             .repartition("flights-by-place", key: .utf8, value: FlightSerde())
             .join(
                 weather,
-                within: .within(.zero, grace: .seconds(86_400)),
+                within: .within(.zero, grace: .seconds(4 * 86_400)),
                 store: "flights-and-weather",
                 key: .utf8,
                 left: FlightSerde(),

@@ -40,7 +40,7 @@ import Testing
             if dice.roll(3) == 0 { try shop.engine.commit() }
             if dice.roll(4) == 0 { try shop.engine.crash() }
         }
-        // Orders in each partition, later by the time limit: what still waits for money is cancelled.
+        // Later orders in each partition, by the time limit: what waits for money is cancelled.
         // No later than the log takes, an hour ahead of the clock.
         for number in 100..<120 { try shop.place("o-\(number)", "none", 1, second: 3500) }
         try shop.engine.run()

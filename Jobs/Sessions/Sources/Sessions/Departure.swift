@@ -11,8 +11,8 @@ struct Departure: Equatable, Sendable {
     var delay: Int64
 }
 
-/// The line itself. What is no departure is refused: the heading, a flight that was cancelled and one
-/// whose plane is not known (`NA`).
+/// The line itself. What is no departure is refused: the heading, a flight that was cancelled and
+/// one whose plane is not known (`NA`).
 struct DepartureSerde: Serde {
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Departure {
         let fields = String(decoding: bytes, as: UTF8.self)

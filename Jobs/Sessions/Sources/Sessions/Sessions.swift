@@ -34,8 +34,8 @@ enum Topics {
     static let days = Topic("plane-days", key: .utf8, value: PlaneDay.self)
 }
 
-/// Finds each plane's working days in New York: departures with pauses of at most six hours. A day is
-/// written once, when no departure can belong to it any more.
+/// Finds each plane's working days in New York: departures with pauses of at most six hours. A day
+/// is written once, when no departure can belong to it any more.
 @main
 struct Sessions: StreamJob {
     static let name = "sessions"
