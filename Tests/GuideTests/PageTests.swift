@@ -66,7 +66,10 @@ import Testing
         let examples = try Self.examples()
         var unused = Set(examples.values)
         #expect(examples.count > 20)
-        for (name, page) in try Self.files(in: "docs/guide", ending: ".md") {
+        var pages = try Self.files(in: "docs/guide", ending: ".md")
+        let reference = Self.root.appending(path: "docs/streams.md")
+        pages["../streams.md"] = try String(contentsOf: reference, encoding: .utf8)
+        for (name, page) in pages {
             for block in Self.blocks(of: page) {
                 let isKnown = examples.values.contains(block)
                 #expect(isKnown, "docs/guide/\(name) shows what is not compiled:\n\(block)")
