@@ -38,6 +38,48 @@ func tests(
     .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
+/// A job of `Jobs` or `Templates`, compiled and tested here too: each is a package of its own, which
+/// builds all of Millrace for itself. Its code is compiled as there, without the house settings.
+func job(_ name: String, in folder: String) -> [Target] {
+    [
+        .target(
+            name: name,
+            dependencies: ["Millrace"],
+            path: "\(folder)/Sources/\(name)",
+            swiftSettings: [
+                .swiftLanguageMode(.v6),
+                .treatAllWarnings(as: .error),
+                // `@main` in a library: under a name of its own, for there are several.
+                .unsafeFlags([
+                    "-parse-as-library", "-enable-testing",
+                    "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "\(name)_main",
+                ]),
+            ]
+        ),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.target(name: name), "Millrace", "MillraceTestKit"],
+            path: "\(folder)/Tests/\(name)Tests",
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+        ),
+    ]
+}
+
+/// The folders of jobs that are compiled and tested here too, by the name of their module.
+let jobs: KeyValuePairs<String, String> = [
+    "WordCount": "Jobs/WordCount",
+    "FlightDelays": "Jobs/FlightDelays",
+    "FlightWeather": "Jobs/FlightDelays",
+    "Orders": "Jobs/Orders",
+    "Sessions": "Jobs/Sessions",
+    "WordCountTemplate": "Templates/word-count",
+    "WindowTemplate": "Templates/window",
+    "JoinTemplate": "Templates/join",
+    "DedupTemplate": "Templates/dedup",
+    "DlqTemplate": "Templates/dlq",
+    "SagaTemplate": "Templates/saga",
+]
+
 /// A C library that distributions package, with the packages that provide it.
 func system(_ name: String, apt: String, brew: String) -> Target {
     .systemLibrary(name: name, providers: [.apt([apt]), .brew([brew])])
@@ -208,7 +250,16 @@ let package = Package(
             ],
             exclude: ["EndToEnd/Allocations"]
         ),
+        tests("GuideTests", ["Millrace", "MillraceTestKit"]),
         tests("TidyTests", []),
-    ],
+
+        // Every job in one executable, so that tests run them without a build of each.
+        .executableTarget(
+            name: "JobsUnderTest",
+            dependencies: ["Millrace"] + jobs.map { .target(name: $0.key) },
+            path: "Tests/JobsUnderTest",
+            swiftSettings: settings
+        ),
+    ] + jobs.flatMap { job($0.key, in: $0.value) },
     cxxLanguageStandard: .cxx17
 )

@@ -8,6 +8,12 @@ let package = Package(
         .executableTarget(
             name: "WordCount",
             dependencies: [.product(name: "Millrace", package: "Millrace")]
-        )
+        ),
+        .testTarget(
+            name: "WordCountTests",
+            dependencies: [
+                "WordCount", .product(name: "MillraceTestKit", package: "Millrace"),
+            ]
+        ),
     ]
 )

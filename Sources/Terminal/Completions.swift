@@ -29,9 +29,21 @@ package enum Completions {
         return [(path, next.joined(separator: " "))] + below
     }
 
+    /// The options whose values are few, as the words before such a value, with those values.
+    private static func values(
+        of command: Command,
+        path: [String]
+    ) -> [(path: [String], next: String)] {
+        let own = command.parameters.filter { !$0.isArgument && !$0.choices.isEmpty }
+            .map { (path + ["--\($0.name)"], $0.choices.joined(separator: " ")) }
+        return own + command.subcommands.flatMap { values(of: $0, path: path + [$0.name]) }
+    }
+
     private static func bash(_ root: Command) -> String {
-        let cases = words(of: root, path: [root.name]).map { path, next in
-            "        '\(path.joined(separator: " "))') next='\(next)' ;;"
+        func lines(_ words: [(path: [String], next: String)]) -> String {
+            words.map { path, next in
+                "        '\(path.joined(separator: " "))') next='\(next)' ;;"
+            }.joined(separator: "\n")
         }
         return """
             _\(root.name)() {
@@ -42,7 +54,10 @@ package enum Completions {
                     case " \(parents(root)) " in *" ${path// /_} "*) path="$path $word" ;; esac
                 done
                 case "$path" in
-            \(cases.joined(separator: "\n"))
+            \(lines(words(of: root, path: [root.name])))
+                esac
+                case "$path ${COMP_WORDS[COMP_CWORD-1]}" in
+            \(lines(values(of: root, path: [root.name])))
                 esac
                 COMPREPLY=($(compgen -W "$next" -- "$current"))
                 [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$current"))
@@ -82,9 +97,12 @@ package enum Completions {
             }
             for parameter in command.parameters where !parameter.isArgument {
                 let value = parameter.kind == .flag ? "" : " -r"
+                let choices =
+                    parameter.choices.isEmpty
+                    ? "" : " -a \(quoted(parameter.choices.joined(separator: " ")))"
                 lines.append(
-                    "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value) "
-                        + "-d \(quoted(parameter.help))"
+                    "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value)"
+                        + "\(choices) -d \(quoted(parameter.help))"
                 )
             }
         }

@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `a job is called by its type in small letters`() {
-        #expect(JobTemplate(name: "OrderTotals", home: "/x").jobName == "order-totals")
+        #expect(JobTemplate.jobName(of: "OrderTotals") == "order-totals")
     }
 
     @Test(arguments: ["beginning", "end", "12", "2013-01-31", "2013-01-31T05:00:00Z"])

@@ -4,10 +4,13 @@ import Testing
 @Suite struct TreeTests {
     private let tree = SourceTree()
     private var swiftFiles: [SourceFile] {
-        tree.files(below: ["Sources", "Tests", "Jobs", "Benchmarks"], endings: [".swift"])
+        tree.files(
+            below: ["Sources", "Tests", "Jobs", "Templates", "Benchmarks"],
+            endings: [".swift"]
+        )
     }
     private var documents: [SourceFile] {
-        tree.files(below: ["docs", "Jobs", "Tests", "Sources"], endings: [".md"])
+        tree.files(below: ["docs", "Jobs", "Templates", "Tests", "Sources"], endings: [".md"])
             + [tree.file("README.md")].compactMap { $0 }
     }
 

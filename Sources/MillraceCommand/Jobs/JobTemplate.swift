@@ -1,11 +1,63 @@
-/// The files of a new job, by their paths in its folder.
-struct JobTemplate {
-    let name: String
-    /// The absolute path of the Millrace package.
-    let home: String
+import Foundation
+
+/// What a new job does to begin with: the folder of `Templates` that it is made from.
+///
+/// A template is a job's package like any other, so that the suite compiles it and runs its tests.
+/// It is called by its word: `word-count` has the job `word-count-template` in Swift's
+/// `WordCountTemplate`. Those two names stand for the new job's wherever they occur.
+enum JobTemplate: String, CaseIterable, Sendable {
+    case wordCount = "word-count"
+    case window
+    case join
+    case dedup
+    case dlq
+    case saga
+
+    /// What the new job does, for the help.
+    var summary: String {
+        switch self {
+        case .wordCount: "counts words"
+        case .window: "counts by minute, in the time of the records"
+        case .join: "joins a stream with a table"
+        case .dedup: "takes each record once, however often it is sent"
+        case .dlq: "tries again what fails, then sends it to the dead letters"
+        case .saga: "leads orders through their steps, with a timer for those that stop"
+        }
+    }
+
+    /// `word-count` as `WordCountTemplate`.
+    private var typeName: String {
+        rawValue.split(separator: "-").map(\.capitalized).joined() + "Template"
+    }
+
+    /// The files of a new job, by their paths in its folder.
+    ///
+    /// - Parameters:
+    ///   - name: the job's name in Swift.
+    ///   - home: the absolute path of the Millrace package.
+    func files(of name: String, home: String) throws -> [String: String] {
+        let folder = "\(home)/Templates/\(rawValue)"
+        var files: [String: String] = [:]
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            // What running the template itself has left is no part of it.
+            let top = path.prefix { $0 != "/" }
+            if top.hasPrefix(".build") || top == "millrace-data" { continue }
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(path)")
+            guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
+            let text = try String(contentsOfFile: "\(folder)/\(path)", encoding: .utf8)
+            files[renamed(path, to: name)] = renamed(text, to: name)
+                .replacing("path: \"../..\"", with: "path: \(Self.literal(home))")
+        }
+        return files
+    }
+
+    private func renamed(_ text: String, to name: String) -> String {
+        text.replacing(typeName, with: name)
+            .replacing("\(rawValue)-template", with: Self.jobName(of: name))
+    }
 
     /// `OrderTotals` as `order-totals`: the job's name in topics and groups.
-    var jobName: String {
+    static func jobName(of name: String) -> String {
         var words = ""
         for character in name {
             if character.isUppercase && !words.isEmpty { words += "-" }
@@ -14,109 +66,8 @@ struct JobTemplate {
         return words
     }
 
-    var files: [String: String] {
-        [
-            "Package.swift": manifest, ".gitignore": ".build*/\nmillrace-data/\n",
-            "README.md": readme, "Sources/\(name)/\(name).swift": source,
-            "Tests/\(name)Tests/\(name)Tests.swift": tests,
-        ]
-    }
-
-    private var manifest: String {
-        """
-        // swift-tools-version: 6.2
-        import PackageDescription
-
-        let package = Package(
-            name: "\(name)",
-            dependencies: [.package(name: "Millrace", path: "\(home)")],
-            targets: [
-                .executableTarget(
-                    name: "\(name)",
-                    dependencies: [.product(name: "Millrace", package: "Millrace")]
-                ),
-                .testTarget(
-                    name: "\(name)Tests",
-                    dependencies: [
-                        "\(name)", .product(name: "MillraceTestKit", package: "Millrace"),
-                    ]
-                ),
-            ]
-        )
-
-        """
-    }
-
-    private var readme: String {
-        """
-        # \(name)
-
-        Counts the words of the topic `lines` into the topic `\(jobName)-counts`.
-
-            millrace topic create lines --partitions 4
-            millrace produce lines < text.txt
-            millrace run . --until-caught-up
-            millrace consume \(jobName)-counts --until-end --value int64 --format '%k %s\\n'
-            swift test
-
-        """
-    }
-
-    private var source: String {
-        """
-        import Millrace
-
-        enum Topics {
-            static let lines = Topic("lines", value: .utf8)
-            static let counts = Topic("\(jobName)-counts", key: .utf8, value: .int64)
-        }
-
-        @main
-        struct \(name): StreamJob {
-            static let name = "\(jobName)"
-
-            var topology: [Statement] {
-                stream(Topics.lines)
-                    .flatMapValues { line -> [String] in
-                        line.lowercased().split { !$0.isLetter }.map(String.init)
-                    }
-                    .groupBy({ $0 }, via: "by-word", key: .utf8)
-                    .count(store: "counts")
-                    .to(Topics.counts)
-            }
-        }
-
-        """
-    }
-
-    private var tests: String {
-        """
-        import Millrace
-        import MillraceTestKit
-        import Testing
-
-        @testable import \(name)
-
-        @Test func `each word is counted`() throws {
-            let engine = try TestEngine(\(name)(), partitions: 2)
-            try engine.send("To be, or not to be", to: Topics.lines)
-            try engine.run()
-            let counts = try engine.read(Topics.counts)
-            #expect(counts.filter { $0.key == "be" }.map(\\.value) == [1, 2])
-            #expect(counts.filter { $0.key == "not" }.map(\\.value) == [1])
-        }
-
-        @Test func `a crash counts nothing twice`() throws {
-            let engine = try TestEngine(\(name)(), partitions: 2)
-            try engine.send("rose", to: Topics.lines)
-            try engine.run()
-            try engine.send("rose", to: Topics.lines)
-            try engine.process()
-            try engine.crash()
-            try engine.run()
-            #expect(try engine.read(Topics.counts).map(\\.value) == [1, 2])
-        }
-
-        """
+    /// A text as Swift writes it in source.
+    private static func literal(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

@@ -4,10 +4,6 @@ import Terminal
 
 /// `millrace new`: a job's package that builds, runs and passes its tests.
 enum NewCommand {
-    enum Template: String, CaseIterable, Sendable {
-        case wordCount = "word-count"
-    }
-
     private static let name = Parameter.argument(
         ValueKind<String>(
             placeholder: "NAME",
@@ -27,7 +23,7 @@ enum NewCommand {
     )
     private static let template = Parameter.option(
         "template",
-        ValueKind<Template>.choice("WORD"),
+        ValueKind<JobTemplate>.choice("WORD"),
         default: .wordCount,
         shown: "word-count",
         help: "what the job does to begin with"
@@ -36,12 +32,18 @@ enum NewCommand {
     static let command = Command(
         "new",
         summary: "make a job's package that builds, runs and passes its tests",
+        discussion: "Templates:\n"
+            + JobTemplate.allCases.map { "  \($0.rawValue): \($0.summary)" }
+            .joined(separator: "\n"),
         parameters: [name.declaration, path.declaration, template.declaration],
-        examples: [.init("millrace new Mine --path ../mine", "then: millrace run ../mine")]
+        examples: [
+            .init("millrace new Mine --path ../mine", "then: millrace run ../mine"),
+            .init("millrace new Orders --template saga", "its README.md has the commands"),
+        ]
     ) { invocation in
         let name = invocation[name]
         let path = invocation[path] ?? name
-        let files = JobTemplate(name: name, home: try MillraceHome.find().path).files
+        let files = try files(of: name, from: invocation[template])
         if FileManager.default.fileExists(atPath: path),
             try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty
         {
@@ -64,5 +66,22 @@ enum NewCommand {
             "made the job \(name) in \(path)\n  next: millrace run \(shellWord(path))\n"
         )
         return .done
+    }
+
+    private static func files(
+        of name: String,
+        from template: JobTemplate
+    ) throws -> [String: String] {
+        let home = try MillraceHome.find().path
+        do {
+            return try template.files(of: name, home: home)
+        } catch {
+            throw CommandFailure(
+                "the template cannot be read",
+                place: "\(home)/Templates/\(template.rawValue)",
+                reason: error.localizedDescription,
+                next: "restore the folder from the Millrace checkout"
+            )
+        }
     }
 }

@@ -5,7 +5,7 @@ import LogModel
 ///     static let orders = Topic(
 ///         "orders",
 ///         key: .utf8,
-///         value: .event(Order.self, type: "order-placed", version: 2, upcasting: [
+///         value: EventSerde<Order>(type: "order-placed", version: 2, upcasting: [
 ///             .from(1, OrderV1.self) { old in Order(id: old.id, cents: old.total * 100) }
 ///         ])
 ///     )
