@@ -21,17 +21,37 @@ final class CheckpointSnapshot: @unchecked Sendable {
 
     private var arena: UnsafeMutableRawPointer
     private var capacity: Int
+    /// What the copy takes of a budget as long as it lives.
+    private let budget: MemoryBudget?
+    private let notedByteCount: Int
     private(set) var byteCount = 0
     private(set) var references: [Reference] = []
     /// The changelog offset that the entries stand for.
     var changelogOffset = Offset.zero
 
-    init(capacity: Int = 64 << 10) {
+    init(capacity: Int) {
         self.capacity = capacity
+        (budget, notedByteCount) = (nil, 0)
         arena = .allocate(byteCount: capacity, alignment: 16)
     }
 
-    deinit { arena.deallocate() }
+    /// A copy of so many entries, which counts in a budget.
+    init(entryCount: Int, budget: MemoryBudget) {
+        capacity = max(64 << 10, entryCount * Self.usualEntryByteCount)
+        self.budget = budget
+        notedByteCount = capacity + entryCount * MemoryLayout<Reference>.stride
+        arena = .allocate(byteCount: capacity, alignment: 16)
+        references.reserveCapacity(entryCount)
+        budget.addCopy(notedByteCount)
+    }
+
+    deinit {
+        budget?.addCopy(-notedByteCount)
+        arena.deallocate()
+    }
+
+    /// A key of 24 bytes and a value of 16; pages that are not written to are none.
+    private static let usualEntryByteCount = 56
 
     var count: Int { references.count }
 

@@ -35,8 +35,8 @@ final class StreamTask {
     private var waiting: WaitingRecord?
     /// What was counted up to the last commit: an abort goes back to it.
     private var committedCounters = TaskCounters()
-    /// The table whose keys are those of the one input's records, if there is one.
-    private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
+    /// The store whose keys are those of the one input's records, if there is one.
+    private let keyedStore: StateStore?
     /// The positions that the last commit made durable, or the start.
     private var committed: [InputPosition]
     /// The largest time seen in each input, which is committed with its position.
@@ -80,7 +80,7 @@ final class StreamTask {
             time.pointee = PartitionTime.decode(input.start.metadata)
         }
         let keyed = inputs.first.flatMap { topology.specification.storeKeyed(bySourceOf: $0.topic) }
-        keyedTable = stores.first { $0.name == keyed }?.store.table
+        keyedStore = stores.first { $0.name == keyed }?.store
     }
 
     deinit {
@@ -202,6 +202,7 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
+        for owned in stores { try owned.store.loadSome() }
         // An abort may have put the position in front of a record that waits. In the turn in which
         // that is tried again it is the last one, so that what it led to is committed at once.
         var stop = waiting
@@ -228,7 +229,7 @@ final class StreamTask {
         while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
-            var ahead = try LookAhead(batch.records, keyedTable)
+            var ahead = try LookAhead(batch.records, keyedStore)
             var isWhole = true
             while let record = try batch.records.next() {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))

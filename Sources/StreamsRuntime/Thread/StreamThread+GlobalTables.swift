@@ -21,7 +21,7 @@ extension StreamThread {
                 store: StateStore(
                     engine: try engines.open(path: "\(topology.job)/\(name)"),
                     worker: checkpointWorker,
-                    tableByteLimit: configuration.storeTableByteLimit
+                    budget: memory
                 ),
                 configuration: configuration,
                 skipsUnreadable: configuration.errorPlan(of: topology).skipsUnreadable(in: table)
@@ -38,6 +38,7 @@ extension StreamThread {
     func updateGlobalTables() throws -> Bool {
         var hasChanged = false
         for reader in globalTables {
+            try reader.store.loadSome()
             do {
                 if try reader.update(from: client) { hasChanged = true }
             } catch let error as LogClientError {
