@@ -4,13 +4,16 @@ import Glibc
 enum MachineMemory {
     /// What the stores of a job get if nobody says otherwise: half. The other half is for the log's
     /// buffers, the job's own objects, and the pages of files that the system keeps.
-    static var standardShare: Int { byteCount(groupFolder: ownGroupFolder) / 2 }
+    static var standardShare: Int {
+        byteCount(groupFolder: ownGroupFolder, below: groupRoot) / 2
+    }
 
-    /// The least of the machine's memory and the limits of the groups from a folder upwards.
-    static func byteCount(groupFolder: String?) -> Int {
+    /// The least of the machine's memory and the limits of the groups from a folder upwards to the
+    /// folder of all groups.
+    static func byteCount(groupFolder: String?, below root: String) -> Int {
         var least = machineByteCount
-        var folder = groupFolder ?? ""
-        while folder.hasPrefix(groupRoot) {
+        var folder = groupFolder ?? root
+        while folder.hasPrefix(root) {
             if let limit = read("\(folder)/memory.max").flatMap(limit(of:)) {
                 least = min(least, limit)
             }
@@ -18,7 +21,7 @@ enum MachineMemory {
             folder = String(folder[..<cut])
         }
         // In version 1 of control groups, a process in a container sees its own at the root.
-        if let limit = read("\(groupRoot)/memory/memory.limit_in_bytes").flatMap(limit(of:)) {
+        if let limit = read("\(root)/memory/memory.limit_in_bytes").flatMap(limit(of:)) {
             least = min(least, limit)
         }
         return least

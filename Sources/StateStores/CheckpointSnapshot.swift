@@ -13,7 +13,8 @@ import LogModel
 /// SAFETY: `@unchecked` because of the pointers; the snapshot is filled by one thread, handed
 /// over whole, and only read afterwards.
 final class CheckpointSnapshot: @unchecked Sendable {
-    /// Where an entry lies, with the first 8 bytes of its key for fast comparison.
+    /// Where an entry lies, with 8 bytes of its key for fast comparison: the first ones, and in the
+    /// sort those behind what all keys begin with.
     struct Reference {
         var prefix: UInt64
         var position: Int
@@ -87,6 +88,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
 
     /// Puts the entries in the order of their keys; of equal keys the last one stays.
     func sort() {
+        skipCommonBeginning()
         references.sort { left, right in
             if left.prefix != right.prefix { return left.prefix < right.prefix }
             let order = KeyOrder.compare(key(at: left.position), key(at: right.position))
@@ -108,6 +110,21 @@ final class CheckpointSnapshot: @unchecked Sendable {
             }
         }
         references.removeLast(references.count - kept)
+    }
+
+    /// Compares keys by the 8 bytes that follow what all of them begin with: keys of one store often
+    /// begin alike.
+    private func skipCommonBeginning() {
+        guard let first = references.first else { return }
+        var shared = key(at: first.position)
+        for reference in references where !shared.isEmpty {
+            let count = KeyOrder.sharedByteCount(shared, key(at: reference.position))
+            shared = UnsafeRawBufferPointer(rebasing: shared[..<count])
+        }
+        for index in references.indices {
+            let key = key(at: references[index].position)
+            references[index].prefix = KeyOrder.head(key, after: shared.count)
+        }
     }
 
     /// The entries as an engine takes them; valid while the snapshot lives and is not changed.

@@ -43,7 +43,7 @@ extension KeyValueTable {
         slotCount = newCount
         growthLimit = newCount / 5 * 3
         isCrowded = false
-        hand = 0
+        hand = EvictionHand(slotCount: newCount)
         count = 0
         while left > 0 {
             let piece = min(left, Self.pieceSlotCount)

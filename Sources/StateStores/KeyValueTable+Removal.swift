@@ -8,7 +8,7 @@ extension KeyValueTable {
         package var hasDroppedValue = false
     }
 
-    /// Lets keys go whose value the engine holds, or has not: at most `limit` of them, after a look
+    /// Lets keys go whose value the engine holds, or has not: about `limit` of them, after a look
     /// at no more than `lookLimit` slots, from where the last look ended. A key that was used since
     /// is passed over once. Those that the checkpoint of the number `spared` took stay: the engine
     /// may not have them yet. `body` learns of each before.
@@ -22,18 +22,21 @@ extension KeyValueTable {
         var eviction = Eviction()
         var looked = 0
         while eviction.count < limit, looked < lookLimit, count > 0 {
-            if hand >= slotCount { hand = 0 }
-            let line = lines + hand * Field.lineByteCount
-            looked += 1
-            if Self.isEvictable(line, spared) {
-                if !Self.isAbsent(line) { eviction.hasDroppedValue = true }
-                body(Self.key(line))
-                // What follows moves up: look at this slot again.
-                remove(line)
-                eviction.count += 1
-            } else {
-                Slot(line: line).forgetUse()
-                hand += 1
+            var index = hand.next() * EvictionHand.blockSlotCount
+            let end = min(index + EvictionHand.blockSlotCount, slotCount)
+            while index < end {
+                let line = lines + index * Field.lineByteCount
+                looked += 1
+                if Self.isEvictable(line, spared) {
+                    if !Self.isAbsent(line) { eviction.hasDroppedValue = true }
+                    body(Self.key(line))
+                    // What follows moves up: look at this slot again.
+                    remove(line)
+                    eviction.count += 1
+                } else {
+                    Slot(line: line).forgetUse()
+                    index += 1
+                }
             }
         }
         return eviction

@@ -81,7 +81,7 @@ public struct KeyValueTable: ~Copyable {
     /// Whether there was no room to grow when the table last wanted to.
     var isCrowded = false
     /// Where the next eviction begins to look.
-    var hand = 0
+    var hand: EvictionHand
     /// What the budget has for the table; nil for one without.
     let share: MemoryShare?
     /// Keys in the table, with or without a value.
@@ -106,6 +106,7 @@ public struct KeyValueTable: ~Copyable {
     init(capacity: Int = 1_024, share: MemoryShare?) {
         slotCount = Self.slotCount(for: capacity)
         lines = Self.allocateLines(slotCount)
+        hand = EvictionHand(slotCount: slotCount)
         growthLimit = slotCount / 5 * 3
         self.share = share
         undoCapacity = 1_024

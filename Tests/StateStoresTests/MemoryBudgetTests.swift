@@ -5,11 +5,11 @@ import Testing
 
 @Suite("One budget for all stores")
 struct MemoryBudgetTests {
-    @Test(arguments: 0..<6)
+    @Test(arguments: 0..<4)
     func `stores with more keys than memory keep to the budget and lose nothing`(
         seed: Int
     ) throws {
-        let limit = 3 << 20
+        let limit = 1 << 20
         let budget = MemoryBudget.tables(limit)
         let worker = CheckpointWorker(inline: seed % 2 == 0)
         defer { worker.close() }
@@ -17,16 +17,16 @@ struct MemoryBudgetTests {
         let stores = try (0..<3).map {
             try CountedStore(number: $0, worker, budget, isOrdered: seed % 3 == 0)
         }
-        for round in 0..<120 {
+        for round in 0..<60 {
             // The first store gets most, the others little at first.
             for store in stores {
-                let count = store.number == 0 || round > 60 ? 500 : 20
-                for _ in 0..<count { try store.count(generator.below(40_000)) }
+                let count = store.number == 0 || round > 30 ? 300 : 20
+                for _ in 0..<count { try store.count(generator.below(12_000)) }
                 if generator.oneIn(6) { store.abort() } else { store.commit() }
                 try store.checkpoint(now: UInt64(round))
             }
             let held = stores.reduce(0) { $0 + $1.store.byteCount }
-            #expect(held < limit * 3 / 2, "seed \(seed), round \(round)")
+            if held > limit * 3 / 2 { Issue.record("seed \(seed), round \(round): \(held) bytes") }
         }
         #expect(stores.contains { !$0.store.isComplete }, "seed \(seed)")
         for store in stores {
@@ -36,15 +36,15 @@ struct MemoryBudgetTests {
     }
 
     @Test func `a small store keeps its keys beside one that takes everything`() throws {
-        let budget = MemoryBudget.tables(2 << 20)
+        let budget = MemoryBudget.tables(1 << 20)
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
         let large = try CountedStore(number: 0, worker, budget, isOrdered: false)
         let small = try CountedStore(number: 1, worker, budget, isOrdered: false)
-        for number in 0..<60_000 {
+        for number in 0..<20_000 {
             try large.count(number)
             if number % 20 == 0 { try small.count(number) }
-            if number % 200 == 0 {
+            if number % 400 == 0 {
                 for store in [large, small] {
                     store.commit()
                     try store.checkpoint(now: UInt64(number))
@@ -52,29 +52,29 @@ struct MemoryBudgetTests {
             }
         }
         #expect(small.store.isComplete && !large.store.isComplete)
-        #expect(small.store.table.pointee.count == 3_000)
+        #expect(small.store.table.pointee.count == 1_000)
     }
 
     @Test func `what is used stays, what is not goes first`() throws {
-        let budget = MemoryBudget.tables(1 << 20)
+        let budget = MemoryBudget.tables(512 << 10)
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
         let counted = try CountedStore(number: 0, worker, budget, isOrdered: false)
-        for number in 0..<40_000 {
+        for number in 0..<12_000 {
             try counted.count(100_000 + number)
-            // Two thousand keys come again and again.
-            try counted.count(number % 2_000)
+            // Five hundred keys come again and again.
+            try counted.count(number % 500)
             if number % 100 == 0 {
                 counted.commit()
                 try counted.checkpoint(now: UInt64(number))
             }
         }
         let table = counted.store.table
-        let kept = (0..<2_000).filter { number in
+        let kept = (0..<500).filter { number in
             CountedStore.withKey(number) { table.pointee.find($0, hash: KeyHash.hash($0)) != nil }
         }
-        #expect(kept.count > 1_900)
-        #expect(table.pointee.count < 16_384)
+        #expect(kept.count > 480)
+        #expect(table.pointee.count < 8_192)
     }
 }
 
@@ -115,7 +115,7 @@ private final class CountedStore {
         try Self.withKey(key) { bytes in
             let slot = try store.slot(for: bytes)
             let known = store.table.pointee.value(slot).map { $0[0] }
-            #expect(known == open[key] ?? committed[key])
+            if known != open[key] ?? committed[key] { Issue.record("key \(key): \(known ?? 0)") }
             withUnsafeBytes(of: next) {
                 store.table.pointee.put(slot, value: $0, timestamp: Timestamp(0))
             }
@@ -141,11 +141,11 @@ private final class CountedStore {
 
     func verify(_ generator: inout SeededGenerator) throws {
         for _ in 0..<2_000 {
-            let key = generator.below(40_000)
+            let key = generator.below(12_000)
             let value = try Self.withKey(key) { bytes in
                 store.table.pointee.value(try store.slot(for: bytes)).map { $0[0] }
             }
-            #expect(value == committed[key])
+            if value != committed[key] { Issue.record("key \(key): \(value ?? 0)") }
         }
         #expect(try store.contents().count == committed.count)
     }

@@ -44,14 +44,14 @@ struct StateStoreTests {
         let stores = SimulatedStores()
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
-        let limit = 256 << 10
+        let limit = 512 << 10
         let store = StateStore(
             engine: try stores.open(path: "s"),
             worker: worker,
             budget: .tables(limit)
         )
-        for number in 0..<2_000 { try store.set(Array("\(number)".utf8), [1]) }
-        store.commit(changelogOffset: Offset(2_000))
+        for number in 0..<4_000 { try store.set(Array("\(number)".utf8), [1]) }
+        store.commit(changelogOffset: Offset(4_000))
         for _ in 0..<8 { try store.checkpointIfDue(now: 1, interval: 1_000_000) }
         #expect(store.table.pointee.byteCount < limit)
         for number in 0..<20_000 {

@@ -156,6 +156,11 @@ final class StreamTask {
         binding.counters.pointee = committedCounters
     }
 
+    /// Takes a piece of what the stores' engines hold into memory, after a start.
+    func loadStores() throws(StoreError) {
+        for owned in stores { try owned.store.loadSome() }
+    }
+
     /// Whether a record that has waited is the next that the task tries.
     func isAboutToTryAgain(at nanoseconds: UInt64) -> Bool {
         waiting.map { nanoseconds >= $0.dueAt } ?? false
@@ -202,7 +207,6 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
-        for owned in stores { try owned.store.loadSome() }
         // An abort may have put the position in front of a record that waits. In the turn in which
         // that is tried again it is the last one, so that what it led to is committed at once.
         var stop = waiting

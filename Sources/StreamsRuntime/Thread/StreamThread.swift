@@ -210,6 +210,8 @@ package final class StreamThread {
 
     private func turn(of task: StreamTask) throws -> Bool {
         let count: Int
+        // Before the turn's time begins: there is a whole turn of processing for each piece.
+        try task.loadStores()
         var turn = Turn(time: time)
         do {
             count = try task.process(from: client, turn: &turn)
