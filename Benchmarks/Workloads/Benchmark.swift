@@ -31,17 +31,21 @@ package enum Benchmark: String, CaseIterable, Sendable {
         package var records: Int64?
         package var keys: Int64?
         package var threadCount: Int
+        /// What all stores share.
+        package var memoryByteCount: Int
         /// An existing folder on the disk to be measured; the benchmark makes one below it.
         package var directory: String
         package init(
             records: Int64? = nil,
             keys: Int64? = nil,
             threadCount: Int = 1,
+            memoryByteCount: Int = 1 << 30,
             directory: String
         ) {
             self.records = records
             self.keys = keys
             self.threadCount = threadCount
+            self.memoryByteCount = memoryByteCount
             self.directory = directory
         }
     }
@@ -76,7 +80,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
         )
         let rig = try BenchmarkRig(
             directory: "\(options.directory)/bench-\(rawValue)-\(records)",
-            threadCount: options.threadCount
+            threadCount: options.threadCount,
+            memoryByteCount: options.memoryByteCount
         )
         let outcome = Result { () throws -> BenchmarkResult in
             switch self {
@@ -98,7 +103,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
 
     private func defaultRecords(keys: Int64) -> Int64 {
         switch self {
-        case .stateless, .count, .merge, .window, .tableJoin: 10_000_000
+        case .stateless, .merge, .window, .tableJoin: 10_000_000
+        case .count: max(10_000_000, keys)
         case .restore: keys
         case .cold: 1_000_000
         case .streamJoin, .session: 2_000_000

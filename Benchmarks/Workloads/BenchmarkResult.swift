@@ -7,6 +7,7 @@ package struct BenchmarkResult: Sendable {
     package var cpuSeconds: Double
     package var commits: Int64
     package var fdatasyncs: Int64
+    package var peakResidentByteCount: Int64
     package var verified: Bool
 
     package var recordsPerSecond: Double { seconds > 0 ? Double(records) / seconds : 0 }
@@ -17,7 +18,8 @@ package struct BenchmarkResult: Sendable {
             + "\"seconds\":\(Self.rounded(seconds)),"
             + "\"records_per_second\":\(Int64(recordsPerSecond)),"
             + "\"cpu_seconds\":\(Self.rounded(cpuSeconds)),\"commits\":\(commits),"
-            + "\"fdatasyncs\":\(fdatasyncs),\"verified\":\(verified)}"
+            + "\"fdatasyncs\":\(fdatasyncs),"
+            + "\"peak_resident_bytes\":\(peakResidentByteCount),\"verified\":\(verified)}"
     }
 
     /// To the millisecond.

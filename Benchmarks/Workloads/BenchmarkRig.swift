@@ -20,11 +20,14 @@ final class BenchmarkRig {
     /// as soon as they are written.
     let start: Int64
     private let threadCount: Int
+    /// What all stores share.
+    let memoryByteCount: Int
 
     /// A fresh log in `directory`, which must not exist yet.
-    init(directory: String, threadCount: Int = 1) throws {
+    init(directory: String, threadCount: Int = 1, memoryByteCount: Int = 1 << 30) throws {
         self.directory = directory
         self.threadCount = threadCount
+        self.memoryByteCount = memoryByteCount
         start = time.wallTime().rawValue / 60_000 * 60_000
         broker = try Self.open(directory)
         client = EmbeddedClient(broker: broker)
@@ -35,6 +38,16 @@ final class BenchmarkRig {
         try broker.close()
         broker = try Self.open(directory)
         client = EmbeddedClient(broker: broker)
+    }
+
+    /// Stores in the benchmark's folder.
+    var storeFactory: RocksStoreFactory {
+        RocksStoreFactory(
+            directory: "\(directory)/.state",
+            options: RocksOptions(
+                cacheByteCount: MemoryBudget.cacheByteCount(of: memoryByteCount)
+            )
+        )
     }
 
     /// Keeps no more files open than this process may, as the commands do.
@@ -141,10 +154,11 @@ final class BenchmarkRig {
     ) throws -> BenchmarkResult {
         var configuration = StreamsConfiguration()
         configuration.threadCount = threadCount
+        configuration.memoryByteCount = memoryByteCount
         let application = try StreamsApplication(
             topology: Topology(of: job),
             client: client,
-            engines: RocksStoreFactory(directory: "\(directory)/.state"),
+            engines: storeFactory,
             configuration: configuration,
             time: time,
             pause: { usleep(UInt32(clamping: $0 / 1000)) }
@@ -157,6 +171,7 @@ final class BenchmarkRig {
         let seconds = Double(time.monotonicNanoseconds() - begin) / 1e9
         let cpuSeconds = Self.cpuSeconds() - cpuBefore
         let commits = application.progress.reduce(0) { $0 + $1.snapshot.commits }
+        let resident = Self.peakResidentByteCount()
         let flushes = Int64(broker.statistics.fdatasyncCount - flushesBefore)
         try application.close()
         // The markers of the last commit may come a moment after it returned: a close waits.
@@ -169,6 +184,7 @@ final class BenchmarkRig {
             cpuSeconds: cpuSeconds,
             commits: commits,
             fdatasyncs: flushes,
+            peakResidentByteCount: resident,
             verified: false
         )
     }
@@ -179,6 +195,13 @@ final class BenchmarkRig {
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
         return user + Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
+    }
+
+    /// The most memory that the process ever had.
+    static func peakResidentByteCount() -> Int64 {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Int64(usage.ru_maxrss) * 1024
     }
 
     // MARK: Warming

@@ -17,7 +17,8 @@ extension Benchmark {
             key.append(utf8: "-store")
             value.append(bigEndian: number)
         }
-        let factory = RocksStoreFactory(directory: "\(rig.directory)/.state")
+        let factory = rig.storeFactory
+        let budget = MemoryBudget(byteCount: rig.memoryByteCount)
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
         let cpuBefore = BenchmarkRig.cpuSeconds()
@@ -26,7 +27,8 @@ extension Benchmark {
         for partition in 0..<BenchmarkRig.partitionCount {
             let store = StateStore(
                 engine: try factory.open(path: "restore-\(partition)"),
-                worker: worker
+                worker: worker,
+                budget: budget
             )
             var restorer = ChangelogRestorer(
                 partition: TopicPartition("changelog", PartitionIndex(partition)),
@@ -49,6 +51,7 @@ extension Benchmark {
             cpuSeconds: cpuSeconds,
             commits: 0,
             fdatasyncs: 0,
+            peakResidentByteCount: BenchmarkRig.peakResidentByteCount(),
             verified: verified
         )
     }

@@ -58,11 +58,20 @@ struct JobRun {
             try reset.run()
         }
         try log.requireIntact { own.contains($0.topic) || $0.topic.hasPrefix("__") }
+        var configuration = options.configuration
+        configuration.memoryByteCount =
+            options.memory?.byteCount ?? MachineMemory.standardShare
         let application = try StreamsApplication(
             topology: topology,
             client: log.client,
-            engines: RocksStoreFactory(directory: stateDirectory, onDiscard: Self.warn),
-            configuration: options.configuration,
+            engines: RocksStoreFactory(
+                directory: stateDirectory,
+                options: RocksOptions(
+                    cacheByteCount: MemoryBudget.cacheByteCount(of: configuration.memoryByteCount)
+                ),
+                onDiscard: Self.warn
+            ),
+            configuration: configuration,
             time: time,
             pause: Self.pause,
             tell: Self.tell

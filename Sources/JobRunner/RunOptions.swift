@@ -17,6 +17,8 @@ package struct RunOptions: Sendable, Equatable {
     package var guarantee: Guarantee
     /// Nil for what the job says.
     package var onDecodeError: DecodeErrorPolicy?
+    /// What all stores share; nil for the standard share of the machine's memory.
+    package var memory: ByteSize?
     package var untilCaughtUp: Bool
     package var reset: Bool
     package var json: Bool
@@ -47,6 +49,12 @@ package struct RunOptions: Sendable, Equatable {
         help: "a record that cannot be decoded: stop the job, or skip and count it; without this, "
             + "what the job says, which is to stop if it says nothing"
     )
+    private static let memoryLimit = Parameter.optional(
+        "memory",
+        ValueKind<ByteSize>.size,
+        help: "the memory that all stores of the job share, such as 512m or 2g; without this, half "
+            + "of what the machine or the control group has"
+    )
     private static let caughtUp = Parameter.flag(
         "until-caught-up",
         help: "end when all input that is there at the start is processed and committed"
@@ -64,8 +72,8 @@ package struct RunOptions: Sendable, Equatable {
     /// What a command that runs jobs declares.
     package static let parameters: [ParameterDeclaration] = [
         DataDirectoryOption.parameter.declaration, threads.declaration, interval.declaration,
-        promise.declaration, decodeError.declaration, caughtUp.declaration,
-        startOver.declaration, asJSON.declaration,
+        promise.declaration, decodeError.declaration, memoryLimit.declaration,
+        caughtUp.declaration, startOver.declaration, asJSON.declaration,
     ]
 
     /// The values of a command line.
@@ -75,6 +83,7 @@ package struct RunOptions: Sendable, Equatable {
         commitInterval = invocation[Self.interval]
         guarantee = invocation[Self.promise]
         onDecodeError = invocation[Self.decodeError]
+        memory = invocation[Self.memoryLimit]
         untilCaughtUp = invocation[Self.caughtUp]
         reset = invocation[Self.startOver]
         json = invocation[Self.asJSON]
@@ -89,6 +98,14 @@ package struct RunOptions: Sendable, Equatable {
                 status: .usage
             )
         }
+        if let memory, memory.byteCount < Self.leastMemoryByteCount {
+            throw CommandFailure(
+                "a memory of \(memory) is too little for a job's stores",
+                reason: "they need \(ByteSize(byteCount: Self.leastMemoryByteCount)) at least",
+                next: "--memory 512m, or leave it out",
+                status: .usage
+            )
+        }
         guard guarantee == .exactlyOnce else {
             throw CommandFailure(
                 "the guarantee \(guarantee.rawValue) is not available",
@@ -99,6 +116,8 @@ package struct RunOptions: Sendable, Equatable {
         }
     }
 
+    private static let leastMemoryByteCount = 16 << 20
+
     /// The words that give these options to a job's binary.
     package var words: [String] {
         var words = [
@@ -107,6 +126,7 @@ package struct RunOptions: Sendable, Equatable {
             "--guarantee", guarantee.rawValue,
         ]
         if let onDecodeError { words += ["--on-decode-error", onDecodeError.rawValue] }
+        if let memory { words += ["--memory", "\(memory.byteCount)"] }
         if untilCaughtUp { words.append("--until-caught-up") }
         if reset { words.append("--reset") }
         if json { words.append("--json") }

@@ -18,8 +18,10 @@ import Threads
 /// SAFETY: `@unchecked` because of RocksDB's handles, which may be used from several threads: the
 /// store's thread reads while one worker writes a checkpoint.
 package final class RocksStore: StoreEngine, @unchecked Sendable {
-    private let database: OpaquePointer
+    private let database: RocksDatabase
     private let options: RocksOptions
+    /// Only the store's thread reads.
+    private let lookup = RocksLookup()
     private let path: String
     private let onWipe: @Sendable (StoreError) -> Void
     private let mark: Lock<Mark>
@@ -57,10 +59,10 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 message: "damage was met when the store was last used"
             )
         }
-        database = try RocksCall.run(path) { rocksdb_open(options.database, path, $0) }
+        database = try RocksDatabase.open(path, options)
         do throws(StoreError) {
-            let found = try Self.readMark(database, options, path)
-            let isEmpty = try !Self.hasData(database, options, path)
+            let found = try Self.readMark(database.handle, options, path)
+            let isEmpty = try !Self.hasData(database.handle, options, path)
             if found == nil, !isEmpty {
                 throw StoreError(
                     code: .corrupt,
@@ -72,7 +74,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 Mark(changelogOffset: found?.offset, changelog: found?.changelog, isEmpty: isEmpty)
             )
         } catch {
-            rocksdb_close(database)
+            database.close()
             throw error
         }
         Self.removeUnfinishedFiles(in: path)
@@ -99,7 +101,13 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let slice = try withPrefixed(key) { prefixed throws(StoreError) in
             try notingDamage { () throws(StoreError) in
                 try RocksCall.runOptional(path) {
-                    rocksdb_get_pinned(database, options.read, prefixed.base, prefixed.count, $0)
+                    rocksdb_get_pinned(
+                        database.handle,
+                        options.read,
+                        prefixed.base,
+                        prefixed.count,
+                        $0
+                    )
                 }
             }
         }
@@ -109,6 +117,23 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let value = rocksdb_pinnableslice_value(slice, &count)
         body(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : count))
         return true
+    }
+
+    package func get(
+        all keys: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ body: (_ place: Int, _ value: UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        try notingDamage { () throws(StoreError) in
+            try lookup.run(keys, prefix: Self.dataPrefix, in: database, options, path: path, body)
+        }
+    }
+
+    /// Keys that several files hold count in each of them.
+    package var estimatedEntryCount: Int { database.figure("rocksdb.estimate-num-keys") }
+
+    package var memoryByteCount: Int {
+        database.figure("rocksdb.estimate-table-readers-mem")
+            + database.figure("rocksdb.cur-size-all-mem-tables")
     }
 
     package func scan(
@@ -124,7 +149,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             // Without an end, at the prefix behind that of all values.
             try withPrefixed(to ?? none, to == nil ? Self.dataPrefix + 1 : Self.dataPrefix) {
                 high throws(StoreError) in
-                try scan(low, high, isReversed, body)
+                try scan(low, high, isReversed, isWide: to == nil, body)
             }
         }
     }
@@ -133,6 +158,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ low: Prefixed,
         _ high: Prefixed,
         _ isReversed: Bool,
+        isWide: Bool,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StoreError) {
         guard let bounds = rocksdb_readoptions_create() else {
@@ -142,7 +168,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         defer { rocksdb_readoptions_destroy(bounds) }
         rocksdb_readoptions_set_iterate_lower_bound(bounds, low.base, low.count)
         rocksdb_readoptions_set_iterate_upper_bound(bounds, high.base, high.count)
-        guard let iterator = rocksdb_create_iterator(database, bounds) else {
+        // One that may go over everything must not push out what single reads need.
+        if isWide { rocksdb_readoptions_set_fill_cache(bounds, 0) }
+        guard let iterator = rocksdb_create_iterator(database.handle, bounds) else {
             throw StoreError(code: .io, path: path, message: "no memory for a scan")
         }
         defer { rocksdb_iter_destroy(iterator) }
@@ -190,7 +218,13 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 try RocksCall.runVoid(path) { error in
                     var list: UnsafePointer<CChar>? = UnsafePointer(writer.cFile)
                     withUnsafePointer(to: &list) { pointer in
-                        rocksdb_ingest_external_file(database, pointer, 1, options.ingest, error)
+                        rocksdb_ingest_external_file(
+                            database.handle,
+                            pointer,
+                            1,
+                            options.ingest,
+                            error
+                        )
                     }
                 }
             }
@@ -214,11 +248,11 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         let end = [CChar(bitPattern: Self.dataPrefix + 1)]
         rocksdb_writebatch_delete_range(batch, first, 1, end, 1)
         try notingDamage { () throws(StoreError) in
-            try RocksCall.runVoid(path) { rocksdb_write(database, options.write, batch, $0) }
-            try RocksCall.runVoid(path) { rocksdb_flush(database, options.flush, $0) }
+            try RocksCall.runVoid(path) { rocksdb_write(database.handle, options.write, batch, $0) }
+            try RocksCall.runVoid(path) { rocksdb_flush(database.handle, options.flush, $0) }
         }
         // Gives the space back, and spares later reads the look at the deletion.
-        rocksdb_compact_range(database, first, 1, end, 1)
+        rocksdb_compact_range(database.handle, first, 1, end, 1)
         mark.withLock {
             $0.changelogOffset = nil
             $0.changelog = nil
@@ -232,7 +266,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             defer { mark.isClosed = true }
             return !mark.isClosed
         }
-        if isFirst { rocksdb_close(database) }
+        if isFirst { database.close() }
     }
 
     // MARK: The mark

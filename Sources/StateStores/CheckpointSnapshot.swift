@@ -13,7 +13,8 @@ import LogModel
 /// SAFETY: `@unchecked` because of the pointers; the snapshot is filled by one thread, handed
 /// over whole, and only read afterwards.
 final class CheckpointSnapshot: @unchecked Sendable {
-    /// Where an entry lies, with the first 8 bytes of its key for fast comparison.
+    /// Where an entry lies, with 8 bytes of its key for fast comparison: the first ones, and in the
+    /// sort those behind what all keys begin with.
     struct Reference {
         var prefix: UInt64
         var position: Int
@@ -21,17 +22,37 @@ final class CheckpointSnapshot: @unchecked Sendable {
 
     private var arena: UnsafeMutableRawPointer
     private var capacity: Int
+    /// What the copy takes of a budget as long as it lives.
+    private let budget: MemoryBudget?
+    private let notedByteCount: Int
     private(set) var byteCount = 0
     private(set) var references: [Reference] = []
     /// The changelog offset that the entries stand for.
     var changelogOffset = Offset.zero
 
-    init(capacity: Int = 64 << 10) {
+    init(capacity: Int) {
         self.capacity = capacity
+        (budget, notedByteCount) = (nil, 0)
         arena = .allocate(byteCount: capacity, alignment: 16)
     }
 
-    deinit { arena.deallocate() }
+    /// A copy of so many entries, which counts in a budget.
+    init(entryCount: Int, budget: MemoryBudget) {
+        capacity = max(64 << 10, entryCount * Self.usualEntryByteCount)
+        self.budget = budget
+        notedByteCount = capacity + entryCount * MemoryLayout<Reference>.stride
+        arena = .allocate(byteCount: capacity, alignment: 16)
+        references.reserveCapacity(entryCount)
+        budget.addCopy(notedByteCount)
+    }
+
+    deinit {
+        budget?.addCopy(-notedByteCount)
+        arena.deallocate()
+    }
+
+    /// A key of 24 bytes and a value of 16; pages that are not written to are none.
+    private static let usualEntryByteCount = 56
 
     var count: Int { references.count }
 
@@ -67,6 +88,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
 
     /// Puts the entries in the order of their keys; of equal keys the last one stays.
     func sort() {
+        skipCommonBeginning()
         references.sort { left, right in
             if left.prefix != right.prefix { return left.prefix < right.prefix }
             let order = KeyOrder.compare(key(at: left.position), key(at: right.position))
@@ -88,6 +110,21 @@ final class CheckpointSnapshot: @unchecked Sendable {
             }
         }
         references.removeLast(references.count - kept)
+    }
+
+    /// Compares keys by the 8 bytes that follow what all of them begin with: keys of one store often
+    /// begin alike.
+    private func skipCommonBeginning() {
+        guard let first = references.first else { return }
+        var shared = key(at: first.position)
+        for reference in references where !shared.isEmpty {
+            let count = KeyOrder.sharedByteCount(shared, key(at: reference.position))
+            shared = UnsafeRawBufferPointer(rebasing: shared[..<count])
+        }
+        for index in references.indices {
+            let key = key(at: references[index].position)
+            references[index].prefix = KeyOrder.head(key, after: shared.count)
+        }
     }
 
     /// The entries as an engine takes them; valid while the snapshot lives and is not changed.

@@ -1,6 +1,6 @@
 public import Glibc
 
-/// How the table lays out, grows and gives back its memory.
+/// How the table lays out its memory.
 extension KeyValueTable {
     /// The part of a hash that is kept in the slot; never 0, which marks a free one.
     @inlinable @inline(__always)
@@ -132,6 +132,7 @@ extension KeyValueTable {
             )
         )
         undoCount &+= 1
+        if !Self.isChanged(line) { changedCount += 1 }
         line.storeBytes(of: epoch, toByteOffset: Field.epoch, as: UInt32.self)
         if Int(length) > Field.inlineValueLimit {
             line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
@@ -151,71 +152,10 @@ extension KeyValueTable {
 
     func forEachLine(_ body: (UnsafeMutableRawPointer) -> Void) {
         var line = lines
-        for _ in 0...mask {
+        for _ in 0..<slotCount {
             if line.load(as: UInt32.self) != 0 { body(line) }
             line += Field.lineByteCount
         }
-    }
-
-    func freeLine(hash: UInt64) -> UnsafeMutableRawPointer {
-        var index = Int(truncatingIfNeeded: hash &>> 32) & mask
-        while true {
-            let line = lines + index &* Field.lineByteCount
-            if line.load(as: UInt32.self) == 0 { return line }
-            index = (index &+ 1) & mask
-        }
-    }
-
-    /// Doubles the slots. The undo log follows: every moved slot leaves its new address behind.
-    mutating func grow() {
-        let oldLines = lines
-        let oldCount = mask + 1
-        lines = Self.allocateLines(oldCount * 2)
-        mask = oldCount * 2 - 1
-        count = 0
-        var line = oldLines
-        for _ in 0..<oldCount {
-            if line.load(as: UInt32.self) != 0 {
-                let moved = move(line)
-                line.storeBytes(of: moved, as: UnsafeMutableRawPointer.self)
-            }
-            line += Field.lineByteCount
-        }
-        for index in 0..<undoCount {
-            // SAFETY: every slot in the log is occupied, so the loop above left its new address.
-            undo[index].line = undo[index].line.load(as: UnsafeMutableRawPointer.self)
-        }
-        Self.freeLines(oldLines, oldCount)
-    }
-
-    /// Copies an occupied slot of the old memory into the new; what it points to goes along.
-    @discardableResult
-    mutating func move(_ line: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        let place = freeLine(hash: KeyHash.hash(Self.key(line)))
-        place.copyMemory(from: line, byteCount: Field.lineByteCount)
-        count += 1
-        return place
-    }
-
-    static func slotCount(for capacity: Int) -> Int {
-        var slots = 64
-        while slots * 3 < capacity * 5 { slots *= 2 }
-        return slots
-    }
-
-    /// Zeroed memory for slots; large tables ask for huge pages, which halve the cost of misses.
-    static func allocateLines(_ count: Int) -> UnsafeMutableRawPointer {
-        let byteCount = count * Field.lineByteCount
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS
-        guard let lines = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0),
-            lines != MAP_FAILED
-        else { preconditionFailure("no memory for a table of \(byteCount) bytes") }
-        if byteCount >= 4 << 20 { madvise(lines, byteCount, MADV_HUGEPAGE) }
-        return lines
-    }
-
-    static func freeLines(_ lines: UnsafeMutableRawPointer, _ count: Int) {
-        munmap(lines, count * Field.lineByteCount)
     }
 
     // MARK: What does not fit into a slot

@@ -1,36 +1,52 @@
 /// How keys leave the table: only between transactions, for the undo log refers to slots.
 extension KeyValueTable {
-    /// Drops every key whose value the engine holds, or has not; true if one of them had a value.
-    @discardableResult
-    public mutating func evictClean() -> Bool {
+    /// What an eviction did.
+    package struct Eviction {
+        /// Keys that have left.
+        package var count = 0
+        /// Whether one of them had a value, which the table then lacks.
+        package var hasDroppedValue = false
+    }
+
+    /// Lets keys go whose value the engine holds, or has not: about `limit` of them, after a look
+    /// at no more than `lookLimit` slots, from where the last look ended. A key that was used since
+    /// is passed over once. Those that the checkpoint of the number `spared` took stay: the engine
+    /// may not have them yet. `body` learns of each before.
+    package mutating func evict(
+        atMost limit: Int,
+        looking lookLimit: Int,
+        sparing spared: UInt8?,
+        _ body: (_ key: UnsafeRawBufferPointer) -> Void = { _ in }
+    ) -> Eviction {
         precondition(undoCount == 0, "eviction happens between transactions")
-        let oldLines = lines
-        let oldCount = mask + 1
-        var kept = 0
-        forEachLine { line in if Self.isChanged(line) { kept += 1 } }
-        useLines(Self.slotCount(for: kept * 2))
-        var hasDroppedValue = false
-        var line = oldLines
-        for _ in 0..<oldCount {
-            if line.load(as: UInt32.self) != 0 {
-                if Self.isChanged(line) {
-                    move(line)
+        var eviction = Eviction()
+        var looked = 0
+        while eviction.count < limit, looked < lookLimit, count > 0 {
+            var index = hand.next() * EvictionHand.blockSlotCount
+            let end = min(index + EvictionHand.blockSlotCount, slotCount)
+            while index < end {
+                let line = lines + index * Field.lineByteCount
+                looked += 1
+                if Self.isEvictable(line, spared) {
+                    if !Self.isAbsent(line) { eviction.hasDroppedValue = true }
+                    body(Self.key(line))
+                    // What follows moves up: look at this slot again.
+                    remove(line)
+                    eviction.count += 1
                 } else {
-                    if !Self.isAbsent(line) { hasDroppedValue = true }
-                    releaseOutOfLine(line)
+                    Slot(line: line).forgetUse()
+                    index += 1
                 }
             }
-            line += Field.lineByteCount
         }
-        Self.freeLines(oldLines, oldCount)
-        return hasDroppedValue
+        return eviction
     }
 
     /// Drops every key that has no value, and none in the engine; `body` learns of each before.
     mutating func forgetAbsent(_ body: (_ key: UnsafeRawBufferPointer) -> Void) {
         precondition(undoCount == 0, "keys are forgotten between transactions")
         var index = 0
-        while index <= mask {
+        while index < slotCount {
             let line = lines + index * Field.lineByteCount
             if line.load(as: UInt32.self) != 0, Self.isAbsent(line), !Self.isChanged(line) {
                 body(Self.key(line))
@@ -55,32 +71,18 @@ extension KeyValueTable {
         remove(slot.line)
     }
 
-    /// Gives memory back after most keys have left; false while there is little to give.
-    mutating func compact() -> Bool {
+    /// Gives memory back after keys have left, if there is at least this part of it to give.
+    @discardableResult
+    package mutating func compact(ifFreeing part: Double) -> Bool {
         precondition(undoCount == 0, "slots move between transactions")
-        let slots = max(Self.slotCount(for: count * 2), Self.slotCountToKeep)
-        guard slots * 4 <= mask + 1 else { return false }
-        let oldLines = lines
-        let oldCount = mask + 1
-        useLines(slots)
-        var line = oldLines
-        for _ in 0..<oldCount {
-            if line.load(as: UInt32.self) != 0 { move(line) }
-            line += Field.lineByteCount
-        }
-        Self.freeLines(oldLines, oldCount)
+        let slots = max(Self.slotCount(for: count + count / 8), Self.slotCountToKeep)
+        guard Double(slots) <= Double(slotCount) * (1 - part) else { return false }
+        resize(to: slots)
         return true
     }
 
     /// 256 KiB: smaller tables would only grow again.
-    private static let slotCountToKeep = 4_096
-
-    /// Empty slots in place of the ones so far, which the caller frees.
-    private mutating func useLines(_ slots: Int) {
-        lines = Self.allocateLines(slots)
-        mask = slots - 1
-        count = 0
-    }
+    private static var slotCountToKeep: Int { 4_096 }
 
     /// Frees a slot. Keys behind it that were kept from their own place move up, so that no search
     /// ends before them.
@@ -89,13 +91,12 @@ extension KeyValueTable {
         var free = (line - lines) / Field.lineByteCount
         var index = free
         while true {
-            index = (index &+ 1) & mask
+            index = next(index)
             let candidate = lines + index &* Field.lineByteCount
             guard candidate.load(as: UInt32.self) != 0 else { break }
-            let hash = KeyHash.hash(Self.key(candidate))
-            let home = Int(truncatingIfNeeded: hash &>> 32) & mask
+            let home = place(KeyHash.hash(Self.key(candidate)))
             // How far the key is from its place, and how far the free slot is from it.
-            if (index &- home) & mask >= (index &- free) & mask {
+            if distance(from: home, to: index) >= distance(from: free, to: index) {
                 (lines + free &* Field.lineByteCount).copyMemory(
                     from: candidate,
                     byteCount: Field.lineByteCount
@@ -107,8 +108,20 @@ extension KeyValueTable {
         count -= 1
     }
 
-    private static func isChanged(_ line: UnsafeMutableRawPointer) -> Bool {
+    /// Steps of a search from one slot to another.
+    private func distance(from start: Int, to end: Int) -> Int {
+        end >= start ? end &- start : end &- start &+ slotCount
+    }
+
+    static func isChanged(_ line: UnsafeMutableRawPointer) -> Bool {
         line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0
+    }
+
+    private static func isEvictable(_ line: UnsafeMutableRawPointer, _ spared: UInt8?) -> Bool {
+        guard line.load(as: UInt32.self) != 0,
+            line.load(fromByteOffset: Field.flags, as: UInt8.self) == 0
+        else { return false }
+        return line.load(fromByteOffset: Field.checkpoint, as: UInt8.self) != spared
     }
 
     static func isAbsent(_ line: UnsafeMutableRawPointer) -> Bool {

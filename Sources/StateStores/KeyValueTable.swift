@@ -11,6 +11,7 @@ import Glibc
 ///          16  length of the value, -1: the key has none
 ///          20  length of the key, 2 bytes
 ///          22  flags
+///          23  the checkpoint that last took the value, by its number; 0: none
 ///          24  the key (up to 24 bytes), or a pointer to it
 ///          48  the value (up to 16 bytes), or a pointer to it
 ///
@@ -25,6 +26,18 @@ public struct KeyValueTable: ~Copyable {
     public struct Slot {
         @usableFromInline let line: UnsafeMutableRawPointer
         @inlinable init(line: UnsafeMutableRawPointer) { self.line = line }
+
+        /// Notes that the key was asked for: an eviction passes it over once.
+        @inlinable @inline(__always)
+        func noteUse() {
+            let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
+            line.storeBytes(of: flags | Flag.used, toByteOffset: Field.flags, as: UInt8.self)
+        }
+
+        func forgetUse() {
+            let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
+            line.storeBytes(of: flags & ~Flag.used, toByteOffset: Field.flags, as: UInt8.self)
+        }
     }
 
     @usableFromInline enum Field {
@@ -34,6 +47,7 @@ public struct KeyValueTable: ~Copyable {
         @usableFromInline static let valueLength = 16
         @usableFromInline static let keyLength = 20
         @usableFromInline static let flags = 22
+        @usableFromInline static let checkpoint = 23
         @usableFromInline static let key = 24
         @usableFromInline static let value = 48
         @usableFromInline static let lineByteCount = 64
@@ -44,6 +58,8 @@ public struct KeyValueTable: ~Copyable {
     @usableFromInline enum Flag {
         /// The value differs from the engine's.
         @usableFromInline static let changed: UInt8 = 1
+        /// The key was asked for since an eviction last came by.
+        @usableFromInline static let used: UInt8 = 2
     }
 
     /// What a key had before its first change in the open transaction.
@@ -58,9 +74,20 @@ public struct KeyValueTable: ~Copyable {
     }
 
     @usableFromInline var lines: UnsafeMutableRawPointer
-    @usableFromInline var mask: Int
+    /// Places for keys, free or not.
+    @usableFromInline var slotCount: Int
+    /// So many keys the table takes before it makes room.
+    var growthLimit: Int
+    /// Whether there was no room to grow when the table last wanted to.
+    var isCrowded = false
+    /// Where the next eviction begins to look.
+    var hand: EvictionHand
+    /// What the budget has for the table; nil for one without.
+    let share: MemoryShare?
     /// Keys in the table, with or without a value.
     public internal(set) var count = 0
+    /// Keys whose value differs from the engine's.
+    package internal(set) var changedCount = 0
     /// Keys without a value when a checkpoint last drained the table.
     private(set) var absentCount = 0
     @usableFromInline var epoch: UInt32 = 1
@@ -73,31 +100,36 @@ public struct KeyValueTable: ~Copyable {
     mutating func noteOutOfLine(_ change: Int) { outOfLineByteCount += change }
 
     /// An empty table with room for about `capacity` keys before it grows.
-    public init(capacity: Int = 1_024) {
-        let slots = Self.slotCount(for: capacity)
-        lines = Self.allocateLines(slots)
-        mask = slots - 1
+    public init(capacity: Int = 1_024) { self.init(capacity: capacity, share: nil) }
+
+    /// An empty table that grows as far as its share of a budget allows.
+    init(capacity: Int = 1_024, share: MemoryShare?) {
+        slotCount = Self.slotCount(for: capacity)
+        lines = Self.allocateLines(slotCount)
+        hand = EvictionHand(slotCount: slotCount)
+        growthLimit = slotCount / 5 * 3
+        self.share = share
         undoCapacity = 1_024
         undo = .allocate(capacity: undoCapacity)
     }
 
     deinit {
         var line = lines
-        for _ in 0...mask {
+        for _ in 0..<slotCount {
             Self.freeOutOfLine(line)
             line += Field.lineByteCount
         }
         for index in 0..<undoCount { Self.freeUndoValue(undo + index) }
         undo.deallocate()
-        Self.freeLines(lines, mask + 1)
+        Self.freeLines(lines, slotCount)
     }
 
-    /// Places for keys, free or not.
-    var slotCount: Int { mask + 1 }
+    /// Bytes of the place of one key.
+    static var slotByteCount: Int { Field.lineByteCount }
 
     /// Bytes of memory that the table holds.
     public var byteCount: Int {
-        (mask + 1) * Field.lineByteCount + outOfLineByteCount
+        slotCount * Field.lineByteCount + outOfLineByteCount
             + undoCapacity * MemoryLayout<Undo>.stride
     }
 
@@ -106,36 +138,49 @@ public struct KeyValueTable: ~Copyable {
 
     // MARK: One key
 
+    /// Where a search for a key begins. Slots are in the order of hashes.
+    @inlinable @inline(__always)
+    func place(_ hash: UInt64) -> Int {
+        Int(truncatingIfNeeded: (hash &>> 32 &* UInt64(truncatingIfNeeded: slotCount)) &>> 32)
+    }
+
+    /// Where a search goes on.
+    @inlinable @inline(__always)
+    func next(_ index: Int) -> Int {
+        let next = index &+ 1
+        return next == slotCount ? 0 : next
+    }
+
     /// The place of `key`, nil where the table does not know it.
     @inlinable @inline(__always)
     public func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Slot? {
         let tag = Self.tag(hash)
-        var index = Int(truncatingIfNeeded: hash &>> 32) & mask
+        var index = place(hash)
         while true {
             let line = lines + index &* Field.lineByteCount
             let stored = line.load(as: UInt32.self)
             if stored == tag, Self.keyEquals(line, key) { return Slot(line: line) }
             if stored == 0 { return nil }
-            index = (index &+ 1) & mask
+            index = next(index)
         }
     }
 
     /// Asks for the cache line in which a key of this hash would be looked for first.
     @inlinable @inline(__always)
     public func prefetch(hash: UInt64) {
-        let index = Int(truncatingIfNeeded: hash &>> 32) & mask
-        millrace_prefetch(lines + index &* Field.lineByteCount)
+        millrace_prefetch(lines + place(hash) &* Field.lineByteCount)
     }
 
     /// A new place for `key`, which the table does not know yet, without a value.
     public mutating func insert(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Slot {
-        if (count + 1) * 5 > (mask + 1) * 3 { grow() }
+        if count >= growthLimit { makeRoom() }
         let line = freeLine(hash: hash)
         line.storeBytes(of: Self.tag(hash), as: UInt32.self)
         line.storeBytes(of: 0, toByteOffset: Field.epoch, as: UInt32.self)
         line.storeBytes(of: -1, toByteOffset: Field.timestamp, as: Int64.self)
         line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
         line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+        line.storeBytes(of: 0, toByteOffset: Field.checkpoint, as: UInt8.self)
         storeKey(key, in: line)
         count += 1
         return Slot(line: line)
@@ -168,7 +213,8 @@ public struct KeyValueTable: ~Copyable {
         }
         replaceValue(in: line, with: value)
         line.storeBytes(of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
-        line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+        let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
+        line.storeBytes(of: flags | Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
     }
 
     /// Sets a value that the engine holds: neither dirty nor changed.
@@ -197,6 +243,7 @@ public struct KeyValueTable: ~Copyable {
             toByteOffset: Field.timestamp,
             as: Int64.self
         )
+        if Self.isChanged(slot.line) { changedCount -= 1 }
         slot.line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
     }
 
@@ -213,7 +260,7 @@ public struct KeyValueTable: ~Copyable {
             toByteOffset: Field.timestamp,
             as: Int64.self
         )
-        slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+        markChanged(slot)
     }
 
     // MARK: Transactions
@@ -241,6 +288,7 @@ public struct KeyValueTable: ~Copyable {
                 toByteOffset: Field.timestamp,
                 as: Int64.self
             )
+            if entry.flags & Flag.changed == 0 { changedCount -= 1 }
             entry.line.storeBytes(of: entry.flags, toByteOffset: Field.flags, as: UInt8.self)
             entry.line.storeBytes(of: entry.value.0, toByteOffset: Field.value, as: UInt64.self)
             entry.line.storeBytes(
@@ -265,9 +313,10 @@ public struct KeyValueTable: ~Copyable {
 
     // MARK: All keys
 
-    /// Calls `body` with every key and committed value that differs from the engine's, and takes
-    /// them as equal from now on. Only between transactions.
+    /// Calls `body` with every key and committed value that differs from the engine's, for the
+    /// checkpoint of a number, and takes them as equal from now on. Only between transactions.
     public mutating func drainChanged(
+        forCheckpoint number: UInt8 = 0,
         _ body: (
             _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ timestamp: Timestamp
         ) -> Void
@@ -276,21 +325,28 @@ public struct KeyValueTable: ~Copyable {
         var absent = 0
         forEachLine { line in
             if Self.isAbsent(line) { absent += 1 }
-            guard line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.changed != 0 else {
-                return
-            }
+            guard Self.isChanged(line) else { return }
             let slot = Slot(line: line)
             body(Self.key(line), value(slot), timestamp(slot))
-            line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+            let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
+            line.storeBytes(of: flags & ~Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+            line.storeBytes(of: number, toByteOffset: Field.checkpoint, as: UInt8.self)
         }
         absentCount = absent
+        changedCount = 0
     }
 
     /// Flags a key as different from the engine's again: its checkpoint failed.
     /// Only between transactions: an abort would bring the flag of before back.
     public mutating func markChanged(_ slot: Slot) {
         precondition(undoCount == 0, "a checkpoint's failure is taken up between transactions")
-        slot.line.storeBytes(of: Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+        if !Self.isChanged(slot.line) { changedCount += 1 }
+        let flags = slot.line.load(fromByteOffset: Field.flags, as: UInt8.self)
+        slot.line.storeBytes(
+            of: flags | Flag.changed,
+            toByteOffset: Field.flags,
+            as: UInt8.self
+        )
     }
 
     /// Calls `body` with every key and its value, in no order.

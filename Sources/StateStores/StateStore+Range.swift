@@ -23,7 +23,7 @@ extension StateStore {
         _ body: RangeBody
     ) throws {
         guard let index else { preconditionFailure("only an ordered store is read in order") }
-        if !isComplete { try loadAllOnce() }
+        if !isComplete { try loadAll() }
         openRangeCount += 1
         defer { openRangeCount -= 1 }
         var walk = IndexWalk(index, table, from: from, to: to, isReversed: isReversed)
@@ -100,31 +100,22 @@ extension StateStore {
         return true
     }
 
-    /// Takes everything that the engine holds into the table, if it may fit: from then on ranges
-    /// never ask the engine. Tried once after an opening, a wipe, or a restore into the engine.
-    private func loadAllOnce() throws(StoreError) {
-        guard mayLoadAll else { return }
-        mayLoadAll = false
-        var outcome = Result<Bool, StoreError>.success(true)
+    /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
+    /// record's path: it copies.
+    public func contents() throws(StoreError) -> [(
+        key: [UInt8], value: [UInt8], timestamp: Timestamp
+    )] {
+        var merged: [[UInt8]: (value: [UInt8], timestamp: Timestamp)] = [:]
         try engine.scan(from: nil, to: nil) { key, stored in
-            outcome = Result { () throws(StoreError) in try loadOne(key, stored) }
-            if case .success(true) = outcome { return true }
-            return false
+            if let (timestamp, value) = StoredValue.read(stored) {
+                merged[Array(key)] = (Array(value), timestamp)
+            }
+            return true
         }
-        if try outcome.get() { isComplete = true }
-    }
-
-    /// Takes one entry of the engine into the table, unless that knows the key; false if the table
-    /// has become too large.
-    private func loadOne(
-        _ key: UnsafeRawBufferPointer,
-        _ stored: UnsafeRawBufferPointer
-    ) throws(StoreError) -> Bool {
-        let hash = KeyHash.hash(key)
-        if table.pointee.find(key, hash: hash) == nil {
-            let (timestamp, value) = try Self.read(stored)
-            table.pointee.setClean(enter(key, hash: hash), value: value, timestamp: timestamp)
+        table.pointee.forEach { key, value, timestamp in
+            merged[Array(key)] = value.map { (Array($0), timestamp) }
         }
-        return byteCount <= tableByteLimit
+        return merged.map { ($0.key, $0.value.value, $0.value.timestamp) }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
     }
 }

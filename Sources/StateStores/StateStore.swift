@@ -21,38 +21,50 @@ public final class StateStore {
     /// The keys of the table in order; nil for a store that is not ordered.
     let index: UnsafeMutablePointer<OrderedIndex>?
     let engine: any StoreEngine
+    /// What the store holds of the process's memory.
+    let share: MemoryShare
+    private let budget: MemoryBudget
     private let worker: CheckpointWorker
-    /// Tables larger than this drop what the engine holds, after a checkpoint.
-    let tableByteLimit: Int
     /// Whether the table holds every key that the engine holds, or will after the checkpoint under
     /// way.
     @exclusivity(unchecked) public internal(set) var isComplete: Bool
-    /// Whether taking in all that the engine holds is still to be tried.
+    /// Whether taking in all that the engine holds is still to be tried, or under way.
     var mayLoadAll: Bool
+    /// Whether a key was asked for that only the engine may have.
+    var hasMissed = false
+    /// The last key of the engine that was taken in on the way to all of them.
+    var loadedUpTo: [UInt8]?
     /// Range reads under way, which no key may leave.
     @exclusivity(unchecked) var openRangeCount = 0
+    /// What the engine keeps of its files in memory, as of the last checkpoint.
+    private var engineByteCount = 0
     private var lastCheckpoint: UInt64?
-    private var pending: PendingCheckpoint?
+    var pending: PendingCheckpoint?
+    /// The number of the last checkpoint: 1 to 255, again and again.
+    private var checkpointNumber: UInt8 = 0
     private var hasUncheckpointedCommit = false
 
     /// A store over an engine, which it closes at its end; `isOrdered` for range reads, which cost
-    /// memory and time at the insertion of a key.
+    /// memory and time at the insertion of a key. It shares `budget` with the other stores.
     public init(
         engine: any StoreEngine,
         worker: CheckpointWorker,
-        isOrdered: Bool = false,
-        tableByteLimit: Int = 512 << 20
+        budget: MemoryBudget,
+        isOrdered: Bool = false
     ) {
         self.engine = engine
         self.worker = worker
-        self.tableByteLimit = engine.isInMemory ? .max : tableByteLimit
+        self.budget = budget
+        share = MemoryShare(of: budget, isElastic: !engine.isInMemory)
         isComplete = engine.isEmpty
         mayLoadAll = true
         changelogOffset = engine.checkpointedOffset
         table = .allocate(capacity: 1)
-        table.initialize(to: KeyValueTable())
+        table.initialize(to: KeyValueTable(share: share))
         index = isOrdered ? .allocate(capacity: 1) : nil
         index?.initialize(to: OrderedIndex())
+        engineByteCount = engine.memoryByteCount
+        noteMemory()
     }
 
     deinit {
@@ -68,13 +80,22 @@ public final class StateStore {
     /// Bytes of memory that the store holds.
     public var byteCount: Int { table.pointee.byteCount + (index?.pointee.byteCount ?? 0) }
 
+    /// Tells the budget what the store holds now.
+    func noteMemory() { share.update(to: byteCount + engineByteCount) }
+
+    /// The number of the checkpoint under way, whose keys must stay in memory.
+    var numberUnderWay: UInt8? { pending == nil ? nil : checkpointNumber }
+
     // MARK: Reading
 
     /// The place of a key in the table, brought in from the engine where needed.
     @inlinable @inline(__always)
     public func slot(for key: UnsafeRawBufferPointer) throws(StoreError) -> KeyValueTable.Slot {
         let hash = KeyHash.hash(key)
-        if let slot = table.pointee.find(key, hash: hash) { return slot }
+        if let slot = table.pointee.find(key, hash: hash) {
+            slot.noteUse()
+            return slot
+        }
         return try load(key, hash: hash)
     }
 
@@ -98,6 +119,7 @@ public final class StateStore {
         _ key: UnsafeRawBufferPointer,
         hash: UInt64
     ) throws(StoreError) -> KeyValueTable.Slot {
+        hasMissed = true
         // The key enters the table only once the engine has answered: after a failed read it
         // stays unknown.
         var outcome: Result<KeyValueTable.Slot, StoreError>?
@@ -137,25 +159,6 @@ public final class StateStore {
         return read
     }
 
-    /// Every key that has a value, ascending by key bytes: table and engine merged. Not for the
-    /// record's path: it copies.
-    public func contents() throws(StoreError) -> [(
-        key: [UInt8], value: [UInt8], timestamp: Timestamp
-    )] {
-        var merged: [[UInt8]: (value: [UInt8], timestamp: Timestamp)] = [:]
-        try engine.scan(from: nil, to: nil) { key, stored in
-            if let (timestamp, value) = StoredValue.read(stored) {
-                merged[Array(key)] = (Array(value), timestamp)
-            }
-            return true
-        }
-        table.pointee.forEach { key, value, timestamp in
-            merged[Array(key)] = value.map { (Array($0), timestamp) }
-        }
-        return merged.map { ($0.key, $0.value.value, $0.value.timestamp) }
-            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
-    }
-
     // MARK: Transactions
 
     /// Takes the open transaction's changes as committed; `changelogOffset` is the next offset of
@@ -177,21 +180,24 @@ public final class StateStore {
 
     // MARK: Checkpoints
 
-    /// Takes up the result of a checkpoint that has finished, and begins the next if the last one
-    /// is `interval` nanoseconds old or the table has outgrown its memory. Between transactions.
+    /// Takes up the result of a checkpoint that has finished, begins the next if the last one is
+    /// `interval` nanoseconds old or the memory needs it, and keeps to the budget. Between
+    /// transactions.
     public func checkpointIfDue(now: UInt64, interval: UInt64) throws(StoreError) {
         guard !table.pointee.hasUncommittedChanges else { return }
         requireNoRange()
         try finishCheckpoint(waiting: false)
         let last = lastCheckpoint ?? now
         lastCheckpoint = last
-        let isTooLarge = byteCount > tableByteLimit
-        if now &- last >= interval || (isTooLarge && hasUncheckpointedCommit) {
+        noteMemory()
+        let isDue = now &- last >= interval || isShortOfCleanKeys
+        if isDue, pending == nil, budget.hasRoomForCopy {
             try beginCheckpoint()
             lastCheckpoint = now
         }
-        // Reads alone fill a table too: what no checkpoint will evict goes now.
-        if isTooLarge, pending == nil { evict() }
+        if isFarOverBudget, pending == nil { try beginCheckpoint() }
+        if isFarOverBudget { try finishCheckpoint(waiting: true) }
+        keepToBudget()
     }
 
     /// Writes what is committed and waits until it is done.
@@ -205,9 +211,13 @@ public final class StateStore {
         guard pending == nil, hasUncheckpointedCommit, let changelogOffset,
             !table.pointee.hasUncommittedChanges
         else { return }
-        let snapshot = CheckpointSnapshot()
+        let snapshot = CheckpointSnapshot(
+            entryCount: table.pointee.changedCount,
+            budget: budget
+        )
         snapshot.changelogOffset = changelogOffset
-        table.pointee.drainChanged { key, value, timestamp in
+        checkpointNumber = checkpointNumber == .max ? 1 : checkpointNumber + 1
+        table.pointee.drainChanged(forCheckpoint: checkpointNumber) { key, value, timestamp in
             snapshot.append(key: key, value: value, timestamp: timestamp)
         }
         hasUncheckpointedCommit = false
@@ -231,7 +241,7 @@ public final class StateStore {
         switch outcome {
         case .success:
             if isComplete { forgetAbsent(pending.snapshot) }
-            if byteCount > tableByteLimit { evict() }
+            engineByteCount = engine.memoryByteCount
         case .failure(let error):
             markChanged(pending.snapshot)
             hasUncheckpointedCommit = true
@@ -248,15 +258,6 @@ public final class StateStore {
         }
     }
 
-    private func evict() {
-        if table.pointee.evictClean() {
-            isComplete = false
-            // It would only fill the table again.
-            mayLoadAll = false
-        }
-        indexAgain()
-    }
-
     /// Lets keys go that neither the table nor the engine has a value of. Those that `snapshot`
     /// removed go at once; those that were only looked for, once they are many.
     private func forgetAbsent(_ snapshot: CheckpointSnapshot) {
@@ -269,16 +270,7 @@ public final class StateStore {
         } else {
             snapshot.forEachRemoved { table.pointee.forgetAbsent($0, forget) }
         }
-        if table.pointee.compact() { indexAgain() }
-    }
-
-    /// Brings the index to the keys of the table after many have left it.
-    private func indexAgain() {
-        guard let index else { return }
-        index.pointee.removeAll()
-        table.pointee.forEach { key, _, _ in
-            index.pointee.insert(key, hash: KeyHash.hash(key))
-        }
+        if table.pointee.compact(ifFreeing: 0.75) { indexAgain() }
     }
 
     /// A range read ends before the transaction that it reads in, and before keys may leave.
@@ -317,6 +309,7 @@ public final class StateStore {
     func noteEngineWrite() {
         isComplete = false
         mayLoadAll = true
+        loadedUpTo = nil
     }
 
     /// Removes everything: what the store holds cannot be trusted, for a reason in words for the
@@ -327,12 +320,15 @@ public final class StateStore {
         _ = pending?.outcome(waiting: true)
         pending = nil
         try engine.wipe(because: reason)
-        table.pointee = KeyValueTable()
+        table.pointee = KeyValueTable(share: share)
         index?.pointee.removeAll()
         changelogOffset = nil
         hasUncheckpointedCommit = false
         isComplete = true
         mayLoadAll = true
+        hasMissed = false
+        loadedUpTo = nil
+        noteMemory()
     }
 
     /// Ends the use, after a last checkpoint of what is committed if asked for.
@@ -342,38 +338,5 @@ public final class StateStore {
         table.pointee.abort()
         settleCheckpoint()
         if checkpointing { try checkpointNow() }
-    }
-}
-
-/// One checkpoint while a worker writes it.
-///
-/// SAFETY: `@unchecked` because engines are not Sendable by type; an engine takes reads from the
-/// store's thread and one checkpoint from the worker at the same time, by its contract.
-private final class PendingCheckpoint: @unchecked Sendable {
-    let snapshot: CheckpointSnapshot
-    private let engine: any StoreEngine
-    private let result = ConditionLock<Result<Void, StoreError>?>(nil)
-
-    init(snapshot: CheckpointSnapshot, engine: any StoreEngine) {
-        self.snapshot = snapshot
-        self.engine = engine
-    }
-
-    func run() {
-        let outcome: Result<Void, StoreError>
-        do throws(StoreError) {
-            snapshot.sort()
-            try engine.checkpoint(
-                snapshot.sortedEntries,
-                changelogOffset: snapshot.changelogOffset
-            )
-            outcome = .success(())
-        } catch { outcome = .failure(error) }
-        result.withLock { $0 = outcome }
-        result.signal()
-    }
-
-    func outcome(waiting: Bool) -> Result<Void, StoreError>? {
-        waiting ? result.waitAndTake { $0 } : result.withLock { $0 }
     }
 }

@@ -21,6 +21,16 @@ public protocol StoreEngine: AnyObject {
         _ key: UnsafeRawBufferPointer,
         _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) -> Bool
+    /// Looks many keys up at once: lends `body` the place in `keys` and the value of each key that
+    /// has one, in any order.
+    func get(
+        all keys: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ body: (_ place: Int, _ value: UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError)
+    /// How many entries it holds, about; rather too many than too few.
+    var estimatedEntryCount: Int { get }
+    /// Bytes of memory that it keeps for itself, beside the blocks that all engines share.
+    var memoryByteCount: Int { get }
     /// Writes entries in ascending order of their key bytes, each key once, and the offset, as
     /// one atomic step that survives a crash once this returns.
     func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) throws(StoreError)
@@ -43,6 +53,22 @@ public protocol StoreEngine: AnyObject {
 extension StoreEngine {
     /// Not so by default.
     public var isInMemory: Bool { false }
+
+    /// Not known by default.
+    public var estimatedEntryCount: Int { 0 }
+
+    /// None by default.
+    public var memoryByteCount: Int { 0 }
+
+    /// One key after the other.
+    public func get(
+        all keys: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ body: (_ place: Int, _ value: UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        for place in keys.indices {
+            _ = try get(keys[place]) { body(place, $0) }
+        }
+    }
 
     /// A scan in ascending order.
     public func scan(

@@ -55,6 +55,7 @@ package final class StreamsApplication {
         let stopSwitch = stopSwitch
         let checkpointWorker = CheckpointWorker(inline: configuration.checkpointsInline)
         self.checkpointWorker = checkpointWorker
+        let memory = MemoryBudget(byteCount: configuration.memoryByteCount)
         threads = (0..<count).map { slot in
             StreamThread(
                 slot: slot,
@@ -64,6 +65,7 @@ package final class StreamsApplication {
                 client: client,
                 engines: engines,
                 checkpointWorker: checkpointWorker,
+                memory: memory,
                 configuration: configuration,
                 time: time,
                 stopSwitch: stopSwitch,

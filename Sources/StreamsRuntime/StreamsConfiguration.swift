@@ -16,8 +16,8 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var batchByteLimit = 512 << 10
     /// Write committed values to the store's disk after this time.
     package var checkpointIntervalMilliseconds: Int64 = 5_000
-    /// The memory of one store's table beyond which it drops what the engine holds: 512 MiB.
-    package var storeTableByteLimit = 512 << 20
+    /// The memory that all stores of the job share: 1 GiB.
+    package var memoryByteCount = 1 << 30
     /// Checkpoints run in the stepping thread instead of one of their own: for simulations.
     package var checkpointsInline = false
     /// A record that a serde refuses, in place of what the job says; nil leaves it to the job.

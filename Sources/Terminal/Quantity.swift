@@ -4,11 +4,13 @@ package struct ByteSize: Sendable, Equatable, CustomStringConvertible {
 
     package init(byteCount: Int) { self.byteCount = byteCount }
 
-    /// Reads `512`, `64KiB`, `10MiB`, `1.5GB`: powers of 1024 with an `i`, of 1000 without.
+    /// Reads `512`, `64KiB`, `10MiB`, `1.5GB`: powers of 1024 with an `i`, of 1000 without; and
+    /// `64k`, `512m`, `2g`, which are powers of 1024 wherever memory is given to processes.
     package init?(argument: String) {
         let units: [(String, Double)] = [
             ("", 1), ("b", 1), ("kib", 1024), ("mib", 1_048_576), ("gib", 1_073_741_824),
-            ("tib", 1_099_511_627_776), ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("tb", 1e12),
+            ("tib", 1_099_511_627_776), ("k", 1024), ("m", 1_048_576), ("g", 1_073_741_824),
+            ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("tb", 1e12),
         ]
         guard let value = scaled(argument.lowercased(), by: units) else { return nil }
         byteCount = Int(value)

@@ -38,7 +38,7 @@ struct KeyValueTableTests {
         table.table.pointee.abort()
         #expect(table.table.pointee.outOfLineByteCount == 1_000)
         table.table.pointee.drainChanged { _, _, _ in }
-        table.table.pointee.evictClean()
+        _ = table.table.pointee.evict(atMost: .max, looking: 10_000, sparing: nil)
         #expect(table.table.pointee.outOfLineByteCount == 0)
         #expect(table.table.pointee.count == 0)
     }
@@ -115,6 +115,9 @@ private struct TableHistory {
     var dirty: [[UInt8]: Value?] = [:]
     /// Keys whose committed value the engine does not have.
     var changed: Set<[UInt8]> = []
+    /// The number of the last checkpoint, and its keys.
+    var checkpointNumber: UInt8 = 0
+    var drained: Set<[UInt8]> = []
     /// Keys that the table may have dropped.
     var engine: [[UInt8]: Value] = [:]
     let keys: [[UInt8]]
@@ -140,10 +143,27 @@ private struct TableHistory {
             case 180..<188: commit()
             case 188..<194: abort()
             case 194..<198: if dirty.isEmpty { checkpoint() }
-            default: if dirty.isEmpty, changed.isEmpty { table.table.pointee.evictClean() }
+            default: if dirty.isEmpty { evict() }
             }
             if step % 500 == 499 { for key in keys { check(key) } }
         }
+    }
+
+    /// Lets some keys go; those that changed and those of the last checkpoint stay.
+    private mutating func evict() {
+        let spared: UInt8? = generator.below(2) == 0 ? checkpointNumber : nil
+        var gone: Set<[UInt8]> = []
+        let eviction = table.table.pointee.evict(
+            atMost: 1 + generator.below(60),
+            looking: generator.below(3_000),
+            sparing: spared
+        ) { gone.insert(Array($0)) }
+        #expect(eviction.count == gone.count, "seed \(seed)")
+        #expect(gone.isDisjoint(with: changed), "seed \(seed)")
+        if spared != nil { #expect(gone.isDisjoint(with: drained), "seed \(seed)") }
+        drained.subtract(gone)
+        #expect(table.table.pointee.changedCount == changed.count, "seed \(seed)")
+        if generator.below(3) == 0 { table.table.pointee.compact(ifFreeing: 0.1) }
     }
 
     private mutating func put() {
@@ -202,7 +222,8 @@ private struct TableHistory {
 
     private mutating func checkpoint() {
         var drained: [[UInt8]: Value?] = [:]
-        table.table.pointee.drainChanged { key, value, timestamp in
+        checkpointNumber += 1
+        table.table.pointee.drainChanged(forCheckpoint: checkpointNumber) { key, value, timestamp in
             drained[Array(key)] = .some(
                 value.map { Value(value: Array($0), timestamp: timestamp.rawValue) }
             )
@@ -213,5 +234,6 @@ private struct TableHistory {
             engine[key] = value
         }
         changed = []
+        self.drained = Set(drained.keys)
     }
 }

@@ -17,7 +17,11 @@ struct StateStoreTests {
         let stores = SimulatedStores()
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
-        let store = StateStore(engine: try stores.open(path: "s"), worker: worker)
+        let store = StateStore(
+            engine: try stores.open(path: "s"),
+            worker: worker,
+            budget: .tables(64 << 20)
+        )
         try store.set([1], [1])
         try store.set([2], [2])
         store.commit(changelogOffset: Offset(2))
@@ -40,15 +44,15 @@ struct StateStoreTests {
         let stores = SimulatedStores()
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
-        let limit = 256 << 10
+        let limit = 512 << 10
         let store = StateStore(
             engine: try stores.open(path: "s"),
             worker: worker,
-            tableByteLimit: limit
+            budget: .tables(limit)
         )
-        for number in 0..<2_000 { try store.set(Array("\(number)".utf8), [1]) }
-        store.commit(changelogOffset: Offset(2_000))
-        try store.checkpointIfDue(now: 1, interval: 1_000_000)
+        for number in 0..<4_000 { try store.set(Array("\(number)".utf8), [1]) }
+        store.commit(changelogOffset: Offset(4_000))
+        for _ in 0..<8 { try store.checkpointIfDue(now: 1, interval: 1_000_000) }
         #expect(store.table.pointee.byteCount < limit)
         for number in 0..<20_000 {
             _ = try store.value(Array("absent \(number)".utf8))
@@ -62,7 +66,7 @@ struct StateStoreTests {
         let engine = FailingEngine()
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
-        let store = StateStore(engine: engine, worker: worker)
+        let store = StateStore(engine: engine, worker: worker, budget: .tables(64 << 20))
         #expect(throws: StoreError.self) { try store.value([1]) }
         #expect(store.table.pointee.count == 0)
         engine.answer = [0, 0, 0, 0, 0, 0, 0, 5, 42]
@@ -74,7 +78,11 @@ struct StateStoreTests {
     @Test func `a key that is too long for a store is an error`() throws {
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
-        let store = StateStore(engine: try SimulatedStores().open(path: "s"), worker: worker)
+        let store = StateStore(
+            engine: try SimulatedStores().open(path: "s"),
+            worker: worker,
+            budget: .tables(64 << 20)
+        )
         #expect(throws: StoreError.self) {
             try store.set([UInt8](repeating: 0, count: KeyValueTable.keyByteLimit + 1), [])
         }
@@ -84,7 +92,11 @@ struct StateStoreTests {
     @Test func `a checkpoint on the worker's thread lets the store go on`() throws {
         let stores = SimulatedStores()
         let worker = CheckpointWorker(inline: false)
-        let store = StateStore(engine: try stores.open(path: "s"), worker: worker)
+        let store = StateStore(
+            engine: try stores.open(path: "s"),
+            worker: worker,
+            budget: .tables(64 << 20)
+        )
         for round in 0..<200 {
             try store.set([UInt8(round % 50)], [UInt8(round)])
             store.commit(changelogOffset: Offset(Int64(round + 1)))
@@ -133,8 +145,8 @@ struct MemoryStoreTests {
         let store = StateStore(
             engine: MemoryStoreEngine(),
             worker: worker,
-            isOrdered: true,
-            tableByteLimit: 1 << 10
+            budget: .tables(1 << 10),
+            isOrdered: true
         )
         let restore = store.beginRestore()
         // More than goes to the table of a store with a disk, twice.
@@ -207,5 +219,12 @@ extension StateStore {
             Result { () throws(StoreError) in try slot(for: bytes) }
         }
         return try found.get()
+    }
+}
+
+extension MemoryBudget {
+    /// A budget that has so many bytes for tables, down to none at all.
+    static func tables(_ byteCount: Int) -> MemoryBudget {
+        MemoryBudget(byteCount: byteCount / 6 * 8, leastShare: 0)
     }
 }

@@ -43,7 +43,7 @@ struct StoreHistory {
         StateStore(
             engine: try stores.open(path: path),
             worker: worker,
-            tableByteLimit: 48 << 10
+            budget: .tables(48 << 10)
         )
     }
 

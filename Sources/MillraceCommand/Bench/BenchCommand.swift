@@ -40,13 +40,21 @@ enum BenchCommand {
         help: "stream threads; the topics have 4 partitions"
     )
 
+    private static let memory = Parameter.option(
+        "memory",
+        .size,
+        default: ByteSize(byteCount: 1 << 30),
+        shown: "1g",
+        help: "the memory that all stores share"
+    )
+
     private static func throughput(_ benchmark: Benchmark) -> Command {
         Command(
             benchmark.rawValue,
             summary: benchmark.summary,
             parameters: [
-                records.declaration, keys.declaration, threads.declaration, directory.declaration,
-                asJSON.declaration,
+                records.declaration, keys.declaration, threads.declaration, memory.declaration,
+                directory.declaration, asJSON.declaration,
             ],
             examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
         ) { invocation in
@@ -55,6 +63,7 @@ enum BenchCommand {
                 records: invocation[records] == 0 ? nil : Int64(invocation[records]),
                 keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
                 threadCount: invocation[threads],
+                memoryByteCount: max(1 << 20, invocation[memory].byteCount),
                 directory: invocation[directory]
             )
             let result = try benchmark.run(options)

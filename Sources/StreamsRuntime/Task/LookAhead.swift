@@ -1,32 +1,55 @@
 import LogModel
 import StateStores
 
-/// Walks a batch some records ahead of the loop that processes them and asks for the cache lines
-/// of their keys, so that a large table answers from the cache instead of waiting for memory.
+/// Walks a batch some records ahead of the loop that processes them, so that a record meets what
+/// is known of its key. Where the store has everything in memory, that is the cache line of the
+/// key's place; where it has not, the keys that it lacks are looked up many at a time.
 struct LookAhead {
     private var records: RecordIterator
-    private let table: UnsafeMutablePointer<KeyValueTable>
+    private let store: StateStore
+    /// Whether keys are looked up in the store's engine.
+    private let isAsking: Bool
+    /// Records until the next look-up.
+    private var untilLookup = 0
 
     /// How far ahead: enough to cover a memory access, few enough to stay in the first cache.
     private static let distance = 16
+    /// Keys of one look-up: many share files and blocks, and their places stay in the cache.
+    private static let lookupCount = 256
     /// Smaller tables lie in the processor's caches anyway.
     private static let tableByteCount = 4 << 20
 
     /// Nil where looking ahead would not pay.
-    init?(
-        _ records: RecordIterator,
-        _ table: UnsafeMutablePointer<KeyValueTable>?
-    ) throws(RecordBatchError) {
-        guard let table, table.pointee.byteCount > Self.tableByteCount else { return nil }
+    init?(_ records: RecordIterator, _ store: StateStore?) throws(RecordBatchError) {
+        guard let store else { return nil }
+        isAsking = !store.isComplete
+        guard isAsking || store.table.pointee.byteCount > Self.tableByteCount else { return nil }
         self.records = records
-        self.table = table
+        self.store = store
+        guard !isAsking else { return }
         for _ in 0..<Self.distance { try step() }
     }
 
-    /// Asks for the line of the next record's key.
+    /// Goes one record further, before the loop takes its next one.
     @inline(__always)
     mutating func step() throws(RecordBatchError) {
+        guard !isAsking else { return try stepAsking() }
         guard let key = try records.next()?.key else { return }
-        table.pointee.prefetch(hash: KeyHash.hash(key))
+        store.table.pointee.prefetch(hash: KeyHash.hash(key))
+    }
+
+    @inline(never)
+    private mutating func stepAsking() throws(RecordBatchError) {
+        if untilLookup == 0 {
+            untilLookup = Self.lookupCount
+            var keys: [UnsafeRawBufferPointer] = []
+            keys.reserveCapacity(Self.lookupCount)
+            for _ in 0..<Self.lookupCount {
+                guard let record = try records.next() else { break }
+                if let key = record.key { keys.append(key) }
+            }
+            store.bring(keys)
+        }
+        untilLookup -= 1
     }
 }

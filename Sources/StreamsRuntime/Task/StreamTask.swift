@@ -35,8 +35,8 @@ final class StreamTask {
     private var waiting: WaitingRecord?
     /// What was counted up to the last commit: an abort goes back to it.
     private var committedCounters = TaskCounters()
-    /// The table whose keys are those of the one input's records, if there is one.
-    private let keyedTable: UnsafeMutablePointer<KeyValueTable>?
+    /// The store whose keys are those of the one input's records, if there is one.
+    private let keyedStore: StateStore?
     /// The positions that the last commit made durable, or the start.
     private var committed: [InputPosition]
     /// The largest time seen in each input, which is committed with its position.
@@ -80,7 +80,7 @@ final class StreamTask {
             time.pointee = PartitionTime.decode(input.start.metadata)
         }
         let keyed = inputs.first.flatMap { topology.specification.storeKeyed(bySourceOf: $0.topic) }
-        keyedTable = stores.first { $0.name == keyed }?.store.table
+        keyedStore = stores.first { $0.name == keyed }?.store
     }
 
     deinit {
@@ -154,6 +154,11 @@ final class StreamTask {
             headTimes[index] = nil
         }
         binding.counters.pointee = committedCounters
+    }
+
+    /// Takes a piece of what the stores' engines hold into memory, after a start.
+    func loadStores() throws(StoreError) {
+        for owned in stores { try owned.store.loadSome() }
     }
 
     /// Whether a record that has waited is the next that the task tries.
@@ -235,7 +240,7 @@ final class StreamTask {
         while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
-            var ahead = try LookAhead(batch.records, keyedTable)
+            var ahead = try LookAhead(batch.records, keyedStore)
             var isWhole = true
             while let record = try batch.records.next() {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))

@@ -22,7 +22,7 @@ extension StreamThread {
                 store: StateStore(
                     engine: try engines.open(path: "\(topology.job)/\(name)"),
                     worker: checkpointWorker,
-                    tableByteLimit: configuration.storeTableByteLimit
+                    budget: memory
                 ),
                 configuration: configuration,
                 skipsUnreadable: configuration.errorPlan(of: topology).skipsUnreadable(in: table)
@@ -39,6 +39,7 @@ extension StreamThread {
     func updateGlobalTables() throws -> Bool {
         var hasChanged = false
         for reader in globalTables {
+            try reader.store.loadSome()
             do {
                 if try reader.update(from: client, at: time.wallTime()) { hasChanged = true }
             } catch let error as LogClientError {

@@ -84,8 +84,8 @@ extension StreamThread {
                     engine: specification.isInMemory
                         ? MemoryStoreEngine() : try engines.open(path: path),
                     worker: checkpointWorker,
-                    isOrdered: specification.isOrdered,
-                    tableByteLimit: configuration.storeTableByteLimit
+                    budget: memory,
+                    isOrdered: specification.isOrdered
                 ),
                 changelog: TopicPartition(names.changelogTopic(store: name), partition)
             )

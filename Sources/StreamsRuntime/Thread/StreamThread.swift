@@ -24,6 +24,7 @@ package final class StreamThread {
     let client: any LogClient
     let engines: any StoreEngineFactory
     let checkpointWorker: CheckpointWorker
+    let memory: MemoryBudget
     let configuration: StreamsConfiguration
     let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
@@ -53,6 +54,7 @@ package final class StreamThread {
         client: any LogClient,
         engines: any StoreEngineFactory,
         checkpointWorker: CheckpointWorker,
+        memory: MemoryBudget,
         configuration: StreamsConfiguration,
         time: any TimeSource,
         stopSwitch: StopSwitch,
@@ -66,6 +68,7 @@ package final class StreamThread {
         self.client = client
         self.engines = engines
         self.checkpointWorker = checkpointWorker
+        self.memory = memory
         self.configuration = configuration
         self.time = time
         self.stopSwitch = stopSwitch
@@ -215,6 +218,8 @@ package final class StreamThread {
 
     private func turn(of task: StreamTask) throws -> Bool {
         let count: Int
+        // Before the turn's time begins: there is a whole turn of processing for each piece.
+        try task.loadStores()
         var turn = Turn(time: time)
         do {
             count = try task.process(from: client, turn: &turn)

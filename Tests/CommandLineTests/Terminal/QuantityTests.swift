@@ -18,7 +18,8 @@ import Testing
 
     @Test(arguments: [
         ("512", 512), ("64KiB", 65_536), ("10MiB", 10_485_760), ("1GB", 1_000_000_000),
-        ("1.5kb", 1500), ("2gib", 2_147_483_648),
+        ("1.5kb", 1500), ("2gib", 2_147_483_648), ("64k", 65_536), ("512m", 536_870_912),
+        ("2G", 2_147_483_648),
     ])
     func `a size is read with powers of 1024 or of 1000`(text: String, expected: Int) {
         #expect(ByteSize(argument: text)?.byteCount == expected)

@@ -234,9 +234,9 @@ private final class StoreRig {
         store = StateStore(
             engine: engine,
             worker: worker,
-            isOrdered: isOrdered,
             // A table that is always too large is emptied by every checkpoint.
-            tableByteLimit: completeness == .complete ? 512 << 20 : 1 << 10
+            budget: .tables(completeness == .complete ? 512 << 20 : 1 << 10),
+            isOrdered: isOrdered
         )
     }
 
@@ -290,8 +290,8 @@ private final class StoreRig {
         store = StateStore(
             engine: engine,
             worker: worker,
-            isOrdered: true,
-            tableByteLimit: tableByteLimit
+            budget: .tables(tableByteLimit),
+            isOrdered: true
         )
     }
 

@@ -66,8 +66,8 @@ final class StoreModel {
         store = StateStore(
             engine: engine,
             worker: worker,
-            isOrdered: isOrdered,
-            tableByteLimit: byteLimit
+            budget: .tables(byteLimit),
+            isOrdered: isOrdered
         )
     }
 
@@ -92,6 +92,8 @@ final class StoreModel {
             case 394: try restoreTail(count: generator.oneIn(6) ? 10_050 : generator.below(40))
             case 395: try reopen()
             case 396: if generator.oneIn(4) { try wipe() }
+            case 397: try store.loadSome(entryLimit: 1 + generator.below(80))
+            case 398: try bring(count: generator.below(60))
             default: try verify()
             }
         }
@@ -166,8 +168,8 @@ final class StoreModel {
         store = StateStore(
             engine: engine,
             worker: worker,
-            isOrdered: isOrdered,
-            tableByteLimit: byteLimit
+            budget: .tables(byteLimit),
+            isOrdered: isOrdered
         )
         try restore()
     }
@@ -201,6 +203,30 @@ final class StoreModel {
 
     private func read(_ key: Int) throws {
         #expect(try store.value(keys[key]) == held[key]?.value, "\(name)")
+    }
+
+    /// Some keys at once, one of them twice, known and unknown ones.
+    private func bring(count: Int) throws {
+        var wanted = (0..<count).map { _ in keys[key()] }
+        if let first = wanted.first { wanted.append(first) }
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 8)
+        defer { block.deallocate() }
+        var end = 0
+        store.bring(
+            wanted.map { key in
+                let part = UnsafeMutableRawBufferPointer(
+                    rebasing: block[end..<(end + key.count)]
+                )
+                part.copyBytes(from: key)
+                end += key.count
+                return UnsafeRawBufferPointer(part)
+            }
+        )
+        let asked = engine.getCount
+        for key in wanted {
+            #expect(try store.value(key) == self.held[keys.firstIndex(of: key) ?? 0]?.value)
+        }
+        #expect(engine.getCount == asked, "\(name)")
     }
 
     /// The engine is the fold of the changelog up to its offset.

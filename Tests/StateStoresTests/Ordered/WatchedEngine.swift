@@ -11,6 +11,8 @@ final class WatchedEngine: StoreEngine, @unchecked Sendable {
     /// Reads of single keys, and scans.
     private(set) var getCount = 0
     private(set) var scanCount = 0
+    /// Look-ups of many keys.
+    private(set) var lookupCount = 0
 
     init(_ engine: any StoreEngine) { self.engine = engine }
 
@@ -34,6 +36,16 @@ final class WatchedEngine: StoreEngine, @unchecked Sendable {
         getCount += 1
         return try engine.get(key, body)
     }
+
+    func get(
+        all keys: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ body: (_ place: Int, _ value: UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        lookupCount += 1
+        try engine.get(all: keys, body)
+    }
+
+    var estimatedEntryCount: Int { engine.estimatedEntryCount }
 
     func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) throws(StoreError) {
         guard !isFailing.exchange(false, ordering: .relaxed) else {
