@@ -32,8 +32,8 @@ extension Broker {
     }
 
     /// With relaxed durability a crash may take records that a group has read. Others get their
-    /// offsets then, which the group must not pass over: its position is to be put back to where the
-    /// log ends now, before anybody is told of it.
+    /// offsets then, which the group must not pass over: its position is to be put back to where
+    /// the log ends now, before anybody is told of it.
     private func findPositionsBehindTheEnd(of shard: OffsetShard) throws(BrokerError) {
         let found = try shard.withOffsets { offsets in
             offsets.groups.flatMap { group in

@@ -94,8 +94,9 @@ extension Broker {
                     cleaningPause.store(now + Self.roomPauseNanoseconds, ordering: .relaxed)
                     noteOnce(
                         "\(partition.name) was not compacted, and is as it was: a compaction "
-                            + "writes before it removes, and leaves \(configuration.reservedByteCount)"
-                            + " bytes free; free some space, it is tried again"
+                            + "writes before it removes, and leaves "
+                            + "\(configuration.reservedByteCount) bytes free; free some space, it "
+                            + "is tried again"
                     )
                     return
                 }

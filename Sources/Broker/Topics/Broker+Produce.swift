@@ -91,9 +91,9 @@ extension Broker {
         guard let owner = own[id] else { return }
         throw .refused(
             .invalidProducerIDMapping,
-            "\(name): the producer id \(id.rawValue) of its records is that of the transactional id "
-                + "'\(owner)' here; bring the records without their producers (no --raw), or into a "
-                + "directory of their own"
+            "\(name): the producer id \(id.rawValue) of its records is that of the transactional "
+                + "id '\(owner)' here; bring the records without their producers (no --raw), or "
+                + "into a directory of their own"
         )
     }
 

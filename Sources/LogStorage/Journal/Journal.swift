@@ -69,13 +69,7 @@ struct Journal: Sendable {
         for number in names.compactMap(Self.number).sorted() {
             let path = "\(directory)/\(Self.name(number))"
             let file = try disk.open(path, .readWrite)
-            var head: [UInt8] = []
-            do throws(DiskError) {
-                head = try PartitionFiles.bytes(of: file, at: 0, count: 64)
-            } catch  where !error.saysUnreadable {
-                file.close()
-                throw error
-            } catch {}
+            let head = try Self.head(of: file)
             let filled = head.withUnsafeBytes { JournalFileHeader($0) }?.filledByteCount ?? 0
             guard entered?.contains(number) == true, filled >= Int64(JournalFileHeader.byteCount),
                 try file.byteCount() >= filled
@@ -104,6 +98,19 @@ struct Journal: Sendable {
         guard !unsound.isEmpty else { return }
         for path in unsound { try disk.remove(path) }
         try disk.syncDirectory(directory)
+    }
+
+    /// The first bytes of a file; none where they cannot be read, as if they were damaged.
+    private static func head(of file: any DiskFile) throws(DiskError) -> [UInt8] {
+        do throws(DiskError) {
+            return try PartitionFiles.bytes(of: file, at: 0, count: 64)
+        } catch {
+            guard error.saysUnreadable else {
+                file.close()
+                throw error
+            }
+            return []
+        }
     }
 
     /// Takes note that everything in groups below `sequence` was written back, durably so noted.

@@ -24,8 +24,8 @@ extension DirectoryRecovery {
         recovered.notes.append(
             (count == 1 ? "\(first) holds" : "\(count) partitions, \(first) for one, hold")
                 + " more than \(files.path(DataDirectory.ownFolder)) knows, though that was "
-                + "closed cleanly: the folders are of a later time, of a backup for example. What is whole "
-                + "is kept"
+                + "closed cleanly: the folders are of a later time, of a backup for example. "
+                + "What is whole is kept"
         )
     }
 
