@@ -112,8 +112,8 @@ final class CheckpointSnapshot: @unchecked Sendable {
         references.removeLast(references.count - kept)
     }
 
-    /// Compares keys by the 8 bytes that follow what all of them begin with: keys of one store often
-    /// begin alike.
+    /// Compares keys by the 8 bytes that follow what all of them begin with: keys of one store
+    /// often begin alike.
     private func skipCommonBeginning() {
         guard let first = references.first else { return }
         var shared = key(at: first.position)
