@@ -1,8 +1,8 @@
 /// The way of evictions round the slots of a table, block by block.
 ///
 /// Each block is visited once a round, but neighbours at very different times: a hand that went
-/// from slot to slot would leave emptiness behind it and fullness before it, up to slots without a free
-/// one among them for thousands, where every search for an unknown key has to walk over all.
+/// from slot to slot would leave emptiness behind it and fullness before it, up to thousands of
+/// slots without a free one, where every search for an unknown key has to walk over all.
 struct EvictionHand {
     private let blockCount: Int
     /// Has no divisor in common with the number of blocks, so that it comes to all of them.

@@ -1,8 +1,9 @@
 import Synchronization
 
-/// The memory that the stores of a process share, whatever their number: six eighths for tables,
+/// The memory that the stores of a process share, whatever their number: five eighths for tables,
 /// indexes and what engines hold of their files, one for the blocks that engines read, one for the
-/// copies that checkpoints write.
+/// copies that checkpoints write, and one for what engines need to merge files and what the heap
+/// loses between its blocks.
 ///
 /// Who is below its fair share may always grow; whoever has more than that gives back, once all
 /// together have more than there is.
@@ -23,7 +24,7 @@ public final class MemoryBudget: Sendable {
     /// thousands of small ones smaller would cost more than it gives.
     public init(byteCount: Int, leastShare: Int = 512 << 10) {
         self.leastShare = leastShare
-        byteLimit = byteCount / 8 * 6
+        byteLimit = byteCount / 8 * 5
         copyByteLimit = byteCount / 8
     }
 

@@ -225,6 +225,6 @@ extension StateStore {
 extension MemoryBudget {
     /// A budget that has so many bytes for tables, down to none at all.
     static func tables(_ byteCount: Int) -> MemoryBudget {
-        MemoryBudget(byteCount: byteCount / 6 * 8, leastShare: 0)
+        MemoryBudget(byteCount: byteCount / 5 * 8, leastShare: 0)
     }
 }
