@@ -88,7 +88,6 @@ package final class Broker: Sendable {
             let broker = Broker(
                 try recovery.run(),
                 data,
-                disk: disk,
                 configuration: configuration,
                 time: time,
                 makeID: makeID
@@ -111,7 +110,6 @@ package final class Broker: Sendable {
     private init(
         _ recovered: RecoveredLog,
         _ data: DataDirectory,
-        disk: any Disk,
         configuration: BrokerConfiguration,
         time: any TimeSource,
         makeID: @escaping @Sendable () -> UniqueID
@@ -119,7 +117,7 @@ package final class Broker: Sendable {
         directory = data.path
         dataDirectory = data
         self.configuration = configuration
-        self.disk = disk
+        disk = data.disk
         self.time = time
         openingTime = time.monotonicNanoseconds()
         self.makeID = makeID
@@ -128,7 +126,7 @@ package final class Broker: Sendable {
         topicTable = Lock(TopicNames(topics: recovered.topics))
         producerIDs = ProducerIDs(recovered.producerIDs, data)
         space = SpaceGuard(
-            disk: disk,
+            disk: data.disk,
             path: data.path,
             reservedByteCount: configuration.reservedByteCount
         )
