@@ -62,6 +62,14 @@ struct PartitionFiles: Sendable {
         return bytes
     }
 
+    /// Makes the names in the folder durable. A failure is final, whatever the reason: names may
+    /// count as flushed that the disk never got.
+    func flushNames() throws(LogStorageError) {
+        do throws(DiskError) { try disk.syncDirectory(directory) } catch {
+            throw .readOnly("the names in \(directory) could not be flushed: \(error)")
+        }
+    }
+
     static let temporarySuffix = ".tmp"
 
     /// Writes a file anew under another name, flushes it, and puts it in place in one step. The
