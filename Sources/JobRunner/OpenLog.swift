@@ -68,6 +68,7 @@ package struct OpenLog {
         case .damaged(let damage):
             "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up "
                 + "to there, nothing was cut, and it takes no more"
+                + (damage.wayOut.map { "; to give up what lies behind, stop and run: \($0)" } ?? "")
         case .readOnly(let reason): "\(partition) takes no more: \(reason)"
         case .offline(let reason): "\(partition) is offline: \(reason)"
         }
@@ -107,7 +108,7 @@ package struct OpenLog {
                 "\(partition) is damaged from offset \(damage.offset.rawValue) on",
                 place: "\(damage.file) at byte \(damage.position)",
                 reason: damage.reason,
-                next: verify
+                next: damage.wayOut ?? verify
             )
         case .readOnly(let reason):
             return CommandFailure(

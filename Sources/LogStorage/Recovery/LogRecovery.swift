@@ -337,7 +337,12 @@ struct LogRecovery {
         // A reading that may be given up cuts nothing.
         guard isBehindVouched, epochSource != .batches else {
             hasTail = isBehindVouched
-            return note(damage: obstacle.reason, in: state.active, at: obstacle.position)
+            return note(
+                damage: obstacle.reason,
+                in: state.active,
+                at: obstacle.position,
+                wayOut: wayOut(obstacle, step, rest: rest)
+            )
         }
         let byteCount = rest.reduce(step.byteCount - obstacle.position) { $0 + $1.byteCount }
         let active = state.active
@@ -357,17 +362,42 @@ struct LogRecovery {
         )
     }
 
-    private mutating func note(damage reason: String, in segment: Segment?, at position: Int64) {
+    /// How a person gives up what lies behind the last whole batch; nil where it is known to have
+    /// been acknowledged, and a copy has to be put back.
+    private func wayOut(
+        _ obstacle: Obstacle,
+        _ step: RecoveryPlan.Step,
+        rest: ArraySlice<RecoveryPlan.Step>
+    ) -> UnknownTail? {
+        guard case .unknown = facts.tail, facts.suspicion == nil,
+            (step.base, obstacle.position) >= (facts.end.segment, facts.end.position)
+        else { return nil }
+        return UnknownTail(
+            file: files.path(step.base, .log),
+            position: obstacle.position,
+            byteCount: step.byteCount - obstacle.position,
+            later: rest.map { files.path($0.base, .log) }
+        )
+    }
+
+    private mutating func note(
+        damage reason: String,
+        in segment: Segment?,
+        at position: Int64,
+        wayOut: UnknownTail? = nil
+    ) {
         let path = segment?.file.path ?? files.directory
         report.damage = RecoveryReport.Damage(
             offset: state.logEnd,
             file: path,
             position: position,
-            reason: reason
+            reason: reason,
+            wayOut: wayOut?.command
         )
         var text = "\(path), byte \(position), offset \(state.logEnd.rawValue): \(reason)"
         if case .unknown(let why) = facts.tail {
             text += "; \(why), so nothing was cut"
+            if let wayOut { text += "; \(wayOut)" }
         } else {
             text +=
                 "; everything up to \(facts.end.offset.rawValue) was acknowledged, so this is "

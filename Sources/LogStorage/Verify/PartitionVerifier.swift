@@ -322,8 +322,17 @@ struct PartitionVerifier: ~Copyable {
             let what = "\(reason); the journal has it: the next start writes it again"
             find(.note, path, position, logEnd, what)
         } else {
-            damage(path, at: position, offset: logEnd, reason)
+            damage(path, at: position, offset: logEnd, reason + wayOut(path, position, in: segment))
         }
+    }
+
+    /// What a person can do about bytes that nobody knows whether they were acknowledged.
+    private func wayOut(_ path: String, _ position: Int64, in segment: Offset) -> String {
+        guard case .unknown(let why) = facts.tail, facts.suspicion == nil,
+            (segment, position) >= (facts.end.segment, facts.end.position)
+        else { return "" }
+        return "; \(why): what the next start says of the partition names the bytes, and how to "
+            + "give them up"
     }
 
     private mutating func take(_ batch: RecordBatchView, _ path: String, at position: Int64) {
