@@ -162,6 +162,20 @@ extension CleanerRecovery {
         return compacted
     }
 
+    /// The names that `recover` would leave in a folder, each with the one under which its bytes
+    /// lie now. Changes nothing.
+    static func outlook(
+        _ files: PartitionFiles,
+        names: [String],
+        pending: CompactedSegments.Entry?
+    ) throws(LogStorageError) -> [String: String] {
+        let found = try sizes(of: names, pending: pending, in: files)
+        switch plan(files: found, pending: pending) {
+        case .damaged(let reason): throw .corrupt(reason)
+        case .actions(let actions): return Self.names(names, after: actions)
+        }
+    }
+
     private static func perform(
         _ action: Action,
         _ files: PartitionFiles,

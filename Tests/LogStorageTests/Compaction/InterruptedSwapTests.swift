@@ -101,4 +101,25 @@ import Threads
             try check(log.afterPowerLoss())
         }
     }
+
+    @Test func `what a kill in a swap leaves is no damage to a verification`() throws {
+        var pendingCount = 0
+        for number in 0..<16 {
+            let disk = SimulatedDisk()
+            let log = try filled(disk)
+            disk.inject(
+                DiskFault(.operation(.rename), onPathEnding: "", skipping: number, times: .max)
+            )
+            #expect(throws: LogStorageError.self) { try log.log.clean { _ in true } }
+            let left = disk.afterKill()
+            let report = try LogVerifier.verify(disk: left, directory: TestLog.root)
+            #expect(report.findings.allSatisfy { $0.severity == .note }, "\(report.findings)")
+            let files = PartitionFiles(disk: left, directory: TestLog.directory)
+            pendingCount += try CompactedSegments(in: files).pending == nil ? 0 : 1
+            left.releaseLocks()
+            let records = try TestLog(opening: left, time: log.time).records()
+            #expect(report.recordCount == records.count, "rename \(number)")
+        }
+        #expect(pendingCount > 10)
+    }
 }
