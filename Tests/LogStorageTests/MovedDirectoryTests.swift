@@ -165,4 +165,29 @@ import Testing
             opened.data.release()
         }
     }
+
+    @Test func `a partition whose folder lies behind a link goes with its topic`() throws {
+        try withFolder { folder in
+            let path = "\(folder)/data"
+            let elsewhere = "\(folder)/elsewhere"
+            try PosixDisk().createDirectory(elsewhere)
+            let opened = try Opened(path)
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(path)/t-0",
+                withDestinationPath: elsewhere
+            )
+            try opened.append(["gone"])
+            try opened.flush()
+            try opened.data.removeTopic(TestLog.topic)
+            #expect(try PosixDisk().list(path).contains("t-0") == false)
+            #expect(try PosixDisk().list(elsewhere) == [])
+            _ = try opened.data.createTopic(
+                TestLog.topic,
+                id: UniqueID(high: 3, low: 4),
+                partitionCount: 1,
+                options: [:]
+            )
+            try opened.data.close()
+        }
+    }
 }
