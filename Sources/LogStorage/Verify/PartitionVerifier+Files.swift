@@ -106,4 +106,13 @@ extension PartitionVerifier {
                 + "\(SegmentName.base(first)).log are missing"
         )
     }
+
+    /// What a person can do about bytes that nobody knows whether they were acknowledged.
+    func wayOut(_ path: String, _ position: Int64, in segment: Offset) -> String {
+        guard case .unknown(let why) = facts.tail, facts.suspicion == nil,
+            (segment, position) >= (facts.end.segment, facts.end.position)
+        else { return "" }
+        return "; \(why): what the next start says of the partition names the bytes, and how to "
+            + "give them up"
+    }
 }

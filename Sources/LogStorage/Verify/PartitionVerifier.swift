@@ -326,15 +326,6 @@ struct PartitionVerifier: ~Copyable {
         }
     }
 
-    /// What a person can do about bytes that nobody knows whether they were acknowledged.
-    private func wayOut(_ path: String, _ position: Int64, in segment: Offset) -> String {
-        guard case .unknown(let why) = facts.tail, facts.suspicion == nil,
-            (segment, position) >= (facts.end.segment, facts.end.position)
-        else { return "" }
-        return "; \(why): what the next start says of the partition names the bytes, and how to "
-            + "give them up"
-    }
-
     private mutating func take(_ batch: RecordBatchView, _ path: String, at position: Int64) {
         report.batchCount += 1
         report.byteCount += Int64(batch.byteCount)
