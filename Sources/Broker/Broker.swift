@@ -20,7 +20,8 @@ package final class Broker: Sendable {
     private let recoveryNotes: [String]
     let laterNotes = Lock<[String]>([])
 
-    let disk: any Disk
+    /// The disk on which the directory's path means the folder that was opened.
+    package let disk: any Disk
     let time: any TimeSource
     let makeID: @Sendable () -> UniqueID
     let dataDirectory: DataDirectory

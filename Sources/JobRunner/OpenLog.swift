@@ -132,7 +132,7 @@ package struct OpenLog {
     package func unfinishedImports() throws(CommandFailure) -> [ImportLedger.Entry] {
         let entries: [ImportLedger.Entry]
         do throws(LogStorageError) {
-            entries = try ImportLedger(disk: PosixDisk(), directory: directory).entries()
+            entries = try ImportLedger(disk: broker.disk, directory: directory).entries()
         } catch {
             throw CommandFailure(
                 "the data directory does not open",
