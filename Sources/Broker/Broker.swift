@@ -20,7 +20,8 @@ package final class Broker: Sendable {
     private let recoveryNotes: [String]
     let laterNotes = Lock<[String]>([])
 
-    let disk: any Disk
+    /// The disk on which the directory's path means the folder that was opened.
+    package let disk: any Disk
     let time: any TimeSource
     let makeID: @Sendable () -> UniqueID
     let dataDirectory: DataDirectory
@@ -88,7 +89,6 @@ package final class Broker: Sendable {
             let broker = Broker(
                 try recovery.run(),
                 data,
-                disk: disk,
                 configuration: configuration,
                 time: time,
                 makeID: makeID
@@ -111,7 +111,6 @@ package final class Broker: Sendable {
     private init(
         _ recovered: RecoveredLog,
         _ data: DataDirectory,
-        disk: any Disk,
         configuration: BrokerConfiguration,
         time: any TimeSource,
         makeID: @escaping @Sendable () -> UniqueID
@@ -119,7 +118,7 @@ package final class Broker: Sendable {
         directory = data.path
         dataDirectory = data
         self.configuration = configuration
-        self.disk = disk
+        disk = data.disk
         self.time = time
         openingTime = time.monotonicNanoseconds()
         self.makeID = makeID
@@ -128,7 +127,7 @@ package final class Broker: Sendable {
         topicTable = Lock(TopicNames(topics: recovered.topics))
         producerIDs = ProducerIDs(recovered.producerIDs, data)
         space = SpaceGuard(
-            disk: disk,
+            disk: data.disk,
             path: data.path,
             reservedByteCount: configuration.reservedByteCount
         )

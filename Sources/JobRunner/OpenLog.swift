@@ -68,6 +68,7 @@ package struct OpenLog {
         case .damaged(let damage):
             "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up "
                 + "to there, nothing was cut, and it takes no more"
+                + (damage.wayOut.map { "; to give up what lies behind, stop and run: \($0)" } ?? "")
         case .readOnly(let reason): "\(partition) takes no more: \(reason)"
         case .offline(let reason): "\(partition) is offline: \(reason)"
         }
@@ -107,7 +108,7 @@ package struct OpenLog {
                 "\(partition) is damaged from offset \(damage.offset.rawValue) on",
                 place: "\(damage.file) at byte \(damage.position)",
                 reason: damage.reason,
-                next: verify
+                next: damage.wayOut ?? verify
             )
         case .readOnly(let reason):
             return CommandFailure(
@@ -131,7 +132,7 @@ package struct OpenLog {
     package func unfinishedImports() throws(CommandFailure) -> [ImportLedger.Entry] {
         let entries: [ImportLedger.Entry]
         do throws(LogStorageError) {
-            entries = try ImportLedger(disk: PosixDisk(), directory: directory).entries()
+            entries = try ImportLedger(disk: broker.disk, directory: directory).entries()
         } catch {
             throw CommandFailure(
                 "the data directory does not open",

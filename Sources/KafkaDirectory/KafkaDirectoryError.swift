@@ -30,6 +30,7 @@ extension DiskError {
         case .exists(let path): "\(path) is there already"
         case .full(let path): "no space left for \(path)"
         case .locked(let path, let owner): "\(path) is locked by \(owner)"
+        case .removed: description
         case .failed(let operation, let path, _, let message): "\(operation) \(path): \(message)"
         }
     }

@@ -112,6 +112,9 @@ package struct RecoveryReport: Equatable, Sendable {
         package var file: String
         package var position: Int64
         package var reason: String
+        /// Where the end of the log is not known: the command of a shell that takes away what is
+        /// not whole, so that the next start goes on with what lies before it.
+        package var wayOut: String?
     }
 
     package var wasClean = false

@@ -27,6 +27,40 @@ import Testing
         return try log.simulated.afterKill()
     }
 
+    @Test(arguments: [0, 1])
+    func `a torn tail beside a lost journal says how it is given up`(later: Int64) throws {
+        let disk = try killed(writesBack: true)
+        let segment = "\(TestLog.directory)/\(SegmentName.base(.zero)).log"
+        let whole = try disk.content(segment)
+        try disk.append(Array(whole.prefix(whole.count / 3)), to: segment)
+        let torn = try disk.content(segment).count
+        let next = "\(TestLog.directory)/\(SegmentName.base(Offset(7))).log"
+        if later > 0 { try disk.append(whole, to: next) }
+        try disk.remove(Self.journal(1))
+        let again = try TestLog(opening: disk)
+        let damage = try #require(try again.recovery?.damage)
+        let cut = "truncate --size=\(whole.count) '\(segment)'"
+        #expect(damage.wayOut == (later > 0 ? "rm '\(next)' && \(cut)" : cut))
+        let reason = again.log.readOnlyReason ?? ""
+        #expect(reason.contains("the last \(torn - whole.count) bytes of the file"), "\(reason)")
+        #expect(try disk.content(segment).count == torn)
+        try again.close()
+
+        // The journal is there by now, and what was in doubt stays so until a person decides.
+        disk.releaseLocks()
+        #expect(try TestLog(opening: disk).recovery?.damage?.wayOut == damage.wayOut)
+        if later > 0 { try disk.remove(next) }
+        try disk.open(segment, .readWrite).truncate(to: Int64(whole.count))
+        for round in 0..<2 {
+            disk.releaseLocks()
+            let mended = try TestLog(opening: disk)
+            #expect(try mended.recovery?.damage == nil)
+            #expect(try mended.records().count == 2 + round)
+            try mended.append(["more"])
+            try mended.flush()
+        }
+    }
+
     private func expectAll(_ disk: SimulatedDisk, _ what: String) throws {
         for round in 0..<2 {
             disk.releaseLocks()

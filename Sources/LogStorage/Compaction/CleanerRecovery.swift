@@ -59,8 +59,10 @@ enum CleanerRecovery {
             actions.append(.rename(name + CleanerSuffix.swap, to: name))
             isRenamed.insert(name + CleanerSuffix.swap)
         }
-        actions += [.syncDirectory, .complete]
+        actions.append(.syncDirectory)
+        // Before the end is noted: on a full disk theirs is the room for it.
         actions += names.filter { isLeftover($0) && !isRenamed.contains($0) }.map(Action.remove)
+        actions.append(.complete)
         return .actions(actions)
     }
 
@@ -160,24 +162,36 @@ extension CleanerRecovery {
         return compacted
     }
 
+    /// The names that `recover` would leave in a folder, each with the one under which its bytes
+    /// lie now. Changes nothing.
+    static func outlook(
+        _ files: PartitionFiles,
+        names: [String],
+        pending: CompactedSegments.Entry?
+    ) throws(LogStorageError) -> [String: String] {
+        let found = try sizes(of: names, pending: pending, in: files)
+        switch plan(files: found, pending: pending) {
+        case .damaged(let reason): throw .corrupt(reason)
+        case .actions(let actions): return Self.names(names, after: actions)
+        }
+    }
+
     private static func perform(
         _ action: Action,
         _ files: PartitionFiles,
         _ compacted: inout CompactedSegments
     ) throws(LogStorageError) {
-        if action == .complete {
+        switch action {
+        case .rename(let from, let to):
+            try onDisk { () throws(DiskError) in
+                try files.disk.rename(files.path(from), to: files.path(to))
+            }
+        case .remove(let name):
+            try onDisk { () throws(DiskError) in try files.removeIfPresent(files.path(name)) }
+        case .syncDirectory: try files.flushNames()
+        case .complete:
             compacted.complete()
             try compacted.write(to: files)
-            return
-        }
-        try onDisk { () throws(DiskError) in
-            switch action {
-            case .rename(let from, let to):
-                try files.disk.rename(files.path(from), to: files.path(to))
-            case .remove(let name): try files.removeIfPresent(files.path(name))
-            case .syncDirectory: try files.disk.syncDirectory(files.directory)
-            case .complete: break
-            }
         }
     }
 

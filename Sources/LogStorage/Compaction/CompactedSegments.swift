@@ -180,7 +180,7 @@ extension CompactedSegments {
     func write(to files: PartitionFiles) throws(LogStorageError) {
         try onDisk { () throws(DiskError) in
             try files.replace(files.path(Self.fileName), with: encoded)
-            try files.disk.syncDirectory(files.directory)
         }
+        try files.flushNames()
     }
 }

@@ -24,11 +24,13 @@ struct SegmentSwap {
         try decide(group, &compacted)
         try onDisk { () throws(DiskError) in
             try rename(at: group.base, from: CleanerSuffix.cleaned, to: CleanerSuffix.swap)
-            try files.disk.syncDirectory(files.directory)
+        }
+        try files.flushNames()
+        try onDisk { () throws(DiskError) in
             try retire(group)
             try rename(at: group.base, from: CleanerSuffix.swap, to: "")
-            try files.disk.syncDirectory(files.directory)
         }
+        try files.flushNames()
         var next = compacted
         next.complete()
         try next.write(to: files)

@@ -81,11 +81,16 @@ package final class DataDirectory: Sendable {
         time: any TimeSource,
         journal: JournalConfiguration = JournalConfiguration()
     ) throws(LogStorageError) -> DataDirectory {
-        let files = PartitionFiles(disk: disk, directory: path)
-        let isNew = try DirectoryFormat.check(files, creates: creates)
-        let lock = try onDisk { () throws(DiskError) in
+        let given = PartitionFiles(disk: disk, directory: path)
+        let isNew = try DirectoryFormat.check(given, creates: creates)
+        // From here on it is this folder, whatever its path leads to later.
+        let files = try onDisk { () throws(DiskError) in
             if isNew { try DirectoryFormat.createWithParents(path, disk) }
-            return try disk.lock(files.path(lockFile), owner: owner)
+            return PartitionFiles(disk: try disk.rooted(at: path), directory: path)
+        }
+        let disk = files.disk
+        let lock = try onDisk { () throws(DiskError) in
+            try disk.lock(files.path(lockFile), owner: owner)
         }
         do throws(LogStorageError) {
             // Looked at again under the lock: another process may have made it meanwhile.
@@ -118,6 +123,9 @@ package final class DataDirectory: Sendable {
             throw error
         }
     }
+
+    /// The disk on which the directory's path means this folder.
+    package var disk: any Disk { files.disk }
 
     /// Flushes of files since the directory was opened, journal and segments.
     package var fdatasyncCount: Int { context.fdatasyncCount }

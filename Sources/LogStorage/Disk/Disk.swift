@@ -22,7 +22,7 @@ package protocol Disk: Sendable {
     func rename(_ path: String, to newPath: String) throws(DiskError)
     /// Removes a file.
     func remove(_ path: String) throws(DiskError)
-    /// Removes an empty folder.
+    /// Removes an empty folder; of one that a link stands for, the link.
     func removeDirectory(_ path: String) throws(DiskError)
     /// Makes the names in a folder durable.
     func syncDirectory(_ path: String) throws(DiskError)
@@ -36,12 +36,18 @@ package protocol Disk: Sendable {
     /// Takes the same lock without writing anything, for a reader who must not or cannot write;
     /// nil where the file system lets nobody take it.
     func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)?
+    /// The same disk, on which `path` and what lies below mean the folder that is there now, for as
+    /// long as this lives: moved, it is the same one; removed, `.removed` is thrown, and what lies
+    /// at its path by then is never touched.
+    func rooted(at path: String) throws(DiskError) -> any Disk
     /// A number that nobody can guess, for what tells two uses of a file apart.
     func randomNumber() -> UInt64
 }
 
 extension Disk {
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? { nil }
+
+    package func rooted(at path: String) throws(DiskError) -> any Disk { self }
 
     package func byteCount(of path: String) throws(DiskError) -> Int64? {
         guard try kind(of: path) == .file else { return nil }
@@ -67,8 +73,15 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Makes all bytes written so far durable (fdatasync). An error means that they may be lost
     /// for good: never retry, stop acknowledging.
     func sync() throws(DiskError)
+    /// Throws `.removed` where the file has no name any more: what was written to it goes with the
+    /// last who has it open.
+    func requireNamed() throws(DiskError)
     /// Closes; further calls are errors of the program.
     func close()
+}
+
+extension DiskFile {
+    package func requireNamed() throws(DiskError) {}
 }
 
 /// A held lock.
@@ -95,6 +108,8 @@ package enum DiskError: Error, Equatable, Sendable {
     case full(path: String)
     /// Another process holds the lock; `owner` is what it wrote into the file.
     case locked(path: String, owner: String)
+    /// The folder or file was there when it was opened, and is nowhere now.
+    case removed(path: String)
     /// Anything else, with the operating system's words.
     case failed(operation: String, path: String, errorNumber: Int32, message: String)
 }
@@ -120,6 +135,9 @@ extension DiskError: CustomStringConvertible {
         case .exists(let path): "\(path) exists already"
         case .full(let path): "no space is left for \(path)"
         case .locked(let path, let owner): "\(path) is locked by \(owner)"
+        case .removed(let path):
+            "\(path) was removed while it was open, or moved to another disk: "
+                + "what was not stored by then is lost"
         case .failed(let operation, let path, _, let message):
             "\(operation) of \(path) failed: \(message)"
         }

@@ -94,6 +94,9 @@ package final class PooledFile: Sendable {
         pool.remove(self)
     }
 
+    /// Whether its path may mean another file by now.
+    var isPinned: Bool { state.withLock { $0.isPinned } }
+
     /// The file stays what its path says after all: the pool has it again.
     func unpin() {
         let isOpen = state.withLock { state in

@@ -3,9 +3,21 @@ package import LogModel
 import Synchronization
 import Threads
 
-/// The machine's file system.
+/// The machine's file system, by paths or, `rooted`, by the descriptor of a folder.
 package struct PosixDisk: Disk {
-    package init() {}
+    /// Paths at and below it go by its descriptor.
+    private let root: PosixFolder?
+
+    package init() { root = nil }
+
+    private init(root: PosixFolder) { self.root = root }
+
+    package func rooted(at path: String) throws(DiskError) -> any Disk {
+        let descriptor = try check("open", path) { folder, name in
+            openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
+        return PosixDisk(root: PosixFolder(descriptor: descriptor, path: path))
+    }
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let flags: Int32 =
@@ -14,23 +26,38 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT | O_EXCL
             }
-        let descriptor = try check("open", path) { Glibc.open(path, flags | O_CLOEXEC, 0o600) }
-        return PosixFile(descriptor: descriptor, path: path)
+        let descriptor = try check("open", path) { folder, name in
+            openat(folder, name, flags | O_CLOEXEC, 0o600)
+        }
+        return PosixFile(descriptor: descriptor, path: path, root: root)
     }
 
     package func createDirectory(_ path: String) throws(DiskError) {
         do throws(DiskError) {
-            _ = try check("mkdir", path) { mkdir(path, 0o700) }
+            _ = try check("mkdir", path) { mkdirat($0, $1, 0o700) }
         } catch .exists {
             guard try kind(of: path) == .directory else { throw .exists(path: path) }
         }
     }
 
     package func list(_ path: String) throws(DiskError) -> [String] {
-        guard let directory = opendir(path) else { throw Self.error("opendir", path) }
+        let descriptor = try check("opendir", path) { folder, name in
+            openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
+        guard let directory = fdopendir(descriptor) else {
+            let failure = failure("opendir", path)
+            Glibc.close(descriptor)
+            throw failure
+        }
         defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else {
+                // Of a folder that was removed meanwhile, too.
+                if errno != 0 { throw failure("readdir", path) }
+                break
+            }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
                 String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
             }
@@ -42,7 +69,7 @@ package struct PosixDisk: Disk {
     package func kind(of path: String) throws(DiskError) -> DiskEntryKind? {
         var status = stat()
         do throws(DiskError) {
-            _ = try check("stat", path) { stat(path, &status) }
+            _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
         } catch .notFound {
             return nil
         }
@@ -52,7 +79,7 @@ package struct PosixDisk: Disk {
     package func byteCount(of path: String) throws(DiskError) -> Int64? {
         var status = stat()
         do throws(DiskError) {
-            _ = try check("stat", path) { stat(path, &status) }
+            _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
         } catch .notFound {
             return nil
         }
@@ -60,59 +87,53 @@ package struct PosixDisk: Disk {
     }
 
     package func rename(_ path: String, to newPath: String) throws(DiskError) {
-        _ = try check("rename", path) { Glibc.rename(path, newPath) }
+        let (newFolder, newName) = place(of: newPath)
+        _ = try check("rename", path) { renameat($0, $1, newFolder, newName) }
     }
 
     package func remove(_ path: String) throws(DiskError) {
-        _ = try check("unlink", path) { unlink(path) }
+        _ = try check("unlink", path) { unlinkat($0, $1, 0) }
     }
 
     package func removeDirectory(_ path: String) throws(DiskError) {
-        _ = try check("rmdir", path) { rmdir(path) }
+        do throws(DiskError) {
+            _ = try check("rmdir", path) { unlinkat($0, $1, AT_REMOVEDIR) }
+        } catch {
+            guard case .failed(_, _, ENOTDIR, _) = error, isLink(path) else { throw error }
+            try remove(path)
+        }
+    }
+
+    private func isLink(_ path: String) -> Bool {
+        var status = stat()
+        let (folder, name) = place(of: path)
+        return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+            && status.st_mode & S_IFMT == S_IFLNK
     }
 
     package func syncDirectory(_ path: String) throws(DiskError) {
-        let descriptor = try check("open", path) {
-            Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = try check("open", path) { folder, name in
+            openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
         defer { Glibc.close(descriptor) }
-        _ = try check("fsync", path) { fsync(descriptor) }
+        _ = try check("fsync", path) { _, _ in fsync(descriptor) }
     }
 
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         var status = stat()
-        _ = try check("stat", path) { stat(path, &status) }
+        _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
         let time = status.st_mtim
         return Timestamp(Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         var status = statvfs()
-        _ = try check("statvfs", path) { statvfs(path, &status) }
-        return Int64(status.f_bavail) * Int64(status.f_frsize)
-    }
-
-    package func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock {
-        // The file can be removed under its owner, and a new one be locked by somebody else; the
-        // folder that it lies in cannot. So both are locked, the folder first.
-        let folder = try Self.lockedFolder(of: path)
-        while true {
-            let file = PosixFile(
-                descriptor: try check("open", path) {
-                    Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-                },
-                path: path
-            )
-            switch Self.takeLock(of: file.descriptor) {
-            case .held: break
-            case .taken: throw .locked(path: path, owner: Self.owner(in: file))
-            case .impossible: throw Self.error("flock", path)
-            }
-            // Removed between the two calls: the lock is one of a file that nobody sees.
-            guard try isAt(path, file.descriptor) else { continue }
-            try Self.write(owner, to: file)
-            return PosixLock(files: [folder, file].compactMap(\.self))
+        let descriptor = try check("open", path) { folder, name in
+            openat(folder, name, O_RDONLY | O_CLOEXEC)
         }
+        defer { Glibc.close(descriptor) }
+        _ = try check("statvfs", path) { _, _ in fstatvfs(descriptor, &status) }
+        return Int64(status.f_bavail) * Int64(status.f_frsize)
     }
 
     package func randomNumber() -> UInt64 {
@@ -120,114 +141,35 @@ package struct PosixDisk: Disk {
         return random.next()
     }
 
-    package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        let folder = try Self.lockedFolder(of: path)
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return folder.map { PosixLock(files: [$0]) } }
-        let file = PosixFile(descriptor: descriptor, path: path)
-        switch Self.takeLock(of: descriptor) {
-        case .taken: throw .locked(path: path, owner: Self.owner(in: file))
-        case .held: return PosixLock(files: [folder, file].compactMap(\.self))
-        case .impossible: return folder.map { PosixLock(files: [$0]) }
-        }
+    /// A path as the calls take it: a folder's descriptor, and the name from there.
+    func place(of path: String) -> (folder: Int32, name: String) {
+        root?.place(of: path) ?? (AT_FDCWD, path)
     }
 
-    /// The folder of a file, locked; nil where folders cannot be locked, as on some network file
-    /// systems.
-    private static func lockedFolder(of path: String) throws(DiskError) -> PosixFile? {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let name = folder.isEmpty ? "/" : folder
-        let descriptor = Glibc.open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        let file = PosixFile(descriptor: descriptor, path: name)
-        switch takeLock(of: descriptor) {
-        case .held: return file
-        case .impossible: return nil
-        case .taken:
-            let held = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-            guard held >= 0 else { throw .locked(path: path, owner: unknownOwner) }
-            throw .locked(
-                path: path,
-                owner: owner(in: PosixFile(descriptor: held, path: path))
-            )
-        }
-    }
-
-    private enum LockOutcome {
-        case held
-        /// Another process has it.
-        case taken
-        /// The file system has no such locks, or none on a file that is open for reading.
-        case impossible
-    }
-
-    private static func takeLock(of descriptor: Int32) -> LockOutcome {
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            switch errno {
-            case EINTR: continue
-            case EWOULDBLOCK: return .taken
-            default: return .impossible
-            }
-        }
-        return .held
-    }
-
-    /// Whether a path still names the file that was opened by it.
-    private func isAt(_ path: String, _ descriptor: Int32) throws(DiskError) -> Bool {
-        var (opened, there) = (stat(), stat())
-        _ = try check("fstat", path) { fstat(descriptor, &opened) }
-        guard stat(path, &there) == 0 else {
-            if errno == ENOENT { return false }
-            throw Self.error("stat", path)
-        }
-        return opened.st_dev == there.st_dev && opened.st_ino == there.st_ino
-    }
-
-    /// Leaves the owner's name for whom the lock keeps out. A name that does not fit on a full
-    /// disk keeps nobody from deleting something there.
-    private static func write(_ owner: String, to file: PosixFile) throws(DiskError) {
-        var failure: DiskError?
-        Array(owner.utf8).withUnsafeBytes { bytes in
-            do throws(DiskError) {
-                try file.write(bytes, at: 0)
-                try file.truncate(to: Int64(bytes.count))
-            } catch { failure = error }
-        }
-        guard let failure else { return }
-        if case .full = failure { return }
-        throw failure
-    }
-
-    private static let unknownOwner = "an unknown process"
-
-    private static func owner(in file: PosixFile) -> String {
-        let text = content(of: file)
-        return text.isEmpty ? unknownOwner : text
-    }
-
-    private static func content(of file: PosixFile) -> String {
-        withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
-            do throws(DiskError) {
-                let count = try file.read(into: buffer, at: 0)
-                return String(decoding: buffer[..<count], as: UTF8.self)
-            } catch { return unknownOwner }
-        }
-    }
-
-    /// Makes a call until it is not interrupted; a negative result is an error.
-    private func check(
+    /// Makes a call with the place of `path` until it is not interrupted; a negative result is an
+    /// error.
+    func check(
         _ operation: String,
         _ path: String,
-        _ call: () -> Int32
+        _ call: (_ folder: Int32, _ name: String) -> Int32
     ) throws(DiskError) -> Int32 {
+        let (folder, name) = place(of: path)
         while true {
-            let result = call()
+            let result = call(folder, name)
             if result >= 0 { return result }
-            if errno != EINTR { throw Self.error(operation, path) }
+            if errno != EINTR { throw failure(operation, path) }
         }
     }
 
-    /// The error that the last call left.
+    /// The error that the last call left. Where the folder itself is gone nothing else is told: it
+    /// must not pass for one in which something is missing.
+    func failure(_ operation: String, _ path: String) -> DiskError {
+        let error = Self.error(operation, path)
+        guard case .notFound = error, let root, root.isRemoved else { return error }
+        return .removed(path: root.path)
+    }
+
+    /// The error that the last call left, whatever became of the folder.
     static func error(_ operation: String, _ path: String) -> DiskError {
         let number = errno
         switch number {
@@ -244,77 +186,4 @@ package struct PosixDisk: Disk {
             )
         }
     }
-}
-
-/// A file by its descriptor, closed at the latest when nobody holds it any more.
-final class PosixFile: DiskFile {
-    fileprivate let descriptor: Int32
-    private let path: String
-    private let isClosed = Atomic(false)
-
-    init(descriptor: Int32, path: String) {
-        self.descriptor = descriptor
-        self.path = path
-    }
-
-    deinit { if !isClosed.load(ordering: .relaxed) { Glibc.close(descriptor) } }
-
-    func read(
-        into bytes: UnsafeMutableRawBufferPointer,
-        at position: Int64
-    ) throws(DiskError) -> Int {
-        var done = 0
-        while done < bytes.count, let base = bytes.baseAddress {
-            let count = pread(descriptor, base + done, bytes.count - done, Int(position) + done)
-            if count == 0 { break }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw PosixDisk.error("pread", path)
-            }
-            done += count
-        }
-        return done
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
-        var done = 0
-        while done < bytes.count, let base = bytes.baseAddress {
-            let count = pwrite(descriptor, base + done, bytes.count - done, Int(position) + done)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw PosixDisk.error("pwrite", path)
-            }
-            done += count
-        }
-    }
-
-    func truncate(to byteCount: Int64) throws(DiskError) {
-        while ftruncate(descriptor, Int(byteCount)) != 0 {
-            if errno != EINTR { throw PosixDisk.error("ftruncate", path) }
-        }
-    }
-
-    func byteCount() throws(DiskError) -> Int64 {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw PosixDisk.error("fstat", path) }
-        return Int64(status.st_size)
-    }
-
-    func sync() throws(DiskError) {
-        // Not even an interrupted flush is tried again: pages may already count as clean.
-        guard fdatasync(descriptor) == 0 else { throw PosixDisk.error("fdatasync", path) }
-    }
-
-    func close() {
-        if !isClosed.exchange(true, ordering: .relaxed) { Glibc.close(descriptor) }
-    }
-}
-
-/// Held `flock`s, released by closing the files, or by the end of the process.
-final class PosixLock: DiskLock {
-    private let files: [PosixFile]
-
-    init(files: [PosixFile]) { self.files = files }
-
-    func close() { for file in files { file.close() } }
 }

@@ -152,6 +152,8 @@ struct Journal: Sendable {
         )
         try PartitionFiles.write(record, to: files[last].file, at: position)
         try flush(files[last])
+        // Whoever removed it has removed what stands in it: nobody may be told that it is stored.
+        try files[last].file.requireNamed()
         position += Int64(record.count)
         byteCount += Int64(record.count)
         nextSequence += 1

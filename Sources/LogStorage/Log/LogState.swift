@@ -61,6 +61,9 @@ struct LogState: Sendable {
     var compacted = CompactedSegments()
     /// Compacted segments that were read whole and are what was written there.
     var checkedSegments: Set<Offset> = []
+    /// A group whose swap stopped between old and new: it is completed before anything else is
+    /// done to the segments.
+    var interruptedSwap: CleanedGroup?
     /// Why the log cannot be compacted, until the next start.
     var cleaningProblem: String?
     /// Segments that an import is writing with gaps, until they are entered there.

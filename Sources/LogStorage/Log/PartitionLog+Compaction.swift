@@ -94,32 +94,75 @@ extension PartitionLog {
     /// Puts a cleaned group in place. Readers of the old segments keep their files open.
     private func swap(_ group: CleanedGroup) throws(LogStorageError) {
         try context.cleanEnd.end()
-        let (old, before) = state.withLock { state in
-            (
-                state.segments.filter { group.oldBases.contains($0.baseOffset) },
-                state.compacted
-            )
-        }
-        var compacted = before
-        let files = SegmentSwap(files: files)
+        let old = segments(replacedBy: group)
+        var compacted = state.withLock { $0.compacted }
+        let swap = SegmentSwap(files: files)
         do throws(LogStorageError) {
             do throws(DiskError) {
                 for segment in old { try segment.file.pin() }
             } catch {
-                try files.discard(group)
+                try swap.discard(group)
                 throw .disk(error)
             }
-            try files.swap(group, &compacted)
+            try swap.swap(group, &compacted)
         } catch {
-            if compacted.pending == nil { for segment in old { segment.file.unpin() } }
-            // Between old and new only a start can go on; before that nothing has happened.
-            if compacted.pending != nil { fail("a cleaning was interrupted: \(error)") }
+            if compacted.pending == nil {
+                // Nothing has happened.
+                for segment in old { segment.file.unpin() }
+            } else {
+                state.withLock { $0.interruptedSwap = group }
+                failIfFinal(error)
+            }
             throw error
         }
+        enter(group, compacted)
+        try swap.removeReplaced(by: group)
+    }
+
+    /// Goes on with a swap that stopped between old and new, from what lies in the folder, as a
+    /// start would. Until then the old segments are read from their open files.
+    func completeInterruptedSwap() throws(LogStorageError) {
+        guard let group = state.withLock({ $0.interruptedSwap }) else { return }
+        let files = files
+        let compacted: CompactedSegments
+        do throws(LogStorageError) {
+            let names = try onDisk { () throws(DiskError) in
+                try files.disk.list(files.directory)
+            }
+            compacted = try CleanerRecovery.recover(files, names: names)
+        } catch {
+            failIfFinal(error)
+            throw error
+        }
+        if compacted.entry(at: group.base) == group.entry {
+            enter(group, compacted)
+        } else {
+            // It was not decided for after all, and is gone.
+            group.file.close()
+            for segment in segments(replacedBy: group) { segment.file.unpin() }
+        }
+        state.withLock { $0.interruptedSwap = nil }
+    }
+
+    private func segments(replacedBy group: CleanedGroup) -> [Segment] {
+        state.withLock { state in
+            state.segments.filter { group.oldBases.contains($0.baseOffset) }
+        }
+    }
+
+    /// A swap that stopped may be tried again, unless names may be lost that nobody knows of, or
+    /// the folder is not what was left there: then only a start can tell what is there.
+    private func failIfFinal(_ error: LogStorageError) {
+        if case .disk = error { return }
+        fail("a cleaning was interrupted: \(error)")
+    }
+
+    /// The group is in the place of its old segments on the disk: the same here.
+    private func enter(_ group: CleanedGroup, _ compacted: CompactedSegments) {
         var segment = Segment(
             baseOffset: group.base,
             file: PooledFile(
-                path: self.files.path(group.base, .log),
+                path: files.path(group.base, .log),
                 pool: context.pool,
                 open: group.file
             )
@@ -131,7 +174,8 @@ extension PartitionLog {
         segment.firstTimestamp = group.firstTimestamp
         segment.aborted = group.aborted
         context.indexes.put(group.index, of: segment.file)
-        state.withLock { [segment, compacted] state in
+        let old = segments(replacedBy: group)
+        state.withLock { [segment] state in
             guard let place = state.segments.firstIndex(where: { $0.baseOffset == group.base })
             else { return }
             state.segments.removeAll { group.oldBases.contains($0.baseOffset) }
@@ -144,7 +188,6 @@ extension PartitionLog {
             segment.file.discard()
             context.indexes.remove(segment.file)
         }
-        try files.removeReplaced(by: group)
     }
 
     private func finishCleaning(at firstDirty: Offset) throws(LogStorageError) {

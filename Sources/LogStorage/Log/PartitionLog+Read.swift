@@ -174,7 +174,8 @@ extension PartitionLog {
         let index = try onDisk { () throws(DiskError) -> SegmentIndex in
             let offsets = try files.content(of: files.path(segment.baseOffset, .index))
             let times = try files.content(of: files.path(segment.baseOffset, .timeIndex))
-            if let offsets, let times,
+            // While a cleaning takes its place the names may be the next one's already.
+            if let offsets, let times, !segment.file.isPinned,
                 let index = SegmentIndex(
                     offsets: offsets,
                     times: times,

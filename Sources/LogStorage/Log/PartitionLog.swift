@@ -70,18 +70,23 @@ package final class PartitionLog: Sendable {
     ) throws(LogStorageError) -> Result? {
         let outcome = maintenance.withLockIfAvailable {
             _ -> Swift.Result<Result, LogStorageError> in
-            do throws(LogStorageError) { return .success(try body()) } catch {
-                return .failure(error)
-            }
+            do throws(LogStorageError) {
+                try completeInterruptedSwap()
+                return .success(try body())
+            } catch { return .failure(error) }
         }
         return try outcome?.get()
     }
 
-    /// Runs `body` while nobody else removes or replaces segments.
+    /// Runs `body` while nobody else removes or replaces segments. What a full disk has stopped
+    /// half-way is completed first.
     func maintaining<Result>(
         _ body: () throws(LogStorageError) -> Result
     ) throws(LogStorageError) -> Result {
-        try maintenance.withLock { _ throws(LogStorageError) in try body() }
+        try maintenance.withLock { _ throws(LogStorageError) in
+            try completeInterruptedSwap()
+            return try body()
+        }
     }
 
     // MARK: Waking

@@ -22,7 +22,7 @@ struct LogRecovery {
     /// A batch has another epoch than was expected: either it or the file is wrong.
     var epochDispute: EpochDispute?
     /// With `.batches`: what stopped the reading is a tail that would be cut.
-    private var hasTail = false
+    var hasTail = false
     /// With `.batches`: what the file says, and how many batches disagree with it.
     var fileEpochs: LeaderEpochs?
     var disagreeingCount = 0
@@ -321,59 +321,6 @@ struct LogRecovery {
         context.indexes.put(index, of: state.active.file)
         // One that its files do not have is kept until the write-back has written it.
         if !state.active.needsIndexFiles { state.active.index = nil }
-    }
-
-    // MARK: Obstacles
-
-    private mutating func handle(
-        _ obstacle: Obstacle,
-        _ step: RecoveryPlan.Step,
-        rest: ArraySlice<RecoveryPlan.Step>
-    ) throws(LogStorageError) {
-        let isBehindVouched =
-            facts.tail == .keepWhole
-            && (step.base, obstacle.position)
-                >= (facts.end.segment, facts.end.position)
-        // A reading that may be given up cuts nothing.
-        guard isBehindVouched, epochSource != .batches else {
-            hasTail = isBehindVouched
-            return note(damage: obstacle.reason, in: state.active, at: obstacle.position)
-        }
-        let byteCount = rest.reduce(step.byteCount - obstacle.position) { $0 + $1.byteCount }
-        let active = state.active
-        let files = files
-        try onDisk { () throws(DiskError) in
-            let file = try active.file.file()
-            try file.truncate(to: obstacle.position)
-            try file.sync()
-            for step in rest { try files.removeSegment(step.base) }
-            if !rest.isEmpty { try files.disk.syncDirectory(files.directory) }
-        }
-        state.directoryIsDirty = true
-        report.cut = RecoveryReport.Cut(
-            offset: state.logEnd,
-            byteCount: byteCount,
-            reason: obstacle.reason
-        )
-    }
-
-    private mutating func note(damage reason: String, in segment: Segment?, at position: Int64) {
-        let path = segment?.file.path ?? files.directory
-        report.damage = RecoveryReport.Damage(
-            offset: state.logEnd,
-            file: path,
-            position: position,
-            reason: reason
-        )
-        var text = "\(path), byte \(position), offset \(state.logEnd.rawValue): \(reason)"
-        if case .unknown(let why) = facts.tail {
-            text += "; \(why), so nothing was cut"
-        } else {
-            text +=
-                "; everything up to \(facts.end.offset.rawValue) was acknowledged, so this is "
-                + "damage and nothing was cut"
-        }
-        state.readOnlyReason = text
     }
 
     // MARK: Small files

@@ -4,12 +4,29 @@ import LogModel
 struct PartitionFiles: Sendable {
     let disk: any Disk
     let directory: String
+    /// Names whose bytes lie under another one for now: of who reads a folder as the next start
+    /// will have it.
+    private(set) var names: [String: String] = [:]
 
-    func path(_ offset: Offset, _ kind: SegmentFile) -> String {
-        "\(directory)/\(SegmentName.base(offset))\(kind.rawValue)"
+    init(disk: any Disk, directory: String) {
+        self.disk = disk
+        self.directory = directory
     }
 
-    func path(_ name: String) -> String { "\(directory)/\(name)" }
+    /// The same folder, read by these names.
+    func read(by names: [String: String]) -> PartitionFiles {
+        var files = self
+        files.names = names.filter { $0.key != $0.value }
+        return files
+    }
+
+    func path(_ offset: Offset, _ kind: SegmentFile) -> String {
+        path("\(SegmentName.base(offset))\(kind.rawValue)")
+    }
+
+    func path(_ name: String) -> String {
+        "\(directory)/\(names.isEmpty ? name : names[name] ?? name)"
+    }
 
     /// The largest small file that is read whole: an index of the largest segment fits.
     private static let smallFileByteLimit: Int64 = 256 << 20
@@ -60,6 +77,14 @@ struct PartitionFiles: Sendable {
         }
         if let failure { throw failure }
         return bytes
+    }
+
+    /// Makes the names in the folder durable. A failure is final, whatever the reason: names may
+    /// count as flushed that the disk never got.
+    func flushNames() throws(LogStorageError) {
+        do throws(DiskError) { try disk.syncDirectory(directory) } catch {
+            throw .readOnly("the names in \(directory) could not be flushed: \(error)")
+        }
     }
 
     static let temporarySuffix = ".tmp"

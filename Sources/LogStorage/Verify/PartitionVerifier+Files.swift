@@ -2,15 +2,26 @@ import LogModel
 
 /// What the small files beside a partition's segments say.
 extension PartitionVerifier {
-    mutating func readCompacted() throws(DiskError) {
+    /// What a cleaner wrote, and the names as they are once one that was interrupted is completed.
+    mutating func readCompacted(among names: [String]) throws(DiskError) -> [String] {
         let path = files.path(CompactedSegments.fileName)
-        guard let bytes = try files.content(of: path) else { return }
+        guard let bytes = try files.content(of: path) else { return names }
         guard let found = CompactedSegments(bytes) else {
-            return damage(path, "its checksum or its form is not right")
+            damage(path, "its checksum or its form is not right")
+            return names
         }
         compacted = found
-        if found.pending != nil {
+        guard let pending = found.pending else { return names }
+        do throws(LogStorageError) {
+            let outlook = try CleanerRecovery.outlook(files, names: names, pending: pending)
+            files = files.read(by: outlook)
+            compacted.complete()
             find(.note, path, nil, nil, "a cleaning was interrupted: the next start completes it")
+            return outlook.keys.sorted()
+        } catch {
+            if case .disk(let error) = error { throw error }
+            damage(path, "\(error)")
+            return names
         }
     }
 
@@ -94,5 +105,14 @@ extension PartitionVerifier {
             "the log begins at \(facts.logStart.rawValue), but the segments before "
                 + "\(SegmentName.base(first)).log are missing"
         )
+    }
+
+    /// What a person can do about bytes that nobody knows whether they were acknowledged.
+    func wayOut(_ path: String, _ position: Int64, in segment: Offset) -> String {
+        guard case .unknown(let why) = facts.tail, facts.suspicion == nil,
+            (segment, position) >= (facts.end.segment, facts.end.position)
+        else { return "" }
+        return "; \(why): what the next start says of the partition names the bytes, and how to "
+            + "give them up"
     }
 }

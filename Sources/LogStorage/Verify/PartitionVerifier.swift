@@ -5,7 +5,8 @@ import LogModel
 /// records, then indexes, transaction indexes, producer snapshots, the epoch file and the durable
 /// mark against what a reading of the whole log gives. Changes nothing.
 struct PartitionVerifier: ~Copyable {
-    let files: PartitionFiles
+    /// As the next start will have them.
+    var files: PartitionFiles
     let key: PartitionKey
     let facts: PartitionFacts
     /// What the journal has of it: the next start writes it again.
@@ -58,9 +59,8 @@ struct PartitionVerifier: ~Copyable {
     consuming func run() throws(DiskError) -> VerificationReport {
         report.partitionCount = 1
         guard try readMetadata() else { return report }
-        let names = try files.disk.list(files.directory)
         try readEpochs()
-        try readCompacted()
+        let names = try readCompacted(among: files.disk.list(files.directory))
         try readSnapshots(names)
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }.sorted()
         checkNames(names, bases: Set(bases))
@@ -322,7 +322,7 @@ struct PartitionVerifier: ~Copyable {
             let what = "\(reason); the journal has it: the next start writes it again"
             find(.note, path, position, logEnd, what)
         } else {
-            damage(path, at: position, offset: logEnd, reason)
+            damage(path, at: position, offset: logEnd, reason + wayOut(path, position, in: segment))
         }
     }
 

@@ -71,8 +71,9 @@ import Testing
                 == .actions([
                     .syncDirectory, .remove(Self.b + ".index"),
                     .rename(Self.a + ".log.swap", to: Self.a + ".log"),
-                    .syncDirectory, .complete,
+                    .syncDirectory,
                     .remove(Self.a + ".log.deleted"), .remove(Self.b + ".log.deleted"),
+                    .complete,
                 ])
         )
     }

@@ -138,7 +138,11 @@ import Threads
         do {
             _ = try CleanerRecovery.recover(files, names: first.list(files.directory))
             return
-        } catch LogStorageError.disk {
+        } catch let error as LogStorageError {
+            switch error {
+            case .disk, .readOnly: break
+            default: throw error
+            }
             let second = first.copy().crashState(using: &generator)
             let again = PartitionFiles(disk: second, directory: CompactedTopic.directory)
             _ = try CleanerRecovery.recover(again, names: second.list(again.directory))

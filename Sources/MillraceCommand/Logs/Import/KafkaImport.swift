@@ -24,7 +24,9 @@ struct KafkaImport {
     let time: any TimeSource
     private let stop = StopSwitch()
 
-    private var ledger: ImportLedger { ImportLedger(disk: PosixDisk(), directory: log.directory) }
+    private var ledger: ImportLedger {
+        ImportLedger(disk: log.broker.disk, directory: log.directory)
+    }
     /// Positions committed in one batch.
     private static let commitCount = 1000
 

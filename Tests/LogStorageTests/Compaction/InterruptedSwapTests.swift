@@ -1,0 +1,125 @@
+import LogModel
+import MillraceTestKit
+import Testing
+import Threads
+
+@testable import LogStorage
+
+/// A cleaning whose swap stops between the old segments and the new one, in a process that goes on.
+@Suite struct InterruptedSwapTests {
+    private static let options = [
+        "cleanup.policy": "compact", "segment.bytes": "1024", "min.cleanable.dirty.ratio": "0",
+    ]
+
+    /// Closed segments of many values of few keys, written back; how many records there were.
+    private func filled(_ disk: any Disk) throws -> TestLog {
+        let log = try TestLog(Self.options, disk: disk)
+        for number in 0..<40 { try append(number, to: log) }
+        try log.flush()
+        try log.data.writeBack(all: false)
+        return log
+    }
+
+    private func append(_ number: Int, to log: TestLog) throws {
+        var builder = RecordBatchBuilder()
+        let key = Array("key \(number % 3)".utf8)
+        let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
+        key.withUnsafeBytes { key in
+            value.withUnsafeBytes { value in
+                builder.append(timestamp: log.time.wallTime(), key: key, value: value)
+            }
+        }
+        var batch = Array(
+            builder.seal(
+                attributes: BatchAttributes(),
+                producerID: .none,
+                producerEpoch: .none,
+                baseSequence: .none
+            )
+        )
+        let outcome = try batch.withUnsafeMutableBytes {
+            try log.log.append($0, origin: .embedded)
+        }
+        guard case .appended = outcome else { throw TestFailure("\(outcome)") }
+    }
+
+    /// The last values of the keys, and that all is as after a cleaning that nothing stopped.
+    private func check(_ log: TestLog) throws {
+        let records = try log.records()
+        for number in 38..<42 {
+            #expect(records.contains { $0.value.hasPrefix("\(number) ") }, "\(number)")
+        }
+        #expect(records.count < 30)
+        #expect(try log.files(".deleted") == [] && log.files(".swap") == [])
+        #expect(try log.files(".cleaned") == [] && log.files(".tmp") == [])
+    }
+
+    @Test func `a disk that is full for a moment while a cleaning is noted stops nothing`() throws {
+        let disk = HookedDisk()
+        let log = try filled(disk)
+        let count = Lock(0)
+        disk.onFileOperation { operation, path in
+            guard operation == .write, path.hasSuffix("compacted-segments.tmp") else { return nil }
+            return count.withLock { count in
+                count += 1
+                return count == 2 ? .full(path: path) : nil
+            }
+        }
+        #expect {
+            _ = try log.log.clean { _ in true }
+        } throws: { error in
+            guard case LogStorageError.disk(.full) = error else { return false }
+            return true
+        }
+        #expect(log.log.readOnlyReason == nil)
+        #expect(try log.records().count == 40)
+        try append(40, to: log)
+        try log.flush()
+        _ = try log.log.clean { _ in true }
+        try append(41, to: log)
+        try log.flush()
+        try check(log)
+        try log.close()
+        try check(TestLog(opening: disk.disk.withoutUnflushed(), time: log.time))
+    }
+
+    @Test func `a name that cannot be changed in a swap is changed by the next cleaning`() throws {
+        for number in 0..<12 {
+            let disk = SimulatedDisk()
+            let log = try filled(disk)
+            disk.inject(DiskFault(.operation(.rename), onPathEnding: "", skipping: number))
+            #expect(throws: LogStorageError.self) { try log.log.clean { _ in true } }
+            disk.clearFaults()
+            #expect(log.log.readOnlyReason == nil, "rename \(number)")
+            #expect(try log.records().count == 40, "rename \(number)")
+            try append(40, to: log)
+            try log.flush()
+            _ = try log.log.clean { _ in true }
+            try append(41, to: log)
+            try log.flush()
+            try check(log)
+            try check(log.afterPowerLoss())
+        }
+    }
+
+    @Test func `what a kill in a swap leaves is no damage to a verification`() throws {
+        var pendingCount = 0
+        for number in 0..<16 {
+            let disk = SimulatedDisk()
+            let log = try filled(disk)
+            disk.inject(
+                DiskFault(.operation(.rename), onPathEnding: "", skipping: number, times: .max)
+            )
+            #expect(throws: LogStorageError.self) { try log.log.clean { _ in true } }
+            let left = disk.afterKill()
+            let report = try LogVerifier.verify(disk: left, directory: TestLog.root)
+            #expect(report.findings.allSatisfy { $0.severity == .note }, "\(report.findings)")
+            let files = PartitionFiles(disk: left, directory: TestLog.directory)
+            pendingCount += try CompactedSegments(in: files).pending == nil ? 0 : 1
+            left.releaseLocks()
+            let records = try TestLog(opening: left, time: log.time).records()
+            #expect(report.recordCount == records.count, "rename \(number)")
+        }
+        #expect(pendingCount > 10)
+    }
+}
