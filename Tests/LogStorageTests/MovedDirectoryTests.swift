@@ -32,7 +32,7 @@ import Testing
                 journal: .small
             )
             let logs =
-                try data.topics.first.map { data.partitions(of: $0.id) }
+                try data.topics.first.map { [data] in data.partitions(of: $0.id) }
                 ?? data.createTopic(
                     TestLog.topic,
                     id: TestLog.topicID,
