@@ -51,6 +51,18 @@ enum JobTemplate: String, CaseIterable, Sendable {
         return files
     }
 
+    /// Whether a job of this name would not compile: the template has another type, or imports a
+    /// module, that is called so.
+    func needs(_ name: String, home: String) throws -> Bool {
+        guard name != typeName else { return false }
+        let text = try files(of: typeName, home: home).values.joined(separator: "\n")
+        return text.split(separator: "\n").contains { line in
+            let words = line.split { $0 == " " || $0 == ":" }
+            return words.count > 1 && words[1] == name
+                && ["import", "struct", "enum"].contains(words[0])
+        }
+    }
+
     private func renamed(_ text: String, to name: String) -> String {
         text.replacing(typeName, with: name)
             .replacing("\(rawValue)-template", with: Self.jobName(of: name))

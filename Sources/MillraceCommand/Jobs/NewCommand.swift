@@ -74,7 +74,9 @@ enum NewCommand {
     ) throws -> [String: String] {
         let home = try MillraceHome.find().path
         do {
-            return try template.files(of: name, home: home)
+            if try !template.needs(name, home: home) {
+                return try template.files(of: name, home: home)
+            }
         } catch {
             throw CommandFailure(
                 "the template cannot be read",
@@ -83,5 +85,11 @@ enum NewCommand {
                 next: "restore the folder from the Millrace checkout"
             )
         }
+        throw CommandFailure(
+            "the name is taken",
+            place: name,
+            reason: "the template has another type of that name, or uses a module of it",
+            next: "give another NAME"
+        )
     }
 }

@@ -35,6 +35,18 @@ extension EndToEnd {
             #expect(outcome.errors.contains("did you mean 'window'?"))
         }
 
+        @Test(arguments: [("Order", "saga"), ("Topics", "word-count"), ("Millrace", "join")])
+        func `a name that the template needs for something else is refused`(
+            name: String,
+            word: String
+        ) throws {
+            let path = folder.path(name)
+            let outcome = try Millrace.run("new", name, "--path", path, "--template", word)
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("the name is taken"))
+            #expect(!FileManager.default.fileExists(atPath: path))
+        }
+
         @Test(arguments: words)
         func `a new job has its own name everywhere`(word: String) throws {
             let path = folder.path("Mine")
