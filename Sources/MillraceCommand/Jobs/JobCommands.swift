@@ -60,6 +60,7 @@ enum JobCommands {
         examples: [.init("millrace plan Jobs/WordCount", "before the changed job is run")]
     ) { invocation in
         let options = PlanOptions(invocation)
+        try requireDirectory(options.dataDirectory)
         let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
         throw replaceProcess(binary, ["plan"] + options.words)
     }

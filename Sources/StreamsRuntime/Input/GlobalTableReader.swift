@@ -76,23 +76,20 @@ final class GlobalTableReader {
         progress: (Int64) throws -> Void
     ) throws {
         while true {
-            if let reason = try goToPositions(client, at: now) {
-                try store.wipe(because: reason)
-                noteWiped()
-                continue
+            var reason = try goToPositions(client, at: now)
+            if reason == nil {
+                // What is read from the start is as new as this; what is in the store is as old as
+                // it was until everything behind it is read.
+                let known = store.changelogOffset == nil ? now : store.changelog?.since
+                store.follow(FollowedChangelog(id: topicID, since: known ?? Timestamp(0)))
+                reason = try readAll(from: client, progress)
             }
-            // What is read from the start is as new as this; what is in the store is as old as it
-            // was until everything behind it is read.
-            let since = store.changelogOffset == nil ? now : store.changelog?.since ?? Timestamp(0)
-            store.follow(FollowedChangelog(id: topicID, since: since))
-            guard try readAll(from: client, progress) else {
-                // What was read so far may be in the store, its positions behind the hole.
-                try store.wipe(because: "records of \(table.topic) were deleted while it was read")
-                noteWiped()
-                continue
+            guard let reason else {
+                store.follow(FollowedChangelog(id: topicID, since: now))
+                return noteCommitted()
             }
-            store.follow(FollowedChangelog(id: topicID, since: now))
-            return noteCommitted()
+            try store.wipe(because: reason)
+            noteWiped()
         }
     }
 
@@ -141,11 +138,11 @@ final class GlobalTableReader {
         return nil
     }
 
-    /// Reads every partition to the end that it has now; false if it has to be begun anew.
+    /// Reads every partition to the end that it has now; returns why to begin anew, if it has to.
     private func readAll(
         from client: any LogClient,
         _ progress: (Int64) throws -> Void
-    ) throws -> Bool {
+    ) throws -> String? {
         let restore = store.beginRestore()
         var hasRead = false
         for index in 0..<partitionCount {
@@ -176,14 +173,15 @@ final class GlobalTableReader {
                 try progress(count)
             }
             if stale.contains(index), queue.pointee.hasGap {
-                try store.wipe(because: ChangelogRestorer.gapReason(queue.pointee.partition))
-                noteWiped()
-                return false
+                return ChangelogRestorer.gapReason(queue.pointee.partition)
             }
         }
-        guard losses == knownLosses else { return false }
+        guard losses == knownLosses else {
+            // What was read so far may be in the store, its positions behind the hole.
+            return "records of \(table.topic) were deleted while they were read"
+        }
         if hasRead { try restore.finish(changelogOffset: totalOffset) }
-        return true
+        return nil
     }
 
     // MARK: Changes
