@@ -21,6 +21,8 @@ package struct KafkaDirectory: Sendable {
     package let partitions: [KafkaPartition]
     /// What the metadata log says of topics; nil where there is none.
     package let metadata: ClusterMetadata?
+    /// What its broker was told of all topics, as the metadata log has it.
+    package let defaults: BrokerDefaults
 
     static let cleanFile = ".kafka_cleanshutdown"
     static let metadataTopic = "__cluster_metadata"
@@ -74,11 +76,13 @@ package struct KafkaDirectory: Sendable {
         let log = partitions.first { $0.name.topic == metadataTopic }
         var metadata: ClusterMetadata?
         if let log { metadata = try MetadataLog.read(log, disk: reader.disk) }
+        let nodeID = try reader.nodeID()
+        let defaults = metadata?.defaults(ofNode: nodeID) ?? BrokerDefaults()
         for index in partitions.indices where metadata != nil {
             let topic = partitions[index].name.topic
             let policy =
                 metadata?.topics[topic]?.options["cleanup.policy"]
-                ?? metadata?.defaults["cleanup.policy"]
+                ?? defaults.values["cleanup.policy"]
             if KafkaPartition.compacts(policy) { partitions[index].wasCompacted = true }
         }
         return KafkaDirectory(
@@ -86,7 +90,8 @@ package struct KafkaDirectory: Sendable {
             disk: reader.disk,
             isClean: isClean,
             partitions: partitions,
-            metadata: metadata
+            metadata: metadata,
+            defaults: defaults
         )
     }
 
@@ -129,6 +134,14 @@ struct DirectoryReader {
             throw .unreadable("\(path)/\(name) is no offset checkpoint")
         }
         return offsets
+    }
+
+    /// The broker's number in `meta.properties`: `node.id` with KRaft, `broker.id` before; nil
+    /// where the file is lost or does not say.
+    func nodeID() throws(KafkaDirectoryError) -> Int32? {
+        guard let bytes = try content(of: "\(path)/meta.properties") else { return nil }
+        let properties = DirectoryKind.properties(of: bytes)
+        return (properties["node.id"] ?? properties["broker.id"]).flatMap { Int32($0) }
     }
 
     /// The folder of a partition; nil for a file of that name.

@@ -128,10 +128,20 @@ package struct LogConfiguration: Sendable, Equatable {
         "retention.ms", "segment.bytes", "segment.ms",
     ]
 
+    /// Options that have a value without text: `cleanup.policy=` is an empty list, and keeps
+    /// everything for ever, as in Kafka.
+    package static let namesThatMayBeEmpty: Set<String> = ["cleanup.policy"]
+
     private mutating func setCleanupPolicy(_ value: String) throws(LogStorageError) {
         let parts = value.split(separator: ",").map { $0.drop { $0 == " " } }
-        guard !parts.isEmpty, parts.allSatisfy({ $0 == "delete" || $0 == "compact" }) else {
-            throw Self.invalid("cleanup.policy", value, "delete, compact or delete,compact")
+        guard !parts.isEmpty || value.isEmpty,
+            parts.allSatisfy({ $0 == "delete" || $0 == "compact" })
+        else {
+            throw Self.invalid(
+                "cleanup.policy",
+                value,
+                "delete, compact, delete,compact, or nothing to keep everything"
+            )
         }
         deletesOldSegments = parts.contains("delete")
         compacts = parts.contains("compact")

@@ -18,10 +18,13 @@ package struct ClusterMetadata: Equatable, Sendable {
 
     /// The topics that exist, by name.
     package private(set) var topics: [String: Topic] = [:]
-    /// The options that brokers were given for all topics, in the words of topic options.
-    package private(set) var defaults: [String: String] = [:]
+    /// The options that brokers were given for all topics, in the words of topic options, by the
+    /// broker's number; those of all brokers under no name.
+    private(set) var brokerOptions: [String: [String: String]] = [:]
     /// What could not be read, in words.
     package internal(set) var problems: [String] = []
+    /// Whether all of it was read: what was not may have changed any option.
+    package internal(set) var isWhole = true
 
     private var namesByID: [UniqueID: String] = [:]
     /// Options may be told before their topic in a snapshot.
@@ -49,14 +52,6 @@ package struct ClusterMetadata: Equatable, Sendable {
     /// Kafka's types of configured things.
     private static let topicResource: Int8 = 2
     private static let brokerResource: Int8 = 4
-
-    /// Broker options that are the default of a topic's.
-    private static let topicNames = [
-        "log.retention.ms": "retention.ms", "log.retention.bytes": "retention.bytes",
-        "log.cleanup.policy": "cleanup.policy", "log.segment.bytes": "segment.bytes",
-        "log.roll.ms": "segment.ms", "message.max.bytes": "max.message.bytes",
-        "log.message.timestamp.type": "message.timestamp.type",
-    ]
 
     /// The step of a metadata transaction that a record is; nil for all others.
     static func transactionStep(of value: UnsafeRawBufferPointer) -> TransactionStep? {
@@ -112,10 +107,18 @@ package struct ClusterMetadata: Equatable, Sendable {
         case Self.topicResource:
             optionsByName[owner, default: [:]][name] = value
             topics[owner]?.options[name] = value
-        case Self.brokerResource where owner.isEmpty:
-            if let topicName = Self.topicNames[name] { defaults[topicName] = value }
+        case Self.brokerResource:
+            if let topicName = BrokerDefaults.topicNames[name] {
+                brokerOptions[owner, default: [:]][topicName] = value
+            }
         default: break
         }
+    }
+
+    /// Takes note of something that cannot be read.
+    mutating func noteDamage(_ words: String) {
+        problems.append(words)
+        isWhole = false
     }
 
     private mutating func removeTopic(_ id: UniqueID) {

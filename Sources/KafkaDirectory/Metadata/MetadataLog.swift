@@ -13,11 +13,22 @@ enum MetadataLog {
         var replay = Replay()
         return try onDisk { () throws(DiskError) in
             let start = try readSnapshot(of: partition, disk: disk, into: &replay)
+            if let first = partition.segments.first?.baseOffset, first > start {
+                replay.metadata.noteDamage(
+                    "the records before offset \(first.rawValue) are in no snapshot that is here"
+                )
+            }
             var reader = PartitionReader(partition, disk: disk)
             while let entry = try reader.next() {
                 if entry.lastOffset >= start { replay.take(entry, from: start) }
             }
-            replay.metadata.problems += reader.findings.map(\.description)
+            for finding in reader.findings {
+                // A torn tail is what no controller has counted on.
+                switch finding.severity {
+                case .damage: replay.metadata.noteDamage(finding.description)
+                case .note: replay.metadata.problems.append(finding.description)
+                }
+            }
             return replay.metadata
         }
     }
@@ -43,7 +54,7 @@ enum MetadataLog {
                 scanner.advance(by: entry.byteCount)
             case .end: return offset
             case .bad(let reason):
-                replay.metadata.problems.append("\(path), byte \(scanner.position): \(reason)")
+                replay.metadata.noteDamage("\(path), byte \(scanner.position): \(reason)")
                 return offset
             }
         }
@@ -74,9 +85,7 @@ enum MetadataLog {
                     apply(value, at: record.offset)
                 }
             } catch {
-                metadata.problems.append(
-                    "metadata at offset \(entry.firstOffset.rawValue): \(error)"
-                )
+                metadata.noteDamage("metadata at offset \(entry.firstOffset.rawValue): \(error)")
             }
         }
 
@@ -89,7 +98,7 @@ enum MetadataLog {
                 beforeTransaction = nil
             case nil:
                 do throws(WireError) { try metadata.apply(value) } catch {
-                    metadata.problems.append(
+                    metadata.noteDamage(
                         "metadata at offset \(offset.rawValue) cannot be read: \(error)"
                     )
                 }

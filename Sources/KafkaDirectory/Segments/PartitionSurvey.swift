@@ -18,27 +18,15 @@ package struct PartitionSurvey: Sendable {
     package private(set) var gapCount = 0
     package private(set) var missingOffsetCount: Int64 = 0
     package private(set) var findings: [KafkaFinding] = []
+    private var transactions = PartitionTransactions()
+
+    /// Ends of transactions that are decided and have no marker here.
+    package private(set) var pendingEnds: [PartitionTransactions.PendingEnd] = []
+
     /// The offsets of each producer's aborted transactions, first record to marker, ascending.
-    package private(set) var aborted: [ProducerID: [ClosedRange<Offset>]] = [:]
+    package var aborted: [ProducerID: [ClosedRange<Offset>]] { transactions.aborted }
     /// The producers that the log ends with.
-    package private(set) var producers = ProducerTable()
-
-    /// How a transaction ends that its coordinator has decided.
-    package struct Decision: Equatable, Sendable {
-        package var producerID: ProducerID
-        /// The epoch of the markers; records of the transaction have it or the one before.
-        package var epoch: ProducerEpoch
-        package var result: TransactionResult
-        package init(producerID: ProducerID, epoch: ProducerEpoch, result: TransactionResult) {
-            self.producerID = producerID
-            self.epoch = epoch
-            self.result = result
-        }
-    }
-
-    /// Ends of transactions that are decided and have no marker here, with the coordinator epoch
-    /// that such a marker has at least.
-    package private(set) var pendingEnds: [(decision: Decision, coordinatorEpoch: Int32)] = []
+    package var producers: ProducerTable { transactions.producers }
 
     /// Whether anything is damaged.
     package var isDamaged: Bool { findings.contains { $0.severity == .damage } }
@@ -48,7 +36,7 @@ package struct PartitionSurvey: Sendable {
     package init(
         _ partition: KafkaPartition,
         disk: any Disk,
-        decided: [Decision] = [],
+        decided: [PartitionTransactions.Decision] = [],
         isStopped: () -> Bool = { false }
     ) throws(DiskError) {
         var reader = PartitionReader(partition, disk: disk)
@@ -76,7 +64,7 @@ package struct PartitionSurvey: Sendable {
                     continue
                 }
                 if case .batch(let batch) = entry {
-                    try follow(batch)
+                    try transactions.follow(batch)
                     understated.note(
                         batch,
                         latest: latest,
@@ -111,7 +99,7 @@ package struct PartitionSurvey: Sendable {
                 )
             )
         }
-        for decision in decided { end(by: decision) }
+        pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
 
@@ -124,49 +112,6 @@ package struct PartitionSurvey: Sendable {
             file: place?.path ?? partition.path,
             position: place?.position ?? 0,
             offset: batch.baseOffset
-        )
-    }
-
-    /// Ends what the producer holds open as its coordinator has decided.
-    private mutating func end(by decision: Decision) {
-        guard let entry = producers.entries[decision.producerID],
-            let first = entry.transactionFirstOffset, entry.epoch <= decision.epoch,
-            first < logEnd
-        else { return }
-        let last = logEnd.advanced(by: -1)
-        let coordinatorEpoch = max(entry.coordinatorEpoch, 0)
-        _ = producers.noteMarker(
-            producerID: decision.producerID,
-            epoch: decision.epoch,
-            coordinatorEpoch: coordinatorEpoch,
-            result: decision.result,
-            at: last,
-            timestamp: entry.lastTimestamp
-        )
-        producers.noteDurable(below: logEnd)
-        if decision.result == .abort {
-            aborted[decision.producerID, default: []].append(first...last)
-        }
-        pendingEnds.append((decision, coordinatorEpoch))
-    }
-
-    private mutating func follow(_ batch: RecordBatchView) throws(RecordBatchError) {
-        guard batch.attributes.isControl else { return producers.note(batch) }
-        guard let marker = try EndTransactionMarker(batch), batch.producerID != .none else {
-            return
-        }
-        let completed = producers.noteMarker(
-            producerID: batch.producerID,
-            epoch: batch.producerEpoch,
-            coordinatorEpoch: marker.coordinatorEpoch,
-            result: marker.result,
-            at: batch.lastOffset,
-            timestamp: batch.maxTimestamp
-        )
-        producers.noteDurable(below: batch.nextOffset)
-        guard let completed, completed.isAborted else { return }
-        aborted[completed.producerID, default: []].append(
-            completed.firstOffset...completed.lastOffset
         )
     }
 

@@ -82,9 +82,8 @@ struct TopicTable: Equatable, Sendable {
         else { return nil }
         var options: [String: String] = [:]
         for option in parts[3...] {
-            let pair = option.split(separator: "=", maxSplits: 1)
-            guard pair.count == 2 else { return nil }
-            options[String(pair[0])] = String(pair[1])
+            guard let cut = option.firstIndex(of: "="), cut > option.startIndex else { return nil }
+            options[String(option[..<cut])] = String(option[option.index(after: cut)...])
         }
         return TopicDefinition(
             name: String(parts[0]),

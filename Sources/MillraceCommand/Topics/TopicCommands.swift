@@ -1,5 +1,6 @@
 import Broker
 import JobRunner
+import LogStorage
 import Terminal
 
 /// `millrace topic …`.
@@ -65,7 +66,8 @@ enum TopicCommands {
     private static let alter = Command(
         "alter",
         summary: "change options of a topic",
-        discussion: "They hold from now on. NAME= without a value takes an option back.",
+        discussion: "They hold from now on. NAME= without a value takes an option back, but for "
+            + "cleanup.policy= which keeps everything for ever.",
         parameters: [name.declaration, configuration.declaration, data.declaration],
         examples: [
             .init("millrace topic alter orders --config retention.ms=86400000", "keeps a day"),
@@ -79,7 +81,10 @@ enum TopicCommands {
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
             let options = changes.map { change -> (String, String?) in
-                (change.key, change.value.isEmpty ? nil : change.value)
+                let isTakenBack =
+                    change.value.isEmpty
+                    && !LogConfiguration.namesThatMayBeEmpty.contains(change.key)
+                return (change.key, isTakenBack ? nil : change.value)
             }
             do throws(BrokerError) {
                 try log.broker.alterTopic(

@@ -18,9 +18,12 @@ struct ImportHarness {
     private let folder: TemporaryFolder
     var target: String { folder.path("data") }
 
-    init(isClean: Bool = true) throws {
+    init(
+        isClean: Bool = true,
+        properties: String = KafkaDirectoryMaker.properties
+    ) throws {
         folder = try TemporaryFolder()
-        maker = try KafkaDirectoryMaker(disk, isClean: isClean)
+        maker = try KafkaDirectoryMaker(disk, isClean: isClean, properties: properties)
     }
 
     /// Imports, and hands the log that was filled over before it is closed.

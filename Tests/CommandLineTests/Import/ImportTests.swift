@@ -212,7 +212,10 @@ import Testing
         }
         #expect(
             report.notes == [
-                "the option min.insync.replicas (of t, u) is not known here and is left out"
+                "the option min.insync.replicas (of t, u) is not known here and is left out",
+                "nothing in this folder says how long compaction waits in u: Kafka's defaults "
+                    + "hold; --config TOPIC:min.compaction.lag.ms=N and delete.retention.ms=N "
+                    + "change that",
             ]
         )
         let other = try ImportHarness()

@@ -7,7 +7,7 @@ import LogStorage
 /// The transactions that Kafka's coordinator has decided, from its `__transaction_state`. A broker
 /// that was killed may not have written all of their markers; its next start would.
 struct DecidedTransactions {
-    private var byPartition: [TopicPartition: [PartitionSurvey.Decision]] = [:]
+    private var byPartition: [TopicPartition: [PartitionTransactions.Decision]] = [:]
     private(set) var findings: [KafkaFinding] = []
 
     private static let topic = "__transaction_state"
@@ -18,8 +18,8 @@ struct DecidedTransactions {
         }
     }
 
-    /// What was decided of transactions in a partition.
-    func decisions(in partition: TopicPartition) -> [PartitionSurvey.Decision] {
+    /// What was decided of transactions in a partition, Kafka's own included.
+    func decisions(in partition: TopicPartition) -> [PartitionTransactions.Decision] {
         byPartition[partition] ?? []
     }
 
@@ -52,10 +52,12 @@ struct DecidedTransactions {
             case .prepareAbort: result = .abort
             default: continue
             }
-            let decision = PartitionSurvey.Decision(
+            let decision = PartitionTransactions.Decision(
                 producerID: metadata.producerID,
                 epoch: metadata.epoch,
-                result: result
+                result: result,
+                clientVersion: metadata.clientVersion,
+                time: metadata.lastUpdateTime
             )
             for place in metadata.partitions {
                 byPartition[place.name, default: []].append(decision)

@@ -5,7 +5,7 @@ import LogModel
 import LogStorage
 
 /// The committed positions of groups in Kafka's `__consumer_offsets`, read as its coordinator reads
-/// them: a position inside a transaction counts once the transaction is committed.
+/// them: a position inside a transaction counts once the transaction is committed or decided to be.
 struct GroupImport {
     /// What each group has committed.
     private(set) var positions: [String: [TopicPartition: CommittedOffset]] = [:]
@@ -15,27 +15,36 @@ struct GroupImport {
 
     private static let topic = "__consumer_offsets"
 
-    init(_ directory: KafkaDirectory) throws(DiskError) {
+    init(_ directory: KafkaDirectory, decided: DecidedTransactions) throws(DiskError) {
         for partition in directory.partitions(of: Self.topic) {
-            try read(partition, disk: directory.disk)
+            try read(
+                partition,
+                decided: decided.decisions(in: partition.name),
+                disk: directory.disk
+            )
         }
     }
 
     private mutating func read(
         _ partition: KafkaPartition,
+        decided: [PartitionTransactions.Decision],
         disk: any Disk
     ) throws(DiskError) {
         var offsets = GroupOffsets()
+        var transactions = PartitionTransactions()
         var decompressor = RecordDecompressor()
         var reader = PartitionReader(partition, disk: disk)
         while let entry = try reader.next() {
             do throws(RecordBatchError) {
-                if case .batch(let batch) = entry, let marker = try EndTransactionMarker(batch) {
-                    offsets.end(
-                        producerID: batch.producerID,
-                        result: marker.result,
-                        at: batch.lastOffset
-                    )
+                if case .batch(let batch) = entry {
+                    try transactions.follow(batch)
+                    if let marker = try EndTransactionMarker(batch) {
+                        offsets.end(
+                            producerID: batch.producerID,
+                            result: marker.result,
+                            at: batch.lastOffset
+                        )
+                    }
                 }
                 guard !entry.isControl else { continue }
                 let producer = Self.transactionalProducer(of: entry)
@@ -52,6 +61,18 @@ struct GroupImport {
             }
         }
         findings += reader.findings
+        let pendingEnds = transactions.end(
+            by: decided,
+            at: reader.nextOffset,
+            isWhole: !reader.findings.contains { $0.severity == .damage }
+        )
+        for (decision, _) in pendingEnds {
+            offsets.end(
+                producerID: decision.producerID,
+                result: decision.result,
+                at: reader.nextOffset
+            )
+        }
         for group in offsets.groups {
             for position in offsets.partitions(of: group) {
                 positions[group, default: [:]][position] = offsets.latest(

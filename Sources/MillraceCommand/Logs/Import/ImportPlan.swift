@@ -31,6 +31,10 @@ struct ImportPlan {
     private static let partitionLimit = 10_000
     /// Topics of which nothing tells how long their records are kept.
     private var keptForEver: [String] = []
+    /// Topics that are compacted by Kafka's own defaults, since nothing tells other ones.
+    private var compactedByDefault: [String] = []
+    /// What delays the removal of records that compaction takes.
+    private static let compactionDelays = ["min.compaction.lag.ms", "delete.retention.ms"]
 
     /// - Throws: where a topic does not exist, exists here already, or an option's value is none.
     init(
@@ -45,7 +49,7 @@ struct ImportPlan {
         if names.isEmpty { throw nothingToBring() }
         try refuse(existing: existing, names)
         for option in request.options where !names.contains(option.topic) {
-            throw unknownTopic(option.topic, among: names)
+            throw isOfNoChosenTopic(option, names)
         }
         for name in names { topics.append(try plan(name, id: makeID())) }
         noteWhatIsUnknown()
@@ -57,15 +61,7 @@ struct ImportPlan {
         let all = directory.topicNames
         guard let chosen = request.topics else { return all }
         for name in chosen where !all.contains(name) {
-            if KafkaPartition.isInternal(name) {
-                throw CommandFailure(
-                    "the topic '\(name)' is Kafka's own and is not brought over",
-                    place: directory.path,
-                    reason: "the positions of groups come with the topics that they are in",
-                    status: .usage
-                )
-            }
-            throw unknownTopic(name, among: all)
+            throw cannotBring(name, among: all)
         }
         return Set(chosen).sorted()
     }
@@ -81,6 +77,34 @@ struct ImportPlan {
                 ? "no partition has its folder here"
                 : "only Kafka's own are here (\(own.joined(separator: ", "))); \(positions)",
             next: "name another folder of the broker's log.dirs"
+        )
+    }
+
+    /// An option of a topic that does not come over.
+    private func isOfNoChosenTopic(
+        _ option: ImportRequest.TopicOption,
+        _ chosen: [String]
+    ) -> CommandFailure {
+        guard directory.topicNames.contains(option.topic) else {
+            return cannotBring(option.topic, among: chosen)
+        }
+        return CommandFailure(
+            "--config \(option.topic):\(option.name)=\(option.value) is for a topic that does not "
+                + "come over",
+            place: directory.path,
+            reason: "--topics leaves '\(option.topic)' out",
+            next: "name it in --topics as well, or leave this --config out",
+            status: .usage
+        )
+    }
+
+    private func cannotBring(_ name: String, among names: [String]) -> CommandFailure {
+        guard KafkaPartition.isInternal(name) else { return unknownTopic(name, among: names) }
+        return CommandFailure(
+            "the topic '\(name)' is Kafka's own and is not brought over",
+            place: directory.path,
+            reason: "the positions of groups come with the topics that they are in",
+            status: .usage
         )
     }
 
@@ -141,21 +165,30 @@ struct ImportPlan {
                 "\(name): \(missing) of \(count) partitions have no folder here and begin empty"
             )
         }
-        var options = known.map { usable($0.options, of: name) } ?? [:]
-        let defaults = usable(directory.metadata?.defaults ?? [:], of: name)
-        options.merge(defaults) { own, _ in own }
+        let effective = EffectiveOptions(
+            of: name,
+            own: known?.options,
+            broker: directory.defaults,
+            isWhole: directory.metadata?.isWhole ?? true
+        )
+        notes += effective.notes
+        for option in effective.unknown { unknown[option, default: []].append(name) }
+        var options = effective.values
         for option in request.options where option.topic == name {
             try add(option, to: &options)
         }
         if partitions.contains(where: \.wasCompacted), options["cleanup.policy"] == nil {
             notes.append(
-                "\(name): Kafka's cleaner has compacted it, but its options are not in this "
-                    + "folder: --config \(name):cleanup.policy=compact goes on with it"
+                "\(name): Kafka's cleaner has compacted it, but this folder does not tell its "
+                    + "options: --config \(name):cleanup.policy=compact goes on with it"
             )
         }
         keepForEver(name, &options)
         if KafkaPartition.compacts(options["cleanup.policy"]) {
             for index in partitions.indices { partitions[index].wasCompacted = true }
+            if Self.compactionDelays.contains(where: { options[$0] == nil }) {
+                compactedByDefault.append(name)
+            }
         }
         return PlannedTopic(
             name: name,
@@ -182,28 +215,6 @@ struct ImportPlan {
         return nil
     }
 
-    /// The options that ours knows and that have a value that makes sense.
-    private mutating func usable(
-        _ options: [String: String],
-        of topic: String
-    ) -> [String: String] {
-        var result: [String: String] = [:]
-        for (name, value) in options.sorted(by: { $0.key < $1.key }) {
-            guard LogConfiguration.names.contains(name) else {
-                unknown[name, default: []].append(topic)
-                continue
-            }
-            let value = value.filter { !$0.isWhitespace }
-            do throws(LogStorageError) {
-                _ = try LogConfiguration(topicOptions: [name: value])
-                result[name] = value
-            } catch {
-                notes.append("\(topic): \(name)=\(value) is left out: \(Self.words(of: error))")
-            }
-        }
-        return result
-    }
-
     private mutating func add(
         _ option: ImportRequest.TopicOption,
         to options: inout [String: String]
@@ -218,7 +229,7 @@ struct ImportPlan {
         } catch {
             throw CommandFailure(
                 "--config \(option.topic):\(option.name)=\(option.value) makes no sense",
-                reason: Self.words(of: error),
+                reason: EffectiveOptions.words(of: error),
                 status: .usage
             )
         }
@@ -247,6 +258,13 @@ struct ImportPlan {
                     + "(retention.ms=-1); --config TOPIC:retention.ms=N says otherwise"
             )
         }
+        if !compactedByDefault.isEmpty {
+            notes.append(
+                "nothing in this folder says how long compaction waits in "
+                    + "\(compactedByDefault.joined(separator: ", ")): Kafka's defaults hold; "
+                    + "--config TOPIC:min.compaction.lag.ms=N and delete.retention.ms=N change that"
+            )
+        }
     }
 
     private mutating func noteWhatIsElsewhere() {
@@ -260,10 +278,5 @@ struct ImportPlan {
             "topics without a folder here are not brought over: "
                 + elsewhere.sorted().joined(separator: ", ")
         )
-    }
-
-    private static func words(of error: LogStorageError) -> String {
-        if case .invalidConfiguration(let text) = error { return text }
-        return "its value makes no sense"
     }
 }

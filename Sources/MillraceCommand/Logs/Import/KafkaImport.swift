@@ -60,7 +60,7 @@ struct KafkaImport {
             let decided = try DecidedTransactions(source)
             report.findings += decided.findings
             for topic in plan.topics { try copy(topic, decided, &report) }
-            try commitGroups(&report)
+            try commitGroups(decided, &report)
             // A broker that was started meanwhile may have changed what was being read.
             try source.refuseRunningBroker()
             try refuseStopped()
@@ -159,9 +159,12 @@ struct KafkaImport {
         return ids
     }
 
-    private func commitGroups(_ report: inout ImportReport) throws {
+    private func commitGroups(
+        _ decided: DecidedTransactions,
+        _ report: inout ImportReport
+    ) throws {
         try refuseStopped()
-        let groups = try GroupImport(source)
+        let groups = try GroupImport(source, decided: decided)
         report.findings += groups.findings
         if groups.unreadableCount > 0 {
             report.notes.append(
