@@ -125,6 +125,10 @@ private struct Judge {
             .union(specification.globalTables.map(\.topic))
     }
 
+    private static func partitions(_ count: Int32) -> String {
+        "\(count) partition\(count == 1 ? "" : "s")"
+    }
+
     mutating func judgeInputs() {
         let former = deployed.topology.map(Self.inputs)
         for topic in inputs.sorted() {
@@ -132,7 +136,7 @@ private struct Judge {
                 add(.refuse, .input, topic, topic, "\(PlanError.missingSource(topic: topic))")
                 continue
             }
-            let count = "\(found.partitionCount) partitions"
+            let count = Self.partitions(found.partitionCount)
             if let former, !former.contains(topic) {
                 add(.create, .input, topic, topic, "\(count); it was not read before")
             } else {
@@ -181,7 +185,7 @@ private struct Judge {
         let outputs = specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
         for topic in Set(outputs + specification.deadLetterTopics).sorted() {
             if let found = topics[topic] {
-                add(.keep, .output, topic, topic, "\(found.partitionCount) partitions")
+                add(.keep, .output, topic, topic, Self.partitions(found.partitionCount))
             } else {
                 add(.create, .output, topic, topic, "as many partitions as the widest input")
             }

@@ -327,7 +327,7 @@ import Testing
             do {
                 try topic.clean()
                 break
-            } catch LogStorageError.disk {
+            } catch is LogStorageError {
                 failures += 1
             }
             topic.disk.clearFaults()
