@@ -102,8 +102,11 @@ import Testing
                     disk: segment.disk.flipped(path, bit: bit),
                     directory: "/data"
                 )
+                // A snapshot that cannot be read is passed over by a start.
+                let severity: VerificationReport.Finding.Severity =
+                    suffix == ".snapshot" ? .note : .damage
                 #expect(
-                    report.findings.contains { $0.severity == .damage && $0.file == path },
+                    report.findings.contains { $0.severity == severity && $0.file == path },
                     "bit \(bit) of \(name)"
                 )
             }
