@@ -44,6 +44,7 @@ struct JobRun {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
         let own = usedTopics
+        try log.refuseUnfinished(own)
         let reset = JobReset(
             topology: topology,
             stateDirectory: stateDirectory,

@@ -147,6 +147,20 @@ package struct OpenLog {
         }
     }
 
+    /// Refuses to write to what an import that was killed has left half filled: the next import
+    /// removes it.
+    package func refuseUnfinished(_ topics: Set<String>) throws(CommandFailure) {
+        guard let entry = try unfinishedImports().first(where: { topics.contains($0.name) }) else {
+            return
+        }
+        throw CommandFailure(
+            "the topic '\(entry.name)' is not whole",
+            place: directory,
+            reason: "the import that made it was killed on its way; the next one begins it anew",
+            next: "import again, or \(nextCommand("topic delete \(entry.name)", data: directory))"
+        )
+    }
+
     /// Flushes and gives the directory back. Says what the partitions have lost that were opened
     /// on the way.
     package func close() throws(CommandFailure) {

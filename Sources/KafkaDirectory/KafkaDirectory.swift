@@ -66,6 +66,7 @@ package struct KafkaDirectory: Sendable {
                 starts[name] ?? .zero,
                 partition.segments.first?.baseOffset ?? .zero
             )
+            partition.checkpointedStart = starts[name]
             partition.recoveryPoint = points[name] ?? .zero
             partition.wasCompacted =
                 cleaned[name] != nil || KafkaPartition.compactedTopics.contains(name.topic)

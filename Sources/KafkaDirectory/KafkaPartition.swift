@@ -13,6 +13,8 @@ package struct KafkaPartition: Sendable {
     package var segments: [KafkaSegment]
     /// Where readers begin: the checkpoint's, or the first segment's.
     package var logStart: Offset
+    /// What the checkpoint says, which may lie before the first segment.
+    package var checkpointedStart: Offset?
     /// Everything below was flushed; 0 where no checkpoint says so.
     package var recoveryPoint: Offset
     /// The cleaner has been here, or may have been: offsets may be missing.

@@ -15,6 +15,9 @@ final class LogContext: Sendable {
     private let dirty = Lock<[PartitionLog]>([])
     /// A write-back is about to need states to begin from.
     private let isCapturing = Atomic<Bool>(false)
+    /// The highest producer id in folders of another time; -1 for none. The block of ids that were
+    /// given out may be older.
+    private let foundProducer = Atomic<Int64>(-1)
     /// Bytes appended since the last write-back began.
     let appendedByteCount = Atomic<Int>(0)
 
@@ -29,6 +32,25 @@ final class LogContext: Sendable {
         self.time = time
         self.journal = journal
         pool = FilePool(disk: disk, limit: journal.openFileLimit)
+    }
+
+    var highestFoundProducer: ProducerID {
+        ProducerID(foundProducer.load(ordering: .sequentiallyConsistent))
+    }
+
+    /// A partition whose end nothing told of has producers up to this one.
+    func noteFound(_ id: ProducerID) {
+        guard id < ProducerIDBlock.limit else { return }
+        var known = foundProducer.load(ordering: .sequentiallyConsistent)
+        while known < id.rawValue {
+            let (isDone, found) = foundProducer.compareExchange(
+                expected: known,
+                desired: id.rawValue,
+                ordering: .sequentiallyConsistent
+            )
+            if isDone { return }
+            known = found
+        }
     }
 
     var fdatasyncCount: Int { fdatasyncs.load(ordering: .relaxed) }

@@ -39,11 +39,18 @@ package final class StreamsApplication {
         self.topology = topology
         self.client = client
         do {
-            plan = try TopologyPlan(topology.specification, existing: client.topics(named: nil))
-            try LeftRecords(client: client).refuse(plan.changedFormats)
+            let existing = try client.topics(named: nil)
+            let specification = topology.specification
+            plan = try TopologyPlan(specification, existing: existing)
+            let left = LeftRecords(client: client)
+            try left.refuse(plan.changedFormats)
+            try left.refuse(
+                unread: TopologyPlan.unusedRepartitions(of: specification, existing: existing),
+                of: specification.job
+            )
             for topic in plan.topicsToCreate { try client.createTopic(topic) }
             for (topic, label) in plan.topicsToLabel.sorted(by: { $0.key < $1.key }) {
-                try client.alterTopic(topic, options: label.options)
+                try client.alterTopic(topic, options: TopologyPlan.options(for: label))
             }
         } catch let error as PlanError {
             throw StreamsError(code: .topology, message: error.description)

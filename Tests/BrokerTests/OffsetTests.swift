@@ -71,6 +71,31 @@ import Threads
         #expect(next.broker.groups() == ["asked"])
     }
 
+    @Test func `a job's positions stay as long as its state, however long it is away`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        let producer = try log.producer("my-job-0")
+        try producer.addOffset(7, of: "in", group: "my-job")
+        try producer.commit()
+        // Another one has a store that says whose it is.
+        try log.broker.createTopic(
+            "other-s-changelog",
+            partitionCount: 1,
+            options: ["millrace.owner": "other/s"]
+        )
+        try log.broker.commitOffsets(
+            group: "other",
+            [input: .init(offset: Offset(7), commitTime: log.time.wallTime())]
+        )
+        for _ in 0..<3 {
+            log.time.advance(milliseconds: 4 * 24 * 3_600_000)
+            let next = try log.killed()
+            next.time.advance(milliseconds: 3_600_000)
+            next.broker.housekeeping(now: next.time.wallTime())
+            #expect(next.broker.groups().sorted() == ["my-job", "other"])
+        }
+    }
+
     @Test func `a group that asked before there were any offsets is alive all the same`() throws {
         let log = try LogHarness()
         try log.broker.createTopic("in", partitionCount: 1)

@@ -55,6 +55,31 @@ import Testing
         #expect(try TestLog(opening: mixed).data.notes.isEmpty, "settled by the end in order")
     }
 
+    @Test func `no producer id that such folders hold is given out again`() throws {
+        let (older, newer) = try twoBackups { log in
+            try log.data.grantProducerIDs(upTo: ProducerID(5_000))
+            try log.append(["second"], from: TestProducer(4_321))
+        }
+        let mixed = try mixed(newer, older)
+        let block = "\(TestLog.root)/\(ProducerIDBlock.fileName)"
+        try mixed.remove(block)
+        try mixed.append(try older.content(block), to: block)
+        for asks in [true, false] {
+            let disk = mixed.copy()
+            disk.releaseLocks()
+            let log = try TestLog(opening: disk)
+            if asks {
+                #expect(try log.data.settledProducerIDs() > ProducerID(4_321))
+            } else {
+                // Whoever reads it first settles it; the next process need not ask.
+                #expect(try log.records().count == 2)
+                try log.data.writeBack(all: false)
+                let next = try TestLog(opening: disk.afterKill())
+                #expect(try next.data.settledProducerIDs() > ProducerID(4_321))
+            }
+        }
+    }
+
     @Test func `they are kept if nobody looks at them before a crash`() throws {
         let (older, newer) = try twoBackups { try $0.append(["second"]) }
         let mixed = try mixed(newer, older)

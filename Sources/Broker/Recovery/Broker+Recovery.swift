@@ -31,9 +31,11 @@ extension Broker {
         counting { () throws(BrokerError) in try flush(touched) }
     }
 
-    /// With relaxed durability a crash may take records that a group has read. Others get their
-    /// offsets then, which the group must not pass over: its position is to be put back to where
-    /// the log ends now, before anybody is told of it.
+    /// A log may have lost records that a group has read: with relaxed durability in a crash, else
+    /// in a backup in parts, or by a person who gave damaged ones up. Others get their offsets
+    /// then, which the group must not pass over: its position is to be put back to where the log
+    /// ends now, before anybody is told of it. Not where the log is damaged: its records may come
+    /// back.
     private func findPositionsBehindTheEnd(of shard: OffsetShard) throws(BrokerError) {
         let found = try shard.withOffsets { offsets in
             offsets.groups.flatMap { group in
@@ -49,9 +51,10 @@ extension Broker {
                 let partition = topic(record.partition.topic)?.partition(
                     record.partition.partition
                 ),
-                partition.log.isRelaxed, let position = record.value?.offset,
-                position > partition.log.certainEnd, let end = try? partition.log.bounds.logEnd,
-                position > end
+                partition.log.isRelaxed || partition.log.isOfUnknownEnd,
+                let position = record.value?.offset, position > partition.log.certainEnd,
+                let end = try? partition.log.bounds.logEnd, position > end,
+                partition.log.readOnlyReason == nil
             else { continue }
             putBacks.withLock { $0.append(PositionPutBack(record: record, end: end)) }
         }
@@ -104,8 +107,8 @@ extension Broker {
         let position = item.record.value?.offset ?? item.end
         let note =
             "the group \(record.group) goes on at offset \(item.end.rawValue) of "
-            + "\(record.partition), not at \(position.rawValue): records before it were lost "
-            + "with the machine, as millrace.durability=relaxed allows"
+            + "\(record.partition), not at \(position.rawValue): the log ends there, and records "
+            + "before the old position were lost"
         laterNotes.withLock { $0.append(note) }
         return true
     }

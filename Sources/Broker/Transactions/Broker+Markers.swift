@@ -100,16 +100,32 @@ extension Broker {
     private func expireOffsets(now: Timestamp) {
         let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
         guard age >= UInt64(configuration.offsetsExpirationDelay.wholeMilliseconds) else { return }
+        let jobs = jobGroups
         for shard in offsetShards.withLock({ $0 }) {
             clean(shard) {
                 // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
                     retentionMilliseconds: self.configuration.offsetsRetention.wholeMilliseconds,
-                    activeGroups: self.liveGroups.withLock { $0 }
+                    activeGroups: self.liveGroups.withLock { $0.union(jobs) }
                 )
             }
         }
+    }
+
+    /// The groups of jobs: a job's positions are half of its state, and stay as long as its stores
+    /// and changelogs do. Such a group has the name of a transactional id, but for the number.
+    private var jobGroups: Set<String> {
+        let owners = topics().compactMap { topic in
+            topic.options["millrace.owner"]?.split(separator: "/").first
+        }
+        let ids = transactionalIDs().compactMap { id -> Substring? in
+            guard let dash = id.lastIndex(of: "-"), Int(id[id.index(after: dash)...]) != nil else {
+                return nil
+            }
+            return id[..<dash]
+        }
+        return Set((owners + ids).map(String.init))
     }
 
     /// Aborts transactions that took too long, ends what could not be ended before, applies

@@ -72,6 +72,10 @@ final class ProducerIDs: Sendable {
             try granting.withLock { _ throws(BrokerError) in
                 // Another thread may have been first.
                 guard allocator.withLock({ $0.isEmpty }) else { return }
+                let known = try storing("producer ids") { () throws(LogStorageError) in
+                    try data.settledProducerIDs()
+                }
+                allocator.withLock { $0.pass(known) }
                 guard let end = allocator.withLock({ $0.nextGrantedEnd }) else {
                     throw .refused(.unknownServerError, "there are no producer ids left")
                 }

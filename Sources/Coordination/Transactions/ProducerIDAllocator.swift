@@ -22,6 +22,13 @@ package struct ProducerIDAllocator: Equatable, Sendable {
         end = begin
     }
 
+    /// Goes behind ids of which somebody else tells; no block is begun.
+    package mutating func pass(_ granted: ProducerID) {
+        guard isEmpty, granted.rawValue > end else { return }
+        next = granted.rawValue
+        end = granted.rawValue
+    }
+
     /// Whether `take` needs a new block first.
     package var isEmpty: Bool { next == end }
 

@@ -14,8 +14,10 @@ extension DeployedJob {
             throw CommandFailure(opening: directory, .noDirectory(directory))
         }
         let definitions: [TopicDefinition]
+        let emptied: Set<TopicPartition>
         do throws(LogStorageError) {
             definitions = try DataDirectory.topics(disk: PosixDisk(), path: directory)
+            emptied = try DataDirectory.emptied(disk: PosixDisk(), path: directory)
         } catch {
             throw CommandFailure(opening: directory, BrokerError(error, in: directory))
         }
@@ -23,7 +25,7 @@ extension DeployedJob {
         var filled: Set<String> = []
         for name in Folder.names(in: directory) {
             guard let partition = TopicName.partition(ofFolder: name),
-                Self.hasRecords("\(directory)/\(name)")
+                !emptied.contains(partition), Self.hasRecords("\(directory)/\(name)")
             else { continue }
             filled.insert(partition.topic)
         }

@@ -20,6 +20,9 @@ package struct PartitionSurvey: Sendable {
     package private(set) var findings: [KafkaFinding] = []
     private var transactions = PartitionTransactions()
 
+    /// Where transactions begin that were ended because nobody has decided them.
+    private var undecided: [ProducerID: Offset] = [:]
+
     /// Ends of transactions that are decided and have no marker here.
     package private(set) var pendingEnds: [PartitionTransactions.PendingEnd] = []
 
@@ -32,11 +35,13 @@ package struct PartitionSurvey: Sendable {
     package var isDamaged: Bool { findings.contains { $0.severity == .damage } }
 
     /// Reads all of a partition, every record of it; up to where it is when `isStopped` says so.
-    /// Transactions that are open at its end and were `decided` count as ended.
+    /// Transactions that are open at its end and were `decided` count as ended; with `endsOpen` the
+    /// others count as aborted, so that what lies behind their begin is stable.
     package init(
         _ partition: KafkaPartition,
         disk: any Disk,
         decided: [PartitionTransactions.Decision] = [],
+        endsOpen: Bool = false,
         isStopped: () -> Bool = { false }
     ) throws(DiskError) {
         var reader = PartitionReader(partition, disk: disk)
@@ -87,6 +92,33 @@ package struct PartitionSurvey: Sendable {
         gapCount = reader.gaps.count
         missingOffsetCount = reader.gaps.offsets
         findings = reader.findings
+        note(understated, of: partition)
+        pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
+        if endsOpen { undecided = transactions.abortOpen(at: logEnd) }
+        lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
+    }
+
+    /// Takes note of what is whole, and not all there was.
+    private mutating func note(
+        _ understated: UnderstatedTimes,
+        of partition: KafkaPartition
+    ) {
+        if let start = partition.checkpointedStart, let first = partition.segments.first,
+            start < first.baseOffset
+        {
+            findings.append(
+                KafkaFinding(
+                    severity: .note,
+                    partition: partition.name,
+                    file: partition.path,
+                    position: 0,
+                    offset: start,
+                    reason: "Kafka's log begins at offset \(start.rawValue), this folder at "
+                        + "\(first.baseOffset.rawValue): what lies before was deleted by "
+                        + "retention, or is in remote storage, or lost"
+                )
+            )
+        }
         if let first = understated.first {
             findings.append(
                 KafkaFinding(
@@ -99,8 +131,6 @@ package struct PartitionSurvey: Sendable {
                 )
             )
         }
-        pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
-        lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
 
     private static func place(
@@ -121,7 +151,7 @@ package struct PartitionSurvey: Sendable {
         /// The end of a transaction, or another control record.
         case control
         case aborted
-        /// At or behind the last stable offset.
+        /// At or behind the last stable offset, or of a transaction that nobody has decided.
         case unstable
     }
 
@@ -130,6 +160,11 @@ package struct PartitionSurvey: Sendable {
         if entry.lastOffset >= lastStableOffset { return .unstable }
         guard case .batch(let batch) = entry else { return .visible }
         if batch.attributes.isControl { return .control }
+        if batch.attributes.isTransactional, let first = undecided[batch.producerID],
+            batch.baseOffset >= first
+        {
+            return .unstable
+        }
         guard batch.attributes.isTransactional, let ranges = aborted[batch.producerID] else {
             return .visible
         }

@@ -81,6 +81,26 @@ package struct PartitionTransactions: Sendable {
         decisions.compactMap { end(by: $0, at: logEnd, isWhole: isWhole) }
     }
 
+    /// Ends what nobody has decided as the next start of its broker would, in the end: no owner is
+    /// there to commit it any more. Gives the first offset of each, by producer.
+    package mutating func abortOpen(at logEnd: Offset) -> [ProducerID: Offset] {
+        var ended: [ProducerID: Offset] = [:]
+        for (id, entry) in producers.entries {
+            guard let first = entry.transactionFirstOffset, first < logEnd else { continue }
+            _ = producers.noteMarker(
+                producerID: id,
+                epoch: entry.epoch,
+                coordinatorEpoch: max(entry.coordinatorEpoch, 0),
+                result: .abort,
+                at: logEnd.advanced(by: -1),
+                timestamp: entry.lastTimestamp
+            )
+            ended[id] = first
+        }
+        producers.noteDurable(below: logEnd)
+        return ended
+    }
+
     private mutating func end(
         by decision: Decision,
         at logEnd: Offset,

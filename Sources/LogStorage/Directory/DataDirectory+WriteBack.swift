@@ -28,6 +28,8 @@ extension DataDirectory {
             // the journal over partitions that only this one knew of.
             checkpoint = changed
             do throws(LogStorageError) {
+                // Once a partition's end is known nobody asks it any more.
+                try passFoundProducers()
                 if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
                 changed.replayFrom = capture.sequence
                 try store(changed)

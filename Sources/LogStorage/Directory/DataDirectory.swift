@@ -31,6 +31,8 @@ package final class DataDirectory: Sendable {
     let emptied = Lock<Set<UniqueID>>([])
     /// Below this no producer id is given out any more, as far as imports asked.
     private let importedProducers = Lock(ProducerID(0))
+    /// Held by whoever stores the block of producer ids.
+    private let givingOut = Lock<Void>(())
     /// One write-back at a time.
     let writingBack: Lock<DirectoryCheckpoint>
 
@@ -142,6 +144,34 @@ package final class DataDirectory: Sendable {
     ) throws(LogStorageError) -> [TopicDefinition] {
         try TopicTable.load(PartitionFiles(disk: disk, directory: path))
             .topics.values.sorted { $0.name < $1.name }
+    }
+
+    /// The partitions of a directory that is not opened for it of which everything was deleted, as
+    /// its last clean end has it; none where it did not end so.
+    package static func emptied(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> Set<TopicPartition> {
+        let files = PartitionFiles(disk: disk, directory: path)
+        let table = try TopicTable.load(files)
+        let name = "\(ownFolder)/\(DirectoryCheckpoint.fileName)"
+        let bytes = try onDisk { () throws(DiskError) in
+            try files.readableContent(of: files.path(name))
+        }
+        guard let checkpoint = bytes.flatMap({ DirectoryCheckpoint($0) }),
+            try CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
+        else { return [] }
+        var found: Set<TopicPartition> = []
+        for topic in table.topics.values {
+            for index in 0..<topic.partitionCount {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                guard let known = checkpoint.partitions[key], known.doubt == .none,
+                    known.logStart >= known.place.offset
+                else { continue }
+                found.insert(TopicPartition(topic.name, key.partition))
+            }
+        }
+        return found
     }
 
     /// Every topic, by name.
@@ -293,6 +323,18 @@ package final class DataDirectory: Sendable {
 
     // MARK: Producer ids
 
+    /// `grantedProducerIDs`, once the partitions were asked that may be of another time: before an
+    /// id is given out.
+    package func settledProducerIDs() throws(LogStorageError) -> ProducerID {
+        for log in logs.withLock({ $0.values.flatMap(\.self) })
+        where log.isOfUnknownEnd && log.recoveryReport == nil {
+            // One that cannot be opened tells nothing.
+            try? log.wake()
+        }
+        try passFoundProducers()
+        return try grantedProducerIDs()
+    }
+
     /// Ids below this were given out, or are named by what was imported. Where the file that says
     /// so is lost, every partition's producers are asked.
     package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
@@ -315,7 +357,16 @@ package final class DataDirectory: Sendable {
 
     /// Makes the end of a block durable, before an id of it is used.
     package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
-        try ProducerIDBlock.store(end, files)
+        try givingOut.withLock { _ throws(LogStorageError) in
+            try ProducerIDBlock.store(end, files)
+        }
+    }
+
+    /// Gives out none of the ids that folders of another time hold.
+    func passFoundProducers() throws(LogStorageError) {
+        try givingOut.withLock { _ throws(LogStorageError) in
+            try ProducerIDBlock.pass(context.highestFoundProducer, files)
+        }
     }
 
     /// Producers of imported records keep their ids: nobody else is given one, also after a crash.

@@ -22,6 +22,13 @@ enum ProducerIDBlock {
         return bytes.flatMap(decode)
     }
 
+    /// Has the block end behind `id`, which a folder of another time holds; durable on return.
+    /// Where the file is lost, every partition is asked anyway.
+    static func pass(_ id: ProducerID, _ files: PartitionFiles) throws(LogStorageError) {
+        guard id.rawValue >= 0, let granted = try load(files), granted <= id else { return }
+        try store(ProducerID(id.rawValue + 1_000), files)
+    }
+
     static func store(_ end: ProducerID, _ files: PartitionFiles) throws(LogStorageError) {
         try onDisk { () throws(DiskError) in
             try files.replace(files.path(fileName), with: encode(end))

@@ -29,6 +29,8 @@ package final class PartitionLog: Sendable {
     /// Held by whoever makes the segments stand for themselves. Before `state`.
     let fileWork = Lock<Void>(())
     private let wasRetired = Atomic<Bool>(false)
+    /// Nothing told where it ends when the directory was opened.
+    package let isOfUnknownEnd: Bool
 
     /// What is known of a partition that was not opened.
     enum Sleep: Sendable {
@@ -52,6 +54,7 @@ package final class PartitionLog: Sendable {
         state = Lock(LogState())
         waking = Lock(facts.offlineReason.map(Sleep.offline) ?? .asleep(facts))
         options = Lock(configuration)
+        isOfUnknownEnd = facts.isOfUnknownEnd
     }
 
     package var configuration: LogConfiguration {
@@ -111,6 +114,9 @@ package final class PartitionLog: Sendable {
                         facts: facts
                     )
                     let (recovered, report) = try recovery.run()
+                    if isOfUnknownEnd, let last = recovered.producers.entries.keys.max() {
+                        context.noteFound(last)
+                    }
                     state.withLock { state in
                         state = recovered
                         registerIfLacking(&state)

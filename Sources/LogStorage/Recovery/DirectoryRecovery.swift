@@ -309,6 +309,7 @@ struct DirectoryRecovery {
             }
         }
         if written != checkpoint {
+            try ProducerIDBlock.pass(context.highestFoundProducer, files)
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
         if !heldBefore.isSubset(of: failed) { try hold(groups, failed) }

@@ -50,6 +50,13 @@ struct PartitionFacts: Equatable, Sendable {
         tail = isRelaxed ? .keepWhole : .cut
     }
 
+    /// Nothing told where the partition ends, when its directory was opened or before: it may be of
+    /// another time than what is known of it elsewhere.
+    var isOfUnknownEnd: Bool {
+        if case .unknown = tail { return true }
+        return recovery.doubt == .endUnknown
+    }
+
     /// The bounds, where they follow from this alone.
     var bounds: LogBounds? {
         guard tail == .cut, suspicion == nil, end == recovery.place, logStart == recovery.logStart

@@ -89,6 +89,7 @@ enum ProduceCommand {
         _ signals: SignalListener
     ) throws -> Int {
         let topic = try log.requireTopic(invocation[topic])
+        try log.refuseUnfinished([topic.name])
         if let index = invocation[partition] { _ = try log.requirePartition(index, of: topic) }
         let producer = try IdempotentProducer(
             log: log,

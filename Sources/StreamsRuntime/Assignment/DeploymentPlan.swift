@@ -199,7 +199,7 @@ private struct Judge {
         } catch {
             switch error {
             // Judged with the input or the topic itself.
-            case .missingSource, .changedFormat: return
+            case .missingSource, .changedFormat, .unreadRepartition: return
             case .partitionCount(let topic, _, _), .otherOwner(let topic, _, _):
                 let label = labels[topic]
                 items.removeAll { $0.topic == topic }
@@ -228,6 +228,11 @@ private struct Judge {
             let isStore = topic.name.hasSuffix("-changelog")
             let name = owner.map { String($0.drop { $0 != "/" }.dropFirst()) } ?? former?.name
             found.insert(name ?? topic.name)
+            if !isStore, deployed.filledTopics.contains(topic.name) {
+                let unread = PlanError.unreadRepartition(topic: topic.name)
+                add(.refuse, .repartition, name ?? topic.name, topic.name, unread.description)
+                continue
+            }
             add(
                 .orphan,
                 isStore ? .store : .repartition,
@@ -236,10 +241,10 @@ private struct Judge {
                 "used no more; millrace topic delete \(topic.name) removes it"
             )
         }
-        // A thread's copy of a global table lies in `<store>-global-<thread>`.
+        // A thread's copy of a global table lies in `<store>~global-<thread>`.
         let stores = Set(
             specification.subtopologies.flatMap(\.stores).map(\.name)
-                + specification.globalTables.map { "\($0.store)-global" }
+                + specification.globalTables.map { "\($0.store)~global" }
         )
         for store in deployed.storeFolders.subtracting(stores).subtracting(found).sorted() {
             add(.orphan, .store, store, nil, "its files are used no more")

@@ -16,17 +16,29 @@ package struct LeftRecords {
         }
     }
 
+    /// Throws for the first of these topics that holds records which the job has yet to process:
+    /// their inputs are committed, and nobody would read them any more.
+    func refuse(unread topics: [String], of job: String) throws {
+        for topic in topics where try isAny(in: topic, behind: job) {
+            throw PlanError.unreadRepartition(topic: topic)
+        }
+    }
+
     private func isAny(of label: TopicLabel, in topic: String) throws -> Bool {
+        switch label.purpose {
+        case .store: try isAny(in: topic, behind: nil)
+        case .repartition: try isAny(in: topic, behind: label.job)
+        }
+    }
+
+    /// Whether the topic holds records, behind the positions of `group` if there is one.
+    private func isAny(in topic: String, behind group: String?) throws -> Bool {
         guard let count = try client.topics(named: [topic]).first?.partitionCount else {
             return false
         }
         let partitions = (0..<count).map { TopicPartition(topic, PartitionIndex($0)) }
         let positions =
-            switch label.purpose {
-            case .store: [TopicPartition: Offset]()
-            case .repartition:
-                try client.committedOffsets(group: label.job, partitions: partitions)
-            }
+            try group.map { try client.committedOffsets(group: $0, partitions: partitions) } ?? [:]
         return try partitions.contains { partition in
             let bounds = try client.bounds(of: partition)
             let start = max(bounds.logStart, positions[partition] ?? bounds.logStart)

@@ -76,7 +76,7 @@ package struct ChangedFormat: Equatable, Sendable {
             switch label.purpose {
             case .store: "give it another name to begin an empty store beside it"
             case .repartition:
-                "run the job as it was with --until-caught-up first, or give it another name"
+                "run the job as it was with --until-caught-up first"
             }
         return "the \(label.purpose.rawValue) \"\(label.name)\" has records of another format in "
             + "\(topic): \(differences). Nothing was changed; \(way), or start over with "

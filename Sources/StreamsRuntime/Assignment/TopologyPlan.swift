@@ -35,6 +35,18 @@ package struct TopologyPlan: Equatable, Sendable {
     /// What topics of the job's own that exist are to say of themselves in place of what they say,
     /// by topic: those of directories from before topics did, and those in `changedFormats`.
     package private(set) var topicsToLabel: [String: TopicLabel] = [:]
+
+    /// What a topic gets that the job takes for its own: one that somebody else made beforehand may
+    /// have options by which records would go that the job counts on.
+    package static func options(for label: TopicLabel) -> [String: String] {
+        let kept =
+            switch label.purpose {
+            case .store: ["cleanup.policy": "compact"]
+            case .repartition: ["cleanup.policy": "delete", "retention.ms": "-1"]
+            }
+        return label.options.merging(kept) { $1 }
+    }
+
     /// Topics of the job's own that say to have records of another format than the job's.
     package private(set) var changedFormats: [ChangedFormat] = []
     /// Topics that do not exist yet.
@@ -109,6 +121,19 @@ package struct TopologyPlan: Equatable, Sendable {
     }
 
     /// Topics of the job's own that say to have records of another format than the job's.
+    /// The repartition topics of a job that its topology does not name any more.
+    package static func unusedRepartitions(
+        of specification: TopologySpecification,
+        existing: [TopicDescription]
+    ) -> [String] {
+        let labels = specification.labels
+        return existing.filter { topic in
+            let owner = topic.configuration[TopicLabel.ownerOption]
+            return labels[topic.name] == nil && topic.name.hasSuffix("-repartition")
+                && owner?.hasPrefix("\(specification.job)/") == true
+        }.map(\.name).sorted()
+    }
+
     package static func changedFormats(
         _ labels: [String: TopicLabel],
         existing: [TopicDescription]
@@ -126,7 +151,9 @@ package struct TopologyPlan: Equatable, Sendable {
         changedFormats = Self.changedFormats(labels, existing: existing)
         for topic in existing {
             guard let label = labels[topic.name],
-                label.options.contains(where: { topic.configuration[$0.key] != $0.value })
+                Self.options(for: label).contains(where: {
+                    topic.configuration[$0.key] != $0.value
+                })
             else { continue }
             topicsToLabel[topic.name] = label
         }
@@ -229,6 +256,7 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
     case notCopartitioned(topic: String, count: Int32, other: String, otherCount: Int32)
     case otherOwner(topic: String, owner: String, label: TopicLabel)
     case changedFormat(ChangedFormat)
+    case unreadRepartition(topic: String)
 
     package var description: String {
         switch self {
@@ -246,6 +274,10 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
                 + "needs it for its \(label.purpose.rawValue) \"\(label.name)\": give one of them "
                 + "another name"
         case .changedFormat(let change): change.description
+        case .unreadRepartition(let topic):
+            "\(topic) holds records that the job as it was has not processed, and this one does "
+                + "not read it. Nothing was changed; run the job as it was with --until-caught-up "
+                + "first, or start over with millrace run JOB --reset"
         }
     }
 }

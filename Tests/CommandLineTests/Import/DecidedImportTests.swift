@@ -175,8 +175,11 @@ import Testing
         let partition = TopicPartition("t", PartitionIndex(0))
         try harness.bring(raw: raw) { (log) throws in
             let bounds = try log.broker.bounds(of: partition)
-            #expect(bounds.lastStableOffset == Offset(2))
-            #expect(bounds.logEnd == Offset(raw ? 4 : 2))
+            #expect(bounds.lastStableOffset == Offset(raw ? 2 : 4))
+            #expect(bounds.logEnd == Offset(4))
+            let values = try ImportHarness.records(log, "t-0").map { $0.split(separator: "@")[0] }
+            #expect(!values.contains("2:undecided"))
+            #expect(raw || values.contains("3:plain"))
             if raw { #expect(try ImportHarness.producers(log, "t-0") == [7, 7, 7, -1]) }
         }
     }

@@ -6,6 +6,7 @@ import KafkaDirectory
 import LogModel
 import LogStorage
 import MillraceTestKit
+import Terminal
 import Testing
 
 @testable import MillraceCommand
@@ -22,6 +23,9 @@ import Testing
         try ImportLedger(disk: PosixDisk(), directory: harness.target).begin(entries)
         try log.broker.createTopic("t", id: entries[0].id, partitionCount: 1)
         #expect(try log.unfinishedImports() == [entries[0]])
+        // Nobody writes to what the next import removes.
+        #expect(throws: CommandFailure.self) { try log.refuseUnfinished([entries[0].name]) }
+        #expect(throws: Never.self) { try log.refuseUnfinished(["another"]) }
         try log.close()
         let report = try harness.bring { (log) throws in
             #expect(try log.unfinishedImports() == [])

@@ -202,4 +202,82 @@ import Testing
         try application.start()
         try application.close()
     }
+
+    @Test func `a repartition that is renamed before it is drained is refused`() throws {
+        struct Via: StreamJob {
+            static let name = "count"
+            var via = "by-a"
+            var topology: [Statement] {
+                stream(Topic("lines", key: .utf8, value: .utf8))
+                    .groupBy({ $0 }, via: via, key: .utf8)
+                    .count(store: "counts")
+                    .to(Topic("out", key: .utf8, value: .int64))
+            }
+        }
+        let disk = SimulatedDisk()
+        let stores = SimulatedStores()
+        let time = ManualTimeSource()
+        var configuration = BrokerConfiguration(execution: .inline)
+        configuration.internalPartitionCount = 1
+        configuration.journal = .small
+        let broker = try Broker.open(
+            disk: disk,
+            directory: "/data",
+            configuration: configuration,
+            time: time
+        )
+        try broker.createTopic("lines", partitionCount: 1)
+        func application(_ via: String) throws -> StreamsApplication {
+            var streams = StreamsConfiguration()
+            streams.checkpointsInline = true
+            return try StreamsApplication(
+                topology: Topology(of: Via(via: via)),
+                client: EmbeddedClient(broker: broker),
+                engines: stores,
+                configuration: streams,
+                time: time,
+                pause: { _ in }
+            )
+        }
+        let producer = try EmbeddedProducer(broker: broker)
+        var batch = RecordBatchBuilder()
+        "a".utf8.withContiguousStorageIfAvailable {
+            let bytes = UnsafeRawBufferPointer($0)
+            batch.append(timestamp: time.wallTime(), key: bytes, value: bytes)
+        }
+        try producer.append(&batch, to: TopicPartition("lines", PartitionIndex(0)))
+        try producer.flush()
+        // One step reads the line, and a stop comes before its other half is read.
+        let first = try application("by-a")
+        try first.start()
+        _ = try first.step()
+        try first.commit()
+        try first.close()
+        let name = TopicPartition("count-by-a-repartition", PartitionIndex(0))
+        try #require(try broker.bounds(of: name).logEnd > broker.bounds(of: name).logStart)
+        let error = #expect(throws: StreamsError.self) { try application("by-b") }
+        #expect(error?.message.contains("count-by-a-repartition holds records") == true)
+        let again = try application("by-a")
+        try again.start()
+        while try again.step() {}
+        try again.commit()
+        try again.close()
+        _ = try application("by-b")
+    }
+
+    @Test func `a changelog that was made beforehand gets what a changelog needs`() throws {
+        let driver = try TopologyDriver(
+            inputs: [
+                ("lines", 1), ("out", 1), ("count-counts-changelog", 1),
+                ("count-by-line-repartition", 1),
+            ],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: Count()) }
+        func options(_ topic: String) throws -> [String: String] {
+            try #require(driver.broker.topic(topic)).options
+        }
+        #expect(try options("count-counts-changelog")["cleanup.policy"] == "compact")
+        #expect(try options("count-by-line-repartition")["retention.ms"] == "-1")
+    }
 }

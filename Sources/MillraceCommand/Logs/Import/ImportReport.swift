@@ -31,9 +31,9 @@ struct ImportReport {
         findings += outcome.findings
         if outcome.unstableRecordCount > 0 {
             notes.append(
-                "\(partition): left out what lies behind the begin of a transaction that had not "
-                    + "ended, from offset \(outcome.end.rawValue) on: "
+                "\(partition): left out "
                     + Self.count(outcome.unstableRecordCount, "record")
+                    + " of transactions that had not ended, as a start of the broker aborts them"
             )
         }
     }
@@ -87,7 +87,7 @@ extension ImportReport.TopicLine {
         }
         if unstableRecordCount > 0 {
             parts.append(
-                "\(ImportReport.count(unstableRecordCount, "record")) behind the last stable offset"
+                "\(ImportReport.count(unstableRecordCount, "record")) of open transactions"
             )
         }
         if markerCount > 0 { parts.append(ImportReport.count(markerCount, "marker")) }

@@ -131,7 +131,9 @@ struct KafkaImport {
             let survey = try PartitionSurvey(
                 partition,
                 disk: source.disk,
-                decided: decided.decisions(in: partition.name)
+                decided: decided.decisions(in: partition.name),
+                // The next start here ends what is brought as it lies.
+                endsOpen: !request.isRaw
             ) { stop.isRequested }
             try refuseStopped()
             let copying = PartitionImport(

@@ -11,7 +11,7 @@ struct PartitionImport: ~Copyable {
     struct Outcome {
         var recordCount = 0
         var abortedRecordCount = 0
-        /// At or behind the last stable offset.
+        /// Of transactions that had not ended.
         var unstableRecordCount = 0
         var markerCount = 0
         var logStart = Offset.zero
