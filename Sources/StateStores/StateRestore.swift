@@ -22,11 +22,14 @@ public final class StateRestore {
     }
 
     /// Takes one record; null removes the key.
+    ///
+    /// - Throws: `.keyTooLong` for a key that no store takes.
     public func put(
         key: UnsafeRawBufferPointer,
         value: UnsafeRawBufferPointer?,
         timestamp: Timestamp
     ) throws(StoreError) {
+        try StateStore.requireShort(key)
         snapshot.append(key: key, value: value, timestamp: timestamp)
     }
 

@@ -56,6 +56,8 @@ extension StateStore {
         _ key: UnsafeRawBufferPointer,
         _ stored: UnsafeRawBufferPointer
     ) throws(StoreError) -> Bool {
+        // One that nobody can ask for stays where it is.
+        guard key.count <= KeyValueTable.keyByteLimit else { return true }
         let hash = KeyHash.hash(key)
         if table.pointee.find(key, hash: hash) == nil {
             let (timestamp, value) = try Self.read(stored)

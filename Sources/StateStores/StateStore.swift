@@ -104,13 +104,7 @@ public final class StateStore {
         _ key: UnsafeRawBufferPointer,
         hash: UInt64
     ) throws(StoreError) -> KeyValueTable.Slot {
-        guard key.count <= KeyValueTable.keyByteLimit else {
-            throw StoreError(
-                code: .keyTooLong,
-                path: "",
-                message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
-            )
-        }
+        try Self.requireShort(key)
         return isComplete ? enter(key, hash: hash) : try ask(key, hash: hash)
     }
 
@@ -157,6 +151,16 @@ public final class StateStore {
             )
         }
         return read
+    }
+
+    /// Refuses a key that is longer than a store takes.
+    static func requireShort(_ key: UnsafeRawBufferPointer) throws(StoreError) {
+        guard key.count > KeyValueTable.keyByteLimit else { return }
+        throw StoreError(
+            code: .keyTooLong,
+            path: "",
+            message: "a key of \(key.count) bytes; a store takes \(KeyValueTable.keyByteLimit)"
+        )
     }
 
     // MARK: Transactions

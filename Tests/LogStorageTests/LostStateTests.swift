@@ -177,7 +177,7 @@ import Testing
         #expect(deciding.durableEnd == .zero)
     }
 
-    @Test(arguments: ["checkpoint", "journal-files", "1.journal", "producer-id-block"])
+    @Test(arguments: ["checkpoint", "journal-files", "1.journal", "producer-id-block", "clean"])
     func `a bad sector in what a directory remembers of itself keeps nobody out`(
         name: String
     ) throws {

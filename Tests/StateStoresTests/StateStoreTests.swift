@@ -139,6 +139,22 @@ private final class FailingEngine: StoreEngine {
 
 @Suite("A store in memory alone")
 struct MemoryStoreTests {
+    @Test func `a restore refuses a key that is longer than a store takes`() throws {
+        let worker = CheckpointWorker(inline: true)
+        defer { worker.close() }
+        let store = StateStore(
+            engine: MemoryStoreEngine(),
+            worker: worker,
+            budget: .tables(1 << 20),
+            isOrdered: false
+        )
+        let restore = store.beginRestore()
+        try restore.put([UInt8](repeating: 1, count: 65_535), [1])
+        #expect(throws: StoreError.self) {
+            try restore.put([UInt8](repeating: 1, count: 65_536), [1])
+        }
+    }
+
     @Test func `a long restore, checkpoints and a small budget take nothing from it`() throws {
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }

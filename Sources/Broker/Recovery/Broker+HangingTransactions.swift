@@ -70,7 +70,7 @@ extension Broker {
         in id: TopicIDPartition,
         _ written: inout [Partition]
     ) -> MarkerOutcome {
-        guard let partition = existing([id]).first else { return .gone }
+        guard let partition = existing([id]).first else { return fateOfMissing(id) }
         do throws(BrokerError) {
             // A coordinator may have ended it meanwhile, with a marker of a higher epoch.
             guard let open = try partition.openTransactionEpoch(of: order.producerID),

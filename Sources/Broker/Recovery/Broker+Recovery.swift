@@ -21,7 +21,9 @@ extension Broker {
         var touched = endHangingTransactions()
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
-            clean(shard) { $0.dropForeign(currentIDs: ids) }
+            clean(shard) {
+                $0.dropForeign(currentIDs: ids, kept: dataDirectory.unnamedTopics)
+            }
             counting { () throws(BrokerError) in try findPositionsBehindTheEnd(of: shard) }
         }
         counting { () throws(BrokerError) in try putPositionsBack() }

@@ -42,7 +42,7 @@ extension Broker {
         var outcomes: [TopicIDPartition: MarkerOutcome] = [:]
         for id in work.partitions {
             guard let partition = existing([id]).first else {
-                outcomes[id] = .gone
+                outcomes[id] = fateOfMissing(id)
                 continue
             }
             do throws(BrokerError) {
@@ -54,6 +54,13 @@ extension Broker {
             }
         }
         return outcomes
+    }
+
+    /// What becomes of a marker whose partition the table does not name: the topic was deleted, or
+    /// the table is another one, and the right one may be put back.
+    func fateOfMissing(_ id: TopicIDPartition) -> MarkerOutcome {
+        guard dataDirectory.unnamedTopics.contains(id.topicID) else { return .gone }
+        return .refused("millrace.topics does not name the topic of \(id), which was not deleted")
     }
 
     /// Appends one marker; for offsets, also what it does to them.

@@ -17,9 +17,14 @@ extension GroupOffsets {
     }
 
     /// Removes the offsets of topics that do not exist, or not with that id: of topics deleted
-    /// while a crash, or a commit on its way, came in between.
-    package mutating func dropForeign(currentIDs: [String: UniqueID]) -> OffsetRemoval? {
+    /// while a crash, or a commit on its way, came in between. Those of `kept` topics stay, which
+    /// are of another table of topics.
+    package mutating func dropForeign(
+        currentIDs: [String: UniqueID],
+        kept: Set<UniqueID> = []
+    ) -> OffsetRemoval? {
         removal { _, key, value in
+            if kept.contains(value.topicID) { return false }
             guard let id = currentIDs[key.partition.topic] else { return true }
             return !value.belongs(to: id)
         }

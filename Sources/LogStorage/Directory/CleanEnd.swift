@@ -30,10 +30,16 @@ final class CleanEnd: Sendable {
     }
 
     /// Whether the directory was closed with this checkpoint.
-    func stands(for checkpoint: DirectoryCheckpoint) throws(LogStorageError) -> Bool {
-        let found = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        isThere.store(found != nil, ordering: .sequentiallyConsistent)
-        return found == Self.text(checkpoint)
+    func stands(for checkpoint: DirectoryCheckpoint) -> Bool {
+        do throws(DiskError) {
+            let found = try files.content(of: path)
+            isThere.store(found != nil, ordering: .sequentiallyConsistent)
+            return found == Self.text(checkpoint)
+        } catch {
+            // A mark that cannot be read says nothing; it is removed all the same.
+            isThere.store(true, ordering: .sequentiallyConsistent)
+            return false
+        }
     }
 
     /// A partition's segments are about to change.
@@ -51,11 +57,16 @@ final class CleanEnd: Sendable {
         }
     }
 
+    /// What the mark says; nil where it is not there or cannot be read.
+    private var content: [UInt8]? {
+        do throws(DiskError) { return try files.content(of: path) } catch { return nil }
+    }
+
     /// The directory is closed with this checkpoint.
     func store(_ checkpoint: DirectoryCheckpoint) throws(LogStorageError) {
         try onDisk { () throws(DiskError) in
             let text = Self.text(checkpoint)
-            guard try files.content(of: path) != text else { return }
+            guard content != text else { return }
             isThere.store(true, ordering: .sequentiallyConsistent)
             try files.replace(path, with: text)
             try files.disk.syncDirectory(files.directory)

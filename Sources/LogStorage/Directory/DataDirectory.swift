@@ -17,6 +17,9 @@ package final class DataDirectory: Sendable {
     package let groups: GroupCommit
     /// What the opening found that a person should know, a line each.
     package let notes: [String]
+    /// Topics that the table does not name, and did not delete: of another table, which may be put
+    /// back.
+    package let unnamedTopics: Set<UniqueID>
     /// Bytes of the journal that the opening read.
     package let replayedByteCount: Int64
     let files: PartitionFiles
@@ -54,6 +57,7 @@ package final class DataDirectory: Sendable {
         self.table = Lock(table)
         logs = Lock(recovered.logs)
         notes = recovered.notes
+        unnamedTopics = recovered.unnamedTopics
         replayedByteCount = recovered.replayedByteCount
         writingBack = Lock(recovered.checkpoint)
         groups = GroupCommit(context: context, journal: recovered.journal)
@@ -159,7 +163,7 @@ package final class DataDirectory: Sendable {
             try files.readableContent(of: files.path(name))
         }
         guard let checkpoint = bytes.flatMap({ DirectoryCheckpoint($0) }),
-            try CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
+            CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
         else { return [] }
         var found: Set<TopicPartition> = []
         for topic in table.topics.values {

@@ -7,6 +7,8 @@ struct RecoveredDirectory: Sendable {
     var checkpoint = DirectoryCheckpoint()
     var journal: Journal
     var notes: [String] = []
+    /// Topics that the table does not name, and did not delete: it may be put back.
+    var unnamedTopics: Set<UniqueID> = []
     var replayedByteCount: Int64 = 0
 }
 
@@ -63,7 +65,7 @@ struct DirectoryRecovery {
             try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
-        if isKnown, try context.cleanEnd.stands(for: checkpoint) { try compareEnds() }
+        if isKnown, context.cleanEnd.stands(for: checkpoint) { try compareEnds() }
         let groups = held.groups + content.groups
         for item in held.groups.joined() { replay(item, isHeld: true) }
         for item in content.groups.joined() { replay(item, isHeld: false) }
@@ -330,6 +332,7 @@ struct DirectoryRecovery {
     }
 
     private mutating func noteUnnamed(_ keys: Set<PartitionKey>) {
+        recovered.unnamedTopics = Set(keys.map(\.topicID))
         guard !keys.isEmpty else { return }
         recovered.notes.append(
             "\(files.path(TopicTable.fileName)) does not name the topics of \(keys.count) "

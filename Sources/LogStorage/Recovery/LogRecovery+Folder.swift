@@ -97,6 +97,7 @@ extension LogRecovery {
                 )
             )
         }
+        found.cleaned = state.compacted.entries.map { $0.base...$0.end.advanced(by: -1) }
         if let inline = facts.recovery.snapshot, ProducerSnapshotFile.decode(inline) != nil {
             found.snapshots.append(facts.recovery.place.offset)
         }

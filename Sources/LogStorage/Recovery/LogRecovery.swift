@@ -339,8 +339,9 @@ struct LogRecovery {
         knowsEpochs = true
     }
 
+    /// What can be made anew from the batches; nothing of a file that cannot be read.
     func read(_ path: String) throws(LogStorageError) -> [UInt8]? {
         let files = files
-        return try onDisk { () throws(DiskError) in try files.content(of: path) }
+        return try onDisk { () throws(DiskError) in try files.readableContent(of: path) }
     }
 }

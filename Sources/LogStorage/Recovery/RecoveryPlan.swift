@@ -19,6 +19,8 @@ struct RecoveryPlan: Equatable {
         var segments: [File] = []
         /// The offsets of producer snapshots that are whole.
         var snapshots: [Offset] = []
+        /// What a cleaner wrote: its list has their lengths, whatever was flushed before.
+        var cleaned: [ClosedRange<Offset>] = []
         /// The offsets of files of snapshots that are not: a crash between their making and their
         /// writing.
         var tornSnapshots: [Offset] = []
@@ -78,7 +80,12 @@ struct RecoveryPlan: Equatable {
             }
             bound(&files, by: end)
         }
-        if facts.tail != .cut, facts.suspicion == nil { requireFlushed(files, facts) }
+        // A folder of a later time may have been compacted where the earlier one ended.
+        var isCleaned = false
+        if case .unknown = facts.tail {
+            isCleaned = found.cleaned.contains { $0.contains(facts.end.segment) }
+        }
+        if facts.tail != .cut, facts.suspicion == nil, !isCleaned { requireFlushed(files, facts) }
         guard let first = files.first else { return }
         if facts.tail == .cut, missing == nil, first.base > facts.logStart {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"

@@ -63,7 +63,7 @@ struct DirectoryState {
         _ checkpoint: DirectoryCheckpoint
     ) throws(LogStorageError) {
         let end = CleanEnd(directory: files.directory, disk: files.disk)
-        guard try end.stands(for: checkpoint) else { return }
+        guard end.stands(for: checkpoint) else { return }
         let check = try EndCheck(files)
         for topic in table.topics.values {
             for index in 0..<topic.partitionCount {

@@ -51,17 +51,19 @@ enum JobTemplate: String, CaseIterable, Sendable {
         return files
     }
 
-    /// Whether a job of this name would not compile: the template has another type, or imports a
-    /// module, that is called so.
+    /// Whether a job of this name would not compile: the template's sources use the word, for a
+    /// type of theirs, a module, or a type of Millrace's or Swift's.
     func needs(_ name: String, home: String) throws -> Bool {
         guard name != typeName else { return false }
-        let text = try files(of: typeName, home: home).values.joined(separator: "\n")
-        return text.split(separator: "\n").contains { line in
-            let words = line.split { $0 == " " || $0 == ":" }
-            return words.count > 1 && words[1] == name
-                && ["import", "struct", "enum"].contains(words[0])
+        let sources = try files(of: typeName, home: home).filter { $0.key.hasSuffix(".swift") }
+        let words = sources.values.joined(separator: "\n").split { character in
+            !(character.isLetter || character.isNumber || character == "_")
         }
+        return words.contains { $0 == name } || Self.alwaysTaken.contains(name)
     }
+
+    /// Types that every job counts on, though its template may not spell them.
+    private static let alwaysTaken: Set = ["String", "Int64", "Topic", "Stream", "Statement"]
 
     private func renamed(_ text: String, to name: String) -> String {
         text.replacing(typeName, with: name)

@@ -54,6 +54,21 @@ enum NewCommand {
                 next: "give another --path"
             )
         }
+        do { try write(files, to: path) } catch {
+            throw CommandFailure(
+                "the job's folder cannot be written",
+                place: path,
+                reason: error.localizedDescription,
+                next: "give another --path"
+            )
+        }
+        TextOutput.standard.write(
+            "made the job \(name) in \(path)\n  next: millrace run \(shellWord(path))\n"
+        )
+        return .done
+    }
+
+    private static func write(_ files: [String: String], to path: String) throws {
         for (file, text) in files.sorted(by: { $0.key < $1.key }) {
             let url = URL(filePath: path).appending(path: file)
             try FileManager.default.createDirectory(
@@ -62,10 +77,6 @@ enum NewCommand {
             )
             try text.write(to: url, atomically: true, encoding: .utf8)
         }
-        TextOutput.standard.write(
-            "made the job \(name) in \(path)\n  next: millrace run \(shellWord(path))\n"
-        )
-        return .done
     }
 
     private static func files(
@@ -88,7 +99,7 @@ enum NewCommand {
         throw CommandFailure(
             "the name is taken",
             place: name,
-            reason: "the template has another type of that name, or uses a module of it",
+            reason: "the template uses a type or a module of that name",
             next: "give another NAME"
         )
     }

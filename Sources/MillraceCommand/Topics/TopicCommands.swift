@@ -80,6 +80,7 @@ enum TopicCommands {
         }
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
+            try refuseForJob(topic, changes.map(\.key), log.directory)
             let options = changes.map { change -> (String, String?) in
                 let isTakenBack =
                     change.value.isEmpty
@@ -103,6 +104,23 @@ enum TopicCommands {
             TextOutput.standard.write("changed \(topic.name): \(shown(now))\n")
         }
         return .done
+    }
+
+    /// What a job keeps in a topic of its own would go by the options of another kind of topic.
+    private static func refuseForJob(
+        _ topic: Topic,
+        _ names: [String],
+        _ directory: String
+    ) throws(CommandFailure) {
+        let keeping: Set = ["cleanup.policy", "retention.ms", "retention.bytes"]
+        guard let owner = topic.options["millrace.owner"],
+            let option = names.first(where: keeping.contains)
+        else { return }
+        throw CommandFailure(
+            "\(option) of '\(topic.name)' cannot be changed",
+            place: directory,
+            reason: "the topic is that of \(owner) (job/name), whose records would go by it"
+        )
     }
 
     private static let delete = Command(

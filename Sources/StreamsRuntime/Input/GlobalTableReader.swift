@@ -277,6 +277,15 @@ final class GlobalTableReader {
     ) throws -> Bool {
         guard let rowKey = record.key else { return false }
         do {
+            // The store has a byte of its own in front of it.
+            guard rowKey.count < KeyValueTable.keyByteLimit else {
+                throw StoreError(
+                    code: .keyTooLong,
+                    path: "",
+                    message: "a key of \(rowKey.count) bytes; a global table takes "
+                        + "\(KeyValueTable.keyByteLimit - 1)"
+                )
+            }
             try table.check(rowKey, record.value)
             return true
         } catch {
@@ -284,13 +293,17 @@ final class GlobalTableReader {
                 throw StreamsError(
                     code: .decode,
                     message: "topic \(partition.topic), partition \(partition.partition.rawValue), "
-                        + "offset \(offset.rawValue): \(error). Nothing of it was processed; "
-                        + "--on-decode-error skip leaves such records out"
+                        + "offset \(offset.rawValue): \(words(of: error)). Nothing of it was "
+                        + "processed; --on-decode-error skip leaves such records out"
                 )
             }
             if isCounted { counters.recordsSkipped += 1 }
             return false
         }
+    }
+
+    private func words(of error: any Error) -> String {
+        (error as? StoreError)?.message ?? "\(error)"
     }
 
     private func setKey(_ rowKey: UnsafeRawBufferPointer) {

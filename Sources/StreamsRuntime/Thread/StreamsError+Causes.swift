@@ -53,7 +53,8 @@ extension StreamsError {
             if case .fenced(let text) = error { throw StreamsError(code: .fenced, message: text) }
             throw StreamsError(code: .log, message: "\(error)")
         } catch let error as StoreError {
-            throw StreamsError(code: .store, message: "\(error.path): \(error.message)")
+            let place = error.path.isEmpty ? "" : "\(error.path): "
+            throw StreamsError(code: .store, message: place + error.message)
         } catch {
             throw StreamsError(code: .processing, message: "\(error)")
         }

@@ -125,6 +125,24 @@ import Testing
         #expect(try Self.found(driver, "A") == [255, 255, 255, 255])
     }
 
+    @Test func `a key that no store takes is refused with its place, or skipped`() throws {
+        let long = [UInt8](repeating: 65, count: 65_535)
+        let value: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8]
+        var driver = try Self.driver()
+        try driver.send(topic: "rates", key: long, value: value, timestamp: .none)
+        let error = #expect(throws: StreamsError.self) { try driver.runUntilIdle() }
+        #expect(error?.message.contains("topic rates, partition") == true)
+        #expect(error?.message.contains("a key of 65535 bytes") == true)
+        var configuration = Self.threads
+        configuration.onDecodeError = .skip
+        driver = try Self.driver(configuration)
+        try driver.send(topic: "rates", key: long, value: value, timestamp: .none)
+        try Self.rate(driver, "x", 3)
+        #expect(try Self.found(driver, "x") == [3, 3, 3, 3])
+        try driver.crash()
+        #expect(try Self.found(driver, "x") == [3, 3, 3, 3])
+    }
+
     @Test func `the job's own policy holds for what the serdes refuse`() throws {
         let driver = try TopologyDriver(
             inputs: [("rates", 3), ("sales", 4)],
