@@ -1,4 +1,5 @@
 import Broker
+import Glibc
 import LogClient
 import LogModel
 import StreamsRuntime
@@ -19,6 +20,10 @@ extension CommandFailure {
         case let error as BrokerError: self.init("the log refused", reason: "\(error)")
         case let error as LogClientError: self.init("the log refused", data: data, error)
         default: self.init("\(error)")
+        }
+        // Of the log as of RocksDB, whose stores keep some files each.
+        if next == nil, reason?.contains(String(cString: strerror(EMFILE))) == true {
+            next = "allow more open files (ulimit -n 65536), then the same command"
         }
     }
 

@@ -10,12 +10,10 @@ import Terminal
 extension DeployedJob {
     /// What lies in a data directory, which may be in use: only files are read.
     init(_ job: String, in directory: String) throws(CommandFailure) {
-        guard access("\(directory)/millrace.topics", F_OK) == 0 else {
-            throw CommandFailure(opening: directory, .noDirectory(directory))
-        }
         let definitions: [TopicDefinition]
         let emptied: Set<TopicPartition>
         do throws(LogStorageError) {
+            try DataDirectory.checkFormat(disk: PosixDisk(), path: directory)
             definitions = try DataDirectory.topics(disk: PosixDisk(), path: directory)
             emptied = try DataDirectory.emptied(disk: PosixDisk(), path: directory)
         } catch {

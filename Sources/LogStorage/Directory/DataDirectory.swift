@@ -150,6 +150,11 @@ package final class DataDirectory: Sendable {
             .topics.values.sorted { $0.name < $1.name }
     }
 
+    /// Refuses what `open` would refuse for its format; takes and changes nothing.
+    package static func checkFormat(disk: any Disk, path: String) throws(LogStorageError) {
+        _ = try DirectoryFormat.check(PartitionFiles(disk: disk, directory: path), creates: false)
+    }
+
     /// The partitions of a directory that is not opened for it of which everything was deleted, as
     /// its last clean end has it; none where it did not end so.
     package static func emptied(

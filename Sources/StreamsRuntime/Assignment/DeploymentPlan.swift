@@ -192,8 +192,30 @@ private struct Judge {
         }
     }
 
+    /// A topic whose name differs from another's in dots and underscores alone cannot be made, as
+    /// in Kafka.
+    private mutating func judgeNewNames() {
+        func plain(_ name: String) -> String {
+            String(name.map { $0 == "." ? "_" : $0 })
+        }
+        let taken = Dictionary(topics.keys.map { (plain($0), $0) }) { first, _ in first }
+        for item in items where item.verdict == .create {
+            guard let topic = item.topic, topics[topic] == nil, let other = taken[plain(topic)]
+            else { continue }
+            items.removeAll { $0 == item }
+            add(
+                .refuse,
+                item.subject,
+                item.name,
+                topic,
+                "the topic \(topic) collides with \(other): names differ by more than . and _"
+            )
+        }
+    }
+
     /// What concerns more than one topic: partition counts, and names that two jobs use.
     mutating func judgeWhole() {
+        judgeNewNames()
         do throws(PlanError) {
             _ = try TopologyPlan(specification, existing: deployed.topics)
         } catch {
