@@ -150,9 +150,8 @@ package struct OpenLog {
     /// Refuses to write to what an import that was killed has left half filled: the next import
     /// removes it.
     package func refuseUnfinished(_ topics: Set<String>) throws(CommandFailure) {
-        guard let entry = try unfinishedImports().first(where: { topics.contains($0.name) }) else {
-            return
-        }
+        let own = try unfinishedImports().first { $0.id != nil && topics.contains($0.name) }
+        guard let entry = own else { return }
         throw CommandFailure(
             "the topic '\(entry.name)' is not whole",
             place: directory,

@@ -40,7 +40,6 @@ final class LogContext: Sendable {
 
     /// A partition whose end nothing told of has producers up to this one.
     func noteFound(_ id: ProducerID) {
-        guard id < ProducerIDBlock.limit else { return }
         var known = foundProducer.load(ordering: .sequentiallyConsistent)
         while known < id.rawValue {
             let (isDone, found) = foundProducer.compareExchange(

@@ -2,6 +2,7 @@ import Bytes
 import LogModel
 import MillraceTestKit
 import Testing
+import Threads
 
 @testable import LogStorage
 
@@ -211,5 +212,21 @@ import Testing
         try again.close()
         disk.releaseLocks()
         #expect(try LogVerifier.verify(disk: disk, directory: TestLog.root).findings.isEmpty)
+    }
+
+    @Test func `a transaction index that cannot be read is made anew, not taken for empty`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        let producer = TestProducer(7, isTransactional: true)
+        try log.append(["aborted"], from: producer)
+        try log.end(producer, .abort)
+        for number in 0..<30 { try log.append(["\(number) " + String(repeating: "x", count: 90)]) }
+        try log.flush()
+        try log.close()
+        let disk = HookedDisk(try log.simulated.afterKill())
+        disk.failReads(of: "00000000000000000000.txnindex")
+        let again = try TestLog(opening: disk)
+        try again.log.wake()
+        let aborted = again.log.state.withLock { $0.segments.flatMap(\.aborted) }
+        #expect(aborted.map(\.firstOffset) == [.zero])
     }
 }

@@ -50,9 +50,9 @@ extension Broker {
         }
         for record in found {
             guard
-                let partition = topic(record.partition.topic)?.partition(
-                    record.partition.partition
-                ),
+                let topic = topic(record.partition.topic),
+                record.value?.belongs(to: topic.id) == true,
+                let partition = topic.partition(record.partition.partition),
                 partition.log.isRelaxed || partition.log.isOfUnknownEnd,
                 let position = record.value?.offset, position > partition.log.certainEnd,
                 let end = try? partition.log.bounds.logEnd, position > end,

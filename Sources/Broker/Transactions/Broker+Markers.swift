@@ -59,8 +59,13 @@ extension Broker {
     /// What becomes of a marker whose partition the table does not name: the topic was deleted, or
     /// the table is another one, and the right one may be put back.
     func fateOfMissing(_ id: TopicIDPartition) -> MarkerOutcome {
-        guard dataDirectory.unnamedTopics.contains(id.topicID) else { return .gone }
-        return .refused("millrace.topics does not name the topic of \(id), which was not deleted")
+        guard dataDirectory.unnamedTopics.contains(id.topicID),
+            dataDirectory.hasFolder(of: id.name)
+        else { return .gone }
+        return .refused(
+            "millrace.topics does not name the topic of \(id), which was not deleted: put the file "
+                + "back as it was, or remove the folder \(id)"
+        )
     }
 
     /// Appends one marker; for offsets, also what it does to them.

@@ -41,6 +41,8 @@ extension GroupOffsets {
         let held = Set(pendingCounts.keys.map(\.group))
         var expired: Set<String> = []
         for (group, offsets) in committed {
+            // A job's positions carry its times, and are half of its state.
+            guard offsets.values.allSatisfy(\.value.metadata.isEmpty) else { continue }
             let lastCommit = offsets.values.reduce(Timestamp(.min)) {
                 max($0, $1.value.commitTime)
             }

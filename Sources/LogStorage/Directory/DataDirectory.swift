@@ -150,6 +150,11 @@ package final class DataDirectory: Sendable {
             .topics.values.sorted { $0.name < $1.name }
     }
 
+    /// Whether there is a folder for this partition, whosever it is.
+    package func hasFolder(of name: TopicPartition) -> Bool {
+        (try? files.disk.kind(of: files.path(name.description))) == .directory
+    }
+
     /// Refuses what `open` would refuse for its format; takes and changes nothing.
     package static func checkFormat(disk: any Disk, path: String) throws(LogStorageError) {
         _ = try DirectoryFormat.check(PartitionFiles(disk: disk, directory: path), creates: false)
@@ -367,7 +372,9 @@ package final class DataDirectory: Sendable {
     /// Makes the end of a block durable, before an id of it is used.
     package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
         try givingOut.withLock { _ throws(LogStorageError) in
-            try ProducerIDBlock.store(end, files)
+            // A folder of another time may have raised it meanwhile.
+            let known = try ProducerIDBlock.load(files) ?? end
+            try ProducerIDBlock.store(max(end, known), files)
         }
     }
 

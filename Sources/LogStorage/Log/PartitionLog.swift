@@ -114,8 +114,11 @@ package final class PartitionLog: Sendable {
                         facts: facts
                     )
                     let (recovered, report) = try recovery.run()
-                    if isOfUnknownEnd, let last = recovered.producers.entries.keys.max() {
-                        context.noteFound(last)
+                    if isOfUnknownEnd {
+                        // Those that no block reaches were given out by nobody here.
+                        let ids = recovered.producers.entries.keys.lazy
+                        let own = ids.filter { $0 < ProducerIDBlock.limit }
+                        if let last = own.max() { context.noteFound(last) }
                     }
                     state.withLock { state in
                         state = recovered

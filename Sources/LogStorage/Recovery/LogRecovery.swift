@@ -339,9 +339,15 @@ struct LogRecovery {
         knowsEpochs = true
     }
 
-    /// What can be made anew from the batches; nothing of a file that cannot be read.
+    /// What can be made anew from the batches; nil for a file that is not there, or unreadable.
     func read(_ path: String) throws(LogStorageError) -> [UInt8]? {
         let files = files
-        return try onDisk { () throws(DiskError) in try files.readableContent(of: path) }
+        return try onDisk { () throws(DiskError) in
+            do throws(DiskError) { return try files.content(of: path) } catch {
+                // An empty file would say something: that there is nothing to say.
+                guard error.saysUnreadable else { throw error }
+                return nil
+            }
+        }
     }
 }

@@ -80,7 +80,7 @@ enum TopicCommands {
         }
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
-            try refuseForJob(topic, changes.map(\.key), log.directory)
+            try refuseForJob(topic, changes, log.directory)
             let options = changes.map { change -> (String, String?) in
                 let isTakenBack =
                     change.value.isEmpty
@@ -109,13 +109,19 @@ enum TopicCommands {
     /// What a job keeps in a topic of its own would go by the options of another kind of topic.
     private static func refuseForJob(
         _ topic: Topic,
-        _ names: [String],
+        _ changes: [KeyValueArgument],
         _ directory: String
     ) throws(CommandFailure) {
-        let keeping: Set = ["cleanup.policy", "retention.ms", "retention.bytes"]
-        guard let owner = topic.options["millrace.owner"],
-            let option = names.first(where: keeping.contains)
-        else { return }
+        let forgetting = changes.first { change in
+            switch change.key {
+            case "cleanup.policy": change.value != topic.options[change.key]
+            case "retention.ms", "retention.bytes": change.value != "-1"
+            default: false
+            }
+        }
+        guard let owner = topic.options["millrace.owner"], let option = forgetting?.key else {
+            return
+        }
         throw CommandFailure(
             "\(option) of '\(topic.name)' cannot be changed",
             place: directory,

@@ -251,8 +251,14 @@ private struct Judge {
             let name = owner.map { String($0.drop { $0 != "/" }.dropFirst()) } ?? former?.name
             found.insert(name ?? topic.name)
             if !isStore, deployed.filledTopics.contains(topic.name) {
-                let unread = PlanError.unreadRepartition(topic: topic.name)
-                add(.refuse, .repartition, name ?? topic.name, topic.name, unread.description)
+                add(
+                    .orphan,
+                    .repartition,
+                    name ?? topic.name,
+                    topic.name,
+                    "used no more; where it holds records that were not processed, a start "
+                        + "refuses: run the job as it was with --until-caught-up first"
+                )
                 continue
             }
             add(

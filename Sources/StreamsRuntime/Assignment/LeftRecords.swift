@@ -19,8 +19,10 @@ package struct LeftRecords {
     /// Throws for the first of these topics that holds records which the job has yet to process:
     /// their inputs are committed, and nobody would read them any more.
     func refuse(unread topics: [String], of job: String) throws {
-        for topic in topics where try isAny(in: topic, behind: job) {
-            throw PlanError.unreadRepartition(topic: topic)
+        for topic in topics {
+            // Of one that cannot be read nobody knows.
+            let isLeft = (try? isAny(in: topic, behind: job)) ?? true
+            if isLeft { throw PlanError.unreadRepartition(topic: topic) }
         }
     }
 

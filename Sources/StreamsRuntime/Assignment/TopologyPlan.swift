@@ -42,7 +42,8 @@ package struct TopologyPlan: Equatable, Sendable {
         let kept =
             switch label.purpose {
             case .store: ["cleanup.policy": "compact"]
-            case .repartition: ["cleanup.policy": "delete", "retention.ms": "-1"]
+            case .repartition:
+                ["cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"]
             }
         return label.options.merging(kept) { $1 }
     }
@@ -275,9 +276,10 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
                 + "another name"
         case .changedFormat(let change): change.description
         case .unreadRepartition(let topic):
-            "\(topic) holds records that the job as it was has not processed, and this one does "
-                + "not read it. Nothing was changed; run the job as it was with --until-caught-up "
-                + "first, or start over with millrace run JOB --reset"
+            "\(topic) holds records that the job as it was has not processed, or cannot be read, "
+                + "and this one does not read it. Nothing was changed; run the job as it was with "
+                + "--until-caught-up first, start over with millrace run JOB --reset, or give the "
+                + "records up: millrace topic delete \(topic)"
         }
     }
 }
