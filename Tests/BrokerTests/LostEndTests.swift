@@ -51,7 +51,7 @@ import Threads
         #expect(try again.values("t") == ["0", "1", "new"])
     }
 
-    @Test func `positions of topics that an older table does not name are there when it is put back`()
+    @Test func `positions stay that an older table of topics has no name for`()
         throws
     {
         let harness = try LogHarness()

@@ -214,7 +214,8 @@ import Threads
         #expect(try LogVerifier.verify(disk: disk, directory: TestLog.root).findings.isEmpty)
     }
 
-    @Test func `a transaction index that cannot be read is made anew, not taken for empty`() throws {
+    @Test func `a transaction index that cannot be read is made anew, not taken for empty`() throws
+    {
         let log = try TestLog(["segment.bytes": "1024"])
         let producer = TestProducer(7, isTransactional: true)
         try log.append(["aborted"], from: producer)
