@@ -33,7 +33,12 @@ struct JobBuilder {
     }
 
     /// The path of the job's binary, built if need be.
-    func binary() throws -> String {
+    func binary() throws -> String { try isProgram() ? job : build() }
+
+    /// Whether JOB is a binary; false for a package.
+    ///
+    /// - Throws: where it is neither.
+    func isProgram() throws(CommandFailure) -> Bool {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: job, isDirectory: &isFolder) else {
             throw CommandFailure(
@@ -52,7 +57,7 @@ struct JobBuilder {
                     next: "give the folder of the job's package"
                 )
             }
-            return job
+            return true
         }
         guard FileManager.default.fileExists(atPath: "\(job)/Package.swift") else {
             throw CommandFailure(
@@ -62,7 +67,7 @@ struct JobBuilder {
                 next: "millrace new NAME --path \(shellWord(job))"
             )
         }
-        return try build()
+        return false
     }
 
     /// Builds the package in the folder that all jobs share.

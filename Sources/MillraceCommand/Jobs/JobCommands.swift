@@ -29,9 +29,10 @@ enum JobCommands {
         ]
     ) { invocation in
         let options = try RunOptions(invocation)
+        let builder = JobBuilder(job: invocation[job], product: invocation[product])
+        _ = try builder.isProgram()
         try requireDirectory(options.dataDirectory)
-        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
-        throw replaceProcess(binary, ["run"] + options.words)
+        throw replaceProcess(try builder.binary(), ["run"] + options.words)
     }
 
     /// A build may take minutes: what cannot work is said before.
@@ -60,9 +61,10 @@ enum JobCommands {
         examples: [.init("millrace plan Jobs/WordCount", "before the changed job is run")]
     ) { invocation in
         let options = PlanOptions(invocation)
+        let builder = JobBuilder(job: invocation[job], product: invocation[product])
+        _ = try builder.isProgram()
         try requireDirectory(options.dataDirectory)
-        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
-        throw replaceProcess(binary, ["plan"] + options.words)
+        throw replaceProcess(try builder.binary(), ["plan"] + options.words)
     }
 
     static let describe = Command(
