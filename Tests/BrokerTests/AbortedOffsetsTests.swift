@@ -72,7 +72,7 @@ import Threads
                 _ = try log.client.committedOffsets(group: "g", partitions: [name])
             } catch { asked.withLock { $0 = error } }
         }
-        let end = ContinuousClock.now + .seconds(60)
+        let end = ContinuousClock.now + .seconds(300)
         while asked.withLock({ $0 }) == nil, ContinuousClock.now < end {
             log.time.advance(milliseconds: 1_000)
             _ = log.broker.waitForChange(since: 0, timeout: .milliseconds(20))
