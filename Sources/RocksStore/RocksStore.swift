@@ -11,8 +11,7 @@ import Threads
 /// they stand for, which lies in the same file, are there together or not at all. RocksDB's own
 /// log is off: the changelog is the log.
 ///
-///     key 00                 the mark: format 4 bytes, changelog offset 8, changelog's id 16,
-///                            since when it is followed 8, CRC-32C 4; in format 1 without both
+///     key 00                 the mark (`StoreMark`)
 ///     key 01 <the key>       a value of the store
 ///
 /// SAFETY: `@unchecked` because of RocksDB's handles, which may be used from several threads: the
@@ -24,9 +23,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     private let lookup = RocksLookup()
     private let path: String
     private let onWipe: @Sendable (StoreError) -> Void
-    private let mark: Lock<Mark>
+    private let state: Lock<State>
 
-    private struct Mark {
+    private struct State {
         var changelogOffset: Offset?
         var changelog: FollowedChangelog?
         var isEmpty: Bool
@@ -34,9 +33,6 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         var isClosed = false
     }
 
-    private static let format: UInt32 = 2
-    /// The format of marks without an id, which is read, too.
-    private static let formatWithoutID: UInt32 = 1
     private static let markKey: [UInt8] = [0]
     private static let dataPrefix: UInt8 = 1
 
@@ -70,8 +66,12 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                     message: "the store has values but no mark"
                 )
             }
-            mark = Lock(
-                Mark(changelogOffset: found?.offset, changelog: found?.changelog, isEmpty: isEmpty)
+            state = Lock(
+                State(
+                    changelogOffset: found?.offset,
+                    changelog: found?.changelog,
+                    isEmpty: isEmpty
+                )
             )
         } catch {
             database.close()
@@ -83,14 +83,14 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     /// An owner whose start failed may not have come to close its stores.
     deinit { close() }
 
-    package var checkpointedOffset: Offset? { mark.withLock { $0.changelogOffset } }
+    package var checkpointedOffset: Offset? { state.withLock { $0.changelogOffset } }
 
     package var changelog: FollowedChangelog? {
-        get { mark.withLock { $0.changelog } }
-        set { mark.withLock { $0.changelog = newValue } }
+        get { state.withLock { $0.changelog } }
+        set { state.withLock { $0.changelog = newValue } }
     }
 
-    package var isEmpty: Bool { mark.withLock { $0.isEmpty } }
+    package var isEmpty: Bool { state.withLock { $0.isEmpty } }
 
     // MARK: Reading
 
@@ -200,14 +200,15 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ entries: SortedEntries,
         changelogOffset: Offset
     ) throws(StoreError) {
-        let (number, changelog) = mark.withLock { mark in
-            mark.fileNumber += 1
-            return (mark.fileNumber, mark.changelog)
+        let (number, changelog) = state.withLock { state in
+            state.fileNumber += 1
+            return (state.fileNumber, state.changelog)
         }
         let file = "\(path)/checkpoint-\(number)\(Self.unfinishedSuffix)"
         let writer = try SortedFileWriter(file: file, path: path, options: options)
         do throws(StoreError) {
-            try writer.put(Self.markKey, Self.encodeMark(changelogOffset, of: changelog))
+            let mark = StoreMark(offset: changelogOffset, changelog: changelog)
+            try writer.put(Self.markKey, mark.encoded)
             for index in 0..<entries.count {
                 let entry = entries.entry(index)
                 try writer.write(prefix: Self.dataPrefix, key: entry.key, value: entry.value)
@@ -232,9 +233,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             RocksCall.removeFile(file)
             throw error
         }
-        mark.withLock { mark in
-            mark.changelogOffset = changelogOffset
-            if entries.count > 0 { mark.isEmpty = false }
+        state.withLock { state in
+            state.changelogOffset = changelogOffset
+            if entries.count > 0 { state.isEmpty = false }
         }
     }
 
@@ -253,7 +254,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         }
         // Gives the space back, and spares later reads the look at the deletion.
         rocksdb_compact_range(database.handle, first, 1, end, 1)
-        mark.withLock {
+        state.withLock {
             $0.changelogOffset = nil
             $0.changelog = nil
             $0.isEmpty = true
@@ -262,35 +263,20 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     }
 
     package func close() {
-        let isFirst = mark.withLock { mark in
-            defer { mark.isClosed = true }
-            return !mark.isClosed
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
         }
         if isFirst { database.close() }
     }
 
     // MARK: The mark
 
-    /// A topic that nobody has said is written with the id that none has.
-    private static func encodeMark(_ offset: Offset, of changelog: FollowedChangelog?) -> [UInt8] {
-        var bytes: [UInt8] = []
-        let id = changelog?.id ?? .zero
-        let since = changelog?.since.rawValue ?? 0
-        withUnsafeBytes(of: format.bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: offset.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: id.high.bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: id.low.bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: since.bigEndian) { bytes.append(contentsOf: $0) }
-        let checksum = bytes.withUnsafeBytes { crc32c($0) }
-        withUnsafeBytes(of: checksum.bigEndian) { bytes.append(contentsOf: $0) }
-        return bytes
-    }
-
     private static func readMark(
         _ database: OpaquePointer,
         _ options: RocksOptions,
         _ path: String
-    ) throws(StoreError) -> (offset: Offset, changelog: FollowedChangelog?)? {
+    ) throws(StoreError) -> StoreMark? {
         let slice = try RocksCall.runOptional(path) { error in
             markKey.withUnsafeBytes { key in
                 rocksdb_get_pinned(
@@ -305,30 +291,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         guard let slice else { return nil }
         defer { rocksdb_pinnableslice_destroy(slice) }
         var count = 0
-        guard let value = rocksdb_pinnableslice_value(slice, &count), count >= 4 else {
-            throw StoreError(code: .corrupt, path: path, message: "the store's mark is cut")
-        }
-        let p = UnsafeRawPointer(value)
-        let found: UInt32 = p.bigEndian(at: 0)
-        guard found == format || found == formatWithoutID else {
-            throw StoreError(
-                code: .newerFormat,
-                path: path,
-                message: "the store has format \(found), this program reads up to \(format)"
-            )
-        }
-        let checked = found == format ? 36 : 12
-        guard count == checked + 4,
-            p.bigEndian(UInt32.self, at: checked)
-                == crc32c(UnsafeRawBufferPointer(start: p, count: checked))
-        else {
-            throw StoreError(code: .corrupt, path: path, message: "the store's mark is damaged")
-        }
-        let offset = Offset(p.bigEndian(at: 4))
-        guard found == format else { return (offset, nil) }
-        let id = UniqueID(high: p.bigEndian(at: 12), low: p.bigEndian(at: 20))
-        guard id != .zero else { return (offset, nil) }
-        return (offset, FollowedChangelog(id: id, since: Timestamp(p.bigEndian(at: 28))))
+        let value = rocksdb_pinnableslice_value(slice, &count)
+        let bytes = UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : count)
+        return try StoreMark(bytes, of: path)
     }
 
     private static func hasData(

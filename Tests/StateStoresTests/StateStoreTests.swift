@@ -63,7 +63,7 @@ struct StateStoreTests {
     }
 
     @Test func `a key that the engine could not read stays unknown`() throws {
-        let engine = FailingEngine()
+        let engine = AnsweringEngine()
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
         let store = StateStore(engine: engine, worker: worker, budget: .tables(64 << 20))
@@ -108,33 +108,6 @@ struct StateStoreTests {
         #expect(offset == Offset(200))
         #expect(entries.map(\.value.last) == (150..<200).map { UInt8($0) })
     }
-}
-
-/// An engine that fails to read until it has an answer.
-private final class FailingEngine: StoreEngine {
-    var answer: [UInt8]?
-    var checkpointedOffset: Offset? { nil }
-    var changelog: FollowedChangelog?
-    var isEmpty: Bool { false }
-
-    func get(
-        _ key: UnsafeRawBufferPointer,
-        _ body: (UnsafeRawBufferPointer) -> Void
-    ) throws(StoreError) -> Bool {
-        guard let answer else { throw StoreError(code: .io, path: "s", message: "unreadable") }
-        answer.withUnsafeBytes(body)
-        return true
-    }
-
-    func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) {}
-    func scan(
-        from: UnsafeRawBufferPointer?,
-        to: UnsafeRawBufferPointer?,
-        isReversed: Bool,
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
-    ) {}
-    func wipe(because reason: String) {}
-    func close() {}
 }
 
 @Suite("A store in memory alone")

@@ -29,13 +29,13 @@ package final class DataDirectory: Sendable {
     private let changing = Lock<Void>(())
     /// Held by whoever removes the folders of deleted topics. Before `changing`.
     let removing = Lock<Void>(())
-    private let logs: Lock<[UniqueID: [PartitionLog]]>
+    let logs: Lock<[UniqueID: [PartitionLog]]>
     /// Deleted topics whose folders are gone: their names may go once no group tells of them.
     let emptied = Lock<Set<UniqueID>>([])
     /// Below this no producer id is given out any more, as far as imports asked.
-    private let importedProducers = Lock(ProducerID(0))
+    let importedProducers = Lock(ProducerID(0))
     /// Held by whoever stores the block of producer ids.
-    private let givingOut = Lock<Void>(())
+    let givingOut = Lock<Void>(())
     /// One write-back at a time.
     let writingBack: Lock<DirectoryCheckpoint>
 
@@ -141,51 +141,9 @@ package final class DataDirectory: Sendable {
 
     // MARK: Topics
 
-    /// The topics of a directory that is not opened for it, by name.
-    package static func topics(
-        disk: any Disk,
-        path: String
-    ) throws(LogStorageError) -> [TopicDefinition] {
-        try TopicTable.load(PartitionFiles(disk: disk, directory: path))
-            .topics.values.sorted { $0.name < $1.name }
-    }
-
     /// Whether there is a folder for this partition, whosever it is.
     package func hasFolder(of name: TopicPartition) -> Bool {
         (try? files.disk.kind(of: files.path(name.description))) == .directory
-    }
-
-    /// Refuses what `open` would refuse for its format; takes and changes nothing.
-    package static func checkFormat(disk: any Disk, path: String) throws(LogStorageError) {
-        _ = try DirectoryFormat.check(PartitionFiles(disk: disk, directory: path), creates: false)
-    }
-
-    /// The partitions of a directory that is not opened for it of which everything was deleted, as
-    /// its last clean end has it; none where it did not end so.
-    package static func emptied(
-        disk: any Disk,
-        path: String
-    ) throws(LogStorageError) -> Set<TopicPartition> {
-        let files = PartitionFiles(disk: disk, directory: path)
-        let table = try TopicTable.load(files)
-        let name = "\(ownFolder)/\(DirectoryCheckpoint.fileName)"
-        let bytes = try onDisk { () throws(DiskError) in
-            try files.readableContent(of: files.path(name))
-        }
-        guard let checkpoint = bytes.flatMap({ DirectoryCheckpoint($0) }),
-            CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
-        else { return [] }
-        var found: Set<TopicPartition> = []
-        for topic in table.topics.values {
-            for index in 0..<topic.partitionCount {
-                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
-                guard let known = checkpoint.partitions[key], known.doubt == .none,
-                    known.logStart >= known.place.offset
-                else { continue }
-                found.insert(TopicPartition(topic.name, key.partition))
-            }
-        }
-        return found
     }
 
     /// Every topic, by name.
@@ -332,69 +290,6 @@ package final class DataDirectory: Sendable {
                 context: context,
                 facts: facts(key)
             )
-        }
-    }
-
-    // MARK: Producer ids
-
-    /// `grantedProducerIDs`, once the partitions were asked that may be of another time: before an
-    /// id is given out.
-    package func settledProducerIDs() throws(LogStorageError) -> ProducerID {
-        for log in logs.withLock({ $0.values.flatMap(\.self) })
-        where log.isOfUnknownEnd && log.recoveryReport == nil {
-            // One that cannot be opened tells nothing.
-            try? log.wake()
-        }
-        try passFoundProducers()
-        return try grantedProducerIDs()
-    }
-
-    /// Ids below this were given out, or are named by what was imported. Where the file that says
-    /// so is lost, every partition's producers are asked.
-    package func grantedProducerIDs() throws(LogStorageError) -> ProducerID {
-        if let granted = try ProducerIDBlock.load(files) { return granted }
-        var highest: Int64 = -1
-        var isWhole = true
-        for log in logs.withLock({ $0.values.flatMap(\.self) }) {
-            guard let producers = try? log.activeProducers else {
-                isWhole = false
-                continue
-            }
-            // Those that no block reaches were given out by nobody here.
-            highest = producers.lazy.map(\.producerID).filter { $0 < ProducerIDBlock.limit }
-                .reduce(highest) { max($0, $1.rawValue) }
-        }
-        // One that cannot be opened now may be put back, with ids that nobody told of.
-        let distance: Int64 = isWhole ? 1 : 1 << 40
-        return ProducerID(highest + distance)
-    }
-
-    /// Makes the end of a block durable, before an id of it is used.
-    package func grantProducerIDs(upTo end: ProducerID) throws(LogStorageError) {
-        try givingOut.withLock { _ throws(LogStorageError) in
-            // A folder of another time may have raised it meanwhile.
-            let known = try ProducerIDBlock.load(files) ?? end
-            try ProducerIDBlock.store(max(end, known), files)
-        }
-    }
-
-    /// Gives out none of the ids that folders of another time hold.
-    func passFoundProducers() throws(LogStorageError) {
-        try givingOut.withLock { _ throws(LogStorageError) in
-            try ProducerIDBlock.pass(context.highestFoundProducer, files)
-        }
-    }
-
-    /// Producers of imported records keep their ids: nobody else is given one, also after a crash.
-    /// Durable before the first record of the id is appended; some more are passed at once, for
-    /// the next ones are near.
-    package func passProducer(_ id: ProducerID) throws(LogStorageError) {
-        try importedProducers.withLock { passed throws(LogStorageError) in
-            // The append refuses what no block reaches.
-            guard id >= passed, id < ProducerIDBlock.limit else { return }
-            let granted = try grantedProducerIDs()
-            if granted <= id { try grantProducerIDs(upTo: ProducerID(id.rawValue + 1_000)) }
-            passed = granted <= id ? ProducerID(id.rawValue + 1_000) : granted
         }
     }
 

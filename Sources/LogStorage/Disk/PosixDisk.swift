@@ -67,23 +67,26 @@ package struct PosixDisk: Disk {
     }
 
     package func kind(of path: String) throws(DiskError) -> DiskEntryKind? {
-        var status = stat()
-        do throws(DiskError) {
-            _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
-        } catch .notFound {
-            return nil
-        }
+        guard let status = try status(of: path) else { return nil }
         return status.st_mode & S_IFMT == S_IFDIR ? .directory : .file
     }
 
     package func byteCount(of path: String) throws(DiskError) -> Int64? {
+        guard let status = try status(of: path), status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return Int64(status.st_size)
+    }
+
+    /// What the system says of what a path leads to; nil for nothing.
+    private func status(of path: String) throws(DiskError) -> stat? {
         var status = stat()
         do throws(DiskError) {
             _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
         } catch .notFound {
             return nil
         }
-        return status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+        return status
     }
 
     package func rename(_ path: String, to newPath: String) throws(DiskError) {

@@ -54,6 +54,16 @@ import Threads
         #expect(try log.files(".cleaned") == [] && log.files(".tmp") == [])
     }
 
+    /// Appends, cleans again, appends once more: the log holds what it should.
+    private func goOn(_ log: TestLog) throws {
+        try append(40, to: log)
+        try log.flush()
+        _ = try log.log.clean { _ in true }
+        try append(41, to: log)
+        try log.flush()
+        try check(log)
+    }
+
     @Test func `a disk that is full for a moment while a cleaning is noted stops nothing`() throws {
         let disk = HookedDisk()
         let log = try filled(disk)
@@ -73,12 +83,7 @@ import Threads
         }
         #expect(log.log.readOnlyReason == nil)
         #expect(try log.records().count == 40)
-        try append(40, to: log)
-        try log.flush()
-        _ = try log.log.clean { _ in true }
-        try append(41, to: log)
-        try log.flush()
-        try check(log)
+        try goOn(log)
         try log.close()
         try check(TestLog(opening: disk.disk.withoutUnflushed(), time: log.time))
     }
@@ -92,12 +97,7 @@ import Threads
             disk.clearFaults()
             #expect(log.log.readOnlyReason == nil, "rename \(number)")
             #expect(try log.records().count == 40, "rename \(number)")
-            try append(40, to: log)
-            try log.flush()
-            _ = try log.log.clean { _ in true }
-            try append(41, to: log)
-            try log.flush()
-            try check(log)
+            try goOn(log)
             try check(log.afterPowerLoss())
         }
     }

@@ -73,7 +73,7 @@ struct StoreLookupTests {
     }
 
     @Test func `a value that cannot be read does not make its key an absent one`() throws {
-        let engine = DamagedEngine()
+        let engine = AnsweringEngine([1, 2, 3])
         let worker = CheckpointWorker(inline: true)
         defer { worker.close() }
         let store = StateStore(engine: engine, worker: worker, budget: .tables(64 << 20))
@@ -81,32 +81,6 @@ struct StoreLookupTests {
         #expect(store.table.pointee.count == 0)
         #expect(throws: StoreError.self) { try store.value([1]) }
     }
-}
-
-/// An engine whose values are cut.
-private final class DamagedEngine: StoreEngine {
-    var checkpointedOffset: Offset? { nil }
-    var changelog: FollowedChangelog?
-    var isEmpty: Bool { false }
-
-    func get(
-        _ key: UnsafeRawBufferPointer,
-        _ body: (UnsafeRawBufferPointer) -> Void
-    ) -> Bool {
-        let cut: [UInt8] = [1, 2, 3]
-        cut.withUnsafeBytes(body)
-        return true
-    }
-
-    func checkpoint(_ entries: SortedEntries, changelogOffset: Offset) {}
-    func scan(
-        from: UnsafeRawBufferPointer?,
-        to: UnsafeRawBufferPointer?,
-        isReversed: Bool,
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
-    ) {}
-    func wipe(because reason: String) {}
-    func close() {}
 }
 
 extension StoreEngine {
