@@ -46,8 +46,8 @@ final class SpaceGuard: Sendable {
     }
 
     /// Whether so many bytes can be written, and the reserve is there after it.
-    func hasRoom(for byteCount: Int) -> Bool {
-        guard let free = try? disk.freeByteCount(at: path) else { return false }
+    func hasRoom(for byteCount: Int) throws(DiskError) -> Bool {
+        let free = try disk.freeByteCount(at: path)
         return free - Int64(byteCount) >= reservedByteCount
     }
 

@@ -139,7 +139,10 @@ struct JobRun {
     /// Plans compare with it, and nothing else depends on it.
     private func noteTopology() {
         do { try StoredTopology(topology.specification).write(in: stateDirectory) } catch {
-            Self.tell("the topology was not noted for later plans: \(error)")
+            let failure = CommandFailure(explaining: error, data: options.dataDirectory)
+            let words = [failure.what, failure.place, failure.reason].compactMap(\.self)
+            let reason = words.joined(separator: ", ")
+            Self.tell("the topology was not noted for later plans: \(reason)")
         }
     }
 

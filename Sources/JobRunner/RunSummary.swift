@@ -60,7 +60,7 @@ struct RunSummary: Equatable {
         }
         if storesWiped > 0 { text += ", \(counted(storesWiped, "store")) made anew" }
         if delayedByFullDisk > 0 {
-            text += ", \(counted(Int(delayedByFullDisk), "checkpoint")) or purges put off by a"
+            text += ", \(grouped(Int(delayedByFullDisk))) times a checkpoint or purge put off by a"
             text += " full disk"
         }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"

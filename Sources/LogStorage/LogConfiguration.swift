@@ -101,7 +101,7 @@ package struct LogConfiguration: Sendable, Equatable {
                 delay = try Self.integer(name, value, atLeast: 1)
             case "millrace.durability.bytes":
                 bytes = try Self.integer(name, value, atLeast: 1)
-            case "millrace.owner", "millrace.format":
+            case TopicOptionName.owner, TopicOptionName.format:
                 // What a job notes on its own topics; the table of topics takes words.
                 guard !value.isEmpty, !value.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F })
                 else { throw Self.invalid(name, value, "a word without blanks") }
@@ -122,7 +122,7 @@ package struct LogConfiguration: Sendable, Equatable {
         "cleanup.policy", "delete.retention.ms", "index.interval.bytes", "internal.segment.bytes",
         "max.compaction.lag.ms", "max.message.bytes",
         "message.timestamp.type", "millrace.durability", "millrace.durability.bytes",
-        "millrace.format", "millrace.owner",
+        TopicOptionName.format, TopicOptionName.owner,
         "min.cleanable.dirty.ratio", "min.compaction.lag.ms",
         "millrace.durability.delay.ms", "producer.id.expiration.ms", "retention.bytes",
         "retention.ms", "segment.bytes", "segment.ms",

@@ -49,11 +49,18 @@ package struct TextOutput: Sendable {
     @discardableResult
     package func write(_ bytes: UnsafeRawBufferPointer, until interrupt: Int32? = nil) -> Bool {
         var written = 0
-        let interrupt = isFile ? nil : interrupt
+        // What is waited for: room in the output, or something to read.
+        var watched: [pollfd]?
+        if let interrupt, !isFile {
+            watched = [
+                pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
+            ]
+        }
         while written < bytes.count {
             var rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-            if let interrupt {
-                guard canTakeMore(before: interrupt) else { return false }
+            if watched != nil {
+                guard Self.canTakeMore(&watched) else { return false }
                 rest = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceByteCount))
             }
             let count = systemWrite(descriptor, rest)
@@ -79,14 +86,12 @@ package struct TextOutput: Sendable {
     }
 
     /// Waits until something can be written; false if there is something to read first.
-    private func canTakeMore(before interrupt: Int32) -> Bool {
-        var watched = [
-            pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
-            pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
-        ]
-        while poll(&watched, 2, -1) < 0, errno == EINTR {}
+    private static func canTakeMore(_ watched: inout [pollfd]?) -> Bool {
+        guard var pair = watched.take(), pair.count == 2 else { return true }
+        defer { watched = pair }
+        while poll(&pair, 2, -1) < 0, errno == EINTR {}
         // An error of the output is the writing's to find.
-        return watched[0].revents != 0 || watched[1].revents == 0
+        return pair[0].revents != 0 || pair[1].revents == 0
     }
 }
 

@@ -75,7 +75,7 @@ extension Broker {
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
         liveGroups.withLock { _ = $0.insert(group) }
-        try putPositionsBack()
+        try putPositionsBack(of: group)
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)
         let answers = try answers(group, partitions, in: shard, requireStable: requireStable)
@@ -138,7 +138,7 @@ extension Broker {
     }
 
     /// Announces an append for a group; waits while offsets of the group are being removed.
-    private func beginAppend(
+    func beginAppend(
         of group: String,
         in shard: OffsetShard
     ) throws(BrokerError) -> OffsetAppend {

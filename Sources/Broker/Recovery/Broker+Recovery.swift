@@ -65,17 +65,15 @@ extension Broker {
     /// Puts those positions back. One that cannot be now is tried again, by the housekeeping and by
     /// whoever asks for positions; it keeps no other one.
     ///
-    /// - Throws: why one cannot be.
-    func putPositionsBack() throws(BrokerError) {
+    /// - Throws: why one of `group` cannot be.
+    func putPositionsBack(of group: String? = nil) throws(BrokerError) {
         let failure = putBacks.withLock { waiting -> BrokerError? in
-            guard !waiting.isEmpty else { return nil }
             var left: [PositionPutBack] = []
             var failure: BrokerError?
             for item in waiting {
-                do throws(BrokerError) {
-                    if try !putBack(item) { left.append(item) }
-                } catch {
-                    failure = failure ?? error
+                do throws(BrokerError) { try putBack(item) } catch {
+                    counters.countFailure()
+                    if item.record.group == group { failure = failure ?? error }
                     left.append(item)
                 }
             }
@@ -85,18 +83,15 @@ extension Broker {
         if let failure { throw failure }
     }
 
-    /// False where another position of the group is being written, which may stand for this one.
-    private func putBack(_ item: PositionPutBack) throws(BrokerError) -> Bool {
+    private func putBack(_ item: PositionPutBack) throws(BrokerError) {
         let shard = try offsetShard(of: item.record.group)
         let group = item.record.group
         let latest = try shard.withOffsets { offsets in
             offsets.latest(of: item.record.partition, group: group)
         }
         // Committed anew since.
-        guard latest == item.record.value else { return true }
-        guard let append = try shard.withOffsets({ $0.beginAppend(of: group) }) else {
-            return false
-        }
+        guard latest == item.record.value else { return }
+        let append = try beginAppend(of: group, in: shard)
         var record = item.record
         record.value?.offset = item.end
         try shard.write(
@@ -112,7 +107,6 @@ extension Broker {
             + "\(record.partition), not at \(position.rawValue): the log ends there, and records "
             + "before the old position were lost"
         laterNotes.withLock { $0.append(note) }
-        return true
     }
 
     /// Does what concerns one partition or shard; its failure is its own.

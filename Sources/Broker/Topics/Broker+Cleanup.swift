@@ -77,17 +77,29 @@ extension Broker {
     /// How long compaction is left alone where it found no room to write in.
     private static let roomPauseNanoseconds: UInt64 = 60_000_000_000
 
+    /// Nil where the disk does not say.
+    private func hasRoomToClean(_ byteCount: Int) -> Bool? {
+        do throws(DiskError) {
+            return try space.hasRoom(for: byteCount + Self.cleanedByteCount)
+        } catch {
+            counters.countFailure()
+            return nil
+        }
+    }
+
     private func clean(_ partitions: [Partition], throttle: (Int) -> Bool) {
         let now = time.monotonicNanoseconds()
         guard now >= cleaningPause.load(ordering: .relaxed) else { return }
         for partition in partitions {
-            var lacksRoom = !space.hasRoom(for: Self.cleanedByteCount)
+            guard let hasRoom = hasRoomToClean(0) else { continue }
+            var lacksRoom = !hasRoom
             do throws(LogStorageError) {
                 if !lacksRoom {
                     _ = try partition.log.clean { byteCount in
                         // What is read is written again, at most: not into the room for commits.
-                        lacksRoom = !space.hasRoom(for: byteCount + Self.cleanedByteCount)
-                        return !lacksRoom && throttle(byteCount)
+                        let hasRoom = hasRoomToClean(byteCount)
+                        lacksRoom = hasRoom == false
+                        return hasRoom == true && throttle(byteCount)
                     }
                 }
                 if lacksRoom, partition.log.mayNeedCleaning(now: time.wallTime()) {

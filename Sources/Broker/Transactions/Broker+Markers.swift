@@ -112,13 +112,18 @@ extension Broker {
     private func expireOffsets(now: Timestamp) {
         let age = (time.monotonicNanoseconds() &- openingTime) / 1_000_000
         guard age >= UInt64(configuration.offsetsExpirationDelay.wholeMilliseconds) else { return }
-        let jobs = jobGroups
+        let retention = configuration.offsetsRetention.wholeMilliseconds
         for shard in offsetShards.withLock({ $0 }) {
+            let isAny = try? shard.withOffsets {
+                $0.mayExpire(now: now, retentionMilliseconds: retention)
+            }
+            guard isAny == true else { continue }
+            let jobs = jobGroups
             clean(shard) {
                 // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
-                    retentionMilliseconds: self.configuration.offsetsRetention.wholeMilliseconds,
+                    retentionMilliseconds: retention,
                     activeGroups: self.liveGroups.withLock { $0.union(jobs) }
                 )
             }
@@ -126,18 +131,34 @@ extension Broker {
     }
 
     /// The groups of jobs: a job's positions are half of its state, and stay as long as its stores
-    /// and changelogs do. Such a group has the name of a transactional id, but for the number.
-    private var jobGroups: Set<String> {
+    /// and changelogs do. Topics say so of their owner; a job that has none is known by the names
+    /// of its transactional ids, which are kept as long as the group has positions.
+    package var jobGroups: Set<String> {
         let owners = topics().compactMap { topic in
-            topic.options["millrace.owner"]?.split(separator: "/").first
+            topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init)
         }
-        let ids = transactionalIDs().compactMap { id -> Substring? in
-            guard let dash = id.lastIndex(of: "-"), Int(id[id.index(after: dash)...]) != nil else {
-                return nil
-            }
-            return id[..<dash]
+        return Set(owners + transactionalIDs().compactMap(Self.jobGroup))
+    }
+
+    /// The group of the job that names its transactional ids so: the group, a dash, a number.
+    private static func jobGroup(ofTransactionalID id: String) -> String? {
+        guard let dash = id.lastIndex(of: "-"), Int(id[id.index(after: dash)...]) != nil else {
+            return nil
         }
-        return Set((owners + ids).map(String.init))
+        return String(id[..<dash])
+    }
+
+    /// Whether an id that is idle for long stays: its job's positions are there.
+    private func isNeeded(_ id: String) -> Bool {
+        guard describeTransaction(id)?.state.isIdle == true,
+            let group = Self.jobGroup(ofTransactionalID: id),
+            topic(InternalTopic.consumerOffsets.rawValue) != nil
+        else { return false }
+        let hasPositions = try? offsetShard(of: group).withOffsets {
+            !$0.partitions(of: group).isEmpty
+        }
+        // Where nobody can tell, it stays.
+        return hasPositions ?? true
     }
 
     /// Aborts transactions that took too long, ends what could not be ended before, applies
@@ -169,7 +190,7 @@ extension Broker {
 
     private func expireTransactions(of shard: TransactionShard, now: Timestamp) {
         let due = (try? shard.read { $0.dueIDs(now: now) }) ?? []
-        for id in due {
+        for id in due where !isNeeded(id) {
             do throws(BrokerError) {
                 _ = try decide(id, waitingForRoom: false) { coordinator, _ in
                     coordinator.expire(id, now: now)

@@ -39,21 +39,35 @@ extension GroupOffsets {
         activeGroups: Set<String>
     ) -> OffsetRemoval? {
         let held = Set(pendingCounts.keys.map(\.group))
-        var expired: Set<String> = []
-        for (group, offsets) in committed {
-            // A job's positions carry its times, and are half of its state.
-            guard offsets.values.allSatisfy(\.value.metadata.isEmpty) else { continue }
-            let lastCommit = offsets.values.reduce(Timestamp(.min)) {
-                max($0, $1.value.commitTime)
-            }
-            if lastCommit.advanced(byMilliseconds: retentionMilliseconds) <= now {
-                expired.insert(group)
-            }
-        }
+        let expired = silentGroups(now: now, retentionMilliseconds: retentionMilliseconds)
         return removal { group, _, value in
             guard !held.contains(group), !activeGroups.contains(group) else { return false }
             return value.expireTime == .none ? expired.contains(group) : value.expireTime <= now
         }
+    }
+
+    /// Whether `expire` would find anything, were no group active.
+    package func mayExpire(now: Timestamp, retentionMilliseconds: Int64) -> Bool {
+        !silentGroups(now: now, retentionMilliseconds: retentionMilliseconds).isEmpty
+            || committed.values.contains { offsets in
+                offsets.values.contains {
+                    $0.value.expireTime != .none && $0.value.expireTime <= now
+                }
+            }
+    }
+
+    /// The groups whose last commit is as old.
+    private func silentGroups(now: Timestamp, retentionMilliseconds: Int64) -> Set<String> {
+        var silent: Set<String> = []
+        for (group, offsets) in committed {
+            let lastCommit = offsets.values.reduce(Timestamp(.min)) {
+                max($0, $1.value.commitTime)
+            }
+            if lastCommit.advanced(byMilliseconds: retentionMilliseconds) <= now {
+                silent.insert(group)
+            }
+        }
+        return silent
     }
 
     /// Tombstones for what `isRemoved` says, of groups that are not busy; nil if there are none.

@@ -20,12 +20,15 @@ extension DeployedJob {
             throw CommandFailure(opening: directory, BrokerError(error, in: directory))
         }
         let state = StateFolder.path(in: directory)
-        var filled: Set<String> = []
-        for name in Folder.names(in: directory) {
-            guard let partition = TopicName.partition(ofFolder: name),
-                !emptied.contains(partition), Self.hasRecords("\(directory)/\(name)")
-            else { continue }
-            filled.insert(partition.topic)
+        let filled: Set<String>
+        do throws(DiskError) {
+            filled = try Self.filledTopics(in: directory, without: emptied)
+        } catch {
+            throw CommandFailure(
+                "the plan cannot be made",
+                place: directory,
+                reason: error.description
+            )
         }
         self.init(
             topics: definitions.map(TopicDescription.init),
@@ -42,13 +45,29 @@ extension DeployedJob {
         return String(name[..<dash])
     }
 
-    /// Whether a segment of the partition has bytes.
-    private static func hasRecords(_ folder: String) -> Bool {
-        Folder.names(in: folder).contains { name in
-            guard name.hasSuffix(".log") else { return false }
-            var status = stat()
-            return stat("\(folder)/\(name)", &status) == 0 && status.st_size > 0
+    private static func filledTopics(
+        in directory: String,
+        without emptied: Set<TopicPartition>
+    ) throws(DiskError) -> Set<String> {
+        let disk = PosixDisk()
+        var filled: Set<String> = []
+        for name in try disk.list(directory) {
+            guard let partition = TopicName.partition(ofFolder: name),
+                !emptied.contains(partition), !filled.contains(partition.topic),
+                try hasRecords("\(directory)/\(name)", disk)
+            else { continue }
+            filled.insert(partition.topic)
         }
+        return filled
+    }
+
+    /// Whether a segment of the partition has bytes.
+    private static func hasRecords(_ folder: String, _ disk: PosixDisk) throws(DiskError) -> Bool {
+        guard try disk.kind(of: folder) == .directory else { return false }
+        for name in try disk.list(folder) where name.hasSuffix(".log") {
+            if try disk.byteCount(of: "\(folder)/\(name)") ?? 0 > 0 { return true }
+        }
+        return false
     }
 }
 
@@ -63,10 +82,4 @@ extension TopicDescription {
             configuration: definition.options
         )
     }
-}
-
-/// Where the stores of all jobs lie.
-enum StateFolder {
-    /// A partition's folder ends in a number: this is none.
-    static func path(in directory: String) -> String { "\(directory)/.millrace/state" }
 }

@@ -87,16 +87,20 @@ struct EndCheck {
         )
     }
 
-    /// Whether a partition's folder holds more than the checkpoint knows of.
+    /// Whether a partition's folder holds more than the checkpoint knows of; nil where nobody can
+    /// look: the opening of the partition says what is wrong there.
     func hasMore(
         _ name: TopicPartition,
         than known: PartitionCheckpoint
-    ) throws(LogStorageError) -> Bool {
+    ) throws(LogStorageError) -> Bool? {
         let folder = name.description
         guard folders.contains(folder) else { return false }
         let partition = PartitionFiles(disk: files.disk, directory: files.path(folder))
-        return try onDisk { () throws(DiskError) in
-            try Self.hasMore(partition, than: known.place)
+        do throws(DiskError) {
+            return try Self.hasMore(partition, than: known.place)
+        } catch {
+            if case .removed = error { throw .disk(error) }
+            return nil
         }
     }
 

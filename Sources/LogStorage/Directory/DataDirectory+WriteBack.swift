@@ -58,7 +58,7 @@ extension DataDirectory {
             for log in logs {
                 var value = changed.partitions[log.key] ?? .zero
                 // Other doubts have it keep as much.
-                if value.doubt == .none { value.doubt = .tailRelaxed }
+                if value.doubt.cutsTail { value.doubt = .tailRelaxed }
                 changed.partitions[log.key] = value
             }
             try store(changed)
@@ -70,16 +70,18 @@ extension DataDirectory {
     func noteCleanEnd() throws(LogStorageError) {
         do throws(LogStorageError) {
             try writingBack.withLock { checkpoint throws(LogStorageError) in
+                // No segment was changed since it was written.
+                guard !context.cleanEnd.stands(for: checkpoint) else { return }
                 let check = try EndCheck(files)
                 var changed = checkpoint
                 for topic in topics {
                     for log in partitions(of: topic.id) {
                         var value = changed.partitions[log.key] ?? .zero
                         let isKnown = changed.partitions[log.key] != nil
-                        guard value.doubt == .none || value.doubt == .tailUnacknowledged else {
+                        guard value.doubt.cutsTail else { continue }
+                        guard let hasMore = try check.hasMore(log.name, than: value) else {
                             continue
                         }
-                        let hasMore = try check.hasMore(log.name, than: value)
                         // Whoever made them relaxed may have acknowledged them.
                         let isRelaxed = log.configuration.durability != .flushed
                         let doubt: PartitionCheckpoint.Doubt =

@@ -31,6 +31,9 @@ struct PartitionCheckpoint: Equatable, Sendable {
         case tailRelaxed = 3
         /// The directory was closed with bytes behind, which were never acknowledged.
         case tailUnacknowledged = 4
+
+        /// Whether a start cuts what lies behind.
+        var cutsTail: Bool { self == .none || self == .tailUnacknowledged }
     }
 
     /// Everything below was flushed in the segments themselves: the recovery point.

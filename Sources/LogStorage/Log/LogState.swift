@@ -113,6 +113,10 @@ struct LogState: Sendable {
 
     /// The index of the segment that holds `offset`, or would.
     func segmentIndex(for offset: Offset) -> Int {
+        Self.segmentIndex(for: offset, in: segments)
+    }
+
+    static func segmentIndex(for offset: Offset, in segments: [Segment]) -> Int {
         var low = 0
         var high = segments.count
         while low < high {

@@ -10,7 +10,8 @@ extension PartitionLog {
     package func clean(throttle: (Int) -> Bool) throws(LogStorageError) -> Bool {
         guard configuration.compacts else { return false }
         try wake()
-        return try maintaining { () throws(LogStorageError) in
+        // Whoever is at work there already may be for long.
+        let isDone = try maintainingIfIdle { () throws(LogStorageError) in
             guard let round = cleaningRound() else { return false }
             var cleaner = SegmentCleaner(files: files, round: round)
             do throws(LogStorageError) {
@@ -29,9 +30,11 @@ extension PartitionLog {
                 if case .corrupt(let reason) = error {
                     state.withLock { $0.cleaningProblem = reason }
                 }
+                if case .readOnly = error { failIfFinal(error) }
                 throw error
             }
         }
+        return isDone ?? false
     }
 
     /// Why the log is not compacted any more; nil if it is.
@@ -154,7 +157,7 @@ extension PartitionLog {
     /// the folder is not what was left there: then only a start can tell what is there.
     private func failIfFinal(_ error: LogStorageError) {
         if case .disk = error { return }
-        fail("a cleaning was interrupted: \(error)")
+        fail("its files could not be changed: \(error)")
     }
 
     /// The group is in the place of its old segments on the disk: the same here.
@@ -211,10 +214,7 @@ extension PartitionLog {
             try locked { state throws(LogStorageError) in
                 if state.importedWithGaps.contains(state.segments.last?.baseOffset ?? Offset(-1)) {
                     try roll(&state, at: state.logEnd)
-                    if !state.isRegisteredDirty {
-                        state.isRegisteredDirty = true
-                        context.register(self)
-                    }
+                    registerChanged(&state)
                 }
             }
             let (segments, gapped, before) = state.withLock {
@@ -228,7 +228,12 @@ extension PartitionLog {
                 )
                 compacted.complete()
             }
-            if compacted != before { try compacted.write(to: files) }
+            if compacted != before {
+                do throws(LogStorageError) { try compacted.write(to: files) } catch {
+                    if case .readOnly = error { failIfFinal(error) }
+                    throw error
+                }
+            }
             state.withLock { [compacted] state in
                 state.compacted = compacted
                 // Of one that retention has taken meanwhile there is nothing to enter.

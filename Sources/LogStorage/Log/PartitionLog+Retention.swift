@@ -80,7 +80,7 @@ extension PartitionLog {
         }
     }
 
-    private func registerChanged(_ state: inout LogState) {
+    func registerChanged(_ state: inout LogState) {
         guard !state.isRegisteredDirty else { return }
         state.isRegisteredDirty = true
         context.register(self)

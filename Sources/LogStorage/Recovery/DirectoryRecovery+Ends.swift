@@ -10,7 +10,8 @@ extension DirectoryRecovery {
             guard var known = facts[key], known.recovery.doubt == .none,
                 known.offlineReason == nil
             else { continue }
-            if try check.hasMore(name, than: known.recovery) {
+            guard let hasMore = try check.hasMore(name, than: known.recovery) else { continue }
+            if hasMore {
                 ofAnotherTime.append(name)
                 known.recovery.doubt = .endUnknown
                 known.tail = .unknown(Self.otherTime)

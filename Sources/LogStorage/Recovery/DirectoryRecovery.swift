@@ -335,8 +335,9 @@ struct DirectoryRecovery {
         recovered.unnamedTopics = Set(keys.map(\.topicID))
         guard !keys.isEmpty else { return }
         recovered.notes.append(
-            "\(files.path(TopicTable.fileName)) does not name the topics of \(keys.count) "
-                + "partitions that \(files.path(DataDirectory.ownFolder)) knows: nothing of them "
+            "\(files.path(TopicTable.fileName)) does not name the topics of "
+                + (keys.count == 1 ? "1 partition" : "\(keys.count) partitions")
+                + " that \(files.path(DataDirectory.ownFolder)) knows: nothing of them "
                 + "was changed"
         )
     }

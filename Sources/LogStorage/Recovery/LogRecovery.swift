@@ -221,9 +221,9 @@ struct LogRecovery {
     private mutating func noteProducersRecovered() {
         var times: [Offset: Timestamp?] = [:]
         let segments = state.segments
-        state.producers.noteRecovered(at: context.time.wallTime()) { [context, state] offset in
+        state.producers.noteRecovered(at: context.time.wallTime()) { [context] offset in
             guard let first = segments.first, offset >= first.baseOffset else { return nil }
-            let segment = segments[state.segmentIndex(for: offset)]
+            let segment = segments[LogState.segmentIndex(for: offset, in: segments)]
             if let known = times[segment.baseOffset] { return known }
             let time = try? context.disk.modificationTime(of: segment.file.path)
             times[segment.baseOffset] = .some(time)

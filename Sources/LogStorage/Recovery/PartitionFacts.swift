@@ -8,8 +8,8 @@ struct PartitionFacts: Equatable, Sendable {
         case cut
         /// Relaxed durability: they are kept as far as they are whole.
         case keepWhole
-        /// The directory's checkpoint is gone: what is whole is kept, and a tail that is not may
-        /// have been acknowledged, so that nothing is cut.
+        /// The directory's checkpoint is gone, or of an earlier time than the folder: what is whole
+        /// is kept, and a tail that is not may have been acknowledged, so that nothing is cut.
         case unknown(String)
     }
 

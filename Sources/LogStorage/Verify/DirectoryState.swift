@@ -70,7 +70,7 @@ struct DirectoryState {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
                 let name = TopicPartition(topic.name, key.partition)
                 guard let known = facts[key], known.recovery.doubt == .none,
-                    try check.hasMore(name, than: known.recovery)
+                    try check.hasMore(name, than: known.recovery) == true
                 else { continue }
                 facts[key]?.tail = .unknown(DirectoryRecovery.otherTime)
             }

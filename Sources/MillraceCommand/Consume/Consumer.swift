@@ -65,10 +65,7 @@ struct Consumer: ~Copyable {
     /// A job's group has its name: whoever reads as that group would move the job's own positions,
     /// and the job would pass over what it has not read.
     private func refuseJob(_ group: String) throws(CommandFailure) {
-        let isJob = log.broker.transactionalIDs().contains { id in
-            id.hasPrefix("\(group)-") && Int(id.dropFirst(group.utf8.count + 1)) != nil
-        }
-        guard isJob else { return }
+        guard log.broker.jobGroups.contains(group) else { return }
         throw CommandFailure(
             "the group '\(group)' is that of the job '\(group)'",
             place: log.directory,

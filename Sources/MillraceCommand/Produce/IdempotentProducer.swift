@@ -84,10 +84,8 @@ final class IdempotentProducer {
         at time: Timestamp
     ) throws(CommandFailure) {
         let size = value.count + (key?.count ?? 0) + (headers?.count ?? 0)
-        // With all that stands around a record.
-        let framed = size + 41
         let lane = lanes[partition ?? choose(key: key, byteCount: size)]
-        if !lane.batch.isEmpty, lane.batch.byteCount + framed > batchByteLimit {
+        if !lane.batch.isEmpty, !lane.batch.hasRoom(for: size, limit: batchByteLimit) {
             try append(lane)
         }
         guard lane.batch.hasRoom(for: size, limit: BatchLimit.byteCount) else {

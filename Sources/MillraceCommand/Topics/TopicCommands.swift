@@ -1,5 +1,6 @@
 import Broker
 import JobRunner
+import LogModel
 import LogStorage
 import Terminal
 
@@ -119,7 +120,7 @@ enum TopicCommands {
             default: false
             }
         }
-        guard let owner = topic.options["millrace.owner"], let option = forgetting?.key else {
+        guard let owner = topic.options[TopicOptionName.owner], let option = forgetting?.key else {
             return
         }
         throw CommandFailure(

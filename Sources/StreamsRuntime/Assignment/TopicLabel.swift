@@ -1,3 +1,4 @@
+import LogModel
 package import Streams
 
 /// What a topic of a job's own says of itself, among its options: whose it is, and what its records
@@ -11,8 +12,8 @@ package struct TopicLabel: Equatable, Sendable {
         case repartition
     }
 
-    package static let ownerOption = "millrace.owner"
-    package static let formatOption = "millrace.format"
+    package static let ownerOption = TopicOptionName.owner
+    package static let formatOption = TopicOptionName.format
 
     package let job: String
     package let purpose: Purpose
