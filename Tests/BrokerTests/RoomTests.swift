@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Coordination
 import EmbeddedClient
 import LogClient
@@ -127,6 +128,67 @@ import Threads
         #expect(try position("g") == .zero)
         #expect(try position("h") == .zero)
         #expect(broker.notes.count { $0.contains("goes on at offset") } == 2)
+    }
+
+    @Test func `a position that cannot be put back keeps its own group alone`() throws {
+        var configuration = configuration()
+        configuration.internalPartitionCount = 4
+        let harness = try LogHarness(configuration: configuration)
+        try harness.broker.createTopic(
+            "t",
+            partitionCount: 1,
+            options: ["millrace.durability": "relaxed"]
+        )
+        let name = TopicPartition("t", PartitionIndex(0))
+        let producer = try EmbeddedProducer(broker: harness.broker)
+        var batch = RecordBatchBuilder()
+        for number in 0..<10 { batch.append("\(number)") }
+        try producer.append(&batch, to: name)
+        let (bad, good) = ("g", "h")
+        let shard: Int32 = coordinatorPartition(of: bad, count: 4)
+        try #require(shard != coordinatorPartition(of: good, count: 4))
+        for group in [bad, good] {
+            try harness.broker.commitOffsets(
+                group: group,
+                [name: CommittedOffset(offset: Offset(10), commitTime: harness.time.wallTime())]
+            )
+        }
+        let plan = harness.disk.crashPlan()
+        let crashed = harness.disk.crashState(plan, keeping: plan.nothingKept)
+        let file = "__consumer_offsets-\(shard)/00000000000000000000.log"
+        func open(_ hook: @escaping HookedDisk.Hook) throws -> (HookedDisk, Broker) {
+            let disk = HookedDisk(crashed.copy())
+            disk.onFileOperation(hook)
+            let broker = try Broker.open(
+                disk: disk,
+                directory: LogHarness.directory,
+                configuration: configuration,
+                time: harness.time
+            )
+            return (disk, broker)
+        }
+        // The last write of a start to the one's partition puts its position back.
+        let count = Lock(-1)
+        _ = try open { operation, path in
+            if operation == .write, path.hasSuffix(file) { count.withLock { $0 += 1 } }
+            return nil
+        }
+        let (disk, broker) = try open { operation, path in
+            guard operation == .write, path.hasSuffix(file) else { return nil }
+            let isFull = count.withLock { left in
+                left -= 1
+                return left < 0
+            }
+            return isFull ? .full(path: path) : nil
+        }
+        func position(_ group: String) throws -> Offset? {
+            try EmbeddedClient(broker: broker)
+                .committedOffsets(group: group, partitions: [name])[name]
+        }
+        #expect(throws: LogClientError.self) { try position(bad) }
+        #expect(try position(good) == .zero)
+        disk.onFileOperation(nil)
+        #expect(try position(bad) == .zero)
     }
 
     @Test func `a transaction that left a partition alone has no next offset there`() throws {

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import LogModel
 import MillraceTestKit
 import Testing
@@ -173,5 +174,57 @@ import Testing
         #expect(log.data.notes.isEmpty)
         try log.append(["third"])
         #expect(try disk.kind(of: Self.mark) == nil)
+    }
+
+    @Test func `a folder that nobody can look into is one partition's alone`() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "millrace-ends-\(UUID().uuidString)").path
+        let disk = PosixDisk()
+        try disk.createDirectory(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func open() throws -> DataDirectory {
+            try DataDirectory.open(
+                disk: disk,
+                path: "\(folder)/data",
+                owner: "test",
+                creates: true,
+                time: ManualTimeSource(),
+                journal: .small
+            )
+        }
+        let first = try open()
+        let logs = try first.createTopic(
+            TestLog.topic,
+            id: TestLog.topicID,
+            partitionCount: 2,
+            options: [:]
+        )
+        for log in logs {
+            var batch = TestProducer.batch(["first"], from: nil, at: 0)
+            _ = try batch.withUnsafeMutableBytes { try log.append($0, origin: .embedded) }
+        }
+        try first.groups.flushAndWait(logs)
+        try first.close()
+        // A file is where a folder was: whatever is asked of it fails.
+        try disk.rename("\(folder)/data/t-0", to: "\(folder)/kept")
+        try disk.open("\(folder)/data/t-0", .create).close()
+
+        for _ in 0..<2 {
+            let report = try LogVerifier.verify(disk: disk, directory: "\(folder)/data")
+            #expect(report.findings.contains { $0.file.contains("t-0") })
+            let data = try open()
+            let partitions = data.partitions(of: TestLog.topicID)
+            #expect(throws: LogStorageError.self) { try partitions[0].wake() }
+            #expect(try TestLog.records(of: partitions[1]).map(\.value) == ["first"])
+            try data.close()
+        }
+        try FileManager.default.removeItem(atPath: "\(folder)/data/t-0")
+        try disk.rename("\(folder)/kept", to: "\(folder)/data/t-0")
+        let last = try open()
+        #expect(
+            try TestLog.records(of: last.partitions(of: TestLog.topicID)[0]).map(\.value)
+                == ["first"]
+        )
+        try last.close()
     }
 }

@@ -101,4 +101,29 @@ import Testing
         #expect(throws: LogStorageError.self) { try again.append(["more"]) }
         #expect(try disk.content(Self.segment).count == byteCount)
     }
+
+    @Test func `a bad disk keeps no record of a topic made flushed from the next start`() throws {
+        let first = try TestLog(partitions: 2)
+        try first.append(["first"])
+        try first.append(["other"], to: 1)
+        try first.flush()
+        try first.close()
+        // A tail that nobody was told of, noted as such by an end in order that did not open it.
+        let killed = try TestLog(opening: try first.simulated.afterKill())
+        try killed.append(["untold"])
+        let noting = try TestLog(opening: try killed.simulated.afterKill())
+        try noting.append(["more"], to: 1)
+        try noting.flush()
+        try noting.close()
+
+        let log = try TestLog(opening: try noting.simulated.afterKill())
+        try log.data.alterTopic(TestLog.topic, id: TestLog.topicID, options: Self.relaxed)
+        try log.append(["second"])
+        try log.flush()
+        let file = "t-0/00000000000000000000.log"
+        try log.simulated.inject(DiskFault(.operation(.sync), onPathEnding: file, times: 100))
+        try? log.data.alterTopic(TestLog.topic, id: TestLog.topicID, options: [:])
+        let again = try TestLog(opening: try log.simulated.afterKill())
+        #expect(try again.records().map(\.value) == ["first", "second"])
+    }
 }
