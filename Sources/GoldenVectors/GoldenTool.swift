@@ -14,16 +14,20 @@ struct GoldenTool {
     private static let differenceLimit = 20
     private static let ignored = ["README.md", ".py", ".tsv", ".md"]
 
-    static func main() throws {
+    static func main() {
         let arguments = CommandLine.arguments.dropFirst()
         let environment = ProcessInfo.processInfo.environment["MILLRACE_GOLDEN"]
         let folder = URL(
             fileURLWithPath: arguments.first ?? environment ?? defaultFolder,
             isDirectory: true
         )
-        let files = try findFiles(in: folder, keeping: Array(arguments.dropFirst()))
-        guard !files.isEmpty else {
-            writeLine("\(folder.path): no golden files")
+        guard let files = try? findFiles(in: folder, keeping: Array(arguments.dropFirst())),
+            !files.isEmpty
+        else {
+            writeLine(
+                "\(folder.path): no golden files. "
+                    + "Usage: millrace-golden [FOLDER] [PART-OF-A-PATH…]"
+            )
             exit(2)
         }
         var worst: Int32 = 0

@@ -66,10 +66,13 @@ struct StoreForm {
             return "\(DSLCase.text(of: Array(key[9...]))) \(Self.time(key[1..<9])) \(text) \(time)"
         case "session":
             guard key.first == 1 else { return nil }
-            let end = key.count - 16
+            // A processor's sessions are in the order of their ends.
+            let start = key.count - 8
+            let first = isByKey ? start - 8 : start
+            let end = isByKey ? Self.time(key[first..<start]) : timestamp.rawValue
             return
-                "\(DSLCase.text(of: Self.unescaped(key[1..<end]))) \(Self.time(key[(end + 8)...])) "
-                + "\(Self.time(key[end..<(end + 8)])) \(text) \(time)"
+                "\(DSLCase.text(of: Self.unescaped(key[1..<first]))) \(Self.time(key[start...])) "
+                + "\(end) \(text) \(time)"
         default: return "\(DSLCase.text(of: key)) \(text) \(time)"
         }
     }

@@ -13,6 +13,9 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
         case timed
+        /// A value for each key and session, in the order of the keys, and found by the sessions'
+        /// ends too.
+        case session
         /// The newest value of each key, and those before it, found by the time of their end too.
         case versioned
         /// A value for each key, found by its timestamp too, after which it is forgotten.
@@ -47,6 +50,16 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         self.init(name, .keyValue, RecordFormat("keyValue", key, value))
     }
 
+    /// The store of an aggregation by sessions.
+    @usableFromInline
+    static func sessions<KeySerde: Serde, ValueSerde: Serde>(
+        _ name: String,
+        _ key: KeySerde,
+        _ value: ValueSerde
+    ) -> StoreSpecification {
+        StoreSpecification(name, .session, RecordFormat("session by start", key, value))
+    }
+
     /// Whether the store's keys are read in order.
     public var isOrdered: Bool { kind != .keyValue }
 
@@ -61,10 +74,14 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case .timed where TimedKey.isEntry(entry), .versioned where TimedKey.isEntry(entry):
             sink.removeAll()
             TimedKey.appendTimeKey(of: entry, to: &sink)
+        case .session where SessionKey.isEntry(entry):
+            sink.removeAll()
+            SessionKey.appendTwin(of: entry, at: timestamp.rawValue, to: &sink)
         case .expiring where entry.first == KeySpace.entry:
             sink.removeAll()
             ExpiringKey.appendTwin(of: entry, at: timestamp.rawValue, to: &sink)
-        case .keyValue, .orderedKeyValue, .window, .timed, .versioned, .expiring: return nil
+        case .keyValue, .orderedKeyValue, .window, .timed, .session, .versioned, .expiring:
+            return nil
         }
         return sink.bytes
     }

@@ -166,7 +166,7 @@ extension CogroupedSessions where AggregateSerde.Value: Sendable {
         let node: StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>> = stream.node(
             .stateful(
                 "cogroup by session",
-                stores: [StoreSpecification(store, .timed, RecordFormat("session", key, value))]
+                stores: [.sessions(store, key, value)]
             )
         ) { task, sink in
             let aggregation = SessionAggregation(

@@ -17,15 +17,14 @@ struct SessionRule: Sendable {
     }
 }
 
-/// An aggregation by sessions in one task. An entry of its store has the session's end as its time
-/// and the start as its second number.
+/// An aggregation by sessions in one task.
 @usableFromInline
 final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline typealias Aggregate = AggregateSerde.Value
     @usableFromInline typealias Sink =
         StreamNode<Windowed<KeySerde.Value>, Change<Aggregate>>.Sink
 
-    @usableFromInline let store: TimedStore
+    @usableFromInline let rows: SessionRows
     /// One for each input, for each has its own stream time; where results go on once, all inputs
     /// share one, for what is closed for one is closed for all. The first one tells what is closed
     /// and kept.
@@ -53,7 +52,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         sink: @escaping Sink
     ) {
         let handle = StoreHandle(task: task, store: store)
-        self.store = TimedStore(handle)
+        rows = SessionRows(handle)
         clocks = WindowClock.clocks(handle, count: rule.emission.isOnClose ? 1 : inputCount)
         keys = EscapedKeys(key)
         self.value = value
@@ -132,25 +131,23 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         let last = time.advanced(byMilliseconds: rule.windows.gap).rawValue
         var (start, end) = (time, time)
         var merged = initial
-        try store.forEach(escapedKey: escaped, from: first, through: .max) {
-            sessionEnd,
-            sessionStart,
-            bytes,
-            _ in
-            guard sessionStart <= last else { return false }
-            let aggregate = try value.decode(bytes)
-            merged = try merge(merged, aggregate)
-            start = min(start, Timestamp(sessionStart))
-            end = max(end, Timestamp(sessionEnd))
-            let window = Window(start: Timestamp(sessionStart), end: Timestamp(sessionEnd))
-            found.append((window, aggregate))
+        try rows.forEach(escapedKey: escaped, startingThrough: last) { window, bytes in
+            guard window.end.rawValue >= first else { return false }
+            found.append((window, try value.decode(bytes)))
             return true
+        }
+        found.reverse()
+        for session in found {
+            merged = try merge(merged, session.aggregate)
+            start = min(start, session.window.start)
+            end = max(end, session.window.end)
         }
         return (Window(start: start, end: end), merged)
     }
 
-    /// Removes the sessions that became part of another one, and retracts their results. A session
-    /// that is the record's own moment (`isNew`) is written over.
+    /// Retracts the results of the sessions that became part of another one, and removes those
+    /// that begin elsewhere than it does: it is written over the other one. A session that is the
+    /// record's own moment (`isNew`) goes on.
     @inlinable
     func replace(
         _ newKey: KeySerde.Value,
@@ -160,7 +157,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         guard !isNew else { return }
         for session in found {
-            try put(escaped, session.window, nil)
+            if session.window.start != window.start { try put(escaped, session.window, nil) }
             try emit(newKey, session.window, old: session.aggregate, new: nil)
         }
     }
@@ -173,12 +170,11 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) throws {
         valueSink.pointee.removeAll()
         if let aggregate { try value.encode(aggregate, into: &valueSink.pointee) }
-        try store.put(
+        try rows.put(
             escapedKey: escaped,
-            time: window.end.rawValue,
-            second: window.start.rawValue,
+            window,
             value: aggregate == nil ? nil : valueSink.pointee.bytes,
-            timestamp: window.end
+            closedThrough: clocks[0].closedThrough
         )
     }
 
@@ -208,24 +204,16 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         clocks[0].closedThrough = through
         let ownTime = record.pointee.timestamp
         if through >= earliestOpen {
-            earliestOpen = .max
-            try store.forEachByTime(behind: from) { end, start, escaped in
-                guard end <= through else {
-                    earliestOpen = end
-                    return false
-                }
-                guard let row = try store.value(escapedKey: escaped, time: end, second: start)
-                else {
-                    return true
-                }
-                let window = Window(start: Timestamp(start), end: Timestamp(end))
-                let aggregate = try value.decode(row.bytes)
-                record.pointee.timestamp = Timestamp(end)
+            earliestOpen = try rows.forEach(endingBehind: from, through: through) {
+                escaped,
+                window,
+                bytes in
+                let aggregate = try value.decode(bytes)
+                record.pointee.timestamp = window.end
                 try sink(
                     Windowed(key: try keys.key(of: escaped), window: window),
                     Change(old: nil, new: aggregate)
                 )
-                return true
             }
         }
         record.pointee.timestamp = ownTime
@@ -238,7 +226,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     func removeExpired() throws {
         var through = clocks[0].expiry(retention: rule.retention)
         if rule.emission.isOnClose { through = min(through, clocks[0].closedThrough) }
-        try store.removeExpired(through: through)
+        try rows.removeExpired(through: through)
     }
 }
 
@@ -252,14 +240,13 @@ extension TableView {
     ) -> TableView<Key, Value>
     where Key == Windowed<KeySerde.Value>, ValueSerde.Value == Value {
         TableView { task in
-            let store = TimedStore(StoreHandle(task: task, store: store))
+            let rows = SessionRows(StoreHandle(task: task, store: store))
             let keys = EscapedKeys(key)
             return { wanted in
-                try store.value(
-                    escapedKey: try keys.bytes(of: wanted.key),
-                    time: wanted.window.end.rawValue,
-                    second: wanted.window.start.rawValue
-                ).map { TableRow(value: try value.decode($0.bytes), timestamp: $0.timestamp) }
+                let bytes = try rows.value(escapedKey: keys.bytes(of: wanted.key), wanted.window)
+                return try bytes.map {
+                    TableRow(value: try value.decode($0), timestamp: wanted.window.end)
+                }
             }
         }
     }

@@ -121,9 +121,7 @@ extension SessionStream {
         let node = StreamNode<Windowed<KeySerde.Value>, Change<AggregateSerde.Value>>(
             kind: .stateful(
                 "\(word) by session",
-                stores: [
-                    StoreSpecification(store, .timed, RecordFormat("session", keySerde, value))
-                ]
+                stores: [.sessions(store, keySerde, value)]
             ),
             from: node
         ) { sink, task in
