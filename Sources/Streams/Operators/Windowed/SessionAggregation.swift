@@ -134,7 +134,8 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         try rows.forEach(escapedKey: escaped, startingThrough: last) { window, bytes in
             guard window.end.rawValue >= first else { return false }
             found.append((window, try value.decode(bytes)))
-            return true
+            // One before a session that holds the time lies more than the gap before it.
+            return window.start > time
         }
         found.reverse()
         for session in found {
