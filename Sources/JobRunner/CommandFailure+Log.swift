@@ -21,12 +21,13 @@ extension CommandFailure {
                 reason: "no folder is there, or an empty one",
                 next: nextCommand("topic create NAME --partitions N", data: directory)
             )
-        case .kafkaDirectory:
+        case .kafkaDirectory(let kafkas):
             self.init(
-                KafkaDirectoryRefusal.what,
-                place: directory,
+                kafkas == directory
+                    ? KafkaDirectoryRefusal.what : KafkaDirectoryRefusal.whatInside,
+                place: kafkas,
                 reason: KafkaDirectoryRefusal.reason,
-                next: KafkaDirectoryRefusal.next(for: shellWord(directory))
+                next: KafkaDirectoryRefusal.next(for: shellWord(kafkas))
             )
         case .foreignDirectory:
             self.init(

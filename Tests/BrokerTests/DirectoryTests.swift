@@ -1,4 +1,5 @@
 import Broker
+import Foundation
 import LogModel
 import LogStorage
 import MillraceTestKit
@@ -37,6 +38,38 @@ import Testing
             _ = try open(disk, creates: creates)
         }
         #expect(disk.operationCount == before)
+    }
+
+    @Test func `none is made inside one of Kafka's, at no depth`() throws {
+        let disk = try folder(["meta.properties": Self.kafka])
+        try disk.createDirectory("\(LogHarness.directory)/in-0")
+        let before = disk.operationCount
+        for inside in ["data", "in-0/a/b"] {
+            #expect(throws: BrokerError.kafkaDirectory(LogHarness.directory)) {
+                _ = try Broker.open(disk: disk, directory: "\(LogHarness.directory)/\(inside)")
+            }
+        }
+        #expect(disk.operationCount == before)
+    }
+
+    @Test func `the folders above a path are those that its links lead to`() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "millrace-above-\(UUID().uuidString)")
+            .resolvingSymlinksInPath().path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: "\(folder)/a/b", withIntermediateDirectories: true)
+        try manager.createSymbolicLink(
+            atPath: "\(folder)/link",
+            withDestinationPath: "\(folder)/a/b"
+        )
+        let disk = PosixDisk()
+        #expect(
+            disk.folders(above: "\(folder)/link/new/data").prefix(3)
+                == ["\(folder)/a/b", "\(folder)/a", folder]
+        )
+        #expect(disk.folders(above: "\(folder)/a/b").prefix(2) == ["\(folder)/a", folder])
+        #expect(disk.folders(above: "data").first == manager.currentDirectoryPath)
     }
 
     @Test(arguments: [false, true])

@@ -29,6 +29,7 @@ enum DirectoryFormat {
         switch kind {
         case .absent, .empty:
             guard creates else { throw .noDirectory(path) }
+            try refuseInsideKafkas(files)
             return true
         case .kafka: throw .kafkaDirectory(path)
         case .other:
@@ -50,6 +51,16 @@ enum DirectoryFormat {
             try checkReader(files, format)
         }
         return false
+    }
+
+    /// A broker does not start over a folder in its log directory that it does not know.
+    private static func refuseInsideKafkas(_ files: PartitionFiles) throws(LogStorageError) {
+        for folder in files.disk.folders(above: files.directory) {
+            // What cannot be looked into says nothing.
+            if (try? DirectoryKind.of(folder, on: files.disk)) == .kafka {
+                throw .kafkaDirectory(folder)
+            }
+        }
     }
 
     /// Whether files that only we write tell whose a directory is that has lost its format.

@@ -95,6 +95,8 @@ package enum DirectoryKind: Equatable, Sendable {
 /// What is said where a command would write into a directory of Kafka's.
 package enum KafkaDirectoryRefusal {
     package static let what = "this is a log directory of Kafka's, which is never written to"
+    package static let whatInside =
+        "--data lies in a log directory of Kafka's, which is never written to"
     package static let reason =
         "meta.properties is a Kafka broker's; its topics can be read and brought over"
 

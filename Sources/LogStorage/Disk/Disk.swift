@@ -16,6 +16,8 @@ package protocol Disk: Sendable {
     func list(_ path: String) throws(DiskError) -> [String]
     /// What a path names; nil for nothing.
     func kind(of path: String) throws(DiskError) -> DiskEntryKind?
+    /// The folders above what a path leads to, or would if it were made, the nearest first.
+    func folders(above path: String) -> [String]
     /// The length of a file in bytes; nil where there is none.
     func byteCount(of path: String) throws(DiskError) -> Int64?
     /// Gives a file or folder another name, replacing a file of that name in one step.
@@ -48,6 +50,14 @@ extension Disk {
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? { nil }
 
     package func rooted(at path: String) throws(DiskError) -> any Disk { self }
+
+    package func folders(above path: String) -> [String] {
+        let parts = path.split(separator: "/")
+        let root = path.hasPrefix("/") ? "/" : ""
+        return parts.indices.dropFirst().reversed().map { end in
+            root + parts[..<end].joined(separator: "/")
+        }
+    }
 
     package func byteCount(of path: String) throws(DiskError) -> Int64? {
         guard try kind(of: path) == .file else { return nil }

@@ -71,6 +71,26 @@ package struct PosixDisk: Disk {
         return status.st_mode & S_IFMT == S_IFDIR ? .directory : .file
     }
 
+    package func folders(above path: String) -> [String] {
+        // Links are followed as far as the path exists; the rest is made as it is spelled.
+        var known = path.hasPrefix("/") ? path : "./\(path)"
+        var exists = true
+        while !known.isEmpty {
+            guard let resolved = realpath(known, nil) else {
+                exists = false
+                known = known.lastIndex(of: "/").map { String(known[..<$0]) } ?? ""
+                continue
+            }
+            defer { free(resolved) }
+            let parts = String(cString: resolved).split(separator: "/")
+            let nearest = exists ? parts.count - 1 : parts.count
+            return (0..<max(0, nearest)).reversed().map { index in
+                "/" + parts[...index].joined(separator: "/")
+            }
+        }
+        return []
+    }
+
     package func byteCount(of path: String) throws(DiskError) -> Int64? {
         guard let status = try status(of: path), status.st_mode & S_IFMT == S_IFREG else {
             return nil
