@@ -50,13 +50,28 @@ struct CompactedSegments: Equatable, Sendable {
 
     /// The entry of the segment with this base; nil if no cleaner wrote it.
     func entry(at base: Offset) -> Entry? {
+        let index = firstIndex(from: base)
+        return index < entries.count && entries[index].base == base ? entries[index] : nil
+    }
+
+    /// Whether a cleaner has written what a segment of this base held once.
+    func covers(_ base: Offset) -> Bool {
+        func holds(_ entry: Entry) -> Bool { entry.base <= base && base < entry.end }
+        let index = firstIndex(from: base)
+        if index < entries.count, holds(entries[index]) { return true }
+        if index > 0, holds(entries[index - 1]) { return true }
+        return pending.map(holds) ?? false
+    }
+
+    /// The first entry whose base is not below this one.
+    private func firstIndex(from base: Offset) -> Int {
         var low = 0
         var high = entries.count
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].base < base { low = middle + 1 } else { high = middle }
         }
-        return low < entries.count && entries[low].base == base ? entries[low] : nil
+        return low
     }
 
     // MARK: Changes

@@ -27,8 +27,8 @@ struct DirectoryRecovery {
     var recovered: RecoveredDirectory
     /// Partitions whose part of a group could not be written.
     private var refused: Set<PartitionKey> = []
-    /// Partitions whose folder is known to be theirs.
-    private var claimed: Set<PartitionKey> = []
+    /// Partitions whose folder is known to be theirs, and what a cleaner has written in it.
+    private var claimed: [PartitionKey: CompactedSegments] = [:]
 
     private var journalFolder: String { files.path(DataDirectory.journalFolder) }
 
@@ -189,7 +189,9 @@ struct DirectoryRecovery {
         _ key: PartitionKey
     ) throws(LogStorageError) {
         if range.position == 0 { try PartitionLog.makeFolder(partition, key) }
-        try claim(partition, key)
+        // A group can be older than a cleaning, where no checkpoint says so: its bytes were written
+        // back before it, and are another file's now.
+        guard !(try claim(partition, key).covers(range.segment)) else { return }
         let path = partition.path(range.segment, .log)
         try onDisk { () throws(DiskError) in
             let file: any DiskFile
@@ -211,15 +213,17 @@ struct DirectoryRecovery {
     private mutating func claim(
         _ partition: PartitionFiles,
         _ key: PartitionKey
-    ) throws(LogStorageError) {
-        guard !claimed.contains(key) else { return }
+    ) throws(LogStorageError) -> CompactedSegments {
+        if let known = claimed[key] { return known }
         let names = try onDisk { () throws(DiskError) -> [String]? in
             guard try partition.disk.kind(of: partition.directory) == .directory else { return nil }
             return try partition.disk.list(partition.directory)
         }
-        guard let names else { return }
+        guard let names else { return CompactedSegments() }
         _ = try LogRecovery.checkOwner(partition, key, names)
-        claimed.insert(key)
+        let compacted = try CompactedSegments(in: partition)
+        claimed[key] = compacted
+        return compacted
     }
 
     private static func reason(_ error: LogStorageError) -> String {

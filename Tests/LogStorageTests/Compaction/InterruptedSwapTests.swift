@@ -122,4 +122,28 @@ import Threads
         }
         #expect(pendingCount > 10)
     }
+
+    @Test func `groups that are older than a cleaning are not written over it`() throws {
+        let disk = SimulatedDisk()
+        let log = try filled(disk)
+        _ = try log.log.clean { _ in true }
+        let records = try log.records()
+        #expect(records.count < 40)
+        try log.close()
+        let closed = disk.afterKill()
+        // The journal's files still hold the groups, and nothing says that they are old.
+        for isFlipped in [false, true] {
+            let disk = closed.copy()
+            if isFlipped {
+                disk.rot(TestLog.checkpoint, at: 9, bit: 0)
+            } else {
+                try disk.remove(TestLog.checkpoint)
+            }
+            let again = try TestLog(opening: disk, time: log.time)
+            #expect(again.data.notes.contains { $0.contains("nothing is cut") })
+            #expect(try again.recovery?.damage == nil)
+            #expect(try again.records() == records)
+            try goOn(again)
+        }
+    }
 }
