@@ -5,6 +5,7 @@ enum CheckpointFile {
     static let logStart = "log-start-offset-checkpoint"
     static let recoveryPoint = "recovery-point-offset-checkpoint"
     static let cleaner = "cleaner-offset-checkpoint"
+    static let highWatermark = "replication-offset-checkpoint"
 
     /// The offsets of a file; nil if its text makes no sense. A broker makes the files empty.
     static func offsets(in bytes: [UInt8]) -> [TopicPartition: Offset]? {

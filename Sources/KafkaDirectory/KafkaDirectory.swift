@@ -57,6 +57,7 @@ package struct KafkaDirectory: Sendable {
         let starts = try reader.checkpoint(CheckpointFile.logStart)
         let points = try reader.checkpoint(CheckpointFile.recoveryPoint)
         let cleaned = try reader.checkpoint(CheckpointFile.cleaner)
+        let watermarks = try reader.checkpoint(CheckpointFile.highWatermark)
         var partitions: [KafkaPartition] = []
         for folder in names {
             guard let name = KafkaPartition.name(ofFolder: folder),
@@ -68,6 +69,7 @@ package struct KafkaDirectory: Sendable {
             )
             partition.checkpointedStart = starts[name]
             partition.recoveryPoint = points[name] ?? .zero
+            partition.highWatermark = watermarks[name]
             partition.wasCompacted =
                 cleaned[name] != nil || KafkaPartition.compactedTopics.contains(name.topic)
             partition.isClean = isClean

@@ -13,6 +13,8 @@ package struct ClusterMetadata: Equatable, Sendable {
         package var id: UniqueID
         /// One more than the highest partition number.
         package var partitionCount: Int32 = 0
+        /// The most that a partition of it has.
+        package var replicaCount = 0
         package var options: [String: String] = [:]
     }
 
@@ -88,13 +90,16 @@ package struct ClusterMetadata: Equatable, Sendable {
         namesByID[id] = name
     }
 
-    /// Number, topic id; replicas, leader and epochs follow and are of no use here.
+    /// Number, topic id, replicas; leader and epochs follow and are of no use here.
     private mutating func applyPartition(_ reader: inout ByteReader) throws(WireError) {
         let number: Int32 = try reader.readInteger()
         let id = try reader.readUniqueID()
         guard let name = namesByID[id], number >= 0, number < Int32.max else { return }
-        let known = topics[name]?.partitionCount ?? 0
-        topics[name]?.partitionCount = max(known, number + 1)
+        let replicas = try reader.readCount(isCompact: true)
+        guard var topic = topics[name] else { return }
+        topic.partitionCount = max(topic.partitionCount, number + 1)
+        topic.replicaCount = max(topic.replicaCount, replicas)
+        topics[name] = topic
     }
 
     /// Type of the resource, its name, the option's name, its value or null for the default.

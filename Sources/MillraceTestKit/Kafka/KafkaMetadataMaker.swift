@@ -30,12 +30,18 @@ package enum KafkaMetadataMaker {
         }
     }
 
-    /// A partition comes to be.
-    package static func partition(_ number: Int32, of id: UniqueID) throws -> [UInt8] {
+    /// A partition comes to be, on these brokers.
+    package static func partition(
+        _ number: Int32,
+        of id: UniqueID,
+        replicas: [Int32] = []
+    ) throws -> [UInt8] {
         try record(3, version: 1) {
             $0.writeInteger(number)
             $0.writeUniqueID(id)
-            for _ in 0..<4 { $0.writeCount(0, isCompact: true) }
+            $0.writeCount(replicas.count, isCompact: true)
+            for replica in replicas { $0.writeInteger(replica) }
+            for _ in 0..<3 { $0.writeCount(0, isCompact: true) }
         }
     }
 

@@ -81,6 +81,77 @@ import Testing
         #expect(report.positionCount == 1)
     }
 
+    @Test func `metadata that is too long here keeps nobody's records back`() throws {
+        let harness = try ImportHarness()
+        try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "a", "b", "c")]])
+        var value = OffsetCommitValue(offset: 2, commitTimestamp: 1)
+        value.metadata = String(repeating: "m", count: 5_000)
+        let key = try OffsetCommitKey(group: "g", topic: "t", partition: 0).encoded()
+        try harness.maker.partition(
+            "__consumer_offsets-0",
+            [0: [Self.batch([(key, try value.encoded(version: 3))])]]
+        )
+        let report = try harness.bring { (log) throws in
+            let answers = try log.broker.committedOffsets(
+                group: "g",
+                partitions: nil,
+                requireStable: true
+            )
+            guard case .committed(let value)? = answers.values.first else {
+                Issue.record("no position is committed")
+                return
+            }
+            #expect(value.offset == Offset(2) && value.metadata.isEmpty)
+        }
+        #expect(report.warnings.contains("the group g had metadata of more than 4,096 bytes"))
+    }
+
+    @Test(arguments: ["__consumer_offsets", "__transaction_state"])
+    func `a part of what Kafka keeps of groups and transactions is told of`(topic: String) throws {
+        let harness = try ImportHarness()
+        try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "a")]])
+        try harness.maker.partition("\(topic)-2", [0: [Maker.batch(0)]])
+        let report = try harness.bring()
+        #expect(report.warnings.contains("\(topic): 2 of 3 partitions have no folder here"))
+    }
+
+    @Test(arguments: [(1, 2), (2, 2), (2, 3)])
+    func `records that other replicas may not have are told of`(
+        replicas: Int32,
+        mark: Int64
+    ) throws {
+        let harness = try ImportHarness()
+        let id = try #require(UniqueID(Self.id))
+        try harness.maker.partition(
+            "t-0",
+            [0: [Maker.batch(0, values: "a", "b", "c")]],
+            id: Self.id
+        )
+        try harness.maker.partition(
+            "__cluster_metadata-0",
+            [
+                0: [
+                    KafkaMetadataMaker.batch(
+                        0,
+                        [
+                            try KafkaMetadataMaker.topic("t", id),
+                            try KafkaMetadataMaker.partition(
+                                0,
+                                of: id,
+                                replicas: Array(1...replicas)
+                            ),
+                        ]
+                    )
+                ]
+            ]
+        )
+        try harness.maker.checkpoint("replication-offset", "t 0 \(mark)")
+        let report = try harness.bring()
+        #expect(report.topics.map(\.recordCount) == [3])
+        let isTold = report.warnings.contains("t-0 from offset 2 on")
+        #expect(isTold == (replicas == 2 && mark == 2), "\(report.warnings)")
+    }
+
     /// A commit or an abort that its coordinator had decided, with one marker of two written.
     @Test(arguments: [TransactionResult.commit, .abort], [false, true])
     func `a decided transaction comes over whole`(result: TransactionResult, raw: Bool) throws {

@@ -90,14 +90,18 @@ struct GroupImport {
 
     /// What is to be committed here: positions in partitions that were brought over, none of them
     /// behind the end of what was brought, all as of `now`, so that a group of an old copy does not
-    /// expire at once. A position in an earlier topic of the name stays behind.
+    /// expire at once. A position in an earlier topic of the name stays behind, as does metadata
+    /// that is longer than is taken here: Kafka's limit can be raised.
     ///
     /// - Parameter ids: of Kafka's topics, where the directory tells them.
     func commits(
         ends: [TopicPartition: Offset],
         ids: [TopicPartition: UniqueID],
         now: Timestamp
-    ) -> (offsets: [String: [TopicPartition: CommittedOffset]], cutCount: Int) {
+    ) -> (
+        offsets: [String: [TopicPartition: CommittedOffset]], cutCount: Int, shortened: [String]
+    ) {
+        var shortened: Set<String> = []
         var result: [String: [TopicPartition: CommittedOffset]] = [:]
         var cutCount = 0
         for (group, values) in positions {
@@ -111,12 +115,16 @@ struct GroupImport {
                     value.offset = end
                     cutCount += 1
                 }
+                if GroupOffsets.check([value]) != .none {
+                    value.metadata = ""
+                    shortened.insert(group)
+                }
                 value.leaderEpoch = LeaderEpoch(-1)
                 value.commitTime = now
                 value.expireTime = .none
                 result[group, default: [:]][partition] = value
             }
         }
-        return (result, cutCount)
+        return (result, cutCount, shortened.sorted())
     }
 }

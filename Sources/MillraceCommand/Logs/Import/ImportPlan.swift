@@ -54,6 +54,7 @@ struct ImportPlan {
         for name in names { topics.append(try plan(name, id: makeID())) }
         noteWhatIsUnknown()
         noteWhatIsElsewhere()
+        noteMissingCoordinators()
         notes += (directory.metadata?.problems ?? []).map { "the metadata log: \($0)" }
     }
 
@@ -263,6 +264,24 @@ struct ImportPlan {
                 "nothing in this folder says how long compaction waits in "
                     + "\(compactedByDefault.joined(separator: ", ")): Kafka's defaults hold; "
                     + "--config TOPIC:min.compaction.lag.ms=N and delete.retention.ms=N change that"
+            )
+        }
+    }
+
+    /// What groups have committed and transactions decided lies in Kafka's own topics, of which this
+    /// folder may hold a part.
+    private mutating func noteMissingCoordinators() {
+        for (topic, loss) in [
+            ("__consumer_offsets", "the positions of groups in them do not come over"),
+            ("__transaction_state", "transactions that they decided count as not ended"),
+        ] {
+            let here = directory.partitions(of: topic)
+            let highest = here.map { $0.name.partition.rawValue + 1 }.max() ?? 0
+            let count = max(highest, directory.metadata?.topics[topic]?.partitionCount ?? 0)
+            let missing = Int(count) - here.count
+            guard missing > 0 else { continue }
+            notes.append(
+                "\(topic): \(missing) of \(count) partitions have no folder here: \(loss)"
             )
         }
     }

@@ -60,6 +60,7 @@ struct KafkaImport {
             let decided = try DecidedTransactions(source)
             report.findings += decided.findings
             for topic in plan.topics { try copy(topic, decided, &report) }
+            noteWhatMayBeCut(plan, &report)
             try commitGroups(decided, &report)
             // A broker that was started meanwhile may have changed what was being read.
             try source.refuseRunningBroker()
@@ -154,6 +155,28 @@ struct KafkaImport {
         report.topics.append(line)
     }
 
+    /// Records that not all replicas have were never committed, and a leader that was elected
+    /// without them cuts them. Only the cluster knows.
+    private func noteWhatMayBeCut(_ plan: ImportPlan, _ report: inout ImportReport) {
+        var places: [String] = []
+        for topic in plan.topics {
+            guard source.metadata?.topics[topic.name]?.replicaCount ?? 2 > 1 else { continue }
+            for partition in topic.partitions {
+                guard let end = report.ends[partition.name], let mark = partition.highWatermark,
+                    mark < end
+                else { continue }
+                places.append("\(partition.name) from offset \(mark.rawValue) on")
+            }
+        }
+        guard !places.isEmpty else { return }
+        let some = places.prefix(5).joined(separator: ", ")
+        let rest = places.count > 5 ? " and \(places.count - 5) more" : ""
+        report.notes.append(
+            "not known to be on all replicas when this broker looked last: \(some)\(rest); a "
+                + "cluster that went on without it may have other records there"
+        )
+    }
+
     /// The ids of Kafka's topics, by partition.
     private var topicIDs: [TopicPartition: UniqueID] {
         var ids: [TopicPartition: UniqueID] = [:]
@@ -173,11 +196,18 @@ struct KafkaImport {
                 "\(groups.unreadableCount) records of groups' positions cannot be read"
             )
         }
-        let (commits, cutCount) = groups.commits(
+        let (commits, cutCount, shortened) = groups.commits(
             ends: report.ends,
             ids: topicIDs,
             now: time.wallTime()
         )
+        for group in shortened {
+            report.notes.append(
+                "the group \(group) had metadata of more than "
+                    + "\(grouped(GroupOffsets.metadataByteLimit)) bytes at positions: these came "
+                    + "over without it"
+            )
+        }
         for (group, offsets) in commits.sorted(by: { $0.key < $1.key }) {
             let names = offsets.keys.sorted()
             for start in stride(from: 0, to: names.count, by: Self.commitCount) {
