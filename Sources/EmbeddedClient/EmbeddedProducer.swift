@@ -57,7 +57,12 @@ package final class EmbeddedProducer {
             try broker.append(bytes, to: output.partition)
         }
         switch outcome {
-        case .appended(_, let last), .duplicate(_, let last):
+        case .duplicate:
+            throw .fatal(
+                "\(name): new records were taken for old ones, for the producer id "
+                    + "\(producerID.rawValue) was another producer's"
+            )
+        case .appended(_, let last):
             output.sequence = output.sequence.advanced(by: recordCount)
             output.isDirty = true
             outputs[name] = output

@@ -44,6 +44,12 @@ struct JobRun {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
         let own = usedTopics
+        let coordinators = log.broker.coordinatorPartitions(
+            group: topology.job,
+            transactionalIDs: (0..<max(1, options.configuration.threadCount)).map {
+                StreamsConfiguration.transactionalID(job: topology.job, slot: $0)
+            }
+        )
         try log.refuseUnfinished(own)
         let reset = JobReset(
             topology: topology,
@@ -54,11 +60,11 @@ struct JobRun {
             // Whatever state the job's own topics are in, they go.
             let going = try reset.internalTopics()
             try log.requireIntact {
-                own.contains($0.topic) && !going.contains($0.topic) || $0.topic.hasPrefix("__")
+                own.contains($0.topic) && !going.contains($0.topic) || coordinators.contains($0)
             }
             try reset.run()
         }
-        try log.requireIntact { own.contains($0.topic) || $0.topic.hasPrefix("__") }
+        try log.requireIntact { own.contains($0.topic) || coordinators.contains($0) }
         var configuration = options.configuration
         configuration.memoryByteCount =
             options.memory?.byteCount ?? MachineMemory.standardShare

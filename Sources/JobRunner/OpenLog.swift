@@ -20,7 +20,8 @@ package struct OpenLog {
         var configuration = BrokerConfiguration()
         configuration.journal.openFileLimit = DescriptorBudget.kept(
             of: DescriptorBudget.raise(),
-            wanted: configuration.journal.openFileLimit
+            // One that is let go is flushed first: too few cost more than memory.
+            wanted: 16_384
         )
         do {
             broker = try Broker.open(

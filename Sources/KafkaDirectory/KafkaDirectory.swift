@@ -116,6 +116,14 @@ package struct KafkaDirectory: Sendable {
         Set(partitions.lazy.filter { !$0.isInternal }.map(\.name.topic)).sorted()
     }
 
+    /// Whether every partition of `__transaction_state` is here, as far as the metadata log tells
+    /// how many there are.
+    package var holdsAllDecisions: Bool {
+        guard let metadata, metadata.isWhole else { return false }
+        let count = metadata.topics["__transaction_state"]?.partitionCount ?? 0
+        return partitions(of: "__transaction_state").count >= Int(count)
+    }
+
     /// The folders of a topic's partitions, by number; numbers may be missing.
     package func partitions(of topic: String) -> [KafkaPartition] {
         partitions.filter { $0.name.topic == topic }

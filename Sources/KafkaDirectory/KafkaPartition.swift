@@ -17,8 +17,8 @@ package struct KafkaPartition: Sendable {
     package var checkpointedStart: Offset?
     /// Everything below was flushed; 0 where no checkpoint says so.
     package var recoveryPoint: Offset
-    /// Everything below is on all replicas that are in sync, as the broker noted last, which it does
-    /// every few seconds; nil where no checkpoint says so.
+    /// Everything below is on all replicas that are in sync, as the broker noted last, which it
+    /// does every few seconds; nil where no checkpoint says so.
     package var highWatermark: Offset?
     /// The cleaner has been here, or may have been: offsets may be missing.
     package var wasCompacted: Bool

@@ -117,7 +117,9 @@ extension RecordBatchError: CustomStringConvertible {
             "the checksum is \(stored), that of the bytes \(computed)"
         case .unknownCodec(let number): "compression codec \(number), which does not exist"
         case .compressedRecords: "compressed records where plain ones are expected"
-        case .damagedCompression(let codec): "the \(codec) block does not decompress"
+        case .damagedCompression(let codec):
+            "the \(codec) block does not decompress, or has more than "
+                + "\(BatchLimit.recordByteCount) bytes then"
         case .malformedRecord(let index): "record \(index) of the batch is malformed"
         case .trailingBytes(let count): "\(count) bytes behind the last record"
         case .impossibleRecordCount(let count): "a record count of \(count)"

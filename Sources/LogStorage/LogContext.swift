@@ -52,7 +52,7 @@ final class LogContext: Sendable {
         }
     }
 
-    var fdatasyncCount: Int { fdatasyncs.load(ordering: .relaxed) }
+    var fdatasyncCount: Int { fdatasyncs.load(ordering: .relaxed) + pool.flushCount }
 
     func countFdatasync() { fdatasyncs.add(1, ordering: .relaxed) }
 

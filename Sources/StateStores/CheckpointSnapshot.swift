@@ -24,7 +24,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
     private var capacity: Int
     /// What the copy takes of a budget as long as it lives.
     private let budget: MemoryBudget?
-    private let notedByteCount: Int
+    private var notedByteCount: Int
     private(set) var byteCount = 0
     private(set) var references: [Reference] = []
     /// The changelog offset that the entries stand for.
@@ -72,7 +72,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
         let needed = 8 + key.count + valueByteCount
         if capacity - byteCount < needed { grow(by: needed) }
         var p = arena + byteCount
-        references.append(Reference(prefix: KeyOrder.head(key), position: byteCount))
+        references.append(Reference(prefix: 0, position: byteCount))
         p.storeBytes(of: UInt32(key.count), as: UInt32.self)
         p.storeBytes(
             of: value == nil ? -1 : Int32(valueByteCount),
@@ -156,7 +156,12 @@ final class CheckpointSnapshot: @unchecked Sendable {
     }
 
     private func grow(by needed: Int) {
+        let old = capacity
         capacity = max(capacity * 2, byteCount + needed)
+        if let budget {
+            notedByteCount += capacity - old
+            budget.addCopy(capacity - old)
+        }
         let moved = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
         moved.copyMemory(from: arena, byteCount: byteCount)
         arena.deallocate()

@@ -43,6 +43,8 @@ public final class StateStore {
     /// The number of the last checkpoint: 1 to 255, again and again.
     private var checkpointNumber: UInt8 = 0
     private var hasUncheckpointedCommit = false
+    /// When the store held all of its changelog, by its owner's word.
+    private var wholeAt: Timestamp?
 
     /// A store over an engine, which it closes at its end; `isOrdered` for range reads, which cost
     /// memory and time at the insertion of a key. It shares `budget` with the other stores.
@@ -154,7 +156,7 @@ public final class StateStore {
     }
 
     /// Refuses a key that is longer than a store takes.
-    static func requireShort(_ key: UnsafeRawBufferPointer) throws(StoreError) {
+    public static func requireShort(_ key: UnsafeRawBufferPointer) throws(StoreError) {
         guard key.count > KeyValueTable.keyByteLimit else { return }
         throw StoreError(
             code: .keyTooLong,
@@ -220,6 +222,9 @@ public final class StateStore {
             budget: budget
         )
         snapshot.changelogOffset = changelogOffset
+        if let wholeAt, let known = engine.changelog, known.since < wholeAt {
+            engine.changelog = FollowedChangelog(id: known.id, since: wholeAt)
+        }
         checkpointNumber = checkpointNumber == .max ? 1 : checkpointNumber + 1
         table.pointee.drainChanged(forCheckpoint: checkpointNumber) { key, value, timestamp in
             snapshot.append(key: key, value: value, timestamp: timestamp)
@@ -299,6 +304,10 @@ public final class StateStore {
     /// The topic that `changelogOffset` is an offset of; nil where it is not known.
     public var changelog: FollowedChangelog? { engine.changelog }
 
+    /// Takes note that the store holds all that is in its changelog, committed and to be committed
+    /// by its owner, who alone writes there: the next checkpoint says so.
+    public func noteWhole(at moment: Timestamp) { wholeAt = moment }
+
     /// Takes note of the topic that is the store's changelog from here on. Not in a transaction.
     public func follow(_ changelog: FollowedChangelog) {
         let known = engine.changelog
@@ -328,6 +337,7 @@ public final class StateStore {
         index?.pointee.removeAll()
         changelogOffset = nil
         hasUncheckpointedCommit = false
+        wholeAt = nil
         isComplete = true
         mayLoadAll = true
         hasMissed = false

@@ -107,6 +107,11 @@ public struct StoreError: Error, Equatable, Sendable {
     }
 }
 
+extension StoreError: CustomStringConvertible {
+    /// What happened, behind the place where it is known.
+    public var description: String { path.isEmpty ? message : "\(path): \(message)" }
+}
+
 /// Entries of a checkpoint: pointers into memory that the caller keeps alive during the call,
 /// ascending by key bytes, each key once. A nil value removes the key.
 public struct SortedEntries {

@@ -48,6 +48,8 @@ package final class StreamsApplication {
                 unread: TopologyPlan.unusedRepartitions(of: specification, existing: existing),
                 of: specification.job
             )
+            // Nothing depends on it: a group that cannot be asked is asked again by a thread.
+            for note in (try? EmptyStores(specification, plan, client).notes) ?? [] { tell(note) }
             for topic in plan.topicsToCreate { try client.createTopic(topic) }
             for (topic, label) in plan.topicsToLabel.sorted(by: { $0.key < $1.key }) {
                 try client.alterTopic(topic, options: TopologyPlan.options(for: label))

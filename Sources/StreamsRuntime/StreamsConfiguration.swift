@@ -43,6 +43,9 @@ package struct StreamsConfiguration: Equatable, Sendable {
         }
     }
 
+    /// The transactional id of a thread, by its number: the same at every start.
+    package static func transactionalID(job: String, slot: Int) -> String { "\(job)-\(slot)" }
+
     package static let longestTransactionTimeoutMilliseconds: Int64 = 900_000
     /// A commit has to begin before its transaction is aborted, and takes its time.
     package static let longestCommitIntervalMilliseconds: Int64 = 840_000

@@ -51,6 +51,37 @@ import Threads
         #expect(try again.values("t") == ["0", "1", "new"])
     }
 
+    @Test func `positions of a later time are put back, though the log is of none`() throws {
+        let harness = try LogHarness()
+        try harness.broker.createTopic("t", partitionCount: 1)
+        func commit(_ offset: Int64, _ harness: LogHarness) throws {
+            try harness.broker.commitOffsets(
+                group: "g",
+                [name: CommittedOffset(offset: Offset(offset), commitTime: harness.time.wallTime())]
+            )
+        }
+        try produce(["0", "1"], harness)
+        try commit(2, harness)
+        try harness.broker.close()
+        let older = harness.disk.copy()
+        let newer = try LogHarness(disk: harness.disk, time: harness.time)
+        try produce(["2", "3", "4"], newer)
+        try commit(5, newer)
+        try newer.broker.close()
+        // The older copy is put back, but for the folder of positions.
+        let folder = try older.list(LogHarness.directory).filter { $0.hasPrefix("__consumer") }
+        for path in folder.map({ "\(LogHarness.directory)/\($0)" }) {
+            for file in try older.list(path) where file.hasSuffix(".log") {
+                let name = "\(path)/\(file)"
+                try replace(name, with: content(of: name, on: newer.disk), on: older)
+            }
+        }
+        let again = try LogHarness(disk: older, time: harness.time)
+        #expect(again.broker.notes.contains { $0.contains("goes on at offset 2 of t-0") })
+        try produce(["new"], again)
+        #expect(try again.offset("g", "t") == 2)
+    }
+
     @Test func `positions stay that an older table of topics has no name for`()
         throws
     {

@@ -81,6 +81,20 @@ import Testing
         }
     }
 
+    @Test func `an older block of producer ids gives none out twice`() throws {
+        let (older, newer) = try twoBackups { log in
+            try log.data.grantProducerIDs(upTo: ProducerID(5_000))
+            try log.append(["second"], from: TestProducer(4_321))
+        }
+        let disk = newer.copy()
+        let block = "\(TestLog.root)/\(ProducerIDBlock.fileName)"
+        try disk.remove(block)
+        if let bytes = try? older.content(block) { try disk.append(bytes, to: block) }
+        let log = try TestLog(opening: disk)
+        #expect(log.data.notes.isEmpty)
+        #expect(try log.data.settledProducerIDs() > ProducerID(4_321))
+    }
+
     @Test func `they are kept if nobody looks at them before a crash`() throws {
         let (older, newer) = try twoBackups { try $0.append(["second"]) }
         let mixed = try mixed(newer, older)

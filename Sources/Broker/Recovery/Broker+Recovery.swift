@@ -48,12 +48,14 @@ extension Broker {
                 }
             }
         }
+        // Positions themselves can be of a later time than what they are in.
+        let isOfAnotherTime = shard.partition.log.isOfUnknownEnd
         for record in found {
             guard
                 let topic = topic(record.partition.topic),
                 record.value?.belongs(to: topic.id) == true,
                 let partition = topic.partition(record.partition.partition),
-                partition.log.isRelaxed || partition.log.isOfUnknownEnd,
+                partition.log.isRelaxed || partition.log.isOfUnknownEnd || isOfAnotherTime,
                 let position = record.value?.offset, position > partition.log.certainEnd,
                 let end = try? partition.log.bounds.logEnd, position > end,
                 partition.log.readOnlyReason == nil

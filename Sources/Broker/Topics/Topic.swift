@@ -22,8 +22,9 @@ package enum InternalTopic: String, Sendable, CaseIterable {
     case transactionState = "__transaction_state"
     case consumerOffsets = "__consumer_offsets"
 
-    /// Kafka's options for it; the log cleaner keeps it short.
+    /// Kafka's options for it, but for small segments: each start reads all of it, and the cleaner
+    /// takes no active one.
     var options: [String: String] {
-        ["cleanup.policy": "compact", "segment.bytes": "104857600"]
+        ["cleanup.policy": "compact", "segment.bytes": "1048576"]
     }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Coordination
 package import LogModel
 import LogStorage
@@ -128,6 +129,29 @@ extension Broker {
                 )
             }
         }
+    }
+
+    /// The partitions of the coordinators' topics that tell of a job: of its group, and of these
+    /// transactional ids and those that it had before.
+    package func coordinatorPartitions(
+        group: String,
+        transactionalIDs: [String]
+    ) -> Set<TopicPartition> {
+        let earlier = self.transactionalIDs().filter {
+            Self.jobGroup(ofTransactionalID: $0) == group
+        }
+        var found: Set<TopicPartition> = []
+        for (kind, names) in [
+            (InternalTopic.consumerOffsets, [group]),
+            (.transactionState, transactionalIDs + earlier),
+        ] {
+            guard let count = topic(kind.rawValue)?.partitions.count, count > 0 else { continue }
+            for name in names {
+                let index: Int32 = coordinatorPartition(of: name, count: Int32(count))
+                found.insert(TopicPartition(kind.rawValue, PartitionIndex(index)))
+            }
+        }
+        return found
     }
 
     /// The groups of jobs: a job's positions are half of its state, and stay as long as its stores

@@ -11,8 +11,20 @@ extension DataDirectory {
             // One that cannot be opened tells nothing.
             try? log.wake()
         }
+        noteCheckpointedProducers()
         try passFoundProducers()
         return try grantedProducerIDs()
+    }
+
+    /// The file of blocks may be of another time than the checkpoint, which names the producers of
+    /// nearly all partitions.
+    private func noteCheckpointedProducers() {
+        for known in writingBack.withLock({ Array($0.partitions.values) }) {
+            guard let bytes = known.snapshot, let producers = ProducerSnapshotFile.decode(bytes)
+            else { continue }
+            let own = producers.entries.keys.lazy.filter { $0 < ProducerIDBlock.limit }
+            if let last = own.max() { context.noteFound(last) }
+        }
     }
 
     /// Ids below this were given out, or are named by what was imported. Where the file that says

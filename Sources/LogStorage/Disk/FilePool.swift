@@ -1,3 +1,4 @@
+import Synchronization
 import Threads
 
 /// Keeps at most so many files open: the ones used longest ago are let go, and opened again when
@@ -8,6 +9,7 @@ package final class FilePool: Sendable {
     private let limit: Int
     /// Open files, the next candidate first.
     private let open = Lock<[PooledFile]>([])
+    private let flushes = Atomic<Int>(0)
 
     package init(disk: any Disk, limit: Int) {
         self.disk = disk
@@ -16,6 +18,11 @@ package final class FilePool: Sendable {
 
     /// How many are open.
     package var openCount: Int { open.withLock { $0.count } }
+
+    /// Files that were flushed because they were let go.
+    var flushCount: Int { flushes.load(ordering: .relaxed) }
+
+    fileprivate func countFlush() { flushes.add(1, ordering: .relaxed) }
 
     /// Takes note that a file was opened, and lets others go if there are too many.
     func opened(_ file: PooledFile) {
@@ -198,7 +205,10 @@ package final class PooledFile: Sendable {
             return true
         }
         // The next one who asks for a flush is told of a failure.
-        if let unflushed { try? flush(unflushed) }
+        if let unflushed {
+            pool.countFlush()
+            try? flush(unflushed)
+        }
         return isDone
     }
 

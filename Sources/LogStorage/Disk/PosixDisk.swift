@@ -156,6 +156,8 @@ package struct PosixDisk: Disk {
         }
         defer { Glibc.close(descriptor) }
         _ = try check("statvfs", path) { _, _ in fstatvfs(descriptor, &status) }
+        // Some file systems say nothing at all: a write that finds no room will.
+        guard status.f_blocks > 0 else { return .max }
         return Int64(status.f_bavail) * Int64(status.f_frsize)
     }
 

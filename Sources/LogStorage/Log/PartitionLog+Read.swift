@@ -43,14 +43,22 @@ extension PartitionLog {
             // What is missing between two segments is found by the read that begins there.
             if byteCount > 0, !follows(piece.base, next, mayGap: mayGap) { break }
             mayGap = piece.mayGap
-            let taken = try readSegment(
-                piece,
-                from: next,
-                to: plan.end,
-                isFirst: byteCount == 0,
-                limit: limit,
-                into: room
-            )
+            let taken: Taken
+            do throws(LogStorageError) {
+                if piece.mayGap { try checkCompacted(piece) }
+                taken = try readSegment(
+                    piece,
+                    from: next,
+                    to: plan.end,
+                    isFirst: byteCount == 0,
+                    limit: limit,
+                    into: room
+                )
+            } catch {
+                // What is in front of it is served; the next read begins with it, and tells.
+                guard byteCount > 0 else { throw error }
+                break
+            }
             byteCount += taken.byteCount
             next = taken.next
             if next >= plan.end || taken.isFull { break }
@@ -131,7 +139,6 @@ extension PartitionLog {
             }
             return Plan(bounds: bounds, end: end, pieces: pieces)
         }
-        for piece in plan.pieces where piece.mayGap { try checkCompacted(piece) }
         if let closed, let entry = try index(of: closed).entry(for: from) {
             plan.pieces[0].position = entry.position
             plan.pieces[0].last = entry.offset

@@ -169,7 +169,17 @@ final class IdempotentProducer {
             )
         }
         switch outcome {
-        case .appended, .duplicate:
+        case .duplicate:
+            // It sends nothing twice.
+            throw CommandFailure(
+                "the log takes new records for old ones",
+                place: "\(lane.partition)",
+                reason: "the producer id \(producerID.rawValue) was another producer's: "
+                    + "producer-id-block may be of an earlier copy of the directory",
+                next: "run the command again with the records that are not there: it gets "
+                    + "another id"
+            )
+        case .appended:
             isRefused = false
             lane.batch.reset()
             lane.needsFlush = true

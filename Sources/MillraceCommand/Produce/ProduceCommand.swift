@@ -89,6 +89,13 @@ enum ProduceCommand {
         _ signals: SignalListener
     ) throws -> Int {
         let topic = try log.requireTopic(invocation[topic])
+        if let owner = topic.options[TopicOptionName.owner] {
+            throw CommandFailure(
+                "'\(topic.name)' takes no records but its job's",
+                place: log.directory,
+                reason: "it is that of \(owner) (job/name), whose state it holds or carries"
+            )
+        }
         try log.refuseUnfinished([topic.name])
         if let index = invocation[partition] { _ = try log.requirePartition(index, of: topic) }
         let producer = try IdempotentProducer(

@@ -117,6 +117,10 @@ enum TopicCommands {
             switch change.key {
             case "cleanup.policy": change.value != topic.options[change.key]
             case "retention.ms", "retention.bytes": change.value != "-1"
+            // Windows and joins go by the times of the records that a repartition carries.
+            case "message.timestamp.type": change.value != "CreateTime"
+            // Inputs are committed that these records were made of.
+            case "millrace.durability": change.value != "flushed"
             default: false
             }
         }
@@ -126,7 +130,8 @@ enum TopicCommands {
         throw CommandFailure(
             "\(option) of '\(topic.name)' cannot be changed",
             place: directory,
-            reason: "the topic is that of \(owner) (job/name), whose records would go by it"
+            reason: "the topic is that of \(owner) (job/name), which counts on its records as they "
+                + "are"
         )
     }
 

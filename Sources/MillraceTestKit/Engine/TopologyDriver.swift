@@ -7,6 +7,7 @@ import LogStorage
 import StateStores
 package import Streams
 package import StreamsRuntime
+import Threads
 
 /// A record as a test sends or reads it.
 package struct TestRecord: Equatable, Sendable {
@@ -56,6 +57,8 @@ package final class TopologyDriver {
     private var application: StreamsApplication
     private var readers: [TopicPartition: Offset] = [:]
     private var generator: SeededGenerator
+    /// What the last start told its owner.
+    package private(set) var told: [String] = []
 
     private static let directory = "/data"
 
@@ -86,7 +89,7 @@ package final class TopologyDriver {
             try broker.createTopic(input.name, partitionCount: input.partitionCount)
         }
         client = EmbeddedClient(broker: broker)
-        application = try Self.start(
+        (application, told) = try Self.start(
             try makeTopology(),
             client,
             stores,
@@ -117,17 +120,19 @@ package final class TopologyDriver {
         _ stores: SimulatedStores,
         _ configuration: StreamsConfiguration,
         _ time: ManualTimeSource
-    ) throws -> StreamsApplication {
+    ) throws -> (StreamsApplication, told: [String]) {
+        let told = Lock<[String]>([])
         let application = try StreamsApplication(
             topology: topology,
             client: client,
             engines: stores,
             configuration: configuration,
             time: time,
-            pause: { time.advance(milliseconds: Int64($0 / 1_000_000)) }
+            pause: { time.advance(milliseconds: Int64($0 / 1_000_000)) },
+            tell: { text in told.withLock { $0.append(text) } }
         )
         try application.start()
-        return application
+        return (application, told.withLock { $0 })
     }
 
     // MARK: Records in
@@ -238,7 +243,13 @@ package final class TopologyDriver {
         self.stores = stores
         broker = try Self.openBroker(disk, time)
         client = EmbeddedClient(broker: broker)
-        application = try Self.start(try makeTopology(), client, stores, configuration, time)
+        (application, told) = try Self.start(
+            try makeTopology(),
+            client,
+            stores,
+            configuration,
+            time
+        )
     }
 
     // MARK: Records out

@@ -176,9 +176,10 @@ public final class TaskErrors {
                 try write(letter, to: topic, without: omission)
                 task.counters.pointee.recordsDeadLettered &+= 1
                 return
-            } catch let error as OutputRefusal { refusal = error }
+            } catch let error as OutputRefusal { refusal = refusal ?? error }
         }
-        if let refusal { throw refusal }
+        // An operator's policy would take it for an error of its own.
+        if let refusal { throw FinalRefusal(refusal: refusal) }
     }
 
     private func write(
@@ -232,7 +233,6 @@ public final class TaskErrors {
     }
 
     private static func message(of error: any Error) -> String {
-        if let error = error as? StoreError { return error.message }
-        return String(describing: error)
+        String(describing: error)
     }
 }

@@ -124,7 +124,7 @@ public struct OutputBuffer: ~Copyable {
             topic: slot.pointee.partition.topic,
             batchByteLimit: slot.pointee.rules.batchByteLimit
         )
-        if slot.pointee.isChangelog { throw ChangelogRefusal(refusal: refusal) }
+        if slot.pointee.isChangelog { throw FinalRefusal(refusal: refusal) }
         throw refusal
     }
 

@@ -51,8 +51,9 @@ public struct OutputRefusal: DeadLetterReason, CustomStringConvertible {
     }
 }
 
-/// The same of a changelog: no policy applies, the job stops and nothing of it is committed.
-struct ChangelogRefusal: EngineFailure, CustomStringConvertible {
+/// The same of a changelog or of the topic of dead letters: no policy applies, the job stops and
+/// nothing of it is committed.
+struct FinalRefusal: EngineFailure, CustomStringConvertible {
     let refusal: OutputRefusal
     var description: String { refusal.description }
 }

@@ -204,10 +204,13 @@ public struct TopologySpecification: Equatable, Codable, Sendable {
                 for store in own { try checkName(store.name, what: "store name") }
                 for store in own where !store.isShared || !stores.contains(store) {
                     if let other = stores.first(where: { $0.name == store.name }), store.isShared {
+                        let unlike =
+                            other.format == store.format
+                            ? "with different options"
+                            : "once as \(other.format) and once as \(store.format)"
                         throw TopologyError(
-                            "the store \"\(store.name)\" is declared twice, once as "
-                                + "\(other.format) and once as \(store.format): declare it once "
-                                + "and give it to both"
+                            "the store \"\(store.name)\" is declared twice, \(unlike): declare it "
+                                + "once and give it to both"
                         )
                     }
                     stores.append(store)

@@ -1,4 +1,5 @@
 package import LogClient
+import LogModel
 package import Streams
 
 /// What deploying a topology does to what a job has: a value made of plain data, with nothing
@@ -125,10 +126,6 @@ private struct Judge {
             .union(specification.globalTables.map(\.topic))
     }
 
-    private static func partitions(_ count: Int32) -> String {
-        "\(count) partition\(count == 1 ? "" : "s")"
-    }
-
     mutating func judgeInputs() {
         let former = deployed.topology.map(Self.inputs)
         for topic in inputs.sorted() {
@@ -136,7 +133,7 @@ private struct Judge {
                 add(.refuse, .input, topic, topic, "\(PlanError.missingSource(topic: topic))")
                 continue
             }
-            let count = Self.partitions(found.partitionCount)
+            let count = PlanError.partitions(found.partitionCount)
             if let former, !former.contains(topic) {
                 add(.create, .input, topic, topic, "\(count); it was not read before")
             } else {
@@ -153,7 +150,7 @@ private struct Judge {
             if let change = changes[topic], isFilled {
                 add(.refuse, .store, store.name, topic, change.description)
             } else if topics[topic] == nil {
-                hasFolder
+                hasFolder || wasThere(store)
                     ? add(.rebuild, .store, store.name, topic, "its changelog is gone: it is empty")
                     : add(.create, .store, store.name, topic, "\(store.format)")
             } else if isFilled, store.isInMemory {
@@ -167,6 +164,13 @@ private struct Judge {
         for table in specification.globalTables {
             add(.keep, .store, table.store, table.topic, "a copy of the topic in every thread")
         }
+    }
+
+    /// Whether the job had the store when it was started last.
+    private func wasThere(_ store: StoreSpecification) -> Bool {
+        deployed.topology?.subtopologies.contains { part in
+            part.stores.contains { $0.name == store.name }
+        } ?? false
     }
 
     mutating func judgeRepartitions() {
@@ -185,7 +189,7 @@ private struct Judge {
         let outputs = specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
         for topic in Set(outputs + specification.deadLetterTopics).sorted() {
             if let found = topics[topic] {
-                add(.keep, .output, topic, topic, Self.partitions(found.partitionCount))
+                add(.keep, .output, topic, topic, PlanError.partitions(found.partitionCount))
             } else {
                 add(.create, .output, topic, topic, "as many partitions as the widest input")
             }
@@ -195,13 +199,13 @@ private struct Judge {
     /// A topic whose name differs from another's in dots and underscores alone cannot be made, as
     /// in Kafka.
     private mutating func judgeNewNames() {
-        func plain(_ name: String) -> String {
-            String(name.map { $0 == "." ? "_" : $0 })
-        }
-        let taken = Dictionary(topics.keys.map { (plain($0), $0) }) { first, _ in first }
+        var taken = Array(topics.keys)
         for item in items where item.verdict == .create {
-            guard let topic = item.topic, topics[topic] == nil, let other = taken[plain(topic)]
-            else { continue }
+            guard let topic = item.topic, topics[topic] == nil else { continue }
+            guard let other = TopicName.collision(of: topic, with: taken) else {
+                taken.append(topic)
+                continue
+            }
             items.removeAll { $0 == item }
             add(
                 .refuse,
@@ -232,6 +236,9 @@ private struct Judge {
                     topic,
                     error.description
                 )
+            case .ownedOutput(let topic, _):
+                items.removeAll { $0.subject == .output && $0.topic == topic }
+                add(.refuse, .output, topic, topic, error.description)
             case .notCopartitioned(let topic, _, _, _):
                 add(.refuse, .input, topic, topic, error.description)
             }

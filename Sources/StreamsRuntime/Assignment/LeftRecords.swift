@@ -62,7 +62,7 @@ package struct LeftRecords {
             // What an open transaction holds back may become visible.
             guard try reader.fetch(from: client) else { return true }
             while var batch = try reader.nextBatch() {
-                while let record = try batch.records.next() {
+                while let record = try batch.next(of: reader) {
                     let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                     if offset >= start { return true }
                 }

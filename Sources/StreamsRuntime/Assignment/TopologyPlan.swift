@@ -45,7 +45,10 @@ package struct TopologyPlan: Equatable, Sendable {
             case .repartition:
                 ["cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"]
             }
-        return label.options.merging(kept) { $1 }
+        // Windows and joins behind a repartition go by the records' own times.
+        return label.options.merging(kept) { $1 }.merging(
+            ["message.timestamp.type": "CreateTime"]
+        ) { $1 }
     }
 
     /// Topics of the job's own that say to have records of another format than the job's.
@@ -66,6 +69,7 @@ package struct TopologyPlan: Equatable, Sendable {
     ) throws(PlanError) {
         labels = specification.labels
         try Self.checkOwners(labels, existing: existing)
+        try Self.checkOutputs(of: specification, existing: existing)
         for topic in existing { partitionCounts[topic.name] = topic.partitionCount }
         let planned = Set(existing.map(\.name))
         try checkSources(of: specification)
@@ -121,7 +125,20 @@ package struct TopologyPlan: Equatable, Sendable {
         }
     }
 
-    /// Topics of the job's own that say to have records of another format than the job's.
+    /// What a job keeps in topics of its own takes nobody else's records, nor its results.
+    private static func checkOutputs(
+        of specification: TopologySpecification,
+        existing: [TopicDescription]
+    ) throws(PlanError) {
+        let outputs = specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
+        for topic in Set(outputs + specification.deadLetterTopics).sorted() {
+            let owner =
+                specification.labels[topic]?.owner
+                ?? existing.first { $0.name == topic }?.configuration[TopicLabel.ownerOption]
+            if let owner { throw .ownedOutput(topic: topic, owner: owner) }
+        }
+    }
+
     /// The repartition topics of a job that its topology does not name any more.
     package static func unusedRepartitions(
         of specification: TopologySpecification,
@@ -135,6 +152,7 @@ package struct TopologyPlan: Equatable, Sendable {
         }.map(\.name).sorted()
     }
 
+    /// Topics of the job's own that say to have records of another format than the job's.
     package static func changedFormats(
         _ labels: [String: TopicLabel],
         existing: [TopicDescription]
@@ -187,7 +205,8 @@ package struct TopologyPlan: Equatable, Sendable {
                 partitionCount: count ?? countReadWith(via, in: specification) ?? widest,
                 exactly: count != nil,
                 existing: existing,
-                configuration: ["cleanup.policy": "delete", "retention.ms": "-1"]
+                // Purged by whole segments.
+                configuration: ["segment.bytes": "16777216"]
             )
         }
     }
@@ -229,7 +248,9 @@ package struct TopologyPlan: Equatable, Sendable {
             TopicSpecification(
                 name: topic,
                 partitionCount: partitionCount,
-                configuration: configuration.merging(labels[topic]?.options ?? [:]) { $1 }
+                configuration: configuration.merging(
+                    labels[topic].map(Self.options(for:)) ?? [:]
+                ) { $1 }
             )
         )
     }
@@ -256,8 +277,14 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
     case partitionCount(topic: String, found: Int32, needed: Int32)
     case notCopartitioned(topic: String, count: Int32, other: String, otherCount: Int32)
     case otherOwner(topic: String, owner: String, label: TopicLabel)
+    case ownedOutput(topic: String, owner: String)
     case changedFormat(ChangedFormat)
     case unreadRepartition(topic: String)
+
+    /// So many of them, in words.
+    static func partitions(_ count: Int32) -> String {
+        "\(count) partition\(count == 1 ? "" : "s")"
+    }
 
     package var description: String {
         switch self {
@@ -265,15 +292,19 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
             "the input topic \"\(topic)\" does not exist; create it: "
                 + "millrace topic create \(topic) --partitions 4"
         case .partitionCount(let topic, let found, let needed):
-            "the topic \"\(topic)\" has \(found) partitions, and the job needs \(needed): "
+            "the topic \"\(topic)\" has \(Self.partitions(found)), and the job needs \(needed): "
                 + "its inputs changed their partition count, or another job uses the name"
         case .notCopartitioned(let topic, let count, let other, let otherCount):
-            "\"\(topic)\" has \(count) partitions and \"\(other)\" \(otherCount), but they meet in "
+            "\"\(topic)\" has \(Self.partitions(count)) and \"\(other)\" \(otherCount), but they "
+                + "meet in "
                 + "one sub-topology: bring one through .repartition(…, partitions: \(count))"
         case .otherOwner(let topic, let owner, let label):
             "the topic \"\(topic)\" is that of \(owner) (job/name), and the job \"\(label.job)\" "
                 + "needs it for its \(label.purpose.rawValue) \"\(label.name)\": give one of them "
                 + "another name"
+        case .ownedOutput(let topic, let owner):
+            "the job writes its results to the topic \"\(topic)\", which is that of \(owner) "
+                + "(job/name) and takes no other records: name another topic"
         case .changedFormat(let change): change.description
         case .unreadRepartition(let topic):
             "\(topic) holds records that the job as it was has not processed, or cannot be read, "

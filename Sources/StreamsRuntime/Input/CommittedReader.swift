@@ -13,6 +13,22 @@ package struct VisibleBatch {
     package let byteCount: Int
 }
 
+extension VisibleBatch {
+    /// The next record; one that cannot be read is told with its place.
+    mutating func next(of reader: borrowing CommittedReader) throws -> RecordView? {
+        do throws(RecordBatchError) { return try records.next() } catch {
+            throw reader.corrupt(error)
+        }
+    }
+
+    /// The same of a queue's batch.
+    mutating func next(of queue: borrowing PartitionQueue) throws -> RecordView? {
+        do throws(RecordBatchError) { return try records.next() } catch {
+            throw queue.corrupt(error)
+        }
+    }
+}
+
 /// Reads one partition as a read_committed Kafka client does: fetches whole batches, checks each
 /// once, and leaves out control records and aborted transactions, which still advance `position`.
 package struct CommittedReader: ~Copyable {

@@ -154,7 +154,7 @@ final class GlobalTableReader {
             {
                 var count: Int64 = 0
                 let first = queue.pointee.position
-                while let record = try batch.records.next() {
+                while let record = try batch.next(of: queue.pointee) {
                     let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                     guard offset >= first, let rowKey = record.key,
                         try accepts(record, at: queue.pointee.partition, offset, isCounted: false)
@@ -232,7 +232,7 @@ final class GlobalTableReader {
                 var batch = try queue.pointee.takeBatch(from: client)
             {
                 let first = queue.pointee.position
-                while let record = try batch.records.next() {
+                while let record = try batch.next(of: queue.pointee) {
                     let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
                     guard offset >= first else { continue }
                     count += 1
@@ -293,17 +293,13 @@ final class GlobalTableReader {
                 throw StreamsError(
                     code: .decode,
                     message: "topic \(partition.topic), partition \(partition.partition.rawValue), "
-                        + "offset \(offset.rawValue): \(words(of: error)). Nothing of it was "
+                        + "offset \(offset.rawValue): \(error). Nothing of it was "
                         + "processed; --on-decode-error skip leaves such records out"
                 )
             }
             if isCounted { counters.recordsSkipped += 1 }
             return false
         }
-    }
-
-    private func words(of error: any Error) -> String {
-        (error as? StoreError)?.message ?? "\(error)"
     }
 
     private func setKey(_ rowKey: UnsafeRawBufferPointer) {

@@ -104,7 +104,7 @@ package struct ChangelogRestorer: ~Copyable {
             while var batch = try reader.nextBatch() {
                 if isWhole, reader.hasGap { return false }
                 var count: Int64 = 0
-                while let record = try batch.records.next() {
+                while let record = try batch.next(of: reader) {
                     let time =
                         batch.sharedTimestamp
                         ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)

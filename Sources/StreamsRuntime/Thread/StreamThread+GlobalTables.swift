@@ -45,7 +45,7 @@ extension StreamThread {
             } catch let error as LogClientError {
                 return try handle(.failed(error))
             } catch let error as StoreError where error.code == .full {
-                return try handle(.failed(.full("\(error.path): \(error.message)")))
+                return try handle(.failed(.full("\(error)")))
             }
         }
         return hasChanged

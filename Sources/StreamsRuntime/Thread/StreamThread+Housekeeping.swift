@@ -8,7 +8,13 @@ extension StreamThread {
     /// Between transactions: checkpoints of the stores, and the purge of repartition topics.
     func keepHouse() throws {
         let now = time.monotonicNanoseconds()
-        for task in tasks { for owned in task.stores { try checkpoint(owned.store, now: now) } }
+        let wallTime = time.wallTime()
+        for task in tasks {
+            for owned in task.stores {
+                owned.store.noteWhole(at: wallTime)
+                try checkpoint(owned.store, now: now)
+            }
+        }
         for reader in globalTables { try checkpoint(reader.store, now: now) }
         let purgeInterval =
             UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000

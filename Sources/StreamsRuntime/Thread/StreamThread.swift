@@ -103,7 +103,9 @@ package final class StreamThread {
     private static let longestFarewellNanoseconds: UInt64 = 5_000_000_000
 
     var group: String { topology.job }
-    var transactionalID: String { "\(topology.job)-\(slot)" }
+    var transactionalID: String {
+        StreamsConfiguration.transactionalID(job: topology.job, slot: slot)
+    }
 
     /// Fences earlier owners, opens and restores the stores, and takes up the committed offsets.
     package func start() throws(StreamsError) {
@@ -184,6 +186,7 @@ package final class StreamThread {
         }
         for task in tasks {
             for owned in task.stores {
+                if isWhole { owned.store.noteWhole(at: time.wallTime()) }
                 do throws(StoreError) { try owned.store.close(checkpointing: isWhole) } catch {
                     result = result ?? StreamsError(code: .store, message: "\(error)")
                 }

@@ -53,8 +53,7 @@ extension StreamsError {
             if case .fenced(let text) = error { throw StreamsError(code: .fenced, message: text) }
             throw StreamsError(code: .log, message: "\(error)")
         } catch let error as StoreError {
-            let place = error.path.isEmpty ? "" : "\(error.path): "
-            throw StreamsError(code: .store, message: place + error.message)
+            throw StreamsError(code: .store, message: "\(error)")
         } catch {
             throw StreamsError(code: .processing, message: "\(error)")
         }

@@ -20,9 +20,9 @@ import Threads
         return log
     }
 
-    private func append(_ number: Int, to log: TestLog) throws {
+    private func append(_ number: Int, to log: TestLog, key: String? = nil) throws {
         var builder = RecordBatchBuilder()
-        let key = Array("key \(number % 3)".utf8)
+        let key = Array((key ?? "key \(number % 3)").utf8)
         let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
         key.withUnsafeBytes { key in
             value.withUnsafeBytes { value in
@@ -121,6 +121,44 @@ import Threads
             #expect(report.recordCount == records.count, "rename \(number)")
         }
         #expect(pendingCount > 10)
+    }
+
+    @Test func `damage in a compacted segment hides nothing in front of it`() throws {
+        let disk = SimulatedDisk()
+        let log = try TestLog(
+            [
+                "cleanup.policy": "compact", "segment.bytes": "1024",
+                "min.cleanable.dirty.ratio": "0", "max.message.bytes": "512",
+            ],
+            disk: disk
+        )
+        // Each segment loses a record, and keeps the others.
+        for number in 0..<60 {
+            try append(number, to: log, key: number % 6 == 0 ? "same" : "key \(number)")
+        }
+        try log.flush()
+        try log.data.writeBack(all: false)
+        _ = try log.log.clean { _ in true }
+        let files = try log.files(".log").map { "\(TestLog.directory)/\($0)" }
+        try #require(files.count > 3)
+        disk.rot(files[2], at: 150, bit: 3)
+        // As a later process meets them.
+        log.log.state.withLock { $0.checkedSegments = [] }
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        func read(from offset: Offset) throws -> LogReadResult {
+            try buffer.withUnsafeMutableBytes {
+                try log.log.read(
+                    from: offset,
+                    maxByteCount: $0.count,
+                    isolation: .readUncommitted,
+                    into: $0
+                )
+            }
+        }
+        let sizes = try files.map { try disk.content($0).count }
+        #expect(try read(from: .zero).byteCount == sizes[0] + sizes[1])
+        let third = try #require(SegmentName.offset(in: log.files(".log")[2], .log))
+        #expect(throws: LogStorageError.self) { try read(from: third) }
     }
 
     @Test func `groups that are older than a cleaning are not written over it`() throws {

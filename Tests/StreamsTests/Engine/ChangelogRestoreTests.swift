@@ -132,4 +132,49 @@ import Testing
         #expect(driver.stores.wipeCount == 0)
         #expect(try rows(driver) == ["k0=old", "k1=old", "k2=old"])
     }
+
+    @Test func `a store that was whole at its last checkpoint is not made anew behind a long run`()
+        throws
+    {
+        var configuration = StreamsConfiguration()
+        configuration.checkpointIntervalMilliseconds = 10_000
+        let driver = try TopologyDriver(
+            inputs: [("in", 1)],
+            configuration: configuration,
+            seed: 1
+        ) { try Topology(of: Rows()) }
+        try driver.broker.alterTopic(
+            Self.changelog.topic,
+            options: [
+                "segment.bytes": "1024", "min.cleanable.dirty.ratio": "0",
+                "delete.retention.ms": "60000",
+            ]
+        )
+        try put(driver, "k2", "old")
+        try driver.runUntilIdle()
+        // Much longer than removals are kept; then a checkpoint, and changes that it has not.
+        try driver.advance(milliseconds: 3_600_000)
+        try put(driver, "k0", "new")
+        try driver.runUntilIdle()
+        try driver.advance(milliseconds: 11_000)
+        for round in 0..<50 {
+            try put(driver, "k1", "round \(round)")
+            try driver.runUntilIdle()
+        }
+        driver.broker.clean { _ in true }
+        try driver.kill()
+        #expect(driver.stores.wipeCount == 0)
+        #expect(try rows(driver) == ["k0=new", "k1=round 49", "k2=old"])
+    }
+
+    @Test func `a store that begins empty beside positions that do not is told of`() throws {
+        let driver = try started(3)
+        #expect(driver.told.isEmpty)
+        try driver.broker.deleteTopic(Self.changelog.topic)
+        try driver.restartCleanly()
+        #expect(driver.told.count == 1)
+        #expect(driver.told.first?.contains("goes on at offset 3 of in-0") == true)
+        try driver.restartCleanly()
+        #expect(driver.told.isEmpty)
+    }
 }

@@ -126,6 +126,41 @@ import Testing
         #expect(leftOut == ["value", "value,headers,key"])
     }
 
+    @Test(arguments: [ErrorPolicy.skip, .deadLetter(topic: "letters")])
+    func `a refused dead letter stops the job, whatever the policies before it`(
+        decode: ErrorPolicy
+    ) throws {
+        struct Keyless: StreamJob {
+            static let name = "keyless"
+            var errorPolicies = ErrorPolicies()
+            var topology: [Statement] {
+                stream(Topic("lines", value: .utf8))
+                    .mapValues { line -> String in line }
+                    .to(Topic("out", value: .utf8))
+            }
+        }
+        let job = Keyless(
+            errorPolicies: ErrorPolicies(
+                decode: decode,
+                process: .skip,
+                produce: .deadLetter(topic: "letters")
+            )
+        )
+        let driver = try TopologyDriver(
+            inputs: [("lines", 1), ("out", 1), ("letters", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: job) }
+        for topic in ["out", "letters"] {
+            try driver.broker.alterTopic(topic, options: ["cleanup.policy": "compact"])
+        }
+        try driver.restartCleanly()
+        try send(nil, "no key", driver)
+        let error = #expect(throws: StreamsError.self) { try driver.runUntilIdle() }
+        #expect(error?.message.contains("'letters'") == true, "\(error?.message ?? "")")
+        #expect(driver.counters.recordsSkipped == 0)
+    }
+
     @Test func `a changelog that takes no more stops the job, whatever the policy`() throws {
         struct Large: StreamJob {
             static let name = "large"

@@ -95,6 +95,24 @@ import Testing
         #expect(try driver.contents(ofStore: "seen").count == 3)
     }
 
+    @Test(arguments: [65_526, 65_527, 65_534, 65_535])
+    func `an id that is too long to be restored is refused`(length: Int) throws {
+        struct Lenient: StreamJob {
+            static let name = "once"
+            var errorPolicies: ErrorPolicies { ErrorPolicies(process: .skip) }
+            var topology: [Statement] { Once().topology }
+        }
+        let driver = try driver(Lenient())
+        let id = String(repeating: "i", count: length)
+        try send(id, at: 1_000, to: driver)
+        try send("b", at: 1_001, to: driver)
+        // The twin has 9 bytes more.
+        #expect(try values(of: driver) == (length < 65_527 ? [id, "b"] : ["b"]))
+        try driver.crash()
+        try send("b", at: 1_002, to: driver)
+        #expect(try values(of: driver).isEmpty)
+    }
+
     @Test func `times before 1970 count as its beginning`() throws {
         let driver = try driver(Once())
         for time: Int64 in [-500, -1, 90, 101] {

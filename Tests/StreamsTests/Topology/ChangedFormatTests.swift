@@ -65,7 +65,11 @@ import Testing
         Change(old: .table, new: .history, words: "entries were keyValue and are now versioned"),
         Change(old: .minutes, new: .hours, words: "windows were 60000 ms long"),
         Change(old: .minutes, new: .counts, words: "entries were window and are now keyValue"),
-        Change(old: .sessions, new: .sliding, words: "entries were session and are now sliding"),
+        Change(
+            old: .sessions,
+            new: .sliding,
+            words: "entries were session by start and are now sliding"
+        ),
         Change(old: .distinct, new: .distinctForAWhile, words: "are now expiring"),
         Change(old: .memory, new: .memorySums, words: "its values were utf8 and are now double"),
         Change(old: .leftJoin, new: .leftJoinOfInts, words: "its values were utf8"),

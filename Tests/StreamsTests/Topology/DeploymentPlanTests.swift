@@ -80,6 +80,10 @@ import Testing
         gone.filledTopics.remove("changer-s-changelog")
         let emptied = try plan(.counts, over: gone).items.first
         #expect(emptied?.verdict == .rebuild && emptied?.reason.contains("is gone") == true)
+        // By what the job was when it was started last, too.
+        gone.storeFolders = []
+        let known = try plan(.counts, over: gone).items.first
+        #expect(known?.verdict == .rebuild && known?.reason.contains("is gone") == true)
     }
 
     @Test func `what the job does not use any more is an orphan`() throws {

@@ -47,6 +47,54 @@ import Testing
         #expect(plan.inputTopics == [["lines"], ["wc-by-word-repartition"]])
     }
 
+    @Test func `a plan over what it makes has nothing to make and nothing to alter`() throws {
+        let topology = try Topology(of: WordCount())
+        let input = Self.topic("lines", 3)
+        let first = try TopologyPlan(topology.specification, existing: [input])
+        let made = first.topicsToCreate.map { topic in
+            TopicDescription(
+                name: topic.name,
+                id: .zero,
+                partitionCount: topic.partitionCount,
+                isInternal: false,
+                configuration: topic.configuration
+            )
+        }
+        let second = try TopologyPlan(topology.specification, existing: made + [input])
+        #expect(second.topicsToCreate.isEmpty)
+        #expect(second.topicsToLabel.isEmpty)
+    }
+
+    @Test func `a job's own topic takes nobody's results`() throws {
+        struct Spoiler: StreamJob {
+            static let name = "spoiler"
+            var target = "wc-counts-changelog"
+            var topology: [Statement] {
+                stream(TopologyPlanTests.lines).to(Topic(target, value: .utf8))
+            }
+        }
+        var own = Self.topic("wc-counts-changelog", 1)
+        own.configuration["millrace.owner"] = "wc/counts"
+        let existing = [Self.topic("lines", 1), own]
+        let error = #expect(throws: PlanError.self) {
+            try TopologyPlan(Topology(of: Spoiler()).specification, existing: existing)
+        }
+        #expect(error == .ownedOutput(topic: "wc-counts-changelog", owner: "wc/counts"))
+        let other = Spoiler(target: "results")
+        _ = try TopologyPlan(Topology(of: other).specification, existing: existing)
+    }
+
+    @Test func `a repartition has the records' own times, whatever its topic was made with`()
+        throws
+    {
+        let specification = try Topology(of: WordCount()).specification
+        var own = Self.topic("wc-by-word-repartition", 3)
+        own.configuration["message.timestamp.type"] = "LogAppendTime"
+        let plan = try TopologyPlan(specification, existing: [Self.topic("lines", 3), own])
+        let label = try #require(plan.topicsToLabel["wc-by-word-repartition"])
+        #expect(TopologyPlan.options(for: label)["message.timestamp.type"] == "CreateTime")
+    }
+
     @Test func `a missing input topic is named with the command that creates it`() throws {
         let topology = try Topology(of: WordCount())
         let error = #expect(throws: PlanError.self) {

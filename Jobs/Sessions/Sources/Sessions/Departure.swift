@@ -18,7 +18,8 @@ struct DepartureSerde: Serde {
         let fields = String(decoding: bytes, as: UTF8.self)
             .split(separator: ",", omittingEmptySubsequences: false)
         guard fields.count == 5, let time = Int64(fields[0]), let delay = Int64(fields[4]),
-            (0...Self.latestTime).contains(time), abs(delay) < Self.longestDelay,
+            (0...Self.latestTime).contains(time),
+            (-Self.longestDelay...Self.longestDelay).contains(delay),
             fields[1] != "NA", !fields[1].isEmpty
         else { throw SerdeError("not time,tailnum,origin,dest,dep_delay") }
         return Departure(

@@ -55,6 +55,7 @@ struct ImportPlan {
         noteWhatIsUnknown()
         noteWhatIsElsewhere()
         noteMissingCoordinators()
+        noteShareGroups()
         notes += (directory.metadata?.problems ?? []).map { "the metadata log: \($0)" }
     }
 
@@ -268,8 +269,17 @@ struct ImportPlan {
         }
     }
 
-    /// What groups have committed and transactions decided lies in Kafka's own topics, of which this
-    /// folder may hold a part.
+    private mutating func noteShareGroups() {
+        let state = directory.partitions(of: "__share_group_state")
+        guard state.contains(where: { $0.segments.contains { $0.byteCount > 0 } }) else { return }
+        notes.append(
+            "what share groups have acknowledged (__share_group_state) does not come over: they "
+                + "begin anew"
+        )
+    }
+
+    /// What groups have committed and transactions decided lies in Kafka's own topics, of which
+    /// this folder may hold a part.
     private mutating func noteMissingCoordinators() {
         for (topic, loss) in [
             ("__consumer_offsets", "the positions of groups in them do not come over"),

@@ -26,14 +26,23 @@ struct ImportReport {
     /// Whether anything could not be brought.
     var isDamaged: Bool { findings.contains { $0.severity == .damage } }
 
-    mutating func add(_ outcome: PartitionImport.Outcome, of partition: TopicPartition) {
+    /// - Parameter isDecided: Whether what this folder says of transactions is all that there is.
+    mutating func add(
+        _ outcome: PartitionImport.Outcome,
+        of partition: TopicPartition,
+        isDecided: Bool
+    ) {
         ends[partition] = outcome.end
         findings += outcome.findings
         if outcome.unstableRecordCount > 0 {
             notes.append(
                 "\(partition): left out "
                     + Self.count(outcome.unstableRecordCount, "record")
-                    + " of transactions that had not ended, as a start of the broker aborts them"
+                    + (isDecided
+                        ? " of transactions that had not ended, as a start of the broker aborts "
+                            + "them"
+                        : " of transactions whose end this folder does not tell: they may be "
+                            + "committed; --raw brings them over")
             )
         }
     }

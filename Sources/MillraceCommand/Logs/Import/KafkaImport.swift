@@ -146,7 +146,7 @@ struct KafkaImport {
             )
             let outcome = try copying.run(disk: source.disk)
             line.add(outcome, of: partition.name)
-            report.add(outcome, of: partition.name)
+            report.add(outcome, of: partition.name, isDecided: source.holdsAllDecisions)
         }
         for index in 0..<topic.partitionCount {
             let name = TopicPartition(topic.name, PartitionIndex(index))

@@ -85,12 +85,16 @@ final class SeenIDs {
             counters.pointee.drop(.duplicate)
             return false
         }
+        if within != nil {
+            twin.sink.pointee.removeAll()
+            ExpiringKey.appendTwin(of: entry.bytes, at: now, to: &twin.sink.pointee)
+            // An entry without its twin could not be restored.
+            try StateStore.requireShort(twin.bytes)
+        }
         try Self.mark.withUnsafeBytes { mark in
             try handle.put(slot, key: entry.bytes, value: mark, timestamp: Timestamp(now))
         }
         guard within != nil else { return true }
-        twin.sink.pointee.removeAll()
-        ExpiringKey.appendTwin(of: entry.bytes, at: now, to: &twin.sink.pointee)
         // Made of the entry at a restore: it stands in no changelog.
         handle.store.table.pointee.put(
             try handle.slot(twin.bytes),

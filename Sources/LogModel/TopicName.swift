@@ -1,5 +1,3 @@
-package import LogModel
-
 /// Kafka's rules for topic names, in Kafka's words.
 package enum TopicName {
     private static let characterLimit = 249
