@@ -1,5 +1,10 @@
 import Foundation
+import Glibc
+import Synchronization
 import Terminal
+
+/// The process id of the tool that runs, for a signal's handler; 0 for none.
+private let runningTool = Atomic<Int32>(0)
 
 /// A tool that runs as a child, and what it printed.
 struct ToolProcess {
@@ -25,6 +30,12 @@ struct ToolProcess {
                 next: "see that it is in PATH"
             )
         }
+        runningTool.store(process.processIdentifier, ordering: .sequentiallyConsistent)
+        let former = Self.passSignalsOn()
+        defer {
+            runningTool.store(0, ordering: .sequentiallyConsistent)
+            for (number, handler) in former { signal(number, handler) }
+        }
         var output = Data()
         while true {
             let part = pipe.fileHandleForReading.availableData
@@ -37,5 +48,23 @@ struct ToolProcess {
             status: process.terminationStatus,
             output: String(decoding: output, as: UTF8.self)
         )
+    }
+
+    /// A signal that ends this process ends the tool first, which would go on alone and hold the
+    /// build's folder. Those that are ignored stay ignored.
+    private static func passSignalsOn() -> [(Int32, sighandler_t?)] {
+        [SIGHUP, SIGINT, SIGQUIT, SIGTERM].compactMap { number in
+            let former = signal(number) { number in
+                let tool = runningTool.load(ordering: .sequentiallyConsistent)
+                if tool > 0 { kill(tool, number) }
+                signal(number, SIG_DFL)
+                raise(number)
+            }
+            // SAFETY: both stand for addresses of C functions; they are only compared.
+            let isIgnored =
+                unsafeBitCast(former, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+            if isIgnored { signal(number, SIG_IGN) }
+            return (number, former)
+        }
     }
 }

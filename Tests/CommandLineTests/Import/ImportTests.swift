@@ -98,6 +98,17 @@ import Testing
         #expect(report.warnings.contains("1 of 2 partitions have no folder here"))
     }
 
+    @Test(arguments: [false, true])
+    func `records before the log's start are not counted`(raw: Bool) throws {
+        let harness = try ImportHarness()
+        try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "a", "b", "c")]])
+        try harness.maker.checkpoint("log-start-offset", "t 0 2")
+        let report = try harness.bring(raw: raw) { (log) throws in
+            #expect(try ImportHarness.records(log, "t-0").count == 1)
+        }
+        #expect(report.topics.map(\.recordCount) == [1])
+    }
+
     @Test func `the next record never gets an offset that was used`() throws {
         let harness = try ImportHarness()
         try harness.maker.partition(

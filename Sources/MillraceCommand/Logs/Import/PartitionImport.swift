@@ -69,7 +69,9 @@ struct PartitionImport: ~Copyable {
 
     private mutating func take(_ entry: StoredEntry) throws {
         guard case .batch(let batch) = entry else { return try takeLegacy(entry) }
-        let recordCount = Int(batch.recordCount)
+        // Of the batch that holds the log's start some lie before it.
+        let shownCount = survey.logStart.rawValue.distance(to: batch.lastOffset.rawValue) + 1
+        let recordCount = max(0, min(Int(batch.recordCount), shownCount))
         if !isRaw {
             switch survey.verdict(of: entry) {
             case .visible: break
@@ -161,7 +163,7 @@ struct PartitionImport: ~Copyable {
         )
         for message in messages {
             if legacy.isFull || !legacy.canHold(message.offset) { try flushLegacy() }
-            outcome.recordCount += 1
+            if message.offset >= survey.logStart { outcome.recordCount += 1 }
             Self.lend(message) { legacy.append($0) }
         }
     }
