@@ -12,6 +12,22 @@ package struct Topic: Sendable {
 
     package var isInternal: Bool { InternalTopic(rawValue: name) != nil }
 
+    /// Whether an option may not become this value in a topic that a job keeps its state in, or
+    /// carries records through: these would go, or mean something else.
+    package func mayNotChange(_ option: String, to value: String) -> Bool {
+        guard options[TopicOptionName.owner] != nil else { return false }
+        return switch option {
+        case "cleanup.policy", TopicOptionName.owner, TopicOptionName.format:
+            value != options[option]
+        case "retention.ms", "retention.bytes": value != "-1"
+        // Windows and joins go by the times of the records that a repartition carries.
+        case "message.timestamp.type": value != "CreateTime"
+        // Inputs are committed that these records were made of.
+        case "millrace.durability": value != "flushed"
+        default: false
+        }
+    }
+
     func partition(_ index: PartitionIndex) -> Partition? {
         partitions.indices.contains(Int(index.rawValue)) ? partitions[Int(index.rawValue)] : nil
     }

@@ -113,20 +113,11 @@ enum TopicCommands {
         _ changes: [KeyValueArgument],
         _ directory: String
     ) throws(CommandFailure) {
-        let forgetting = changes.first { change in
-            switch change.key {
-            case "cleanup.policy": change.value != topic.options[change.key]
-            case "retention.ms", "retention.bytes": change.value != "-1"
-            // Windows and joins go by the times of the records that a repartition carries.
-            case "message.timestamp.type": change.value != "CreateTime"
-            // Inputs are committed that these records were made of.
-            case "millrace.durability": change.value != "flushed"
-            default: false
-            }
-        }
-        guard let owner = topic.options[TopicOptionName.owner], let option = forgetting?.key else {
-            return
-        }
+        guard let owner = topic.options[TopicOptionName.owner],
+            let option = changes.first(where: {
+                topic.mayNotChange($0.key, to: $0.value)
+            })?.key
+        else { return }
         throw CommandFailure(
             "\(option) of '\(topic.name)' cannot be changed",
             place: directory,
