@@ -53,10 +53,7 @@ final class BenchmarkRig {
     /// Keeps no more files open than this process may, as the commands do.
     private static func open(_ directory: String) throws -> Broker {
         var configuration = BrokerConfiguration()
-        configuration.journal.openFileLimit = DescriptorBudget.kept(
-            of: DescriptorBudget.raise(),
-            wanted: configuration.journal.openFileLimit
-        )
+        configuration.journal.openFileLimit = DescriptorBudget.kept(of: DescriptorBudget.raise())
         return try Broker.open(
             disk: PosixDisk(),
             directory: directory,

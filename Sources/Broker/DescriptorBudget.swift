@@ -5,6 +5,8 @@ package enum DescriptorBudget {
     /// More than any log needs; some systems have a limit of a billion.
     private static let most: rlim_t = 65_536
     private static let fewestKept = 16
+    /// A file that is let go is flushed first: too few cost more than memory.
+    private static let mostKept = 16_384
 
     /// Raises this process's limit as far as it may; the limit then.
     package static func raise() -> Int {
@@ -23,9 +25,9 @@ package enum DescriptorBudget {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// How many of `limit` descriptors the log may keep open, of the `wanted` ones: others need
-    /// some too, such as the stores.
-    package static func kept(of limit: Int, wanted: Int) -> Int {
-        max(fewestKept, min(wanted, limit / 2))
+    /// How many of `limit` descriptors the log may keep open: others need some too, such as the
+    /// stores.
+    package static func kept(of limit: Int) -> Int {
+        max(fewestKept, min(mostKept, limit / 2))
     }
 }

@@ -18,11 +18,7 @@ package struct OpenLog {
     package init(_ directory: String, creates: Bool) throws(CommandFailure) {
         self.directory = directory
         var configuration = BrokerConfiguration()
-        configuration.journal.openFileLimit = DescriptorBudget.kept(
-            of: DescriptorBudget.raise(),
-            // One that is let go is flushed first: too few cost more than memory.
-            wanted: 16_384
-        )
+        configuration.journal.openFileLimit = DescriptorBudget.kept(of: DescriptorBudget.raise())
         do {
             broker = try Broker.open(
                 disk: PosixDisk(),
