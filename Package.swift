@@ -100,6 +100,7 @@ let package = Package(
         system("CZstd", apt: "libzstd-dev", brew: "zstd"),
         system("CSnappy", apt: "libsnappy-dev", brew: "snappy"),
         system("CZlib", apt: "zlib1g-dev", brew: "zlib"),
+        system("CUV", apt: "libuv1-dev", brew: "libuv"),
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
@@ -130,6 +131,18 @@ let package = Package(
             "Broker",
             ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]
         ),
+        library("KafkaWire", ["Bytes", "LogModel", "KafkaRecords"], exclude: ["Schemas"]),
+        library(
+            "BrokerAPI",
+            [
+                "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
+                "Broker", "Threads",
+            ]
+        ),
+        library(
+            "BrokerServer",
+            ["Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV"]
+        ),
         library("LogClient", ["Bytes", "LogModel"]),
         library(
             "EmbeddedClient",
@@ -149,7 +162,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
-                "Terminal", "Telemetry", "Threads",
+                "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -180,15 +193,16 @@ let package = Package(
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory",
                 "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
                 "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
-                "Terminal", "Telemetry",
+                "Terminal", "Telemetry", "Threads",
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory", "Streams",
-                "StreamsRuntime", "MillraceTestKit", "Terminal",
+                "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "KafkaDirectory",
+                "Coordination", "Broker", "BrokerAPI", "Streams", "StreamsRuntime",
+                "MillraceTestKit", "Terminal", "Threads",
             ],
             swiftSettings: settings
         ),
@@ -215,6 +229,18 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "MillraceTestKit", "Threads",
+            ]
+        ),
+        tests(
+            "KafkaWireTests",
+            ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"],
+            exclude: ["Fixtures"]
+        ),
+        tests(
+            "BrokerServerTests",
+            [
+                "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
+                "Broker", "BrokerAPI", "BrokerServer", "MillraceTestKit", "Threads",
             ]
         ),
         tests(

@@ -36,6 +36,7 @@ package final class Broker: Sendable {
     /// Held while one of the internal topics is made.
     let makingInternal = Lock<Void>(())
     let change = ChangeSignal()
+    let groupTimer = GroupTimer()
     let counters: BrokerCounters
     let space: SpaceGuard
     private let threads = Lock<BrokerThreads?>(nil)
@@ -140,6 +141,7 @@ package final class Broker: Sendable {
     /// gives up the lock. Open transactions stay open: their owner, or the timeout, ends them.
     package func close() throws(BrokerError) {
         guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        groupTimer.stop()
         threads.withLock { $0.take() }?.stop()
         applyRetentionInUse()
         try storing(directory) { () throws(LogStorageError) in try dataDirectory.close() }
@@ -162,6 +164,9 @@ package final class Broker: Sendable {
         if case .inline = configuration.execution { return change.current }
         return change.wait(since: signal, timeout: timeout)
     }
+
+    /// Has `body` called whenever readers may find more; it must be short, and replaces the last.
+    package func onChange(_ body: @escaping @Sendable () -> Void) { change.observe(body) }
 
     /// Makes what was appended to these partitions durable, and waits for it.
     func flush(_ partitions: [Partition]) throws(BrokerError) {
@@ -194,6 +199,12 @@ package final class Broker: Sendable {
             )
         )
         threads.withLock { $0 = started }
+        groupTimer.start { [self] in
+            groupClock
+        } expire: { [self] in
+            expireGroups()
+        }
+        if let deadline = expireGroups() { groupTimer.look(at: deadline) }
     }
 
     /// Has work done by a thread of the log's; false if there is none.

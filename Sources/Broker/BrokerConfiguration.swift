@@ -1,3 +1,4 @@
+package import Coordination
 import Glibc
 import LogModel
 package import LogStorage
@@ -38,6 +39,8 @@ package struct BrokerConfiguration: Sendable {
     package var journal = JournalConfiguration()
     /// What is written into the lock file behind the process id, such as an address to talk to.
     package var ownerNote = ""
+    /// Sessions and rebalances of groups with members.
+    package var groups = GroupSettings()
 
     package init(execution: Execution = .threads(flushThreadCount: 3)) {
         self.execution = execution

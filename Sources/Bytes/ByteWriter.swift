@@ -5,16 +5,32 @@
 public struct ByteWriter {
     private var bytes: [UInt8] = []
     private var failure: WireError?
+    /// What comes before `bytes`, in order.
+    private var pieces: [[UInt8]] = []
+    /// Whether long byte fields become pieces of their own.
+    private let gathers: Bool
 
-    public init() {}
+    public init() { gathers = false }
+
+    /// A writer that does not copy long byte fields: `finishPieces` gives them as they came.
+    public init(gathering gathers: Bool) { self.gathers = gathers }
+
+    /// From here on a byte field is a piece of its own.
+    private static let pieceByteCount = 4096
 
     /// Bytes written so far.
-    public var byteCount: Int { bytes.count }
+    public var byteCount: Int { pieces.reduce(bytes.count) { $0 + $1.count } }
 
     /// The message, or why there is none.
     public consuming func finish() throws(WireError) -> [UInt8] {
         if let failure { throw failure }
-        return bytes
+        return pieces.isEmpty ? bytes : Array(pieces.joined()) + bytes
+    }
+
+    /// The message in pieces that belong one behind the other, or why there is none.
+    public consuming func finishPieces() throws(WireError) -> [[UInt8]] {
+        if let failure { throw failure }
+        return bytes.isEmpty ? pieces : pieces + [bytes]
     }
 
     /// Makes `finish()` throw `error`, unless an earlier one was noted.
@@ -67,7 +83,13 @@ public struct ByteWriter {
     /// Bytes or null, with a compact length or one of 32 bits.
     public mutating func writeBytes(_ value: [UInt8]?, isCompact: Bool) {
         writeCount(value?.count, isCompact: isCompact)
-        if let value { bytes.append(contentsOf: value) }
+        guard let value else { return }
+        guard gathers, value.count >= Self.pieceByteCount else {
+            return bytes.append(contentsOf: value)
+        }
+        pieces.append(bytes)
+        pieces.append(value)
+        bytes = []
     }
 
     /// The count of an array, nil for null, compact or in 32 bits.

@@ -11,8 +11,12 @@ struct GoldenReport {
     var caseCount = 0
     /// Cases in which ours gives the stated answer instead of Kafka's; they count as equal.
     var deviationCount = 0
+    /// Cases of what ours does not have; they count neither way.
+    var notYetCount = 0
     /// One precise line for each case that differs.
     var differences: [String] = []
+    /// Why the file is not run at all.
+    var notYet: String?
 
     /// Notes the outcome of one case: equal if `difference` is nil.
     mutating func note(_ name: String, _ difference: String?) {
@@ -26,10 +30,15 @@ struct GoldenReport {
         deviationCount += 1
     }
 
+    /// Notes a case of what ours does not have.
+    mutating func noteNotYet() { notYetCount += 1 }
+
     /// `187 cases, 187 equal`
     var summary: String {
+        if let notYet { return "not yet: \(notYet)" }
         let stated = deviationCount > 0 ? " (\(deviationCount) by a stated deviation)" : ""
-        return "\(caseCount) cases, \(caseCount - differences.count) equal\(stated)"
+        let rest = notYetCount > 0 ? ", \(notYetCount) not yet" : ""
+        return "\(caseCount) cases, \(caseCount - differences.count) equal\(stated)\(rest)"
     }
 }
 
@@ -38,8 +47,13 @@ let goldenRunners: [any GoldenRunner] = [
     BatchesRunner(),
     CorruptBatchesRunner(),
     InternalRecordsRunner(),
+    WireMessagesRunner(),
+    WireFramesRunner(),
+    MalformedMessagesRunner(),
+    WireAPIsRunner(),
     HashesRunner(),
     PartitionsRunner(),
     DSLRunner(),
     SegmentsRunner(),
+    TracesRunner(),
 ]

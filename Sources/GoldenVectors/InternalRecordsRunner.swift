@@ -18,7 +18,7 @@ struct InternalRecordsRunner: GoldenRunner {
             let name = "\(message) v\(version) \(try line.member("case").string())"
             if try line.member("part").string() == "record" {
                 report.note(name, try markerDifference(line))
-            } else if let type = goldenMessages[message] {
+            } else if let type = kafkaRecordsMessages[message] {
                 report.note(name, try difference(type, line, version: version))
             } else {
                 report.note(name, "no such message")

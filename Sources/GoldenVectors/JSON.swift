@@ -2,7 +2,7 @@ import Bytes
 import Foundation
 
 /// A JSON value whose integers are exact.
-indirect enum JSON: Equatable {
+indirect enum JSON: Hashable {
     case null
     case boolean(Bool)
     case integer(Int64)

@@ -18,8 +18,9 @@ struct JobRun {
 
     func run() throws -> ExitStatus {
         let signals = SignalListener.start()
-        let log = try OpenLog(options.dataDirectory, creates: false)
-        let result = Result { try process(log, signals) }
+        let settings = try ServerSettings(options.listen?.settings ?? [])
+        let log = try OpenLog(options.dataDirectory, creates: false, configure: settings.broker)
+        let result = Result { try serving(log) { try process(log, signals) } }
         if case .success = result { Self.compact(log, signals) }
         let closing = Result { try log.close() }
         let summary = try result.mapError {
@@ -28,6 +29,15 @@ struct JobRun {
         try closing.get()
         TextOutput.standard.write(options.json ? summary.json : summary.text)
         return .done
+    }
+
+    /// Does `work` while other processes are served, where that was asked for.
+    private func serving<Value>(_ log: OpenLog, _ work: () throws -> Value) throws -> Value {
+        guard let listen = options.listen else { return try work() }
+        let listener = try LogListener(log, listen)
+        TextOutput.error.write("listening on \(listener.address)\n")
+        defer { listener.stop() }
+        return try work()
     }
 
     /// Compacts what is due of the topics in use, for some seconds: runs that are shorter than the

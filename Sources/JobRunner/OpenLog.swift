@@ -15,9 +15,14 @@ package struct OpenLog {
     private let openingNoteCount: Int
 
     /// Opens the log in `directory`. Where there is none, makes one only if `creates`.
-    package init(_ directory: String, creates: Bool) throws(CommandFailure) {
+    package init(
+        _ directory: String,
+        creates: Bool,
+        configure: (inout BrokerConfiguration) -> Void = { _ in }
+    ) throws(CommandFailure) {
         self.directory = directory
         var configuration = BrokerConfiguration()
+        configure(&configuration)
         configuration.journal.openFileLimit = DescriptorBudget.kept(of: DescriptorBudget.raise())
         do {
             broker = try Broker.open(

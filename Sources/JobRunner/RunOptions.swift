@@ -22,6 +22,8 @@ package struct RunOptions: Sendable, Equatable {
     package var untilCaughtUp: Bool
     package var reset: Bool
     package var json: Bool
+    /// Nil if no other process is served meanwhile.
+    package var listen: ListenOptions?
 
     private static let threads = Parameter.option(
         "threads",
@@ -70,11 +72,12 @@ package struct RunOptions: Sendable, Equatable {
     )
 
     /// What a command that runs jobs declares.
-    package static let parameters: [ParameterDeclaration] = [
-        DataDirectoryOption.parameter.declaration, threads.declaration, interval.declaration,
-        promise.declaration, decodeError.declaration, memoryLimit.declaration,
-        caughtUp.declaration, startOver.declaration, asJSON.declaration,
-    ]
+    package static let parameters: [ParameterDeclaration] =
+        [
+            DataDirectoryOption.parameter.declaration, threads.declaration, interval.declaration,
+            promise.declaration, decodeError.declaration, memoryLimit.declaration,
+            caughtUp.declaration, startOver.declaration, asJSON.declaration,
+        ] + ListenOptions.parameters
 
     /// The values of a command line.
     package init(_ invocation: Invocation) throws(CommandFailure) {
@@ -87,6 +90,7 @@ package struct RunOptions: Sendable, Equatable {
         untilCaughtUp = invocation[Self.caughtUp]
         reset = invocation[Self.startOver]
         json = invocation[Self.asJSON]
+        listen = try ListenOptions.beside(invocation)
         let longest = Duration.milliseconds(StreamsConfiguration.longestCommitIntervalMilliseconds)
         guard commitInterval <= longest else {
             throw CommandFailure(
@@ -130,6 +134,7 @@ package struct RunOptions: Sendable, Equatable {
         if untilCaughtUp { words.append("--until-caught-up") }
         if reset { words.append("--reset") }
         if json { words.append("--json") }
+        if let listen { words += listen.words }
         return words
     }
 

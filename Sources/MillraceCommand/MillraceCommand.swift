@@ -20,9 +20,9 @@ enum MillraceCommand {
             ],
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
-                JobCommands.run, JobCommands.plan, JobCommands.describe, NewCommand.command,
-                LogCommands.command, BenchCommand.command, ShellCommands.completions,
-                ShellCommands.version,
+                ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
+                NewCommand.command, LogCommands.command, BenchCommand.command,
+                ShellCommands.completions, ShellCommands.version,
             ]
         )
     }

@@ -18,6 +18,14 @@ enum AllowedImports {
             "Broker": [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
             ],
+            "KafkaWire": ["Bytes", "LogModel", "KafkaRecords"],
+            "BrokerAPI": [
+                "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
+                "Broker", "Threads",
+            ],
+            "BrokerServer": [
+                "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV",
+            ],
             "LogClient": ["Bytes", "LogModel"],
             "EmbeddedClient": [
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
@@ -38,10 +46,10 @@ enum AllowedImports {
         let everything = belowRunner.union([
             "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
         ])
-        table["JobRunner"] = belowRunner
+        table["JobRunner"] = belowRunner.union(["BrokerAPI", "BrokerServer", "Coordination"])
         table["MillraceTestKit"] = everything
         table["MillraceCommand"] = everything.union(["JobRunner", "BenchmarkWorkloads"])
-        table["GoldenVectors"] = everything.union(["MillraceTestKit"])
+        table["GoldenVectors"] = everything.union(["MillraceTestKit", "KafkaWire", "BrokerAPI"])
         return table.mapValues { $0.union(system) }
     }()
 }

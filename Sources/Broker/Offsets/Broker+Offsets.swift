@@ -65,16 +65,41 @@ extension Broker {
         return reply
     }
 
+    /// The partition of `__consumer_offsets` that holds a group's offsets.
+    package func offsetsPartition(of group: String) throws(BrokerError) -> TopicPartition {
+        try offsetShard(of: group).partition.name
+    }
+
+    /// Kafka's answer to offsets of a transaction: `.none` if it is open and the group was added.
+    package func verifyOffsets(
+        transactionalID: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        group: String
+    ) throws(BrokerError) -> KafkaErrorCode {
+        let partition = try offsetShard(of: group).partition.id
+        return try transactionShard(of: transactionalID).read {
+            $0.verify(
+                transactionalID: transactionalID,
+                producerID: producerID,
+                epoch: epoch,
+                partition: partition
+            )
+        }
+    }
+
     /// What a group has committed, for these partitions (nil: for all that it has). Nothing is
     /// told that a crash could take back: offsets count here once they are in the log, so what was
-    /// found is flushed before it is told. Behind the look, for more may come in while it is.
+    /// found is flushed before it is told: a group of this process `isOwn`, and keeps its positions
+    /// as long as the process lives. Behind the look, for more may come in while it is.
     package func committedOffsets(
         group: String,
         partitions: [TopicPartition]?,
-        requireStable: Bool
+        requireStable: Bool,
+        isOwn: Bool = true
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
-        liveGroups.withLock { _ = $0.insert(group) }
+        if isOwn { liveGroups.withLock { _ = $0.insert(group) } }
         try putPositionsBack(of: group)
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)
@@ -112,7 +137,7 @@ extension Broker {
     /// The records of these offsets, without those of a topic that is gone or that another one has
     /// replaced, where the caller says which it means. Refuses partitions that do not exist, and
     /// metadata that is too long.
-    private func records(
+    func records(
         of offsets: [TopicPartition: CommittedOffset],
         group: String
     ) throws(BrokerError) -> [OffsetRecord] {

@@ -10,9 +10,17 @@ final class OffsetShard: Sendable {
     /// Why nothing can be told: the partition's records cannot all be read.
     let unavailability: BrokerError?
     private let offsets: Lock<GroupOffsets>
+    /// The groups with members; never held together with the offsets.
+    let groups: Lock<GroupShardState>
 
-    init(partition: Partition, offsets: GroupOffsets, unavailability: BrokerError? = nil) {
+    init(
+        partition: Partition,
+        offsets: GroupOffsets,
+        groups: [String: ClassicGroup] = [:],
+        unavailability: BrokerError? = nil
+    ) {
         self.partition = partition
+        self.groups = Lock(GroupShardState(groups: groups))
         self.unavailability = unavailability
         self.offsets = Lock(offsets)
     }

@@ -103,6 +103,7 @@ struct BrokerRecovery {
 
     private mutating func offsetShard(_ partition: Partition) -> OffsetShard {
         var offsets = GroupOffsets()
+        var groups: [String: GroupRecord.Value] = [:]
         do throws(BrokerError) {
             var replay = LogReplay()
             try Self.refuseDamaged(partition)
@@ -117,11 +118,23 @@ struct BrokerRecovery {
                         value throws(WireError) in
                         if let record = try OffsetRecord(key: key, value: value) {
                             offsets.apply(record, at: at, producerID: producerID)
+                        } else if let record = try GroupRecord(key: key, value: value) {
+                            groups[record.group] = record.value
                         }
                     }
                 }
             }
-            return OffsetShard(partition: partition, offsets: offsets)
+            let now = Moment(nanoseconds: time.monotonicNanoseconds())
+            let restored = Dictionary(
+                uniqueKeysWithValues: groups.map { id, value in
+                    let settings = configuration.groups
+                    return (
+                        id,
+                        ClassicGroup(id: id, settings: settings, restoring: value, now: now)
+                    )
+                }
+            )
+            return OffsetShard(partition: partition, offsets: offsets, groups: restored)
         } catch {
             notes.append(
                 "\(partition.name) cannot be read (\(error)): groups whose offsets lie in it "

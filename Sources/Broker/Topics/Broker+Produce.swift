@@ -21,6 +21,12 @@ extension Broker {
                 "Topic '\(name.topic)' is internal: only the log writes to it."
             )
         }
+        if let owner = topic(name.topic)?.options[TopicOptionName.owner] {
+            return .refused(
+                .topicAuthorizationFailed,
+                "Topic '\(name.topic)' is that of \(owner) (job/name): only the job writes to it."
+            )
+        }
         if let refusal = try refuseOutsideTransaction(
             batch,
             of: partition,
@@ -129,6 +135,18 @@ extension Broker {
         var partitions: [Partition] = []
         for name in names { partitions.append(try find(name)) }
         try flush(partitions)
+    }
+
+    /// Makes what was appended to these partitions durable, and calls back with the first failure;
+    /// nobody waits.
+    package func flush(
+        _ partitions: [Partition],
+        completion: @escaping @Sendable (BrokerError?) -> Void
+    ) {
+        let name = partitions.count == 1 ? partitions[0].name.description : directory
+        dataDirectory.groups.flush(partitions.map(\.log)) { failure in
+            completion(failure.map { BrokerError($0, in: name) })
+        }
     }
 
     /// Kafka's answer to a transactional batch without an open transaction on the partition. The

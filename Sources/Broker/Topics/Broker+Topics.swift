@@ -154,6 +154,12 @@ extension Broker {
             .map(\.partition)
     }
 
+    /// Makes an internal topic if it is not there.
+    package func makeInternalTopic(_ topic: InternalTopic) throws(BrokerError) {
+        try checkOpen()
+        _ = try internalPartitions(topic)
+    }
+
     /// The partitions of an internal topic, which is made at its first use.
     func internalPartitions(_ topic: InternalTopic) throws(BrokerError) -> [Partition] {
         if let existing = self.topic(topic.rawValue) { return existing.partitions }

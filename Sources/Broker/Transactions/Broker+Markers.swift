@@ -119,13 +119,13 @@ extension Broker {
                 $0.mayExpire(now: now, retentionMilliseconds: retention)
             }
             guard isAny == true else { continue }
-            let jobs = jobGroups
+            let others = groupsInUse(of: shard, now: now, retention: retention).union(jobGroups)
             clean(shard) {
                 // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(
                     now: now,
                     retentionMilliseconds: retention,
-                    activeGroups: self.liveGroups.withLock { $0.union(jobs) }
+                    activeGroups: self.liveGroups.withLock { $0.union(others) }
                 )
             }
         }

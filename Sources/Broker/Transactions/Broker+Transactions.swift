@@ -8,10 +8,12 @@ import Threads
 extension Broker {
     /// Makes the caller the owner of `transactionalID`, or gives a fresh idempotent producer for
     /// nil. Answers CONCURRENT_TRANSACTIONS while an earlier owner's transaction is being ended.
+    /// An owner `isRemote` where it may outlive this process.
     package func initProducerID(
         transactionalID: String?,
         timeout: Duration,
-        expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none)
+        expected: (producerID: ProducerID, epoch: ProducerEpoch) = (.none, .none),
+        isRemote: Bool = false
     ) throws(BrokerError) -> TransactionReply {
         guard let transactionalID else {
             try checkOpen()
@@ -23,6 +25,7 @@ extension Broker {
                 transactionalID: transactionalID,
                 timeoutMilliseconds: timeout.shortMilliseconds,
                 expected: expected,
+                isRemote: isRemote,
                 freshID: freshID,
                 now: now
             )

@@ -32,6 +32,15 @@ struct CoordinatorBatch: ~Copyable {
         }
     }
 
+    mutating func add(_ record: GroupRecord) throws(BrokerError) {
+        do throws(WireError) {
+            let (key, value) = try record.encoded()
+            add(key: key, value: value)
+        } catch {
+            throw .tooLong("the group's name, or what its members told of themselves,")
+        }
+    }
+
     /// Far below what a batch may have.
     var isFull: Bool { builder.byteCount >= 256 << 10 }
 

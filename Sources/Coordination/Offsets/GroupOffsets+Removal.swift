@@ -46,6 +46,23 @@ extension GroupOffsets {
         }
     }
 
+    /// Removes positions of a group, all of them for nil.
+    package mutating func remove(
+        _ partitions: Set<TopicPartition>?,
+        of group: String
+    ) -> OffsetRemoval? {
+        removal { name, key, _ in
+            name == group && (partitions?.contains(key.partition) ?? true)
+        }
+    }
+
+    /// Whether `remove` has anything to remove.
+    package func hasAny(of partitions: Set<TopicPartition>?, group: String) -> Bool {
+        let held = pending.values.lazy.flatMap(\.keys).filter { $0.group == group }
+        let names = self.partitions(of: group) + held.map(\.partition)
+        return names.contains { partitions?.contains($0) ?? true }
+    }
+
     /// Whether `expire` would find anything, were no group active.
     package func mayExpire(now: Timestamp, retentionMilliseconds: Int64) -> Bool {
         !silentGroups(now: now, retentionMilliseconds: retentionMilliseconds).isEmpty

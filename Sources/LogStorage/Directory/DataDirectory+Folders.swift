@@ -6,11 +6,19 @@ import Threads
 extension DataDirectory {
     /// Folders named like partitions of this topic must be nobody else's. What deleted topics of
     /// other names have left is in nobody's way.
-    func refuseForeignFolders(of name: String) throws(LogStorageError) {
+    ///
+    /// Folders of partitions below `first` are the topic's own.
+    func refuseForeignFolders(
+        of name: String,
+        from first: PartitionIndex = PartitionIndex(0)
+    ) throws(LogStorageError) {
         if let own = try removeLeftovers().first(where: { $0.topic.name == name }) {
             throw own.error
         }
         for folder in try folders(of: name) where try !isEmpty(folder) {
+            if let partition = TopicPartition(folder: folder), partition.partition < first {
+                continue
+            }
             throw .foreignDirectory(files.path(folder))
         }
     }

@@ -136,6 +136,18 @@ extension PartitionLog {
     /// `message.timestamp.after.max.ms`.
     private static let aheadMilliseconds: Int64 = 3_600_000
 
+    /// What is asked of a batch that a client sends.
+    package var rulesForClients: ProduceRules { rules(configuration) }
+
+    private func rules(_ configuration: LogConfiguration) -> ProduceRules {
+        ProduceRules(
+            batchByteLimit: configuration.maxMessageByteCount,
+            latestTimestamp: time.wallTime().advanced(byMilliseconds: Self.aheadMilliseconds),
+            usesLogAppendTime: configuration.usesLogAppendTime,
+            requiresKeys: configuration.compacts
+        )
+    }
+
     private enum Checked {
         case refused(KafkaErrorCode, String)
         case asItIs(RecordBatchStamp.Time)
@@ -151,12 +163,7 @@ extension PartitionLog {
         let appendTime = configuration.usesLogAppendTime ? time.wallTime() : nil
         switch origin {
         case .client:
-            let rules = ProduceRules(
-                batchByteLimit: configuration.maxMessageByteCount,
-                latestTimestamp: time.wallTime().advanced(byMilliseconds: Self.aheadMilliseconds),
-                usesLogAppendTime: configuration.usesLogAppendTime,
-                requiresKeys: configuration.compacts
-            )
+            let rules = rules(configuration)
             var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {
                 let checked = try ProduceValidator.validate(

@@ -8,13 +8,21 @@ extension PartitionLog {
         forTimestamp timestamp: Timestamp,
         isolation: IsolationLevel
     ) throws(LogStorageError) -> Offset? {
+        try record(atOrAfter: timestamp, isolation: isolation)?.offset
+    }
+
+    /// The same with the record's own time.
+    package func record(
+        atOrAfter timestamp: Timestamp,
+        isolation: IsolationLevel
+    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
         try record(isolation: isolation) {
             $0.largestTimestamp >= timestamp
         } start: {
             $0.position(for: timestamp)
         } matches: {
             $0 >= timestamp
-        }?.offset
+        }
     }
 
     /// The first record with the largest timestamp that the isolation level shows.

@@ -240,6 +240,38 @@ package final class PartitionLog: Sendable {
         return knownBounds?.highWatermark ?? .zero
     }
 
+    /// The epoch in which the next batch is written, as far as that is known without opening
+    /// anything.
+    package var knownLeaderEpoch: LeaderEpoch? {
+        isAwake.load(ordering: .acquiring) ? state.withLock { $0.epochs.latest } : nil
+    }
+
+    /// The epoch of the batch at `offset`, with the same limit.
+    package func leaderEpoch(at offset: Offset) -> LeaderEpoch? {
+        guard isAwake.load(ordering: .acquiring) else { return nil }
+        return state.withLock { $0.epochs.expected(at: offset) }
+    }
+
+    /// The latest epoch that is not above `epoch`, and where its records end; nil for an epoch that
+    /// nobody wrote in yet, or before all that are known.
+    package func end(
+        of epoch: LeaderEpoch
+    ) throws(LogStorageError) -> (epoch: LeaderEpoch, end: Offset)? {
+        try wake()
+        return state.withLock { state in
+            let latest = state.epochs.latest
+            guard epoch <= latest else { return nil }
+            if epoch == latest { return (latest, state.bounds.highWatermark) }
+            let starts = state.epochs.starts
+            guard let index = starts.lastIndex(where: { $0.epoch <= epoch }) else { return nil }
+            let next = index + 1
+            return (
+                starts[index].epoch,
+                next < starts.count ? starts[next].offset : state.bounds.highWatermark
+            )
+        }
+    }
+
     /// The epoch of the transaction that a producer holds open here; nil if it holds none.
     package func openTransactionEpoch(
         of producerID: ProducerID

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes Swift structs, and their JSON form for the golden tool, from Kafka's message schemas.
 
-Usage: generate-records.py SCHEMAS.jsonl STRUCT-FOLDER JSON-FOLDER
+Usage: generate-messages.py MODULE JSON-FOLDER
 
-A schema is one JSON object a line with the keys of Kafka's own schema files.
+MODULE is a target that has Schemas/*.jsonl, one JSON object a line with the keys of Kafka's own
+schema files; the structs go to Generated beside it. Its requests also make a table of the APIs.
 """
 import json
 import pathlib
@@ -16,7 +17,8 @@ INTEGERS = {
     "int64": "Int64",
 }
 SCALARS = {**INTEGERS, "bool": "Bool", "float64": "Double", "string": "String",
-           "bytes": "[UInt8]", "uuid": "UniqueID"}
+           "bytes": "[UInt8]", "records": "[UInt8]", "uuid": "UniqueID"}
+BYTES = ("bytes", "records")
 RESERVED = {"protocol", "default", "in", "is", "as", "case", "operator"}
 EMBEDDED = {"ConsumerProtocolAssignment", "ConsumerProtocolSubscription"}
 
@@ -54,7 +56,21 @@ class Field:
         self.tag = spec.get("tag")
         self.ignorable = spec.get("ignorable", False)
         self.default = spec.get("default")
+        self.is_never_compact = spec.get("flexibleVersions") == "none"
         self.message = message
+
+    @property
+    def exists(self):
+        """Whether any valid version has the field."""
+        first, last = self.message.versions
+        return self.versions and self.versions[0] <= last and self.versions[1] >= first
+
+    @property
+    def tag_condition(self):
+        """As `condition`, where it is known that the version is flexible."""
+        first, last = self.message.versions
+        first = max(first, self.message.flexible[0])
+        return None if self.tagged[0] <= first else f"version >= {self.tagged[0]}"
 
     @property
     def swift_type(self):
@@ -67,7 +83,7 @@ class Field:
     def swift_default(self):
         if self.default == "null":
             return "nil"
-        if self.is_array or self.type == "bytes":
+        if self.is_array or self.type in BYTES:
             return "[]"
         if self.type == "string":
             return json.dumps(self.default or "")
@@ -91,11 +107,14 @@ class Field:
 
 
 class Message:
-    def __init__(self, schema):
+    def __init__(self, schema, module):
         self.schema = schema
+        self.module = module
         self.name = schema["name"]
         self.versions = version_range(schema["validVersions"])
-        self.flexible = version_range(schema["flexibleVersions"])
+        self.flexible = version_range(schema.get("flexibleVersions"))
+        if self.flexible and self.flexible[0] > self.versions[1]:
+            self.flexible = None
         self.record_type = schema.get("apiKey")
         self.structs = []
         self.collect(self.name, schema["fields"])
@@ -103,13 +122,15 @@ class Message:
             self.collect(common["name"], common["fields"])
 
     def collect(self, name, fields):
-        self.structs.append((name, [Field(field, self) for field in fields]))
+        known = [Field(field, self) for field in fields]
+        self.structs.append((name, [field for field in known if field.exists]))
         for field in fields:
             if "fields" in field:
                 self.collect(field["type"].removeprefix("[]"), field["fields"])
 
     @property
     def compact(self):
+        """A Swift condition for `version` being flexible."""
         if self.flexible is None:
             return "false"
         if self.flexible[0] <= self.versions[0]:
@@ -161,8 +182,9 @@ def read_element(field, compact):
     simple = {"bool": "readBool()", "float64": "readDouble()", "uuid": "readUniqueID()"}
     if element in simple:
         return f"try $.{simple[element]}"
-    if element in ("string", "bytes"):
-        kind = element.capitalize()
+    if element == "string" or element in BYTES:
+        kind = "String" if element == "string" else "Bytes"
+        compact = "false" if field.is_never_compact else compact
         null = "Nullable" if field.nullable and not field.is_array else ""
         return f"try $.read{null}{kind}(isCompact: {compact})"
     return f"try {element}(reading: &$, version: version)"
@@ -206,8 +228,10 @@ def write_element(field, value, compact, writer):
     simple = {"bool": "writeBool", "float64": "writeDouble", "uuid": "writeUniqueID"}
     if element in simple:
         return f"{writer}.{simple[element]}({value})"
-    if element in ("string", "bytes"):
-        return f"{writer}.write{element.capitalize()}({value}, isCompact: {compact})"
+    if element == "string" or element in BYTES:
+        kind = "String" if element == "string" else "Bytes"
+        compact = "false" if field.is_never_compact else compact
+        return f"{writer}.write{kind}({value}, isCompact: {compact})"
     return f"{value}.write(to: &{writer}, version: version)"
 
 
@@ -256,7 +280,8 @@ def emit_reader(out, message, fields):
             with out.block("switch tag {"):
                 out.depth -= 1
                 for field in tagged:
-                    out(f"case {field.tag}:")
+                    condition = field.tag_condition
+                    out(f"case {field.tag}{' where ' + condition if condition else ''}:")
                     out.depth += 1
                     emit_read(out, field, "true", tagged=True)
                     out.depth -= 1
@@ -303,12 +328,17 @@ def emit_tags(out, message, fields):
         return
     out("var tags = unknownTags")
     for field in tagged:
-        with out.block(f"if {field.member} != {field.swift_default} {{"):
+        tests = [field.tag_condition] if field.tag_condition else []
+        tests.append(f"{field.member} != {field.swift_default}")
+        with out.block(f"if {' && '.join(tests)} {{"):
             out(f"tags.append(writer.makeTag({field.tag}) {{ writer in")
             out.depth += 1
             emit_write(out, field, "true", tagged=True)
             out.depth -= 1
             out("})")
+        if field.tag_condition and not field.ignorable:
+            with out.block(f"else if {field.member} != {field.swift_default} {{"):
+                out(f'writer.fail(.fieldNotInVersion("{field.json}"))')
     out("writer.writeTags(tags)")
 
 
@@ -335,6 +365,8 @@ def struct_source(message, note):
     out = Swift()
     first, last = message.versions
     out("package import Bytes")
+    if message.module != "KafkaRecords":
+        out("package import KafkaRecords")
     out()
     out(f"/// Kafka's `{message.name}`, " + (
         f"version {first}." if first == last else f"versions {first} to {last}."))
@@ -358,7 +390,7 @@ def json_read(field, value):
     if element in INTEGERS:
         return f"try {value}.integer({INTEGERS[element]}.self)"
     simple = {"bool": "boolean()", "float64": "double()", "string": "string()",
-              "bytes": "base64()", "uuid": "uniqueID()"}
+              "bytes": "base64()", "records": "base64()", "uuid": "uniqueID()"}
     if element in simple:
         return f"try {value}.{simple[element]}"
     path = f'"\\(path){field.json}[\\(index)]."' if field.is_array else f'"\\(path){field.json}."'
@@ -371,7 +403,7 @@ def json_write(field, value):
     if element in INTEGERS:
         return f"JSON.integer(Int64({value}))"
     simple = {"bool": "boolean({})", "float64": "double({})", "string": "string({})",
-              "bytes": "base64({})", "uuid": "string({}.description)"}
+              "bytes": "base64({})", "records": "base64({})", "uuid": "string({}.description)"}
     if element in simple:
         return "JSON." + simple[element].format(value)
     return f"{value}.json(version: version)"
@@ -425,7 +457,10 @@ def emit_json_member(out, field):
     condition = field.condition(field.versions)
     tests = [condition] if condition else []
     if field.tagged:
-        tests.append(f"{field.member} != {field.swift_default}")
+        default = field.swift_default
+        if default.endswith("()"):
+            default = f"{field.message.name}.{default}"
+        tests.append(f"{field.member} != {default}")
     if tests:
         out(f"if {' && '.join(tests)} {{")
         out.depth += 1
@@ -445,40 +480,76 @@ def emit_json_member(out, field):
         out("}")
 
 
-def json_source(messages, note):
+def json_source(message, note):
     out = Swift()
     out("import Bytes")
     out("import KafkaRecords")
+    if message.module != "KafkaRecords":
+        out(f"import {message.module}")
     out()
+    out(f"extension {message.name}: GoldenTopMessage {{}}")
+    out()
+    emit_json_struct(out, message, message.name, message.structs[0][1])
+    for name, fields in message.structs[1:]:
+        emit_json_struct(out, message, f"{message.name}.{name}", fields)
+    return note + out.text().rstrip() + "\n"
+
+
+def json_table_source(messages, module, note):
+    out = Swift()
+    out(f"import {module}")
+    out()
+    out(f"/// The messages of {module} by Kafka's names.")
+    table = lower_first(module) + "Messages"
+    out(f"let {table}: [String: any GoldenTopMessage.Type] = [")
     for message in messages:
-        emit_json_struct(out, message, message.name, message.structs[0][1])
-        for name, fields in message.structs[1:]:
-            emit_json_struct(out, message, f"{message.name}.{name}", fields)
-    with out.block("let goldenMessages: [String: any GoldenTopMessage.Type] = ["):
+        out(f'    "{message.name}": {message.name}.self,')
+    out("]")
+    return note + out.text()
+
+
+# The table of APIs
+
+
+def table_source(messages, note):
+    out = Swift()
+    with out.block("extension WireAPI {"):
+        out("/// The APIs that have types here, by Kafka's number.")
+        out("package static let all: [WireAPI] = [")
         for message in messages:
-            out(f'"{message.name}": {message.name}.self,')
-        out.depth -= 1
+            if message.schema["type"] != "request":
+                continue
+            first, last = message.versions
+            flexible = message.flexible[0] if message.flexible else "nil"
+            unstable = ", isLatestVersionUnstable: true" \
+                if message.schema.get("latestVersionUnstable") else ""
+            name = message.name.removesuffix("Request")
+            out(f'    WireAPI({message.schema["apiKey"]}, "{name}", {first}...{last}, '
+                f"flexibleFrom: {flexible}{unstable}),")
         out("]")
-        out.lines.append("")
-        out.depth += 1
-    source = out.text().rstrip()
-    source = source[: source.rindex("]") + 1] + "\n"
-    for message in messages:
-        source += f"extension {message.name}: GoldenTopMessage {{}}\n"
-    return note + source
+    return note + out.text()
+
+
+def empty(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.swift"):
+        old.unlink()
+    return folder
 
 
 def main():
-    schemas, struct_folder, json_folder = map(pathlib.Path, sys.argv[1:])
+    module, json_folder = map(pathlib.Path, sys.argv[1:])
+    name = module.name
+    [schemas] = (module / "Schemas").glob("*.jsonl")
     note = NOTE.format(schemas.name)
-    messages = [Message(json.loads(line)) for line in schemas.read_text().splitlines()]
-    for folder in (struct_folder, json_folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.swift"):
-            old.unlink()
+    messages = [Message(json.loads(line), name) for line in schemas.read_text().splitlines()]
+    structs, forms = empty(module / "Generated"), empty(json_folder / name)
     for message in messages:
-        (struct_folder / f"{message.name}.swift").write_text(struct_source(message, note))
-    (json_folder / "RecordsJSON.swift").write_text(json_source(messages, note))
+        (structs / f"{message.name}.swift").write_text(struct_source(message, note))
+        (forms / f"{message.name}+JSON.swift").write_text(json_source(message, note))
+    (forms / f"{name}Messages.swift").write_text(json_table_source(messages, name, note))
+    if any(message.schema["type"] == "request" for message in messages):
+        (structs / "WireAPI+All.swift").write_text(table_source(messages, note))
 
 
 main()

@@ -1,0 +1,148 @@
+package import Coordination
+import KafkaRecords
+package import LogModel
+import LogStorage
+import Threads
+
+/// Groups as tools see and change them.
+extension Broker {
+    /// A group that has members, had some, or has positions; nil where there is none.
+    package func describeGroup(_ id: String) throws(BrokerError) -> GroupDescription? {
+        let shard = try offsetShard(of: id)
+        if let unavailability = shard.unavailability { throw unavailability }
+        if let group = shard.groups.withLock({ $0.groups[id] }), !group.isUntouched {
+            return group.description
+        }
+        return try hasPositions(of: id, in: shard) ? GroupDescription(positionsOf: id) : nil
+    }
+
+    /// All groups, sorted.
+    package func listGroups() -> [GroupDescription] {
+        var found: [String: GroupDescription] = [:]
+        for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
+            for id in (try? shard.withOffsets { $0.groups }) ?? [] {
+                found[id] = GroupDescription(positionsOf: id)
+            }
+            for group in shard.groups.withLock({ Array($0.groups.values) })
+            where !group.isUntouched {
+                found[group.id] = group.description
+            }
+        }
+        return found.values.sorted { $0.id < $1.id }
+    }
+
+    /// Removes a group without members, its positions with it; durable on return.
+    package func deleteGroup(_ id: String) throws(BrokerError) -> KafkaErrorCode {
+        let shard = try offsetShard(of: id)
+        let isPositioned = try hasPositions(of: id, in: shard)
+        let done = SingleCode()
+        var refusal = KafkaErrorCode.none
+        change(id) { state, _, _ in
+            guard let group = state.groups[id], !group.isUntouched else {
+                if !isPositioned { refusal = .groupIDNotFound }
+                return GroupWrite(group: id, answers: [{ done.set($0 ?? .none) }])
+            }
+            guard group.isEmpty else {
+                refusal = .nonEmptyGroup
+                return GroupWrite(group: id)
+            }
+            state.groups[id] = nil
+            return GroupWrite(
+                group: id,
+                groupRecord: GroupRecord(group: id, value: nil),
+                answers: [{ done.set($0 ?? .none) }]
+            )
+        } failed: {
+            refusal = $0
+        }
+        guard refusal == .none else { return refusal }
+        let code = done.wait()
+        guard code == .none else { return code }
+        try removePositions(nil, of: id, in: shard)
+        return .none
+    }
+
+    /// Removes positions of a group; durable on return.
+    package func deleteOffsets(
+        of id: String,
+        _ partitions: Set<TopicPartition>
+    ) throws(BrokerError) {
+        try removePositions(partitions, of: id, in: try offsetShard(of: id))
+    }
+
+    /// Whether the log knows positions of the group.
+    func hasPositions(of id: String, in shard: OffsetShard) throws(BrokerError) -> Bool {
+        try shard.withOffsets { !$0.partitions(of: id).isEmpty }
+    }
+
+    /// Whether somebody outside may not touch this group: it is a job's, whose positions are half
+    /// of its state.
+    package func isJobGroup(_ id: String) -> Bool {
+        if liveGroups.withLock({ $0.contains(id) }) { return true }
+        return topics().contains { topic in
+            topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init) == id
+        }
+    }
+
+    private func removePositions(
+        _ partitions: Set<TopicPartition>?,
+        of id: String,
+        in shard: OffsetShard
+    ) throws(BrokerError) {
+        while try shard.withOffsets({ $0.hasAny(of: partitions, group: id) }) {
+            try checkOpen()
+            let removal = try shard.withOffsets { $0.remove(partitions, of: id) }
+            guard let removal else {
+                // Somebody appends for the group.
+                _ = change.wait(since: change.current, timeout: .milliseconds(20))
+                continue
+            }
+            try shard.write(
+                removal.records,
+                removal.append,
+                now: time.wallTime(),
+                producerID: .none,
+                epoch: .none
+            )
+            change.raise()
+        }
+        if shard.partition.isDirty { try flush([shard.partition]) }
+    }
+
+    /// Groups whose positions do not expire: those with members, and those that were left not long
+    /// ago.
+    func groupsInUse(of shard: OffsetShard, now: Timestamp, retention: Int64) -> Set<String> {
+        shard.groups.withLock { state in
+            let used = state.groups.values.filter { group in
+                let (age, isOver) = now.rawValue.subtractingReportingOverflow(
+                    group.stateTime.rawValue
+                )
+                return !group.isEmpty || isOver || age < retention
+            }
+            return Set(used.map(\.id))
+        }
+    }
+
+    /// The topics that members of the group subscribe to; nil where the group does not speak
+    /// Kafka's consumer protocol and has members.
+    package func subscribedTopics(of id: String) throws(BrokerError) -> Set<String>? {
+        let shard = try offsetShard(of: id)
+        let group = shard.groups.withLock { $0.groups[id] }
+        guard let group, !group.isEmpty else { return [] }
+        guard group.protocolType == "consumer" else { return nil }
+        let topics = group.subscriptions.compactMap { bytes in
+            // Bytes that are no subscription name no topics.
+            (try? ConsumerProtocolSubscription(decoding: bytes))?.topics
+        }
+        return Set(topics.joined())
+    }
+}
+
+/// The code that a write ended with; what is decided is waited for by its caller.
+private final class SingleCode: Sendable {
+    private let value = ConditionLock<KafkaErrorCode?>(nil)
+
+    func set(_ code: KafkaErrorCode) { value.update { $0 = code } }
+
+    func wait() -> KafkaErrorCode { value.waitAndTake { $0 } }
+}

@@ -1,0 +1,252 @@
+import Bytes
+package import Coordination
+package import LogModel
+import LogStorage
+import Threads
+
+/// Groups whose members share partitions: the shell around `ClassicGroup`.
+///
+/// What a shard's groups decide is written in the order of the decisions, by whoever comes when
+/// nobody writes, many decisions a flush; an answer is given when all that was decided before it is
+/// durable. So a commit that was still fine when it was looked at lies in front of the next
+/// generation's, and nobody is told an assignment that a crash takes back.
+extension Broker {
+    package func joinGroup(
+        _ id: String,
+        _ join: GroupJoin,
+        answer: @escaping @Sendable (JoinAnswer) -> Void
+    ) {
+        let code = refusal(ofGroup: id)
+        guard code == .none else {
+            return answer(JoinAnswer(code: code, memberID: join.memberID))
+        }
+        let random = makeID().description
+        change(id) { state, now, wallTime in
+            guard join.memberID.isEmpty || state.groups[id] != nil else {
+                let token = state.wait(answer)
+                let refused = JoinAnswer(code: .unknownMemberID, memberID: join.memberID)
+                return state.write(for: [.answerJoin(token, refused)], of: id)
+            }
+            var group =
+                state.groups[id]
+                ?? ClassicGroup(id: id, settings: self.configuration.groups, wallTime: wallTime)
+            let actions = group.join(
+                join,
+                token: state.wait(answer),
+                newID: random,
+                now: now,
+                wallTime: wallTime
+            )
+            state.groups[id] = group.isUntouched ? nil : group
+            return state.write(for: actions, of: id)
+        } failed: { code in
+            answer(JoinAnswer(code: code, memberID: join.memberID))
+        }
+    }
+
+    package func syncGroup(
+        _ id: String,
+        _ sync: GroupSync,
+        answer: @escaping @Sendable (SyncAnswer) -> Void
+    ) {
+        let code = refusal(ofGroup: id)
+        guard code == .none else { return answer(SyncAnswer(code: code)) }
+        change(id) { state, now, wallTime in
+            let token = state.wait(answer)
+            let actions =
+                state.groups[id]?.sync(sync, token: token, now: now, wallTime: wallTime)
+                ?? [.answerSync(token, SyncAnswer(code: .unknownMemberID))]
+            return state.write(for: actions, of: id)
+        } failed: {
+            answer(SyncAnswer(code: $0))
+        }
+    }
+
+    package func heartbeat(
+        group id: String,
+        _ claim: GroupMemberClaim,
+        answer: @escaping @Sendable (KafkaErrorCode) -> Void
+    ) {
+        let code = refusal(ofGroup: id)
+        guard code == .none else { return answer(code) }
+        change(id) { state, now, _ in
+            let code = state.groups[id]?.heartbeat(claim, now: now) ?? .unknownMemberID
+            return GroupWrite(group: id, answers: [{ answer($0 ?? code) }])
+        } failed: {
+            answer($0)
+        }
+    }
+
+    /// Members leave; `answer` is given a code for all, and one for each where that is none.
+    package func leaveGroup(
+        _ id: String,
+        _ members: [(memberID: String, instanceID: String?)],
+        answer: @escaping @Sendable (KafkaErrorCode, [KafkaErrorCode]) -> Void
+    ) {
+        let code = refusal(ofGroup: id)
+        guard code == .none else { return answer(code, []) }
+        change(id) { state, now, wallTime in
+            let (codes, actions) =
+                state.groups[id]?.leave(members, now: now, wallTime: wallTime)
+                ?? (members.map { _ in .unknownMemberID }, [])
+            var write = state.write(for: actions, of: id)
+            write.answers.append { answer($0 ?? .none, $0 == nil ? codes : []) }
+            return write
+        } failed: {
+            answer($0, [])
+        }
+    }
+
+    /// Commits positions of a group as a client does who may be fenced; `answer` is given a code
+    /// for all of them.
+    package func commitOffsets(
+        group id: String,
+        _ claim: GroupMemberClaim,
+        _ offsets: [TopicPartition: CommittedOffset],
+        answer: @escaping @Sendable (KafkaErrorCode) -> Void
+    ) {
+        do throws(BrokerError) {
+            let records = try records(of: offsets, group: id)
+            let shard = try offsetShard(of: id)
+            try space.claim(0, for: shard.partition.name)
+            let isKnown = try hasPositions(of: id, in: shard)
+            change(id) { state, now, _ in
+                let code: KafkaErrorCode
+                if var group = state.groups[id] {
+                    code = group.commit(claim, isTransactional: false, now: now)
+                    state.groups[id] = group
+                } else if isKnown, claim.generation >= 0 || !claim.memberID.isEmpty {
+                    code = claim.generation < 0 ? .none : .unknownMemberID
+                } else {
+                    code = ClassicGroup.commitToUnknown(claim)
+                }
+                return GroupWrite(
+                    group: id,
+                    offsets: code == .none ? records : [],
+                    answers: [{ answer($0 ?? code) }]
+                )
+            } failed: {
+                answer($0)
+            }
+        } catch {
+            answer(error.groupCode)
+        }
+    }
+
+    /// Kafka's answer to whoever commits positions of the group inside a transaction.
+    package func checkTransactionalCommit(
+        group id: String,
+        _ claim: GroupMemberClaim
+    ) -> KafkaErrorCode {
+        do throws(BrokerError) {
+            let shard = try offsetShard(of: id)
+            if let unavailability = shard.unavailability { throw unavailability }
+            let now = groupClock
+            return shard.groups.withLock { state in
+                state.groups[id]?.commit(claim, isTransactional: true, now: now)
+                    ?? ClassicGroup.commitToUnknown(claim)
+            }
+        } catch {
+            return error.groupCode
+        }
+    }
+
+    // MARK: Deciding and writing
+
+    /// Now, on the clock of the groups' deadlines.
+    var groupClock: Moment { Moment(nanoseconds: time.monotonicNanoseconds()) }
+
+    private func refusal(ofGroup id: String) -> KafkaErrorCode {
+        id.isEmpty ? .invalidGroupID : .none
+    }
+
+    /// Has `decide` change the groups of a shard, writes what it wants written, and answers.
+    func change(
+        _ id: String,
+        _ decide: (inout GroupShardState, Moment, Timestamp) -> GroupWrite,
+        failed: (KafkaErrorCode) -> Void
+    ) {
+        do throws(BrokerError) {
+            let shard = try offsetShard(of: id)
+            if let unavailability = shard.unavailability { throw unavailability }
+            let now = groupClock
+            let wallTime = time.wallTime()
+            let (turn, deadline) = shard.groups.withLock { state in
+                let write = decide(&state, now, wallTime)
+                return (state.enqueue(write), state.groups[id]?.nextDeadline)
+            }
+            if let deadline { groupTimer.look(at: deadline) }
+            take(turn, of: shard)
+        } catch {
+            failed(error.groupCode)
+        }
+    }
+
+    private func take(_ turn: GroupTurn, of shard: OffsetShard) {
+        switch turn {
+        case .answer(let write): write.answer(nil)
+        case .wait: break
+        case .write:
+            while let round = shard.groups.withLock({ $0.nextRound() }) {
+                store(round, in: shard)
+            }
+        }
+    }
+
+    /// Appends a round, makes it durable, and answers.
+    private func store(_ round: [GroupWrite], in shard: OffsetShard) {
+        var failure: BrokerError?
+        do throws(BrokerError) {
+            var appends: [OffsetAppend] = []
+            for group in Set(round.filter { !$0.offsets.isEmpty }.map(\.group)).sorted() {
+                appends.append(try beginAppend(of: group, in: shard))
+            }
+            try shard.write(round, appends, now: time.wallTime())
+            if shard.partition.isDirty { try flush([shard.partition]) }
+        } catch {
+            failure = error
+            counters.countFailure()
+        }
+        guard let failure else { return round.forEach { $0.answer(nil) } }
+        // Members of another generation than the log's: they join again.
+        let now = groupClock
+        let wallTime = time.wallTime()
+        var later: [GroupWrite] = []
+        for write in round where write.groupRecord != nil {
+            later.append(
+                shard.groups.withLock { state in
+                    let actions = state.groups[write.group]?.storingFailed(
+                        now: now,
+                        wallTime: wallTime
+                    )
+                    return state.write(for: actions ?? [], of: write.group)
+                }
+            )
+        }
+        for write in round + later { write.answer(failure.groupCode) }
+    }
+
+    /// What the clock does to groups; returns when it has something to do next. Called by the
+    /// timer's thread, or stepped in simulation.
+    @discardableResult
+    package func expireGroups() -> Moment? {
+        var next: Moment?
+        for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
+            let now = groupClock
+            let wallTime = time.wallTime()
+            let turns = shard.groups.withLock { state -> [GroupTurn] in
+                let due = state.groups.values.filter { $0.nextDeadline.map { $0 <= now } ?? false }
+                return due.map { group in
+                    var group = group
+                    let actions = group.expire(now: now, wallTime: wallTime)
+                    state.groups[group.id] = group.isUntouched ? nil : group
+                    return state.enqueue(state.write(for: actions, of: group.id))
+                }
+            }
+            for turn in turns { take(turn, of: shard) }
+            let deadline = shard.groups.withLock { $0.nextDeadline }
+            next = [next, deadline].compactMap(\.self).min()
+        }
+        return next
+    }
+}

@@ -1,0 +1,39 @@
+import LogModel
+import LogStorage
+import Threads
+
+extension Broker {
+    /// Gives a topic more partitions, `count` in all. What was written stays where it is: a key
+    /// may go to another partition from here on, as in Kafka.
+    package func growTopic(_ name: String, to count: Int32) throws(BrokerError) {
+        try altering.withLock { _ throws(BrokerError) in try grow(name, to: count) }
+    }
+
+    private func grow(_ name: String, to count: Int32) throws(BrokerError) {
+        try checkOpen()
+        guard let topic = topic(name) else { throw Self.unknown(name) }
+        guard !topic.isInternal else {
+            throw .refused(.invalidTopic, "Topic '\(name)' is internal and keeps its partitions.")
+        }
+        guard count > topic.partitions.count else {
+            throw .refused(
+                .invalidPartitions,
+                "The topic \(name) currently has \(topic.partitions.count) partition(s); \(count) "
+                    + "would not be an increase."
+            )
+        }
+        let logs = try storing(name) { () throws(LogStorageError) in
+            try dataDirectory.addPartitions(to: name, id: topic.id, upTo: count)
+        }
+        guard let logs else { throw Self.unknown(name) }
+        let new = Self.partitions(
+            of: Array(logs.dropFirst(topic.partitions.count)),
+            id: topic.id,
+            counters
+        )
+        topicTable.withLock {
+            if $0.topics[name]?.id == topic.id { $0.topics[name]?.partitions += new }
+        }
+        change.raise()
+    }
+}

@@ -1,0 +1,47 @@
+package import LogModel
+import LogStorage
+
+/// What clients ask of a partition's leader epochs and times.
+extension Partition {
+    /// The epoch in which the next batch is written; 0 where the partition cannot be opened.
+    package var knownLeaderEpoch: LeaderEpoch { log.knownLeaderEpoch ?? LeaderEpoch(0) }
+
+    /// Kafka's answer to a client that believes in this epoch; -1 where it says nothing of it.
+    package func refusal(ofLeaderEpoch epoch: Int32) -> KafkaErrorCode {
+        guard epoch >= 0 else { return .none }
+        let latest = knownLeaderEpoch.rawValue
+        if epoch == latest { return .none }
+        return epoch < latest ? .fencedLeaderEpoch : .unknownLeaderEpoch
+    }
+
+    /// The epoch of the record at an offset.
+    package func leaderEpoch(at offset: Offset) -> LeaderEpoch {
+        log.leaderEpoch(at: offset) ?? knownLeaderEpoch
+    }
+
+    /// The latest epoch that is not above `epoch`, and where its records end.
+    package func end(
+        of epoch: LeaderEpoch
+    ) throws(BrokerError) -> (epoch: LeaderEpoch, end: Offset)? {
+        try storing(name.description) { () throws(LogStorageError) in try log.end(of: epoch) }
+    }
+
+    /// The first record with the largest timestamp.
+    package func largestTimestamp(
+        isolation: IsolationLevel
+    ) throws(BrokerError) -> (offset: Offset, timestamp: Timestamp)? {
+        try storing(name.description) { () throws(LogStorageError) in
+            try log.largestTimestamp(isolation: isolation)
+        }
+    }
+
+    /// The first record at or after a time.
+    package func record(
+        atOrAfter timestamp: Timestamp,
+        isolation: IsolationLevel
+    ) throws(BrokerError) -> (offset: Offset, timestamp: Timestamp)? {
+        try storing(name.description) { () throws(LogStorageError) in
+            try log.record(atOrAfter: timestamp, isolation: isolation)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Bytes
+package import KafkaRecords
+
+/// One API as it is served: its number, its versions, and who answers.
+package struct APIEntry: Sendable {
+    /// Called once, on any thread.
+    package typealias Completion = @Sendable (APIAnswer) -> Void
+
+    package let key: Int16
+    /// What ApiVersions tells.
+    package let advertised: ClosedRange<Int16>
+    /// What can be decoded: old clients want a lower minimum advertised than anybody can send.
+    package let served: ClosedRange<Int16>
+    /// The first version whose headers and body have tagged fields.
+    package let firstFlexibleVersion: Int16
+    /// Whether the next request of the same kind on a connection may begin before this one is
+    /// answered. What it changes must be done, in the order of arrival, when `serve` returns.
+    package let canOverlap: Bool
+    let serve: @Sendable (KafkaAPI, APIRequest, @escaping Completion) -> Void
+
+    /// Whether the header of a request of this version has tagged fields.
+    package func isFlexible(_ version: Int16) -> Bool { version >= firstFlexibleVersion }
+
+    package init(
+        key: Int16,
+        advertised: ClosedRange<Int16>,
+        served: ClosedRange<Int16>? = nil,
+        flexibleFrom firstFlexibleVersion: Int16,
+        canOverlap: Bool = false,
+        serve: @escaping @Sendable (KafkaAPI, APIRequest, @escaping Completion) -> Void
+    ) {
+        self.key = key
+        self.advertised = advertised
+        self.served = served ?? advertised
+        self.firstFlexibleVersion = firstFlexibleVersion
+        self.canOverlap = canOverlap
+        self.serve = serve
+    }
+
+    /// An API whose handler returns the answer.
+    package static func answering<Request: KafkaMessage, Response: KafkaMessage>(
+        _ key: Int16,
+        _ advertised: ClosedRange<Int16>,
+        served: ClosedRange<Int16>? = nil,
+        flexibleFrom: Int16,
+        _ handler: @escaping @Sendable (KafkaAPI, Request, APICall) -> Response
+    ) -> APIEntry {
+        APIEntry(key: key, advertised: advertised, served: served, flexibleFrom: flexibleFrom) {
+            api,
+            request,
+            complete in
+            switch request.decode(Request.self) {
+            case .failure(let error): complete(.undecodable(error))
+            case .success(let body):
+                let response = handler(api, body, APICall(request))
+                complete(.encoding(response, version: request.version))
+            }
+        }
+    }
+
+    /// An API whose handler calls back with the answer; nil where nothing is written.
+    package static func waiting<Request: KafkaMessage, Response: KafkaMessage>(
+        _ key: Int16,
+        _ advertised: ClosedRange<Int16>,
+        served: ClosedRange<Int16>? = nil,
+        flexibleFrom: Int16,
+        canOverlap: Bool = false,
+        _ handler:
+            @escaping @Sendable (
+                KafkaAPI, Request, APICall, @escaping @Sendable (Response?) -> Void
+            ) -> Void
+    ) -> APIEntry {
+        APIEntry(
+            key: key,
+            advertised: advertised,
+            served: served,
+            flexibleFrom: flexibleFrom,
+            canOverlap: canOverlap
+        ) { api, request, complete in
+            switch request.decode(Request.self) {
+            case .failure(let error): complete(.undecodable(error))
+            case .success(let body):
+                let version = request.version
+                handler(api, body, APICall(request)) { response in
+                    complete(response.map { .encoding($0, version: version) } ?? .none)
+                }
+            }
+        }
+    }
+}
+
+extension APIRequest {
+    /// The body. Bytes behind it are ignored, as Kafka does.
+    func decode<Request: KafkaMessage>(_ type: Request.Type) -> Result<Request, WireError> {
+        body.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            return Result { () throws(WireError) in
+                try Request(reading: &reader, version: version)
+            }
+        }
+    }
+}
+
+extension APIAnswer {
+    static func undecodable(_ error: WireError) -> APIAnswer {
+        .close(reason: "a request's body cannot be read")
+    }
+
+    static func encoding(_ response: some KafkaMessage, version: Int16) -> APIAnswer {
+        var writer = ByteWriter(gathering: true)
+        response.write(to: &writer, version: version)
+        do throws(WireError) { return .body(try writer.finishPieces()) } catch {
+            return .close(reason: "an answer cannot be written in version \(version)")
+        }
+    }
+}

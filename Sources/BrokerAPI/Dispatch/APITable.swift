@@ -1,0 +1,15 @@
+/// The APIs that are served, by Kafka's number. Each area has its list in a file of its own.
+package enum APITable {
+    /// The one API that answers whatever version it is asked in.
+    static let apiVersionsKey: Int16 = 18
+
+    package static let entries: [Int16: APIEntry] = {
+        let lists = [basics, records, transactions, groups, administration]
+        var entries: [Int16: APIEntry] = [:]
+        for entry in lists.joined() {
+            precondition(entries[entry.key] == nil, "two handlers for the API \(entry.key)")
+            entries[entry.key] = entry
+        }
+        return entries
+    }()
+}

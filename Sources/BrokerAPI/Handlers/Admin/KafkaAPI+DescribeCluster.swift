@@ -1,0 +1,87 @@
+import Broker
+import KafkaWire
+import LogModel
+import LogStorage
+
+/// DescribeCluster and DescribeLogDirs: one node, one directory.
+extension KafkaAPI {
+    func describeCluster(
+        _ request: DescribeClusterRequest,
+        _ call: APICall
+    ) -> DescribeClusterResponse {
+        var response = DescribeClusterResponse(
+            endpointType: request.endpointType,
+            clusterID: clusterID,
+            controllerID: configuration.nodeID
+        )
+        // 1 asks for brokers, 2 for controllers, which clients do not reach.
+        guard request.endpointType == 1 else {
+            let isKnown = request.endpointType == 2
+            response.endpointType = 1
+            response.errorCode =
+                isKnown
+                ? KafkaErrorCode.mismatchedEndpointType.rawValue
+                : KafkaErrorCode.unsupportedEndpointType.rawValue
+            response.errorMessage =
+                isKnown
+                ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint "
+                    + "of type CONTROLLER"
+                : "Unsupported endpoint type \(request.endpointType)"
+            response.controllerID = -1
+            response.clusterID = ""
+            return response
+        }
+        let address = address
+        response.brokers = [
+            DescribeClusterResponse.DescribeClusterBroker(
+                brokerID: configuration.nodeID,
+                host: address.host,
+                port: address.port
+            )
+        ]
+        return response
+    }
+
+    func describeLogDirs(
+        _ request: DescribeLogDirsRequest,
+        _ call: APICall
+    ) -> DescribeLogDirsResponse {
+        var directory = DescribeLogDirsResponse.DescribeLogDirsResult(logDir: broker.directory)
+        if let free = try? broker.disk.freeByteCount(at: broker.directory) {
+            directory.usableBytes = free
+        }
+        let asked: [(topic: String, partitions: [Int32]?)] =
+            request.topics.map { $0.map { ($0.topic, Optional($0.partitions)) } }
+            ?? broker.topics().map { ($0.name, nil) }
+        directory.topics = asked.compactMap { name, indexes in
+            guard let topic = broker.topic(name) else { return nil }
+            let wanted = indexes.map { Set($0) }
+            let partitions = topic.partitions.filter {
+                wanted?.contains($0.name.partition.rawValue) ?? true
+            }
+            guard !partitions.isEmpty else { return nil }
+            return DescribeLogDirsResponse.DescribeLogDirsTopic(
+                name: name,
+                partitions: partitions.map { partition in
+                    DescribeLogDirsResponse.DescribeLogDirsPartition(
+                        partitionIndex: partition.name.partition.rawValue,
+                        partitionSize: byteCount(of: partition.name)
+                    )
+                }
+            )
+        }
+        return DescribeLogDirsResponse(results: [directory])
+    }
+
+    /// Of the segments in a partition's folder: nothing is opened for it. What cannot be looked at
+    /// counts as nothing.
+    private func byteCount(of partition: TopicPartition) -> Int64 {
+        let folder = "\(broker.directory)/\(partition)"
+        guard let names = try? broker.disk.list(folder) else { return 0 }
+        var sum: Int64 = 0
+        for name in names where name.hasSuffix(".log") {
+            sum += (try? broker.disk.byteCount(of: "\(folder)/\(name)")) ?? 0
+        }
+        return sum
+    }
+}

@@ -1,0 +1,80 @@
+import Broker
+import KafkaWire
+import LogModel
+
+/// Leaders and replicas, where there is one node: nothing to elect, nothing to move.
+extension KafkaAPI {
+    func electLeaders(_ request: ElectLeadersRequest, _ call: APICall) -> ElectLeadersResponse {
+        // Without a list only partitions that need an election are named.
+        ElectLeadersResponse(
+            replicaElectionResults: (request.topicPartitions ?? []).map { topic in
+                ElectLeadersResponse.ReplicaElectionResult(
+                    topic: topic.topic,
+                    partitionResult: topic.partitions.map { index in
+                        let exists = exists(TopicPartition(topic.topic, PartitionIndex(index)))
+                        let code: KafkaErrorCode =
+                            exists ? .electionNotNeeded : .unknownTopicOrPartition
+                        return ElectLeadersResponse.PartitionResult(
+                            partitionID: index,
+                            errorCode: code.rawValue,
+                            errorMessage: exists
+                                ? "Leader election not needed for topic partition."
+                                : Self.unknownPartitionMessage
+                        )
+                    }
+                )
+            }
+        )
+    }
+
+    func alterPartitionReassignments(
+        _ request: AlterPartitionReassignmentsRequest,
+        _ call: APICall
+    ) -> AlterPartitionReassignmentsResponse {
+        AlterPartitionReassignmentsResponse(
+            allowReplicationFactorChange: request.allowReplicationFactorChange,
+            errorMessage: nil,
+            responses: request.topics.map { topic in
+                AlterPartitionReassignmentsResponse.ReassignableTopicResponse(
+                    name: topic.name,
+                    partitions: topic.partitions.map { partition in
+                        let refusal = refusal(
+                            of: partition.replicas,
+                            for: TopicPartition(
+                                topic.name,
+                                PartitionIndex(partition.partitionIndex)
+                            )
+                        )
+                        return AlterPartitionReassignmentsResponse.ReassignablePartitionResponse(
+                            partitionIndex: partition.partitionIndex,
+                            errorCode: refusal?.code.rawValue ?? 0,
+                            errorMessage: refusal?.message
+                        )
+                    }
+                )
+            }
+        )
+    }
+
+    private func refusal(of replicas: [Int32]?, for partition: TopicPartition) -> Refusal? {
+        guard exists(partition) else {
+            return Refusal(.unknownTopicOrPartition, Self.unknownPartitionMessage)
+        }
+        guard let replicas else {
+            return Refusal(.noReassignmentInProgress, "No partition reassignment is in progress.")
+        }
+        do throws(Refusal) { try check(replicas: replicas) } catch { return error }
+        return nil
+    }
+
+    func listPartitionReassignments(
+        _ request: ListPartitionReassignmentsRequest,
+        _ call: APICall
+    ) -> ListPartitionReassignmentsResponse {
+        ListPartitionReassignmentsResponse(errorMessage: nil)
+    }
+
+    private func exists(_ partition: TopicPartition) -> Bool {
+        (try? broker.find(partition)) != nil
+    }
+}

@@ -1,0 +1,183 @@
+import LogModel
+import LogStorage
+
+/// A request that is refused: Kafka's code, and words for a person.
+struct Refusal: Error, Equatable, Sendable {
+    let code: KafkaErrorCode
+    let message: String
+
+    init(_ code: KafkaErrorCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// Which options a topic may be given, and what a change makes of them.
+enum TopicOptionRules {
+    /// What a client asks of one option.
+    struct Change: Equatable, Sendable {
+        let name: String
+        /// Kafka's number: 0 sets, 1 deletes, 2 appends to a list, 3 takes out of one.
+        let operation: Int8
+        let value: String?
+    }
+
+    /// The options of a new topic, of those that its creator names. What stays at its default is
+    /// left out where the log does not heed it.
+    static func created(
+        _ named: [(name: String, value: String?)]
+    ) throws(Refusal) -> [String: String] {
+        var options: [String: String] = [:]
+        for (name, value) in named {
+            guard let value else {
+                throw Refusal(
+                    .invalidConfiguration,
+                    "Null value not supported for topic configs: \(name)"
+                )
+            }
+            try set(name, to: value, in: &options)
+        }
+        try check(options)
+        return options
+    }
+
+    /// `options` with these changes.
+    static func changed(
+        _ options: [String: String],
+        by changes: [Change]
+    ) throws(Refusal) -> [String: String] {
+        var options = options
+        for change in changes { try apply(change, to: &options) }
+        try check(options)
+        return options
+    }
+
+    /// `options` replaced by those named, as the older of Kafka's two requests does. What a job
+    /// notes on its own topics is no client's to drop by not knowing of it.
+    static func replaced(
+        _ options: [String: String],
+        by named: [(name: String, value: String?)]
+    ) throws(Refusal) -> [String: String] {
+        let kept = options.filter {
+            $0.key == TopicOptionName.owner || $0.key == TopicOptionName.format
+        }
+        return try kept.merging(created(named)) { _, new in new }
+    }
+
+    private static func apply(
+        _ change: Change,
+        to options: inout [String: String]
+    ) throws(Refusal) {
+        let name = change.name
+        guard isKnown(name) else { throw unknown(name) }
+        if change.operation == 1 {
+            options[name] = nil
+            return
+        }
+        guard let value = change.value else {
+            throw Refusal(.invalidRequest, "Null value not supported for : \(name)")
+        }
+        switch change.operation {
+        case 0: try set(name, to: value, in: &options)
+        case 2, 3:
+            guard let option = TopicOption.named(name), option.kind == .list else {
+                let verb = change.operation == 2 ? "APPEND to" : "SUBTRACT from"
+                throw Refusal(
+                    .invalidConfiguration,
+                    "Can't \(verb) key \(name) because its type is not LIST."
+                )
+            }
+            var items = items(options[name] ?? option.defaultValue)
+            for item in Self.items(value) {
+                if change.operation == 3 {
+                    items.removeAll { $0 == item }
+                } else if !items.contains(item) {
+                    items.append(item)
+                }
+            }
+            try set(name, to: items.joined(separator: ","), in: &options)
+        default:
+            throw Refusal(.invalidRequest, "Unknown operation type \(change.operation)")
+        }
+    }
+
+    private static func items(_ list: String) -> [String] {
+        list.split(separator: ",").map { String($0.drop { $0 == " " }) }
+    }
+
+    private static func set(
+        _ name: String,
+        to value: String,
+        in options: inout [String: String]
+    ) throws(Refusal) {
+        guard isKnown(name) else { throw unknown(name) }
+        if let option = TopicOption.named(name) {
+            try check(value, of: option)
+            guard option.isHonoured else {
+                options[name] = nil
+                return
+            }
+        }
+        options[name] = value
+    }
+
+    private static func check(_ value: String, of option: TopicOption) throws(Refusal) {
+        let name = option.name
+        switch option.kind {
+        case .int, .long:
+            let range = option.kind == .int ? Int64(Int32.min)...Int64(Int32.max) : .min ... .max
+            guard let number = Int64(value), range.contains(number) else {
+                let kind = option.kind == .int ? "INT" : "LONG"
+                throw invalid(name, value, "Not a number of type \(kind)")
+            }
+            if let minimum = option.minimum, number < minimum {
+                throw invalid(name, value, "Value must be at least \(minimum)")
+            }
+        case .double:
+            guard Double(value) != nil else {
+                throw invalid(name, value, "Not a number of type DOUBLE")
+            }
+        case .boolean:
+            guard value == "true" || value == "false" else {
+                throw invalid(name, value, "Expected value to be either true or false")
+            }
+        case .string, .list: break
+        }
+        guard option.isHonoured || value == option.defaultValue else {
+            throw invalid(
+                name,
+                value,
+                "this log does not have the option, and takes its default alone: "
+                    + "\"\(option.defaultValue)\""
+            )
+        }
+    }
+
+    /// What the log itself says of them together.
+    private static func check(_ options: [String: String]) throws(Refusal) {
+        for (name, value) in options where value.contains(where: \.isWhitespace) {
+            throw invalid(name, value, "an option has no spaces")
+        }
+        do throws(LogStorageError) { _ = try LogConfiguration(topicOptions: options) } catch {
+            guard case .invalidConfiguration(let reason) = error else {
+                throw Refusal(.invalidConfiguration, "the options cannot be used together")
+            }
+            throw Refusal(.invalidConfiguration, reason)
+        }
+    }
+
+    private static func isKnown(_ name: String) -> Bool {
+        TopicOption.named(name) != nil || LogConfiguration.names.contains(name)
+    }
+
+    private static func unknown(_ name: String) -> Refusal {
+        Refusal(.invalidConfiguration, "Unknown topic config name: \(name)")
+    }
+
+    private static func invalid(_ name: String, _ value: String, _ reason: String) -> Refusal {
+        Refusal(
+            .invalidConfiguration,
+            "Invalid value \(value) for configuration \(name): \(reason)"
+        )
+    }
+}

@@ -1,0 +1,114 @@
+import Broker
+import Bytes
+import KafkaWire
+import LogModel
+
+/// Metadata 0-12: the one node, and the topics that were asked for. A topic that is not there is
+/// made before the answer where settings and request allow it.
+extension KafkaAPI {
+    private typealias Answer = MetadataResponse.MetadataResponseTopic
+
+    func metadata(_ request: MetadataRequest, _ call: APICall) -> MetadataResponse {
+        let address = address
+        var response = MetadataResponse()
+        response.brokers = [
+            .init(nodeID: configuration.nodeID, host: address.host, port: address.port)
+        ]
+        response.clusterID = clusterID
+        response.controllerID = configuration.nodeID
+        response.topics = topics(of: request, call)
+        // Nobody is authorized or not: all operations are open.
+        if request.includeTopicAuthorizedOperations {
+            for index in response.topics.indices where response.topics[index].errorCode == 0 {
+                response.topics[index].topicAuthorizedOperations = Self.topicOperations
+            }
+        }
+        if request.includeClusterAuthorizedOperations {
+            response.clusterAuthorizedOperations = Self.clusterOperations
+        }
+        return response
+    }
+
+    /// Kafka's bits of what may be done with a topic, and with the cluster.
+    private static let topicOperations: Int32 = 0b1101_1111_1000
+    private static let clusterOperations: Int32 = 0b1_1111_1010_0000
+
+    private func topics(of request: MetadataRequest, _ call: APICall) -> [Answer] {
+        guard let asked = request.topics, call.version > 0 || !asked.isEmpty else {
+            return broker.topics().map(describe)
+        }
+        var seen: Set<String> = []
+        var failed: [Answer] = []
+        var found: [Answer] = []
+        for topic in asked {
+            let answer: Answer
+            if topic.topicID != .zero {
+                answer = describe(topicID: topic.topicID)
+            } else if let name = topic.name {
+                guard seen.insert(name).inserted else { continue }
+                answer = describe(name: name, mayMake: request.allowAutoTopicCreation)
+            } else {
+                answer = Self.failure(.invalidRequest, name: nil)
+            }
+            if answer.errorCode == 0 { found.append(answer) } else { failed.append(answer) }
+        }
+        return failed + found
+    }
+
+    private func describe(topicID: UniqueID) -> Answer {
+        if let topic = broker.topics().first(where: { $0.id == topicID }) { return describe(topic) }
+        var answer = Self.failure(.unknownTopicID, name: nil)
+        answer.topicID = topicID
+        return answer
+    }
+
+    private func describe(name: String, mayMake: Bool) -> Answer {
+        if let topic = broker.topic(name) { return describe(topic) }
+        if TopicName.problem(with: name) != nil { return Self.failure(.invalidTopic, name: name) }
+        guard mayMake, configuration.autoCreatesTopics || InternalTopic(rawValue: name) != nil
+        else { return Self.failure(.unknownTopicOrPartition, name: name) }
+        do throws(BrokerError) {
+            try make(name)
+        } catch {
+            // Somebody else was first.
+            guard case .refused(.topicAlreadyExists, _) = error else {
+                return Self.failure(error.code, name: name)
+            }
+        }
+        return broker.topic(name).map(describe)
+            ?? Self.failure(.unknownTopicOrPartition, name: name)
+    }
+
+    private func make(_ name: String) throws(BrokerError) {
+        if let topic = InternalTopic(rawValue: name) {
+            try broker.makeInternalTopic(topic)
+        } else {
+            try broker.createTopic(name, partitionCount: configuration.defaultPartitionCount)
+        }
+    }
+
+    private func describe(_ topic: Topic) -> Answer {
+        var answer = Answer()
+        answer.name = topic.name
+        answer.topicID = topic.id
+        answer.isInternal = topic.isInternal
+        let node = configuration.nodeID
+        answer.partitions = topic.partitions.map { partition in
+            var described = MetadataResponse.MetadataResponsePartition()
+            described.partitionIndex = partition.name.partition.rawValue
+            described.leaderID = node
+            described.leaderEpoch = partition.knownLeaderEpoch.rawValue
+            described.replicaNodes = [node]
+            described.isrNodes = [node]
+            return described
+        }
+        return answer
+    }
+
+    private static func failure(_ code: KafkaErrorCode, name: String?) -> Answer {
+        var answer = Answer()
+        answer.errorCode = code.rawValue
+        answer.name = name
+        return answer
+    }
+}

@@ -1,0 +1,137 @@
+import Broker
+import Coordination
+import KafkaWire
+import LogModel
+
+/// DescribeGroups 0-6, ListGroups 0-5, DeleteGroups 0-2, OffsetDelete 0.
+extension KafkaAPI {
+    /// All that may be done to a group (read, delete, describe, its options): there are no ACLs.
+    private static let groupOperations: Int32 = 3400
+
+    func describeGroups(
+        _ request: DescribeGroupsRequest,
+        _ call: APICall
+    ) -> DescribeGroupsResponse {
+        DescribeGroupsResponse(
+            groups: request.groups.map { id in
+                var described = describe(id, version: call.version)
+                let isThere = described.errorCode == KafkaErrorCode.none.rawValue
+                if request.includeAuthorizedOperations, isThere {
+                    described.authorizedOperations = Self.groupOperations
+                }
+                return described
+            }
+        )
+    }
+
+    private func describe(_ id: String, version: Int16) -> DescribeGroupsResponse.DescribedGroup {
+        do throws(BrokerError) {
+            guard let group = try broker.describeGroup(id) else {
+                var missing = DescribeGroupsResponse.DescribedGroup(groupID: id, groupState: "Dead")
+                if version >= 6 {
+                    missing.errorCode = KafkaErrorCode.groupIDNotFound.rawValue
+                    missing.errorMessage = "Group \(id) not found."
+                }
+                return missing
+            }
+            return DescribeGroupsResponse.DescribedGroup(
+                groupID: id,
+                groupState: group.state,
+                protocolType: group.protocolType,
+                protocolData: group.protocolName,
+                members: group.members.map {
+                    DescribeGroupsResponse.DescribedGroupMember(
+                        memberID: $0.id,
+                        groupInstanceID: $0.instanceID,
+                        clientID: $0.clientID,
+                        clientHost: $0.clientHost,
+                        memberMetadata: $0.metadata,
+                        memberAssignment: $0.assignment
+                    )
+                }
+            )
+        } catch {
+            return .init(errorCode: error.groupCode.rawValue, groupID: id)
+        }
+    }
+
+    /// Filters leave what they name, whatever the case of its letters; none leaves all.
+    func listGroups(_ request: ListGroupsRequest, _ call: APICall) -> ListGroupsResponse {
+        let states = Set(request.statesFilter.map { $0.lowercased() })
+        let types = Set(request.typesFilter.map { $0.lowercased() })
+        guard types.isEmpty || types.contains("classic") else { return ListGroupsResponse() }
+        let groups = broker.listGroups().filter {
+            states.isEmpty || states.contains($0.state.lowercased())
+        }
+        return ListGroupsResponse(
+            groups: groups.map {
+                ListGroupsResponse.ListedGroup(
+                    groupID: $0.id,
+                    protocolType: $0.protocolType,
+                    groupState: call.version >= 4 ? $0.state : "",
+                    groupType: call.version >= 5 ? "classic" : ""
+                )
+            }
+        )
+    }
+
+    func deleteGroups(_ request: DeleteGroupsRequest, _ call: APICall) -> DeleteGroupsResponse {
+        var seen: Set<String> = []
+        let ids = request.groupsNames.filter { seen.insert($0).inserted }
+        return DeleteGroupsResponse(
+            results: ids.map { id in
+                DeleteGroupsResponse.DeletableGroupResult(
+                    groupID: id,
+                    errorCode: deleteGroup(id).rawValue
+                )
+            }
+        )
+    }
+
+    private func deleteGroup(_ id: String) -> KafkaErrorCode {
+        guard !broker.isJobGroup(id) else { return .groupAuthorizationFailed }
+        do throws(BrokerError) { return try broker.deleteGroup(id) } catch {
+            return error.groupCode
+        }
+    }
+
+    /// Positions of topics that members subscribe to stay.
+    func offsetDelete(_ request: OffsetDeleteRequest, _ call: APICall) -> OffsetDeleteResponse {
+        guard !broker.isJobGroup(request.groupID) else {
+            return OffsetDeleteResponse(errorCode: KafkaErrorCode.groupAuthorizationFailed.rawValue)
+        }
+        do throws(BrokerError) {
+            guard try broker.describeGroup(request.groupID) != nil else {
+                return OffsetDeleteResponse(errorCode: KafkaErrorCode.groupIDNotFound.rawValue)
+            }
+            guard let subscribed = try broker.subscribedTopics(of: request.groupID) else {
+                return OffsetDeleteResponse(errorCode: KafkaErrorCode.nonEmptyGroup.rawValue)
+            }
+            var removed: Set<TopicPartition> = []
+            let topics = request.topics.map { topic in
+                OffsetDeleteResponse.OffsetDeleteResponseTopic(
+                    name: topic.name,
+                    partitions: topic.partitions.map { partition in
+                        let index = PartitionIndex(partition.partitionIndex)
+                        var code = KafkaErrorCode.none
+                        if (try? broker.find(TopicPartition(topic.name, index))) == nil {
+                            code = .unknownTopicOrPartition
+                        } else if subscribed.contains(topic.name) {
+                            code = .groupSubscribedToTopic
+                        } else {
+                            removed.insert(TopicPartition(topic.name, index))
+                        }
+                        return OffsetDeleteResponse.OffsetDeleteResponsePartition(
+                            partitionIndex: partition.partitionIndex,
+                            errorCode: code.rawValue
+                        )
+                    }
+                )
+            }
+            try broker.deleteOffsets(of: request.groupID, removed)
+            return OffsetDeleteResponse(topics: topics)
+        } catch {
+            return OffsetDeleteResponse(errorCode: error.groupCode.rawValue)
+        }
+    }
+}

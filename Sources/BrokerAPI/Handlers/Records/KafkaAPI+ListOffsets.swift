@@ -1,0 +1,102 @@
+import Broker
+import KafkaWire
+import LogModel
+import LogStorage
+
+/// ListOffsets 1-7: the ends, the largest timestamp, or the first record at or after a time.
+extension KafkaAPI {
+    private typealias Asked = ListOffsetsRequest.ListOffsetsPartition
+    private typealias Answer = ListOffsetsResponse.ListOffsetsPartitionResponse
+
+    private static let latest: Int64 = -1
+    private static let earliest: Int64 = -2
+    private static let largestTimestamp: Int64 = -3
+
+    func listOffsets(_ request: ListOffsetsRequest, _ call: APICall) -> ListOffsetsResponse {
+        let isolation = IsolationLevel(wire: request.isolationLevel)
+        var response = ListOffsetsResponse()
+        response.topics = request.topics.map { topic in
+            var counts: [Int32: Int] = [:]
+            for partition in topic.partitions { counts[partition.partitionIndex, default: 0] += 1 }
+            var repeated: [Answer] = []
+            var answers: [Answer] = []
+            for asked in topic.partitions {
+                let count = counts[asked.partitionIndex] ?? 0
+                if count > 1 {
+                    repeated.append(Self.failure(.invalidRequest, asked))
+                    counts[asked.partitionIndex] = 0
+                } else if count == 1 {
+                    answers.append(answer(asked, topic.name, isolation, call.version))
+                }
+            }
+            return .init(name: topic.name, partitions: repeated + answers)
+        }
+        return response
+    }
+
+    private func answer(
+        _ asked: Asked,
+        _ topic: String,
+        _ isolation: IsolationLevel,
+        _ version: Int16
+    ) -> Answer {
+        let name = TopicPartition(topic, PartitionIndex(asked.partitionIndex))
+        do throws(BrokerError) {
+            let partition = try broker.find(name)
+            let code = partition.refusal(ofLeaderEpoch: asked.currentLeaderEpoch)
+            guard code == .none else { return Self.failure(code, asked) }
+            return try look(asked, partition, isolation, version)
+        } catch {
+            return Self.failure(error.code, asked)
+        }
+    }
+
+    private func look(
+        _ asked: Asked,
+        _ partition: Partition,
+        _ isolation: IsolationLevel,
+        _ version: Int16
+    ) throws(BrokerError) -> Answer {
+        var answer = Answer()
+        answer.partitionIndex = asked.partitionIndex
+        switch asked.timestamp {
+        case Self.latest:
+            let bounds = try broker.bounds(of: partition.name)
+            answer.offset =
+                (isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark)
+                .rawValue
+        case Self.earliest:
+            answer.offset = try broker.bounds(of: partition.name).logStart.rawValue
+        case Self.largestTimestamp where version >= 7:
+            let found = try partition.largestTimestamp(isolation: isolation)
+            guard let found else { return answer }
+            answer.offset = found.offset.rawValue
+            answer.timestamp = found.timestamp.rawValue
+        case 0...:
+            let found = try partition.record(
+                atOrAfter: Timestamp(asked.timestamp),
+                isolation: isolation
+            )
+            guard let found else { return answer }
+            answer.offset = found.offset.rawValue
+            answer.timestamp = found.timestamp.rawValue
+        default: return Self.failure(.unsupportedVersion, asked)
+        }
+        if version >= 4 {
+            answer.leaderEpoch = partition.leaderEpoch(at: Offset(answer.offset)).rawValue
+        }
+        return answer
+    }
+
+    private static func failure(_ code: KafkaErrorCode, _ asked: Asked) -> Answer {
+        var answer = Answer()
+        answer.partitionIndex = asked.partitionIndex
+        answer.errorCode = code.rawValue
+        return answer
+    }
+}
+
+extension IsolationLevel {
+    /// Kafka takes every number but 1 for read_uncommitted.
+    init(wire: Int8) { self = wire == 1 ? .readCommitted : .readUncommitted }
+}

@@ -1,0 +1,243 @@
+import Broker
+import KafkaWire
+import LogModel
+import LogStorage
+import Threads
+
+/// Produce 3-11. Batches are appended before the call returns, in the order in which the requests
+/// of a connection came; the answer follows when they are durable, with `acks` 1 as with -1: there
+/// is one node, and what it acknowledges it has flushed. With `acks` 0 nothing is answered, and a
+/// refusal closes the connection.
+extension KafkaAPI {
+    func produce(
+        _ apiRequest: APIRequest,
+        complete: @escaping APIEntry.Completion
+    ) {
+        switch apiRequest.decode(ProduceRequest.self) {
+        case .failure(let error): complete(.undecodable(error))
+        case .success(var request):
+            let version = apiRequest.version
+            let acks = request.acks
+            var appended = Appended(version: version)
+            appended.take(&request, broker)
+            let done = appended
+            guard acks != 0 else {
+                broker.flush(done.partitions) { _ in }
+                let isRefused = done.hasRefusal
+                return complete(
+                    isRefused ? .close(reason: "a produce without acknowledgement failed") : .none
+                )
+            }
+            broker.flush(done.partitions) { failure in
+                complete(.encoding(done.response(after: failure), version: version))
+            }
+        }
+    }
+}
+
+/// What became of the batches of one request, before they are durable.
+private struct Appended: Sendable {
+    private struct Outcome: Sendable {
+        var index: Int32
+        var code: KafkaErrorCode
+        var partition: Partition?
+        var base: Offset = Offset(-1)
+        var last: Offset = Offset(-1)
+        var appendTime = Timestamp.none
+        var isDuplicate = false
+        var message: String?
+        var recordErrors: [Int32] = []
+    }
+
+    private struct Topic: Sendable {
+        var name: String
+        var outcomes: [Outcome]
+    }
+
+    private let version: Int16
+    private var topics: [Topic] = []
+
+    init(version: Int16) { self.version = version }
+
+    var hasRefusal: Bool {
+        topics.contains { $0.outcomes.contains { $0.code != .none } }
+    }
+
+    /// Where something is to be made durable.
+    var partitions: [Partition] {
+        topics.flatMap { $0.outcomes.compactMap { $0.code == .none ? $0.partition : nil } }
+    }
+
+    /// Appends all batches; the records of `request` are taken out of it, not copied.
+    mutating func take(_ request: inout ProduceRequest, _ broker: Broker) {
+        let refusal: KafkaErrorCode? =
+            [0, 1, -1].contains(request.acks) ? nil : .invalidRequiredAcks
+        let transactionalID = request.transactionalID
+        for topic in request.topicData.indices {
+            let name = request.topicData[topic].name
+            var outcomes: [Outcome] = []
+            for index in request.topicData[topic].partitionData.indices {
+                let number = request.topicData[topic].partitionData[index].index
+                if let refusal {
+                    outcomes.append(Outcome(index: number, code: refusal))
+                    continue
+                }
+                var records =
+                    request.topicData[topic].partitionData[index].records.take() ?? []
+                outcomes.append(
+                    append(
+                        &records,
+                        to: TopicPartition(name, PartitionIndex(number)),
+                        transactionalID,
+                        broker
+                    )
+                )
+            }
+            // As Kafka has it: what failed comes first.
+            let failed = outcomes.filter { $0.code != .none }
+            topics.append(
+                Topic(name: name, outcomes: failed + outcomes.filter { $0.code == .none })
+            )
+        }
+    }
+
+    private func append(
+        _ records: inout [UInt8],
+        to name: TopicPartition,
+        _ transactionalID: String?,
+        _ broker: Broker
+    ) -> Outcome {
+        var outcome = Outcome(index: name.partition.rawValue, code: .none)
+        do throws(BrokerError) {
+            let partition = try broker.find(name)
+            outcome.partition = partition
+            if transactionalID == nil, Self.isTransactional(records) {
+                outcome.code = .transactionalIDAuthorizationFailed
+                return outcome
+            }
+            let result = try Self.append(&records, name, transactionalID, broker)
+            switch result {
+            case .appended(let base, let last):
+                outcome.base = base
+                outcome.last = last
+                if partition.log.configuration.usesLogAppendTime {
+                    outcome.appendTime = Self.maxTimestamp(records)
+                }
+            case .duplicate(let base, let last):
+                outcome.base = base
+                outcome.last = last
+                outcome.isDuplicate = true
+                // Kafka tells the time of the batch that it has; the one sent is the same.
+                outcome.appendTime = Self.maxTimestamp(records)
+            case .refused(let code, let text): refuse(code, text, records, &outcome)
+            }
+        } catch {
+            outcome.code = error.code
+            if error.code == .kafkaStorageError { outcome.message = error.description }
+        }
+        return outcome
+    }
+
+    private static func append(
+        _ records: inout [UInt8],
+        _ name: TopicPartition,
+        _ transactionalID: String?,
+        _ broker: Broker
+    ) throws(BrokerError) -> AppendOutcome {
+        let result = records.withUnsafeMutableBytes { bytes in
+            Result { () throws(BrokerError) in
+                try broker.produce(
+                    batch: bytes,
+                    to: name,
+                    transactionalID: transactionalID,
+                    flush: false
+                )
+            }
+        }
+        return try result.get()
+    }
+
+    /// Fills in a refusal; which records are at fault is found out here, for it is rare.
+    private func refuse(
+        _ code: KafkaErrorCode,
+        _ text: String,
+        _ records: [UInt8],
+        _ outcome: inout Outcome
+    ) {
+        outcome.code = code
+        // Older clients do not know the code.
+        if code == .transactionAbortable, version < 11 { outcome.code = .invalidTransactionState }
+        guard code == .invalidRecord || code == .invalidTimestamp, let log = outcome.partition?.log
+        else { return }
+        var decompressor = RecordDecompressor()
+        let refusal = records.withUnsafeBytes { bytes -> ProduceRefusal? in
+            do throws(ProduceRefusal) {
+                _ = try ProduceValidator.validate(
+                    bytes,
+                    rules: log.rulesForClients,
+                    decompressor: &decompressor
+                )
+                return nil
+            } catch { return error }
+        }
+        guard let refusal, !refusal.recordIndexes.isEmpty else { return }
+        outcome.recordErrors = refusal.recordIndexes
+        outcome.message = text
+    }
+
+    /// Whether the first batch says that it belongs to a transaction.
+    private static func isTransactional(_ records: [UInt8]) -> Bool {
+        records.withUnsafeBytes { bytes in
+            (try? RecordBatchView(bytes))?.attributes.isTransactional ?? false
+        }
+    }
+
+    private static func maxTimestamp(_ records: [UInt8]) -> Timestamp {
+        records.withUnsafeBytes { bytes in
+            (try? RecordBatchView(bytes))?.maxTimestamp ?? .none
+        }
+    }
+
+    /// The answer, once it is known what is durable.
+    func response(after failure: BrokerError?) -> ProduceResponse {
+        var response = ProduceResponse()
+        response.responses = topics.map { topic in
+            .init(
+                name: topic.name,
+                partitionResponses: topic.outcomes.map { answer($0, failure) }
+            )
+        }
+        return response
+    }
+
+    private func answer(
+        _ outcome: Outcome,
+        _ failure: BrokerError?
+    ) -> ProduceResponse.PartitionProduceResponse {
+        var answer = ProduceResponse.PartitionProduceResponse()
+        answer.index = outcome.index
+        answer.baseOffset = -1
+        answer.errorCode = outcome.code.rawValue
+        answer.errorMessage = outcome.message
+        let start = outcome.partition?.log.knownBounds?.logStart.rawValue ?? -1
+        guard outcome.code == .none else {
+            answer.recordErrors = outcome.recordErrors.map {
+                .init(batchIndex: $0, batchIndexErrorMessage: outcome.message)
+            }
+            if outcome.code == .outOfOrderSequenceNumber || !outcome.recordErrors.isEmpty {
+                answer.logStartOffset = start
+            }
+            return answer
+        }
+        // One partition's failure is that partition's.
+        if let failure, let log = outcome.partition?.log, log.durableEnd <= outcome.last {
+            answer.errorCode = failure.code.rawValue
+            answer.errorMessage = failure.description
+            return answer
+        }
+        answer.baseOffset = outcome.base.rawValue
+        answer.logAppendTimeMs = outcome.appendTime.rawValue
+        answer.logStartOffset = start
+        return answer
+    }
+}

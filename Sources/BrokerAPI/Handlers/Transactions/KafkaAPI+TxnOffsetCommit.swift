@@ -1,0 +1,94 @@
+import Broker
+import Coordination
+import KafkaWire
+import LogModel
+
+/// TxnOffsetCommit 0-4: positions that count once the transaction is committed. Durable with the
+/// commit's decision, which waits for them.
+extension KafkaAPI {
+    private typealias Asked = TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition
+
+    func commitTransactionOffsets(
+        _ request: TxnOffsetCommitRequest,
+        _ call: APICall
+    ) -> TxnOffsetCommitResponse {
+        let member = TransactionMember(
+            group: request.groupID,
+            memberID: request.memberID,
+            instanceID: request.groupInstanceID,
+            generation: request.generationID
+        )
+        var refused: [TopicPartition: KafkaErrorCode] = [:]
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for topic in request.topics {
+            for asked in topic.partitions {
+                let name = TopicPartition(topic.name, PartitionIndex(asked.partitionIndex))
+                let value = value(of: asked)
+                if (try? broker.find(name)) == nil {
+                    refused[name] = .unknownTopicOrPartition
+                } else if GroupOffsets.check([value]) != .none {
+                    refused[name] = GroupOffsets.check([value])
+                } else {
+                    offsets[name] = value
+                }
+            }
+        }
+        let code = add(offsets, member, request, call)
+        var response = TxnOffsetCommitResponse()
+        response.topics = request.topics.map { topic in
+            .init(
+                name: topic.name,
+                partitions: topic.partitions.map { asked in
+                    let name = TopicPartition(topic.name, PartitionIndex(asked.partitionIndex))
+                    return .init(
+                        partitionIndex: asked.partitionIndex,
+                        errorCode: (refused[name] ?? code).rawValue
+                    )
+                }
+            )
+        }
+        return response
+    }
+
+    private func value(of asked: Asked) -> CommittedOffset {
+        CommittedOffset(
+            offset: Offset(asked.committedOffset),
+            leaderEpoch: LeaderEpoch(asked.committedLeaderEpoch),
+            metadata: asked.committedMetadata ?? "",
+            commitTime: broker.clock.wallTime()
+        )
+    }
+
+    private func add(
+        _ offsets: [TopicPartition: CommittedOffset],
+        _ member: TransactionMember,
+        _ request: TxnOffsetCommitRequest,
+        _ call: APICall
+    ) -> KafkaErrorCode {
+        let producer = (
+            id: ProducerID(request.producerID), epoch: ProducerEpoch(request.producerEpoch)
+        )
+        guard !request.transactionalID.isEmpty else { return .invalidRequest }
+        var code = coordinated { () throws(BrokerError) in
+            let verified = try broker.verifyOffsets(
+                transactionalID: request.transactionalID,
+                producerID: producer.id,
+                epoch: producer.epoch,
+                group: request.groupID
+            )
+            guard verified == .none else { return .error(verified) }
+            let membership = refusal(of: member)
+            guard membership == .none else { return .error(membership) }
+            return try broker.addOffsets(
+                transactionalID: request.transactionalID,
+                producerID: producer.id,
+                epoch: producer.epoch,
+                group: request.groupID,
+                offsets: offsets
+            )
+        }.code
+        // Older clients do not know the code; being fenced has one name here in all versions.
+        if code == .transactionAbortable, call.version < 4 { code = .invalidTransactionState }
+        return code == .producerFenced ? .invalidProducerEpoch : code
+    }
+}

@@ -1,0 +1,340 @@
+import BrokerAPI
+import CUV
+import Glibc
+import Threads
+
+/// The event loop: carries bytes between sockets and machines, and requests to the threads that
+/// answer them. It never waits for a disk or a lock that is held for long.
+///
+/// SAFETY: `@unchecked` because everything but `inbox` belongs to the loop's thread, and to the one
+/// that starts it before there is that thread.
+final class ServerLoop: @unchecked Sendable {
+    enum Message: Sendable {
+        case answer(connection: UInt64, number: UInt64, APIAnswer)
+        case stop
+    }
+
+    private struct Inbox: Sendable {
+        var messages: [Message] = []
+        var isOpen = true
+    }
+
+    let api: KafkaAPI
+    let configuration: ServerConfiguration
+    private let workers: RequestWorkers
+    private let loop = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
+    private let listener = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
+    private let wake = UnsafeMutablePointer<uv_async_t>.allocate(capacity: 1)
+    private let ticker = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
+    private let inbox = Lock(Inbox())
+    /// What is read at once; each connection's machine takes from it what it needs.
+    private let readBytes = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 256 << 10,
+        alignment: 4096
+    )
+    private var connections: [UInt64: SocketConnection] = [:]
+    private var hostCounts: [String: Int] = [:]
+    private var lastNumber: UInt64 = 0
+    private var budget: MemoryBudget
+    /// Who was given memory that somebody gave back, and does not know it yet.
+    private var grants: [(connection: UInt64, byteCount: Int)] = []
+    private var stopDeadline: UInt64?
+
+    init(_ api: KafkaAPI, _ configuration: ServerConfiguration, _ workers: RequestWorkers) {
+        self.api = api
+        self.configuration = configuration
+        self.workers = workers
+        budget = MemoryBudget(byteCount: configuration.memoryByteCount)
+    }
+
+    deinit {
+        loop.deallocate()
+        listener.deallocate()
+        wake.deallocate()
+        ticker.deallocate()
+        readBytes.deallocate()
+    }
+
+    var readBuffer: uv_buf_t {
+        uv_buf_t(
+            base: readBytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+            len: readBytes.count
+        )
+    }
+
+    // MARK: Starting and ending
+
+    /// Listens; returns the address with the port that it got.
+    func listen(on address: ListenAddress) throws(ServerError) -> ListenAddress {
+        let failure = uv_loop_init(loop)
+        guard failure == 0 else { throw .noLoop(Self.words(failure)) }
+        // SAFETY: the loop's handles are closed before the loop, and the server keeps it longer.
+        let itself = Unmanaged.passUnretained(self).toOpaque()
+        uv_async_init(loop, wake) { handle in
+            guard let data = handle?.pointee.data else { return }
+            ServerLoop.of(data).takeMessages()
+        }
+        uv_timer_init(loop, ticker)
+        uv_tcp_init(loop, listener)
+        wake.pointee.data = itself
+        ticker.pointee.data = itself
+        listener.pointee.data = itself
+        do throws(ServerError) { return try bind(to: address) } catch {
+            abandon()
+            throw error
+        }
+    }
+
+    private static let tickMilliseconds: UInt64 = 500
+    private static let waitingConnections: Int32 = 511
+
+    private func bind(to address: ListenAddress) throws(ServerError) -> ListenAddress {
+        let bound = try SocketAddress.withResolved(address) { resolved in
+            uv_tcp_bind(listener, resolved, 0)
+        }
+        guard bound == 0 else { throw .cannotListen(address, Self.words(bound)) }
+        let stream = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_stream_t.self)
+        let listening = uv_listen(stream, Self.waitingConnections) { stream, status in
+            guard let data = stream?.pointee.data, status == 0 else { return }
+            ServerLoop.of(data).accept()
+        }
+        guard listening == 0 else { throw .cannotListen(address, Self.words(listening)) }
+        uv_timer_start(
+            ticker,
+            { timer in
+                guard let data = timer?.pointee.data else { return }
+                ServerLoop.of(data).tick()
+            },
+            Self.tickMilliseconds,
+            Self.tickMilliseconds
+        )
+        return ListenAddress(
+            host: address.host,
+            port: SocketAddress.ownPort(of: listener) ?? address.port
+        )
+    }
+
+    /// Turns until it is stopped.
+    func run() {
+        // A write to a socket that is gone is an error, not a signal.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        uv_run(loop, UV_RUN_DEFAULT)
+        uv_loop_close(loop)
+    }
+
+    /// Gives up what `listen` has begun.
+    private func abandon() {
+        closeHandles()
+        uv_run(loop, UV_RUN_DEFAULT)
+        uv_loop_close(loop)
+    }
+
+    private func closeHandles() {
+        inbox.withLock { $0.isOpen = false }
+        for handle in [UnsafeMutableRawPointer(wake), UnsafeMutableRawPointer(ticker)] {
+            uv_close(handle.assumingMemoryBound(to: uv_handle_t.self), nil)
+        }
+        closeListener()
+    }
+
+    private func closeListener() {
+        let handle = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_handle_t.self)
+        if uv_is_closing(handle) == 0 { uv_close(handle, nil) }
+    }
+
+    /// SAFETY: `data` is the loop that `listen` put there.
+    private static func of(_ data: UnsafeMutableRawPointer) -> ServerLoop {
+        Unmanaged<ServerLoop>.fromOpaque(data).takeUnretainedValue()
+    }
+
+    private static func words(_ code: Int32) -> String { String(cString: uv_strerror(code)) }
+
+    // MARK: Messages from other threads
+
+    /// From any thread.
+    func send(_ message: Message) {
+        inbox.withLock { inbox in
+            guard inbox.isOpen else { return }
+            inbox.messages.append(message)
+            if inbox.messages.count == 1 { uv_async_send(wake) }
+        }
+    }
+
+    private func takeMessages() {
+        let messages = inbox.withLock { inbox in
+            let messages = inbox.messages
+            inbox.messages = []
+            return messages
+        }
+        var answers: [UInt64: [(number: UInt64, answer: APIAnswer)]] = [:]
+        var order: [UInt64] = []
+        for message in messages {
+            switch message {
+            case .stop: beginStop()
+            case .answer(let connection, let number, let answer):
+                if answers[connection] == nil { order.append(connection) }
+                answers[connection, default: []].append((number, answer))
+            }
+        }
+        let now = uv_hrtime()
+        for number in order {
+            guard let connection = connections[number] else { continue }
+            // Answers that came together are written together.
+            run(connection) { machine, actions in
+                for answer in answers[number] ?? [] {
+                    machine.answered(answer.number, answer.answer, now: now, &actions)
+                }
+            }
+        }
+        settleGrants()
+    }
+
+    // MARK: Accepting
+
+    private func accept() {
+        let handle = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
+        uv_tcp_init(loop, handle)
+        let server = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_stream_t.self)
+        let client = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        lastNumber += 1
+        let isAccepted = uv_accept(server, client) == 0
+        let host = SocketAddress.otherHost(of: handle) ?? "unknown"
+        let machine = ConnectionMachine(
+            ConnectionIdentity(number: lastNumber, host: host),
+            configuration,
+            APITable.entries,
+            now: uv_hrtime()
+        )
+        let connection = SocketConnection(machine, handle, of: self)
+        guard isAccepted, stopDeadline == nil, connections.count < configuration.connectionLimit,
+            hostCounts[host, default: 0] < configuration.connectionLimitPerHost
+        else { return connection.close() }
+        uv_tcp_nodelay(handle, 1)
+        hostCounts[host, default: 0] += 1
+        connections[lastNumber] = connection
+        connection.setReading(true)
+    }
+
+    // MARK: Connections
+
+    func received(_ bytes: UnsafeRawBufferPointer, on connection: SocketConnection) {
+        let now = uv_hrtime()
+        run(connection) { $0.received(bytes, now: now, &$1) }
+        settleGrants()
+    }
+
+    func sent(_ byteCount: Int, on connection: SocketConnection) {
+        let now = uv_hrtime()
+        run(connection) { $0.sent(byteCount, now: now, &$1) }
+        settleGrants()
+    }
+
+    private func run(
+        _ connection: SocketConnection,
+        _ event: (inout ConnectionMachine, inout [ConnectionMachine.Action]) -> Void
+    ) {
+        var actions: [ConnectionMachine.Action] = []
+        event(&connection.machine, &actions)
+        // Once in any case: what a finished write made room for is sent now.
+        repeat {
+            let batch = actions
+            actions = []
+            for action in batch { perform(action, of: connection, &actions) }
+            let sent = connection.flush()
+            if sent > 0 { connection.machine.sent(sent, now: uv_hrtime(), &actions) }
+        } while !actions.isEmpty
+    }
+
+    private func perform(
+        _ action: ConnectionMachine.Action,
+        of connection: SocketConnection,
+        _ more: inout [ConnectionMachine.Action]
+    ) {
+        switch action {
+        case .reserve(let byteCount):
+            if budget.reserve(byteCount, for: connection.number) {
+                connection.machine.granted(byteCount, now: uv_hrtime(), &more)
+            }
+        case .release(let byteCount): grants += budget.release(byteCount)
+        case .handle(let request, let number): handle(request, number, of: connection)
+        case .write(let pieces): connection.write(pieces)
+        case .read(let reads): connection.setReading(reads)
+        case .close(let reason):
+            _ = connection.flush()
+            end(connection, reason: reason)
+        }
+    }
+
+    private func handle(_ request: APIRequest, _ number: UInt64, of connection: SocketConnection) {
+        let (api, id) = (api, connection.number)
+        workers.add(
+            { [weak self] in
+                api.handle(request) { [weak self] answer in
+                    self?.send(.answer(connection: id, number: number, answer))
+                }
+            },
+            to: connection.mailbox
+        )
+    }
+
+    /// Memory that came free goes to those whose turn it is, whose requests may give back more.
+    private func settleGrants() {
+        while !grants.isEmpty {
+            let given = grants.removeFirst()
+            guard let connection = connections[given.connection] else {
+                grants += budget.release(given.byteCount)
+                continue
+            }
+            run(connection) { $0.granted(given.byteCount, now: uv_hrtime(), &$1) }
+        }
+    }
+
+    /// Ends a connection; what it had not begun is dropped.
+    func end(_ connection: SocketConnection, reason: String?) {
+        guard connections.removeValue(forKey: connection.number) != nil else { return }
+        let host = connection.machine.identity.host
+        let count = hostCounts[host, default: 1] - 1
+        hostCounts[host] = count > 0 ? count : nil
+        budget.forget(connection.number)
+        grants += budget.release(connection.machine.grantedByteCount)
+        connection.machine.ended()
+        connection.close()
+        api.connectionClosed(connection.machine.identity)
+        finishStop()
+    }
+
+    // MARK: Time
+
+    private func tick() {
+        let now = uv_hrtime()
+        for connection in Array(connections.values) {
+            if connection.machine.overdue(now: now, isCrowded: budget.isCrowded) != nil {
+                end(connection, reason: nil)
+            }
+        }
+        settleGrants()
+        if let stopDeadline, now >= stopDeadline {
+            for connection in Array(connections.values) { end(connection, reason: nil) }
+        }
+    }
+
+    // MARK: Stopping
+
+    private func beginStop() {
+        guard stopDeadline == nil else { return }
+        stopDeadline = uv_hrtime() &+ configuration.stopTimeout.nanoseconds
+        closeListener()
+        for connection in Array(connections.values) { run(connection) { $0.drain(&$1) } }
+        settleGrants()
+        finishStop()
+    }
+
+    private func finishStop() {
+        guard stopDeadline != nil, connections.isEmpty else { return }
+        let handle = UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self)
+        if uv_is_closing(handle) == 0 { closeHandles() }
+    }
+}

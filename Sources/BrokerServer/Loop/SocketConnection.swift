@@ -1,0 +1,164 @@
+import BrokerAPI
+import CUV
+
+/// A connection's socket. Touched by its loop's thread alone.
+final class SocketConnection {
+    let number: UInt64
+    let mailbox = RequestWorkers.Mailbox()
+    var machine: ConnectionMachine
+    /// Lives until the loop has closed it.
+    let handle: UnsafeMutablePointer<uv_tcp_t>
+    unowned let loop: ServerLoop
+    private var outbox = Outbox()
+    /// A copy of the outbox's begin that the loop is sending.
+    private var isSending = false
+    private var isClosing = false
+
+    init(
+        _ machine: ConnectionMachine,
+        _ handle: UnsafeMutablePointer<uv_tcp_t>,
+        of loop: ServerLoop
+    ) {
+        number = machine.identity.number
+        self.machine = machine
+        self.handle = handle
+        self.loop = loop
+        // SAFETY: balanced when the handle is closed.
+        handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+    }
+
+    /// SAFETY: `data` is the connection that `init` put there, which lives until the handle closed.
+    static func of(_ data: UnsafeMutableRawPointer) -> SocketConnection {
+        Unmanaged<SocketConnection>.fromOpaque(data).takeUnretainedValue()
+    }
+
+    // MARK: Reading
+
+    func setReading(_ reads: Bool) {
+        guard !isClosing else { return }
+        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        guard reads else {
+            uv_read_stop(stream)
+            return
+        }
+        uv_read_start(
+            stream,
+            { handle, _, buffer in
+                guard let data = handle?.pointee.data, let buffer else { return }
+                buffer.pointee = SocketConnection.of(data).loop.readBuffer
+            },
+            { stream, count, buffer in
+                guard let data = stream?.pointee.data, let buffer else { return }
+                SocketConnection.of(data).didRead(count, buffer.pointee.base)
+            }
+        )
+    }
+
+    private func didRead(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
+        guard !isClosing else { return }
+        if count > 0 {
+            loop.received(UnsafeRawBufferPointer(start: base, count: count), on: self)
+        } else if count < 0 {
+            // The other end is gone, or it says no more: what it asked for concerns nobody.
+            loop.end(self, reason: nil)
+        }
+    }
+
+    // MARK: Writing
+
+    func write(_ pieces: [[UInt8]]) { outbox.add(pieces) }
+
+    /// Sends what it can without waiting; returns the number of bytes.
+    func flush() -> Int {
+        guard !isSending, !isClosing else { return 0 }
+        var sent = 0
+        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        while !outbox.isEmpty {
+            let (offered, result) = outbox.withBuffers { buffers in
+                let offered = buffers.reduce(0) { $0 + $1.len }
+                return (
+                    offered,
+                    uv_try_write(stream, buffers.baseAddress, UInt32(buffers.count))
+                )
+            }
+            if result > 0 {
+                outbox.drop(Int(result))
+                sent += Int(result)
+            }
+            if Int(result) == offered { continue }
+            sendSoon()
+            break
+        }
+        return sent
+    }
+
+    /// One write that the loop finishes when the socket takes more. Its bytes are a copy: they
+    /// must stay where they are until then.
+    private final class PendingWrite {
+        let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
+        let bytes: UnsafeMutableRawBufferPointer
+        let connection: SocketConnection
+
+        init(_ bytes: UnsafeMutableRawBufferPointer, _ connection: SocketConnection) {
+            self.bytes = bytes
+            self.connection = connection
+        }
+
+        deinit {
+            request.deallocate()
+            bytes.deallocate()
+        }
+    }
+
+    /// What is copied for one write at most.
+    private static let pendingByteCount = 256 << 10
+
+    private func sendSoon() {
+        isSending = true
+        let write = PendingWrite(outbox.copyBegin(Self.pendingByteCount), self)
+        // SAFETY: balanced in the callback, which comes for every write that was accepted.
+        write.request.pointee.data = Unmanaged.passRetained(write).toOpaque()
+        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        var buffer = uv_buf_init(
+            write.bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+            UInt32(write.bytes.count)
+        )
+        let result = uv_write(write.request, stream, &buffer, 1) { request, status in
+            guard let data = request?.pointee.data else { return }
+            // SAFETY: the write retained above.
+            let write = Unmanaged<PendingWrite>.fromOpaque(data).takeRetainedValue()
+            write.connection.didSend(write.bytes.count, status)
+        }
+        guard result != 0 else { return }
+        // SAFETY: no callback comes.
+        if let data = write.request.pointee.data {
+            Unmanaged<PendingWrite>.fromOpaque(data).release()
+        }
+        isSending = false
+        loop.end(self, reason: nil)
+    }
+
+    private func didSend(_ byteCount: Int, _ status: Int32) {
+        isSending = false
+        guard !isClosing else { return }
+        guard status == 0 else { return loop.end(self, reason: nil) }
+        outbox.drop(byteCount)
+        loop.sent(byteCount, on: self)
+    }
+
+    // MARK: Closing
+
+    func close() {
+        guard !isClosing else { return }
+        isClosing = true
+        mailbox.close()
+        outbox = Outbox()
+        let handle = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)
+        uv_close(handle) { handle in
+            guard let handle, let data = handle.pointee.data else { return }
+            // SAFETY: the connection retained in `init`, and its handle, which is closed now.
+            let connection = Unmanaged<SocketConnection>.fromOpaque(data).takeRetainedValue()
+            connection.handle.deallocate()
+        }
+    }
+}

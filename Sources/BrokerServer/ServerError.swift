@@ -1,0 +1,15 @@
+/// Why a server does not listen.
+package enum ServerError: Error, Equatable, Sendable, CustomStringConvertible {
+    case unknownHost(String)
+    /// The system says no, in its own words.
+    case cannotListen(ListenAddress, String)
+    case noLoop(String)
+
+    package var description: String {
+        switch self {
+        case .unknownHost(let host): "the host \(host) is not known"
+        case .cannotListen(let address, let reason): "nobody can listen on \(address): \(reason)"
+        case .noLoop(let reason): "the system gives no event loop: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,110 @@
+package import Broker
+package import BrokerAPI
+package import BrokerServer
+import Coordination
+package import Terminal
+
+/// Kafka's broker settings as far as they mean something here.
+package struct ServerSettings: Sendable {
+    package var broker: @Sendable (inout BrokerConfiguration) -> Void = { _ in }
+    package private(set) var api = APIConfiguration()
+    package private(set) var server = ServerConfiguration()
+
+    private typealias Setter =
+        @Sendable (inout ServerSettings, String) -> Bool
+
+    /// Every setting that is honoured.
+    package static let names: [String] = setters.keys.sorted()
+
+    package init(_ pairs: [KeyValueArgument]) throws(CommandFailure) {
+        for pair in pairs {
+            guard let setter = Self.setters[pair.key] else {
+                let hint = Suggestion.nearest(to: pair.key, among: Self.names)
+                throw CommandFailure(
+                    "\(pair.key) is no setting that is honoured",
+                    reason: hint.map { "did you mean \($0)?" },
+                    next: "one of " + Self.names.joined(separator: ", "),
+                    status: .usage
+                )
+            }
+            guard setter(&self, pair.value) else {
+                throw CommandFailure(
+                    "\(pair.key) cannot be '\(pair.value)'",
+                    reason: Self.flags.contains(pair.key)
+                        ? "it is true or false" : "it is a whole number within bounds",
+                    status: .usage
+                )
+            }
+        }
+    }
+
+    private static let flags: Set<String> = ["auto.create.topics.enable"]
+
+    private static let setters: [String: Setter] = [
+        "auto.create.topics.enable": { settings, text in
+            guard let value = Bool(text) else { return false }
+            settings.api.autoCreatesTopics = value
+            return true
+        },
+        "num.partitions": number(1...10_000) {
+            $0.api.defaultPartitionCount = Int32(clamping: $1)
+        },
+        "fetch.max.bytes": number(1024...Int(Int32.max)) { $0.api.fetchByteLimit = $1 },
+        "socket.request.max.bytes": number(1024...(1 << 30)) { $0.server.requestByteLimit = $1 },
+        "queued.max.request.bytes": number(1 << 20...(1 << 40)) {
+            $0.server.memoryByteCount = $1
+        },
+        "connections.max.idle.ms": number(1...Int(Int32.max)) {
+            $0.server.idleTimeout = .milliseconds($1)
+        },
+        "max.connections": number(1...1_000_000) { $0.server.connectionLimit = $1 },
+        "max.connections.per.ip": number(1...1_000_000) {
+            $0.server.connectionLimitPerHost = $1
+        },
+        "num.io.threads": number(1...256) { $0.server.workerCount = $1 },
+        "transaction.max.timeout.ms": number(1...Int(Int32.max)) { settings, value in
+            settings.add { $0.maximumTransactionTimeout = .milliseconds(value) }
+        },
+        "group.initial.rebalance.delay.ms": group(0) {
+            $0.initialRebalanceDelayMilliseconds = Int32(clamping: $1)
+        },
+        "group.min.session.timeout.ms": group(1) {
+            $0.minimumSessionMilliseconds = Int32(clamping: $1)
+        },
+        "group.max.session.timeout.ms": group(1) {
+            $0.maximumSessionMilliseconds = Int32(clamping: $1)
+        },
+        "group.max.size": group(1) { $0.memberLimit = $1 },
+        "offsets.retention.minutes": number(1...Int(Int32.max)) { settings, value in
+            settings.add { $0.offsetsRetention = .seconds(60 * value) }
+        },
+    ]
+
+    private static func number(
+        _ range: ClosedRange<Int>,
+        _ set: @escaping @Sendable (inout ServerSettings, Int) -> Void
+    ) -> Setter {
+        { settings, text in
+            guard let value = Int(text), range.contains(value) else { return false }
+            set(&settings, value)
+            return true
+        }
+    }
+
+    private static func group(
+        _ smallest: Int,
+        _ set: @escaping @Sendable (inout GroupSettings, Int) -> Void
+    ) -> Setter {
+        number(smallest...Int(Int32.max)) { settings, value in
+            settings.add { set(&$0.groups, value) }
+        }
+    }
+
+    private mutating func add(_ change: @escaping @Sendable (inout BrokerConfiguration) -> Void) {
+        let before = broker
+        broker = { configuration in
+            before(&configuration)
+            change(&configuration)
+        }
+    }
+}

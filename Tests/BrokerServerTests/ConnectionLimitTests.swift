@@ -1,0 +1,121 @@
+import BrokerAPI
+import Testing
+
+@testable import BrokerServer
+
+@Suite struct ConnectionLimitTests {
+    private typealias Harness = ConnectionHarness
+
+    @Test func `memory is asked for as bytes come, not as they are announced`() {
+        let harness = Harness()
+        let body = [UInt8](repeating: 7, count: 300_000)
+        let frame = Harness.frame(Harness.produce, body: body)
+        #expect(harness.receive(Array(frame.prefix(4))).isEmpty)
+        #expect(
+            harness.receive(Array(frame[4..<100_000])) == [.reserved(65536), .reading(false)]
+        )
+        #expect(harness.machine.grantedByteCount == 0)
+        #expect(harness.grant(65536) == [.reading(true)])
+        #expect(
+            harness.receive(Array(frame[100_000...])) == [.reserved(131072), .reading(false)]
+        )
+        #expect(harness.grant(131072) == [.reserved(37867)])
+        #expect(
+            harness.grant(37867) == [
+                .handled(apiKey: Harness.produce, number: 0, body: body), .reading(true),
+            ]
+        )
+        #expect(harness.machine.grantedByteCount == 234_475)
+        #expect(harness.answer(0, with: .none) == [.released(234_475)])
+        #expect(harness.machine.grantedByteCount == 0)
+    }
+
+    @Test func `memory that comes too late is given back`() {
+        let harness = Harness()
+        _ = harness.receive(
+            Array(
+                Harness.frame(Harness.produce, body: [UInt8](repeating: 7, count: 200_000))
+                    .prefix(100_000)
+            )
+        )
+        harness.machine.ended()
+        #expect(harness.grant(65536) == [.released(65536)])
+    }
+
+    @Test func `nothing begins while the other end reads nothing`() {
+        let harness = Harness { $0.unreadByteCount = 10 }
+        _ = harness.receive(Harness.frame(Harness.fetch))
+        _ = harness.answer(0, [UInt8](repeating: 0, count: 100))
+        #expect(harness.receive(Harness.frame(Harness.fetch)) == [.reading(false)])
+        #expect(
+            harness.send(100) == [
+                .handled(apiKey: Harness.fetch, number: 1, body: []), .reading(true),
+            ]
+        )
+        #expect(harness.overdue(afterSeconds: 29) == nil)
+        #expect(harness.overdue(afterSeconds: 31) == .slowReader)
+    }
+
+    @Test func `a request that never becomes whole is ended, sooner where others wait`() {
+        let harness = Harness()
+        _ = harness.receive([0, 0, 0, 50, 0])
+        #expect(harness.overdue(afterSeconds: 59) == nil)
+        #expect(harness.overdue(afterSeconds: 61) == .slowWriter)
+        #expect(harness.overdue(afterSeconds: 6, isCrowded: true) == .slowWriter)
+    }
+
+    @Test func `a connection without requests is ended, one that waits for an answer is not`() {
+        let harness = Harness()
+        #expect(harness.overdue(afterSeconds: 599) == nil)
+        #expect(harness.overdue(afterSeconds: 601) == .idle)
+        _ = harness.receive(Harness.frame(Harness.joinGroup))
+        #expect(harness.overdue(afterSeconds: 601) == nil)
+    }
+
+    @Test func `who finds no memory waits for his turn`() {
+        var budget = MemoryBudget(byteCount: 100)
+        // The third asks for little, and does not overtake.
+        let isGranted = [(60, 1), (50, 2), (10, 3)].map { budget.reserve($0, for: $1) }
+        #expect(isGranted == [true, false, false])
+        #expect(budget.isCrowded)
+        let granted = budget.release(60)
+        #expect(granted.map(\.connection) == [2, 3])
+        #expect(granted.map(\.byteCount) == [50, 10])
+        #expect(budget.usedByteCount == 60)
+        #expect(!budget.isCrowded)
+    }
+
+    @Test func `what is larger than all memory gets through alone`() {
+        var budget = MemoryBudget(byteCount: 100)
+        let isGranted = [(500, 1), (1, 2)].map { budget.reserve($0, for: $1) }
+        #expect(isGranted == [true, false])
+        budget.forget(2)
+        let granted = budget.release(500)
+        #expect(granted.isEmpty)
+        #expect(budget.usedByteCount == 0)
+    }
+
+    @Test(
+        arguments: [
+            ("127.0.0.1:9092", "127.0.0.1", 9092, true), ("localhost:0", "localhost", 0, true),
+            ("[::1]:1", "::1", 1, true), ("0.0.0.0:9092", "0.0.0.0", 9092, false),
+            ("127.evil.example:1", "127.evil.example", 1, false),
+        ] as [(String, String, UInt16, Bool)]
+    )
+    func `an address has a host and a port`(
+        text: String,
+        host: String,
+        port: UInt16,
+        isLoopback: Bool
+    ) throws {
+        let address = try #require(ListenAddress(text))
+        #expect(address == ListenAddress(host: host, port: port))
+        #expect(address.isLoopback == isLoopback)
+        #expect(address.description == text)
+    }
+
+    @Test(arguments: ["", "9092", ":9092", "host", "host:", "host:70000", "::1:9092"])
+    func `what is no address is refused`(text: String) {
+        #expect(ListenAddress(text) == nil)
+    }
+}
