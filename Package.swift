@@ -274,7 +274,7 @@ let package = Package(
                 "MillraceTestKit",
                 "Threads",
             ],
-            exclude: ["EndToEnd/Allocations"]
+            exclude: ["EndToEnd/Allocations", "Interop/Scripts"]
         ),
         tests("GuideTests", ["Millrace", "MillraceTestKit"]),
         tests("TidyTests", []),

@@ -166,6 +166,10 @@ extension Broker {
         guard let transactionalID else {
             return .refused(.invalidProducerIDMapping, "\(partition.name): no transactional id")
         }
+        // As in Kafka: a transaction that is open there has been verified.
+        if try partition.openTransactionEpoch(of: view.producerID) == view.producerEpoch {
+            return nil
+        }
         let shard = try transactionShard(of: transactionalID)
         let code = try shard.read {
             $0.verify(

@@ -45,6 +45,8 @@ private struct Appended: Sendable {
         var last: Offset = Offset(-1)
         var appendTime = Timestamp.none
         var isDuplicate = false
+        /// Refused before the partition's log was asked.
+        var isEarly = false
         var message: String?
         var recordErrors: [Int32] = []
     }
@@ -79,7 +81,7 @@ private struct Appended: Sendable {
             for index in request.topicData[topic].partitionData.indices {
                 let number = request.topicData[topic].partitionData[index].index
                 if let refusal {
-                    outcomes.append(Outcome(index: number, code: refusal))
+                    outcomes.append(Outcome(index: number, code: refusal, isEarly: true))
                     continue
                 }
                 var records =
@@ -93,10 +95,12 @@ private struct Appended: Sendable {
                     )
                 )
             }
-            // As Kafka has it: what failed comes first.
-            let failed = outcomes.filter { $0.code != .none }
+            // As Kafka has it: what no log was asked about comes first.
             topics.append(
-                Topic(name: name, outcomes: failed + outcomes.filter { $0.code == .none })
+                Topic(
+                    name: name,
+                    outcomes: outcomes.filter(\.isEarly) + outcomes.filter { !$0.isEarly }
+                )
             )
         }
     }
@@ -109,12 +113,15 @@ private struct Appended: Sendable {
     ) -> Outcome {
         var outcome = Outcome(index: name.partition.rawValue, code: .none)
         do throws(BrokerError) {
-            let partition = try broker.find(name)
-            outcome.partition = partition
-            if transactionalID == nil, Self.isTransactional(records) {
-                outcome.code = .transactionalIDAuthorizationFailed
+            if let code = Self.refusal(of: records, to: name.topic, transactionalID) {
+                // One that does not exist comes first.
+                if code != .invalidTopic { _ = try broker.find(name) }
+                outcome.code = code
+                outcome.isEarly = true
                 return outcome
             }
+            let partition = try broker.find(name)
+            outcome.partition = partition
             let result = try Self.append(&records, name, transactionalID, broker)
             switch result {
             case .appended(let base, let last):
@@ -133,6 +140,7 @@ private struct Appended: Sendable {
             }
         } catch {
             outcome.code = error.code
+            outcome.isEarly = outcome.partition == nil
             if error.code == .kafkaStorageError { outcome.message = error.description }
         }
         return outcome
@@ -185,10 +193,27 @@ private struct Appended: Sendable {
         outcome.message = text
     }
 
-    /// Whether the first batch says that it belongs to a transaction.
-    private static func isTransactional(_ records: [UInt8]) -> Bool {
-        records.withUnsafeBytes { bytes in
-            (try? RecordBatchView(bytes))?.attributes.isTransactional ?? false
+    /// What is told without looking at a partition; nil where it has to be asked.
+    private static func refusal(
+        of records: [UInt8],
+        to topic: String,
+        _ transactionalID: String?
+    ) -> KafkaErrorCode? {
+        if InternalTopic(rawValue: topic) != nil { return .invalidTopic }
+        if transactionalID?.isEmpty == true { return .invalidRequest }
+        return records.withUnsafeBytes { bytes -> KafkaErrorCode? in
+            do throws(RecordBatchError) {
+                let isTransactional = try RecordBatchView(bytes).attributes.isTransactional
+                let isNamed = transactionalID != nil || !isTransactional
+                return isNamed ? nil : .transactionalIDAuthorizationFailed
+            } catch {
+                switch error {
+                // No whole batch, or one of the formats before.
+                case .truncated: return .invalidRecord
+                case .unsupportedMagic(let magic) where magic < 2: return .invalidRecord
+                default: return nil
+                }
+            }
         }
     }
 
@@ -197,6 +222,11 @@ private struct Appended: Sendable {
             (try? RecordBatchView(bytes))?.maxTimestamp ?? .none
         }
     }
+
+    /// What Kafka finds out when it appends: there it tells where the log begins.
+    private static let tellsLogStart: Set<KafkaErrorCode> = [
+        .outOfOrderSequenceNumber, .invalidTransactionState, .invalidRecord, .invalidTimestamp,
+    ]
 
     /// The answer, once it is known what is durable.
     func response(after failure: BrokerError?) -> ProduceResponse {
@@ -224,9 +254,7 @@ private struct Appended: Sendable {
             answer.recordErrors = outcome.recordErrors.map {
                 .init(batchIndex: $0, batchIndexErrorMessage: outcome.message)
             }
-            if outcome.code == .outOfOrderSequenceNumber || !outcome.recordErrors.isEmpty {
-                answer.logStartOffset = start
-            }
+            if Self.tellsLogStart.contains(outcome.code) { answer.logStartOffset = start }
             return answer
         }
         // One partition's failure is that partition's.

@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Programs as users of other clients write them, against `serve`.
+    @Suite struct InteropTests {
+        private static let python = Millrace.root.appending(path: ".build-interop/bin/python").path
+        private static let scripts = Millrace.root
+            .appending(path: "Tests/CommandLineTests/Interop/Scripts").path
+
+        /// Whether the clients are there; says so where they are not.
+        private static func has(_ path: String) -> Bool {
+            if FileManager.default.isExecutableFile(atPath: path) { return true }
+            print("SKIPPED: no \(path); scripts/interop-deps installs what these tests need")
+            return false
+        }
+
+        /// Runs shell words beside a server, whose address is in `$SERVER`.
+        private func serving(_ data: String, _ words: String) throws -> Millrace.Outcome {
+            try Millrace.shell(
+                """
+                coproc exec '\(Millrace.executable.path)' serve --data '\(data)' \
+                    --listen 127.0.0.1:0 --config num.partitions=4
+                pid=$COPROC_PID
+                read -r line <&"${COPROC[0]}"
+                SERVER=${line#listening on }
+                \(words)
+                status=$?
+                kill -TERM "$pid"
+                wait "$pid" || status=$?
+                exit "$status"
+                """
+            )
+        }
+
+        /// Consume, transform, produce in transactions, one in four of them aborted.
+        @Test(arguments: ["aiokafka", "confluent", "kafka_python"])
+        func `a transactional program of another client is exactly once`(client: String) throws {
+            guard Self.has(Self.python) else { return }
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            let outcome = try serving(
+                data,
+                "'\(Self.python)' '\(Self.scripts)/\(client)_transactions.py' \"$SERVER\""
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last == "exactly once: 1000", "\(outcome)")
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
+        @Test func `kcat lists, writes, reads, and the command line reads what it wrote`() throws {
+            guard Self.has("/usr/bin/kcat") else { return }
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            let outcome = try serving(
+                data,
+                """
+                seq 1 1000 | kcat -b "$SERVER" -P -t numbers -z lz4 &&
+                kcat -b "$SERVER" -L | grep -c 'topic "numbers" with 4 partitions' &&
+                kcat -b "$SERVER" -C -t numbers -e -q | sort -n | tail -n 1 &&
+                kcat -b "$SERVER" -q -X auto.offset.reset=earliest -c 1000 -G readers numbers \
+                    | sort -n | uniq | wc -l
+                """
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines == ["1", "1000", "1000"], "\(outcome)")
+            let read = try Millrace.succeed("consume", "numbers", "--data", data, "--until-end")
+            #expect(Set(read.lines).count == 1000)
+        }
+    }
+}
