@@ -326,4 +326,62 @@ import Testing
             }
         }
     }
+
+    // MARK: Owners elsewhere
+
+    @Test(arguments: [false, true])
+    func `a remote owner's transaction goes on after a restart, in empty partitions too`(
+        writesBefore: Bool
+    ) throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 1)
+        let name = TopicPartition("out", PartitionIndex(0))
+        let granted = try log.broker.initProducerID(
+            transactionalID: "remote",
+            timeout: .seconds(60),
+            isRemote: true
+        )
+        guard case .producer(let id, let epoch) = granted else {
+            Issue.record("\(granted)")
+            return
+        }
+        let added = try log.broker.addPartitions(
+            transactionalID: "remote",
+            producerID: id,
+            epoch: epoch,
+            partitions: [name]
+        )
+        #expect(added == .done)
+        func produce(_ broker: Broker, _ value: String, _ sequence: Int32) throws {
+            var builder = RecordBatchBuilder()
+            builder.append(value)
+            let outcome = try broker.produce(
+                batch: builder.seal(
+                    attributes: BatchAttributes(isTransactional: true),
+                    producerID: id,
+                    producerEpoch: epoch,
+                    baseSequence: SequenceNumber(sequence)
+                ),
+                to: name,
+                transactionalID: "remote",
+                flush: true
+            )
+            guard case .appended = outcome else {
+                Issue.record("\(outcome)")
+                return
+            }
+        }
+        if writesBefore { try produce(log.broker, "first", 0) }
+        let again = try log.killed()
+        try produce(again.broker, "second", writesBefore ? 1 : 0)
+        let ended = try again.broker.endTransaction(
+            transactionalID: "remote",
+            producerID: id,
+            epoch: epoch,
+            result: .commit,
+            bumpsEpoch: false
+        )
+        #expect(ended == .done)
+        #expect(try again.values("out") == (writesBefore ? ["first", "second"] : ["second"]))
+    }
 }

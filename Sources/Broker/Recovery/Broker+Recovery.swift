@@ -18,6 +18,9 @@ extension Broker {
         {
             findHangingTransactions(in: partition)
         }
+        for shard in transactionShards.withLock({ $0 }) where shard.unavailability == nil {
+            counting { () throws(BrokerError) in try goOn(with: shard) }
+        }
         var touched = endHangingTransactions()
         let ids = Dictionary(uniqueKeysWithValues: topics().map { ($0.name, $0.id) })
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
@@ -141,6 +144,22 @@ extension Broker {
             try shard.withState { $0.markers.add(missing) }
         }
         writeMarkers(of: shard)
+    }
+
+    /// Lets partitions take batches of transactions whose owner may still be there.
+    private func goOn(with shard: TransactionShard) throws(BrokerError) {
+        for transaction in try shard.read({ $0.transactionsThatGoOn }) {
+            for partition in existing(transaction.partitions) {
+                counting { () throws(BrokerError) in
+                    try storing(partition.name.description) { () throws(LogStorageError) in
+                        try partition.log.beginTransaction(
+                            producerID: transaction.producerID,
+                            epoch: transaction.epoch
+                        )
+                    }
+                }
+            }
+        }
     }
 
     /// Whether a partition has the marker of this order; false where it cannot be read.

@@ -43,6 +43,13 @@ extension TransactionCoordinator {
             .map { fence($0, keepsOwner: false, now: now) }
     }
 
+    /// The open transactions of remote owners, which go on: their partitions take more batches,
+    /// also those that have none yet.
+    package var transactionsThatGoOn: [TransactionMetadata] {
+        entries.values.map(\.current).filter { $0.state == .ongoing && $0.isRemote }
+            .sorted { $0.transactionalID < $1.transactionalID }
+    }
+
     /// The markers to write again, by id: of every transaction whose outcome was decided and whose
     /// Complete record is missing.
     package func unfinishedOrders() -> [MarkerOrder] {

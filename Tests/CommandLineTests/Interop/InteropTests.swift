@@ -48,6 +48,21 @@ extension EndToEnd {
             try Millrace.succeed("log", "verify", "--data", data)
         }
 
+        /// The server is killed again and again while a client works.
+        @Test func `nothing is lost or doubled for a client whose server is killed`() throws {
+            guard Self.has(Self.python) else { return }
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            let kills = ProcessInfo.processInfo.environment["MILLRACE_KILLS"] ?? "5"
+            let outcome = try Millrace.shell(
+                "exec '\(Self.python)' '\(Self.scripts)/aiokafka_kills.py' "
+                    + "'\(Millrace.executable.path)' '\(data)' \(kills)"
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last?.hasPrefix("exactly once:") == true, "\(outcome)")
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
         @Test func `kcat lists, writes, reads, and the command line reads what it wrote`() throws {
             guard Self.has("/usr/bin/kcat") else { return }
             let folder = try TemporaryFolder()
