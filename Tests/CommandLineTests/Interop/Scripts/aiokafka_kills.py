@@ -51,8 +51,18 @@ async def fill():
     await producer.stop()
 
 
-async def work():
-    """Transforms until it has been idle for some seconds; begins anew after an error."""
+async def is_done(consumer):
+    """Whether everything that came in has been committed."""
+    partitions = consumer.assignment()
+    if len(partitions) < 3:
+        return False
+    ends = await consumer.end_offsets(partitions)
+    committed = [await consumer.committed(partition) or 0 for partition in partitions]
+    return committed == [ends[partition] for partition in partitions]
+
+
+async def work(server):
+    """Transforms until all is done and the last kill has come; begins anew after an error."""
     while True:
         consumer = AIOKafkaConsumer(
             "in", bootstrap_servers=SERVER, group_id="g", enable_auto_commit=False,
@@ -63,16 +73,14 @@ async def work():
         try:
             await asyncio.wait_for(consumer.start(), 20)
             await asyncio.wait_for(producer.start(), 20)
-            idle = 0
-            while idle < 10:
+            while True:
                 batch = await asyncio.wait_for(
                     consumer.getmany(timeout_ms=300, max_records=23), 20)
                 if not batch:
-                    idle += 1
+                    if server.kills == KILLS and await asyncio.wait_for(is_done(consumer), 20):
+                        return
                     continue
-                idle = 0
                 await asyncio.wait_for(transform(producer, batch), 60)
-            return
         except (Exception, asyncio.CancelledError) as error:
             print("begins anew after", repr(error)[:200])
         finally:
@@ -102,10 +110,10 @@ async def check():
         auto_offset_reset="earliest", group_id=None)
     await consumer.start()
     found = []
-    quiet = 0
-    while quiet < 3:
+    partitions = consumer.assignment()
+    ends = await consumer.end_offsets(partitions)
+    while any([await consumer.position(each) < ends[each] for each in partitions]):
         batch = await consumer.getmany(timeout_ms=700)
-        quiet = 0 if batch else quiet + 1
         for messages in batch.values():
             found += [message.value for message in messages]
     await consumer.stop()
@@ -117,11 +125,9 @@ async def main():
     server = Server()
     await fill()
     killing = asyncio.create_task(server.kill_some())
-    await work()
+    await asyncio.wait_for(work(server), 300)
     await killing
-    # What was left when the last kill came.
-    await work()
-    await check()
+    await asyncio.wait_for(check(), 60)
     server.process.terminate()
     assert server.process.wait() == 0
     print("exactly once:", COUNT, "records,", server.kills, "kills")

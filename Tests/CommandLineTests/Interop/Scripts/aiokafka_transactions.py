@@ -68,10 +68,10 @@ async def check():
     await consumer.start()
     found = []
     try:
-        while len(found) < COUNT:
-            batch = await consumer.getmany(timeout_ms=5000)
-            if not batch:
+        for _ in range(120):
+            if len(found) >= COUNT:
                 break
+            batch = await consumer.getmany(timeout_ms=500)
             for messages in batch.values():
                 found += [message.value for message in messages]
         more = await consumer.getmany(timeout_ms=500)

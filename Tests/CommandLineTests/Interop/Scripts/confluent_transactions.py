@@ -54,7 +54,7 @@ reader.assign([TopicPartition("cout", 0, 0), TopicPartition("cout", 1, 0)])
 found = []
 ended = set()
 while len(ended) < 2:
-    message = reader.poll(10)
+    message = reader.poll(60)
     assert message is not None, "no more records"
     if message.error() is not None:
         assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
