@@ -40,6 +40,23 @@ import Threads
         #expect(try log.records().isEmpty)
     }
 
+    /// A marker has the clock's time, whatever those of its transaction's records are.
+    @Test func `markers part no old data from new, and keep it as long as themselves`() throws {
+        let log = try TestLog(["retention.ms": "1500", "segment.ms": "1500"])
+        let producer = TestProducer(7, isTransactional: true)
+        let old = log.time.wallTime().rawValue - 86_400_000
+        for number in 0..<5 {
+            try log.append(["\(number)"], from: producer, at: old)
+            try log.end(producer, .commit)
+        }
+        try log.flush()
+        #expect(try log.files(".log").count == 1)
+        try housekeep(log, milliseconds: 1_000)
+        #expect(try log.records(.readCommitted).map(\.value) == ["0", "1", "2", "3", "4"])
+        try housekeep(log, milliseconds: 600)
+        #expect(try log.records().isEmpty)
+    }
+
     @Test func `retention of no bytes empties a log`() throws {
         let log = try TestLog(["retention.bytes": "0"])
         try log.append(["a"])

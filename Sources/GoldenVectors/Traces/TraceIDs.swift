@@ -10,9 +10,11 @@ struct TraceIDs {
         "_batches", "host", "port", "brokerId", "nodeId", "clusterId", "errorMessage",
         "transactionStartTimeMs", "currentTxnStartOffset", "lastTimestamp", "rack",
     ]
+    /// That broker was told to keep records for ever, ours has Kafka's default.
+    private static let usualRetention = "604800000"
     private static let moments: Set<String> = ["timestamp", "logAppendTimeMs"]
     private static let sets: Set<String> = [
-        "members", "groups", "topics", "responses", "results", "partitions",
+        "members", "groups", "topics", "responses", "results", "partitions", "configs",
     ]
 
     private var known: [String: [JSON: JSON]] = [:]
@@ -98,7 +100,10 @@ struct TraceIDs {
     /// What can be compared of an answer: without what varies, lists that are sets in one order.
     static func comparable(_ json: JSON, name: String = "") -> JSON {
         switch json {
-        case .object(let members):
+        case .object(var members):
+            if members["name"] == .string("retention.ms"), members["value"] == .string("-1") {
+                members["value"] = .string(usualRetention)
+            }
             return .object(
                 Dictionary(
                     uniqueKeysWithValues: members.filter { !ignored.contains($0.key) }.map {

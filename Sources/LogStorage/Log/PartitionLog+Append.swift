@@ -287,7 +287,8 @@ extension PartitionLog {
     // MARK: Segments
 
     /// Kafka's rule: by bytes, by the reach of the index's 4-byte offsets, by the time between
-    /// record timestamps, or since its begin where its first record has none.
+    /// record timestamps, or since its begin where its first record has none. A marker's time is
+    /// the clock's, and says nothing of its records': each would part old data from the next.
     private func needsRoll(
         before batch: RecordBatchView,
         _ state: LogState,
@@ -304,7 +305,7 @@ extension PartitionLog {
         }
         if active.baseOffset.distance(to: batch.lastOffset) > Int64(Int32.max) { return true }
         let first = active.firstTimestamp ?? .none
-        let hasTime = first.rawValue >= 0
+        let hasTime = first.rawValue >= 0 && !batch.attributes.isControl
         guard let begin = hasTime ? first : active.beginTime else { return false }
         let end = hasTime ? batch.maxTimestamp : now
         let (elapsed, overflow) = end.rawValue.subtractingReportingOverflow(begin.rawValue)
