@@ -79,9 +79,17 @@ extension Broker {
     /// of its state.
     package func isJobGroup(_ id: String) -> Bool {
         if liveGroups.withLock({ $0.contains(id) }) { return true }
-        return topics().contains { topic in
-            topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init) == id
+        // Every job has a first thread; a client of that name is no job.
+        if describeTransaction("\(id)-0")?.isRemote == false { return true }
+        return jobsWithTopics.contains(id)
+    }
+
+    /// Whether a transactional id is that of a job's thread: whoever took it would fence the job.
+    package func isJobTransaction(_ id: String) -> Bool {
+        guard describeTransaction(id)?.isRemote == false, let dash = id.lastIndex(of: "-") else {
+            return false
         }
+        return isJobGroup(String(id[..<dash]))
     }
 
     private func removePositions(

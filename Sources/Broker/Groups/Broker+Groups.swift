@@ -89,6 +89,7 @@ extension Broker {
             let (codes, actions) =
                 state.groups[id]?.leave(members, now: now, wallTime: wallTime)
                 ?? (members.map { _ in .unknownMemberID }, [])
+            if state.groups[id]?.isUntouched == true { state.groups[id] = nil }
             var write = state.write(for: actions, of: id)
             write.answers.append { answer($0 ?? .none, $0 == nil ? codes : []) }
             return write
@@ -208,6 +209,12 @@ extension Broker {
             counters.countFailure()
         }
         guard let failure else { return round.forEach { $0.answer(nil) } }
+        if round.count > 1 {
+            // One's record that is refused is that one's. What is in the log already may be there
+            // twice: the same, in the same order.
+            for write in round { store([write], in: shard) }
+            return
+        }
         // Members of another generation than the log's: they join again.
         let now = groupClock
         let wallTime = time.wallTime()

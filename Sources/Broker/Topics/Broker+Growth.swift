@@ -15,6 +15,13 @@ extension Broker {
         guard !topic.isInternal else {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and keeps its partitions.")
         }
+        if let owner = topic.options[TopicOptionName.owner] {
+            throw .refused(
+                .policyViolation,
+                "Topic '\(name)' is that of \(owner) (job/name), which has as many partitions as "
+                    + "the job's inputs."
+            )
+        }
         guard count > topic.partitions.count else {
             throw .refused(
                 .invalidPartitions,

@@ -3,13 +3,13 @@ import LogStorage
 
 /// What clients ask of a partition's leader epochs and times.
 extension Partition {
-    /// The epoch in which the next batch is written; 0 where the partition cannot be opened.
-    package var knownLeaderEpoch: LeaderEpoch { log.knownLeaderEpoch ?? LeaderEpoch(0) }
+    /// The epoch in which the next batch is written; -1 where nobody has looked: a log that was
+    /// imported may have any.
+    package var knownLeaderEpoch: LeaderEpoch { log.knownLeaderEpoch ?? LeaderEpoch(-1) }
 
     /// Kafka's answer to a client that believes in this epoch; -1 where it says nothing of it.
     package func refusal(ofLeaderEpoch epoch: Int32) -> KafkaErrorCode {
-        guard epoch >= 0 else { return .none }
-        let latest = knownLeaderEpoch.rawValue
+        guard epoch >= 0, let latest = log.knownLeaderEpoch?.rawValue else { return .none }
         if epoch == latest { return .none }
         return epoch < latest ? .fencedLeaderEpoch : .unknownLeaderEpoch
     }

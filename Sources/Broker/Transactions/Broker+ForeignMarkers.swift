@@ -10,11 +10,16 @@ extension Broker {
         of producerID: ProducerID,
         epoch: ProducerEpoch,
         in name: TopicPartition,
-        result: TransactionResult,
-        coordinatorEpoch: Int32
+        result: TransactionResult
     ) throws(BrokerError) {
         let partition = try find(name)
         guard let open = try partition.openTransactionEpoch(of: producerID) else { return }
+        if let owner = localOwner(of: producerID, in: partition.id) {
+            throw .refused(
+                .invalidTransactionState,
+                "\(name): the transaction is that of \(owner), a job's thread, which ends it"
+            )
+        }
         let order = MarkerOrder(
             transactionalID: "",
             producerID: producerID,
@@ -29,11 +34,27 @@ extension Broker {
                 "\(name): the producer's transaction is of a later epoch"
             )
         }
-        // The log refuses a marker of a coordinator older than the producer's last one.
+        // The log refuses a marker of a coordinator, or of an epoch, older than the producer's last
+        // one: with what a tool makes up, the coordinator here could end nothing there any more.
+        var marker = order
+        marker.epoch = open
         let known = try partition.coordinatorEpoch(of: producerID)
-        try appendMarker(order, to: partition, coordinatorEpoch: max(known, coordinatorEpoch))
+        try appendMarker(
+            marker,
+            to: partition,
+            coordinatorEpoch: max(known, Self.coordinatorEpoch)
+        )
         try flush([partition])
         change.raise()
+    }
+
+    /// The transactional id of an owner in this process whose open transaction includes the
+    /// partition; nil where there is none.
+    private func localOwner(of producerID: ProducerID, in id: TopicIDPartition) -> String? {
+        transactionalIDs().lazy.compactMap { self.describeTransaction($0) }.first {
+            $0.producerID == producerID && $0.state == .ongoing && !$0.isRemote
+                && $0.partitions.contains(id)
+        }?.transactionalID
     }
 
     /// The producers that a partition remembers, by id.

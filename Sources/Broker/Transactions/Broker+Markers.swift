@@ -158,10 +158,18 @@ extension Broker {
     /// and changelogs do. Topics say so of their owner; a job that has none is known by the names
     /// of its transactional ids, which are kept as long as the group has positions.
     package var jobGroups: Set<String> {
-        let owners = topics().compactMap { topic in
-            topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init)
-        }
-        return Set(owners + transactionalIDs().compactMap(Self.jobGroup))
+        // Those of other processes are clients', whatever their names are.
+        let own = transactionalIDs().filter { describeTransaction($0)?.isRemote == false }
+        return jobsWithTopics.union(own.compactMap(Self.jobGroup))
+    }
+
+    /// The jobs that topics say they belong to.
+    var jobsWithTopics: Set<String> {
+        Set(
+            topics().compactMap { topic in
+                topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init)
+            }
+        )
     }
 
     /// The group of the job that names its transactional ids so: the group, a dash, a number.
@@ -174,8 +182,8 @@ extension Broker {
 
     /// Whether an id that is idle for long stays: its job's positions are there.
     private func isNeeded(_ id: String) -> Bool {
-        guard describeTransaction(id)?.state.isIdle == true,
-            let group = Self.jobGroup(ofTransactionalID: id),
+        guard let transaction = describeTransaction(id), transaction.state.isIdle,
+            !transaction.isRemote, let group = Self.jobGroup(ofTransactionalID: id),
             topic(InternalTopic.consumerOffsets.rawValue) != nil
         else { return false }
         let hasPositions = try? offsetShard(of: group).withOffsets {

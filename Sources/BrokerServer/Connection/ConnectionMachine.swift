@@ -114,6 +114,8 @@ struct ConnectionMachine: Sendable {
         guard phase == .open else { return actions.append(.release(byteCount: byteCount)) }
         frames.grant(byteCount)
         isWaitingForRoom = false
+        // It could not be read meanwhile.
+        frameBegin = now
         goOn(now, &actions)
     }
 

@@ -4,7 +4,8 @@
 ///     4  header and body
 ///
 /// Nothing is kept for what was only announced: a frame's bytes are held as they come, and from
-/// `freeByteCount` on only as many as were granted.
+/// `freeByteCount` on only once the rest was granted, all in one: who waits for room while he holds
+/// some would keep others waiting who do the same.
 struct FrameReader: Sendable {
     enum Step {
         /// A whole frame, without its length, and how many of its bytes were granted.
@@ -48,7 +49,7 @@ struct FrameReader: Sendable {
         while bytes.count < count {
             let room = Self.freeByteCount + grantedByteCount - bytes.count
             guard room > 0 else {
-                return .needsRoom(min(bytes.count, count - bytes.count))
+                return .needsRoom(count - bytes.count)
             }
             guard !input.isEmpty else { return .needsBytes }
             let taken = input.prefix(min(room, count - bytes.count))

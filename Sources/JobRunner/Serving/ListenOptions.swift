@@ -56,6 +56,13 @@ package struct ListenOptions: Sendable, Equatable {
                     status: .usage
                 )
             }
+            guard !invocation[insecure] else {
+                throw CommandFailure(
+                    "--insecure-listen says where clients may come from, and none are served",
+                    next: "--listen 0.0.0.0:9092",
+                    status: .usage
+                )
+            }
             return nil
         }
         return try ListenOptions(address, invocation)

@@ -128,9 +128,15 @@ package final class GroupCommit: Sendable {
     /// durable all the same.
     package func flush(_ logs: [PartitionLog], completion: @escaping Completion) {
         var targets: [FlushTarget] = []
-        for log in logs where !(log.isRelaxed && log.acknowledgesUnflushed()) {
-            targets.append(FlushTarget(log: log, offset: log.flushTarget))
+        var isShown = false
+        for log in logs {
+            if log.isRelaxed, log.acknowledgesUnflushed() {
+                isShown = true
+            } else {
+                targets.append(FlushTarget(log: log, offset: log.flushTarget))
+            }
         }
+        if isShown { tellReaders() }
         let request = FlushQueue.Request(targets: targets, completion: completion)
         if targets.allSatisfy({ $0.log.flushStatus($0.offset) == .done }) { return completion(nil) }
         let isQueued = queue.update { queue in

@@ -243,7 +243,9 @@ package final class PartitionLog: Sendable {
     /// The epoch in which the next batch is written, as far as that is known without opening
     /// anything.
     package var knownLeaderEpoch: LeaderEpoch? {
-        isAwake.load(ordering: .acquiring) ? state.withLock { $0.epochs.latest } : nil
+        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.epochs.latest } }
+        // Nothing was ever written: it begins with ours.
+        return knownBounds?.logEnd == .zero ? LeaderEpoch(0) : nil
     }
 
     /// The epoch of the batch at `offset`, with the same limit.

@@ -38,8 +38,7 @@ extension KafkaAPI {
                 of: ProducerID(marker.producerID),
                 epoch: ProducerEpoch(marker.producerEpoch),
                 in: partition,
-                result: marker.transactionResult ? .commit : .abort,
-                coordinatorEpoch: marker.coordinatorEpoch
+                result: marker.transactionResult ? .commit : .abort
             )
         } catch {
             result.errorCode = error.code.rawValue

@@ -44,7 +44,6 @@ private struct Appended: Sendable {
         var base: Offset = Offset(-1)
         var last: Offset = Offset(-1)
         var appendTime = Timestamp.none
-        var isDuplicate = false
         /// Refused before the partition's log was asked.
         var isEarly = false
         var message: String?
@@ -133,7 +132,6 @@ private struct Appended: Sendable {
             case .duplicate(let base, let last):
                 outcome.base = base
                 outcome.last = last
-                outcome.isDuplicate = true
                 // Kafka tells the time of the batch that it has; the one sent is the same.
                 outcome.appendTime = Self.maxTimestamp(records)
             case .refused(let code, let text): refuse(code, text, records, &outcome)
@@ -258,7 +256,9 @@ private struct Appended: Sendable {
             return answer
         }
         // One partition's failure is that partition's.
-        if let failure, let log = outcome.partition?.log, log.durableEnd <= outcome.last {
+        if let failure, let log = outcome.partition?.log,
+            log.knownBounds?.highWatermark ?? .zero <= outcome.last
+        {
             answer.errorCode = failure.code.rawValue
             answer.errorMessage = failure.description
             return answer

@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import KafkaWire
 import LogModel
 
@@ -14,7 +15,10 @@ extension KafkaAPI {
             epoch: ProducerEpoch(request.producerEpoch)
         )
         let answer = coordinated { () throws(BrokerError) in
-            try broker.initProducerID(
+            if let id = request.transactionalID, broker.isJobTransaction(id) {
+                return .error(.transactionalIDAuthorizationFailed)
+            }
+            return try broker.initProducerID(
                 transactionalID: request.transactionalID,
                 timeout: .milliseconds(Int64(request.transactionTimeoutMs)),
                 expected: expected,

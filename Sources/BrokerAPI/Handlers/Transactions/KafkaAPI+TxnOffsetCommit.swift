@@ -79,13 +79,17 @@ extension KafkaAPI {
             guard verified == .none else { return .error(verified) }
             let membership = refusal(of: member)
             guard membership == .none else { return .error(membership) }
-            return try broker.addOffsets(
+            let added = try broker.addOffsets(
                 transactionalID: request.transactionalID,
                 producerID: producer.id,
                 epoch: producer.epoch,
                 group: request.groupID,
                 offsets: offsets
             )
+            // Pending they are seen by whoever asks for stable positions: an owner that came before
+            // that has the old ones, and this transaction is not to be committed.
+            let since = added == .done ? refusal(of: member) : .none
+            return since == .none ? added : .error(since)
         }.code
         // Older clients do not know the code; being fenced has one name here in all versions.
         if code == .transactionAbortable, call.version < 4 { code = .invalidTransactionState }

@@ -18,8 +18,8 @@ struct OwnerConnections: Sendable {
     /// Beyond so many ids nothing is remembered of those before.
     static let limit = 100_000
 
-    /// Whether the request was sent before others that are done.
-    func isDelayed(
+    /// Whether the request was sent before others that are done, or under way.
+    mutating func isDelayed(
         _ transactionalID: String,
         _ producerID: ProducerID,
         _ epoch: ProducerEpoch,
@@ -28,6 +28,8 @@ struct OwnerConnections: Sendable {
         guard let owner = owners[transactionalID], owner.producerID == producerID,
             owner.epoch == epoch
         else { return false }
+        // What comes on older ones from here on would be carried out behind this one.
+        owners[transactionalID]?.connection = max(connection, owner.connection)
         return connection < owner.connection
     }
 
@@ -39,10 +41,12 @@ struct OwnerConnections: Sendable {
         on connection: UInt64
     ) {
         if owners.count >= Self.limit, owners[transactionalID] == nil { owners = [:] }
+        let known = owners[transactionalID]
+        let isSame = known?.producerID == producerID && known?.epoch == epoch
         owners[transactionalID] = Owner(
             producerID: producerID,
             epoch: epoch,
-            connection: connection
+            connection: isSame ? max(connection, known?.connection ?? 0) : connection
         )
     }
 }
