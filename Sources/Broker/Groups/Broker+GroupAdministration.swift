@@ -20,7 +20,7 @@ extension Broker {
     package func listGroups() -> [GroupDescription] {
         var found: [String: GroupDescription] = [:]
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
-            for id in (try? shard.withOffsets { $0.groups }) ?? [] {
+            for id in (try? shard.withOffsets { $0.groupsWithPending }) ?? [] {
                 found[id] = GroupDescription(positionsOf: id)
             }
             for group in shard.groups.withLock({ Array($0.groups.values) })
@@ -70,15 +70,16 @@ extension Broker {
         try removePositions(partitions, of: id, in: try offsetShard(of: id))
     }
 
-    /// Whether the log knows positions of the group.
+    /// Whether the log knows positions of the group, those that an open transaction holds among
+    /// them.
     func hasPositions(of id: String, in shard: OffsetShard) throws(BrokerError) -> Bool {
-        try shard.withOffsets { !$0.partitions(of: id).isEmpty }
+        try shard.withOffsets { $0.hasAny(of: nil, group: id) }
     }
 
     /// Whether somebody outside may not touch this group: it is a job's, whose positions are half
     /// of its state.
     package func isJobGroup(_ id: String) -> Bool {
-        if liveGroups.withLock({ $0.contains(id) }) { return true }
+        if liveGroups.withLock({ $0[id] != nil }) { return true }
         // Every job has a first thread; a client of that name is no job.
         if describeTransaction("\(id)-0")?.isRemote == false { return true }
         return jobsWithTopics.contains(id)

@@ -84,7 +84,9 @@ extension KafkaAPI {
                 producerID: producer.id,
                 epoch: producer.epoch,
                 group: request.groupID,
-                offsets: offsets
+                offsets: offsets,
+                // The transaction outlives this process: what was answered must, too.
+                mustBeDurable: true
             )
             // Pending they are seen by whoever asks for stable positions: an owner that came before
             // that has the old ones, and this transaction is not to be committed.
