@@ -243,12 +243,31 @@ extension Broker {
 /// The topics that are there, those that are being deleted, and the names of those that are being
 /// made.
 struct TopicNames: Sendable {
-    var topics: [String: Topic] = [:]
+    var topics: [String: Topic] = [:] {
+        didSet { version += 1 }
+    }
+    /// Rises whenever a topic comes, goes or changes.
+    private var version: UInt64 = 0
+    /// What consumer groups were shown last.
+    private var lastImage: TopicImage?
     /// Being deleted: no request finds them, transactions that include them do.
     private(set) var leaving: [String: Topic] = [:]
     var reserved: Set<String> = []
 
     init(topics: [String: Topic]) { self.topics = topics }
+
+    /// The topics as consumer groups look at them.
+    mutating func image() -> TopicImage {
+        if let lastImage, lastImage.version == version { return lastImage }
+        let image = TopicImage(
+            version: version,
+            topics: topics.mapValues { topic in
+                TopicImage.Shape(id: topic.id, partitionCount: Int32(topic.partitions.count))
+            }
+        )
+        lastImage = image
+        return image
+    }
 
     /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays
     /// taken until the topic is gone: else one made meanwhile would be removed.
