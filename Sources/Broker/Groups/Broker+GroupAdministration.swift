@@ -10,9 +10,9 @@ extension Broker {
     package func describeGroup(_ id: String) throws(BrokerError) -> GroupDescription? {
         let shard = try offsetShard(of: id)
         if let unavailability = shard.unavailability { throw unavailability }
-        if let group = shard.groups.withLock({ $0.groups[id] }), !group.isUntouched {
-            return group.description
-        }
+        let (classic, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
+        if let consumers { return GroupDescription(consumers) }
+        if let classic, !classic.isUntouched { return classic.description }
         return try hasPositions(of: id, in: shard) ? GroupDescription(positionsOf: id) : nil
     }
 
@@ -27,6 +27,9 @@ extension Broker {
             where !group.isUntouched {
                 found[group.id] = group.description
             }
+            for group in shard.groups.withLock({ Array($0.consumers.values) }) {
+                found[group.id] = GroupDescription(group)
+            }
         }
         return found.values.sorted { $0.id < $1.id }
     }
@@ -38,6 +41,18 @@ extension Broker {
         let done = SingleCode()
         var refusal = KafkaErrorCode.none
         change(id) { state, _, _ in
+            if let consumers = state.consumers[id] {
+                guard consumers.isEmpty else {
+                    refusal = .nonEmptyGroup
+                    return GroupWrite(group: id)
+                }
+                state.consumers[id] = nil
+                return GroupWrite(
+                    group: id,
+                    consumerRecords: consumers.tombstones,
+                    answers: [{ done.set($0 ?? .none) }]
+                )
+            }
             guard let group = state.groups[id], !group.isUntouched else {
                 if !isPositioned { refusal = .groupIDNotFound }
                 return GroupWrite(group: id, answers: [{ done.set($0 ?? .none) }])
@@ -122,13 +137,13 @@ extension Broker {
     /// ago.
     func groupsInUse(of shard: OffsetShard, now: Timestamp, retention: Int64) -> Set<String> {
         shard.groups.withLock { state in
-            let used = state.groups.values.filter { group in
-                let (age, isOver) = now.rawValue.subtractingReportingOverflow(
-                    group.stateTime.rawValue
-                )
-                return !group.isEmpty || isOver || age < retention
+            func isRecent(_ time: Timestamp) -> Bool {
+                let (age, isOver) = now.rawValue.subtractingReportingOverflow(time.rawValue)
+                return isOver || age < retention
             }
-            return Set(used.map(\.id))
+            let classic = state.groups.values.filter { !$0.isEmpty || isRecent($0.stateTime) }
+            let consumers = state.consumers.values.filter { !$0.isEmpty || isRecent($0.emptyTime) }
+            return Set(classic.map(\.id) + consumers.map(\.id))
         }
     }
 
@@ -136,7 +151,8 @@ extension Broker {
     /// Kafka's consumer protocol and has members.
     package func subscribedTopics(of id: String) throws(BrokerError) -> Set<String>? {
         let shard = try offsetShard(of: id)
-        let group = shard.groups.withLock { $0.groups[id] }
+        let (group, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
+        if let consumers { return consumers.subscribedTopics }
         guard let group, !group.isEmpty else { return [] }
         guard group.protocolType == "consumer" else { return nil }
         let topics = group.subscriptions.compactMap { bytes in

@@ -244,10 +244,17 @@ extension Broker {
 /// made.
 struct TopicNames: Sendable {
     var topics: [String: Topic] = [:] {
-        didSet { knownJobs = nil }
+        didSet {
+            version += 1
+            knownJobs = nil
+        }
     }
     /// What `jobs` found, until a topic changes.
     private var knownJobs: Set<String>?
+    /// Rises whenever a topic comes, goes or changes.
+    private var version: UInt64 = 0
+    /// What consumer groups were shown last.
+    private var lastImage: TopicImage?
     /// Being deleted: no request finds them, transactions that include them do.
     private(set) var leaving: [String: Topic] = [:]
     var reserved: Set<String> = []
@@ -263,6 +270,19 @@ struct TopicNames: Sendable {
         let found = Set(owners)
         knownJobs = found
         return found
+    }
+
+    /// The topics as consumer groups look at them.
+    mutating func image() -> TopicImage {
+        if let lastImage, lastImage.version == version { return lastImage }
+        let image = TopicImage(
+            version: version,
+            topics: topics.mapValues { topic in
+                TopicImage.Shape(id: topic.id, partitionCount: Int32(topic.partitions.count))
+            }
+        )
+        lastImage = image
+        return image
     }
 
     /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays

@@ -130,6 +130,13 @@ package struct ServerSettings: Sendable {
             $0.maximumSessionMilliseconds = Int32(clamping: $1)
         },
         "group.max.size": group(1) { $0.memberLimit = $1 },
+        "group.consumer.session.timeout.ms": group(1) {
+            $0.consumerSessionMilliseconds = Int32(clamping: $1)
+        },
+        "group.consumer.heartbeat.interval.ms": group(1) {
+            $0.consumerHeartbeatMilliseconds = Int32(clamping: $1)
+        },
+        "group.consumer.max.size": group(1) { $0.consumerMemberLimit = $1 },
         "offsets.retention.minutes": number(1...Int(Int32.max)) { settings, value in
             settings.add { $0.offsetsRetention = .seconds(60 * value) }
         },

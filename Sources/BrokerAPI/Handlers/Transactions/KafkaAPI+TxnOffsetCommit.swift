@@ -12,7 +12,7 @@ extension KafkaAPI {
         _ request: TxnOffsetCommitRequest,
         _ call: APICall
     ) -> TxnOffsetCommitResponse {
-        let member = TransactionMember(
+        var member = TransactionMember(
             group: request.groupID,
             memberID: request.memberID,
             instanceID: request.groupInstanceID,
@@ -33,6 +33,7 @@ extension KafkaAPI {
                 }
             }
         }
+        member.partitions = Array(offsets.keys)
         let code = add(offsets, member, request, call)
         var response = TxnOffsetCommitResponse()
         response.topics = request.topics.map { topic in
