@@ -1,3 +1,4 @@
+import Broker
 import JobRunner
 import Terminal
 import Threads
@@ -24,9 +25,11 @@ enum ServeCommand {
         let signals = SignalListener.start()
         let log = try OpenLog(
             invocation[DataDirectoryOption.parameter],
-            creates: true,
-            configure: settings.broker
-        )
+            creates: true
+        ) { configuration in
+            settings.broker(&configuration)
+            configuration.ownerNote = "millrace serve"
+        }
         let outcome = Result { try serve(log, options, signals) }
         let closing = Result { try log.close() }
         try outcome.get()
@@ -39,8 +42,10 @@ enum ServeCommand {
         _ options: ListenOptions,
         _ signals: SignalListener
     ) throws {
-        let listener = try LogListener(log, options)
-        TextOutput.standard.write("listening on \(listener.address)\n")
+        guard let listener = try LogListener(log, options), let address = listener.address else {
+            return
+        }
+        TextOutput.standard.write("listening on \(address)\n")
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
         isRequested.waitAndTake { $0 ? () : nil }
