@@ -2,8 +2,9 @@ import Glibc
 
 /// A Unix socket that only this user's processes can connect to.
 ///
-/// Its path may be longer than an address of a socket: it is reached by way of its folder, which is
-/// opened. One that a dead process has left is replaced, so the caller must own the folder.
+/// Where its path is longer than an address of a socket can be, it is reached by way of its folder,
+/// which is opened. One that a dead process has left is replaced, so the caller must own the
+/// folder.
 package struct LocalSocket: Sendable {
     package let folder: String
     package let name: String
@@ -27,7 +28,10 @@ package struct LocalSocket: Sendable {
         )
         guard descriptor >= 0 else { throw failure() }
         do throws(ServerError) {
-            guard var address = Self.address("/proc/self/fd/\(parent)/\(name)") else {
+            guard
+                var address = Self.address(path)
+                    ?? Self.address("/proc/self/fd/\(parent)/\(name)")
+            else {
                 throw .cannotListenLocally(path, String(cString: strerror(ENAMETOOLONG)))
             }
             unlinkat(parent, name, 0)

@@ -53,8 +53,11 @@ extension KafkaClientError: CustomStringConvertible {
             "\(address) does not serve \(request): \(reason)"
         case .unwritable(let request): "\(request) has no place for what is asked"
         case .refused(let code, let subject, let message):
+            // The server's words name what they are about.
             message.isEmpty
-                ? "\(subject): \(code.kafkaName)" : "\(subject): \(message) (\(code.kafkaName))"
+                ? "\(subject): \(code.kafkaName)"
+                : "\(message.last == "." ? String(message.dropLast()) : message) "
+                    + "(\(code.kafkaName))"
         }
     }
 }

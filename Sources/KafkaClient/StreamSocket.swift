@@ -69,13 +69,10 @@ final class StreamSocket {
         let parent = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard parent >= 0 else { throw lastFailure() }
         defer { close(parent) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let path = Array("/proc/self/fd/\(parent)/\(name)".utf8)
-        guard path.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw .system(String(cString: strerror(ENAMETOOLONG)))
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+        guard
+            var address = Self.address("\(folder)/\(name)")
+                ?? Self.address("/proc/self/fd/\(parent)/\(name)")
+        else { throw .system(String(cString: strerror(ENAMETOOLONG))) }
         let made = try make(AF_UNIX)
         let outcome = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
@@ -87,6 +84,16 @@ final class StreamSocket {
         }
         try outcome.get()
         return made
+    }
+
+    /// Nil for a path that is too long.
+    private static func address(_ path: String) -> sockaddr_un? {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        return address
     }
 
     private static func make(_ family: Int32) throws(Failure) -> StreamSocket {

@@ -109,7 +109,8 @@ enum ConsumeCommand {
             .init(
                 "millrace consume word-counts --until-end --value int64 --format '%k\\t%s\\n'",
                 "a word and its count on each line"
-            )
+            ),
+            .init("millrace consume orders --bootstrap 127.0.0.1:9092", "a topic of a cluster"),
         ]
     ) { invocation in
         let signals = SignalListener.start()

@@ -82,7 +82,7 @@ enum GroupCommands {
                     grouped(Int(lag.records))
                 )
             }
-            TextOutput.standard.write("\n" + table.text)
+            if !lags.isEmpty { TextOutput.standard.write("\n" + table.text) }
         }
         return .done
     }

@@ -72,6 +72,7 @@ enum ProduceCommand {
         examples: [
             .init("zcat text.gz | millrace produce lines", "one record a line"),
             .init("millrace produce orders orders.tsv --key-separator '\\t'", "key, tab, value"),
+            .init("millrace produce orders a.tsv --bootstrap 127.0.0.1:9092", "into a cluster"),
         ]
     ) { invocation in
         let signals = SignalListener.start()

@@ -110,6 +110,18 @@ extension ServedLog {
                     : "open ones begin at \(starts.joined(separator: ", "))"
             )
         }
+        // Ended here alone, it would be committed in its other partitions.
+        if let owner = try transactions().first(where: {
+            $0.isOpen && $0.producerID == producer.producerID && $0.partitions.contains(partition)
+        }) {
+            throw CommandFailure(
+                "the transaction in \(partition) does not hang",
+                place: "\(place)",
+                reason: "it is that of '\(owner.transactionalID)', whose coordinator ends it in "
+                    + "all of its partitions",
+                next: place.next("txn abort \(shellWord(owner.transactionalID))")
+            )
+        }
         try asking(what) { cluster throws(KafkaClientError) in
             try cluster.abort(producer, in: partition)
         }

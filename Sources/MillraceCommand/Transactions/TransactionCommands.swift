@@ -107,7 +107,7 @@ extension ClusterTransaction {
 
 extension ServedLog {
     /// What the coordinators know, by transactional id.
-    fileprivate func transactions() throws(CommandFailure) -> [ClusterTransaction] {
+    func transactions() throws(CommandFailure) -> [ClusterTransaction] {
         try asking("the transactions are not told") { cluster throws(KafkaClientError) in
             var found: [ClusterTransaction] = []
             for id in try cluster.transactionalIDs() {
