@@ -143,6 +143,10 @@ let package = Package(
             "BrokerServer",
             ["Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV"]
         ),
+        library(
+            "KafkaClient",
+            ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"]
+        ),
         library("LogClient", ["Bytes", "LogModel"]),
         library(
             "EmbeddedClient",
@@ -193,7 +197,7 @@ let package = Package(
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory",
                 "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
                 "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
-                "Terminal", "Telemetry", "Threads",
+                "Terminal", "Telemetry", "Threads", "KafkaWire", "KafkaClient", "BrokerAPI",
             ],
             swiftSettings: settings
         ),
@@ -235,6 +239,13 @@ let package = Package(
             "KafkaWireTests",
             ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"],
             exclude: ["Fixtures"]
+        ),
+        tests(
+            "KafkaClientTests",
+            [
+                "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Broker",
+                "BrokerAPI", "BrokerServer", "KafkaClient", "Threads",
+            ]
         ),
         tests(
             "BrokerServerTests",

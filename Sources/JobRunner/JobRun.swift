@@ -19,7 +19,10 @@ struct JobRun {
     func run() throws -> ExitStatus {
         let signals = SignalListener.start()
         let settings = try ServerSettings(options.listen?.settings ?? [])
-        let log = try OpenLog(options.dataDirectory, creates: false, configure: settings.broker)
+        let log = try OpenLog(options.dataDirectory, creates: false) { configuration in
+            settings.broker(&configuration)
+            configuration.ownerNote = "the job \(topology.job)"
+        }
         let result = Result { try serving(log) { try process(log, signals) } }
         if case .success = result { Self.compact(log, signals) }
         let closing = Result { try log.close() }
@@ -31,11 +34,11 @@ struct JobRun {
         return .done
     }
 
-    /// Does `work` while other processes are served, where that was asked for.
+    /// Does `work` while other processes are served: this user's commands, and Kafka's clients
+    /// where that was asked for.
     private func serving<Value>(_ log: OpenLog, _ work: () throws -> Value) throws -> Value {
-        guard let listen = options.listen else { return try work() }
-        let listener = try LogListener(log, listen)
-        TextOutput.error.write("listening on \(listener.address)\n")
+        guard let listener = try LogListener(log, options.listen) else { return try work() }
+        if let address = listener.address { TextOutput.error.write("listening on \(address)\n") }
         defer { listener.stop() }
         return try work()
     }

@@ -20,20 +20,27 @@ package struct OpenLog {
         creates: Bool,
         configure: (inout BrokerConfiguration) -> Void = { _ in }
     ) throws(CommandFailure) {
+        do throws(BrokerError) {
+            try self.init(opening: directory, creates: creates, configure: configure)
+        } catch { throw CommandFailure(opening: directory, error) }
+    }
+
+    /// The same, for who does something else where the directory is in use.
+    package init(
+        opening directory: String,
+        creates: Bool,
+        configure: (inout BrokerConfiguration) -> Void = { _ in }
+    ) throws(BrokerError) {
         self.directory = directory
         var configuration = BrokerConfiguration()
         configure(&configuration)
         configuration.journal.openFileLimit = DescriptorBudget.kept(of: DescriptorBudget.raise())
-        do {
-            broker = try Broker.open(
-                disk: PosixDisk(),
-                directory: directory,
-                configuration: configuration,
-                creates: creates
-            )
-        } catch {
-            throw CommandFailure(opening: directory, error)
-        }
+        broker = try Broker.open(
+            disk: PosixDisk(),
+            directory: directory,
+            configuration: configuration,
+            creates: creates
+        )
         client = EmbeddedClient(broker: broker)
         let notes = broker.notes
         openingNoteCount = notes.count

@@ -20,6 +20,7 @@ enum MillraceCommand {
             ],
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
+                GroupCommands.command, LagCommand.command, TransactionCommands.command,
                 ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
                 NewCommand.command, LogCommands.command, BenchCommand.command,
                 ShellCommands.completions, ShellCommands.version,

@@ -26,6 +26,7 @@ enum AllowedImports {
             "BrokerServer": [
                 "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV",
             ],
+            "KafkaClient": ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"],
             "LogClient": ["Bytes", "LogModel"],
             "EmbeddedClient": [
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
@@ -48,7 +49,9 @@ enum AllowedImports {
         ])
         table["JobRunner"] = belowRunner.union(["BrokerAPI", "BrokerServer", "Coordination"])
         table["MillraceTestKit"] = everything
-        table["MillraceCommand"] = everything.union(["JobRunner", "BenchmarkWorkloads"])
+        table["MillraceCommand"] = everything.union([
+            "JobRunner", "BenchmarkWorkloads", "KafkaWire", "KafkaClient", "BrokerAPI",
+        ])
         table["GoldenVectors"] = everything.union(["MillraceTestKit", "KafkaWire", "BrokerAPI"])
         return table.mapValues { $0.union(system) }
     }()

@@ -23,7 +23,7 @@ final class ServerLoop: @unchecked Sendable {
     let configuration: ServerConfiguration
     private let workers: RequestWorkers
     private let loop = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
-    private let listener = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
+    private var listeners: [StreamHandle] = []
     private let wake = UnsafeMutablePointer<uv_async_t>.allocate(capacity: 1)
     private let ticker = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
     private let inbox = Lock(Inbox())
@@ -49,7 +49,7 @@ final class ServerLoop: @unchecked Sendable {
 
     deinit {
         loop.deallocate()
-        listener.deallocate()
+        for listener in listeners { listener.free() }
         wake.deallocate()
         ticker.deallocate()
         readBytes.deallocate()
@@ -65,7 +65,10 @@ final class ServerLoop: @unchecked Sendable {
     // MARK: Starting and ending
 
     /// Listens; returns the address with the port that it got.
-    func listen(on address: ListenAddress) throws(ServerError) -> ListenAddress {
+    func listen(
+        on address: ListenAddress?,
+        _ local: LocalSocket?
+    ) throws(ServerError) -> ListenAddress? {
         let failure = uv_loop_init(loop)
         guard failure == 0 else { throw .noLoop(Self.words(failure)) }
         // SAFETY: the loop's handles are closed before the loop, and the server keeps it longer.
@@ -75,11 +78,15 @@ final class ServerLoop: @unchecked Sendable {
             ServerLoop.of(data).takeMessages()
         }
         uv_timer_init(loop, ticker)
-        uv_tcp_init(loop, listener)
         wake.pointee.data = itself
         ticker.pointee.data = itself
-        listener.pointee.data = itself
-        do throws(ServerError) { return try bind(to: address) } catch {
+        do throws(ServerError) {
+            var bound: ListenAddress?
+            if let address { bound = try bind(to: address) }
+            if let local { try bind(to: local) }
+            startTicking()
+            return bound
+        } catch {
             abandon()
             throw error
         }
@@ -89,16 +96,49 @@ final class ServerLoop: @unchecked Sendable {
     private static let waitingConnections: Int32 = 511
 
     private func bind(to address: ListenAddress) throws(ServerError) -> ListenAddress {
+        let listener = addListener(.network)
         let bound = try SocketAddress.withResolved(address) { resolved in
-            uv_tcp_bind(listener, resolved, 0)
+            uv_tcp_bind(listener.tcp, resolved, 0)
         }
         guard bound == 0 else { throw .cannotListen(address, Self.words(bound)) }
-        let stream = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_stream_t.self)
-        let listening = uv_listen(stream, Self.waitingConnections) { stream, status in
-            guard let data = stream?.pointee.data, status == 0 else { return }
-            ServerLoop.of(data).accept()
-        }
+        let listening = startListening(listener)
         guard listening == 0 else { throw .cannotListen(address, Self.words(listening)) }
+        return ListenAddress(
+            host: address.host,
+            port: SocketAddress.ownPort(of: listener.tcp) ?? address.port
+        )
+    }
+
+    private func bind(to local: LocalSocket) throws(ServerError) {
+        let descriptor = try local.bind()
+        let listener = addListener(.local)
+        let opened = uv_pipe_open(listener.pipe, descriptor)
+        guard opened == 0 else {
+            close(descriptor)
+            throw .cannotListenLocally(local.path, Self.words(opened))
+        }
+        let listening = startListening(listener)
+        guard listening == 0 else {
+            throw .cannotListenLocally(local.path, Self.words(listening))
+        }
+    }
+
+    private func addListener(_ kind: StreamHandle.Kind) -> StreamHandle {
+        let listener = StreamHandle(kind, of: loop)
+        // SAFETY: as of the loop's other handles.
+        listener.handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        listeners.append(listener)
+        return listener
+    }
+
+    private func startListening(_ listener: StreamHandle) -> Int32 {
+        uv_listen(listener.stream, Self.waitingConnections) { stream, status in
+            guard let stream, let data = stream.pointee.data, status == 0 else { return }
+            ServerLoop.of(data).accept(from: stream)
+        }
+    }
+
+    private func startTicking() {
         uv_timer_start(
             ticker,
             { timer in
@@ -107,10 +147,6 @@ final class ServerLoop: @unchecked Sendable {
             },
             Self.tickMilliseconds,
             Self.tickMilliseconds
-        )
-        return ListenAddress(
-            host: address.host,
-            port: SocketAddress.ownPort(of: listener) ?? address.port
         )
     }
 
@@ -137,12 +173,13 @@ final class ServerLoop: @unchecked Sendable {
         for handle in [UnsafeMutableRawPointer(wake), UnsafeMutableRawPointer(ticker)] {
             uv_close(handle.assumingMemoryBound(to: uv_handle_t.self), nil)
         }
-        closeListener()
+        closeListeners()
     }
 
-    private func closeListener() {
-        let handle = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_handle_t.self)
-        if uv_is_closing(handle) == 0 { uv_close(handle, nil) }
+    private func closeListeners() {
+        for listener in listeners where uv_is_closing(listener.handle) == 0 {
+            uv_close(listener.handle, nil)
+        }
     }
 
     /// SAFETY: `data` is the loop that `listen` put there.
@@ -194,20 +231,15 @@ final class ServerLoop: @unchecked Sendable {
 
     // MARK: Accepting
 
-    private func accept() {
-        let handle = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
-        uv_tcp_init(loop, handle)
-        let server = UnsafeMutableRawPointer(listener).assumingMemoryBound(to: uv_stream_t.self)
-        let client = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+    private func accept(from server: UnsafeMutablePointer<uv_stream_t>) {
+        let isLocal = server.pointee.type == UV_NAMED_PIPE
+        let handle = StreamHandle(isLocal ? .local : .network, of: loop)
         lastNumber += 1
-        let isAccepted = uv_accept(server, client) == 0
-        let host = SocketAddress.otherHost(of: handle) ?? "unknown"
+        let isAccepted = uv_accept(server, handle.stream) == 0
+        let host = isLocal ? "localhost" : SocketAddress.otherHost(of: handle.tcp) ?? "unknown"
+        let ownHost = isLocal ? nil : SocketAddress.ownHost(of: handle.tcp)
         let machine = ConnectionMachine(
-            ConnectionIdentity(
-                number: lastNumber,
-                host: host,
-                ownHost: SocketAddress.ownHost(of: handle) ?? ""
-            ),
+            ConnectionIdentity(number: lastNumber, host: host, ownHost: ownHost ?? ""),
             configuration,
             APITable.entries,
             now: uv_hrtime()
@@ -216,7 +248,7 @@ final class ServerLoop: @unchecked Sendable {
         guard isAccepted, stopDeadline == nil, connections.count < configuration.connectionLimit,
             hostCounts[host, default: 0] < configuration.connectionLimitPerHost
         else { return connection.close() }
-        uv_tcp_nodelay(handle, 1)
+        if !isLocal { uv_tcp_nodelay(handle.tcp, 1) }
         hostCounts[host, default: 0] += 1
         connections[lastNumber] = connection
         connection.setReading(true)
@@ -330,7 +362,7 @@ final class ServerLoop: @unchecked Sendable {
     private func beginStop() {
         guard stopDeadline == nil else { return }
         stopDeadline = uv_hrtime() &+ configuration.stopTimeout.nanoseconds
-        closeListener()
+        closeListeners()
         for connection in Array(connections.values) { run(connection) { $0.drain(&$1) } }
         settleGrants()
         finishStop()

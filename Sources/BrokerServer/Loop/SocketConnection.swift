@@ -7,7 +7,7 @@ final class SocketConnection {
     let mailbox = RequestWorkers.Mailbox()
     var machine: ConnectionMachine
     /// Lives until the loop has closed it.
-    let handle: UnsafeMutablePointer<uv_tcp_t>
+    let handle: StreamHandle
     unowned let loop: ServerLoop
     private var outbox = Outbox()
     /// A copy of the outbox's begin that the loop is sending.
@@ -16,7 +16,7 @@ final class SocketConnection {
 
     init(
         _ machine: ConnectionMachine,
-        _ handle: UnsafeMutablePointer<uv_tcp_t>,
+        _ handle: StreamHandle,
         of loop: ServerLoop
     ) {
         number = machine.identity.number
@@ -24,7 +24,7 @@ final class SocketConnection {
         self.handle = handle
         self.loop = loop
         // SAFETY: balanced when the handle is closed.
-        handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        handle.handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
     }
 
     /// SAFETY: `data` is the connection that `init` put there, which lives until the handle closed.
@@ -36,7 +36,7 @@ final class SocketConnection {
 
     func setReading(_ reads: Bool) {
         guard !isClosing else { return }
-        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        let stream = handle.stream
         guard reads else {
             uv_read_stop(stream)
             return
@@ -72,7 +72,7 @@ final class SocketConnection {
     func flush() -> Int {
         guard !isSending, !isClosing else { return 0 }
         var sent = 0
-        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+        let stream = handle.stream
         while !outbox.isEmpty {
             let (offered, result) = outbox.withBuffers { buffers in
                 let offered = buffers.reduce(0) { $0 + $1.len }
@@ -118,12 +118,11 @@ final class SocketConnection {
         let write = PendingWrite(outbox.copyBegin(Self.pendingByteCount), self)
         // SAFETY: balanced in the callback, which comes for every write that was accepted.
         write.request.pointee.data = Unmanaged.passRetained(write).toOpaque()
-        let stream = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
         var buffer = uv_buf_init(
             write.bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
             UInt32(write.bytes.count)
         )
-        let result = uv_write(write.request, stream, &buffer, 1) { request, status in
+        let result = uv_write(write.request, handle.stream, &buffer, 1) { request, status in
             guard let data = request?.pointee.data else { return }
             // SAFETY: the write retained above.
             let write = Unmanaged<PendingWrite>.fromOpaque(data).takeRetainedValue()
@@ -153,12 +152,11 @@ final class SocketConnection {
         isClosing = true
         mailbox.close()
         outbox = Outbox()
-        let handle = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)
-        uv_close(handle) { handle in
+        uv_close(handle.handle) { handle in
             guard let handle, let data = handle.pointee.data else { return }
             // SAFETY: the connection retained in `init`, and its handle, which is closed now.
             let connection = Unmanaged<SocketConnection>.fromOpaque(data).takeRetainedValue()
-            connection.handle.deallocate()
+            connection.handle.free()
         }
     }
 }

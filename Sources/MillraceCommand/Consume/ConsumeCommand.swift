@@ -1,4 +1,3 @@
-import Broker
 import JobRunner
 import LogModel
 import Telemetry
@@ -104,21 +103,22 @@ enum ConsumeCommand {
         parameters: [
             topic.declaration, from.declaration, isolation.declaration, group.declaration,
             untilEnd.declaration, partition.declaration, limit.declaration, format.declaration,
-            key.declaration, value.declaration, DataDirectoryOption.parameter.declaration,
-        ],
+            key.declaration, value.declaration,
+        ] + LogOption.parameters,
         examples: [
             .init(
                 "millrace consume word-counts --until-end --value int64 --format '%k\\t%s\\n'",
                 "a word and its count on each line"
-            )
+            ),
+            .init("millrace consume orders --bootstrap 127.0.0.1:9092", "a topic of a cluster"),
         ]
     ) { invocation in
         let signals = SignalListener.start()
-        let isCutShort = try withLog(invocation) { log in
-            let topic = try log.requireTopic(invocation[topic])
-            var partitions = topic.partitions.map(\.name)
+        let isCutShort = try withLog(invocation, signals: signals) { log in
+            let topic = invocation[topic]
+            var partitions = try log.partitions(of: topic)
             if let index = invocation[partition] {
-                partitions = [try log.requirePartition(index, of: topic)]
+                partitions = [try log.place.partition(index, of: topic, among: partitions)]
             }
             let printer = RecordPrinter(
                 format: invocation[format],
@@ -135,7 +135,7 @@ enum ConsumeCommand {
             )
             try consumer.begin(at: invocation[from])
             try consumer.run(untilEnd: invocation[untilEnd], signals: signals)
-            try log.requireIntact { partitions.contains($0) }
+            try log.requireIntact(partitions)
             return consumer.wasCutShort(by: signals)
         }
         return isCutShort ? signals.request ?? .done : .done

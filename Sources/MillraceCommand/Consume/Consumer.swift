@@ -1,6 +1,3 @@
-import Broker
-import Coordination
-import EmbeddedClient
 import JobRunner
 import LogClient
 import LogModel
@@ -9,7 +6,7 @@ import Terminal
 
 /// Reads partitions side by side and prints what the isolation level shows.
 struct Consumer: ~Copyable {
-    private let log: OpenLog
+    private let log: any CommandLog
     /// Those that are read; a partition in which damage is met leaves them.
     private var partitions: [TopicPartition]
     private let isolation: IsolationLevel
@@ -26,7 +23,7 @@ struct Consumer: ~Copyable {
     private static let decompressedByteLimit = BatchLimit.recordByteCount
 
     init(
-        log: OpenLog,
+        log: any CommandLog,
         partitions: [TopicPartition],
         isolation: IsolationLevel,
         group: String?,
@@ -48,8 +45,8 @@ struct Consumer: ~Copyable {
         let start = asked ?? .beginning
         var committed: [TopicPartition: Offset] = [:]
         if let group {
-            try refuseJob(group)
-            committed = try log.client.committedOffsets(group: group, partitions: partitions)
+            try log.requireReadable(group: group)
+            committed = try log.committedOffsets(group: group, partitions: partitions)
         }
         if asked != nil { sayWhichGoOn(committed) }
         try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
@@ -60,18 +57,6 @@ struct Consumer: ~Copyable {
             }
             positions[partition] = try readable(position, of: partition)
         }
-    }
-
-    /// A job's group has its name: whoever reads as that group would move the job's own positions,
-    /// and the job would pass over what it has not read.
-    private func refuseJob(_ group: String) throws(CommandFailure) {
-        guard log.broker.jobGroups.contains(group) else { return }
-        throw CommandFailure(
-            "the group '\(group)' is that of the job '\(group)'",
-            place: log.directory,
-            reason: "its positions are where the job goes on",
-            next: "--group \(group)-reader"
-        )
     }
 
     /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.
@@ -94,14 +79,14 @@ struct Consumer: ~Copyable {
         guard case .offset(let offset) = start, let first = partitions.first else { return }
         var last = (partition: first, end: Offset.zero)
         for partition in partitions {
-            let end = try end(of: log.client.bounds(of: partition))
+            let end = try end(of: log.bounds(of: partition))
             if end >= offset { return }
             if end > last.end { last = (partition, end) }
         }
-        for partition in partitions { try log.client.refuseDamage(of: partition, at: offset) }
+        for partition in partitions { try log.refuseDamage(of: partition, at: offset) }
         throw CommandFailure(
             "offset \(offset.rawValue) lies behind the end of what there is to read",
-            place: log.directory,
+            place: "\(log.place)",
             reason: "\(last.partition) ends at \(last.end.rawValue)"
                 + (partitions.count > 1 ? ", the other partitions before it or there" : ""),
             next: "--from end waits for what comes"
@@ -113,9 +98,9 @@ struct Consumer: ~Copyable {
         _ position: Offset,
         of partition: TopicPartition
     ) throws -> Offset {
-        let bounds = try log.client.bounds(of: partition)
+        let bounds = try log.bounds(of: partition)
         guard position < bounds.logStart else { return position }
-        try log.client.refuseDamage(of: partition, at: position)
+        try log.refuseDamage(of: partition, at: position)
         let reader = group == nil ? "they were read" : "the group read them"
         TextOutput.error.write(
             "warning: \(partition): offsets \(position.rawValue) to "
@@ -129,7 +114,7 @@ struct Consumer: ~Copyable {
         of partition: TopicPartition,
         at start: ConsumeCommand.Start
     ) throws -> Offset {
-        let bounds = try log.client.bounds(of: partition)
+        let bounds = try log.bounds(of: partition)
         switch start {
         case .beginning:
             try refuseToSkip(from: .zero, to: bounds.logStart, partition)
@@ -139,7 +124,7 @@ struct Consumer: ~Copyable {
             try refuseToSkip(from: offset, to: bounds.logStart, partition)
             return min(max(offset, bounds.logStart), end(of: bounds))
         case .time(let time):
-            return try log.broker.offset(forTimestamp: time, in: partition, isolation: isolation)
+            return try log.offset(at: time, in: partition, isolation: isolation)
                 ?? end(of: bounds)
         }
     }
@@ -151,7 +136,7 @@ struct Consumer: ~Copyable {
         _ partition: TopicPartition
     ) throws {
         guard group != nil, offset < logStart else { return }
-        try log.client.refuseDamage(of: partition, at: offset)
+        try log.refuseDamage(of: partition, at: offset)
     }
 
     /// The offset behind the last one that the isolation level shows.
@@ -173,7 +158,7 @@ struct Consumer: ~Copyable {
         printer.output.interrupt = signals.descriptor
         do { try read(untilEnd: untilEnd, signals: signals) } catch {
             printer.output.flush()
-            throw noteProgress(after: CommandFailure(explaining: error, data: log.directory))
+            throw noteProgress(after: CommandFailure(explaining: error, data: log.place.directory))
         }
         printer.output.flush()
         try noteProgress()
@@ -186,7 +171,7 @@ struct Consumer: ~Copyable {
         var targets: [TopicPartition: Offset] = [:]
         if untilEnd {
             for partition in partitions {
-                targets[partition] = end(of: try log.client.bounds(of: partition))
+                targets[partition] = end(of: try log.bounds(of: partition))
             }
         }
         var signal: UInt64 = 0
@@ -201,18 +186,20 @@ struct Consumer: ~Copyable {
             if untilEnd { break }
             printer.output.flush()
             sayItWaits()
-            signal = log.client.waitForChange(since: signal, timeout: .milliseconds(200))
+            signal = try log.waitForChange(
+                since: signal,
+                of: positions.filter { partitions.contains($0.key) },
+                isolation: isolation,
+                timeout: .milliseconds(200)
+            )
         }
     }
 
-    /// One process owns the directory, so that nothing comes while this one waits.
+    /// What a person who waits should know.
     private mutating func sayItWaits() {
-        guard !hasSaidItWaits else { return }
+        guard !hasSaidItWaits, let note = log.waitingNote else { return }
         hasSaidItWaits = true
-        TextOutput.error.write(
-            "note: all that is there was printed; no other process can add to \(log.directory) "
-                + "while this one waits (Ctrl-C ends it, --until-end does not begin to wait)\n"
-        )
+        TextOutput.error.write("note: \(note)\n")
     }
 
     /// A partition cannot be read on; the others can.
@@ -237,20 +224,28 @@ struct Consumer: ~Copyable {
         let position = positions[partition] ?? .zero
         if let target, position >= target { return true }
         let result: FetchResult
-        do throws(LogClientError) {
-            result = try log.client.fetch(
+        do throws(FetchFailure) {
+            result = try log.fetch(
                 partition,
                 from: position,
                 isolation: isolation,
                 into: buffer
             )
         } catch {
-            guard case .offsetOutOfRange(_, let requested, let bounds) = error,
-                requested < bounds.logStart
-            else {
-                throw DamageFound(
-                    failure: CommandFailure(explaining: error, data: log.directory)
-                )
+            switch error {
+            case .failed(let failure): throw DamageFound(failure: failure)
+            case .outOfRange(let bounds):
+                guard position < bounds.logStart else {
+                    throw DamageFound(
+                        failure: CommandFailure(
+                            "the log refused",
+                            place: "\(partition)",
+                            reason: "offset \(position.rawValue) was asked for, there are "
+                                + "\(bounds.logStart.rawValue) to "
+                                + "\(bounds.highWatermark.rawValue)"
+                        )
+                    )
+                }
             }
             // Retention was quicker than the reader.
             positions[partition] = try readable(position, of: partition)
@@ -272,7 +267,7 @@ struct Consumer: ~Copyable {
                     place: "\(partition) at or after offset "
                         + "\(positions[partition]?.rawValue ?? 0)",
                     reason: "\(error)",
-                    next: nextCommand("log verify", data: log.directory)
+                    next: log.place.directory.map { nextCommand("log verify", data: $0) }
                 )
             )
         }
@@ -319,11 +314,7 @@ struct Consumer: ~Copyable {
     /// Commits the group's positions, once what they stand for is written out.
     private func noteProgress() throws {
         guard let group, !printer.output.isBroken else { return }
-        let now = SystemTimeSource().wallTime()
-        try log.broker.commitOffsets(
-            group: group,
-            positions.mapValues { CommittedOffset(offset: $0, commitTime: now) }
-        )
+        try log.commitOffsets(group: group, positions)
     }
 
     /// Notes the positions once the work failed; says so where that fails as well.

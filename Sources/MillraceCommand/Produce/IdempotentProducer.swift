@@ -1,9 +1,5 @@
-import Broker
 import Bytes
-import Coordination
-import JobRunner
 import LogModel
-import LogStorage
 import Terminal
 
 /// Appends records to a topic as an idempotent Kafka producer does: one batch a partition at a
@@ -28,7 +24,7 @@ final class IdempotentProducer {
     /// Records without a key go to one partition until so many bytes did, then to the next.
     private static let stickyByteLimit = 16 << 10
 
-    private let log: OpenLog
+    private let log: any RecordSink
     private let lanes: [Lane]
     private let codec: CompressionCodec
     private let producerID: ProducerID
@@ -42,36 +38,21 @@ final class IdempotentProducer {
     private(set) var appendedCount = 0
     /// The log did not take a batch.
     private var isRefused = false
+    /// Records of a batch of which it is not known whether the log took it.
+    private(set) var uncertainCount = 0
 
     /// - Parameter batchByteLimit: what the topic takes.
     init(
-        log: OpenLog,
-        topic: Topic,
+        log: any RecordSink,
+        topic: OutputTopic,
         codec: CompressionCodec,
         batchByteLimit: Int
     ) throws(CommandFailure) {
         self.log = log
         self.batchByteLimit = min(Self.batchByteLimit, batchByteLimit)
         self.codec = codec
-        lanes = topic.partitions.map { Lane($0.name) }
-        do throws(BrokerError) {
-            let reply = try log.broker.initProducerID(
-                transactionalID: nil,
-                timeout: .seconds(60)
-            )
-            guard case .producer(let grantedID, let grantedEpoch) = reply else {
-                throw BrokerError.corrupt("the log gave no producer id: \(reply)")
-            }
-            producerID = grantedID
-            epoch = grantedEpoch
-        } catch {
-            throw CommandFailure(
-                "the log gives no producer id",
-                place: log.directory,
-                data: log.directory,
-                error
-            )
-        }
+        lanes = topic.partitions.map { Lane($0) }
+        (producerID, epoch) = try log.makeProducerID()
     }
 
     /// Adds one record. Its partition is `partition`, or the key's, or for a null key the one that
@@ -136,65 +117,27 @@ final class IdempotentProducer {
     /// Makes durable what the log took.
     func flush() throws(CommandFailure) {
         let written = lanes.filter(\.needsFlush)
-        do {
-            try log.broker.flush(written.map(\.partition))
-        } catch {
-            throw CommandFailure(
-                "the records are not durable",
-                place: log.directory,
-                data: log.directory,
-                error
-            )
-        }
+        try log.flush(written.map(\.partition))
         for lane in written { lane.needsFlush = false }
     }
 
     private func append(_ lane: Lane) throws(CommandFailure) {
         let count = lane.batch.recordCount
-        let outcome: AppendOutcome
         isRefused = true
-        do throws(BrokerError) {
-            outcome = try log.broker.produce(
-                batch: try seal(lane),
-                to: lane.partition,
-                flush: false
-            )
+        do throws(AppendFailure) {
+            try log.append(try seal(lane), of: producerID, to: lane.partition)
         } catch {
-            throw CommandFailure(
-                "the log takes no more",
-                place: "\(lane.partition)",
-                data: log.directory,
-                partition: lane.partition,
-                error
-            )
+            if error.isUncertain { uncertainCount = Int(count) }
+            throw error.failure
         }
-        switch outcome {
-        case .duplicate:
-            // It sends nothing twice.
-            throw CommandFailure(
-                "the log takes new records for old ones",
-                place: "\(lane.partition)",
-                reason: "the producer id \(producerID.rawValue) was another producer's: "
-                    + "producer-id-block may be of an earlier copy of the directory",
-                next: "run the command again with the records that are not there: it gets "
-                    + "another id"
-            )
-        case .appended:
-            isRefused = false
-            lane.batch.reset()
-            lane.needsFlush = true
-            lane.sequence = lane.sequence.advanced(by: count)
-            appendedCount += Int(count)
-        case .refused(let code, let message):
-            throw CommandFailure(
-                "the log refused a batch of \(count) records",
-                place: "\(lane.partition)",
-                reason: message.isEmpty ? "Kafka's error \(code.rawValue)" : message
-            )
-        }
+        isRefused = false
+        lane.batch.reset()
+        lane.needsFlush = true
+        lane.sequence = lane.sequence.advanced(by: count)
+        appendedCount += Int(count)
     }
 
-    private func seal(_ lane: Lane) throws(BrokerError) -> UnsafeMutableRawBufferPointer {
+    private func seal(_ lane: Lane) throws(AppendFailure) -> UnsafeMutableRawBufferPointer {
         guard codec != .none else {
             return lane.batch.seal(
                 producerID: producerID,
@@ -211,7 +154,13 @@ final class IdempotentProducer {
                 baseSequence: lane.sequence
             )
         } catch {
-            throw .corrupt("a batch does not compress: \(error)")
+            throw AppendFailure(
+                failure: CommandFailure(
+                    "a batch does not compress",
+                    place: "\(lane.partition)",
+                    reason: "\(error)"
+                )
+            )
         }
     }
 }

@@ -138,7 +138,7 @@ struct LineSender {
         let kept: String
         do throws(CommandFailure) {
             try producer.keep()
-            kept = self.kept
+            kept = self.kept + uncertain
         } catch {
             kept =
                 "which lines of the input are in the topic is not certain: \(error.what)"
@@ -152,19 +152,32 @@ struct LineSender {
     private var kept: String {
         let count = producer.appendedCount
         let leading = producer.leadingCount
-        if count == 0 { return "no line of the input is in the topic" }
+        let isCertain = producer.uncertainCount == 0
+        let end = isCertain ? ", and no more" : ""
+        if count == 0 {
+            return isCertain
+                ? "no line of the input is in the topic"
+                : "no line of the input is known to be in the topic"
+        }
         guard count > leading else {
             let place = place(of: leading).map { " (up to \($0))" } ?? ""
             return count == 1
-                ? "the first line of the input\(place) is in the topic, and no more"
-                : "the first \(grouped(count)) lines of the input\(place) are in the topic, "
-                    + "and no more"
+                ? "the first line of the input\(place) is in the topic\(end)"
+                : "the first \(grouped(count)) lines of the input\(place) are in the topic\(end)"
         }
         let some =
             "\(counted(count, "record")) of the input \(count == 1 ? "is" : "are") in the topic"
-        guard leading > 0 else { return "\(some); its first line is not" }
+        guard leading > 0 else { return isCertain ? "\(some); its first line is not" : some }
         let place = place(of: leading).map { " (\($0))" } ?? ""
         return "\(some); every line up to line \(grouped(leading))\(place) is among them"
+    }
+
+    /// What nobody can say: the log was sent it, and did not answer.
+    private var uncertain: String {
+        let count = producer.uncertainCount
+        guard count > 0 else { return "" }
+        return "; of \(counted(count, "more record")) it is not known whether "
+            + (count == 1 ? "it is" : "they are: all of them or none")
     }
 
     /// Where a line lies, counted over all inputs from 1; nil where there is only one input.

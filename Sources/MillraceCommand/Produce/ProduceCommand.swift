@@ -1,7 +1,5 @@
-import Broker
 import JobRunner
 import LogModel
-import LogStorage
 import Terminal
 
 /// `millrace produce`: lines become records.
@@ -70,46 +68,41 @@ enum ProduceCommand {
         parameters: [
             topic.declaration, files.declaration, separator.declaration, partition.declaration,
             header.declaration, compression.declaration, linger.declaration,
-            DataDirectoryOption.parameter.declaration,
-        ],
+        ] + LogOption.parameters,
         examples: [
             .init("zcat text.gz | millrace produce lines", "one record a line"),
             .init("millrace produce orders orders.tsv --key-separator '\\t'", "key, tab, value"),
+            .init("millrace produce orders a.tsv --bootstrap 127.0.0.1:9092", "into a cluster"),
         ]
     ) { invocation in
         let signals = SignalListener.start()
-        let count = try withLog(invocation) { try produce(invocation, log: $0, signals) }
+        let count = try withLog(invocation, signals: signals) {
+            try produce(invocation, log: $0, signals)
+        }
         TextOutput.standard.write("produced \(counted(count)) to \(invocation[topic])\n")
         return .done
     }
 
     private static func produce(
         _ invocation: Invocation,
-        log: OpenLog,
+        log: any CommandLog,
         _ signals: SignalListener
     ) throws -> Int {
-        let topic = try log.requireTopic(invocation[topic])
-        if let owner = topic.options[TopicOptionName.owner] {
-            throw CommandFailure(
-                "'\(topic.name)' takes no records but its job's",
-                place: log.directory,
-                reason: "it is that of \(owner) (job/name), whose state it holds or carries"
-            )
+        let topic = try log.outputTopic(invocation[topic])
+        if let index = invocation[partition] {
+            _ = try log.place.partition(index, of: topic.name, among: topic.partitions)
         }
-        try log.refuseUnfinished([topic.name])
-        if let index = invocation[partition] { _ = try log.requirePartition(index, of: topic) }
         let producer = try IdempotentProducer(
             log: log,
             topic: topic,
             codec: invocation[compression].codec,
-            batchByteLimit: try largestBatch(of: topic)
+            batchByteLimit: topic.largestBatch
         )
         // Compressed, a longer line may fit.
         let isCompressed = invocation[compression] != .none
-        let limit = isCompressed ? BatchLimit.byteCount : try largestBatch(of: topic)
-        let raising = nextCommand(
-            "topic alter \(topic.name) --config max.message.bytes=\(BatchLimit.byteCount)",
-            data: log.directory
+        let limit = isCompressed ? BatchLimit.byteCount : topic.largestBatch
+        let raising = log.place.next(
+            "topic alter \(topic.name) --config max.message.bytes=\(BatchLimit.byteCount)"
         )
         var headers = RecordHeaderBlock()
         for pair in invocation[header] {
@@ -128,7 +121,7 @@ enum ProduceCommand {
         )
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
         do { try sender.send(inputs) } catch {
-            throw sender.keep(after: CommandFailure(explaining: error, data: log.directory))
+            throw sender.keep(after: CommandFailure(explaining: error, data: log.place.directory))
         }
         return producer.appendedCount
     }
@@ -136,17 +129,5 @@ enum ProduceCommand {
     /// `1 record`, `1234 records`.
     private static func counted(_ count: Int) -> String {
         "\(count) record\(count == 1 ? "" : "s")"
-    }
-
-    /// `max.message.bytes` of a topic.
-    private static func largestBatch(of topic: Topic) throws(CommandFailure) -> Int {
-        do throws(LogStorageError) {
-            return try LogConfiguration(topicOptions: topic.options).maxMessageByteCount
-        } catch {
-            throw CommandFailure(
-                "the topic '\(topic.name)' has an option that makes no sense",
-                reason: error.description
-            )
-        }
     }
 }

@@ -1,3 +1,4 @@
+import Broker
 import Glibc
 import JobRunner
 import Terminal
@@ -27,9 +28,11 @@ enum ServeCommand {
         let signals = SignalListener.start()
         let log = try OpenLog(
             directory,
-            creates: true,
-            configure: settings.broker
-        )
+            creates: true
+        ) { configuration in
+            settings.broker(&configuration)
+            configuration.ownerNote = "millrace serve"
+        }
         // A path that is mistyped, or not mounted yet, gives clients a log without their records.
         if isNew { TextOutput.error.write("made a new log in \(directory)\n") }
         let outcome = Result { try serve(log, options, signals) }
@@ -44,8 +47,10 @@ enum ServeCommand {
         _ options: ListenOptions,
         _ signals: SignalListener
     ) throws {
-        let listener = try LogListener(log, options)
-        TextOutput.standard.write("listening on \(listener.address)\n")
+        guard let listener = try LogListener(log, options), let address = listener.address else {
+            return
+        }
+        TextOutput.standard.write("listening on \(address)\n")
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
         while isRequested.wait(atMost: .seconds(2), for: { $0 ? () : nil }) == nil {

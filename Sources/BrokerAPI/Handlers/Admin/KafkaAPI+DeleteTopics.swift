@@ -40,7 +40,7 @@ extension KafkaAPI {
             .policyViolation,
             "Topic '\(topic.name)' is that of \(owner) (job/name), which counts on it: start the "
                 + "job over with millrace run JOB --reset, or give it up with "
-                + "millrace topic delete."
+                + "millrace topic delete --force while nothing runs."
         )
     }
 

@@ -7,6 +7,8 @@ import LogModel
 extension KafkaAPI {
     /// All that may be done to a group (read, delete, describe, its options): there are no ACLs.
     static let groupOperations: Int32 = 3400
+    /// What others may do to a job's group: describe it and its options.
+    private static let jobGroupOperations: Int32 = 3328
 
     func describeGroups(
         _ request: DescribeGroupsRequest,
@@ -17,7 +19,8 @@ extension KafkaAPI {
                 var described = describe(id, version: call.version)
                 let isThere = described.errorCode == KafkaErrorCode.none.rawValue
                 if request.includeAuthorizedOperations, isThere {
-                    described.authorizedOperations = Self.groupOperations
+                    described.authorizedOperations =
+                        broker.isJobGroup(id) ? Self.jobGroupOperations : Self.groupOperations
                 }
                 return described
             }

@@ -1,0 +1,63 @@
+package import LogModel
+
+/// Why a server did not do what it was asked.
+package enum KafkaClientError: Error, Equatable, Sendable {
+    /// Nobody is reached there: nothing was asked.
+    case unreachable(KafkaAddress, String)
+    /// The connection ended or the time was over while an answer was waited for: whether the server
+    /// did what it was asked is not known.
+    case lost(KafkaAddress, request: String, String)
+    /// What came is nothing that Kafka's protocol has.
+    case nonsense(KafkaAddress, String)
+    /// The server has no version of an API that this client has.
+    case unsupported(KafkaAddress, request: String, String)
+    /// The request does not fit into its version.
+    case unwritable(request: String)
+    /// Kafka's own refusal, with the server's words for it.
+    case refused(KafkaErrorCode, about: String, String)
+
+    /// Whether the same may succeed later, as Kafka's clients see it.
+    package var isRetriable: Bool {
+        switch self {
+        case .unreachable, .lost: true
+        case .nonsense, .unsupported, .unwritable: false
+        case .refused(let code, _, _): code.isRetriable
+        }
+    }
+
+    /// Whether what was asked may have been done all the same.
+    package var isUncertain: Bool {
+        switch self {
+        case .lost: true
+        case .refused(let code, _, _):
+            code == .requestTimedOut || code == .notEnoughReplicasAfterAppend
+        case .unreachable, .nonsense, .unsupported, .unwritable: false
+        }
+    }
+
+    /// Kafka's code, where that is what it is.
+    package var code: KafkaErrorCode? {
+        if case .refused(let code, _, _) = self { code } else { nil }
+    }
+}
+
+extension KafkaClientError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unreachable(let address, let reason): "nobody is reached at \(address): \(reason)"
+        case .lost(let address, let request, let reason):
+            "\(address) did not answer \(request): \(reason)"
+        case .nonsense(let address, let reason):
+            "what \(address) answers is not Kafka's protocol: \(reason)"
+        case .unsupported(let address, let request, let reason):
+            "\(address) does not serve \(request): \(reason)"
+        case .unwritable(let request): "\(request) has no place for what is asked"
+        case .refused(let code, let subject, let message):
+            // The server's words name what they are about.
+            message.isEmpty
+                ? "\(subject): \(code.kafkaName)"
+                : "\(message.last == "." ? String(message.dropLast()) : message) "
+                    + "(\(code.kafkaName))"
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import KafkaWire
+package import LogModel
+
+/// Which offset of a partition is asked for.
+package enum OffsetQuestion: Sendable, Equatable {
+    /// The log start.
+    case earliest
+    /// Behind the last record that the isolation level shows.
+    case latest
+    /// The first record at this time or later.
+    case time(Timestamp)
+
+    var timestamp: Int64 {
+        switch self {
+        case .earliest: -2
+        case .latest: -1
+        case .time(let time): max(time.rawValue, 0)
+        }
+    }
+}
+
+/// Offsets of partitions.
+extension KafkaCluster {
+    /// The answer for each partition: nil where no record is so late, a refusal where it cannot be
+    /// used now.
+    package func offsets(
+        _ question: OffsetQuestion,
+        of partitions: [TopicPartition],
+        isolation: IsolationLevel
+    ) throws(KafkaClientError) -> [TopicPartition: Result<Offset?, KafkaClientError>] {
+        guard !partitions.isEmpty else { return [:] }
+        return try retrying { () throws(KafkaClientError) in
+            var answers: [TopicPartition: Result<Offset?, KafkaClientError>] = [:]
+            for (node, partitions) in try byLeader(partitions) {
+                let request = ListOffsetsRequest(
+                    replicaID: -1,
+                    isolationLevel: isolation.wireValue,
+                    topics: Self.byTopic(partitions).map { topic, indexes in
+                        ListOffsetsRequest.ListOffsetsTopic(
+                            name: topic,
+                            partitions: indexes.map {
+                                ListOffsetsRequest.ListOffsetsPartition(
+                                    partitionIndex: $0,
+                                    timestamp: question.timestamp
+                                )
+                            }
+                        )
+                    }
+                )
+                for topic in try ask(request, of: node).topics {
+                    for partition in topic.partitions {
+                        let name = TopicPartition(
+                            topic.name,
+                            PartitionIndex(partition.partitionIndex)
+                        )
+                        answers[name] = try answer(partition, about: name)
+                    }
+                }
+            }
+            return answers
+        }
+    }
+
+    /// The offset of one partition.
+    package func offset(
+        _ question: OffsetQuestion,
+        of partition: TopicPartition,
+        isolation: IsolationLevel
+    ) throws(KafkaClientError) -> Offset? {
+        let answers = try offsets(question, of: [partition], isolation: isolation)
+        guard let answer = answers[partition] else {
+            throw .nonsense(entry, "it leaves out \(partition), which it was asked for")
+        }
+        return try answer.get()
+    }
+
+    private func answer(
+        _ partition: ListOffsetsResponse.ListOffsetsPartitionResponse,
+        about name: TopicPartition
+    ) throws(KafkaClientError) -> Result<Offset?, KafkaClientError> {
+        let code = KafkaErrorCode(rawValue: partition.errorCode)
+        if code == .none {
+            return .success(partition.offset < 0 ? nil : Offset(partition.offset))
+        }
+        let error = KafkaClientError.refused(code, about: "\(name)", "")
+        guard !code.isMisdirected else { throw error }
+        return .failure(error)
+    }
+
+    /// The partitions of each topic, in order.
+    static func byTopic(_ partitions: [TopicPartition]) -> [(String, [Int32])] {
+        Dictionary(grouping: partitions, by: \.topic).sorted { $0.key < $1.key }
+            .map { ($0.key, $0.value.map(\.partition.rawValue).sorted()) }
+    }
+}
+
+extension IsolationLevel {
+    var wireValue: Int8 {
+        switch self {
+        case .readUncommitted: 0
+        case .readCommitted: 1
+        }
+    }
+}

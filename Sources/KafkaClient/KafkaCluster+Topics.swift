@@ -1,0 +1,183 @@
+import KafkaWire
+package import LogModel
+
+/// A topic of a cluster.
+package struct ClusterTopic: Sendable, Equatable {
+    package struct Partition: Sendable, Equatable {
+        package let index: Int32
+        /// Why it cannot be used now; `none` where it can.
+        package let code: KafkaErrorCode
+    }
+
+    package let name: String
+    package let isInternal: Bool
+    /// In the order of their numbers.
+    package let partitions: [Partition]
+
+    package var partitionNames: [TopicPartition] {
+        partitions.map { TopicPartition(name, PartitionIndex($0.index)) }
+    }
+}
+
+/// Topics and their options.
+extension KafkaCluster {
+    /// The topics of these names that exist, all for nil, by name.
+    package func topics(named names: [String]?) throws(KafkaClientError) -> [ClusterTopic] {
+        try retrying { () throws(KafkaClientError) in
+            var found: [ClusterTopic] = []
+            for topic in try metadata(of: names).topics {
+                let name = topic.name ?? ""
+                let code = KafkaErrorCode(rawValue: topic.errorCode)
+                if code == .unknownTopicOrPartition || code == .invalidTopic { continue }
+                try check(topic.errorCode, about: "the topic '\(name)'")
+                found.append(
+                    ClusterTopic(
+                        name: name,
+                        isInternal: topic.isInternal,
+                        partitions: topic.partitions.map {
+                            .init(
+                                index: $0.partitionIndex,
+                                code: KafkaErrorCode(rawValue: $0.errorCode)
+                            )
+                        }.sorted { $0.index < $1.index }
+                    )
+                )
+            }
+            return found.sorted { $0.name < $1.name }
+        }
+    }
+
+    /// - Parameter options: Kafka's topic options by name.
+    package func createTopic(
+        _ name: String,
+        partitionCount: Int32,
+        options: [String: String]
+    ) throws(KafkaClientError) {
+        let request = CreateTopicsRequest(
+            topics: [
+                CreateTopicsRequest.CreatableTopic(
+                    name: name,
+                    numPartitions: partitionCount,
+                    replicationFactor: -1,
+                    configs: options.sorted { $0.key < $1.key }.map {
+                        CreateTopicsRequest.CreatableTopicConfig(name: $0.key, value: $0.value)
+                    }
+                )
+            ],
+            timeoutMs: requestMilliseconds
+        )
+        var mayBeThere = false
+        try retrying { () throws(KafkaClientError) in
+            let response: CreateTopicsResponse
+            do throws(KafkaClientError) { response = try askPatiently(request) } catch {
+                mayBeThere = mayBeThere || error.isUncertain
+                throw error
+            }
+            for topic in response.topics {
+                let code = KafkaErrorCode(rawValue: topic.errorCode)
+                // An attempt before this one has made it, and its answer was lost.
+                if code == .topicAlreadyExists, mayBeThere { continue }
+                try check(topic.errorCode, about: "the topic '\(name)'", topic.errorMessage)
+            }
+        }
+    }
+
+    package func deleteTopic(_ name: String) throws(KafkaClientError) {
+        let request = DeleteTopicsRequest(topicNames: [name], timeoutMs: requestMilliseconds)
+        var mayBeGone = false
+        try retrying { () throws(KafkaClientError) in
+            let response: DeleteTopicsResponse
+            do throws(KafkaClientError) { response = try askPatiently(request) } catch {
+                mayBeGone = mayBeGone || error.isUncertain
+                throw error
+            }
+            for topic in response.responses {
+                let code = KafkaErrorCode(rawValue: topic.errorCode)
+                if code == .unknownTopicOrPartition, mayBeGone { continue }
+                try check(topic.errorCode, about: "the topic '\(name)'", topic.errorMessage)
+            }
+        }
+    }
+
+    /// Gives these options other values; nil takes one back.
+    package func alterTopic(
+        _ name: String,
+        options: [String: String?]
+    ) throws(KafkaClientError) {
+        let request = IncrementalAlterConfigsRequest(
+            resources: [
+                IncrementalAlterConfigsRequest.AlterConfigsResource(
+                    resourceType: Self.topicResource,
+                    resourceName: name,
+                    configs: options.sorted { $0.key < $1.key }.map { option in
+                        IncrementalAlterConfigsRequest.AlterableConfig(
+                            name: option.key,
+                            configOperation: option.value == nil ? 1 : 0,
+                            value: option.value
+                        )
+                    }
+                )
+            ]
+        )
+        try retrying { () throws(KafkaClientError) in
+            for result in try askPatiently(request).responses {
+                try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
+            }
+        }
+    }
+
+    /// The options of topics that are not the cluster's defaults; those too, if asked for.
+    package func options(
+        of names: [String],
+        withDefaults: Bool = false
+    ) throws(KafkaClientError) -> [String: [String: String]] {
+        guard !names.isEmpty else { return [:] }
+        let request = DescribeConfigsRequest(
+            resources: names.map {
+                DescribeConfigsRequest.DescribeConfigsResource(
+                    resourceType: Self.topicResource,
+                    resourceName: $0,
+                    configurationKeys: nil
+                )
+            }
+        )
+        return try retrying { () throws(KafkaClientError) in
+            var options: [String: [String: String]] = [:]
+            for result in try ask(request).results {
+                let subject = "the topic '\(result.resourceName)'"
+                try check(result.errorCode, about: subject, result.errorMessage)
+                let own = result.configs.filter {
+                    withDefaults || $0.configSource == Self.setForTopic
+                }
+                options[result.resourceName] = Dictionary(
+                    own.map { ($0.name, $0.value ?? "") },
+                    uniquingKeysWith: { $1 }
+                )
+            }
+            return options
+        }
+    }
+
+    private static let topicResource: Int8 = 2
+    /// Where the value of an option comes from: from the topic itself.
+    private static let setForTopic: Int8 = 1
+
+    /// What the server is told to take at most.
+    var requestMilliseconds: Int32 { configuration.requestPatience.shortMilliseconds }
+
+    /// Asks the controller, a little longer than it may take.
+    private func askPatiently<Request: KafkaRequest>(
+        _ request: Request
+    ) throws(KafkaClientError) -> Request.Response {
+        try ask(
+            request,
+            of: .controller,
+            patience: configuration.requestPatience + .seconds(5)
+        )
+    }
+}
+
+extension Duration {
+    /// In 32 bits, as Kafka's protocol has time-outs.
+    var shortMilliseconds: Int32 { Int32(clamping: wholeMilliseconds) }
+}

@@ -1,0 +1,254 @@
+import Glibc
+import KafkaRecords
+import KafkaWire
+import LogModel
+
+/// A cluster that speaks Kafka's protocol, asked by calls that block. Used by one thread.
+///
+/// It is entered at one address; which node leads a partition or coordinates a group is asked, kept
+/// and asked again when it turns out to be wrong. An owner that is reached by its Unix socket is
+/// the only node there is, whatever address it tells others.
+package final class KafkaCluster {
+    package struct Configuration: Sendable {
+        /// For a connection to be made.
+        package var connectPatience = Duration.seconds(10)
+        /// For an answer.
+        package var requestPatience = Duration.seconds(30)
+        /// For all attempts at the same thing.
+        package var retryLimit = Duration.seconds(30)
+        /// Whether no more attempts are to be made.
+        package var isStopRequested: @Sendable () -> Bool = { false }
+
+        package init() {}
+    }
+
+    /// Who is to be asked.
+    enum Node: Hashable {
+        case any
+        case controller
+        case numbered(Int32)
+        case coordinator(CoordinatorKey)
+    }
+
+    struct CoordinatorKey: Hashable {
+        enum Kind: Int8 {
+            case group = 0
+            case transaction = 1
+        }
+
+        let kind: Kind
+        let name: String
+    }
+
+    package let entry: KafkaAddress
+    let configuration: Configuration
+    /// The only node that there is, where that is known.
+    let isSingleNode: Bool
+    private var exchanges: [KafkaAddress: any KafkaExchange] = [:]
+    private var addresses: [Int32: KafkaAddress] = [:]
+    private var controller: Int32?
+    private var coordinators: [CoordinatorKey: Int32] = [:]
+    /// Who leads the partitions that were asked for.
+    private(set) var leaders: [TopicPartition: Int32] = [:]
+    private(set) var clusterID: String?
+
+    /// Enters the cluster; one attempt.
+    package init(
+        at entry: KafkaAddress,
+        configuration: Configuration = Configuration()
+    ) throws(KafkaClientError) {
+        self.entry = entry
+        self.configuration = configuration
+        isSingleNode = if case .local = entry { true } else { false }
+        exchanges[entry] = try KafkaConnection(
+            to: entry,
+            patience: configuration.connectPatience
+        )
+    }
+
+    /// One node that is there already.
+    package init(over exchange: any KafkaExchange, configuration: Configuration = Configuration()) {
+        entry = exchange.address
+        self.configuration = configuration
+        isSingleNode = true
+        exchanges[entry] = exchange
+    }
+
+    // MARK: Asking
+
+    /// One attempt.
+    func ask<Request: KafkaRequest>(
+        _ request: Request,
+        of node: Node = .any,
+        patience: Duration? = nil
+    ) throws(KafkaClientError) -> Request.Response {
+        try ask(of: node, patience: patience) { _ in request }
+    }
+
+    /// The same of a request that depends on its version.
+    func ask<Request: KafkaRequest>(
+        of node: Node = .any,
+        patience: Duration? = nil,
+        _ make: (Int16) -> Request
+    ) throws(KafkaClientError) -> Request.Response {
+        try exchange(with: node).ask(patience: patience ?? configuration.requestPatience, make)
+    }
+
+    /// Attempts `body` until it succeeds, fails for good, or the time for it is over.
+    func retrying<Result>(
+        _ body: () throws(KafkaClientError) -> Result
+    ) throws(KafkaClientError) -> Result {
+        var schedule = RetrySchedule(limit: configuration.retryLimit)
+        let time = SystemTimeSource()
+        while true {
+            let begin = time.monotonicNanoseconds()
+            do throws(KafkaClientError) { return try body() } catch {
+                let spent = Duration.nanoseconds(
+                    Int64(clamping: time.monotonicNanoseconds() &- begin)
+                )
+                guard error.isRetriable, !configuration.isStopRequested(),
+                    let pause = schedule.next(spent: spent)
+                else { throw error }
+                forgetWhoIsAsked(after: error)
+                let (seconds, attoseconds) = pause.components
+                var wait = timespec(
+                    tv_sec: Int(seconds),
+                    tv_nsec: Int(attoseconds / 1_000_000_000)
+                )
+                nanosleep(&wait, nil)
+            }
+        }
+    }
+
+    /// Throws what a code says; `none` is no error.
+    func check(
+        _ code: Int16,
+        about subject: some CustomStringConvertible,
+        _ message: String? = nil
+    ) throws(KafkaClientError) {
+        let code = KafkaErrorCode(rawValue: code)
+        guard code != .none else { return }
+        throw .refused(code, about: "\(subject)", message ?? "")
+    }
+
+    private func forgetWhoIsAsked(after error: KafkaClientError) {
+        if let code = error.code, !code.isMisdirected { return }
+        leaders = [:]
+        coordinators = [:]
+        controller = nil
+    }
+
+    // MARK: Nodes
+
+    private func exchange(with node: Node) throws(KafkaClientError) -> any KafkaExchange {
+        guard !isSingleNode else { return try exchange(at: entry) }
+        switch node {
+        case .any: return try anyExchange()
+        case .controller:
+            if controller == nil { _ = try metadata(of: []) }
+            guard let controller else { return try anyExchange() }
+            return try exchange(withNode: controller)
+        case .numbered(let id): return try exchange(withNode: id)
+        case .coordinator(let key):
+            return try exchange(withNode: coordinator(of: key))
+        }
+    }
+
+    private func exchange(withNode id: Int32) throws(KafkaClientError) -> any KafkaExchange {
+        if addresses[id] == nil { _ = try metadata(of: []) }
+        guard let address = addresses[id] else {
+            throw .refused(.leaderNotAvailable, about: "the node \(id)", "it is not there now")
+        }
+        return try exchange(at: address)
+    }
+
+    /// One that is open, or a new one: the entry's, else any node's.
+    private func anyExchange() throws(KafkaClientError) -> any KafkaExchange {
+        if let open = exchanges.values.first(where: { !$0.isBroken }) { return open }
+        let first: KafkaClientError
+        do throws(KafkaClientError) { return try exchange(at: entry) } catch { first = error }
+        for address in addresses.values where address != entry {
+            if let other = try? exchange(at: address) { return other }
+        }
+        throw first
+    }
+
+    private func exchange(at address: KafkaAddress) throws(KafkaClientError) -> any KafkaExchange {
+        if let open = exchanges[address], !open.isBroken { return open }
+        exchanges[address] = nil
+        let made = try KafkaConnection(to: address, patience: configuration.connectPatience)
+        exchanges[address] = made
+        return made
+    }
+
+    private func coordinator(of key: CoordinatorKey) throws(KafkaClientError) -> Int32 {
+        if let known = coordinators[key] { return known }
+        let found = try ask(FindCoordinatorRequest(key: key.name, keyType: key.kind.rawValue))
+        try check(found.errorCode, about: "the coordinator of \(key.name)", found.errorMessage)
+        if let port = UInt16(exactly: found.port) {
+            addresses[found.nodeID] = .network(host: found.host, port: port)
+        }
+        coordinators[key] = found.nodeID
+        return found.nodeID
+    }
+
+    // MARK: Metadata
+
+    /// What the cluster says of these topics, of all for nil; its nodes and leaders are noted.
+    func metadata(of names: [String]?) throws(KafkaClientError) -> MetadataResponse {
+        let response = try ask(
+            MetadataRequest(
+                topics: names.map { names in
+                    names.map { MetadataRequest.MetadataRequestTopic(name: $0) }
+                },
+                allowAutoTopicCreation: false
+            )
+        )
+        for broker in response.brokers {
+            if let port = UInt16(exactly: broker.port) {
+                addresses[broker.nodeID] = .network(host: broker.host, port: port)
+            }
+        }
+        controller = response.controllerID >= 0 ? response.controllerID : nil
+        clusterID = response.clusterID
+        for topic in response.topics {
+            for partition in topic.partitions {
+                let name = TopicPartition(
+                    topic.name ?? "",
+                    PartitionIndex(partition.partitionIndex)
+                )
+                leaders[name] = partition.leaderID >= 0 ? partition.leaderID : nil
+            }
+        }
+        return response
+    }
+
+    /// Who leads each of these partitions, by node.
+    func byLeader(
+        _ partitions: [TopicPartition]
+    ) throws(KafkaClientError) -> [Node: [TopicPartition]] {
+        if isSingleNode { return [.any: partitions] }
+        let unknown = Set(partitions.filter { leaders[$0] == nil }.map(\.topic))
+        if !unknown.isEmpty {
+            for topic in try metadata(of: unknown.sorted()).topics {
+                try check(topic.errorCode, about: "the topic '\(topic.name ?? "")'")
+            }
+        }
+        var groups: [Node: [TopicPartition]] = [:]
+        for partition in partitions {
+            guard let leader = leaders[partition] else {
+                throw .refused(.leaderNotAvailable, about: "\(partition)", "it has no leader now")
+            }
+            groups[.numbered(leader), default: []].append(partition)
+        }
+        return groups
+    }
+}
+
+extension KafkaCluster {
+    /// Every node that there is.
+    func nodes() throws(KafkaClientError) -> [Node] {
+        if isSingleNode { return [.any] }
+        return try metadata(of: []).brokers.map { .numbered($0.nodeID) }
+    }
+}

@@ -1,0 +1,55 @@
+import LogClient
+import LogModel
+import Terminal
+
+/// What `consume` needs of a log.
+protocol RecordSource {
+    var place: LogPlace { get }
+    /// The partitions of a topic, in order, or an error that names the nearest topic.
+    func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition]
+    /// Those that can be read, at least up to damage; of the others the reason is told.
+    func readable(_ partitions: [TopicPartition]) -> [TopicPartition]
+    func bounds(of partition: TopicPartition) throws -> PartitionBounds
+    /// The first offset of a record at that time or later; nil where there is none.
+    func offset(
+        at time: Timestamp,
+        in partition: TopicPartition,
+        isolation: IsolationLevel
+    ) throws -> Offset?
+    /// Refuses a group whose positions are not a reader's to move.
+    func requireReadable(group: String) throws(CommandFailure)
+    func committedOffsets(
+        group: String,
+        partitions: [TopicPartition]
+    ) throws -> [TopicPartition: Offset]
+    func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws
+    /// Refuses to take for deleted what damage has taken away.
+    func refuseDamage(of partition: TopicPartition, at offset: Offset) throws
+    /// Whole batches from `offset` on, none at the end. The first may begin below it.
+    func fetch(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: FetchBuffer
+    ) throws(FetchFailure) -> FetchResult
+    /// Waits until there may be more behind one of these positions, or until the time is over;
+    /// the signal for the next call. Begin with 0.
+    func waitForChange(
+        since signal: UInt64,
+        of positions: [TopicPartition: Offset],
+        isolation: IsolationLevel,
+        timeout: Duration
+    ) throws -> UInt64
+    /// What a person who waits for more should know; nil where more can come.
+    var waitingNote: String? { get }
+    /// Fails where one of the partitions is damaged or offline: what cannot be seen of it must not
+    /// pass for an end.
+    func requireIntact(_ partitions: [TopicPartition]) throws(CommandFailure)
+}
+
+/// Why there are no records.
+enum FetchFailure: Error {
+    /// The position lies outside of what there is.
+    case outOfRange(PartitionBounds)
+    case failed(CommandFailure)
+}

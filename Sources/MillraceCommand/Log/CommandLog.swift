@@ -1,0 +1,53 @@
+import Broker
+import JobRunner
+import KafkaClient
+import Terminal
+
+/// A log as the commands use it: one that this process has opened, or one that another serves.
+/// Each area of commands says what it needs of it.
+protocol CommandLog: TopicStore, RecordSink, RecordSource {
+    var place: LogPlace { get }
+}
+
+extension OpenLog: CommandLog {
+    var place: LogPlace { .directory(directory) }
+}
+
+/// Lends the log of an invocation to `body`: that of a cluster, of a directory that another process
+/// owns, by way of that process, or else opened here for the time of `body`.
+func withLog<Result>(
+    _ invocation: Invocation,
+    creates: Bool = false,
+    signals: SignalListener? = nil,
+    _ body: (any CommandLog) throws -> Result
+) throws -> Result {
+    switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: creates, signals) {
+    case .served(let log): return try body(log)
+    case .opened(let log): return try closing(log) { try body(log) }
+    }
+}
+
+/// Lends the log of an invocation as a cluster, also where it is opened here.
+func withCluster<Result>(
+    _ invocation: Invocation,
+    _ body: (ServedLog) throws -> Result
+) throws -> Result {
+    switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: false, nil) {
+    case .served(let log): return try body(log)
+    case .opened(let log): return try closing(log) { try body(ServedLog(inProcess: log)) }
+    }
+}
+
+/// Closes the log after `body`, whatever happens.
+private func closing<Result>(_ log: OpenLog, _ body: () throws -> Result) throws -> Result {
+    let result = Swift.Result {
+        try log.warnOfUnfinishedImports()
+        return try body()
+    }
+    let closing = Swift.Result { try log.close() }
+    let value = try result.mapError { error -> any Error in
+        error is UsageError ? error : CommandFailure(explaining: error, data: log.directory)
+    }.get()
+    try closing.get()
+    return value
+}

@@ -1,0 +1,70 @@
+import Broker
+import JobRunner
+import LogModel
+import LogStorage
+import Terminal
+
+extension OpenLog {
+    /// Says which topics are not whole because the import that made them was killed.
+    func warnOfUnfinishedImports() throws(CommandFailure) {
+        let entries = try unfinishedImports()
+        let known = entries.filter { $0.id != nil }.map(\.name)
+        if !known.isEmpty {
+            TextOutput.error.write(
+                "warning: an import was killed on its way; import again or delete what is not "
+                    + "whole: \(known.joined(separator: ", "))\n"
+            )
+        }
+        let unknown = entries.filter { $0.id == nil }.map(\.name)
+        if !unknown.isEmpty {
+            TextOutput.error.write(
+                "warning: \(KafkaImport.words(ofUnknown: unknown))\n"
+            )
+        }
+    }
+
+    /// The topic of this name, or an error that names the nearest.
+    func requireTopic(_ name: String) throws(CommandFailure) -> Topic {
+        if let topic = broker.topic(name) { return topic }
+        if InternalTopic(rawValue: name) != nil {
+            throw CommandFailure(
+                "the topic '\(name)' is not there yet",
+                place: directory,
+                reason: "it is internal: it is made when a transaction or a group first needs it"
+            )
+        }
+        throw place.missingTopic(name, among: broker.topics().filter { !$0.isInternal }.map(\.name))
+    }
+}
+
+extension LogPlace {
+    /// There is no topic of this name; `names` are those that there are.
+    func missingTopic(_ name: String, among names: [String]) -> CommandFailure {
+        let hint = Suggestion.nearest(to: name, among: names)
+        return CommandFailure(
+            "the topic '\(name)' does not exist",
+            place: "\(self)",
+            reason: hint.map { "did you mean '\($0)'?" },
+            next: hint == nil
+                ? next("topic create \(shellWord(name)) --partitions N") : next("topic list")
+        )
+    }
+
+    /// The partition of this number, or an error that says how many there are.
+    func partition(
+        _ index: Int,
+        of topic: String,
+        among partitions: [TopicPartition]
+    ) throws(CommandFailure) -> TopicPartition {
+        let name = TopicPartition(topic, PartitionIndex(Int32(clamping: index)))
+        guard partitions.contains(name) else {
+            throw CommandFailure(
+                "the topic '\(topic)' has no partition \(index)",
+                place: "\(self)",
+                reason: "it has \(partitions.count), counted from 0",
+                next: next("topic describe \(shellWord(topic))")
+            )
+        }
+        return name
+    }
+}

@@ -1,0 +1,110 @@
+import JobRunner
+import KafkaClient
+import LogModel
+import Terminal
+
+/// A log that is asked in Kafka's protocol: a cluster's, that of the process that owns a data
+/// directory, or one that this process has opened itself.
+final class ServedLog: CommandLog {
+    let place: LogPlace
+    let cluster: KafkaCluster
+    /// Fetched and not read yet.
+    var fetched: [TopicPartition: (position: Offset, answer: FetchedPartition)] = [:]
+
+    /// A cluster of which one address is known.
+    init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {
+        self.place = place
+        guard case .cluster(let address) = place else {
+            preconditionFailure("a directory is not asked by its address")
+        }
+        do throws(KafkaClientError) {
+            cluster = try KafkaCluster(
+                at: address,
+                configuration: Self.configuration(.seconds(30), signals)
+            )
+        } catch {
+            throw Self.failure("the cluster is not reached", place, error)
+        }
+    }
+
+    /// The process that owns a data directory.
+    init(
+        owner address: KafkaAddress,
+        of directory: String,
+        _ signals: SignalListener?
+    ) throws(KafkaClientError) {
+        place = .directory(directory)
+        // An owner that is gone seldom comes back.
+        cluster = try KafkaCluster(
+            at: address,
+            configuration: Self.configuration(.seconds(5), signals)
+        )
+    }
+
+    /// The log that this process has opened.
+    init(inProcess log: OpenLog) {
+        place = .directory(log.directory)
+        cluster = KafkaCluster(
+            over: InProcessExchange(log),
+            configuration: Self.configuration(.seconds(5), nil)
+        )
+    }
+
+    private static func configuration(
+        _ retryLimit: Duration,
+        _ signals: SignalListener?
+    ) -> KafkaCluster.Configuration {
+        var configuration = KafkaCluster.Configuration()
+        configuration.retryLimit = retryLimit
+        if let signals { configuration.isStopRequested = { signals.request != nil } }
+        return configuration
+    }
+
+    // MARK: Failures
+
+    /// Asks the cluster; what it refuses is told as `what`.
+    func asking<Result>(
+        _ what: String,
+        _ body: (KafkaCluster) throws(KafkaClientError) -> Result
+    ) throws(CommandFailure) -> Result {
+        do throws(KafkaClientError) { return try body(cluster) } catch {
+            throw failure(what, error)
+        }
+    }
+
+    func failure(_ what: String, _ error: KafkaClientError) -> CommandFailure {
+        Self.failure(what, place, error)
+    }
+
+    private static func failure(
+        _ what: String,
+        _ place: LogPlace,
+        _ error: KafkaClientError
+    ) -> CommandFailure {
+        CommandFailure(
+            what,
+            place: "\(place)",
+            reason: "\(error)",
+            next: next(place, error)
+        )
+    }
+
+    private static func next(_ place: LogPlace, _ error: KafkaClientError) -> String? {
+        switch (error, place) {
+        case (.unreachable, .cluster):
+            return "see that a server listens there, or give another --bootstrap"
+        case (.unreachable, .directory), (.lost, .directory):
+            return "the process that owned the directory may be gone: give the command again"
+        case (.nonsense, .cluster), (.lost, .cluster):
+            return "see that a server of Kafka's protocol, without encryption, listens there"
+        case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
+        case (.refused(let code, _, _), _):
+            switch code {
+            case .unknownTopicOrPartition: return place.next("topic list")
+            case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:
+                return "stop the group's members first"
+            default: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import LogModel
+import Terminal
+
+/// What `produce` needs of a log.
+protocol RecordSink {
+    var place: LogPlace { get }
+    /// A topic that may be written to by others than its job, or why there is none.
+    func outputTopic(_ name: String) throws(CommandFailure) -> OutputTopic
+    /// Of a producer that nobody was before.
+    func makeProducerID() throws(CommandFailure) -> (ProducerID, ProducerEpoch)
+    /// Appends a sealed batch of that producer; durable after `flush`.
+    func append(
+        _ batch: UnsafeMutableRawBufferPointer,
+        of producer: ProducerID,
+        to partition: TopicPartition
+    ) throws(AppendFailure)
+    /// Makes durable what was appended to these partitions.
+    func flush(_ partitions: [TopicPartition]) throws(CommandFailure)
+}
+
+/// A topic that records go to.
+struct OutputTopic {
+    let name: String
+    /// In order, each of its number.
+    let partitions: [TopicPartition]
+    /// `max.message.bytes`.
+    let largestBatch: Int
+}
+
+/// Why a log did not take a batch.
+struct AppendFailure: Error {
+    var failure: CommandFailure
+    /// Whether it may have taken it all the same.
+    var isUncertain = false
+}

@@ -1,0 +1,56 @@
+import JobRunner
+import KafkaClient
+import LogModel
+import Terminal
+
+/// Records into a log that is served: what it has acknowledged is durable already.
+extension ServedLog: RecordSink {
+    func outputTopic(_ name: String) throws(CommandFailure) -> OutputTopic {
+        let partitions = try requireTopic(name).partitionNames
+        // Keys choose by number.
+        guard let last = partitions.last?.partition.rawValue, Int(last) == partitions.count - 1
+        else {
+            throw CommandFailure(
+                "the topic '\(name)' cannot be written to now",
+                place: "\(place)",
+                reason: "not all of its partitions are told",
+                next: place.next("topic describe \(shellWord(name))")
+            )
+        }
+        let options = try asking("the topic '\(name)' is not described") {
+            cluster throws(KafkaClientError) in
+            try cluster.options(of: [name], withDefaults: true)
+        }
+        let limit = options[name]?["max.message.bytes"].flatMap { Int($0) }
+        return OutputTopic(
+            name: name,
+            partitions: partitions,
+            largestBatch: min(limit ?? BatchLimit.byteCount, BatchLimit.byteCount)
+        )
+    }
+
+    func makeProducerID() throws(CommandFailure) -> (ProducerID, ProducerEpoch) {
+        try asking("the log gives no producer id") { cluster throws(KafkaClientError) in
+            try cluster.makeProducerID()
+        }
+    }
+
+    func append(
+        _ batch: UnsafeMutableRawBufferPointer,
+        of producer: ProducerID,
+        to partition: TopicPartition
+    ) throws(AppendFailure) {
+        do throws(ProduceFailure) {
+            try cluster.produce(Array(batch), to: partition)
+        } catch {
+            var failure = failure("the log takes no more", error.error)
+            if error.error.code == .topicAuthorizationFailed {
+                failure.what = "'\(partition.topic)' takes no records from here"
+            }
+            failure.place = "\(partition) of \(place)"
+            throw AppendFailure(failure: failure, isUncertain: error.isUncertain)
+        }
+    }
+
+    func flush(_ partitions: [TopicPartition]) {}
+}

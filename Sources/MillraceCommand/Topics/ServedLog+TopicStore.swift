@@ -1,0 +1,127 @@
+import KafkaClient
+import LogClient
+import LogModel
+import Terminal
+
+/// Topics of a log that is served.
+extension ServedLog: TopicStore {
+    func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic] {
+        let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        return try shown(topics.filter { withInternal || !$0.isInternal })
+    }
+
+    func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
+        guard let shown = try shown([try requireTopic(name)]).first else {
+            throw place.missingTopic(name, among: [])
+        }
+        return shown
+    }
+
+    func createTopic(
+        _ name: String,
+        partitionCount: Int32,
+        options: [String: String]
+    ) throws(CommandFailure) {
+        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
+            try cluster.createTopic(name, partitionCount: partitionCount, options: options)
+        }
+    }
+
+    func alterTopic(
+        _ name: String,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) -> [String: String] {
+        let topic = try requireTopic(name).name
+        let what = "the topic '\(topic)' was not changed"
+        let options = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.alterTopic(
+                topic,
+                options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+            )
+            return try cluster.options(of: [topic])
+        }
+        return options[topic] ?? [:]
+    }
+
+    /// The owner itself refuses those of a job: it may run there.
+    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
+        let topic = try requireTopic(name).name
+        try asking("the topic '\(topic)' was not removed") { cluster throws(KafkaClientError) in
+            try cluster.deleteTopic(topic)
+        }
+    }
+
+    /// The topic of this name, or an error that names the nearest.
+    func requireTopic(_ name: String) throws(CommandFailure) -> ClusterTopic {
+        let what = "the topic '\(name)' is not found"
+        let topics = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.topics(named: [name])
+        }
+        if let topic = topics.first { return topic }
+        let all = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        throw place.missingTopic(name, among: all.filter { !$0.isInternal }.map(\.name))
+    }
+
+    private func shown(_ topics: [ClusterTopic]) throws(CommandFailure) -> [ShownTopic] {
+        let what = "the state of the topics is not told"
+        let options = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.options(of: topics.map(\.name))
+        }
+        let usable = topics.flatMap { topic in
+            topic.partitions.filter { $0.code == .none }.map {
+                TopicPartition(topic.name, PartitionIndex($0.index))
+            }
+        }
+        let bounds = try bounds(of: usable)
+        return topics.map { topic in
+            ShownTopic(
+                name: topic.name,
+                isInternal: topic.isInternal,
+                options: options[topic.name] ?? [:],
+                partitions: topic.partitions.map { partition in
+                    let name = TopicPartition(topic.name, PartitionIndex(partition.index))
+                    switch bounds[name] {
+                    case .success(let bounds): return ShownPartition(bounds: bounds)
+                    case .failure(let error):
+                        return ShownPartition(state: .offline, reason: "\(error)")
+                    case nil:
+                        return ShownPartition(state: .offline, reason: partition.code.kafkaName)
+                    }
+                }
+            )
+        }
+    }
+
+    /// The ends of partitions, or why they are not told.
+    func bounds(
+        of partitions: [TopicPartition]
+    ) throws(CommandFailure) -> [TopicPartition: Result<PartitionBounds, KafkaClientError>] {
+        typealias Answers = [TopicPartition: Result<Offset?, KafkaClientError>]
+        let what = "the offsets are not told"
+        let (starts, ends, stable) = try asking(what) {
+            cluster throws(KafkaClientError) -> (Answers, Answers, Answers) in
+            // The ends last: what lies between grows, and is never shown as less than nothing.
+            (
+                try cluster.offsets(.earliest, of: partitions, isolation: .readUncommitted),
+                try cluster.offsets(.latest, of: partitions, isolation: .readUncommitted),
+                try cluster.offsets(.latest, of: partitions, isolation: .readCommitted)
+            )
+        }
+        var bounds: [TopicPartition: Result<PartitionBounds, KafkaClientError>] = [:]
+        for partition in partitions {
+            bounds[partition] = Result { () throws(KafkaClientError) in
+                let end = try ends[partition]?.get() ?? .zero
+                return PartitionBounds(
+                    logStart: try starts[partition]?.get() ?? .zero,
+                    highWatermark: end,
+                    lastStableOffset: min(try stable[partition]?.get() ?? end, end)
+                )
+            }
+        }
+        return bounds
+    }
+}

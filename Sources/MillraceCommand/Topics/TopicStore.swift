@@ -1,0 +1,129 @@
+import JobRunner
+import LogClient
+import LogModel
+import Telemetry
+import Terminal
+
+/// What the commands of topics need of a log.
+protocol TopicStore {
+    var place: LogPlace { get }
+    /// The topics as `list` shows them, by name.
+    func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic]
+    /// A topic as `describe` shows it.
+    func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic
+    func createTopic(
+        _ name: String,
+        partitionCount: Int32,
+        options: [String: String]
+    ) throws(CommandFailure)
+    /// Gives options other values, nil takes one back; the options then.
+    func alterTopic(
+        _ name: String,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) -> [String: String]
+    /// One that a job keeps its state in, or carries records through, only if `evenOfJob`.
+    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure)
+}
+
+/// A partition as it is shown.
+struct ShownPartition {
+    enum State: String {
+        case good
+        /// Nobody has looked at its files yet.
+        case notOpened = "not_opened"
+        case readOnly = "read_only"
+        case offline
+    }
+
+    var bounds: PartitionBounds?
+    var state = State.good
+    /// What is wrong with it.
+    var reason: String?
+}
+
+/// A topic as it is shown.
+struct ShownTopic {
+    let name: String
+    let isInternal: Bool
+    let options: [String: String]
+    let partitions: [ShownPartition]
+
+    /// The offsets between the log starts and the high watermarks, of partitions that can be read.
+    var offsetCount: Int {
+        partitions.reduce(0) { sum, partition in
+            let count = partition.bounds.map { $0.logStart.distance(to: $0.highWatermark) } ?? 0
+            return sum + Int(count)
+        }
+    }
+
+    /// `1 offline, 2 read-only`; empty where all is well.
+    var troubles: String {
+        let offline = partitions.count { $0.state == .offline }
+        let readOnly = partitions.count { $0.state == .readOnly }
+        var words: [String] = []
+        if offline > 0 { words.append("\(offline) offline") }
+        if readOnly > 0 { words.append("\(readOnly) read-only") }
+        return words.joined(separator: ", ")
+    }
+
+    /// An option a line.
+    var optionLines: String {
+        guard !options.isEmpty else { return "options: defaults\n" }
+        let lines = options.sorted { $0.key < $1.key }.map { "  \($0.key)=\($0.value)\n" }
+        return "options\n" + lines.joined()
+    }
+
+    /// As narrow as it can be: log start, last stable offset, high watermark.
+    var table: String {
+        var table = Table(
+            ("PART", .right),
+            ("START", .right),
+            ("STABLE", .right),
+            ("HIGH", .right),
+            ("", .left)
+        )
+        var reasons = ""
+        for (index, partition) in partitions.enumerated() {
+            let bounds = partition.bounds
+            let state =
+                switch partition.state {
+                case .good, .notOpened: ""
+                case .readOnly: "read-only"
+                case .offline: "offline"
+                }
+            table.add(
+                "\(index)",
+                bounds.map { "\($0.logStart.rawValue)" } ?? "-",
+                bounds.map { "\($0.lastStableOffset.rawValue)" } ?? "-",
+                bounds.map { "\($0.highWatermark.rawValue)" } ?? "-",
+                state
+            )
+            if let reason = partition.reason {
+                reasons += "\npartition \(index) is \(state): \(reason)\n"
+            }
+        }
+        return table.text + reasons
+    }
+
+    var json: String {
+        let options = options.sorted { $0.key < $1.key }
+            .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
+        let partitions = partitions.enumerated().map { index, partition in
+            let bounds = partition.bounds
+            var fields = "{\"partition\":\(index)"
+            for (name, offset) in [
+                ("log_start", bounds?.logStart),
+                ("last_stable_offset", bounds?.lastStableOffset),
+                ("high_watermark", bounds?.highWatermark),
+            ] {
+                fields += ",\"\(name)\":\(offset.map { "\($0.rawValue)" } ?? "null")"
+            }
+            fields += ",\"state\":\"\(partition.state.rawValue)\""
+            if let reason = partition.reason { fields += ",\"reason\":\(jsonString(reason))" }
+            return fields + "}"
+        }
+        return "{\"topic\":\(jsonString(name)),\"internal\":\(isInternal),"
+            + "\"options\":{\(options.joined(separator: ","))},"
+            + "\"partitions\":[\(partitions.joined(separator: ","))]}\n"
+    }
+}
