@@ -9,6 +9,10 @@ package struct APIConfiguration: Sendable {
     /// What one fetch answers at most, the first batch aside (`fetch.max.bytes`).
     package var fetchByteLimit = 57_671_680
 
+    /// Clients that need not name all their partitions in each fetch
+    /// (`max.incremental.fetch.session.cache.slots`).
+    package var fetchSessionSlotCount = 1000
+
     package init() {}
 }
 
