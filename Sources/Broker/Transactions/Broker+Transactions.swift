@@ -118,8 +118,8 @@ extension Broker {
     }
 
     /// Asks again, each time something of this id's shard was settled, while the answer is
-    /// CONCURRENT_TRANSACTIONS; gives up after a while, as when a partition takes no marker, so that
-    /// who asks can look whether it is to stop.
+    /// CONCURRENT_TRANSACTIONS; gives up after a while, as when a partition takes no marker, so
+    /// that who asks can look whether it is to stop.
     package func untilSettled(
         _ transactionalID: String,
         atMost limit: Duration = .seconds(3),

@@ -3,8 +3,8 @@ import Coordination
 import KafkaWire
 import LogModel
 
-/// OffsetCommit 2-10, the last with topics by their ids. A retention that old clients ask for is not
-/// looked at: positions live as long as the group does.
+/// OffsetCommit 2-10, the last with topics by their ids. A retention that old clients ask for is
+/// not looked at: positions live as long as the group does.
 extension KafkaAPI {
     func offsetCommit(
         _ request: OffsetCommitRequest,

@@ -12,7 +12,8 @@ private struct TransactionOwner {
 }
 
 /// What a transaction grows by, and how it ends, in transaction version 1: AddPartitionsToTxn 0-3,
-/// AddOffsetsToTxn 0-4, EndTxn 0-4; and EndTxn 5 of version 2, which answers the epoch to go on with.
+/// AddOffsetsToTxn 0-4, EndTxn 0-4; and EndTxn 5 of version 2, which answers the epoch to go on
+/// with.
 extension KafkaAPI {
     private typealias TopicResult = AddPartitionsToTxnResponse.AddPartitionsToTxnTopicResult
     private typealias PartitionResult =

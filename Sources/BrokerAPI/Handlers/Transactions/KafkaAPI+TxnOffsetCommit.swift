@@ -5,8 +5,8 @@ import LogModel
 
 /// TxnOffsetCommit 0-5: positions that count once the transaction is committed. Durable when they
 /// are answered: their owner outlives this process, does not repeat what was answered, and may
-/// commit in the next one. From version 5 on (transaction version 2) the group joins the transaction
-/// with them; before, AddOffsetsToTxn has announced it.
+/// commit in the next one. From version 5 on (transaction version 2) the group joins the
+/// transaction with them; before, AddOffsetsToTxn has announced it.
 extension KafkaAPI {
     private typealias Asked = TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition
 
