@@ -58,6 +58,15 @@ extension KafkaAPI {
             indexes.map { topic.partition($0) }
         }
         var response = OffsetFetchResponse.OffsetFetchResponseGroup(groupID: group.groupID)
+        let membership = broker.checkOffsetFetch(
+            group: group.groupID,
+            memberID: group.memberID,
+            epoch: group.memberEpoch
+        )
+        guard membership == .none else {
+            response.errorCode = membership.rawValue
+            return response
+        }
         var answers: [TopicPartition: OffsetAnswer] = [:]
         do throws(BrokerError) {
             answers = try broker.committedOffsets(

@@ -14,7 +14,7 @@ extension KafkaAPI {
         _ request: TxnOffsetCommitRequest,
         _ call: APICall
     ) -> TxnOffsetCommitResponse {
-        let member = TransactionMember(
+        var member = TransactionMember(
             group: request.groupID,
             memberID: request.memberID,
             instanceID: request.groupInstanceID,
@@ -35,6 +35,7 @@ extension KafkaAPI {
                 }
             }
         }
+        member.partitions = Array(offsets.keys)
         let code = add(offsets, member, request, call)
         var response = TxnOffsetCommitResponse()
         response.topics = request.topics.map { topic in
@@ -87,16 +88,14 @@ extension KafkaAPI {
                 producerID: producer.id,
                 epoch: producer.epoch,
                 group: request.groupID,
-                offsets: offsets
+                offsets: offsets,
+                // The transaction outlives this process: what was answered must, too.
+                mustBeDurable: true
             )
             // Pending they are seen by whoever asks for stable positions: an owner that came before
             // that has the old ones, and this transaction is not to be committed.
             let since = added == .done ? refusal(of: member) : .none
-            guard added == .done, since == .none else {
-                return since == .none ? added : .error(since)
-            }
-            try broker.flush([try broker.offsetsPartition(of: request.groupID)])
-            return .done
+            return since == .none ? added : .error(since)
         }.code
         // Older clients do not know the code; being fenced has one name here in all versions.
         if code == .transactionAbortable, call.version < 4 { code = .invalidTransactionState }
