@@ -13,6 +13,10 @@ package struct APIConfiguration: Sendable {
     /// What clients are told instead of the listener's address (`advertised.listeners`).
     package var advertisedAddress: NodeAddress?
 
+    /// Clients that need not name all their partitions in each fetch
+    /// (`max.incremental.fetch.session.cache.slots`).
+    package var fetchSessionSlotCount = 1000
+
     package init() {}
 }
 

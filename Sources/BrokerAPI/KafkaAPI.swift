@@ -11,12 +11,14 @@ package final class KafkaAPI: Sendable {
     let clusterID: String
     let parkedFetches: ParkedFetches
     let ownerConnections = Lock(OwnerConnections())
+    let fetchSessions: Lock<FetchSessions>
 
     package init(broker: Broker, configuration: APIConfiguration = APIConfiguration()) {
         self.broker = broker
         self.configuration = configuration
         clusterID = broker.clusterID.description
         parkedFetches = ParkedFetches(broker)
+        fetchSessions = Lock(FetchSessions(slotCount: configuration.fetchSessionSlotCount))
     }
 
     /// Where clients find this node.
@@ -57,6 +59,7 @@ package final class KafkaAPI: Sendable {
     /// A connection ended: what waits for it is dropped.
     package func connectionClosed(_ connection: ConnectionIdentity) {
         parkedFetches.drop(connection)
+        fetchSessions.withLock { $0.connectionClosed(connection.number) }
     }
 
     /// What waits for records is answered with what there is: the server stops.

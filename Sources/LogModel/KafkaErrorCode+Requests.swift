@@ -11,4 +11,5 @@ extension KafkaErrorCode {
     public static let fencedLeaderEpoch = Self(rawValue: 74)
     public static let unknownLeaderEpoch = Self(rawValue: 75)
     public static let unknownTopicID = Self(rawValue: 100)
+    public static let fetchSessionTopicIDError = Self(rawValue: 106)
 }

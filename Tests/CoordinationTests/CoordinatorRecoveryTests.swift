@@ -31,6 +31,36 @@ import Testing
         #expect(h.end(.abort, epoch: 0, bumps: true) == .error(.invalidTransactionState))
     }
 
+    /// An owner in the same process is not there to repeat anything, and a fence's zombie must get
+    /// no pair.
+    @Test(arguments: [true, false], [true, false])
+    func `an abort repeated after a restart gets its pair where its owner, elsewhere, asked for it`(
+        isRemote: Bool,
+        isTimeout: Bool
+    ) {
+        var h = CoordinatorHarness()
+        _ = h.begin(timeout: 10, isRemote: isRemote)
+        _ = h.add([0], epoch: 0)
+        h.writesMarkers = false
+        if isTimeout {
+            h.now = Timestamp(h.now.rawValue + 11)
+            h.tick()
+        } else {
+            #expect(h.end(.abort, epoch: 0, bumps: true) == pair(0, 1))
+        }
+        let isAnswered = isRemote && !isTimeout
+        h.coordinator = replayed(h.log)
+        let early = h.end(.abort, epoch: 0, bumps: true)
+        #expect(early == .error(isAnswered ? .concurrentTransactions : .producerFenced))
+        h.finish(h.orders[0])
+        h.coordinator = replayed(h.log)
+        let late = h.end(.abort, epoch: 0, bumps: true)
+        #expect(late == (isAnswered ? pair(0, 1) : .error(.producerFenced)))
+        // Whoever comes then is a new owner.
+        #expect(h.begin(isRemote: isRemote) == pair(0, 2))
+        #expect(h.end(.abort, epoch: 0, bumps: true) == .error(.producerFenced))
+    }
+
     @Test(arguments: 1...40)
     func `replay equals the live state at every point of a random history`(seed: UInt64) throws {
         var history = RandomHistory(seed: seed)

@@ -32,8 +32,9 @@ import Testing
     @Test func `a transaction reads back with its topic ids and the place of its owner`() throws {
         let other = TopicIDPartition(.zero, TopicPartition("other", PartitionIndex(4)))
         var value = transaction([data(3), data(0), data(0, id: dataAnewID), other])
-        for isRemote in [false, true] {
+        for (isRemote, isOwnEnd) in [(false, false), (true, false), (true, true)] {
             value.isRemote = isRemote
+            value.wasEndedByCoordinator = !isOwnEnd
             let record = TransactionRecord(transactionalID: "t", value: value)
             #expect(try again(record) == record)
         }

@@ -1,3 +1,4 @@
+package import Bytes
 import Coordination
 package import LogModel
 package import LogStorage
@@ -7,25 +8,21 @@ import Threads
 extension Broker {
     /// Appends a sealed batch of any kind; base offset and leader epoch are assigned in place.
     /// A transactional batch needs its partition in the open transaction of `transactionalID`.
-    /// With `flush` it is durable on return.
+    /// With `flush` it is durable on return. Where a `topicID` is given, the topic of the name must
+    /// be the one of that id.
     package func produce(
         batch: UnsafeMutableRawBufferPointer,
         to name: TopicPartition,
+        of topicID: UniqueID? = nil,
         transactionalID: String? = nil,
         flush: Bool
     ) throws(BrokerError) -> AppendOutcome {
         let partition = try find(name)
-        guard InternalTopic(rawValue: name.topic) == nil else {
-            return .refused(
-                .invalidTopic,
-                "Topic '\(name.topic)' is internal: only the log writes to it."
-            )
+        if let topicID, topicID != partition.id.topicID {
+            throw .refused(.unknownTopicID, "\(name) is of another topic now")
         }
-        if let owner = topic(name.topic)?.options[TopicOptionName.owner] {
-            return .refused(
-                .topicAuthorizationFailed,
-                "Topic '\(name.topic)' is that of \(owner) (job/name): only the job writes to it."
-            )
+        if let refusal = refusalToClients(of: name) {
+            return .refused(refusal.code, refusal.text)
         }
         if let refusal = try refuseOutsideTransaction(
             batch,
@@ -38,6 +35,18 @@ extension Broker {
         if flush, case .refused = outcome { return outcome }
         if flush { try self.flush([partition]) }
         return outcome
+    }
+
+    /// Why a topic takes no records from outside; nil if it does.
+    func refusalToClients(of name: TopicPartition) -> (code: KafkaErrorCode, text: String)? {
+        if InternalTopic(rawValue: name.topic) != nil {
+            return (.invalidTopic, "Topic '\(name.topic)' is internal: only the log writes to it.")
+        }
+        guard let owner = topic(name.topic)?.options[TopicOptionName.owner] else { return nil }
+        return (
+            .topicAuthorizationFailed,
+            "Topic '\(name.topic)' is that of \(owner) (job/name): only the job writes to it."
+        )
     }
 
     /// Appends a batch whose partition is known to be in its transaction; not durable yet.

@@ -16,6 +16,11 @@ extension Broker {
         topicTable.withLock { $0.topics[name] }
     }
 
+    /// The topic of this id, nil if there is none.
+    package func topic(id: UniqueID) -> Topic? {
+        topicTable.withLock { $0.topic(id) }
+    }
+
     /// An id for a topic that is about to be made.
     package func makeTopicID() -> UniqueID { makeID() }
 
@@ -201,7 +206,7 @@ extension Broker {
                 options: options,
                 partitions: Self.partitions(of: logs, id: id, counters)
             )
-            topicTable.withLock { $0.topics[name] = topic }
+            topicTable.withLock { $0.insert(topic) }
         } catch .foreignDirectory(let path) {
             throw .refused(
                 .invalidTopic,
@@ -258,8 +263,20 @@ struct TopicNames: Sendable {
     /// Being deleted: no request finds them, transactions that include them do.
     private(set) var leaving: [String: Topic] = [:]
     var reserved: Set<String> = []
+    /// The names of the topics that are there, by id.
+    private var names: [UniqueID: String] = [:]
 
-    init(topics: [String: Topic]) { self.topics = topics }
+    init(topics: [String: Topic]) {
+        self.topics = topics
+        for topic in topics.values { names[topic.id] = topic.name }
+    }
+
+    func topic(_ id: UniqueID) -> Topic? { names[id].flatMap { topics[$0] } }
+
+    mutating func insert(_ topic: Topic) {
+        topics[topic.name] = topic
+        names[topic.id] = topic.name
+    }
 
     /// The jobs that topics say they belong to.
     mutating func jobs() -> Set<String> {
@@ -292,6 +309,7 @@ struct TopicNames: Sendable {
         topics[name] = nil
         precondition(leaving[name] == nil, "\(name): deleted twice at once")
         leaving[name] = topic
+        names[topic.id] = nil
         return topic
     }
 
@@ -308,7 +326,7 @@ struct TopicNames: Sendable {
     /// The topic is gone, or there as before.
     mutating func endDeletion(of name: String, isThere: Bool) {
         let topic = leaving.removeValue(forKey: name)
-        if isThere { topics[name] = topic }
+        if isThere, let topic { insert(topic) }
     }
 
     /// Takes a name for a topic to be made; why not, if it cannot be.

@@ -51,7 +51,8 @@ extension Broker {
         producerID: ProducerID,
         epoch: ProducerEpoch,
         partitions names: [TopicPartition],
-        mustBeDurable: Bool = true
+        mustBeDurable: Bool = true,
+        clientVersion: Int16? = nil
     ) throws(BrokerError) -> TransactionReply {
         var partitions: [Partition] = []
         for name in names {
@@ -79,6 +80,7 @@ extension Broker {
                 epoch: epoch,
                 partitions: ids,
                 mustBeDurable: mustBeDurable,
+                clientVersion: clientVersion,
                 now: now
             )
         }
@@ -116,10 +118,11 @@ extension Broker {
     }
 
     /// Asks again, each time something of this id's shard was settled, while the answer is
-    /// CONCURRENT_TRANSACTIONS; gives up after some seconds, as when a partition takes no marker,
-    /// so that who asks can look whether it is to stop.
+    /// CONCURRENT_TRANSACTIONS; gives up after a while, as when a partition takes no marker, so
+    /// that who asks can look whether it is to stop.
     package func untilSettled(
         _ transactionalID: String,
+        atMost limit: Duration = .seconds(3),
         _ request: () throws(BrokerError) -> TransactionReply
     ) throws(BrokerError) -> TransactionReply {
         var attempts = 0
@@ -134,9 +137,10 @@ extension Broker {
                 // Everything was done on this thread: what is not settled now will not be.
                 guard attempts < 3 else { return reply }
             } else {
-                shard.wait(since: signal, atMost: .milliseconds(100))
+                shard.wait(since: signal, atMost: min(limit, .milliseconds(100)))
                 try checkOpen()
-                guard time.monotonicNanoseconds() - begin < 3_000_000_000 else { return reply }
+                let passed = (time.monotonicNanoseconds() &- begin) / 1_000_000
+                guard passed < UInt64(limit.wholeMilliseconds) else { return reply }
             }
         }
     }

@@ -10,8 +10,10 @@ struct APIFeature: Sendable {
     let level: Int16
 
     static let all = [
+        // 2: the epoch rises at each end, partitions join with their first batch (KIP-890).
+        APIFeature(name: "transaction.version", supported: 0...2, level: 2),
         // 1: the groups whose partitions the coordinator assigns (KIP-848).
-        APIFeature(name: "group.version", supported: 0...1, level: 1)
+        APIFeature(name: "group.version", supported: 0...1, level: 1),
     ]
 
     /// Of the levels' state, which never changes while a server runs.

@@ -6,7 +6,7 @@ extension APITable {
         APIEntry(key: apiVersionsKey, advertised: 0...4, flexibleFrom: 3) { api, request, answer in
             answer(api.apiVersions(request))
         },
-        .answering(3, 0...12, flexibleFrom: 9) { $0.metadata($1, $2) },
-        .answering(10, 0...5, flexibleFrom: 3) { $0.findCoordinator($1, $2) },
+        .answering(3, 0...13, flexibleFrom: 9) { $0.metadata($1, $2) },
+        .answering(10, 0...6, flexibleFrom: 3) { $0.findCoordinator($1, $2) },
     ]
 }

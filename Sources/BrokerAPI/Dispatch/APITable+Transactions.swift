@@ -6,7 +6,7 @@ extension APITable {
         .answering(22, 0...5, flexibleFrom: 2) { $0.initProducerID($1, $2) },
         .answering(24, 0...3, flexibleFrom: 3) { $0.addPartitionsToTransaction($1, $2) },
         .answering(25, 0...4, flexibleFrom: 3) { $0.addOffsetsToTransaction($1, $2) },
-        .answering(26, 0...4, flexibleFrom: 3) { $0.endTransaction($1, $2) },
-        .answering(28, 0...4, flexibleFrom: 3) { $0.commitTransactionOffsets($1, $2) },
+        .answering(26, 0...5, flexibleFrom: 3) { $0.endTransaction($1, $2) },
+        .answering(28, 0...5, flexibleFrom: 3) { $0.commitTransactionOffsets($1, $2) },
     ]
 }

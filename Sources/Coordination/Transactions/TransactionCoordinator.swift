@@ -59,13 +59,15 @@ package struct TransactionCoordinator: Sendable {
     /// Adds partitions to the transaction, which begins if none is open. Kafka's TV1 clients rely
     /// on the record being durable; an owner that bumps its epoch at each end does not: what a
     /// crash leaves without a record is recognised by its epoch. So only its first partitions get
-    /// one; the Prepare record names all.
+    /// one; the Prepare record names all. `clientVersion` is the transaction version that the owner
+    /// speaks, where that is known before its end.
     package mutating func addPartitions(
         transactionalID id: String,
         producerID: ProducerID,
         epoch: ProducerEpoch,
         partitions: some Sequence<TopicIDPartition>,
         mustBeDurable: Bool = true,
+        clientVersion: Int16? = nil,
         now: Timestamp
     ) -> TransactionDecision {
         if case .refused(let code) = owned(id, producerID: producerID, epoch: epoch) {
@@ -81,6 +83,7 @@ package struct TransactionCoordinator: Sendable {
         next.partitions.formUnion(partitions)
         if state != .ongoing { next.startTime = now }
         next.state = .ongoing
+        if let clientVersion { next.clientVersion = clientVersion }
         return propose(next, reply: .done, mustBeDurable: mustBeDurable, now: now)
     }
 

@@ -13,8 +13,9 @@ package struct TransactionMetadata: Equatable, Sendable {
     /// The epoch before the last bump where its holder may still ask for the new one (KIP-360);
     /// `.none` after a new owner took over, and after a restart. Not in the record.
     package var lastEpoch = ProducerEpoch.none
-    /// Whether the coordinator ended the last transaction by itself (timeout). Not in the record;
-    /// assumed after a restart.
+    /// Whether the coordinator ended the last transaction by itself (timeout). The record says so
+    /// of owners elsewhere, who may repeat their end; of those in this process it is assumed after
+    /// a restart.
     package var wasEndedByCoordinator = true
     package var timeoutMilliseconds: Int32
     package var state = TransactionState.empty
@@ -59,7 +60,7 @@ package struct TransactionMetadata: Equatable, Sendable {
     package var durablePart: TransactionMetadata {
         var copy = self
         copy.lastEpoch = .none
-        copy.wasEndedByCoordinator = true
+        copy.wasEndedByCoordinator = wasEndedByCoordinator || !isRemote
         return copy
     }
 

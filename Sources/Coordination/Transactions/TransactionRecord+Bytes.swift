@@ -7,11 +7,13 @@ import LogModel
 ///
 ///     partitions of a topic   10000   topic id, 16 bytes
 ///     value                   10000   1 byte, 1: the owner lives in another process
+///     value                   10001   1 byte, 1: that owner asked for its last end itself
 extension TransactionRecord {
     /// Of the value that is written; version 0 is read as well.
     private static let valueVersion: Int16 = 1
     private static let topicIDTag: UInt32 = 10_000
     private static let isRemoteTag: UInt32 = 10_000
+    private static let isOwnEndTag: UInt32 = 10_001
 
     /// The bytes of key and value; no value for a tombstone.
     package func encoded() throws(WireError) -> (key: [UInt8], value: [UInt8]?) {
@@ -33,6 +35,9 @@ extension TransactionRecord {
         )
         if value.isRemote {
             message.unknownTags = [RawTaggedField(tag: Self.isRemoteTag, bytes: [1])]
+            if !value.wasEndedByCoordinator {
+                message.unknownTags.append(RawTaggedField(tag: Self.isOwnEndTag, bytes: [1]))
+            }
         }
         return (key, try message.encoded(version: Self.valueVersion))
     }
@@ -64,9 +69,9 @@ extension TransactionRecord {
         metadata.state = state
         metadata.startTime = Timestamp(message.transactionStartTimestampMs)
         metadata.clientVersion = message.clientTransactionVersion
-        metadata.isRemote = message.unknownTags.contains {
-            $0.tag == Self.isRemoteTag && $0.bytes == [1]
-        }
+        metadata.isRemote = Self.isSet(Self.isRemoteTag, message)
+        let isOwnEnd = metadata.isRemote && Self.isSet(Self.isOwnEndTag, message)
+        metadata.wasEndedByCoordinator = !isOwnEnd
         for topic in message.transactionPartitions ?? [] {
             let topicID = Self.topicID(topic)
             for index in topic.partitionIDs {
@@ -75,6 +80,10 @@ extension TransactionRecord {
             }
         }
         self.init(transactionalID: id, value: metadata)
+    }
+
+    private static func isSet(_ tag: UInt32, _ message: TransactionLogValue) -> Bool {
+        message.unknownTags.contains { $0.tag == tag && $0.bytes == [1] }
     }
 
     /// The partitions with one entry for each topic, and for each topic made anew under its name.

@@ -105,6 +105,9 @@ package struct ServerSettings: Sendable {
             $0.api.defaultPartitionCount = Int32(clamping: $1)
         },
         "fetch.max.bytes": number(1024...Int(Int32.max)) { $0.api.fetchByteLimit = $1 },
+        "max.incremental.fetch.session.cache.slots": number(0...100_000) {
+            $0.api.fetchSessionSlotCount = $1
+        },
         "socket.request.max.bytes": number(1024...(1 << 30)) { $0.server.requestByteLimit = $1 },
         "queued.max.request.bytes": number(1 << 20...(1 << 40)) {
             $0.server.memoryByteCount = $1

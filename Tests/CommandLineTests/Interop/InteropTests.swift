@@ -63,6 +63,29 @@ extension EndToEnd {
             try Millrace.succeed("log", "verify", "--data", data)
         }
 
+        /// Kafka's own client speaks transaction version 2, topic ids and fetch sessions.
+        @Test func `nothing is lost or doubled for a Java client whose server is killed`() throws {
+            let shared =
+                ProcessInfo.processInfo.environment["MILLRACE_SHARED"]
+                ?? Millrace.root.deletingLastPathComponent().appending(path: "shared").path
+            let libraries = shared + "/kafka/libs"
+            guard FileManager.default.fileExists(atPath: libraries) else {
+                return print("SKIPPED: Kafka's own client is looked for in \(libraries)")
+            }
+            guard Self.has("/usr/bin/java") else { return }
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            let kills = ProcessInfo.processInfo.environment["MILLRACE_KILLS"] ?? "5"
+            let outcome = try Millrace.shell(
+                "exec java -Dorg.slf4j.simpleLogger.defaultLogLevel=off "
+                    + "-cp '\(libraries)/*' '\(Self.scripts)/JavaKills.java' "
+                    + "'\(Millrace.executable.path)' '\(data)' \(kills)"
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last?.hasPrefix("exactly once:") == true, "\(outcome)")
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
         /// Two members, one of them killed; then the server killed, and a third member.
         @Test func `members of a consumer group share, and go on when one or the server dies`()
             throws

@@ -62,7 +62,7 @@ extension KafkaAPI {
         guard state.topicID != .zero else {
             throw Refusal(.invalidRequest, "Neither topic name nor id were specified.")
         }
-        guard let topic = broker.topics().first(where: { $0.id == state.topicID }) else {
+        guard let topic = broker.topic(id: state.topicID) else {
             throw Refusal(.unknownTopicID, "This server does not host this topic ID.")
         }
         return topic

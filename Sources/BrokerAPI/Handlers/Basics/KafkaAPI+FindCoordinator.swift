@@ -1,7 +1,8 @@
 import KafkaWire
 import LogModel
 
-/// FindCoordinator 0-5: the one node, for groups and for transactional ids.
+/// FindCoordinator 0-6: the one node, for groups and for transactional ids. There are no share
+/// groups (version 6), hence no coordinator of theirs.
 extension KafkaAPI {
     private static let keyTypes: Set<Int8> = [0, 1]
 

@@ -3,7 +3,7 @@ import Bytes
 import KafkaWire
 import LogModel
 
-/// Metadata 0-12: the one node, and the topics that were asked for. A topic that is not there is
+/// Metadata 0-13: the one node, and the topics that were asked for. A topic that is not there is
 /// made before the answer where settings and request allow it.
 extension KafkaAPI {
     private typealias Answer = MetadataResponse.MetadataResponseTopic
@@ -56,7 +56,7 @@ extension KafkaAPI {
     }
 
     private func describe(topicID: UniqueID) -> Answer {
-        if let topic = broker.topics().first(where: { $0.id == topicID }) { return describe(topic) }
+        if let topic = broker.topic(id: topicID) { return describe(topic) }
         var answer = Self.failure(.unknownTopicID, name: nil)
         answer.topicID = topicID
         return answer

@@ -3,30 +3,35 @@ import Coordination
 import KafkaWire
 import LogModel
 
-/// OffsetCommit 2-9. A retention that old clients ask for is not looked at: positions live as long
-/// as the group does.
+/// OffsetCommit 2-10, the last with topics by their ids. A retention that old clients ask for is
+/// not looked at: positions live as long as the group does.
 extension KafkaAPI {
     func offsetCommit(
         _ request: OffsetCommitRequest,
         _ call: APICall,
         answer: @escaping @Sendable (OffsetCommitResponse?) -> Void
     ) {
+        let topics = request.topics.map {
+            call.version >= 10 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
+        }
         guard !broker.isJobGroup(request.groupID) else {
             return answer(
-                OffsetCommitResponse(to: request) { _ in .groupAuthorizationFailed }
+                OffsetCommitResponse(to: request, topics) { _ in .groupAuthorizationFailed }
             )
         }
         var offsets: [TopicPartition: CommittedOffset] = [:]
         var refused: [TopicPartition: KafkaErrorCode] = [:]
-        for topic in request.topics {
-            for partition in topic.partitions {
-                let name = TopicPartition(topic.name, PartitionIndex(partition.partitionIndex))
-                let offset = CommittedOffset(
+        for (asked, topic) in zip(request.topics, topics) where !topic.isUnknown {
+            for partition in asked.partitions {
+                let name = topic.partition(partition.partitionIndex)
+                var offset = CommittedOffset(
                     offset: Offset(partition.committedOffset),
                     leaderEpoch: LeaderEpoch(partition.committedLeaderEpoch),
                     metadata: partition.committedMetadata ?? "",
                     commitTime: broker.clock.wallTime()
                 )
+                // Of another topic that has the name meanwhile nothing is committed.
+                if let id = topic.id { offset.topicID = id }
                 if (try? broker.find(name)) == nil {
                     refused[name] = .unknownTopicOrPartition
                 } else if GroupOffsets.check([offset]) != .none {
@@ -49,7 +54,7 @@ extension KafkaAPI {
             hasMemberEpochs: call.version >= 9
         ) { code in
             answer(
-                OffsetCommitResponse(to: request) { name in
+                OffsetCommitResponse(to: request, topics) { name in
                     let refusal = refusals[name] ?? .none
                     // Who is fenced hears that first, of all partitions that there are.
                     return code == .none || refusal == .unknownTopicOrPartition ? refusal : code
@@ -62,17 +67,19 @@ extension KafkaAPI {
 extension OffsetCommitResponse {
     fileprivate init(
         to request: OffsetCommitRequest,
+        _ topics: [WireTopic],
         _ code: (TopicPartition) -> KafkaErrorCode
     ) {
         self.init(
-            topics: request.topics.map { topic in
+            topics: zip(request.topics, topics).map { asked, topic in
                 OffsetCommitResponseTopic(
-                    name: topic.name,
-                    partitions: topic.partitions.map { partition in
-                        let index = PartitionIndex(partition.partitionIndex)
+                    name: topic.answeredName,
+                    topicID: topic.answeredID,
+                    partitions: asked.partitions.map { partition in
+                        let name = topic.partition(partition.partitionIndex)
                         return OffsetCommitResponsePartition(
                             partitionIndex: partition.partitionIndex,
-                            errorCode: code(TopicPartition(topic.name, index)).rawValue
+                            errorCode: (topic.isUnknown ? .unknownTopicID : code(name)).rawValue
                         )
                     }
                 )

@@ -3,13 +3,14 @@ import Coordination
 import KafkaWire
 import LogModel
 
-/// OffsetFetch 1-9: one group up to version 7, several from 8 on; all topics of a group on null.
+/// OffsetFetch 1-10: one group up to version 7, several from 8 on; all topics of a group on null.
+/// Version 10 names topics by their ids.
 extension KafkaAPI {
     func offsetFetch(_ request: OffsetFetchRequest, _ call: APICall) -> OffsetFetchResponse {
         if call.version >= 8 {
             return OffsetFetchResponse(
                 groups: request.groups.map {
-                    fetchOffsets($0, requireStable: request.requireStable)
+                    fetchOffsets($0, call, requireStable: request.requireStable)
                 }
             )
         }
@@ -22,7 +23,7 @@ extension KafkaAPI {
                 )
             }
         )
-        let answer = fetchOffsets(group, requireStable: request.requireStable)
+        let answer = fetchOffsets(group, call, requireStable: request.requireStable)
         return OffsetFetchResponse(
             topics: answer.topics.map { topic in
                 OffsetFetchResponse.OffsetFetchResponseTopic(
@@ -44,10 +45,17 @@ extension KafkaAPI {
 
     private func fetchOffsets(
         _ group: OffsetFetchRequest.OffsetFetchRequestGroup,
+        _ call: APICall,
         requireStable: Bool
     ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
-        let asked = group.topics?.flatMap { topic in
-            topic.partitionIndexes.map { TopicPartition(topic.name, PartitionIndex($0)) }
+        let usesIDs = call.version >= 10
+        let named = group.topics?.map { asked in
+            let topic =
+                usesIDs ? WireTopic(id: asked.topicID, broker) : WireTopic(name: asked.name)
+            return (topic: topic, indexes: asked.partitionIndexes)
+        }
+        let asked = named?.filter { !$0.topic.isUnknown }.flatMap { topic, indexes in
+            indexes.map { topic.partition($0) }
         }
         var response = OffsetFetchResponse.OffsetFetchResponseGroup(groupID: group.groupID)
         let membership = broker.checkOffsetFetch(
@@ -70,26 +78,39 @@ extension KafkaAPI {
         } catch {
             response.errorCode = error.groupCode.rawValue
         }
-        var topics = group.topics ?? []
-        if group.topics == nil {
-            let names = Dictionary(grouping: answers.keys.sorted(), by: \.topic)
-            topics = names.sorted { $0.key < $1.key }.map { topic, partitions in
-                OffsetFetchRequest.OffsetFetchRequestTopics(
-                    name: topic,
-                    partitionIndexes: partitions.map(\.partition.rawValue)
-                )
-            }
-        }
-        response.topics = topics.map { topic in
+        let topics = named ?? all(answers, usesIDs: usesIDs)
+        response.topics = topics.map { topic, indexes in
             OffsetFetchResponse.OffsetFetchResponseTopics(
-                name: topic.name,
-                partitions: topic.partitionIndexes.map { index in
-                    let name = TopicPartition(topic.name, PartitionIndex(index))
-                    return .init(index, answers[name] ?? .none)
+                name: topic.answeredName,
+                topicID: topic.answeredID,
+                partitions: indexes.map { index in
+                    var answer = OffsetFetchResponse.OffsetFetchResponsePartitions(
+                        index,
+                        answers[topic.partition(index)] ?? .none
+                    )
+                    if topic.isUnknown {
+                        answer.errorCode = KafkaErrorCode.unknownTopicID.rawValue
+                    }
+                    return answer
                 }
             )
         }
         return response
+    }
+
+    /// The topics of all answers, sorted by name.
+    private func all(
+        _ answers: [TopicPartition: OffsetAnswer],
+        usesIDs: Bool
+    ) -> [(topic: WireTopic, indexes: [Int32])] {
+        Dictionary(grouping: answers.keys.sorted(), by: \.topic)
+            .sorted { $0.key < $1.key }
+            .compactMap { name, partitions in
+                let indexes = partitions.map(\.partition.rawValue)
+                guard usesIDs else { return (WireTopic(name: name), indexes) }
+                // One that is gone meanwhile has none.
+                return broker.topic(name).map { (WireTopic(id: $0.id, broker), indexes) }
+            }
     }
 }
 

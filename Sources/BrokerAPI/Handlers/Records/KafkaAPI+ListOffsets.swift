@@ -3,7 +3,9 @@ import KafkaWire
 import LogModel
 import LogStorage
 
-/// ListOffsets 1-7: the ends, the largest timestamp, or the first record at or after a time.
+/// ListOffsets 1-11: the ends, the largest timestamp, or the first record at or after a time.
+/// Nothing is kept on a second tier: everything is local, and no offset is the last one uploaded or
+/// the first one to be.
 extension KafkaAPI {
     private typealias Asked = ListOffsetsRequest.ListOffsetsPartition
     private typealias Answer = ListOffsetsResponse.ListOffsetsPartitionResponse
@@ -11,6 +13,9 @@ extension KafkaAPI {
     private static let latest: Int64 = -1
     private static let earliest: Int64 = -2
     private static let largestTimestamp: Int64 = -3
+    private static let earliestLocal: Int64 = -4
+    private static let latestTiered: Int64 = -5
+    private static let earliestPendingUpload: Int64 = -6
 
     func listOffsets(_ request: ListOffsetsRequest, _ call: APICall) -> ListOffsetsResponse {
         let isolation = IsolationLevel(wire: request.isolationLevel)
@@ -65,7 +70,10 @@ extension KafkaAPI {
             answer.offset =
                 (isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark)
                 .rawValue
-        case Self.earliest:
+        case Self.latestTiered where version >= 9, Self.earliestPendingUpload where version >= 11:
+            return answer
+        case Self.earliest,
+            Self.earliestLocal where version >= 8:
             answer.offset = try broker.bounds(of: partition.name).logStart.rawValue
         case Self.largestTimestamp where version >= 7:
             let found = try partition.largestTimestamp(isolation: isolation)

@@ -1,13 +1,15 @@
 import Broker
+import Bytes
 import KafkaWire
 import LogModel
 import LogStorage
 import Threads
 
-/// Produce 3-11. Batches are appended before the call returns, in the order in which the requests
+/// Produce 3-13. Batches are appended before the call returns, in the order in which the requests
 /// of a connection came; the answer follows when they are durable, with `acks` 1 as with -1: there
 /// is one node, and what it acknowledges it has flushed. With `acks` 0 nothing is answered, and a
-/// refusal closes the connection.
+/// refusal closes the connection. From version 12 on partitions join the producer's transaction
+/// with their first batch; version 13 names topics by their ids.
 extension KafkaAPI {
     func produce(
         _ apiRequest: APIRequest,
@@ -51,12 +53,14 @@ private struct Appended: Sendable {
     }
 
     private struct Topic: Sendable {
-        var name: String
+        var target: WireTopic
         var outcomes: [Outcome]
     }
 
     private let version: Int16
     private var topics: [Topic] = []
+    /// The partitions that cannot join the producer's transaction.
+    private var outsiders: [TopicPartition: KafkaErrorCode] = [:]
 
     init(version: Int16) { self.version = version }
 
@@ -74,8 +78,15 @@ private struct Appended: Sendable {
         let refusal: KafkaErrorCode? =
             [0, 1, -1].contains(request.acks) ? nil : .invalidRequiredAcks
         let transactionalID = request.transactionalID
+        let targets = request.topicData.map {
+            version >= 13 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
+        }
+        if version >= 12, refusal == nil {
+            outsiders = ProduceJoins.refusals(of: request, targets, broker)
+        }
         for topic in request.topicData.indices {
-            let name = request.topicData[topic].name
+            let target = targets[topic]
+            let refusal = refusal ?? (target.isUnknown ? .unknownTopicID : nil)
             var outcomes: [Outcome] = []
             for index in request.topicData[topic].partitionData.indices {
                 let number = request.topicData[topic].partitionData[index].index
@@ -88,7 +99,8 @@ private struct Appended: Sendable {
                 outcomes.append(
                     append(
                         &records,
-                        to: TopicPartition(name, PartitionIndex(number)),
+                        to: target.partition(number),
+                        of: target.id,
                         transactionalID,
                         broker
                     )
@@ -97,7 +109,7 @@ private struct Appended: Sendable {
             // As Kafka has it: what no log was asked about comes first.
             topics.append(
                 Topic(
-                    name: name,
+                    target: target,
                     outcomes: outcomes.filter(\.isEarly) + outcomes.filter { !$0.isEarly }
                 )
             )
@@ -107,6 +119,7 @@ private struct Appended: Sendable {
     private func append(
         _ records: inout [UInt8],
         to name: TopicPartition,
+        of topicID: UniqueID?,
         _ transactionalID: String?,
         _ broker: Broker
     ) -> Outcome {
@@ -121,7 +134,11 @@ private struct Appended: Sendable {
             }
             let partition = try broker.find(name)
             outcome.partition = partition
-            let result = try Self.append(&records, name, transactionalID, broker)
+            if let code = outsiders[name] {
+                outcome.code = code
+                return outcome
+            }
+            let result = try Self.append(&records, name, topicID, transactionalID, broker)
             switch result {
             case .appended(let base, let last):
                 outcome.base = base
@@ -147,6 +164,7 @@ private struct Appended: Sendable {
     private static func append(
         _ records: inout [UInt8],
         _ name: TopicPartition,
+        _ topicID: UniqueID?,
         _ transactionalID: String?,
         _ broker: Broker
     ) throws(BrokerError) -> AppendOutcome {
@@ -155,6 +173,7 @@ private struct Appended: Sendable {
                 try broker.produce(
                     batch: bytes,
                     to: name,
+                    of: topicID,
                     transactionalID: transactionalID,
                     flush: false
                 )
@@ -231,7 +250,8 @@ private struct Appended: Sendable {
         var response = ProduceResponse()
         response.responses = topics.map { topic in
             .init(
-                name: topic.name,
+                name: topic.target.answeredName,
+                topicID: topic.target.answeredID,
                 partitionResponses: topic.outcomes.map { answer($0, failure) }
             )
         }

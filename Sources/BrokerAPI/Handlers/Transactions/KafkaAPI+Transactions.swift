@@ -12,7 +12,8 @@ private struct TransactionOwner {
 }
 
 /// What a transaction grows by, and how it ends, in transaction version 1: AddPartitionsToTxn 0-3,
-/// AddOffsetsToTxn 0-4, EndTxn 0-4.
+/// AddOffsetsToTxn 0-4, EndTxn 0-4; and EndTxn 5 of version 2, which answers the epoch to go on
+/// with.
 extension KafkaAPI {
     private typealias TopicResult = AddPartitionsToTxnResponse.AddPartitionsToTxnTopicResult
     private typealias PartitionResult =
@@ -110,18 +111,37 @@ extension KafkaAPI {
             producerID: ProducerID(request.producerID),
             epoch: ProducerEpoch(request.producerEpoch)
         )
-        let code = change(of: owner, call) { () throws(BrokerError) in
-            try broker.endTransaction(
-                transactionalID: owner.transactionalID,
-                producerID: owner.producerID,
-                epoch: owner.epoch,
-                result: request.committed ? .commit : .abort,
-                bumpsEpoch: false
-            )
-        }
+        let result: TransactionResult = request.committed ? .commit : .abort
         var response = EndTxnResponse()
+        guard call.version < 5 else {
+            // The epoch tells which transaction is meant, however late the request comes.
+            let answer = coordinated { () throws(BrokerError) in try end(owner, result, true) }
+            response.errorCode = answer.code.rawValue
+            if let pair = answer.pair {
+                response.producerID = pair.id.rawValue
+                response.producerEpoch = pair.epoch.rawValue
+            }
+            return response
+        }
+        let code = change(of: owner, call) { () throws(BrokerError) in
+            try end(owner, result, false)
+        }
         response.errorCode = code.rawValue
         return response
+    }
+
+    private func end(
+        _ owner: TransactionOwner,
+        _ result: TransactionResult,
+        _ bumpsEpoch: Bool
+    ) throws(BrokerError) -> TransactionReply {
+        try broker.endTransaction(
+            transactionalID: owner.transactionalID,
+            producerID: owner.producerID,
+            epoch: owner.epoch,
+            result: result,
+            bumpsEpoch: bumpsEpoch
+        )
     }
 
     /// Changes a transaction, unless the request was held up on its way: its sender, if there is

@@ -3,8 +3,10 @@ import Coordination
 import KafkaWire
 import LogModel
 
-/// TxnOffsetCommit 0-4: positions that count once the transaction is committed. Durable with the
-/// commit's decision, which waits for them.
+/// TxnOffsetCommit 0-5: positions that count once the transaction is committed. Durable when they
+/// are answered: their owner outlives this process, does not repeat what was answered, and may
+/// commit in the next one. From version 5 on (transaction version 2) the group joins the
+/// transaction with them; before, AddOffsetsToTxn has announced it.
 extension KafkaAPI {
     private typealias Asked = TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition
 
@@ -71,11 +73,12 @@ extension KafkaAPI {
         )
         guard !request.transactionalID.isEmpty else { return .invalidRequest }
         var code = coordinated { () throws(BrokerError) in
-            let verified = try broker.verifyOffsets(
-                transactionalID: request.transactionalID,
-                producerID: producer.id,
-                epoch: producer.epoch,
-                group: request.groupID
+            let ask = call.version >= 5 ? broker.joinOffsets : broker.verifyOffsets
+            let verified = try ask(
+                request.transactionalID,
+                producer.id,
+                producer.epoch,
+                request.groupID
             )
             guard verified == .none else { return .error(verified) }
             let membership = refusal(of: member)

@@ -1,0 +1,180 @@
+import Broker
+import Bytes
+import KafkaWire
+import LogModel
+import LogStorage
+
+/// One look at everything that a fetch asks for.
+struct FetchReading {
+    /// What a fetch wants at all.
+    struct Limits: Sendable {
+        let isolation: IsolationLevel
+        let byteLimit: Int
+        let leastByteCount: Int
+
+        init(_ request: FetchRequest, byteLimit: Int) {
+            isolation = IsolationLevel(wire: request.isolationLevel)
+            self.byteLimit = max(0, min(Int(request.maxBytes), byteLimit))
+            leastByteCount = max(Int(request.minBytes), 0)
+        }
+    }
+
+    private let isolation: IsolationLevel
+    private var leftByteCount: Int
+    private(set) var byteCount = 0
+    private(set) var hasFailed = false
+    private(set) var watched: [ParkedFetches.Watched] = []
+    /// In the order of the partitions.
+    private(set) var answers: [FetchResponse.PartitionData] = []
+
+    /// What is read of one partition at once, however much a client would take: the rest comes
+    /// with its next fetch.
+    private static let partitionByteLimit = 8 << 20
+
+    init(_ limits: Limits) {
+        isolation = limits.isolation
+        leftByteCount = limits.byteLimit
+    }
+
+    mutating func run(_ partitions: [FetchedPartition], _ broker: Broker) {
+        answers.reserveCapacity(partitions.count)
+        var last: (key: FetchKey.Topic, topic: WireTopic)?
+        for asked in partitions {
+            let topic: WireTopic
+            if let last, last.key == asked.key.topic {
+                topic = last.topic
+            } else {
+                topic = WireTopic(asked.key.topic, broker)
+                last = (asked.key.topic, topic)
+            }
+            answers.append(read(asked, of: topic, broker))
+        }
+    }
+
+    private mutating func read(
+        _ asked: FetchedPartition,
+        of topic: WireTopic,
+        _ broker: Broker
+    ) -> FetchResponse.PartitionData {
+        var answer = FetchResponse.PartitionData()
+        answer.partitionIndex = asked.key.index
+        answer.records = []
+        answer.abortedTransactions = isolation == .readCommitted ? [] : nil
+        if topic.isUnknown {
+            answer.abortedTransactions = []
+            return fail(.unknownTopicID, &answer)
+        }
+        do throws(BrokerError) {
+            let partition = try broker.find(topic.partition(asked.key.index))
+            let code = partition.refusal(ofLeaderEpoch: asked.currentLeaderEpoch)
+            guard code == .none else { return fail(code, &answer) }
+            try fill(&answer, asked, of: topic.id, partition, broker)
+        } catch {
+            // Kafka has an empty list here where it otherwise has none.
+            if error.code == .unknownTopicOrPartition { answer.abortedTransactions = [] }
+            return fail(error.code, &answer)
+        }
+        return answer
+    }
+
+    private mutating func fail(
+        _ code: KafkaErrorCode,
+        _ answer: inout FetchResponse.PartitionData
+    ) -> FetchResponse.PartitionData {
+        hasFailed = true
+        answer.errorCode = code.rawValue
+        answer.highWatermark = -1
+        return answer
+    }
+
+    private mutating func fill(
+        _ answer: inout FetchResponse.PartitionData,
+        _ asked: FetchedPartition,
+        of topicID: UniqueID?,
+        _ partition: Partition,
+        _ broker: Broker
+    ) throws(BrokerError) {
+        let offset = Offset(asked.offset)
+        let limit = max(
+            0,
+            min(Int(asked.byteLimit), leftByteCount, Self.partitionByteLimit)
+        )
+        var bounds = try broker.bounds(of: partition.name)
+        let end = end(of: bounds)
+        if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
+            let read = try records(partition.name, topicID, offset, limit, broker)
+            bounds = read.result?.bounds ?? bounds
+            byteCount += read.bytes.count
+            leftByteCount -= read.bytes.count
+            if isolation == .readCommitted {
+                answer.abortedTransactions = (read.result?.abortedTransactions ?? [])
+                    .sorted { $0.firstOffset < $1.firstOffset }
+                    .map {
+                        .init(
+                            producerID: $0.producerID.rawValue,
+                            firstOffset: $0.firstOffset.rawValue
+                        )
+                    }
+            }
+            answer.records = read.bytes
+        } else if offset < bounds.logStart || offset > bounds.logEnd {
+            throw .offsetOutOfRange("\(partition.name)")
+        }
+        answer.highWatermark = bounds.highWatermark.rawValue
+        answer.lastStableOffset = bounds.lastStableOffset.rawValue
+        answer.logStartOffset = bounds.logStart.rawValue
+        watched.append(
+            ParkedFetches.Watched(log: partition.log, isolation: isolation, end: end)
+        )
+    }
+
+    private func end(of bounds: LogBounds) -> Offset {
+        isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
+    }
+
+    /// Whole batches; the first one of an answer whatever the limit. None where it does not fit.
+    private func records(
+        _ name: TopicPartition,
+        _ topicID: UniqueID?,
+        _ offset: Offset,
+        _ limit: Int,
+        _ broker: Broker
+    ) throws(BrokerError) -> (bytes: [UInt8], result: LogReadResult?) {
+        var capacity = limit
+        while true {
+            var outcome: Result<LogReadResult, BrokerError> = .failure(.closed)
+            let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+                outcome = Result { () throws(BrokerError) in
+                    try broker.fetch(
+                        name,
+                        of: topicID,
+                        from: offset,
+                        isolation: isolation,
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<capacity]
+                        )
+                    )
+                }
+                count = (try? outcome.get().byteCount) ?? 0
+            }
+            switch outcome {
+            case .success(let result):
+                // What waits to be sent must not hold much more than it sends.
+                return (bytes.count < capacity / 2 ? Array(bytes[...]) : bytes, result)
+            case .failure(.bufferTooSmall(let needed)) where byteCount == 0 && needed > capacity:
+                capacity = needed
+            case .failure(.bufferTooSmall): return ([], nil)
+            case .failure(let error): throw error
+            }
+        }
+    }
+}
+
+extension WireTopic {
+    fileprivate init(_ topic: FetchKey.Topic, _ broker: Broker) {
+        switch topic {
+        case .name(let name): self.init(name: name)
+        case .id(let id): self.init(id: id, broker)
+        }
+    }
+}
