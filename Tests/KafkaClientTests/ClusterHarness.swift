@@ -58,7 +58,8 @@ final class ClusterHarness {
     static func batch(
         _ texts: [String],
         of producer: (ProducerID, ProducerEpoch),
-        from sequence: Int32
+        from sequence: Int32,
+        isTransactional: Bool = false
     ) -> [UInt8] {
         var builder = RecordBatchBuilder(capacity: 4096)
         for text in texts {
@@ -68,6 +69,7 @@ final class ClusterHarness {
         }
         return Array(
             builder.seal(
+                attributes: BatchAttributes(isTransactional: isTransactional),
                 producerID: producer.0,
                 producerEpoch: producer.1,
                 baseSequence: SequenceNumber(sequence)

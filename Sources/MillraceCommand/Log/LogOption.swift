@@ -7,8 +7,8 @@ enum LogOption {
     private static let data = Parameter.optional(
         "data",
         .path("DIR"),
-        help: "the folder of the bundled log (default: \(LogPlace.defaultDirectory)); where a "
-            + "running process owns it, the command talks to that one"
+        help: "the folder of the bundled log, whoever has it open (default: "
+            + "\(LogPlace.defaultDirectory))"
     )
     private static let bootstrap = Parameter.optional(
         "bootstrap",
