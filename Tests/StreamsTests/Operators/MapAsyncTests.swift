@@ -33,6 +33,15 @@ import Testing
         func end(_ key: String) { state.withLock { $0.running[key, default: 1] -= 1 } }
     }
 
+    /// Waits for a task of its own, which runs where the call runs: `Task.yield` would need a
+    /// thread of the pool, and tests that block it may have them all.
+    private static func letOthersGoOn() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {}
+            await group.waitForAll()
+        }
+    }
+
     private struct Job: StreamJob {
         static let name = "calls"
         var calls = Calls()
@@ -46,7 +55,7 @@ import Testing
                     calls.begin(key)
                     defer { calls.end(key) }
                     // Later calls are ready before earlier ones.
-                    for _ in 0..<(8 - value % 8) * 100 { await Task.yield() }
+                    for _ in 0..<(8 - value % 8) * 20 { await MapAsyncTests.letOthersGoOn() }
                     return try await work(key, value)
                 }
                 .onError(policy)
