@@ -1,5 +1,5 @@
 # Every goal sets up what it needs; see README.md.
-.PHONY: run test nightly sanitize build golden bench deps check format
+.PHONY: run test nightly sanitize build golden bench bench-broker deps check format
 
 run: deps ## build, run the flight delays job on its data, print its result
 	scripts/run-flights
@@ -22,6 +22,10 @@ golden: deps ## every golden vector under $MILLRACE_GOLDEN
 
 bench: build ## the throughput benchmarks, as a table
 	scripts/bench
+
+bench-broker: build ## the listener beside Kafka's broker, which $MILLRACE_KAFKA starts, as a table
+	scripts/interop-deps
+	scripts/bench-broker.py
 
 deps: ## the C libraries that the package links, once
 	scripts/deps

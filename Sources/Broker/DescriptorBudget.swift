@@ -30,4 +30,7 @@ package enum DescriptorBudget {
     package static func kept(of limit: Int) -> Int {
         max(fewestKept, min(mostKept, limit / 2))
     }
+
+    /// How many of `limit` descriptors connections may have.
+    package static func connections(of limit: Int) -> Int { max(1, limit / 4) }
 }

@@ -6,8 +6,12 @@ package struct APIConfiguration: Sendable {
     package var autoCreatesTopics = true
     /// Partitions of a topic that is made without a number (`num.partitions`).
     package var defaultPartitionCount: Int32 = 1
+    /// What topics get that are made without it.
+    package var topicDefaults = TopicDefaults()
     /// What one fetch answers at most, the first batch aside (`fetch.max.bytes`).
     package var fetchByteLimit = 57_671_680
+    /// What clients are told instead of the listener's address (`advertised.listeners`).
+    package var advertisedAddress: NodeAddress?
 
     package init() {}
 }
@@ -21,4 +25,28 @@ package struct NodeAddress: Equatable, Sendable {
         self.host = host
         self.port = port
     }
+
+    /// The address of a listener in Kafka's form, `PLAINTEXT://HOST:PORT`; nil for other text.
+    package init?(listener text: String) {
+        let prefix = "PLAINTEXT://"
+        guard text.hasPrefix(prefix) else { return nil }
+        let address = text.dropFirst(prefix.count)
+        guard let colon = address.lastIndex(of: ":"),
+            let port = UInt16(address[address.index(after: colon)...]), port > 0
+        else { return nil }
+        var host = address[..<colon]
+        if host.first == "[", host.last == "]" {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty, !host.contains(where: { $0 == "/" || $0 == "," || $0.isWhitespace })
+        else { return nil }
+        self.init(host: String(host), port: Int32(port))
+        // Nobody finds a node by it.
+        if isEverywhere { return nil }
+    }
+
+    /// Whether it stands for every address of the machine.
+    var isEverywhere: Bool { host == "0.0.0.0" || host == "::" }
 }

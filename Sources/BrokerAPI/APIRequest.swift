@@ -29,12 +29,20 @@ package struct ConnectionIdentity: Hashable, Sendable {
     package let number: UInt64
     /// The address of the other end without its port, for descriptions of groups.
     package let host: String
+    /// The address of this end, by which the other one reached it; empty where there is none.
+    package let ownHost: String
     /// `User:ANONYMOUS` where nobody authenticated.
     package let principal: String
 
-    package init(number: UInt64, host: String, principal: String = "User:ANONYMOUS") {
+    package init(
+        number: UInt64,
+        host: String,
+        ownHost: String = "",
+        principal: String = "User:ANONYMOUS"
+    ) {
         self.number = number
         self.host = host
+        self.ownHost = ownHost
         self.principal = principal
     }
 }

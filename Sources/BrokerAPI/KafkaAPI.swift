@@ -20,7 +20,17 @@ package final class KafkaAPI: Sendable {
     }
 
     /// Where clients find this node.
-    package var address: NodeAddress { ownAddress.withLock { $0 } }
+    package var address: NodeAddress {
+        configuration.advertisedAddress ?? ownAddress.withLock { $0 }
+    }
+
+    /// Where a client that reached this node finds it again: a listener on all addresses has none
+    /// of its own.
+    func address(for connection: ConnectionIdentity) -> NodeAddress {
+        var address = address
+        if address.isEverywhere, !connection.ownHost.isEmpty { address.host = connection.ownHost }
+        return address
+    }
 
     /// What clients are told from here on: the listener's address.
     package func setAddress(host: String, port: Int32) {

@@ -3,15 +3,26 @@ package import Terminal
 
 /// Folders of the file system.
 package enum Folder {
-    /// Makes the folder and those above it; one that is there is fine.
+    /// Makes the folder and those above it, durably; one that is there is fine.
     package static func create(_ path: String) throws(CommandFailure) {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
+            let parent = prefix.isEmpty ? "." : prefix
             prefix += prefix.isEmpty || prefix.hasSuffix("/") ? part : "/\(part)"
-            guard mkdir(prefix, 0o755) == 0 || errno == EEXIST else {
+            if mkdir(prefix, 0o755) == 0 {
+                try flush(parent)
+            } else if errno != EEXIST {
                 throw failure("create", prefix)
             }
         }
+    }
+
+    /// Makes the names in the folder durable.
+    package static func flush(_ path: String) throws(CommandFailure) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("flush", path) }
     }
 
     /// The names in the folder; none where it cannot be read.

@@ -48,6 +48,8 @@ struct JobReset {
         }
         try Folder.remove("\(stateDirectory)/\(topology.job)")
         guard unlink(markerPath) == 0 else { throw Folder.failure("remove", markerPath) }
+        // Before the job commits anything: the mark must not come back and have it start over.
+        try Folder.flush(stateDirectory)
     }
 
     /// Another job's topic, which this one would need for itself, stays.
@@ -67,6 +69,8 @@ struct JobReset {
         guard descriptor >= 0 else { throw Folder.failure("create", markerPath) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw Folder.failure("flush", markerPath) }
+        // Before the positions go: without the mark the stores would be believed.
+        try Folder.flush(stateDirectory)
     }
 
     /// Commits the start of each input, as the job's own producer would, which fences one that

@@ -45,6 +45,21 @@ package struct OpenLog {
 
     private final class Told: Sendable {
         let names = Lock<Set<TopicPartition>>([])
+        let noteCount = Lock(0)
+    }
+
+    /// Says what became known since: of partitions that were opened or failed meanwhile, and of
+    /// what goes on by itself. For a process that lives long.
+    package func tellNews() {
+        for partition in broker.topics().flatMap(\.partitions) {
+            tell(partition.knownHealth, partition.name)
+        }
+        let notes = broker.notes
+        let new = told.noteCount.withLock { count in
+            defer { count = max(count, notes.count) }
+            return notes.dropFirst(max(count, openingNoteCount))
+        }
+        for note in new { Self.warn(note) }
     }
 
     /// Says once what a person should know of a partition.
@@ -67,6 +82,9 @@ package struct OpenLog {
         case .cut(let cut):
             "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that no "
                 + "one was told were stored: \(cut.reason)"
+        case .damaged(let damage) where damage.lacksBegin:
+            "\(partition) lacks its begin: \(damage.reason); what is there can be read, and it "
+                + "takes no more"
         case .damaged(let damage):
             "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up "
                 + "to there, nothing was cut, and it takes no more"
@@ -107,10 +125,14 @@ package struct OpenLog {
         case .good, .cut: return nil
         case .damaged(let damage):
             return CommandFailure(
-                "\(partition) is damaged from offset \(damage.offset.rawValue) on",
-                place: "\(damage.file) at byte \(damage.position)",
+                damage.lacksBegin
+                    ? "\(partition) lacks its begin"
+                    : "\(partition) is damaged from offset \(damage.offset.rawValue) on",
+                place: damage.lacksBegin
+                    ? damage.file : "\(damage.file) at byte \(damage.position)",
                 reason: damage.reason,
-                next: damage.wayOut ?? verify
+                next: damage.wayOut ?? "put its files back from a copy; to go on with what can be "
+                    + "read instead: \(wayOn)"
             )
         case .readOnly(let reason):
             return CommandFailure(
@@ -127,6 +149,12 @@ package struct OpenLog {
                 next: nextCommand("topic describe \(partition.topic)", data: directory)
             )
         }
+    }
+
+    /// What gives up all that is not there any more: without it each partition is what lies there.
+    private var wayOn: String {
+        let own = shellWord("\(directory)/.millrace")
+        return "mv \(own) \(shellWord("\(directory)/.millrace-given-up"))"
     }
 
     /// The topics that an import which was killed has left half filled, of those that are there:
@@ -150,9 +178,11 @@ package struct OpenLog {
     }
 
     /// Refuses to write to what an import that was killed has left half filled: the next import
-    /// removes it.
-    package func refuseUnfinished(_ topics: Set<String>) throws(CommandFailure) {
-        let own = try unfinishedImports().first { $0.id != nil && topics.contains($0.name) }
+    /// removes it. Of all topics for nil.
+    package func refuseUnfinished(_ topics: Set<String>?) throws(CommandFailure) {
+        let own = try unfinishedImports().first {
+            $0.id != nil && topics?.contains($0.name) ?? true
+        }
         guard let entry = own else { return }
         throw CommandFailure(
             "the topic '\(entry.name)' is not whole",
@@ -168,7 +198,7 @@ package struct OpenLog {
         for partition in broker.topics().flatMap(\.partitions) {
             if case .cut = partition.knownHealth { tell(partition.knownHealth, partition.name) }
         }
-        for note in broker.notes.dropFirst(openingNoteCount) { Self.warn(note) }
+        tellNews()
         do {
             try broker.close()
         } catch {

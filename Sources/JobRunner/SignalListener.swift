@@ -3,13 +3,15 @@ package import Terminal
 import Threads
 
 /// Turns SIGHUP, SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the
-/// process at once.
+/// process at once. The same signal again within half a second is the same wish: `timeout`, make
+/// and supervisors send theirs to a process and to its group.
 ///
 /// The signals are blocked in every thread and taken by one thread that waits for them, so no code
 /// runs inside a handler. Start it before any other thread.
 package final class SignalListener: Sendable {
     private struct State {
         var request: ExitStatus?
+        var first: (signal: Int32, time: ContinuousClock.Instant)?
         var action: (@Sendable () -> Void)?
     }
 
@@ -59,15 +61,29 @@ package final class SignalListener: Sendable {
     }
 
     private func receive(_ signal: Int32) {
-        let (isSecond, action) = state.withLock { state in
-            defer { state.request = state.request ?? ExitStatus(rawValue: 128 + signal) }
-            return (state.request != nil, state.action)
+        let now = ContinuousClock.now
+        let (first, action) = state.withLock { state in
+            defer {
+                state.request = state.request ?? ExitStatus(rawValue: 128 + signal)
+                state.first = state.first ?? (signal, now)
+            }
+            return (state.first, state.action)
         }
-        if isSecond { _exit(1) }
+        if let first {
+            if first.signal == signal, now - first.time < Self.echo { return }
+            // Never waits for a reader.
+            var errors = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            if poll(&errors, 1, 0) == 1 {
+                TextOutput.error.write("ended at once: what was in flight is not finished\n")
+            }
+            _exit(128 + signal)
+        }
         var byte: UInt8 = 0
         _ = write(wake.writer, &byte, 1)
         action?()
     }
+
+    private static let echo = Duration.milliseconds(500)
 
     private static func isIgnored(_ signal: Int32) -> Bool {
         var action = Glibc.sigaction()

@@ -11,4 +11,11 @@ extension KafkaErrorCode {
     public static let groupMaxSizeReached = Self(rawValue: 81)
     public static let fencedInstanceID = Self(rawValue: 82)
     public static let groupSubscribedToTopic = Self(rawValue: 86)
+
+    // Of the groups whose partitions the broker assigns (KIP-848).
+    public static let fencedMemberEpoch = Self(rawValue: 110)
+    public static let unreleasedInstanceID = Self(rawValue: 111)
+    public static let unsupportedAssignor = Self(rawValue: 112)
+    public static let staleMemberEpoch = Self(rawValue: 113)
+    public static let invalidRegularExpression = Self(rawValue: 128)
 }

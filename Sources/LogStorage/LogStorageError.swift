@@ -115,6 +115,8 @@ package struct RecoveryReport: Equatable, Sendable {
         /// Where the end of the log is not known: the command of a shell that takes away what is
         /// not whole, so that the next start goes on with what lies before it.
         package var wayOut: String?
+        /// What lay in front of all that is there is missing, which can be read up to `offset`.
+        package var lacksBegin = false
     }
 
     package var wasClean = false

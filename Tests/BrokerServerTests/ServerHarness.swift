@@ -16,7 +16,8 @@ final class ServerHarness {
 
     init(
         _ change: (inout ServerConfiguration) -> Void = { _ in },
-        api: APIConfiguration = APIConfiguration()
+        api: APIConfiguration = APIConfiguration(),
+        host: String = "127.0.0.1"
     ) throws {
         directory =
             FileManager.default.temporaryDirectory
@@ -26,7 +27,7 @@ final class ServerHarness {
         change(&configuration)
         server = try BrokerServer(
             KafkaAPI(broker: broker, configuration: api),
-            on: ListenAddress(host: "127.0.0.1", port: 0),
+            on: ListenAddress(host: host, port: 0),
             configuration: configuration
         )
     }

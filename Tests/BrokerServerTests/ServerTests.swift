@@ -65,6 +65,28 @@ import Testing
         #expect(answer.topics.first?.partitions.count == 1)
     }
 
+    @Test func `a listener on every address tells the one that the client came by`() throws {
+        let harness = try ServerHarness(host: "0.0.0.0")
+        let client = try harness.connect()
+        func node(_ client: RawClient) throws -> (String, Int32)? {
+            try client.ask(
+                MetadataRequest(topics: []),
+                MetadataResponse.self,
+                key: 3,
+                version: 12,
+                flexibleFrom: 9
+            ).brokers.first.map { ($0.host, $0.port) }
+        }
+        let told = try #require(try node(client))
+        #expect(told == ("127.0.0.1", Int32(harness.server.address.port)))
+        try harness.stop()
+        var api = APIConfiguration()
+        api.advertisedAddress = NodeAddress(listener: "PLAINTEXT://broker.example.org:1234")
+        let other = try ServerHarness(api: api)
+        #expect(try #require(try node(other.connect())) == ("broker.example.org", 1234))
+        try other.stop()
+    }
+
     @Test func `what one client produces another one fetches`() throws {
         let harness = try ServerHarness()
         let producer = try harness.connect()

@@ -384,4 +384,55 @@ import Testing
         #expect(ended == .done)
         #expect(try again.values("out") == (writesBefore ? ["first", "second"] : ["second"]))
     }
+
+    @Test func `positions that a remote owner was told are there outlive the process`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        try log.broker.createTopic("out", partitionCount: 1)
+        let granted = try log.broker.initProducerID(
+            transactionalID: "remote",
+            timeout: .seconds(60),
+            isRemote: true
+        )
+        guard case .producer(let id, let epoch) = granted else {
+            Issue.record("\(granted)")
+            return
+        }
+        let partitions = [
+            TopicPartition("out", PartitionIndex(0)), try log.broker.offsetsPartition(of: "g"),
+        ]
+        #expect(
+            try log.broker.addPartitions(
+                transactionalID: "remote",
+                producerID: id,
+                epoch: epoch,
+                partitions: partitions
+            ) == .done
+        )
+        #expect(
+            try log.broker.addOffsets(
+                transactionalID: "remote",
+                producerID: id,
+                epoch: epoch,
+                group: "g",
+                offsets: [
+                    TopicPartition("in", PartitionIndex(0)): CommittedOffset(
+                        offset: Offset(7),
+                        commitTime: log.time.wallTime()
+                    )
+                ],
+                mustBeDurable: true
+            ) == .done
+        )
+        let again = try log.killed()
+        let ended = try again.broker.endTransaction(
+            transactionalID: "remote",
+            producerID: id,
+            epoch: epoch,
+            result: .commit,
+            bumpsEpoch: false
+        )
+        #expect(ended == .done)
+        #expect(try again.offset("g", "in") == 7)
+    }
 }

@@ -141,6 +141,44 @@ import Testing
         #expect(try offset(0) == 20)
     }
 
+    @Test func `the latest time is that of a record in view, in a batch that the start cuts too`()
+        throws
+    {
+        let log = try TestLog()
+        let start = log.time.wallTime().rawValue
+        var builder = RecordBatchBuilder(capacity: 256)
+        for time in [100, 50, 20] {
+            Array("v".utf8).withUnsafeBytes {
+                builder.append(timestamp: Timestamp(start + Int64(time)), key: nil, value: $0)
+            }
+        }
+        var batch = Array(
+            builder.seal(
+                attributes: BatchAttributes(),
+                producerID: .none,
+                producerEpoch: .none,
+                baseSequence: .none
+            )
+        )
+        _ = try batch.withUnsafeMutableBytes { bytes in
+            try log.log.append(bytes, origin: .embedded)
+        }
+        try log.append(["a"], at: start + 60)
+        try log.append(["b"], at: start + 10)
+        try log.flush()
+        func latest() throws -> [Int64] {
+            let found = try log.log.largestTimestamp(isolation: .readUncommitted)
+            return found.map { [$0.offset.rawValue, $0.timestamp.rawValue - start] } ?? []
+        }
+        #expect(try latest() == [0, 100])
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(1))
+        #expect(try latest() == [3, 60])
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(4))
+        #expect(try latest() == [4, 10])
+        try log.data.groups.deleteRecords(of: log.log, before: Offset(5))
+        #expect(try latest() == [])
+    }
+
     @Test func `deleted records stay deleted, and whole segments of them leave the disk`() throws {
         let log = try TestLog(["segment.bytes": "1024"])
         for number in 0..<60 { try log.append(["record \(number)"]) }

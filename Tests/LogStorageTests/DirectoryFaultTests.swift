@@ -36,6 +36,68 @@ import Testing
         }
     }
 
+    // MARK: Passing
+
+    @Test(arguments: [Int32(24), 12, 5])
+    func `what passes keeps no partition from its next use`(errorNumber: Int32) throws {
+        let before = try TestLog(disk: HookedDisk())
+        try before.append(["a"])
+        try before.flush()
+        let left = HookedDisk(try #require(before.disk as? HookedDisk).disk.afterKill())
+        left.failReads(of: "/t-0/\(Self.first)", errorNumber: errorNumber)
+        let log = try TestLog(opening: left)
+        #expect(throws: LogStorageError.self) { try log.append(["b"]) }
+        left.failReads(of: nil)
+        guard errorNumber != 5 else {
+            // A bad sector: what was not read may have been anything.
+            #expect(throws: LogStorageError.self) { try log.append(["b"]) }
+            return
+        }
+        try log.append(["b"])
+        try log.flush()
+        #expect(try log.records().map(\.value) == ["a", "b"])
+        try log.close()
+        let again = try TestLog(opening: HookedDisk(left.disk.afterKill()))
+        #expect(try again.records().map(\.value) == ["a", "b"])
+        #expect(again.data.notes.isEmpty)
+    }
+
+    /// No descriptor is free for the folder of a partition that has new names.
+    @Test(arguments: [20_000, 10]) func `a flush that cannot begin is tried again`(
+        byteCount: Int
+    ) throws {
+        let disk = HookedDisk()
+        let log = try TestLog(partitions: 2, disk: disk)
+        disk.onFileOperation { operation, path in
+            operation == .syncDirectory && path == TestLog.directory
+                ? .failed(operation: "open", path: path, errorNumber: 24, message: "planned") : nil
+        }
+        let text = String(repeating: "x", count: byteCount)
+        try log.append([text])
+        try log.append(["of 1"], to: 1)
+        if byteCount > 10_000 {
+            #expect(throws: LogStorageError.self) { try log.flush() }
+        } else {
+            try log.flush()
+            try log.data.writeBack(all: true)
+        }
+        // The others had what they asked for.
+        #expect(try log.records(of: 1).map(\.value) == ["of 1"])
+        disk.onFileOperation(nil)
+        #expect(log.log.readOnlyReason == nil)
+        try log.append(["more"])
+        try log.flush()
+        #expect(try log.records().map(\.value) == [text, "more"])
+        let left = disk.disk.afterKill()
+        let next = try TestLog(opening: left)
+        #expect(try next.records().map(\.value) == [text, "more"])
+        try log.data.writeBack(all: true)
+        try log.close()
+        let again = try TestLog(opening: HookedDisk(disk.disk.withoutUnflushed()))
+        #expect(try again.records().map(\.value) == [text, "more"])
+        #expect(again.data.notes.isEmpty)
+    }
+
     // MARK: Stuck
 
     @Test func `one flipped bit in a closed segment stops its partition alone`() throws {

@@ -56,4 +56,54 @@ import Testing
             #expect(try left.kind(of: TestLog.directory) == nil, "operation \(number)")
         }
     }
+
+    /// A directory whose owner was killed, on a disk that somebody else filled since.
+    private func filledBehindKill(reserve: Int64) throws -> (HookedDisk, JournalConfiguration) {
+        var journal = JournalConfiguration.small
+        journal.startReserveByteCount = reserve
+        let log = try TestLog(disk: HookedDisk(), journal: journal)
+        try log.append(["a", "b"])
+        try log.flush()
+        guard let disk = log.disk as? HookedDisk else { throw TestFailure("another disk") }
+        let left = disk.disk.afterKill()
+        left.setCapacity((1 << 40) - (try left.freeByteCount(at: TestLog.root)))
+        return (HookedDisk(left), journal)
+    }
+
+    @Test func `a start behind a kill finds the room that it needs`() throws {
+        let (disk, journal) = try filledBehindKill(reserve: 64 << 10)
+        let log = try TestLog(opening: disk, journal: journal)
+        #expect(try log.records().map(\.value) == ["a", "b"])
+        let path = "/data/.millrace/reserve"
+        #expect(try disk.kind(of: path) == nil)
+        #expect(log.data.notes.contains { $0.contains(path) && $0.contains("make room") })
+        try log.close()
+        // It is kept again by the first start that finds plenty.
+        disk.disk.setCapacity(1 << 40)
+        let again = try TestLog(opening: disk, journal: journal)
+        #expect(try disk.byteCount(of: path) == 64 << 10)
+        #expect(again.data.notes.isEmpty)
+    }
+
+    @Test func `a start behind a kill without that room says that the disk is full`() throws {
+        let (disk, journal) = try filledBehindKill(reserve: 0)
+        do {
+            _ = try TestLog(opening: disk, journal: journal)
+            Issue.record("it opened")
+        } catch LogStorageError.disk(.full(let path)) {
+            #expect(path.hasPrefix(TestLog.root))
+        }
+    }
+
+    @Test func `a quota that is used up on a disk with room is met in the same way`() throws {
+        let (disk, journal) = try filledBehindKill(reserve: 64 << 10)
+        disk.disk.setCapacity(1 << 40)
+        disk.onFileOperation { operation, path in
+            let isKept = (try? disk.kind(of: "/data/.millrace/reserve")) != .some(nil)
+            return operation == .write && path.hasSuffix("checkpoint.tmp") && isKept
+                ? .full(path: path) : nil
+        }
+        let log = try TestLog(opening: disk, journal: journal)
+        #expect(try log.records().map(\.value) == ["a", "b"])
+    }
 }

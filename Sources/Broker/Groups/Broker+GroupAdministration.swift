@@ -10,9 +10,9 @@ extension Broker {
     package func describeGroup(_ id: String) throws(BrokerError) -> GroupDescription? {
         let shard = try offsetShard(of: id)
         if let unavailability = shard.unavailability { throw unavailability }
-        if let group = shard.groups.withLock({ $0.groups[id] }), !group.isUntouched {
-            return group.description
-        }
+        let (classic, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
+        if let consumers { return GroupDescription(consumers) }
+        if let classic, !classic.isUntouched { return classic.description }
         return try hasPositions(of: id, in: shard) ? GroupDescription(positionsOf: id) : nil
     }
 
@@ -20,12 +20,15 @@ extension Broker {
     package func listGroups() -> [GroupDescription] {
         var found: [String: GroupDescription] = [:]
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
-            for id in (try? shard.withOffsets { $0.groups }) ?? [] {
+            for id in (try? shard.withOffsets { $0.groupsWithPending }) ?? [] {
                 found[id] = GroupDescription(positionsOf: id)
             }
             for group in shard.groups.withLock({ Array($0.groups.values) })
             where !group.isUntouched {
                 found[group.id] = group.description
+            }
+            for group in shard.groups.withLock({ Array($0.consumers.values) }) {
+                found[group.id] = GroupDescription(group)
             }
         }
         return found.values.sorted { $0.id < $1.id }
@@ -38,6 +41,18 @@ extension Broker {
         let done = SingleCode()
         var refusal = KafkaErrorCode.none
         change(id) { state, _, _ in
+            if let consumers = state.consumers[id] {
+                guard consumers.isEmpty else {
+                    refusal = .nonEmptyGroup
+                    return GroupWrite(group: id)
+                }
+                state.consumers[id] = nil
+                return GroupWrite(
+                    group: id,
+                    consumerRecords: consumers.tombstones,
+                    answers: [{ done.set($0 ?? .none) }]
+                )
+            }
             guard let group = state.groups[id], !group.isUntouched else {
                 if !isPositioned { refusal = .groupIDNotFound }
                 return GroupWrite(group: id, answers: [{ done.set($0 ?? .none) }])
@@ -70,15 +85,16 @@ extension Broker {
         try removePositions(partitions, of: id, in: try offsetShard(of: id))
     }
 
-    /// Whether the log knows positions of the group.
+    /// Whether the log knows positions of the group, those that an open transaction holds among
+    /// them.
     func hasPositions(of id: String, in shard: OffsetShard) throws(BrokerError) -> Bool {
-        try shard.withOffsets { !$0.partitions(of: id).isEmpty }
+        try shard.withOffsets { $0.hasAny(of: nil, group: id) }
     }
 
     /// Whether somebody outside may not touch this group: it is a job's, whose positions are half
     /// of its state.
     package func isJobGroup(_ id: String) -> Bool {
-        if liveGroups.withLock({ $0.contains(id) }) { return true }
+        if liveGroups.withLock({ $0[id] != nil }) { return true }
         // Every job has a first thread; a client of that name is no job.
         if describeTransaction("\(id)-0")?.isRemote == false { return true }
         return jobsWithTopics.contains(id)
@@ -121,13 +137,13 @@ extension Broker {
     /// ago.
     func groupsInUse(of shard: OffsetShard, now: Timestamp, retention: Int64) -> Set<String> {
         shard.groups.withLock { state in
-            let used = state.groups.values.filter { group in
-                let (age, isOver) = now.rawValue.subtractingReportingOverflow(
-                    group.stateTime.rawValue
-                )
-                return !group.isEmpty || isOver || age < retention
+            func isRecent(_ time: Timestamp) -> Bool {
+                let (age, isOver) = now.rawValue.subtractingReportingOverflow(time.rawValue)
+                return isOver || age < retention
             }
-            return Set(used.map(\.id))
+            let classic = state.groups.values.filter { !$0.isEmpty || isRecent($0.stateTime) }
+            let consumers = state.consumers.values.filter { !$0.isEmpty || isRecent($0.emptyTime) }
+            return Set(classic.map(\.id) + consumers.map(\.id))
         }
     }
 
@@ -135,7 +151,8 @@ extension Broker {
     /// Kafka's consumer protocol and has members.
     package func subscribedTopics(of id: String) throws(BrokerError) -> Set<String>? {
         let shard = try offsetShard(of: id)
-        let group = shard.groups.withLock { $0.groups[id] }
+        let (group, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
+        if let consumers { return consumers.subscribedTopics }
         guard let group, !group.isEmpty else { return [] }
         guard group.protocolType == "consumer" else { return nil }
         let topics = group.subscriptions.compactMap { bytes in

@@ -22,6 +22,14 @@ extension Broker {
         }
         let random = makeID().description
         change(id) { state, now, wallTime in
+            if let consumers = state.consumers[id], !consumers.isEmpty {
+                let token = state.wait(answer)
+                let refused = JoinAnswer(
+                    code: .inconsistentGroupProtocol,
+                    memberID: join.memberID
+                )
+                return state.write(for: [.answerJoin(token, refused)], of: id)
+            }
             guard join.memberID.isEmpty || state.groups[id] != nil else {
                 let token = state.wait(answer)
                 let refused = JoinAnswer(code: .unknownMemberID, memberID: join.memberID)
@@ -38,7 +46,11 @@ extension Broker {
                 wallTime: wallTime
             )
             state.groups[id] = group.isUntouched ? nil : group
-            return state.write(for: actions, of: id)
+            var write = state.write(for: actions, of: id)
+            if state.groups[id] != nil, let left = state.consumers.removeValue(forKey: id) {
+                write.consumerRecords = left.tombstones
+            }
+            return write
         } failed: { code in
             answer(JoinAnswer(code: code, memberID: join.memberID))
         }
@@ -85,7 +97,18 @@ extension Broker {
     ) {
         let code = refusal(ofGroup: id)
         guard code == .none else { return answer(code, []) }
+        let topics = topicImage()
         change(id) { state, now, wallTime in
+            if let codes = state.consumers[id]?.leave(
+                members,
+                topics: topics,
+                wallTime: wallTime
+            ) {
+                var write = GroupWrite(group: id)
+                write.consumerRecords = state.consumers[id]?.takeRecords() ?? []
+                write.answers = [{ answer($0 ?? .none, $0 == nil ? codes : []) }]
+                return write
+            }
             let (codes, actions) =
                 state.groups[id]?.leave(members, now: now, wallTime: wallTime)
                 ?? (members.map { _ in .unknownMemberID }, [])
@@ -100,10 +123,13 @@ extension Broker {
 
     /// Commits positions of a group as a client does who may be fenced; `answer` is given a code
     /// for all of them.
+    /// A member of a consumer group has to speak of its epoch (`hasMemberEpochs`: version 9 of the
+    /// API), not of a generation.
     package func commitOffsets(
         group id: String,
         _ claim: GroupMemberClaim,
         _ offsets: [TopicPartition: CommittedOffset],
+        hasMemberEpochs: Bool,
         answer: @escaping @Sendable (KafkaErrorCode) -> Void
     ) {
         do throws(BrokerError) {
@@ -113,7 +139,14 @@ extension Broker {
             let isKnown = try hasPositions(of: id, in: shard)
             change(id) { state, now, _ in
                 let code: KafkaErrorCode
-                if var group = state.groups[id] {
+                if let consumers = state.consumers[id] {
+                    code = consumers.commit(
+                        claim,
+                        of: records.compactMap(\.assignedPartition),
+                        isTransactional: false,
+                        hasMemberEpochs: hasMemberEpochs
+                    )
+                } else if var group = state.groups[id] {
                     code = group.commit(claim, isTransactional: false, now: now)
                     state.groups[id] = group
                 } else if isKnown, claim.generation >= 0 || !claim.memberID.isEmpty {
@@ -137,14 +170,24 @@ extension Broker {
     /// Kafka's answer to whoever commits positions of the group inside a transaction.
     package func checkTransactionalCommit(
         group id: String,
-        _ claim: GroupMemberClaim
+        _ claim: GroupMemberClaim,
+        of partitions: [TopicPartition]
     ) -> KafkaErrorCode {
         do throws(BrokerError) {
             let shard = try offsetShard(of: id)
             if let unavailability = shard.unavailability { throw unavailability }
             let now = groupClock
+            let assigned = partitions.compactMap { name in
+                topic(name.topic).map { AssignedPartition($0.id, name.partition) }
+            }
             return shard.groups.withLock { state in
-                state.groups[id]?.commit(claim, isTransactional: true, now: now)
+                state.consumers[id]?.commit(
+                    claim,
+                    of: assigned,
+                    isTransactional: true,
+                    hasMemberEpochs: true
+                )
+                    ?? state.groups[id]?.commit(claim, isTransactional: true, now: now)
                     ?? ClassicGroup.commitToUnknown(claim)
             }
         } catch {
@@ -174,7 +217,8 @@ extension Broker {
             let wallTime = time.wallTime()
             let (turn, deadline) = shard.groups.withLock { state in
                 let write = decide(&state, now, wallTime)
-                return (state.enqueue(write), state.groups[id]?.nextDeadline)
+                let deadline = state.groups[id]?.nextDeadline ?? state.consumers[id]?.nextDeadline
+                return (state.enqueue(write), deadline)
             }
             if let deadline { groupTimer.look(at: deadline) }
             take(turn, of: shard)
@@ -219,6 +263,11 @@ extension Broker {
         let now = groupClock
         let wallTime = time.wallTime()
         var later: [GroupWrite] = []
+        for write in round where !write.consumerRecords.isEmpty {
+            shard.groups.withLock {
+                $0.consumers[write.group]?.storingFailed(write.consumerRecords)
+            }
+        }
         for write in round where write.groupRecord != nil {
             later.append(
                 shard.groups.withLock { state in
@@ -238,17 +287,20 @@ extension Broker {
     @discardableResult
     package func expireGroups() -> Moment? {
         var next: Moment?
+        let topics = topicImage()
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             let now = groupClock
             let wallTime = time.wallTime()
             let turns = shard.groups.withLock { state -> [GroupTurn] in
+                let silent = state.expireConsumers(topics, now, wallTime)
                 let due = state.groups.values.filter { $0.nextDeadline.map { $0 <= now } ?? false }
-                return due.map { group in
-                    var group = group
-                    let actions = group.expire(now: now, wallTime: wallTime)
-                    state.groups[group.id] = group.isUntouched ? nil : group
-                    return state.enqueue(state.write(for: actions, of: group.id))
-                }
+                return silent
+                    + due.map { group in
+                        var group = group
+                        let actions = group.expire(now: now, wallTime: wallTime)
+                        state.groups[group.id] = group.isUntouched ? nil : group
+                        return state.enqueue(state.write(for: actions, of: group.id))
+                    }
             }
             for turn in turns { take(turn, of: shard) }
             let deadline = shard.groups.withLock { $0.nextDeadline }

@@ -2,9 +2,11 @@ import Bytes
 import Coordination
 import LogModel
 
-/// The classic groups of one shard, who waits in them, and what is to be written.
+/// The groups of one shard, who waits in them, and what is to be written. An id is that of a
+/// classic group or of a consumer group, never of both.
 struct GroupShardState: Sendable {
     var groups: [String: ClassicGroup]
+    var consumers: [String: ConsumerGroup]
     /// Requests that wait for others. Called by nobody who holds the lock.
     private var joins: [GroupReplyToken: @Sendable (JoinAnswer) -> Void] = [:]
     private var syncs: [GroupReplyToken: @Sendable (SyncAnswer) -> Void] = [:]
@@ -14,8 +16,9 @@ struct GroupShardState: Sendable {
     /// Somebody writes the queue.
     private var isWriting = false
 
-    init(groups: [String: ClassicGroup]) {
+    init(groups: [String: ClassicGroup], consumers: [String: ConsumerGroup]) {
         self.groups = groups
+        self.consumers = consumers
     }
 
     mutating func wait(_ answer: @escaping @Sendable (JoinAnswer) -> Void) -> GroupReplyToken {
@@ -77,7 +80,11 @@ struct GroupShardState: Sendable {
         return queue
     }
 
-    var nextDeadline: Moment? { groups.values.compactMap(\.nextDeadline).min() }
+    var nextDeadline: Moment? {
+        let deadlines =
+            groups.values.compactMap(\.nextDeadline) + consumers.values.compactMap(\.nextDeadline)
+        return deadlines.min()
+    }
 }
 
 /// What a caller does with what it decided.
@@ -94,11 +101,15 @@ struct GroupWrite: Sendable {
     let group: String
     /// Of several, the last one tells all.
     var groupRecord: GroupRecord?
+    /// In their order; behind the record of a classic group.
+    var consumerRecords: [ConsumerGroupRecord] = []
     var offsets: [OffsetRecord] = []
     /// Each is told why the records could not be written; nil if they are durable.
     var answers: [@Sendable (KafkaErrorCode?) -> Void] = []
 
-    var isAnswerOnly: Bool { groupRecord == nil && offsets.isEmpty }
+    var isAnswerOnly: Bool {
+        groupRecord == nil && consumerRecords.isEmpty && offsets.isEmpty
+    }
 
     func answer(_ failure: KafkaErrorCode?) {
         for answer in answers { answer(failure) }

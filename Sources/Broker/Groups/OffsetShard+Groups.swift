@@ -24,6 +24,11 @@ extension OffsetShard {
                 taken.append(nil)
                 try append(&batch, &taken, now, ifFull: true)
             }
+            for record in write.consumerRecords {
+                try batch.add(record)
+                taken.append(nil)
+                try append(&batch, &taken, now, ifFull: true)
+            }
         }
         if !taken.isEmpty { try append(&batch, &taken, now, ifFull: false) }
     }

@@ -32,7 +32,8 @@ extension Broker {
         producerID: ProducerID,
         epoch: ProducerEpoch,
         group: String,
-        offsets: [TopicPartition: CommittedOffset]
+        offsets: [TopicPartition: CommittedOffset],
+        mustBeDurable: Bool = false
     ) throws(BrokerError) -> TransactionReply {
         let records = try records(of: offsets, group: group)
         let shard = try offsetShard(of: group)
@@ -41,7 +42,7 @@ extension Broker {
             producerID: producerID,
             epoch: epoch,
             partitions: [shard.partition.name],
-            mustBeDurable: false
+            mustBeDurable: mustBeDurable
         )
         guard reply == .done, !records.isEmpty else { return reply }
         let append = try beginAppend(of: group, in: shard)
@@ -62,6 +63,7 @@ extension Broker {
             default: throw error
             }
         }
+        if mustBeDurable { try flush([shard.partition]) }
         return reply
     }
 
@@ -99,7 +101,10 @@ extension Broker {
         isOwn: Bool = true
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         try checkOpen()
-        if isOwn { liveGroups.withLock { _ = $0.insert(group) } }
+        if isOwn {
+            let topics = Set((partitions ?? []).map(\.topic))
+            liveGroups.withLock { $0[group, default: []].formUnion(topics) }
+        }
         try putPositionsBack(of: group)
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
         let shard = try offsetShard(of: group)

@@ -17,10 +17,11 @@ final class OffsetShard: Sendable {
         partition: Partition,
         offsets: GroupOffsets,
         groups: [String: ClassicGroup] = [:],
+        consumers: [String: ConsumerGroup] = [:],
         unavailability: BrokerError? = nil
     ) {
         self.partition = partition
-        self.groups = Lock(GroupShardState(groups: groups))
+        self.groups = Lock(GroupShardState(groups: groups, consumers: consumers))
         self.unavailability = unavailability
         self.offsets = Lock(offsets)
     }

@@ -104,6 +104,7 @@ struct BrokerRecovery {
     private mutating func offsetShard(_ partition: Partition) -> OffsetShard {
         var offsets = GroupOffsets()
         var groups: [String: GroupRecord.Value] = [:]
+        var consumers: [String: ConsumerGroupReplay] = [:]
         do throws(BrokerError) {
             var replay = LogReplay()
             try Self.refuseDamaged(partition)
@@ -120,21 +121,38 @@ struct BrokerRecovery {
                             offsets.apply(record, at: at, producerID: producerID)
                         } else if let record = try GroupRecord(key: key, value: value) {
                             groups[record.group] = record.value
+                        } else if let record = try ConsumerGroupRecord(key: key, value: value) {
+                            consumers[record.group, default: ConsumerGroupReplay()].apply(record)
                         }
                     }
                 }
             }
             let now = Moment(nanoseconds: time.monotonicNanoseconds())
-            let restored = Dictionary(
-                uniqueKeysWithValues: groups.map { id, value in
-                    let settings = configuration.groups
-                    return (
-                        id,
-                        ClassicGroup(id: id, settings: settings, restoring: value, now: now)
-                    )
-                }
+            let settings = configuration.groups
+            var restored: [String: ClassicGroup] = [:]
+            for (id, value) in groups {
+                restored[id] = ClassicGroup(id: id, settings: settings, restoring: value, now: now)
+            }
+            var restoredConsumers: [String: ConsumerGroup] = [:]
+            for (id, replay) in consumers {
+                let replayed = replay.group(
+                    id: id,
+                    settings: settings,
+                    now: now,
+                    wallTime: time.wallTime()
+                )
+                guard let group = replayed else { continue }
+                // A crash may have kept the empty one of an id that went over to the other kind.
+                if group.isEmpty, restored[id]?.isEmpty == false { continue }
+                restored[id] = nil
+                restoredConsumers[id] = group
+            }
+            return OffsetShard(
+                partition: partition,
+                offsets: offsets,
+                groups: restored,
+                consumers: restoredConsumers
             )
-            return OffsetShard(partition: partition, offsets: offsets, groups: restored)
         } catch {
             notes.append(
                 "\(partition.name) cannot be read (\(error)): groups whose offsets lie in it "

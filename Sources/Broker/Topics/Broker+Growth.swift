@@ -22,6 +22,16 @@ extension Broker {
                     + "the job's inputs."
             )
         }
+        if let job = liveGroups.withLock({ groups in
+            groups.filter { $0.value.contains(name) }.keys.min()
+        }) {
+            // It has a task for each partition that there was at its start.
+            throw .refused(
+                .policyViolation,
+                "Topic '\(name)' is read by \(job), which runs and would not see the new "
+                    + "partitions: stop it, and let it start again behind the change."
+            )
+        }
         guard count > topic.partitions.count else {
             throw .refused(
                 .invalidPartitions,

@@ -77,13 +77,13 @@ extension Broker {
     }
 
     /// Removes a topic and its records, and what groups have committed of it; a crash in between
-    /// removes it all the same.
-    package func deleteTopic(_ name: String) throws(BrokerError) {
+    /// removes it all the same. With an `id` only that topic: another may have the name by now.
+    package func deleteTopic(_ name: String, id: UniqueID? = nil) throws(BrokerError) {
         try checkOpen()
         guard InternalTopic(rawValue: name) == nil else {
             throw .refused(.invalidTopic, "Topic '\(name)' is internal and stays.")
         }
-        guard let topic = topicTable.withLock({ $0.beginDeletion(of: name) }) else {
+        guard let topic = topicTable.withLock({ $0.beginDeletion(of: name, id: id) }) else {
             throw Self.unknown(name)
         }
         do throws(LogStorageError) { try dataDirectory.removeTopic(name) } catch {
@@ -243,17 +243,53 @@ extension Broker {
 /// The topics that are there, those that are being deleted, and the names of those that are being
 /// made.
 struct TopicNames: Sendable {
-    var topics: [String: Topic] = [:]
+    var topics: [String: Topic] = [:] {
+        didSet {
+            version += 1
+            knownJobs = nil
+        }
+    }
+    /// What `jobs` found, until a topic changes.
+    private var knownJobs: Set<String>?
+    /// Rises whenever a topic comes, goes or changes.
+    private var version: UInt64 = 0
+    /// What consumer groups were shown last.
+    private var lastImage: TopicImage?
     /// Being deleted: no request finds them, transactions that include them do.
     private(set) var leaving: [String: Topic] = [:]
     var reserved: Set<String> = []
 
     init(topics: [String: Topic]) { self.topics = topics }
 
+    /// The jobs that topics say they belong to.
+    mutating func jobs() -> Set<String> {
+        if let knownJobs { return knownJobs }
+        let owners = topics.values.compactMap { topic in
+            topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init)
+        }
+        let found = Set(owners)
+        knownJobs = found
+        return found
+    }
+
+    /// The topics as consumer groups look at them.
+    mutating func image() -> TopicImage {
+        if let lastImage, lastImage.version == version { return lastImage }
+        let image = TopicImage(
+            version: version,
+            topics: topics.mapValues { topic in
+                TopicImage.Shape(id: topic.id, partitionCount: Int32(topic.partitions.count))
+            }
+        )
+        lastImage = image
+        return image
+    }
+
     /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays
     /// taken until the topic is gone: else one made meanwhile would be removed.
-    mutating func beginDeletion(of name: String) -> Topic? {
-        guard let topic = topics.removeValue(forKey: name) else { return nil }
+    mutating func beginDeletion(of name: String, id: UniqueID?) -> Topic? {
+        guard let topic = topics[name], topic.id == id ?? topic.id else { return nil }
+        topics[name] = nil
         precondition(leaving[name] == nil, "\(name): deleted twice at once")
         leaving[name] = topic
         return topic

@@ -125,7 +125,7 @@ extension Broker {
                 $0.expire(
                     now: now,
                     retentionMilliseconds: retention,
-                    activeGroups: self.liveGroups.withLock { $0.union(others) }
+                    activeGroups: self.liveGroups.withLock { others.union($0.keys) }
                 )
             }
         }
@@ -164,13 +164,7 @@ extension Broker {
     }
 
     /// The jobs that topics say they belong to.
-    var jobsWithTopics: Set<String> {
-        Set(
-            topics().compactMap { topic in
-                topic.options[TopicOptionName.owner]?.split(separator: "/").first.map(String.init)
-            }
-        )
-    }
+    var jobsWithTopics: Set<String> { topicTable.withLock { $0.jobs() } }
 
     /// The group of the job that names its transactional ids so: the group, a dash, a number.
     private static func jobGroup(ofTransactionalID id: String) -> String? {

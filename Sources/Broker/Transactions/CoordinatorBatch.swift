@@ -41,6 +41,15 @@ struct CoordinatorBatch: ~Copyable {
         }
     }
 
+    mutating func add(_ record: ConsumerGroupRecord) throws(BrokerError) {
+        do throws(WireError) {
+            let (key, value) = try record.encoded()
+            add(key: key, value: value)
+        } catch {
+            throw .tooLong("the group's name, or what a member told of itself,")
+        }
+    }
+
     /// Far below what a batch may have.
     var isFull: Bool { builder.byteCount >= 256 << 10 }
 

@@ -5,6 +5,8 @@ extension APITable {
         .waiting(14, 0...5, flexibleFrom: 4) { $0.syncGroup($1, $2, answer: $3) },
         .waiting(12, 0...4, flexibleFrom: 4) { $0.heartbeat($1, $2, answer: $3) },
         .waiting(13, 0...5, flexibleFrom: 4) { $0.leaveGroup($1, $2, answer: $3) },
+        .waiting(68, 0...1, flexibleFrom: 0) { $0.consumerGroupHeartbeat($1, $2, answer: $3) },
+        .answering(69, 0...1, flexibleFrom: 0) { $0.consumerGroupDescribe($1, $2) },
         .waiting(8, 2...9, flexibleFrom: 8) { $0.offsetCommit($1, $2, answer: $3) },
         .answering(9, 1...9, flexibleFrom: 6) { $0.offsetFetch($1, $2) },
         .answering(47, 0...0, flexibleFrom: 1) { $0.offsetDelete($1, $2) },

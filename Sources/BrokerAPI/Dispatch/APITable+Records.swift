@@ -13,7 +13,7 @@ extension APITable {
         ) { api, request, answer in
             api.produce(request, complete: answer)
         },
-        .waiting(1, 4...12, flexibleFrom: 12, canOverlap: true) {
+        .waiting(1, 4...12, flexibleFrom: 12) {
             $0.fetch($1, $2, complete: $3)
         },
         .answering(2, 1...7, flexibleFrom: 6) { $0.listOffsets($1, $2) },

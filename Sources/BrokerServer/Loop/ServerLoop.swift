@@ -203,7 +203,11 @@ final class ServerLoop: @unchecked Sendable {
         let isAccepted = uv_accept(server, client) == 0
         let host = SocketAddress.otherHost(of: handle) ?? "unknown"
         let machine = ConnectionMachine(
-            ConnectionIdentity(number: lastNumber, host: host),
+            ConnectionIdentity(
+                number: lastNumber,
+                host: host,
+                ownHost: SocketAddress.ownHost(of: handle) ?? ""
+            ),
             configuration,
             APITable.entries,
             now: uv_hrtime()

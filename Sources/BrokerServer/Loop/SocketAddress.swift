@@ -41,8 +41,19 @@ enum SocketAddress {
 
     /// The other end's address, without its port.
     static func otherHost(of handle: UnsafeMutablePointer<uv_tcp_t>) -> String? {
+        host { uv_tcp_getpeername(handle, $0, $1) }
+    }
+
+    /// This end's address, without its port.
+    static func ownHost(of handle: UnsafeMutablePointer<uv_tcp_t>) -> String? {
+        host { uv_tcp_getsockname(handle, $0, $1) }
+    }
+
+    private static func host(
+        _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<Int32>) -> Int32
+    ) -> String? {
         withStorage { storage, length in
-            guard uv_tcp_getpeername(handle, storage, length) == 0 else { return nil }
+            guard ask(storage, length) == 0 else { return nil }
             var text = [CChar](repeating: 0, count: 64)
             let failure: Int32
             switch Int32(storage.pointee.sa_family) {

@@ -50,6 +50,28 @@ package struct GroupDescription: Equatable, Sendable {
     /// Empty while there is none.
     package var protocolName: String
     package var members: [Member]
+    package var kind = Kind.classic
+
+    package enum Kind: Sendable {
+        case classic
+        case consumer
+
+        /// Kafka's word for it.
+        package var name: String {
+            switch self {
+            case .classic: "classic"
+            case .consumer: "consumer"
+            }
+        }
+    }
+
+    /// A consumer group in short: its members are told of by `ConsumerGroup.description`.
+    package init(_ group: ConsumerGroup) {
+        self.init(positionsOf: group.id)
+        state = group.stateName
+        protocolType = "consumer"
+        kind = .consumer
+    }
 
     /// A group of which there are only positions.
     package init(positionsOf id: String) {

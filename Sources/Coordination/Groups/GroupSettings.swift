@@ -12,6 +12,13 @@ package struct GroupSettings: Equatable, Sendable {
     /// Members that were given an id and have not come back with it.
     package var pendingMemberLimit = 10_000
 
+    /// `group.consumer.session.timeout.ms`: how long a member of a consumer group may be silent.
+    package var consumerSessionMilliseconds: Int32 = 45_000
+    /// `group.consumer.heartbeat.interval.ms`: how often it is told to speak.
+    package var consumerHeartbeatMilliseconds: Int32 = 5_000
+    /// `group.consumer.max.size`.
+    package var consumerMemberLimit = Int(Int32.max)
+
     package init() {}
 
     /// A new member cannot send heartbeats before its join is answered: if it is gone by then, it

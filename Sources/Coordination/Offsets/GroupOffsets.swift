@@ -145,6 +145,11 @@ package struct GroupOffsets: Sendable {
     /// The groups that have an offset, sorted.
     package var groups: [String] { committed.keys.sorted() }
 
+    /// The groups that have an offset, or will have one once an open transaction is committed.
+    package var groupsWithPending: Set<String> {
+        Set(committed.keys).union(pendingCounts.keys.map(\.group))
+    }
+
     /// The producers whose open transactions hold offsets, sorted.
     package var pendingProducers: [ProducerID] { pending.keys.sorted() }
 

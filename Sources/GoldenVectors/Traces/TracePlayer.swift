@@ -39,6 +39,8 @@ final class TracePlayer {
         var configuration = BrokerConfiguration(execution: .inline)
         configuration.groups.minimumSessionMilliseconds = 500
         configuration.groups.initialRebalanceDelayMilliseconds = 0
+        configuration.groups.consumerSessionMilliseconds = 2_000
+        configuration.groups.consumerHeartbeatMilliseconds = 500
         broker = try Broker.open(
             disk: SimulatedDisk(),
             directory: "/trace",
@@ -266,6 +268,10 @@ enum TraceDeviations {
     private static let steps: [String: Set<Int>] = [
         // An option that the log does not heed is refused.
         "configs": [10],
+        // Options of groups cannot be set.
+        "consumer_group_delayed_assignment": [1],
+        // A classic member does not join a consumer group that has members.
+        "consumer_group_errors": [13],
         // What members tell each other is not looked into: the join is answered.
         "group_unparsable_metadata": [1, 3, 4],
         // The empty group's positions come from another scenario.

@@ -1,3 +1,4 @@
+import Broker
 import BrokerAPI
 import BrokerServer
 package import Terminal
@@ -11,7 +12,12 @@ package struct LogListener {
 
     /// Listens from here on.
     package init(_ log: OpenLog, _ options: ListenOptions) throws(CommandFailure) {
-        let settings = try ServerSettings(options.settings)
+        // A client cannot tell a topic that is half there.
+        try log.refuseUnfinished(nil)
+        var settings = try ServerSettings(options.settings)
+        try settings.limitConnections(
+            to: DescriptorBudget.connections(of: DescriptorBudget.raise())
+        )
         do throws(ServerError) {
             server = try BrokerServer(
                 KafkaAPI(broker: log.broker, configuration: settings.api),

@@ -10,14 +10,20 @@ package struct ServerSettings: Sendable {
     package private(set) var api = APIConfiguration()
     package private(set) var server = ServerConfiguration()
 
+    private var saysConnections = false
+
     private typealias Setter =
         @Sendable (inout ServerSettings, String) -> Bool
 
     /// Every setting that is honoured.
-    package static let names: [String] = setters.keys.sorted()
+    package static let names: [String] = (setters.keys + TopicDefaults.settings).sorted()
 
     package init(_ pairs: [KeyValueArgument]) throws(CommandFailure) {
         for pair in pairs {
+            if TopicDefaults.settings.contains(pair.key) {
+                try setTopicDefault(pair)
+                continue
+            }
             guard let setter = Self.setters[pair.key] else {
                 let hint = Suggestion.nearest(to: pair.key, among: Self.names)
                 throw CommandFailure(
@@ -30,21 +36,70 @@ package struct ServerSettings: Sendable {
             guard setter(&self, pair.value) else {
                 throw CommandFailure(
                     "\(pair.key) cannot be '\(pair.value)'",
-                    reason: Self.flags.contains(pair.key)
-                        ? "it is true or false" : "it is a whole number within bounds",
+                    reason: Self.expectations[pair.key] ?? "it is a whole number within bounds",
                     status: .usage
                 )
             }
         }
+        saysConnections = pairs.contains { $0.key == "max.connections" }
+        try checkSessions()
     }
 
-    private static let flags: Set<String> = ["auto.create.topics.enable"]
+    private mutating func setTopicDefault(_ pair: KeyValueArgument) throws(CommandFailure) {
+        guard let reason = api.topicDefaults.set(pair.key, to: pair.value) else { return }
+        throw CommandFailure(
+            "\(pair.key) cannot be '\(pair.value)'",
+            reason: reason,
+            status: .usage
+        )
+    }
+
+    /// Each connection costs a descriptor: without, the log could not open its files.
+    mutating func limitConnections(to count: Int) throws(CommandFailure) {
+        guard server.connectionLimit > count else { return }
+        guard !saysConnections else {
+            throw CommandFailure(
+                "max.connections cannot be \(server.connectionLimit)",
+                reason: "this process may have so many files open that \(count) are left for "
+                    + "connections",
+                next: "ulimit -n \(4 * server.connectionLimit)",
+                status: .usage
+            )
+        }
+        server.connectionLimit = count
+    }
+
+    private func checkSessions() throws(CommandFailure) {
+        var configuration = BrokerConfiguration()
+        broker(&configuration)
+        let (least, most) = (
+            configuration.groups.minimumSessionMilliseconds,
+            configuration.groups.maximumSessionMilliseconds
+        )
+        guard least > most else { return }
+        throw CommandFailure(
+            "no session lasts at least \(least) and at most \(most) ms",
+            next: "a group.min.session.timeout.ms that is not above group.max.session.timeout.ms",
+            status: .usage
+        )
+    }
+
+    private static let expectations = [
+        "auto.create.topics.enable": "it is true or false",
+        "advertised.listeners":
+            "it is one address by which clients find this machine, such as "
+            + "PLAINTEXT://broker.example.org:9092",
+    ]
 
     private static let setters: [String: Setter] = [
         "auto.create.topics.enable": { settings, text in
             guard let value = Bool(text) else { return false }
             settings.api.autoCreatesTopics = value
             return true
+        },
+        "advertised.listeners": { settings, text in
+            settings.api.advertisedAddress = NodeAddress(listener: text)
+            return settings.api.advertisedAddress != nil
         },
         "num.partitions": number(1...10_000) {
             $0.api.defaultPartitionCount = Int32(clamping: $1)
@@ -75,6 +130,13 @@ package struct ServerSettings: Sendable {
             $0.maximumSessionMilliseconds = Int32(clamping: $1)
         },
         "group.max.size": group(1) { $0.memberLimit = $1 },
+        "group.consumer.session.timeout.ms": group(1) {
+            $0.consumerSessionMilliseconds = Int32(clamping: $1)
+        },
+        "group.consumer.heartbeat.interval.ms": group(1) {
+            $0.consumerHeartbeatMilliseconds = Int32(clamping: $1)
+        },
+        "group.consumer.max.size": group(1) { $0.consumerMemberLimit = $1 },
         "offsets.retention.minutes": number(1...Int(Int32.max)) { settings, value in
             settings.add { $0.offsetsRetention = .seconds(60 * value) }
         },

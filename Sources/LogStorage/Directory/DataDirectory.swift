@@ -103,20 +103,13 @@ package final class DataDirectory: Sendable {
             if try DirectoryFormat.check(files, creates: creates) {
                 try DirectoryFormat.make(files)
             }
-            let context = LogContext(
-                disk: disk,
-                directory: path,
-                time: time,
-                journal: journal
-            )
-            let table = try TopicTable.load(files)
-            var recovery = DirectoryRecovery(files: files, context: context, table: table)
+            let (context, table, recovered) = try recover(files, journal, time)
             let directory = DataDirectory(
                 files: files,
                 lock: lock,
                 context: context,
                 table: table,
-                recovered: try recovery.run()
+                recovered: recovered
             )
             // What cannot be removed now is tried again by the next start: it is in nobody's way.
             if (try? directory.removeLeftovers()) != nil {
@@ -128,6 +121,43 @@ package final class DataDirectory: Sendable {
             lock.close()
             throw error
         }
+    }
+
+    /// Reads what lies there; on a full disk in the room that was kept for it.
+    private static func recover(
+        _ files: PartitionFiles,
+        _ journal: JournalConfiguration,
+        _ time: any TimeSource
+    ) throws(LogStorageError) -> (LogContext, TopicTable, RecoveredDirectory) {
+        func attempt() throws(LogStorageError) -> (LogContext, TopicTable, RecoveredDirectory) {
+            let context = LogContext(
+                disk: files.disk,
+                directory: files.directory,
+                time: time,
+                journal: journal
+            )
+            let table = try TopicTable.load(files)
+            var recovery = DirectoryRecovery(files: files, context: context, table: table)
+            do throws(LogStorageError) {
+                return (context, table, try recovery.run())
+            } catch {
+                // What all partitions share knows the partitions, and they know it.
+                _ = context.takeDirty()
+                context.pool.removeAll()
+                throw error
+            }
+        }
+        let reserve = StartReserve(files, journal)
+        var isTaken = reserve.isNeeded && reserve.take()
+        var outcome: (LogContext, TopicTable, RecoveredDirectory)
+        do throws(LogStorageError) { outcome = try attempt() } catch {
+            // A quota may be used up on a disk that has room.
+            guard case .disk(.full) = error, !isTaken, reserve.take() else { throw error }
+            isTaken = true
+            outcome = try attempt()
+        }
+        if isTaken { outcome.2.notes.append(reserve.words) } else { reserve.keep() }
+        return outcome
     }
 
     /// The disk on which the directory's path means this folder.

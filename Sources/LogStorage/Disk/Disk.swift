@@ -32,6 +32,9 @@ package protocol Disk: Sendable {
     func modificationTime(of path: String) throws(DiskError) -> Timestamp?
     /// Bytes that may still be written.
     func freeByteCount(at path: String) throws(DiskError) -> Int64
+    /// Makes a file of so many bytes that nobody reads, for the room that it takes. Fails where the
+    /// file system cannot promise any; on a disk without end it does nothing.
+    func reserve(_ path: String, _ byteCount: Int64) throws(DiskError)
     /// Takes the exclusive lock of `path` (a file, created if needed) and writes `owner` into it.
     /// Fails with `.locked(owner:)` while another process holds it. Released by `close` or death.
     func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock
@@ -50,6 +53,8 @@ extension Disk {
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? { nil }
 
     package func rooted(at path: String) throws(DiskError) -> any Disk { self }
+
+    package func reserve(_ path: String, _ byteCount: Int64) throws(DiskError) {}
 
     package func folders(above path: String) -> [String] {
         let parts = path.split(separator: "/")
@@ -129,6 +134,23 @@ extension DiskError {
     var saysUnreadable: Bool {
         guard case .failed(_, _, let errorNumber, _) = self else { return false }
         return errorNumber == EIO
+    }
+
+    /// Whether the same call may succeed later, nothing being wrong with what lies there: there was
+    /// no room, no memory, or no descriptor.
+    var isPassing: Bool {
+        switch self {
+        case .full: true
+        case .failed(_, _, let errorNumber, _):
+            [EMFILE, ENFILE, ENOMEM, EINTR].contains(errorNumber)
+        default: false
+        }
+    }
+
+    /// Whether a flush failed before it began, for want of a descriptor: nothing is lost by it.
+    var isUnopened: Bool {
+        guard case .failed("open", _, _, _) = self else { return false }
+        return isPassing
     }
 
     /// Whether nothing can be written there at all: by this user, or by anybody.

@@ -109,6 +109,16 @@ package struct PosixDisk: Disk {
         return status
     }
 
+    package func reserve(_ path: String, _ byteCount: Int64) throws(DiskError) {
+        let descriptor = try check("open", path) { folder, name in
+            openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        }
+        defer { Glibc.close(descriptor) }
+        // It returns what others leave in `errno`.
+        errno = posix_fallocate(descriptor, 0, Int(byteCount))
+        if errno != 0 { throw failure("fallocate", path) }
+    }
+
     package func rename(_ path: String, to newPath: String) throws(DiskError) {
         let (newFolder, newName) = place(of: newPath)
         _ = try check("rename", path) { renameat($0, $1, newFolder, newName) }

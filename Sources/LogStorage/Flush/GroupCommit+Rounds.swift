@@ -54,8 +54,11 @@ extension GroupCommit {
         }
         let others = needed.filter { seen.insert($0.key).inserted }
         let bulk = (unique + others).filter { $0.hasBulk || $0.isRelaxed }
-        sync(bulk)
-        return round.withLock { round in write(unique, &round) }
+        let unopened = sync(bulk)
+        let outcome = round.withLock { round in write(unique, &round) }
+        // What the group could do without it is done.
+        if let unopened, case .written = outcome { return .failed(.disk(unopened)) }
+        return outcome
     }
 
     private func write(

@@ -126,11 +126,18 @@ package final class GroupCommit: Sendable {
     /// Makes everything appended to these partitions so far durable, then visible, and calls back
     /// with the first failure, or nil. One partition's failure is that partition's: the others are
     /// durable all the same.
-    package func flush(_ logs: [PartitionLog], completion: @escaping Completion) {
+    ///
+    /// What is relaxed is shown without a flush while its time allows that, unless it
+    /// `mustBeDurable`.
+    package func flush(
+        _ logs: [PartitionLog],
+        mustBeDurable: Bool = false,
+        completion: @escaping Completion
+    ) {
         var targets: [FlushTarget] = []
         var isShown = false
         for log in logs {
-            if log.isRelaxed, log.acknowledgesUnflushed() {
+            if log.isRelaxed, !mustBeDurable, log.acknowledgesUnflushed() {
                 isShown = true
             } else {
                 targets.append(FlushTarget(log: log, offset: log.flushTarget))
@@ -147,9 +154,14 @@ package final class GroupCommit: Sendable {
     }
 
     /// The same, and waits.
-    package func flushAndWait(_ logs: [PartitionLog]) throws(LogStorageError) {
+    package func flushAndWait(
+        _ logs: [PartitionLog],
+        mustBeDurable: Bool = false
+    ) throws(LogStorageError) {
         let answer = ConditionLock<LogStorageError??>(nil)
-        flush(logs) { failure in answer.update { $0 = .some(failure) } }
+        flush(logs, mustBeDurable: mustBeDurable) { failure in
+            answer.update { $0 = .some(failure) }
+        }
         if let failure = answer.waitAndTake({ $0 }) { throw failure }
     }
 
@@ -206,10 +218,18 @@ package final class GroupCommit: Sendable {
         sync(logs.filter { $0.hasBulk && !$0.isRelaxed })
     }
 
-    func sync(_ bulk: [PartitionLog]) {
-        guard !bulk.isEmpty else { return }
+    /// Returns why some could not be begun: they wait as before.
+    @discardableResult
+    func sync(_ bulk: [PartitionLog]) -> DiskError? {
+        guard !bulk.isEmpty else { return nil }
         let run = runner.withLock { $0 }
-        run(bulk.map { log in { log.syncBulk() } })
+        let unopened = Lock<DiskError?>(nil)
+        run(
+            bulk.map { log in
+                { if let error = log.syncBulk() { unopened.withLock { $0 = $0 ?? error } } }
+            }
+        )
+        return unopened.withLock { $0 }
     }
 
     // MARK: Rounds

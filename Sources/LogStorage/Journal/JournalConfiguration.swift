@@ -10,6 +10,9 @@ package struct JournalConfiguration: Sendable, Equatable {
     package var bulkByteCount = 256 << 10
     /// How many descriptors the log keeps open.
     package var openFileLimit = 512
+    /// What is kept of the disk for a start that finds it full: a checkpoint of thousands of
+    /// partitions, and the ends of the transactions that were open.
+    package var startReserveByteCount: Int64 = 4 << 20
 
     package init() {}
 
@@ -21,6 +24,7 @@ package struct JournalConfiguration: Sendable, Equatable {
         configuration.zeroedByteCount = 8 << 10
         configuration.bulkByteCount = 8 << 10
         configuration.openFileLimit = 16
+        configuration.startReserveByteCount = 0
         return configuration
     }
 }

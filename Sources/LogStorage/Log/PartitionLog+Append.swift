@@ -370,14 +370,14 @@ extension PartitionLog {
         let files = files
         let active = state.active
         // What a failed write left behind the end must not lie in a closed segment.
-        let isCut = try onDisk { () throws(DiskError) in
+        let cut = try onDisk { () throws(DiskError) -> (any DiskFile)? in
             let file = try active.file.file()
-            guard try file.byteCount() > active.byteCount else { return false }
+            guard try file.byteCount() > active.byteCount else { return nil }
             try file.truncate(to: active.byteCount)
-            return true
+            return file
         }
-        if isCut {
-            do throws(DiskError) { try active.file.file().sync() } catch {
+        if let cut {
+            do throws(DiskError) { try cut.sync() } catch {
                 // What that flush has lost no later one makes up for.
                 state.readOnlyReason = "a flush failed: \(error)"
                 throw .disk(error)

@@ -57,10 +57,11 @@ extension PartitionLog {
     }
 
     /// Flushes what is pending in the segments themselves; a group that follows vouches for it.
-    /// A failure stays with the partition: it acknowledges no more.
-    func syncBulk() { bulkFlush.withLock { _ in syncPending() } }
+    /// A failure stays with the partition: it acknowledges no more. Of a flush that could not begin
+    /// it is returned, and all is as before.
+    func syncBulk() -> DiskError? { bulkFlush.withLock { _ in syncPending() } }
 
-    private func syncPending() {
+    private func syncPending() -> DiskError? {
         let work = state.withLock { state -> BulkWork? in
             guard state.readOnlyReason == nil, !state.pending.ranges.isEmpty else { return nil }
             // What a group has taken may come back to nobody: this flush stands for it too.
@@ -70,7 +71,10 @@ extension PartitionLog {
                 files: state.segments.filter { bases.contains($0.baseOffset) }.map(\.file),
                 end: state.endPlace,
                 directoryIsDirty: state.directoryIsDirty,
-                parentIsDirty: state.parentIsDirty
+                parentIsDirty: state.parentIsDirty,
+                taken: state.pending,
+                inFlight: state.inFlight,
+                unflushedByteCount: state.unflushedByteCount
             )
             if context.capturesStates { state.capture = state.captured() }
             let moved = state.pending.logStartMoved
@@ -84,7 +88,7 @@ extension PartitionLog {
             state.unflushedByteCount = 0
             return work
         }
-        guard let work else { return }
+        guard let work else { return nil }
         defer {
             state.withLock { state in
                 state.isSyncing = false
@@ -98,7 +102,12 @@ extension PartitionLog {
             }
             try syncNames(folder: work.directoryIsDirty, parent: work.parentIsDirty)
         } catch {
-            return fail("a flush failed: \(error)")
+            if error.isUnopened {
+                state.withLock { putBack(work, &$0) }
+                return error
+            }
+            fail("a flush failed: \(error)")
+            return nil
         }
         state.withLock { state in
             state.synced = work.end
@@ -107,6 +116,19 @@ extension PartitionLog {
             finish(upTo: work.end, &state)
             state.synced = nil
         }
+        return nil
+    }
+
+    /// The flush did not begin: what it took waits for the next one, with what a group that came
+    /// back meanwhile has left to it.
+    private func putBack(_ work: BulkWork, _ state: inout LogState) {
+        state.pending.putBack(work.taken)
+        if let part = work.inFlight, state.inFlight == nil, state.durable.offset < part.end.offset {
+            state.pending.putBack(part.taken)
+        }
+        state.directoryIsDirty = state.directoryIsDirty || work.directoryIsDirty
+        state.parentIsDirty = state.parentIsDirty || work.parentIsDirty
+        state.unflushedByteCount += work.unflushedByteCount
     }
 
     private struct BulkWork {
@@ -114,6 +136,10 @@ extension PartitionLog {
         var end: LogPlace
         var directoryIsDirty: Bool
         var parentIsDirty: Bool
+        /// What it stands for, should it not begin.
+        var taken: PendingFlush
+        var inFlight: GroupPart?
+        var unflushedByteCount: Int64
     }
 
     func syncNames(folder: Bool, parent: Bool) throws(DiskError) {
@@ -167,6 +193,7 @@ extension PartitionLog {
         if !leavesPending {
             taken = state.pending
             do throws(DiskError) { payload = try Self.payload(of: taken, state) } catch {
+                if error.isPassing { return nil }
                 state.readOnlyReason = "what was written cannot be read back: \(error)"
                 return nil
             }

@@ -210,14 +210,25 @@ extension PartitionLog {
     }
 }
 
+extension PartitionLog {
+    fileprivate var isStartDurable: Bool {
+        state.withLock { $0.durableLogStart >= $0.logStart }
+    }
+}
+
 extension GroupCommit {
     /// Moves a partition's log start and frees the space before it; durable when it returns.
     package func deleteRecords(
         of log: PartitionLog,
         before offset: Offset
     ) throws(LogStorageError) {
-        guard try log.moveLogStart(to: offset) else { return }
-        try flushAndWait([log])
+        // What relaxed durability shows may lie behind what is durable: the start would stop there.
+        if log.isRelaxed, log.durableEnd < offset {
+            try flushAndWait([log], mustBeDurable: true)
+        }
+        // One that another has moved there may not be durable yet.
+        guard try log.moveLogStart(to: offset) || !log.isStartDurable else { return }
+        try flushAndWait([log], mustBeDurable: true)
         try log.removeSegmentsBeforeLogStart()
     }
 }

@@ -33,14 +33,46 @@ extension PartitionLog {
         let largest = state.withLock { state in
             state.segments.map(\.largestTimestamp).max() ?? .none
         }
-        guard largest > .none else { return nil }
+        if let found = try record(with: largest, isolation: isolation) { return found }
+        // The record that has it lies before the log start, in a batch that does not.
+        return try record(with: largestTimeInView(), isolation: isolation)
+    }
+
+    /// The first visible record with this time, or a later one.
+    private func record(
+        with time: Timestamp,
+        isolation: IsolationLevel
+    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
+        guard time > .none else { return nil }
         return try record(isolation: isolation) {
-            $0.largestTimestamp >= largest
+            $0.largestTimestamp >= time
         } start: {
-            $0.position(for: largest)
+            $0.position(for: time)
         } matches: {
-            $0 >= largest
+            $0 >= time
         }
+    }
+
+    /// The largest time of the records behind the log start, from the batches of its segment.
+    private func largestTimeInView() throws(LogStorageError) -> Timestamp {
+        let (bounds, segments) = state.withLock { ($0.bounds, $0.segments) }
+        guard let first = segments.first else { return .none }
+        var largest = segments.dropFirst().map(\.largestTimestamp).max() ?? .none
+        var decompressor = RecordDecompressor()
+        let file = try onDisk { () throws(DiskError) in try first.file.file() }
+        var scanner = SegmentScanner(file: file, from: 0, to: first.byteCount)
+        while let batch = try nextBatch(&scanner, of: first) {
+            if batch.baseOffset >= bounds.logStart {
+                largest = max(largest, batch.maxTimestamp)
+            } else if batch.nextOffset > bounds.logStart {
+                _ = try Self.first(in: batch, &decompressor, from: bounds.logStart) { time in
+                    largest = max(largest, time)
+                    return false
+                }
+            }
+            scanner.advance(by: batch.byteCount)
+        }
+        return largest
     }
 
     /// The first visible record whose time matches, in the first segment that may hold one.
@@ -114,7 +146,7 @@ extension PartitionLog {
                     ? batch.maxTimestamp
                     : Timestamp(batch.baseTimestamp.rawValue &+ record.timestampDelta)
                 let offset = batch.baseOffset.advanced(by: Int64(record.offsetDelta))
-                if matches(time), offset >= start { return (offset, time) }
+                if offset >= start, matches(time) { return (offset, time) }
             }
             return nil
         } catch { throw .corrupt("batch at \(batch.baseOffset.rawValue): \(error)") }

@@ -126,7 +126,7 @@ extension PartitionLog {
                 context.countFdatasync()
             }
         } catch {
-            fail("a flush failed: \(error)")
+            failedFlush(of: work, error)
             throw error
         }
         do throws(DiskError) { try writeCaches(work) } catch {
@@ -139,10 +139,15 @@ extension PartitionLog {
                 parent: work.parentIsDirty
             )
         } catch {
-            fail("a flush failed: \(error)")
+            failedFlush(of: work, error)
             throw error
         }
         return noteWrittenBack(work)
+    }
+
+    /// What could not begin is left to the next write-back; what failed is lost.
+    private func failedFlush(of work: WriteBack, _ error: DiskError) {
+        if error.isUnopened { putBack(work, error) } else { fail("a flush failed: \(error)") }
     }
 
     /// What can be made anew from the segments.
@@ -168,7 +173,7 @@ extension PartitionLog {
             state.directoryIsDirty = state.directoryIsDirty || work.directoryIsDirty
             state.parentIsDirty = state.parentIsDirty || work.parentIsDirty
             state.markIsDirty = state.markIsDirty || work.markIsDirty
-            if case .full = error {} else { state.cacheFailureCount += 1 }
+            if !error.isPassing { state.cacheFailureCount += 1 }
             guard state.cacheFailureCount < Self.cacheFailureLimit else {
                 state.inFlight = nil
                 state.readOnlyReason =

@@ -97,7 +97,8 @@ package final class PartitionLog: Sendable {
     /// Opens the partition if it sleeps: finds its segments, cuts what nothing vouches for, reads
     /// what has to be read.
     ///
-    /// - Throws: `.offline` if it cannot be opened, now and later.
+    /// - Throws: `.offline` if it cannot be opened, now and later; `.disk` where it lacked room,
+    ///   memory or descriptors just now.
     func wake() throws(LogStorageError) {
         if isAwake.load(ordering: .acquiring) { return }
         try waking.withLock { sleep throws(LogStorageError) in
@@ -127,6 +128,8 @@ package final class PartitionLog: Sendable {
                     sleep = .awake(report)
                     isAwake.store(true, ordering: .releasing)
                 } catch {
+                    // What passes leaves it asleep: who asks next finds it better.
+                    if case .disk(let failure) = error, failure.isPassing { throw error }
                     let reason = Self.reason(error)
                     sleep = .offline(reason)
                     throw .offline(reason)

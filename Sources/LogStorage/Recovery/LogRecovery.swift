@@ -154,6 +154,10 @@ struct LogRecovery {
         try carryOut(plan)
         // Another attempt follows.
         if liar != nil || epochDispute != nil { return (state, report) }
+        if report.damage == nil, let missing = plan.missing, plan.lacksBegin {
+            note(damage: missing, in: nil, at: 0)
+            report.damage?.lacksBegin = true
+        }
         if report.damage == nil, let missing = plan.missing {
             note(damage: missing, in: state.segments.last, at: state.segments.last?.byteCount ?? 0)
         }

@@ -54,6 +54,8 @@ struct RecoveryPlan: Equatable {
     var snapshot: Offset?
     /// The files do not hold what was acknowledged.
     var missing: String?
+    /// What is missing lies in front of all that is there.
+    var lacksBegin = false
 
     static func == (left: RecoveryPlan, right: RecoveryPlan) -> Bool {
         left.deleted == right.deleted && left.unvouched == right.unvouched
@@ -89,6 +91,7 @@ struct RecoveryPlan: Equatable {
         guard let first = files.first else { return }
         if facts.tail == .cut, missing == nil, first.base > facts.logStart {
             missing = "the segments before \(SegmentName.base(first.base)).log are missing"
+            lacksBegin = true
         }
         planScan(files, facts, found.snapshots)
     }
@@ -105,6 +108,7 @@ struct RecoveryPlan: Equatable {
                 if first.base > place.segment { return }
             } else {
                 missing = "the segments before \(SegmentName.base(first.base)).log are missing"
+                lacksBegin = true
                 return
             }
         }

@@ -80,9 +80,10 @@ struct PartitionFiles: Sendable {
     }
 
     /// Makes the names in the folder durable. A failure is final, whatever the reason: names may
-    /// count as flushed that the disk never got.
+    /// count as flushed that the disk never got. One to begin with it is not (`.disk`).
     func flushNames() throws(LogStorageError) {
         do throws(DiskError) { try disk.syncDirectory(directory) } catch {
+            if error.isUnopened { throw .disk(error) }
             throw .readOnly("the names in \(directory) could not be flushed: \(error)")
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import JobRunner
 import Terminal
 import Threads
@@ -21,12 +22,16 @@ enum ServeCommand {
     ) { invocation in
         let options = try ListenOptions(invocation)
         let settings = try ServerSettings(options.settings)
+        let directory = invocation[DataDirectoryOption.parameter]
+        let isNew = access(directory, F_OK) != 0
         let signals = SignalListener.start()
         let log = try OpenLog(
-            invocation[DataDirectoryOption.parameter],
+            directory,
             creates: true,
             configure: settings.broker
         )
+        // A path that is mistyped, or not mounted yet, gives clients a log without their records.
+        if isNew { TextOutput.error.write("made a new log in \(directory)\n") }
         let outcome = Result { try serve(log, options, signals) }
         let closing = Result { try log.close() }
         try outcome.get()
@@ -43,7 +48,9 @@ enum ServeCommand {
         TextOutput.standard.write("listening on \(listener.address)\n")
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
-        isRequested.waitAndTake { $0 ? () : nil }
+        while isRequested.wait(atMost: .seconds(2), for: { $0 ? () : nil }) == nil {
+            log.tellNews()
+        }
         listener.stop()
     }
 }

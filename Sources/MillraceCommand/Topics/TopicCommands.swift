@@ -126,14 +126,37 @@ enum TopicCommands {
         )
     }
 
+    private static let force = Parameter.flag(
+        "force",
+        help: "also a topic that a job keeps its state in, or carries records through"
+    )
+
+    /// Records of a repartition topic count as processed, and a job without its changelog goes on
+    /// with an empty store.
+    private static func refuseDeletionForJob(
+        _ topic: Topic,
+        _ log: OpenLog
+    ) throws(CommandFailure) {
+        guard let owner = topic.options[TopicOptionName.owner] else { return }
+        throw CommandFailure(
+            "the topic '\(topic.name)' was not removed",
+            place: log.directory,
+            reason: "it is that of \(owner) (job/name): what it holds is in no other place, and "
+                + "the job's positions count it as done",
+            next: "millrace run JOB --reset, which starts the job over; or --force, if the job "
+                + "is given up"
+        )
+    }
+
     private static let delete = Command(
         "delete",
         summary: "remove a topic and its records",
-        parameters: [name.declaration, data.declaration],
+        parameters: [name.declaration, force.declaration, data.declaration],
         examples: [.init("millrace topic delete orders", "nothing of it stays")]
     ) { invocation in
         try withLog(invocation) { log in
             let topic = try log.requireTopic(invocation[name])
+            if !invocation[force] { try refuseDeletionForJob(topic, log) }
             do throws(BrokerError) {
                 try log.broker.deleteTopic(topic.name)
             } catch {

@@ -15,7 +15,7 @@ package final class HookedDisk: Disk {
 
     private let reading = Lock<@Sendable (_ path: String, _ byteCount: Int) -> Void>({ _, _ in })
 
-    private let unreadable = Lock<String?>(nil)
+    private let unreadable = Lock<(suffix: String, errorNumber: Int32)?>(nil)
 
     package init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
@@ -30,12 +30,17 @@ package final class HookedDisk: Disk {
         reading.withLock { $0 }(path, byteCount)
     }
 
-    /// Files that end so give an input/output error when they are read, as a bad sector does.
-    package func failReads(of suffix: String?) { unreadable.withLock { $0 = suffix } }
+    /// Files that end so give an error when they are read: an input/output error, as a bad sector
+    /// does, or another one.
+    package func failReads(of suffix: String?, errorNumber: Int32 = 5) {
+        unreadable.withLock { $0 = suffix.map { ($0, errorNumber) } }
+    }
 
     fileprivate func askToRead(_ path: String) throws(DiskError) {
-        guard let suffix = unreadable.withLock({ $0 }), path.hasSuffix(suffix) else { return }
-        throw .failed(operation: "read", path: path, errorNumber: 5, message: "planned")
+        guard let (suffix, errorNumber) = unreadable.withLock({ $0 }), path.hasSuffix(suffix) else {
+            return
+        }
+        throw .failed(operation: "read", path: path, errorNumber: errorNumber, message: "planned")
     }
 
     /// Has `body` called behind each opening of a file, before its caller goes on.
@@ -87,13 +92,22 @@ package final class HookedDisk: Disk {
     package func removeDirectory(_ path: String) throws(DiskError) {
         try disk.removeDirectory(path)
     }
-    package func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    package func syncDirectory(_ path: String) throws(DiskError) {
+        try ask(.syncDirectory, path)
+        try disk.syncDirectory(path)
+    }
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         try disk.modificationTime(of: path)
     }
     package func randomNumber() -> UInt64 { disk.randomNumber() }
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)
+    }
+    package func reserve(_ path: String, _ byteCount: Int64) throws(DiskError) {
+        let file = try disk.open(path, .create)
+        try [UInt8](repeating: 0, count: Int(byteCount)).withUnsafeBytes { bytes in
+            Result { () throws(DiskError) in try file.write(bytes, at: 0) }
+        }.get()
     }
     package func lock(_ path: String, owner: String) throws(DiskError) -> any DiskLock {
         try disk.lock(path, owner: owner)

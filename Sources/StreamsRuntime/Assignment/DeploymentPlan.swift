@@ -236,7 +236,7 @@ private struct Judge {
                     topic,
                     error.description
                 )
-            case .ownedOutput(let topic, _):
+            case .ownedOutput(let topic, _), .internalOutput(let topic):
                 items.removeAll { $0.subject == .output && $0.topic == topic }
                 add(.refuse, .output, topic, topic, error.description)
             case .notCopartitioned(let topic, _, _, _):

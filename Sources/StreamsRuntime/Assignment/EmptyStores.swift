@@ -21,7 +21,7 @@ struct EmptyStores {
                 new.contains(specification.names.changelogTopic(store: $0.name))
             }
             guard !stores.isEmpty,
-                let (place, offset) = try Self.position(of: part, specification.job, plan, client)
+                let (place, offset) = try Self.position(of: part, specification, plan, client)
             else { continue }
             for store in stores {
                 notes.append(
@@ -33,10 +33,11 @@ struct EmptyStores {
         }
     }
 
-    /// The first position of a part that is behind the start of its input.
+    /// The first position of a part that is behind the start of its input. In a topic of the job's
+    /// own what was processed is gone: there the start says nothing.
     private static func position(
         of part: TopologySpecification.Subtopology,
-        _ job: String,
+        _ specification: TopologySpecification,
         _ plan: TopologyPlan,
         _ client: any LogClient
     ) throws -> (TopicPartition, Offset)? {
@@ -47,8 +48,16 @@ struct EmptyStores {
             }
         }
         guard !partitions.isEmpty else { return nil }
-        let positions = try client.committedOffsets(group: job, partitions: partitions)
+        let positions = try client.committedOffsets(
+            group: specification.job,
+            partitions: partitions
+        )
+        let own = Set(
+            specification.subtopologies.flatMap(\.repartitions)
+                .map(specification.names.repartitionTopic(via:))
+        )
         for (partition, offset) in positions.sorted(by: { $0.key < $1.key }) where offset > .zero {
+            if own.contains(partition.topic) { return (partition, offset) }
             if try offset > client.bounds(of: partition).logStart { return (partition, offset) }
         }
         return nil

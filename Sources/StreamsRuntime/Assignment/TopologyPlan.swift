@@ -145,6 +145,10 @@ package struct TopologyPlan: Equatable, Sendable {
                 specification.labels[topic]?.owner
                 ?? existing.first { $0.name == topic }?.configuration[TopicLabel.ownerOption]
             if let owner { throw .ownedOutput(topic: topic, owner: owner) }
+            // The log's own: it takes nothing there but what it writes itself.
+            if existing.contains(where: { $0.name == topic && $0.isInternal }) {
+                throw .internalOutput(topic: topic)
+            }
         }
     }
 
@@ -287,6 +291,7 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
     case notCopartitioned(topic: String, count: Int32, other: String, otherCount: Int32)
     case otherOwner(topic: String, owner: String, label: TopicLabel)
     case ownedOutput(topic: String, owner: String)
+    case internalOutput(topic: String)
     case changedFormat(ChangedFormat)
     case unreadRepartition(topic: String)
 
@@ -314,6 +319,9 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
         case .ownedOutput(let topic, let owner):
             "the job writes its results to the topic \"\(topic)\", which is that of \(owner) "
                 + "(job/name) and takes no other records: name another topic"
+        case .internalOutput(let topic):
+            "the job writes its results to the topic \"\(topic)\", which is the log's own: name "
+                + "another topic"
         case .changedFormat(let change): change.description
         case .unreadRepartition(let topic):
             "\(topic) holds records that the job as it was has not processed, or cannot be read, "

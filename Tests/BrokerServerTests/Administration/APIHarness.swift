@@ -16,7 +16,7 @@ final class APIHarness {
     let broker: Broker
     let api: KafkaAPI
 
-    init() throws {
+    init(_ configuration: APIConfiguration = APIConfiguration()) throws {
         directory =
             FileManager.default.temporaryDirectory.path + "/millrace-api-\(UUID().uuidString)"
         broker = try Broker.open(
@@ -24,7 +24,7 @@ final class APIHarness {
             directory: directory,
             configuration: BrokerConfiguration(execution: .inline)
         )
-        api = KafkaAPI(broker: broker)
+        api = KafkaAPI(broker: broker, configuration: configuration)
     }
 
     func close() throws {

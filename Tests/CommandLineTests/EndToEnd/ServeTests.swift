@@ -25,6 +25,51 @@ extension EndToEnd {
             try Millrace.succeed("topic", "list", "--data", data)
         }
 
+        /// `timeout`, make and supervisors send a signal to a process and to its group.
+        @Test(arguments: ["TERM", "INT"])
+        func `a signal that comes twice at once is one, another one ends at once`(
+            signal: String
+        ) throws {
+            let folder = try TemporaryFolder()
+            func end(_ signals: String) throws -> Millrace.Outcome {
+                try Millrace.shell(
+                    """
+                    coproc exec '\(Millrace.executable.path)' serve --listen 127.0.0.1:0 \
+                        --data '\(folder.path("data"))' 2>'\(folder.path("errors"))'
+                    pid=$COPROC_PID
+                    read -r line <&"${COPROC[0]}"
+                    kill -STOP "$pid"
+                    for signal in \(signals); do kill -s "$signal" "$pid"; done
+                    kill -CONT "$pid"
+                    wait "$pid"
+                    echo "status $?"
+                    """
+                )
+            }
+            // Two of a kind that wait are one for the system: the second is sent once the first
+            // was taken.
+            let twice = try Millrace.shell(
+                """
+                coproc exec '\(Millrace.executable.path)' serve --listen 127.0.0.1:0 \
+                    --data '\(folder.path("data"))'
+                pid=$COPROC_PID
+                read -r line <&"${COPROC[0]}"
+                for _ in 1 2 3 4 5; do kill -s \(signal) "$pid" 2>/dev/null; done
+                wait "$pid"
+                echo "status $?"
+                """
+            )
+            #expect(twice.lines.last == "status 0", "\(twice)")
+            let other = try end("HUP \(signal)")
+            let number = signal == "TERM" ? 143 : 130
+            #expect(
+                other.lines.last == "status \(number)" || other.lines.last == "status 129",
+                "\(other)"
+            )
+            let told = try String(contentsOfFile: folder.path("errors"), encoding: .utf8)
+            #expect(told.contains("ended at once"))
+        }
+
         @Test func `a listener beyond this machine has to be asked for by name`() throws {
             let folder = try TemporaryFolder()
             let outcome = try Millrace.run(
@@ -37,6 +82,27 @@ extension EndToEnd {
             #expect(outcome.status == 64)
             #expect(outcome.errors.contains("--insecure-listen"))
             #expect(!FileManager.default.fileExists(atPath: folder.path("data")))
+        }
+
+        @Test(arguments: [
+            "advertised.listeners=broker:9092", "advertised.listeners=PLAINTEXT://0.0.0.0:9092",
+            "advertised.listeners=PLAINTEXT://broker", "max.connections=1000000",
+            "group.min.session.timeout.ms=1800001",
+        ])
+        func `a setting that cannot be kept is refused by its name`(setting: String) throws {
+            let folder = try TemporaryFolder()
+            let outcome = try Millrace.run(
+                "serve",
+                "--data",
+                folder.path("data"),
+                "--listen",
+                "127.0.0.1:0",
+                "--config",
+                setting
+            )
+            #expect(outcome.status == 64)
+            let name = try #require(setting.split(separator: "=").first)
+            #expect(outcome.errors.contains(name), "\(outcome)")
         }
 
         @Test(arguments: ["num.partition=4", "num.partitions=none", "num.partitions=0"])

@@ -26,6 +26,7 @@ import Testing
         // Nobody writes to what the next import removes.
         #expect(throws: CommandFailure.self) { try log.refuseUnfinished([entries[0].name]) }
         #expect(throws: Never.self) { try log.refuseUnfinished(["another"]) }
+        #expect(throws: CommandFailure.self) { try log.refuseUnfinished(nil) }
         try log.close()
         let report = try harness.bring { (log) throws in
             #expect(try log.unfinishedImports() == [])

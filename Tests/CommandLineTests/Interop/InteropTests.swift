@@ -63,6 +63,22 @@ extension EndToEnd {
             try Millrace.succeed("log", "verify", "--data", data)
         }
 
+        /// Two members, one of them killed; then the server killed, and a third member.
+        @Test func `members of a consumer group share, and go on when one or the server dies`()
+            throws
+        {
+            guard Self.has(Self.python) else { return }
+            let folder = try TemporaryFolder()
+            let data = folder.path("data")
+            let outcome = try Millrace.shell(
+                "exec '\(Self.python)' '\(Self.scripts)/confluent_consumer_groups.py' "
+                    + "'\(Millrace.executable.path)' '\(data)' 127.0.0.1:0"
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last?.hasPrefix("read once: 1200") == true, "\(outcome)")
+            try Millrace.succeed("log", "verify", "--data", data)
+        }
+
         @Test func `kcat lists, writes, reads, and the command line reads what it wrote`() throws {
             guard Self.has("/usr/bin/kcat") else { return }
             let folder = try TemporaryFolder()

@@ -167,6 +167,36 @@ import Testing
         #expect(try rows(driver) == ["k0=new", "k1=round 49", "k2=old"])
     }
 
+    private struct Words: StreamJob {
+        static let name = "words"
+        var topology: [Statement] {
+            stream(Topic("in", key: .utf8, value: .utf8))
+                .groupBy({ $0 }, via: "by-word", key: .utf8)
+                .count(store: "counts")
+                .to(Topic("out", key: .utf8, value: .int64))
+        }
+    }
+
+    /// What a repartition topic held is purged behind the positions: its start says nothing.
+    @Test func `a store that begins empty behind a purged repartition topic is told of`() throws {
+        let driver = try TopologyDriver(
+            inputs: [("in", 1), ("out", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: Words()) }
+        for number in 0..<3 { try put(driver, "k", "word \(number)") }
+        try driver.runUntilIdle()
+        try driver.restartCleanly()
+        let repartition = TopicPartition("words-by-word-repartition", PartitionIndex(0))
+        let bounds = try driver.broker.bounds(of: repartition)
+        #expect(bounds.logStart > .zero && bounds.logStart == bounds.lastStableOffset)
+        #expect(driver.told.isEmpty)
+        try driver.broker.deleteTopic("words-counts-changelog")
+        try driver.restartCleanly()
+        #expect(driver.told.count == 1, "\(driver.told)")
+        #expect(driver.told.first?.contains("\"counts\" begins empty") == true)
+    }
+
     @Test func `a store that begins empty beside positions that do not is told of`() throws {
         let driver = try started(3)
         #expect(driver.told.isEmpty)

@@ -18,8 +18,11 @@ struct DescribedOption: Sendable {
 
 extension TopicOption {
     /// Every option of a topic with its value, by name: Kafka's, and ours where they are set.
-    static func described(_ options: [String: String]) -> [DescribedOption] {
-        let known = all.map { $0.described(options[$0.name]) }
+    static func described(
+        _ options: [String: String],
+        _ defaults: TopicDefaults
+    ) -> [DescribedOption] {
+        let known = all.map { $0.described(options[$0.name], defaults.options[$0.name]) }
         let others = options.filter { named($0.key) == nil }.map { name, value in
             DescribedOption(
                 name: name,
@@ -32,15 +35,19 @@ extension TopicOption {
         return (known + others).sorted { $0.name < $1.name }
     }
 
-    private func described(_ value: String?) -> DescribedOption {
+    /// With the default that the broker was started with, which a topic keeps as its own value.
+    private func described(_ value: String?, _ given: String?) -> DescribedOption {
+        let own = value == given ? nil : value
         var option = DescribedOption(
             name: name,
             value: value ?? defaultValue,
-            source: value == nil ? .builtIn : .topic,
+            source: value == nil ? .builtIn : own == nil ? .startedWith : .topic,
             kind: kind
         )
-        if let value { option.synonyms.append((name, value, .topic)) }
-        if let brokerName { option.synonyms.append((brokerName, defaultValue, .builtIn)) }
+        if let own { option.synonyms.append((name, own, .topic)) }
+        guard let brokerName else { return option }
+        if let given { option.synonyms.append((brokerName, given, .startedWith)) }
+        option.synonyms.append((brokerName, defaultValue, .builtIn))
         return option
     }
 }

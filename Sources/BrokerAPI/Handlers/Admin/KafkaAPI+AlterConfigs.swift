@@ -14,7 +14,11 @@ extension KafkaAPI {
                     validateOnly: request.validateOnly
                 ) { options throws(Refusal) in
                     let named = resource.configs.map { ($0.name, $0.value) }
-                    return try TopicOptionRules.replaced(options, by: named)
+                    return try TopicOptionRules.replaced(
+                        options,
+                        by: named,
+                        defaults: configuration.topicDefaults
+                    )
                 }
                 return AlterConfigsResponse.AlterConfigsResourceResponse(
                     errorCode: refusal?.code.rawValue ?? 0,
@@ -44,7 +48,11 @@ extension KafkaAPI {
                             value: $0.value
                         )
                     }
-                    return try TopicOptionRules.changed(options, by: changes)
+                    return try TopicOptionRules.changed(
+                        options,
+                        by: changes,
+                        defaults: configuration.topicDefaults
+                    )
                 }
                 return IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
                     errorCode: refusal?.code.rawValue ?? 0,

@@ -25,13 +25,16 @@ extension KafkaAPI {
         do throws(Refusal) {
             try check(name: topic.name)
             let count = try partitionCount(of: topic)
-            let options = try TopicOptionRules.created(topic.configs.map { ($0.name, $0.value) })
+            let options = try TopicOptionRules.created(
+                topic.configs.map { ($0.name, $0.value) },
+                defaults: configuration.topicDefaults
+            )
             var result = CreateTopicsResponse.CreatableTopicResult(
                 name: topic.name,
                 errorMessage: nil,
                 numPartitions: count,
                 replicationFactor: 1,
-                configs: TopicOption.described(options).map { option in
+                configs: TopicOption.described(options, configuration.topicDefaults).map { option in
                     CreateTopicsResponse.CreatableTopicConfigs(
                         name: option.name,
                         value: option.value,

@@ -20,13 +20,27 @@ extension KafkaAPI {
                     let topic = try topic(of: state)
                     result.name = topic.name
                     if call.version >= 6 { result.topicID = topic.id }
-                    try refusing { () throws(BrokerError) in try broker.deleteTopic(topic.name) }
+                    try refuseOwned(topic)
+                    try refusing { () throws(BrokerError) in
+                        try broker.deleteTopic(topic.name, id: topic.id)
+                    }
                 } catch {
                     result.errorCode = error.code.rawValue
                     result.errorMessage = error.message
                 }
                 return result
             }
+        )
+    }
+
+    /// What a job keeps there, or has not read yet, is no client's to delete.
+    private func refuseOwned(_ topic: Topic) throws(Refusal) {
+        guard let owner = topic.options[TopicOptionName.owner] else { return }
+        throw Refusal(
+            .policyViolation,
+            "Topic '\(topic.name)' is that of \(owner) (job/name), which counts on it: start the "
+                + "job over with millrace run JOB --reset, or give it up with "
+                + "millrace topic delete."
         )
     }
 

@@ -31,7 +31,7 @@ extension KafkaAPI {
             response.clusterID = ""
             return response
         }
-        let address = address
+        let address = self.address(for: call.connection)
         response.brokers = [
             DescribeClusterResponse.DescribeClusterBroker(
                 brokerID: configuration.nodeID,

@@ -57,7 +57,7 @@ extension KafkaAPI {
             guard let topic = broker.topic(name) else {
                 throw Refusal(.unknownTopicOrPartition, "")
             }
-            return TopicOption.described(topic.options)
+            return TopicOption.described(topic.options, configuration.topicDefaults)
         case .broker:
             // Without a name: what all brokers were given while they run, which is nothing.
             if name.isEmpty { return [] }
@@ -123,12 +123,15 @@ extension KafkaAPI {
             ("node.id", node, .int),
             ("num.partitions", String(configuration.defaultPartitionCount), .int),
         ]
+        let given = configuration.topicDefaults.options
         let defaults = TopicOption.all.compactMap { option in
-            option.brokerName.map { ($0, option.defaultValue, option.kind) }
+            option.brokerName.map { name in
+                let value = given[option.name]
+                let source: DescribedOption.Source = value == nil ? .builtIn : .startedWith
+                return ((name, value ?? option.defaultValue, option.kind), source)
+            }
         }
-        return
-            (own.map { ($0, DescribedOption.Source.startedWith) }
-            + defaults.map { ($0, DescribedOption.Source.builtIn) })
+        return (own.map { ($0, DescribedOption.Source.startedWith) } + defaults)
             .map { option, source in
                 DescribedOption(
                     name: option.0,

@@ -25,9 +25,10 @@ enum TopicOptionRules {
     /// The options of a new topic, of those that its creator names. What stays at its default is
     /// left out where the log does not heed it.
     static func created(
-        _ named: [(name: String, value: String?)]
+        _ named: [(name: String, value: String?)],
+        defaults: TopicDefaults = TopicDefaults()
     ) throws(Refusal) -> [String: String] {
-        var options: [String: String] = [:]
+        var options = defaults.options
         for (name, value) in named {
             guard let value else {
                 throw Refusal(
@@ -44,10 +45,11 @@ enum TopicOptionRules {
     /// `options` with these changes.
     static func changed(
         _ options: [String: String],
-        by changes: [Change]
+        by changes: [Change],
+        defaults: TopicDefaults = TopicDefaults()
     ) throws(Refusal) -> [String: String] {
         var options = options
-        for change in changes { try apply(change, to: &options) }
+        for change in changes { try apply(change, to: &options, defaults) }
         try check(options)
         return options
     }
@@ -56,22 +58,24 @@ enum TopicOptionRules {
     /// notes on its own topics is no client's to drop by not knowing of it.
     static func replaced(
         _ options: [String: String],
-        by named: [(name: String, value: String?)]
+        by named: [(name: String, value: String?)],
+        defaults: TopicDefaults = TopicDefaults()
     ) throws(Refusal) -> [String: String] {
         let kept = options.filter {
             $0.key == TopicOptionName.owner || $0.key == TopicOptionName.format
         }
-        return try kept.merging(created(named)) { _, new in new }
+        return try kept.merging(created(named, defaults: defaults)) { _, new in new }
     }
 
     private static func apply(
         _ change: Change,
-        to options: inout [String: String]
+        to options: inout [String: String],
+        _ defaults: TopicDefaults
     ) throws(Refusal) {
         let name = change.name
         guard isKnown(name) else { throw unknown(name) }
         if change.operation == 1 {
-            options[name] = nil
+            options[name] = defaults.options[name]
             return
         }
         guard let value = change.value else {

@@ -22,6 +22,7 @@ extension KafkaAPI {
             } else {
                 response.apiKeys = APITable.entries.values.sorted { $0.key < $1.key }
                     .map(Self.advertised)
+                if request.version >= 3 { response.tell(APIFeature.all, request.version) }
             }
             return .encoding(response, version: request.version)
         }

@@ -12,6 +12,7 @@ extension KafkaAPI {
         var response = FindCoordinatorResponse()
         let isKnown = Self.keyTypes.contains(request.keyType)
         let code: KafkaErrorCode = isKnown ? .none : .invalidRequest
+        let address = self.address(for: call.connection)
         let (host, port) = isKnown ? (address.host, address.port) : ("", -1)
         let node = isKnown ? configuration.nodeID : -1
         guard call.version < 4 else {

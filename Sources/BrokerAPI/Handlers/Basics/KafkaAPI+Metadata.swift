@@ -9,7 +9,7 @@ extension KafkaAPI {
     private typealias Answer = MetadataResponse.MetadataResponseTopic
 
     func metadata(_ request: MetadataRequest, _ call: APICall) -> MetadataResponse {
-        let address = address
+        let address = self.address(for: call.connection)
         var response = MetadataResponse()
         response.brokers = [
             .init(nodeID: configuration.nodeID, host: address.host, port: address.port)
@@ -83,7 +83,11 @@ extension KafkaAPI {
         if let topic = InternalTopic(rawValue: name) {
             try broker.makeInternalTopic(topic)
         } else {
-            try broker.createTopic(name, partitionCount: configuration.defaultPartitionCount)
+            try broker.createTopic(
+                name,
+                partitionCount: configuration.defaultPartitionCount,
+                options: configuration.topicDefaults.options
+            )
         }
     }
 

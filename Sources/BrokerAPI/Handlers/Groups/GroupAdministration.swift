@@ -6,7 +6,7 @@ import LogModel
 /// DescribeGroups 0-6, ListGroups 0-5, DeleteGroups 0-2, OffsetDelete 0.
 extension KafkaAPI {
     /// All that may be done to a group (read, delete, describe, its options): there are no ACLs.
-    private static let groupOperations: Int32 = 3400
+    static let groupOperations: Int32 = 3400
 
     func describeGroups(
         _ request: DescribeGroupsRequest,
@@ -34,6 +34,14 @@ extension KafkaAPI {
                 }
                 return missing
             }
+            if group.kind == .consumer {
+                var other = DescribeGroupsResponse.DescribedGroup(groupID: id, groupState: "Dead")
+                if version >= 6 {
+                    other.errorCode = KafkaErrorCode.groupIDNotFound.rawValue
+                    other.errorMessage = "Group \(id) is not a classic group."
+                }
+                return other
+            }
             return DescribeGroupsResponse.DescribedGroup(
                 groupID: id,
                 groupState: group.state,
@@ -59,9 +67,9 @@ extension KafkaAPI {
     func listGroups(_ request: ListGroupsRequest, _ call: APICall) -> ListGroupsResponse {
         let states = Set(request.statesFilter.map { $0.lowercased() })
         let types = Set(request.typesFilter.map { $0.lowercased() })
-        guard types.isEmpty || types.contains("classic") else { return ListGroupsResponse() }
         let groups = broker.listGroups().filter {
-            states.isEmpty || states.contains($0.state.lowercased())
+            (states.isEmpty || states.contains($0.state.lowercased()))
+                && (types.isEmpty || types.contains($0.kind.name))
         }
         return ListGroupsResponse(
             groups: groups.map {
@@ -69,7 +77,7 @@ extension KafkaAPI {
                     groupID: $0.id,
                     protocolType: $0.protocolType,
                     groupState: call.version >= 4 ? $0.state : "",
-                    groupType: call.version >= 5 ? "classic" : ""
+                    groupType: call.version >= 5 ? $0.kind.name : ""
                 )
             }
         )

@@ -42,7 +42,12 @@ extension KafkaAPI {
             generation: request.generationIDOrMemberEpoch
         )
         let refusals = refused
-        broker.commitOffsets(group: request.groupID, claim, offsets) { code in
+        broker.commitOffsets(
+            group: request.groupID,
+            claim,
+            offsets,
+            hasMemberEpochs: call.version >= 9
+        ) { code in
             answer(
                 OffsetCommitResponse(to: request) { name in
                     let refusal = refusals[name] ?? .none

@@ -50,6 +50,15 @@ extension KafkaAPI {
             topic.partitionIndexes.map { TopicPartition(topic.name, PartitionIndex($0)) }
         }
         var response = OffsetFetchResponse.OffsetFetchResponseGroup(groupID: group.groupID)
+        let membership = broker.checkOffsetFetch(
+            group: group.groupID,
+            memberID: group.memberID,
+            epoch: group.memberEpoch
+        )
+        guard membership == .none else {
+            response.errorCode = membership.rawValue
+            return response
+        }
         var answers: [TopicPartition: OffsetAnswer] = [:]
         do throws(BrokerError) {
             answers = try broker.committedOffsets(

@@ -12,7 +12,7 @@ extension KafkaAPI {
         _ request: TxnOffsetCommitRequest,
         _ call: APICall
     ) -> TxnOffsetCommitResponse {
-        let member = TransactionMember(
+        var member = TransactionMember(
             group: request.groupID,
             memberID: request.memberID,
             instanceID: request.groupInstanceID,
@@ -33,6 +33,7 @@ extension KafkaAPI {
                 }
             }
         }
+        member.partitions = Array(offsets.keys)
         let code = add(offsets, member, request, call)
         var response = TxnOffsetCommitResponse()
         response.topics = request.topics.map { topic in
@@ -84,7 +85,9 @@ extension KafkaAPI {
                 producerID: producer.id,
                 epoch: producer.epoch,
                 group: request.groupID,
-                offsets: offsets
+                offsets: offsets,
+                // The transaction outlives this process: what was answered must, too.
+                mustBeDurable: true
             )
             // Pending they are seen by whoever asks for stable positions: an owner that came before
             // that has the old ones, and this transaction is not to be committed.

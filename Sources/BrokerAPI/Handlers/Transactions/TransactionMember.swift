@@ -9,6 +9,8 @@ struct TransactionMember: Equatable, Sendable {
     var instanceID: String?
     /// -1 for a producer that says nothing of a group.
     var generation: Int32
+    /// What he commits positions of.
+    var partitions: [TopicPartition] = []
 }
 
 extension KafkaAPI {
@@ -21,7 +23,8 @@ extension KafkaAPI {
                 memberID: member.memberID,
                 instanceID: member.instanceID,
                 generation: member.generation
-            )
+            ),
+            of: member.partitions
         )
     }
 }
