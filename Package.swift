@@ -156,7 +156,7 @@ let package = Package(
         // Streams.
         library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
         library("RocksStore", ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"]),
-        library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON"]),
+        library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"]),
         library(
             "StreamsRuntime",
             ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]

@@ -207,6 +207,14 @@ struct IndexNode: Equatable {
         count &+= 1
     }
 
+    /// Puts the key at `index` of a leaf in an earlier place.
+    @inline(__always)
+    func moveEntry(at index: Int, to place: Int) {
+        heads[place] = heads[index]
+        records[place] = records[index]
+        hashes[place] = hashes[index]
+    }
+
     /// Takes out the key at `index` of a leaf.
     @inline(__always)
     func removeEntry(at index: Int) {

@@ -1,3 +1,5 @@
+import LogModel
+
 /// How keys leave the table: only between transactions, for the undo log refers to slots.
 extension KeyValueTable {
     /// What an eviction did.
@@ -71,6 +73,23 @@ extension KeyValueTable {
         remove(slot.line)
     }
 
+    /// Takes the value of a key away, without a transaction. A key that the engine never had leaves
+    /// the table; another one stays, for a checkpoint to remove it there.
+    ///
+    /// - Returns: whether the key has left.
+    mutating func discard(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Bool {
+        precondition(undoCount == 0, "keys are discarded between transactions")
+        guard let slot = find(key, hash: hash) else { return true }
+        let line = slot.line
+        if line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.new != 0 {
+            if Self.isChanged(line) { changedCount -= 1 }
+            remove(line)
+            return true
+        }
+        if !Self.isAbsent(line) { setCommitted(slot, value: nil, timestamp: .none) }
+        return false
+    }
+
     /// Gives memory back after keys have left, if there is at least this part of it to give.
     @discardableResult
     package mutating func compact(ifFreeing part: Double) -> Bool {
@@ -119,7 +138,7 @@ extension KeyValueTable {
 
     private static func isEvictable(_ line: UnsafeMutableRawPointer, _ spared: UInt8?) -> Bool {
         guard line.load(as: UInt32.self) != 0,
-            line.load(fromByteOffset: Field.flags, as: UInt8.self) == 0
+            line.load(fromByteOffset: Field.flags, as: UInt8.self) & ~Flag.new == 0
         else { return false }
         return line.load(fromByteOffset: Field.checkpoint, as: UInt8.self) != spared
     }

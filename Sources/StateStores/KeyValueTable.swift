@@ -60,6 +60,8 @@ public struct KeyValueTable: ~Copyable {
         @usableFromInline static let changed: UInt8 = 1
         /// The key was asked for since an eviction last came by.
         @usableFromInline static let used: UInt8 = 2
+        /// The engine has no value of the key, nor has the checkpoint under way.
+        @usableFromInline static let new: UInt8 = 4
     }
 
     /// What a key had before its first change in the open transaction.
@@ -179,7 +181,7 @@ public struct KeyValueTable: ~Copyable {
         line.storeBytes(of: 0, toByteOffset: Field.epoch, as: UInt32.self)
         line.storeBytes(of: -1, toByteOffset: Field.timestamp, as: Int64.self)
         line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
-        line.storeBytes(of: 0, toByteOffset: Field.flags, as: UInt8.self)
+        line.storeBytes(of: Flag.new, toByteOffset: Field.flags, as: UInt8.self)
         line.storeBytes(of: 0, toByteOffset: Field.checkpoint, as: UInt8.self)
         storeKey(key, in: line)
         count += 1
@@ -229,6 +231,8 @@ public struct KeyValueTable: ~Copyable {
             toByteOffset: Field.timestamp,
             as: Int64.self
         )
+        let flags = slot.line.load(fromByteOffset: Field.flags, as: UInt8.self)
+        slot.line.storeBytes(of: flags & ~Flag.new, toByteOffset: Field.flags, as: UInt8.self)
     }
 
     /// Sets what a restore has written to the engine: neither dirty nor changed; nil for none.
@@ -329,7 +333,8 @@ public struct KeyValueTable: ~Copyable {
             let slot = Slot(line: line)
             body(Self.key(line), value(slot), timestamp(slot))
             let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
-            line.storeBytes(of: flags & ~Flag.changed, toByteOffset: Field.flags, as: UInt8.self)
+            let kept = flags & ~(Flag.changed | Flag.new)
+            line.storeBytes(of: kept, toByteOffset: Field.flags, as: UInt8.self)
             line.storeBytes(of: number, toByteOffset: Field.checkpoint, as: UInt8.self)
         }
         absentCount = absent

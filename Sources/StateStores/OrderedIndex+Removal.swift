@@ -15,6 +15,56 @@ extension OrderedIndex {
         return true
     }
 
+    /// Takes the keys with from <= key < to out of the set that `leaves` says so of.
+    package mutating func remove(
+        from: UnsafeRawBufferPointer,
+        to: UnsafeRawBufferPointer,
+        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool
+    ) {
+        var start = first(notBelow: from)
+        while let position = start {
+            guard KeyOrder.compare(record(position).key, to) < 0 else { return }
+            start = removeEntries(of: position.leaf, from: position.index, to: to, leaves)
+        }
+    }
+
+    /// `remove(from:to:)` in one leaf; returns where the next one begins. The first key that leaves
+    /// is taken out last, in the usual way, which merges the leaf with others.
+    private mutating func removeEntries(
+        of leaf: IndexNode,
+        from first: Int,
+        to: UnsafeRawBufferPointer,
+        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool
+    ) -> Position? {
+        var next: IndexRecord?
+        if let place = self.next(Position(leaf: leaf, index: leaf.count &- 1)) {
+            next = record(place)
+        }
+        var leaving: IndexRecord?
+        var kept = first
+        for index in first..<leaf.count {
+            let record = leaf.records[index]
+            if KeyOrder.compare(record.key, to) < 0, leaves(record.key, leaf.hashes[index]) {
+                guard leaving != nil else {
+                    leaving = record
+                    leaf.moveEntry(at: index, to: kept)
+                    kept &+= 1
+                    continue
+                }
+                release(record, from: IndexRecord.Use.entry)
+                count &-= 1
+            } else {
+                leaf.moveEntry(at: index, to: kept)
+                kept &+= 1
+            }
+        }
+        leaf.count = kept
+        version &+= 1
+        if let leaving { remove(leaving.key) }
+        guard let next else { return nil }
+        return self.first(notBelow: next.key)
+    }
+
     /// Takes every key out of the set and gives its memory back.
     package mutating func removeAll() {
         arena.removeAll()

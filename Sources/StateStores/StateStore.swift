@@ -42,7 +42,7 @@ public final class StateStore {
     var pending: PendingCheckpoint?
     /// The number of the last checkpoint: 1 to 255, again and again.
     private var checkpointNumber: UInt8 = 0
-    private var hasUncheckpointedCommit = false
+    var hasUncheckpointedCommit = false
     /// When the store held all of its changelog, by its owner's word.
     private var wholeAt: Timestamp?
 
@@ -283,7 +283,7 @@ public final class StateStore {
     }
 
     /// A range read ends before the transaction that it reads in, and before keys may leave.
-    private func requireNoRange() {
+    func requireNoRange() {
         precondition(openRangeCount == 0, "a range read is under way")
     }
 

@@ -33,7 +33,7 @@ enum AllowedImports {
             ],
             "StateStores": ["Bytes", "CChecksum", "LogModel", "Threads"],
             "RocksStore": ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"],
-            "Streams": ["Bytes", "LogModel", "StateStores", "Serdes", "JSON"],
+            "Streams": ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"],
             "StreamsRuntime": [
                 "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads",
             ],

@@ -8,6 +8,22 @@ import StreamsRuntime
 struct DSLRunner: GoldenRunner {
     /// So many cases of a file run a second time, with a crash in the middle of every step.
     private static let crashedCaseCount = 1
+    /// In how many runs the power goes at points of the commits.
+    private let commitPointRounds: Int
+
+    init(commitPointRounds: Int = 2) {
+        self.commitPointRounds = commitPointRounds
+    }
+
+    /// Where a run of a case loses its power.
+    enum Crashes: Equatable {
+        case none
+        /// In every step before its commit, and in some after it.
+        case aroundCommits
+        /// In every step at a point of its commit, another one than in the step before and in the
+        /// round before. A step has up to a hundred points.
+        case inCommits(round: Int)
+    }
 
     func accepts(_ file: GoldenFile) -> Bool {
         guard case .string(let id) = file.firstLine?["topology"] else { return false }
@@ -22,9 +38,12 @@ struct DSLRunner: GoldenRunner {
         for line in lines.dropFirst() {
             let number = try line.member("case").integer(Int.self)
             let vector = DSLCase(form: form, line: line)
-            var difference = try vector.difference(crashes: false)
+            var difference = try vector.difference(.none)
             if difference == nil, number < Self.crashedCaseCount {
-                difference = try vector.difference(crashes: true).map { "with crashes: \($0)" }
+                difference = try vector.difference(.aroundCommits).map { "with crashes: \($0)" }
+            }
+            if difference == nil, number < Self.crashedCaseCount {
+                difference = try commitPointDifference(vector)
             }
             if form.isDeviation, difference == nil {
                 report.noteDeviation()
@@ -33,6 +52,15 @@ struct DSLRunner: GoldenRunner {
             }
         }
         return report
+    }
+
+    /// What differs where the power goes at points of the commits, those of a step in turn.
+    private func commitPointDifference(_ vector: DSLCase) throws -> String? {
+        for round in 0..<commitPointRounds {
+            let difference = try vector.difference(.inCommits(round: round))
+            if let difference { return "with crashes in commits, round \(round): \(difference)" }
+        }
+        return nil
     }
 
     /// The first line of a file: topics, types and stores.
@@ -79,10 +107,9 @@ struct DSLCase {
     let form: DSLRunner.Form
     let line: JSON
 
-    /// What differs first; nil if outputs, drops and stores are those of the vector. With crashes,
-    /// every step is processed, then the power goes or the process is killed before it commits, and
-    /// once more after the commit.
-    func difference(crashes: Bool) throws -> String? {
+    /// What differs first; nil if outputs, drops and stores are those of the vector.
+    func difference(_ mode: DSLRunner.Crashes) throws -> String? {
+        let crashes = mode != .none
         let configuration = StreamsConfiguration()
         let id = form.id
         let parameters = try self.parameters()
@@ -97,11 +124,15 @@ struct DSLCase {
         for (index, step) in try line.member("steps").array().enumerated() {
             let before = driver.counters
             try take(step, driver)
-            if crashes {
+            if mode == .aroundCommits {
                 _ = try driver.step()
                 if index % 2 == 0 { try driver.crash() } else { try driver.kill() }
                 try driver.runUntilIdle()
                 if index % 3 == 0 { try driver.crash() }
+            }
+            if case .inCommits(let round) = mode {
+                // Neighbours are much alike.
+                _ = try driver.crashInCommit(turn: index * 7 + round * 11)
             }
             try driver.runUntilIdle()
             let after = driver.counters

@@ -1,4 +1,4 @@
-import LogModel
+public import LogModel
 public import Streams
 import StreamsRuntime
 
@@ -36,12 +36,15 @@ public final class TestEngine<Job: StreamJob> {
 
     /// Appends a record to an input topic, in the partition of its key.
     ///
-    /// - Parameter time: the record's timestamp, counted from 1970.
+    /// - Parameters:
+    ///   - time: the record's timestamp, counted from 1970.
+    ///   - headers: the record's headers.
     public func send<KeySerde: Serde, ValueSerde: Serde>(
         _ value: ValueSerde.Value,
         key: KeySerde.Value,
         to topic: Topic<KeySerde, ValueSerde>,
-        at time: Duration = .zero
+        at time: Duration = .zero,
+        headers: RecordHeaders = []
     ) throws {
         var keySink = ByteSink()
         var valueSink = ByteSink()
@@ -53,7 +56,8 @@ public final class TestEngine<Job: StreamJob> {
             topic: topic.name,
             key: isNullKey ? nil : Array(keySink.bytes),
             value: isNullValue ? nil : Array(valueSink.bytes),
-            timestamp: Timestamp(time.wholeMilliseconds)
+            timestamp: Timestamp(time.wholeMilliseconds),
+            headers: headers.map { ($0.name, $0.value) }
         )
     }
 
@@ -98,8 +102,34 @@ public final class TestEngine<Job: StreamJob> {
         }
     }
 
+    /// The committed records of a topic that were not read before, with timestamps and headers.
+    public func readRecords<KeySerde: Serde, ValueSerde: Serde>(
+        _ topic: Topic<KeySerde, ValueSerde>
+    ) throws -> [TestResult<KeySerde.Value, ValueSerde.Value>] {
+        try driver.read(topic.name).map { record in
+            TestResult(
+                key: try Self.decode(record.key, topic.key),
+                value: try Self.decode(record.value, topic.value),
+                timestamp: record.timestamp,
+                headers: RecordHeaders(record.headers.map { .init($0.name, $0.value) })
+            )
+        }
+    }
+
     private static func decode<S: Serde>(_ bytes: [UInt8]?, _ serde: S) throws -> S.Value {
         guard let bytes else { return try serde.decodeNull() }
         return try bytes.withUnsafeBytes { try serde.decode($0) }
     }
+}
+
+/// A record of a result as a test reads it.
+public struct TestResult<Key, Value> {
+    /// Its key.
+    public let key: Key
+    /// Its value.
+    public let value: Value
+    /// Its timestamp.
+    public let timestamp: Timestamp
+    /// Its headers, in their order.
+    public let headers: RecordHeaders
 }

@@ -207,6 +207,9 @@ package final class TopologyDriver {
         try application.commit()
     }
 
+    /// Asks the job to stop, as a signal does.
+    package func requestStop() { application.stopSwitch.request() }
+
     /// Commits what was processed.
     package func commit() throws { try application.commit() }
 
@@ -230,6 +233,40 @@ package final class TopologyDriver {
 
     /// The process is killed: what was written is there, flushed or not.
     package func kill() throws { try restart(disk: disk.afterKill(), stores: stores.copy()) }
+
+    /// Processes and commits what is there, but the power goes at one of the points of it: before
+    /// any operation of the disk or a store. Their numbers go round in `turn`.
+    ///
+    /// - Returns: how many points there were; with none, nothing was to do, and no power went.
+    package func crashInCommit(turn: Int) throws -> Int {
+        typealias Moment = (disk: SimulatedDisk, stores: SimulatedStores)
+        let moments = Lock<[Moment]>([])
+        let (disk, stores) = (disk, stores)
+        let look = { @Sendable in
+            let moment = (disk.copy(), stores.copy())
+            moments.withLock { $0.append(moment) }
+        }
+        disk.onOperation { _, _, _ in look() }
+        stores.onOperation { _ in look() }
+        defer {
+            disk.onOperation(nil)
+            stores.onOperation(nil)
+        }
+        try runUntilIdle()
+        let found = moments.withLock { $0 }
+        guard !found.isEmpty else { return 0 }
+        let moment = found[turn % found.count]
+        try restart(
+            disk: moment.disk.crashState(using: &generator),
+            stores: moment.stores.crashState(using: &generator)
+        )
+        return found.count
+    }
+
+    /// The process is killed, and the disk that held the stores is lost.
+    package func loseStores() throws {
+        try restart(disk: disk.afterKill(), stores: stores.wipedOut())
+    }
 
     /// A clean end and a new start.
     package func restartCleanly() throws {

@@ -7,6 +7,8 @@ public struct ErrorPlan: Sendable {
     let job: String
     /// The stores of held keys by the source topics whose keys may be held.
     let holdStores: [String: String]
+    /// Whether an operator hands results on when another record is at hand.
+    private let holdsRecords: Bool
 
     init(_ specification: TopologySpecification, nodes: [AnyNode], defaults: ErrorPolicies) {
         job = specification.job
@@ -15,6 +17,7 @@ public struct ErrorPlan: Sendable {
         operatorNames = specification.operators.map { item in
             "operator \(item.id), \(specification.label(of: item.kind))"
         }
+        holdsRecords = nodes.contains(where: \.holdsRecords)
         var stores: [String: String] = [:]
         for (node, item) in zip(nodes, specification.operators) {
             guard let store = node.heldKeysStore,
@@ -25,8 +28,9 @@ public struct ErrorPlan: Sendable {
         holdStores = stores
     }
 
-    /// Whether some record error does not simply stop the job.
-    var isNeeded: Bool { policies.contains { $0 != .fail } }
+    /// Whether some record error does not simply stop the job, or a record's place is to be known
+    /// when another one is at hand.
+    var isNeeded: Bool { holdsRecords || policies.contains { $0 != .fail } }
 
     /// The plan with another policy for records that cannot be read.
     package func decoding(_ policy: ErrorPolicy) -> ErrorPlan {

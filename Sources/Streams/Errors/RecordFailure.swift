@@ -1,3 +1,5 @@
+package import LogModel
+
 /// Where in its way a record failed.
 public enum ErrorKind: String, Sendable {
     /// A source could not read its key or value.
@@ -53,6 +55,22 @@ package struct RetryLater: Error {
     package let delayMilliseconds: Int64
     /// Whether the record has changed a store or written something before it failed.
     package let hasEffects: Bool
+    /// Which record it is, where that is not the one at hand.
+    package var place: (topic: String?, offset: Offset)?
+
+    /// The same of a record that is not the one at hand: others have been handled since.
+    func of(_ topic: String?, _ offset: Offset) -> RetryLater {
+        RetryLater(
+            delayMilliseconds: delayMilliseconds,
+            hasEffects: true,
+            place: (topic, offset)
+        )
+    }
+}
+
+/// What the open transaction holds has to be taken back: no failure, so nothing is waited for.
+package struct TransactionTakenBack: EngineFailure {
+    package init() {}
 }
 
 /// An error of the engine or the log, which no record is to blame for: no policy applies.

@@ -76,6 +76,17 @@ public final class TaskErrors {
         }
     }
 
+    /// The record at hand, for an operator that hands its result on when another one is.
+    func snapshot() -> RecordSnapshot {
+        let source = source.pointee
+        return RecordSnapshot(task.record.pointee, source, topic: source.map { topics[$0.topic] })
+    }
+
+    /// Calls `body` with a record at hand that an operator has kept.
+    func resume(_ held: RecordSnapshot, _ body: () throws -> Void) throws {
+        try held.resume(task.record, source, body)
+    }
+
     /// Forgets what holds on to the task: it is at its end.
     func removeAll() { heldKeys = [] }
 

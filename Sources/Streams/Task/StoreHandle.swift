@@ -38,6 +38,9 @@ struct StoreHandle {
         store.table.pointee.timestamp(slot)
     }
 
+    /// Refuses a key that is longer than a store takes.
+    func requireShort(_ key: UnsafeRawBufferPointer) throws { try StateStore.requireShort(key) }
+
     /// Changes the value of a key at its place; nil removes it.
     @inlinable @inline(__always)
     func put(

@@ -26,6 +26,8 @@ public final class TaskBinding {
     private let names: InternalNames
     private let errorPlan: ErrorPlan
     private let lookUpTopic: (String) throws -> Int32?
+    /// Whether the job is to stop: nobody waits any longer than he must.
+    let isStopping: () -> Bool
     /// What several ways to one node share while the task is bound.
     private var instances: [ObjectIdentifier: Any] = [:]
     /// The stores that processors have opened while the task is bound, by name.
@@ -39,6 +41,7 @@ public final class TaskBinding {
     ///   - partitionCounts: of every topic that the task writes to.
     ///   - stores: the task's stores by the user's name.
     ///   - errors: what becomes of records that an operator cannot handle.
+    ///   - isStopping: whether the job is to stop.
     ///   - lookUpTopic: the partitions of a topic that the plan did not know; nil if there is none.
     public init(
         partition: PartitionIndex,
@@ -47,6 +50,7 @@ public final class TaskBinding {
         stores: [String: StateStore],
         names: InternalNames,
         errors: ErrorPlan,
+        isStopping: @escaping () -> Bool,
         lookUpTopic: @escaping (String) throws -> Int32?
     ) {
         self.partition = partition
@@ -55,6 +59,7 @@ public final class TaskBinding {
         self.stores = stores
         self.names = names
         errorPlan = errors
+        self.isStopping = isStopping
         self.lookUpTopic = lookUpTopic
         record = .allocate(capacity: 1)
         record.initialize(to: RecordContext(partition: partition))

@@ -6,7 +6,11 @@ public final class TaskHooks {
     private let wallTimers = TimerList()
     private let streamTimers = TimerList()
     private var beforeCommit: [() throws -> Void] = []
+    private var beforeSaving: [() throws -> Void] = []
+    private var afterCommit: [() throws -> Void] = []
     private var afterRewind: [() throws -> Void] = []
+    /// Where the part of a store's changelog ends that is of no more use, by the store's name.
+    package private(set) var purgeable: [String: Offset] = [:]
     private let record: UnsafeMutablePointer<RecordContext>
 
     init(record: UnsafeMutablePointer<RecordContext>) { self.record = record }
@@ -14,6 +18,18 @@ public final class TaskHooks {
     /// Has `body` run before every commit, its output part of the transaction.
     @usableFromInline
     func onCommit(_ body: @escaping () throws -> Void) { beforeCommit.append(body) }
+
+    /// Has `body` run before all that `onCommit` has run: it may hand records on. What a record
+    /// comes to earlier goes first.
+    @usableFromInline
+    func beforeSaving(_ body: @escaping () throws -> Void) { beforeSaving.append(body) }
+
+    /// Has `body` run after every commit, when the stores have taken it.
+    @usableFromInline
+    func onCommitted(_ body: @escaping () throws -> Void) { afterCommit.append(body) }
+
+    /// Takes note that nobody needs the records of a store's changelog before an offset.
+    func notePurgeable(_ store: String, before offset: Offset) { purgeable[store] = offset }
 
     /// Has `body` run when the task's stores hold what is committed and nothing else: before the
     /// first record, and after an abort.
@@ -52,12 +68,21 @@ public final class TaskHooks {
     public func removeAll() {
         wallTimers.removeAll()
         streamTimers.removeAll()
+        beforeSaving = []
         beforeCommit = []
+        afterCommit = []
         afterRewind = []
     }
 
     /// Before a commit.
-    public func willCommit() throws { for body in beforeCommit { try body() } }
+    public func willCommit() throws {
+        // An operator is bound after those behind it.
+        for body in beforeSaving.reversed() { try body() }
+        for body in beforeCommit { try body() }
+    }
+
+    /// After a commit, before the next transaction.
+    public func didCommit() throws { for body in afterCommit { try body() } }
 
     /// The stores are back at what is committed.
     public func didRewind() throws { for body in afterRewind { try body() } }

@@ -15,6 +15,8 @@ public class AnyNode {
     @usableFromInline var number = 0
     /// What becomes of records that it cannot handle; nil for the job's policy.
     @usableFromInline var errorPolicy: ErrorPolicy?
+    /// Whether it hands results on when another record is at hand.
+    @usableFromInline var holdsRecords = false
     /// For a source: where the keys are kept whose records follow a dead letter.
     var heldKeysStore: StoreSpecification?
     /// The tables whose old values this one's are made of.

@@ -13,6 +13,8 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case window
         /// Values for each key and time, in the order of the keys, and found by time too.
         case timed
+        /// Values for each key and time, by spans of time, then keys: what a join of streams keeps.
+        case joined
         /// A value for each key and session, in the order of the keys, and found by the sessions'
         /// ends too.
         case session
@@ -63,6 +65,10 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
     /// Whether the store's keys are read in order.
     public var isOrdered: Bool { kind != .keyValue }
 
+    /// Whether what is too old leaves the store without a record in its changelog, which is cut off
+    /// behind it instead.
+    package var isCutOff: Bool { kind == .joined }
+
     /// The key under which an entry is found by its time, put together in `sink`; nil for an entry
     /// that is not. Such keys are made of the entries and stand in no changelog.
     public func timeKey(
@@ -80,7 +86,8 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case .expiring where entry.first == KeySpace.entry:
             sink.removeAll()
             ExpiringKey.appendTwin(of: entry, at: timestamp.rawValue, to: &sink)
-        case .keyValue, .orderedKeyValue, .window, .timed, .session, .versioned, .expiring:
+        case .keyValue, .orderedKeyValue, .window, .timed, .joined, .session, .versioned,
+            .expiring:
             return nil
         }
         return sink.bytes

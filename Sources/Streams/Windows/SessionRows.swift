@@ -41,7 +41,7 @@ final class SessionRows {
     private let from = KeyScratch()
     private let to = KeyScratch()
     /// No twin has a time before this one.
-    private var earliest = Int64.min
+    @exclusivity(unchecked) private var earliest = Int64.min
 
     @usableFromInline
     init(_ handle: StoreHandle) {

@@ -8,25 +8,27 @@ final class WindowClock {
     @usableFromInline static let none = Int64.min
 
     /// The largest time of the records that the operator has taken.
-    @usableFromInline private(set) var streamTime = WindowClock.none
+    @exclusivity(unchecked) @usableFromInline private(set) var streamTime = WindowClock.none
     /// The wall clock at the last record, and stream time then.
-    private var arrival: (wallTime: Timestamp, streamTime: Int64)?
+    @exclusivity(unchecked) private var arrival: (wallTime: Timestamp, streamTime: Int64)?
     /// Windows whose time is not behind this one were closed.
-    @usableFromInline var closedThrough = WindowClock.none
+    @exclusivity(unchecked) @usableFromInline var closedThrough = WindowClock.none
     /// The largest time of what was put in the store, by which what is kept is told.
-    @usableFromInline private(set) var latestPut = WindowClock.none
-    private var sequence: Int64 = 0
+    @exclusivity(unchecked) @usableFromInline private(set) var latestPut = WindowClock.none
+    @exclusivity(unchecked) private var sequence: Int64 = 0
     private var saved = State()
     private let handle: StoreHandle
     private let key: [UInt8]
 
-    /// The clock number `index` of a store.
+    /// The clock number `index` of a store. It is saved before a commit if it has changed, or when
+    /// its owner says so.
     @usableFromInline
-    init(_ handle: StoreHandle, index: UInt8 = 0) {
+    init(_ handle: StoreHandle, index: UInt8 = 0, isSavedByOwner: Bool = false) {
         self.handle = handle
         key = [KeySpace.clock, index]
         handle.task.hooks.onRewind { [unowned self] in try load() }
-        handle.task.hooks.onCommit { [unowned self] in try save() }
+        guard !isSavedByOwner else { return }
+        handle.task.hooks.onCommit { [unowned self] in if hasChanged { try save() } }
     }
 
     /// So many clocks of a store.
@@ -111,14 +113,20 @@ final class WindowClock {
         arrival = nil
     }
 
-    private func save() throws {
-        let state = State(
+    private var current: State {
+        State(
             streamTime: streamTime,
             closedThrough: closedThrough,
             latestPut: latestPut,
             sequence: sequence
         )
-        guard saved != state else { return }
+    }
+
+    /// Whether the store does not have it as it is.
+    var hasChanged: Bool { saved != current }
+
+    /// Writes it to the store.
+    func save() throws {
         var sink = ByteSink(capacity: 32)
         sink.append(time: streamTime)
         sink.append(time: closedThrough)
@@ -128,6 +136,6 @@ final class WindowClock {
             let time = Timestamp(max(0, streamTime))
             try handle.put(key: key, value: sink.bytes, timestamp: time)
         }
-        saved = state
+        saved = current
     }
 }

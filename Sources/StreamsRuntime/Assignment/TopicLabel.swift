@@ -20,12 +20,21 @@ package struct TopicLabel: Equatable, Sendable {
     /// The name that the job's author gave to the store or the repartition.
     package let name: String
     package let format: RecordFormat
+    /// Whether what is too old in it is cut off at its front, beside what compaction removes.
+    package let isCutOff: Bool
 
-    package init(job: String, purpose: Purpose, name: String, format: RecordFormat) {
+    package init(
+        job: String,
+        purpose: Purpose,
+        name: String,
+        format: RecordFormat,
+        isCutOff: Bool = false
+    ) {
         self.job = job
         self.purpose = purpose
         self.name = name
         self.format = format
+        self.isCutOff = isCutOff
     }
 
     /// `word-count/counts`; neither name has a slash.
@@ -47,7 +56,8 @@ extension TopologySpecification {
                 job: job,
                 purpose: .store,
                 name: store.name,
-                format: store.format
+                format: store.format,
+                isCutOff: store.isCutOff
             )
         }
         for item in operators {

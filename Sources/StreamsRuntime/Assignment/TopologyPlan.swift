@@ -20,6 +20,9 @@ package struct TopologyPlan: Equatable, Sendable {
     /// 64 MiB, not Kafka's 1 GiB, a few keys written often leave that much to restore at most.
     static let changelogOptions = ["cleanup.policy": "compact", "segment.bytes": "67108864"]
 
+    /// One that is cut off at its front loses whole segments.
+    static let cutOffOptions = ["segment.bytes": "16777216"]
+
     /// A dead letter has its record and the headers about it, so more than a record may have: its
     /// topic takes whatever there is. It stays until somebody has seen to it.
     static let deadLetterOptions = [
@@ -36,14 +39,20 @@ package struct TopologyPlan: Equatable, Sendable {
     /// by topic: those of directories from before topics did, and those in `changedFormats`.
     package private(set) var topicsToLabel: [String: TopicLabel] = [:]
 
+    /// What is deleted the job deletes itself.
+    private static let keptForEver = ["retention.ms": "-1", "retention.bytes": "-1"]
+
     /// What a topic gets that the job takes for its own: one that somebody else made beforehand may
     /// have options by which records would go that the job counts on.
     package static func options(for label: TopicLabel) -> [String: String] {
         let kept =
             switch label.purpose {
+            // Kafka lets records be deleted only where a policy of deletion is.
+            case .store where label.isCutOff:
+                ["cleanup.policy": "compact,delete"].merging(Self.keptForEver) { $1 }
             case .store: ["cleanup.policy": "compact"]
             case .repartition:
-                ["cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"]
+                ["cleanup.policy": "delete"].merging(Self.keptForEver) { $1 }
             }
         // Windows and joins behind a repartition go by the records' own times.
         return label.options.merging(kept) { $1 }.merging(
@@ -89,7 +98,7 @@ package struct TopologyPlan: Equatable, Sendable {
                     partitionCount: count,
                     exactly: true,
                     existing: planned,
-                    configuration: Self.changelogOptions
+                    configuration: store.isCutOff ? Self.cutOffOptions : Self.changelogOptions
                 )
             }
         }

@@ -115,7 +115,8 @@ package struct CommitCycle: Sendable {
             return begin(.flushOutput)
         case .takenBack:
             switch state {
-            case .idle, .open:
+            // Operators may hand on what they held back until the output is flushed.
+            case .idle, .open, .committing(.flushOutput, _):
                 state = .aborting(attempts: 1)
                 return .abortTransaction
             case .committing, .applying, .aborting, .replacing, .rewinding, .stopped:

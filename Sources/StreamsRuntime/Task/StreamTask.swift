@@ -16,7 +16,7 @@ final class StreamTask {
     }
 
     /// A record to which its task comes back.
-    private struct WaitingRecord {
+    struct WaitingRecord {
         let queue: Int
         var offset: Offset
         /// By the steady clock, in nanoseconds.
@@ -25,14 +25,14 @@ final class StreamTask {
 
     let id: TopologyPlan.Task
     let stores: [OwnedStore]
-    private let binding: TaskBinding
-    private let queues: UnsafeMutablePointer<PartitionQueue>
-    private let queueCount: Int
+    let binding: TaskBinding
+    let queues: UnsafeMutablePointer<PartitionQueue>
+    let queueCount: Int
     private let sinks: [RawSink]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
     /// A record that failed and is to be tried again; what is behind it waits too.
-    private var waiting: WaitingRecord?
+    var waiting: WaitingRecord?
     /// What was counted up to the last commit: an abort goes back to it.
     private var committedCounters = TaskCounters()
     /// The store whose keys are those of the one input's records, if there is one.
@@ -131,8 +131,8 @@ final class StreamTask {
         (0..<queueCount).reduce(0) { $0 + (queues + $1).pointee.replacedCount }
     }
 
-    /// Notes that the positions are committed.
-    func noteCommitted() {
+    /// Notes that the positions are committed, and the stores' changes with them.
+    func noteCommitted() throws {
         for index in 0..<queueCount {
             committed[index] = (queues + index).pointee.inputPosition
             (queues + index).pointee.noteCommitted()
@@ -142,6 +142,7 @@ final class StreamTask {
             )
         }
         committedCounters = counters
+        try binding.hooks.didCommit()
     }
 
     /// Goes back to these positions: what was counted since comes again, and is counted then.
@@ -172,9 +173,6 @@ final class StreamTask {
         binding.record.pointee.wallTime = now
         try binding.hooks.didRewind()
     }
-
-    /// Lets operators write what belongs to the transaction that is about to be committed.
-    func willCommit() throws { try binding.hooks.willCommit() }
 
     /// Runs the timers of the wall clock that are due; returns whether one was.
     func runTimers(at now: Timestamp) throws -> Bool {
@@ -351,28 +349,4 @@ final class StreamTask {
         try queue.pointee.pop()
         return true
     }
-
-    /// Goes back to a record that is to be tried again later; throws every other error. Where the
-    /// record has changed something already, the transaction is aborted: that is the one way to
-    /// take it back.
-    @inline(never)
-    private func wait(
-        after error: any Error,
-        of index: Int,
-        offset: Offset,
-        _ turn: Turn
-    ) throws {
-        let queue = queues + index
-        guard let later = error as? RetryLater else {
-            throw StreamsError.ofRecord(error, at: queue.pointee.partition, offset: offset)
-        }
-        queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
-        let delay = UInt64(later.delayMilliseconds) &* 1_000_000
-        waiting = WaitingRecord(queue: index, offset: offset, dueAt: turn.startedAt &+ delay)
-        guard later.hasEffects else { return }
-        throw TransactionTakenBack()
-    }
 }
-
-/// What the open transaction holds has to be taken back: no failure, so nothing is waited for.
-struct TransactionTakenBack: Error {}

@@ -5,7 +5,7 @@ import Streams
 
 /// What a stream thread does between transactions.
 extension StreamThread {
-    /// Between transactions: checkpoints of the stores, and the purge of repartition topics.
+    /// Between transactions: checkpoints of the stores, and the purge of what is of no more use.
     func keepHouse() throws {
         let now = time.monotonicNanoseconds()
         let wallTime = time.wallTime()
@@ -20,7 +20,7 @@ extension StreamThread {
             UInt64(configuration.repartitionPurgeIntervalMilliseconds) * 1_000_000
         guard now &- lastPurge >= purgeInterval else { return }
         lastPurge = now
-        try purgeRepartitions()
+        try purge()
     }
 
     /// A full disk only delays a checkpoint: the changelog holds everything.
@@ -36,9 +36,9 @@ extension StreamThread {
         }
     }
 
-    /// Deletes what every committed position has left behind of the job's repartition topics. A
-    /// full disk only delays it.
-    func purgeRepartitions() throws {
+    /// Deletes what every committed position has left behind of the job's repartition topics, and
+    /// what is too old in changelogs that do not say it by record. A full disk only delays it.
+    func purge() throws {
         let names = topology.specification.names
         let topics = Set(
             topology.specification.subtopologies.flatMap(\.repartitions)
@@ -48,13 +48,23 @@ extension StreamThread {
             // A position also moves over what was aborted, without a commit.
             for (partition, position) in task.committedPositions
             where topics.contains(partition.topic) {
-                do throws(LogClientError) {
-                    try client.deleteRecords(of: partition, before: position)
-                } catch {
-                    guard case .full = error else { throw error }
-                    return progress.noteDelayedPurge()
-                }
+                guard try deleteRecords(of: partition, before: position) else { return }
             }
+            for (changelog, end) in task.purgeableChangelogs {
+                guard try deleteRecords(of: changelog, before: end) else { return }
+            }
+        }
+    }
+
+    /// False where the disk is full.
+    private func deleteRecords(of partition: TopicPartition, before end: Offset) throws -> Bool {
+        do throws(LogClientError) {
+            try client.deleteRecords(of: partition, before: end)
+            return true
+        } catch {
+            guard case .full = error else { throw error }
+            progress.noteDelayedPurge()
+            return false
         }
     }
 }

@@ -52,7 +52,8 @@ extension StreamThread {
                     + globalTables.map { ($0.table.store, $0.store) }
             ),
             names: names,
-            errors: configuration.errorPlan(of: topology)
+            errors: configuration.errorPlan(of: topology),
+            isStopping: { [stopSwitch] in stopSwitch.isRequested }
         ) { [client] topic in
             // What the coordinators write to takes nobody else's records.
             try client.topics(named: [topic]).first { !$0.isInternal }?.partitionCount

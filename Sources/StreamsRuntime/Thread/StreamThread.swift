@@ -181,7 +181,7 @@ package final class StreamThread {
         if isWhole, result == nil {
             // A run may be too short for a purge of its own.
             do throws(StreamsError) {
-                try StreamsError.translating { try purgeRepartitions() }
+                try StreamsError.translating { try purge() }
             } catch { result = error }
         }
         for task in tasks {
@@ -267,6 +267,8 @@ package final class StreamThread {
             }
             do {
                 action = try perform(action)
+            } catch is TransactionTakenBack {
+                action = cycle.next(.takenBack)
             } catch let error as LogClientError {
                 action = cycle.next(.failed(error))
                 if case .retry = action, stopSwitch.isRequested,
@@ -293,7 +295,7 @@ package final class StreamThread {
         switch action {
         case .none, .hold: return .none
         case .flushOutput:
-            for task in tasks { try task.willCommit() }
+            for task in tasks { try task.willCommit(at: time.monotonicNanoseconds()) }
             try output.pointee.drainAll()
         case .addOffsets: try addOffsets()
         case .endTransaction: try producer?.commit()
@@ -325,7 +327,7 @@ package final class StreamThread {
             for owned in task.stores {
                 owned.store.commit(changelogOffset: producer?.nextOffset(of: owned.changelog))
             }
-            task.noteCommitted()
+            try task.noteCommitted()
         }
         sender.noteCommitted()
         progress.noteCommit()

@@ -26,7 +26,10 @@ extension StreamsError {
             "topic \(partition.topic), partition \(partition.partition.rawValue), "
             + "offset \(offset.rawValue)"
         switch error {
-        case is LogClientError, is StoreError: return error
+        case is LogClientError, is StoreError, is TransactionTakenBack: return error
+        case let held as HeldRecordFailure:
+            let own = TopicPartition(held.topic ?? partition.topic, partition.partition)
+            return ofRecord(held.failure, at: own, offset: held.offset)
         case let failure as DecodeFailure:
             return StreamsError(
                 code: .decode,

@@ -23,7 +23,8 @@ import Testing
         static let largest = Topic("largest-orders", key: .utf8, value: Order.self)
         static let revenue = Topic("revenue", key: .utf8, value: Revenue.self)
         static let balances = Topic("balances", key: .utf8, value: Revenue.self)
-        static let top = Topic("top-orders", key: .utf8, value: [Int64].self)
+        static let top = Topic("top-orders", key: .utf8, value: [Order].self)
+        static let longestNames = Topic("longest-names", key: .utf8, value: [Customer].self)
     }
 
     struct Job: StreamJob {
@@ -60,13 +61,20 @@ import Testing
 
             // begin: grouping-top
             byCustomer
-                .aggregate(store: "top", initial: []) { (top: inout [Int64], order: Order) in
-                    top.append(order.cents)
-                    top.sort(by: >)
-                    if top.count > 3 { top.removeLast() }
-                }
+                .top(3, by: \.cents, store: "top", value: .json(Order.self))
                 .to(Outputs.top)
             // end: grouping-top
+
+            // begin: grouping-table-top
+            let byTier = table(Topics.customers, store: "customers")
+                .groupBy(via: "by-tier", key: .utf8, value: .json(Customer.self)) {
+                    (_: String, customer: Customer) -> (String, Customer) in
+                    (customer.tier, customer)
+                }
+            byTier
+                .top(2, by: { (row: Customer) -> Int in row.name.count }, store: "longest")
+                .to(Outputs.longestNames)
+            // end: grouping-table-top
 
             // begin: grouping-cogroup
             byCustomer
@@ -97,7 +105,17 @@ import Testing
         #expect(try engine.read(Outputs.counts).map(\.value) == [1, 2, 3, 4])
         #expect(try engine.read(Outputs.largest).map(\.value.id) == ["o-0", "o-1", "o-1", "o-1"])
         #expect(try engine.read(Outputs.revenue).last?.value == Revenue(orders: 4, cents: 2200))
-        #expect(try engine.read(Outputs.top).last?.value == [900, 700, 500])
+        #expect(try engine.read(Outputs.top).last?.value.map(\.cents) == [900, 700, 500])
+        for name in ["Ada", "Grace", "Alan", "Barbara"] {
+            let customer = Customer(name: name, tier: "gold")
+            try engine.send(customer, key: "c-\(name)", to: Topics.customers)
+        }
+        let promoted = Customer(name: "Barbara", tier: "lead")
+        try engine.send(promoted, key: "c-Barbara", to: Topics.customers)
+        try engine.run()
+        let longest = try engine.read(Outputs.longestNames)
+        #expect(longest.last { $0.key == "gold" }?.value.map(\.name) == ["Grace", "Alan"])
+        #expect(longest.last { $0.key == "lead" }?.value.map(\.name) == ["Barbara"])
         #expect(try engine.read(Outputs.balances).last?.value == Revenue(orders: 4, cents: 1300))
     }
 }

@@ -15,7 +15,18 @@ import Testing
         static let others = Topic("other-orders", key: .utf8, value: Order.self)
         static let letters = Topic("letters", key: .utf8, value: .utf8)
         static let byCustomer = Topic("by-customer", key: .utf8, value: Order.self)
+        static let checked = Topic("checked", key: .utf8, value: Order.self)
+        static let asked = Topic("asked-receipts", key: .utf8, value: Receipt.self)
         static let german = Topic("orders-de", key: .utf8, value: Order.self)
+    }
+
+    /// Somebody who takes a while.
+    actor Cashier {
+        static let shared = Cashier()
+
+        func receipt(for order: Order) async throws -> Receipt {
+            Receipt(order: order.id, cents: order.cents)
+        }
     }
 
     struct Job: StreamJob {
@@ -53,6 +64,25 @@ import Testing
                 .to(Outputs.letters)
             // end: stateless-flat-map
 
+            // begin: stateless-with-record
+            orders
+                .mapValuesWithRecord { (_: String, order: Order, record: CurrentRecord) -> Order in
+                    record.headers.append(.init("checked-by", "rules-7"))
+                    record.timestamp = Timestamp(order.placedAt)
+                    return order
+                }
+                .to(Outputs.checked)
+            // end: stateless-with-record
+
+            // begin: stateless-async
+            orders
+                .mapAsync(maxInFlight: 32) { (_: String, order: Order) async throws -> Receipt in
+                    try await Cashier.shared.receipt(for: order)
+                }
+                .onError(.deadLetter(retry: .fixed(.seconds(1), attempts: 3)))
+                .to(Outputs.asked)
+            // end: stateless-async
+
             // begin: stateless-select-key
             orders
                 .selectKey(\.customer)
@@ -86,6 +116,11 @@ import Testing
             ]
         )
         #expect(try engine.read(Outputs.byCustomer).map(\.key) == ["c-1", "c-1"])
+        let checked = try engine.readRecords(Outputs.checked)
+        #expect(checked.map(\.value) == [free, large])
+        #expect(checked.allSatisfy { $0.headers["checked-by"] == Array("rules-7".utf8) })
+        #expect(checked.map(\.timestamp.rawValue) == [free.placedAt, large.placedAt])
+        #expect(try engine.read(Outputs.asked).map(\.value.order) == ["o-1", "o-2"])
         #expect(try engine.read(Outputs.german).map(\.value) == [free])
     }
 }

@@ -105,7 +105,7 @@ struct IndexHistory {
             if keys.isEmpty || generator.below(10) < (grows ? 8 : 2) {
                 insert()
             } else if generator.oneIn(8) {
-                removeSome()
+                if generator.oneIn(2) { removeSome() } else { removeRange() }
             } else {
                 remove(at: generator.below(keys.count))
             }
@@ -135,6 +135,21 @@ struct IndexHistory {
     private mutating func removeSome() {
         let place = generator.below(keys.count)
         for _ in 0..<min(generator.below(30), keys.count - place) { remove(at: place) }
+    }
+
+    /// A range at once, of which some stay.
+    private mutating func removeRange() {
+        var bounds = [makeKey(), makeKey()]
+        bounds.sort { $0.lexicographicallyPrecedes($1) }
+        let (from, to) = (lowerBound(bounds[0]), lowerBound(bounds[1]))
+        let kept = keys[from..<to].filter { _ in generator.oneIn(4) }
+        var seen: [[UInt8]] = []
+        index.remove(from: bounds[0], to: bounds[1]) { key in
+            seen.append(key)
+            return !kept.contains(key)
+        }
+        #expect(seen == Array(keys[from..<to]), "seed \(seed)")
+        keys.replaceSubrange(from..<to, with: kept)
     }
 
     private mutating func look() {
@@ -199,6 +214,17 @@ final class IndexUnderTest {
 
     func remove(_ key: [UInt8]) -> Bool {
         key.withUnsafeBytes { index.pointee.remove($0) }
+    }
+
+    func remove(from: [UInt8], to: [UInt8], _ leaves: ([UInt8]) -> Bool) {
+        from.withUnsafeBytes { from in
+            to.withUnsafeBytes { to in
+                index.pointee.remove(from: from, to: to) { key, hash in
+                    #expect(hash == KeyHash.hash(key))
+                    return leaves(Array(key))
+                }
+            }
+        }
     }
 
     func first(notBelow key: [UInt8]) -> [UInt8]? {

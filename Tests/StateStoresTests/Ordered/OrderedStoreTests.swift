@@ -218,6 +218,56 @@ struct StoreMemoryTests {
     }
 }
 
+@Suite("Entries that leave an ordered store without a transaction")
+struct DiscardTests {
+    @Test func `keys that the engine never had are gone at once, and no checkpoint knows of them`()
+        throws
+    {
+        let rig = try StoreRig(.complete)
+        for key in 0..<200 as Range<UInt8> { try rig.set(key, [key]) }
+        rig.commit()
+        #expect(try rig.discard(from: 50, to: 150))
+        #expect(try rig.keys() == Array(0..<50) + Array(150..<200))
+        #expect(rig.store.table.pointee.count == 100)
+        try rig.checkpoint()
+        #expect(try rig.engine.pairs().count == 100)
+    }
+
+    @Test(arguments: OrderedStoreTests.Completeness.allCases)
+    func `keys of the engine leave it with the next checkpoint`(
+        _ completeness: OrderedStoreTests.Completeness
+    ) throws {
+        let rig = try StoreRig(completeness)
+        try rig.fill(Array(0..<200))
+        #expect(try rig.discard(from: 50, to: 150))
+        #expect(try rig.keys() == Array(0..<50) + Array(150..<200))
+        // They come back, in a transaction that is aborted, and in one that is not.
+        try rig.set(60, [1])
+        rig.store.abort()
+        try rig.set(70, [7])
+        rig.commit()
+        let expected = Array(0..<50 as Range<UInt8>) + [70] + Array(150..<200)
+        #expect(try rig.keys() == expected)
+        try rig.checkpoint()
+        #expect(try rig.engine.pairs().map { $0.key[0] } == expected)
+        try rig.reopen()
+        #expect(try rig.keys() == expected)
+    }
+
+    @Test func `a checkpoint that fails leaves what was discarded to the next`() throws {
+        let rig = try StoreRig(.complete)
+        try rig.fill(Array(0..<20))
+        try rig.set(20, [20])
+        rig.commit()
+        rig.engine.failsNextCheckpoint = true
+        #expect(throws: StoreError.self) { try rig.checkpoint() }
+        #expect(try rig.discard(from: 10, to: 30))
+        #expect(try rig.keys() == Array(0..<10))
+        try rig.checkpoint()
+        #expect(try rig.engine.pairs().map { $0.key[0] } == Array(0..<10))
+    }
+}
+
 /// A store over a simulated engine that is watched, with its expected small keys.
 private final class StoreRig {
     private let stores = SimulatedStores()
@@ -265,6 +315,12 @@ private final class StoreRig {
             value.withUnsafeBytes {
                 store.table.pointee.put(slot, value: $0, timestamp: Timestamp(0))
             }
+        }
+    }
+
+    func discard(from: UInt8, to: UInt8) throws -> Bool {
+        try [from].withUnsafeBytes { from in
+            try [to].withUnsafeBytes { to in try store.discard(from: from, to: to) }
         }
     }
 

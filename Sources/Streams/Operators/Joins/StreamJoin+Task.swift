@@ -32,10 +32,14 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         sink: @escaping Sink
     ) {
         self.rule = rule
-        self.left = JoinSide(task, rule.leftStore, left, retention: rule.window.retention)
-        self.right = JoinSide(task, rule.rightStore, right, retention: rule.window.retention)
         // The left side's own clock is number 0 of its store.
-        clock = WindowClock(StoreHandle(task: task, store: rule.leftStore), index: 1)
+        clock = WindowClock(
+            StoreHandle(task: task, store: rule.leftStore),
+            index: 1,
+            isSavedByOwner: true
+        )
+        self.left = JoinSide(task, rule.leftStore, left, rule.window, beside: clock)
+        self.right = JoinSide(task, rule.rightStore, right, rule.window)
         waiting =
             rule.kind == .inner
             ? nil
@@ -98,16 +102,11 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         let first = max(0, Timestamp(time).advanced(byMilliseconds: -before).rawValue)
         let last = max(0, Timestamp(time).advanced(byMilliseconds: after).rawValue)
         var hasPartner = false
-        try other.entries.forEach(escapedKey: escaped, from: first, through: last) {
-            otherTime,
-            _,
-            bytes,
-            _ in
+        try other.forEach(escaped, from: first, through: last) { otherTime, bytes in
             hasPartner = true
             let partner = try other.serde.decode(bytes)
             try waiting?.remove(escaped, at: otherTime, isLeft: !isLeft)
             try emit(key, try pair(value, partner), at: max(time, otherTime))
-            return true
         }
         guard !hasPartner, isKept else { return }
         if last < clock.streamTime { return try emit(key, try pair(value, nil), at: time) }
@@ -138,46 +137,5 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         record.pointee.timestamp = Timestamp(time)
         try sink(key, result)
         record.pointee.timestamp = ownTime
-    }
-}
-
-/// What one side of a join of two streams keeps.
-@usableFromInline
-final class JoinSide<ValueSerde: Serde> {
-    @usableFromInline let serde: ValueSerde
-    @usableFromInline let entries: TimedStore
-    private let clock: WindowClock
-    private let retention: Int64
-    private let scratch = KeyScratch()
-
-    @usableFromInline
-    init(_ task: TaskBinding, _ store: String, _ serde: ValueSerde, retention: Int64) {
-        let handle = StoreHandle(task: task, store: store)
-        entries = TimedStore(handle)
-        clock = WindowClock(handle)
-        self.serde = serde
-        self.retention = retention
-    }
-
-    /// The bytes of the value that was stored last.
-    @usableFromInline var bytes: UnsafeRawBufferPointer { scratch.bytes }
-
-    /// Keeps a record, and removes those that are too old.
-    @usableFromInline
-    func store(_ escaped: UnsafeRawBufferPointer, _ value: ValueSerde.Value, at time: Int64) throws
-    {
-        scratch.sink.pointee.removeAll()
-        try serde.encode(value, into: &scratch.sink.pointee)
-        clock.notePut(time)
-        let expiry = clock.expiry(retention: retention)
-        guard time > expiry else { return }
-        try entries.put(
-            escapedKey: escaped,
-            time: time,
-            second: clock.nextSequence(),
-            value: scratch.bytes,
-            timestamp: Timestamp(time)
-        )
-        try entries.removeExpired(through: expiry)
     }
 }

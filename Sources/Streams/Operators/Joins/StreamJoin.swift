@@ -32,10 +32,11 @@ public struct JoinWindow: Hashable, Sendable {
         )
     }
 
+    /// From the earliest right record that a left one meets to the latest, in milliseconds.
+    var span: Int64 { Timestamp(before).advanced(byMilliseconds: after).rawValue }
+
     /// Records this much older than the newest of their side are removed.
-    @usableFromInline var retention: Int64 {
-        Timestamp(before).advanced(byMilliseconds: after).advanced(byMilliseconds: grace).rawValue
-    }
+    var retention: Int64 { Timestamp(span).advanced(byMilliseconds: grace).rawValue }
 }
 
 extension KeyedStream where Placement == ByKey {
@@ -177,8 +178,8 @@ struct StreamJoinRule: Sendable {
         _ right: RightSerde
     ) -> [StoreSpecification] {
         let sides = [
-            StoreSpecification(leftStore, .timed, RecordFormat("joined", key, left)),
-            StoreSpecification(rightStore, .timed, RecordFormat("joined", key, right)),
+            StoreSpecification(leftStore, .joined, RecordFormat("joined by span", key, left)),
+            StoreSpecification(rightStore, .joined, RecordFormat("joined by span", key, right)),
         ]
         guard kind != .inner else { return sides }
         let waiting = RecordFormat(

@@ -37,9 +37,10 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
     /// No open session ends before this time; the largest time where none is open.
-    @usableFromInline var earliestOpen = Int64.min
+    @exclusivity(unchecked) @usableFromInline var earliestOpen = Int64.min
     /// The sessions that a record joins.
-    @usableFromInline var found: [(window: Window, aggregate: Aggregate)] = []
+    @exclusivity(unchecked) @usableFromInline
+    var found: [(window: Window, aggregate: Aggregate)] = []
 
     @inlinable
     init(

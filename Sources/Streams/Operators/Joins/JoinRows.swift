@@ -1,0 +1,91 @@
+import LogModel
+import StateStores
+
+/// What one side of a join of two streams keeps, by spans of time, then keys, times and arrival.
+///
+///     byte 0  1
+///          1  the span: the time divided by what a span takes, 8 bytes
+///          9  the key, escaped
+///             the time, 8 bytes; a number that tells entries of one key and time apart, 8 bytes
+///
+/// Records of a key around a time lie in two spans at most, for a span is as long as the join's
+/// window. What is too old lies at the front: nothing finds it any more, and whole spans of it
+/// leave the store between transactions. No record of the changelog says so. It tells how old the
+/// newest entry is, which says the same, and is itself cut off behind what is too old.
+@usableFromInline
+final class JoinRows {
+    private let handle: StoreHandle
+    /// How many milliseconds a span takes.
+    private let width: Int64
+    private let entry = KeyScratch()
+    private let from = KeyScratch()
+    private let to = KeyScratch()
+
+    @usableFromInline
+    init(_ handle: StoreHandle, width: Int64) {
+        self.handle = handle
+        self.width = max(1, width)
+    }
+
+    /// Puts a value for an escaped key and a time, which is not negative.
+    @usableFromInline
+    func put(
+        _ escapedKey: UnsafeRawBufferPointer,
+        at time: Int64,
+        number: Int64,
+        value: UnsafeRawBufferPointer
+    ) throws {
+        begin(entry, span: time / width)
+        entry.sink.pointee.append(contentsOf: escapedKey)
+        entry.sink.pointee.append(time: time)
+        entry.sink.pointee.append(time: number)
+        try handle.put(key: entry.bytes, value: value, timestamp: Timestamp(time))
+    }
+
+    /// Calls `body` with the entries of an escaped key from a time through another, neither of them
+    /// negative, in their order. It may put and remove entries.
+    @usableFromInline
+    func forEach(
+        _ escapedKey: UnsafeRawBufferPointer,
+        from first: Int64,
+        through last: Int64,
+        _ body: (_ time: Int64, _ value: UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        guard first <= last else { return }
+        for span in (first / width)...(last / width) {
+            begin(from, span: span)
+            from.sink.pointee.append(contentsOf: escapedKey)
+            to.sink.pointee.removeAll()
+            to.sink.pointee.append(contentsOf: from.bytes)
+            from.sink.pointee.append(time: first)
+            to.sink.pointee.append(time: last)
+            // Behind every number, of which none is the largest.
+            to.sink.pointee.append(time: .max)
+            let length = to.bytes.count
+            try handle.store.range(from: from.bytes, to: to.bytes) { key, value, _ in
+                guard key.count == length else { return true }
+                try body(key.time(at: length - 16), value)
+                return true
+            }
+        }
+    }
+
+    /// Lets the spans go, from one on, that end at a time or before. Between transactions.
+    ///
+    /// - Returns: the first span that may have entries.
+    func discard(from first: Int64, through last: Int64) throws -> Int64 {
+        guard last >= 0 else { return first }
+        // All of a span is too old if the next one begins at or before what is first kept.
+        let next = last == .max ? last / width : (last + 1) / width
+        guard next > first else { return first }
+        begin(from, span: first)
+        begin(to, span: next)
+        return try handle.store.discard(from: from.bytes, to: to.bytes) ? next : first
+    }
+
+    private func begin(_ scratch: KeyScratch, span: Int64) {
+        scratch.sink.pointee.removeAll()
+        scratch.sink.pointee.append(KeySpace.entry)
+        scratch.sink.pointee.append(time: span)
+    }
+}

@@ -1,0 +1,78 @@
+package import LogModel
+
+/// A record at hand as an operator keeps it that hands its result on later: the record's place and
+/// time, its headers, and what came in from its topic, for a dead letter.
+final class RecordSnapshot {
+    private let timestamp: Timestamp
+    private let offset: Offset
+    private let topic: String?
+    private let source: TaskErrors.Source?
+    private let headers: UnsafeRawBufferPointer?
+    private let blocks: [UnsafeRawBufferPointer]
+
+    init(_ record: RecordContext, _ source: TaskErrors.Source?, topic: String?) {
+        timestamp = record.timestamp
+        offset = record.offset
+        self.topic = topic
+        var blocks: [UnsafeRawBufferPointer] = []
+        let copy = { (bytes: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer? in
+            guard let bytes else { return nil }
+            let block = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: bytes.count,
+                alignment: 8
+            )
+            block.copyMemory(from: bytes)
+            blocks.append(UnsafeRawBufferPointer(block))
+            return UnsafeRawBufferPointer(block)
+        }
+        headers = copy(record.headers)
+        self.source = source.map { source in
+            TaskErrors.Source(
+                topic: source.topic,
+                key: copy(source.key),
+                value: copy(source.value),
+                headers: copy(source.headers),
+                timestamp: source.timestamp,
+                // Others have been handled since: what is written is never this one's alone.
+                outputCount: -1
+            )
+        }
+        self.blocks = blocks
+    }
+
+    deinit { for block in blocks { block.deallocate() } }
+
+    /// Calls `body` with the record at hand again, for a task whose record is another one by now;
+    /// what it throws names the place.
+    func resume(
+        _ record: UnsafeMutablePointer<RecordContext>,
+        _ current: UnsafeMutablePointer<TaskErrors.Source?>,
+        _ body: () throws -> Void
+    ) throws {
+        let (time, itsOffset) = (record.pointee.timestamp, record.pointee.offset)
+        let (itsHeaders, itsSource) = (record.pointee.headers, current.pointee)
+        defer {
+            record.pointee.timestamp = time
+            record.pointee.offset = itsOffset
+            record.pointee.headers = itsHeaders
+            current.pointee = itsSource
+        }
+        record.pointee.timestamp = timestamp
+        record.pointee.offset = offset
+        record.pointee.headers = headers
+        current.pointee = source
+        do { try body() } catch let later as RetryLater {
+            throw later.place == nil ? later.of(topic, offset) : later
+        } catch let failure as RecordFailure {
+            throw HeldRecordFailure(failure: failure, topic: topic, offset: offset)
+        }
+    }
+}
+
+/// The failure of a record that is not the one at hand.
+package struct HeldRecordFailure: EngineFailure {
+    package let failure: RecordFailure
+    /// The topic that it came from; nil where nobody has kept it.
+    package let topic: String?
+    package let offset: Offset
+}

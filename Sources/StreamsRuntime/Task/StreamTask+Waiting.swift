@@ -1,0 +1,64 @@
+import LogModel
+import StateStores
+import Streams
+
+/// What a task does around a commit, and how it comes back to a record that is to be tried again.
+extension StreamTask {
+    /// Lets operators write what belongs to the transaction that is about to be committed.
+    func willCommit(at now: UInt64) throws {
+        do { try binding.hooks.willCommit() } catch let later as RetryLater {
+            try wait(later, of: 0, offset: binding.record.pointee.offset, since: now)
+        } catch let failure as HeldRecordFailure {
+            throw StreamsError.ofRecord(failure, at: queues.pointee.partition, offset: .zero)
+        }
+    }
+
+    /// Where the part of each changelog ends that no start needs any more.
+    var purgeableChangelogs: [(changelog: TopicPartition, end: Offset)] {
+        stores.compactMap { owned in
+            guard let end = binding.hooks.purgeable[owned.name],
+                let needed = owned.store.checkpointedOffset
+            else { return nil }
+            return (owned.changelog, min(end, needed))
+        }
+    }
+
+    /// Goes back to a record that is to be tried again later; throws every other error. Where the
+    /// record has changed something already, the transaction is aborted: that is the one way to
+    /// take it back.
+    @inline(never)
+    func wait(
+        after error: any Error,
+        of index: Int,
+        offset: Offset,
+        _ turn: Turn
+    ) throws {
+        guard let later = error as? RetryLater else {
+            let partition = (queues + index).pointee.partition
+            throw StreamsError.ofRecord(error, at: partition, offset: offset)
+        }
+        try wait(later, of: index, offset: offset, since: turn.startedAt)
+    }
+
+    private func wait(
+        _ later: RetryLater,
+        of index: Int,
+        offset: Offset,
+        since now: UInt64
+    ) throws {
+        let dueAt = now &+ UInt64(later.delayMilliseconds) &* 1_000_000
+        if let place = later.place {
+            // The way back to what is committed leads there.
+            let known = (0..<queueCount).first {
+                (queues + $0).pointee.partition.topic == place.topic
+            }
+            waiting = WaitingRecord(queue: known ?? index, offset: place.offset, dueAt: dueAt)
+            throw TransactionTakenBack()
+        }
+        let queue = queues + index
+        queue.pointee.seek(to: queue.pointee.inputPosition(at: offset))
+        waiting = WaitingRecord(queue: index, offset: offset, dueAt: dueAt)
+        guard later.hasEffects else { return }
+        throw TransactionTakenBack()
+    }
+}
