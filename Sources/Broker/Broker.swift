@@ -3,7 +3,7 @@ import Coordination
 package import LogModel
 package import LogStorage
 import Synchronization
-import Threads
+package import Threads
 
 /// The bundled log in this process: topics, partitions, both coordinators, one owner a directory.
 ///
@@ -43,6 +43,8 @@ package final class Broker: Sendable {
     private let isClosed = Atomic<Bool>(false)
     /// When it was opened, on the monotonic clock.
     let openingTime: UInt64
+    /// Topics that an import has left half filled: they take nothing from outside.
+    package let unfinishedTopics = Lock<Set<UniqueID>>([])
     /// Groups whose positions somebody of this process has asked for: it may count on them. May be
     /// taken behind the lock of an offset shard, never in front of it.
     let liveGroups = Lock<[String: Set<String>]>([:])

@@ -45,6 +45,9 @@ package struct OpenLog {
         let notes = broker.notes
         openingNoteCount = notes.count
         for note in notes { Self.warn(note) }
+        // A ledger that cannot be read is told by those who write.
+        let unfinished = ((try? unfinishedImports()) ?? []).compactMap(\.id)
+        broker.unfinishedTopics.withLock { $0 = Set(unfinished) }
         for partition in broker.topics().flatMap(\.partitions) {
             tell(partition.knownHealth, partition.name)
         }

@@ -262,4 +262,33 @@ import Threads
         try log.broker.growTopic("other", to: 2)
         try log.reopened().broker.growTopic("in", to: 2)
     }
+
+    @Test func `a topic that an import left half filled takes nothing from clients`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 1)
+        let id = try #require(log.broker.topic("out")).id
+        func produce() throws -> AppendOutcome {
+            var builder = RecordBatchBuilder()
+            builder.append("a")
+            return try log.broker.produce(
+                batch: builder.seal(
+                    attributes: BatchAttributes(),
+                    producerID: .none,
+                    producerEpoch: .none,
+                    baseSequence: .none
+                ),
+                to: out,
+                transactionalID: nil,
+                flush: true
+            )
+        }
+        log.broker.unfinishedTopics.withLock { $0 = [id] }
+        guard case .refused(let code, let words) = try produce() else {
+            throw Unexpected(words: "it was taken")
+        }
+        #expect(code == .topicAuthorizationFailed)
+        #expect(words.contains("not whole"))
+        log.broker.unfinishedTopics.withLock { $0 = [] }
+        guard case .appended = try produce() else { throw Unexpected(words: "it was refused") }
+    }
 }

@@ -6,8 +6,8 @@ final class ChangeSignal: Sendable {
     private let number = ConditionLock<UInt64>(1)
     private let observer = Lock(Observer(tell: {}))
 
-    /// In a value of its own: a function that lies in a lock by itself is wrapped once more with each
-    /// look at it, and a call goes through all of that.
+    /// In a value of its own: a function that lies in a lock by itself is wrapped once more with
+    /// each look at it, and a call goes through all of that.
     private struct Observer: Sendable {
         var tell: @Sendable () -> Void
     }

@@ -42,7 +42,15 @@ extension Broker {
         if InternalTopic(rawValue: name.topic) != nil {
             return (.invalidTopic, "Topic '\(name.topic)' is internal: only the log writes to it.")
         }
-        guard let owner = topic(name.topic)?.options[TopicOptionName.owner] else { return nil }
+        guard let topic = topic(name.topic) else { return nil }
+        if unfinishedTopics.withLock({ $0.contains(topic.id) }) {
+            return (
+                .topicAuthorizationFailed,
+                "Topic '\(name.topic)' is not whole: the import that made it was killed, and the "
+                    + "next one makes it anew."
+            )
+        }
+        guard let owner = topic.options[TopicOptionName.owner] else { return nil }
         return (
             .topicAuthorizationFailed,
             "Topic '\(name.topic)' is that of \(owner) (job/name): only the job writes to it."

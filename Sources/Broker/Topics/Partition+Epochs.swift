@@ -1,5 +1,15 @@
 package import LogModel
-import LogStorage
+package import LogStorage
+
+extension Partition {
+    /// Refuses what lies at or behind damage, or in front of what is left.
+    package func refuseDamaged(at offset: Offset, _ bounds: LogBounds) throws(BrokerError) {
+        guard let damage = log.recoveryReport?.damage,
+            damage.lacksBegin ? offset < bounds.logStart : offset >= bounds.highWatermark
+        else { return }
+        throw .corrupt("\(name) is damaged: \(damage.reason)")
+    }
+}
 
 /// What clients ask of a partition's leader epochs and times.
 extension Partition {

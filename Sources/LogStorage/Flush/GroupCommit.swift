@@ -25,17 +25,21 @@ package final class GroupCommit: Sendable {
     let context: LogContext
     let round: Lock<Round>
     let queue = ConditionLock(FlushQueue())
-    /// Runs several pieces of work that may wait for the disk, and returns when all are done.
-    let runner = Lock<@Sendable ([@Sendable () -> Void]) -> Void>({
-        for work in $0 { work() }
-    })
-    /// Told after each group: readers may find more.
-    private let onGroup = Lock<@Sendable () -> Void>({})
-    /// Told when a write-back is due.
-    private let onDue = Lock<@Sendable () -> Void>({})
-    /// Writes back now, because the journal has no room for another group.
-    private let makeRoom = Lock<@Sendable () -> LogStorageError?>({ nil })
-    private let whenNotThreaded = Lock<@Sendable () -> Void>({})
+    /// Functions in a value of their own: one that lies in a lock by itself is wrapped once more
+    /// with each look at it, and a call goes through all of that.
+    struct Hooks: Sendable {
+        /// Runs several pieces of work that may wait for the disk, and returns when all are done.
+        var run: @Sendable ([@Sendable () -> Void]) -> Void = { for work in $0 { work() } }
+        /// Told after each group: readers may find more.
+        var onGroup: @Sendable () -> Void = {}
+        /// Told when a write-back is due.
+        var onDue: @Sendable () -> Void = {}
+        /// Writes back now, because the journal has no room for another group.
+        var makeRoom: @Sendable () -> LogStorageError? = { nil }
+        var whenNotThreaded: @Sendable () -> Void = {}
+    }
+
+    private let hooks = Lock(Hooks())
     let isDue = Atomic<Bool>(false)
 
     init(context: LogContext, journal: Journal) {
@@ -51,21 +55,25 @@ package final class GroupCommit: Sendable {
         parallel: @escaping @Sendable ([@Sendable () -> Void]) -> Void,
         onWriteBackDue: @escaping @Sendable () -> Void
     ) {
-        runner.withLock { $0 = parallel }
-        onDue.withLock { $0 = onWriteBackDue }
+        hooks.withLock { hooks in
+            hooks.run = parallel
+            hooks.onDue = onWriteBackDue
+        }
         queue.update { $0.isThreaded = true }
     }
 
     package func onDurable(_ body: @escaping @Sendable () -> Void) {
-        onGroup.withLock { $0 = body }
+        hooks.withLock { $0.onGroup = body }
     }
 
     /// `body` writes back on the calling thread.
     func onFull(_ body: @escaping @Sendable () -> LogStorageError?) {
-        makeRoom.withLock { $0 = body }
         let inline: @Sendable () -> Void = { _ = body() }
-        whenNotThreaded.withLock { $0 = inline }
-        onDue.withLock { $0 = inline }
+        hooks.withLock { hooks in
+            hooks.makeRoom = body
+            hooks.whenNotThreaded = inline
+            hooks.onDue = inline
+        }
     }
 
     /// Makes rounds until `stopThreads`; what is queued then is still done, and who asks behind
@@ -80,8 +88,10 @@ package final class GroupCommit: Sendable {
 
     /// The thread has ended: callers make the rounds again. What it has left is done here.
     package func endThreads() {
-        runner.withLock { $0 = { for work in $0 { work() } } }
-        onDue.withLock { $0 = whenNotThreaded.withLock { $0 } }
+        hooks.withLock { hooks in
+            hooks.run = Hooks().run
+            hooks.onDue = hooks.whenNotThreaded
+        }
         let left = queue.update { queue in
             queue.isThreaded = false
             queue.isStopping = false
@@ -222,7 +232,7 @@ package final class GroupCommit: Sendable {
     @discardableResult
     func sync(_ bulk: [PartitionLog]) -> DiskError? {
         guard !bulk.isEmpty else { return nil }
-        let run = runner.withLock { $0 }
+        let run = hooks.withLock { $0.run }
         let unopened = Lock<DiskError?>(nil)
         run(
             bulk.map { log in
@@ -254,7 +264,7 @@ package final class GroupCommit: Sendable {
             case .written: break
             case .failed(let error): failure = error
             case .needsWriteBack:
-                let writeBack = makeRoom.withLock { $0 }
+                let writeBack = hooks.withLock { $0.makeRoom }
                 failure = writeBack()
             }
             lastFailure = failure
@@ -270,7 +280,7 @@ package final class GroupCommit: Sendable {
             request.completion(.readOnly("a flush makes no progress"))
         }
         if isDue.load(ordering: .relaxed) {
-            let tell = onDue.withLock { $0 }
+            let tell = hooks.withLock { $0.onDue }
             tell()
         }
     }
@@ -289,7 +299,7 @@ package final class GroupCommit: Sendable {
     }
 
     private func tellReaders() {
-        let tell = onGroup.withLock { $0 }
+        let tell = hooks.withLock { $0.onGroup }
         tell()
     }
 

@@ -9,11 +9,13 @@ package final class HookedDisk: Disk {
     package typealias Hook = @Sendable (DiskOperation, _ path: String) -> DiskError?
 
     package let disk: SimulatedDisk
-    private let hook = Lock<Hook>({ (_, _) in nil })
+    private struct Hooks: Sendable {
+        var operation: Hook = { (_, _) in nil }
+        var opening: @Sendable (_ path: String) -> Void = { _ in }
+        var reading: @Sendable (_ path: String, _ byteCount: Int) -> Void = { _, _ in }
+    }
 
-    private let opening = Lock<@Sendable (_ path: String) -> Void>({ _ in })
-
-    private let reading = Lock<@Sendable (_ path: String, _ byteCount: Int) -> Void>({ _, _ in })
+    private let hooks = Lock(Hooks())
 
     private let unreadable = Lock<(suffix: String, errorNumber: Int32)?>(nil)
 
@@ -23,11 +25,12 @@ package final class HookedDisk: Disk {
     package func onReading(
         _ body: @escaping @Sendable (_ path: String, _ byteCount: Int) -> Void
     ) {
-        reading.withLock { $0 = body }
+        hooks.withLock { $0.reading = body }
     }
 
     fileprivate func noteRead(_ path: String, _ byteCount: Int) {
-        reading.withLock { $0 }(path, byteCount)
+        let reading = hooks.withLock { $0.reading }
+        reading(path, byteCount)
     }
 
     /// Files that end so give an error when they are read: an input/output error, as a bad sector
@@ -45,12 +48,12 @@ package final class HookedDisk: Disk {
 
     /// Has `body` called behind each opening of a file, before its caller goes on.
     package func onOpening(_ body: @escaping @Sendable (_ path: String) -> Void) {
-        opening.withLock { $0 = body }
+        hooks.withLock { $0.opening = body }
     }
 
     /// Has `hook` asked from here on; nil ends that.
     package func onFileOperation(_ hook: Hook?) {
-        self.hook.withLock { $0 = hook ?? { (_, _) in nil } }
+        hooks.withLock { $0.operation = hook ?? { (_, _) in nil } }
     }
 
     /// Files that end so have no room from here on.
@@ -69,13 +72,14 @@ package final class HookedDisk: Disk {
     }
 
     fileprivate func ask(_ operation: DiskOperation, _ path: String) throws(DiskError) {
-        let hook = hook.withLock { $0 }
+        let hook = hooks.withLock { $0.operation }
         if let error = hook(operation, path) { throw error }
     }
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let file = HookedFile(try disk.open(path, mode), path, self)
-        opening.withLock { $0 }(path)
+        let opening = hooks.withLock { $0.opening }
+        opening(path)
         return file
     }
     package func createDirectory(_ path: String) throws(DiskError) {

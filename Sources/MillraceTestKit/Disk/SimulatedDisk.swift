@@ -30,7 +30,11 @@ package final class SimulatedDisk: Disk {
         @Sendable (_ operation: DiskOperation, _ number: Int, _ path: String) -> Void
 
     let state: Lock<State>
-    private let observer = Lock<Observer?>(nil)
+    private struct Watch: Sendable {
+        var observer: Observer?
+    }
+
+    private let watch = Lock(Watch())
 
     package init() {
         state = Lock(State())
@@ -56,7 +60,7 @@ package final class SimulatedDisk: Disk {
 
     /// Has `observer` called before each changing call; nil ends that.
     package func onOperation(_ observer: Observer?) {
-        self.observer.withLock { $0 = observer }
+        watch.withLock { $0.observer = observer }
     }
 
     /// The power goes before the changing call of this number: it and all later calls fail.
@@ -115,7 +119,7 @@ package final class SimulatedDisk: Disk {
 
     /// Counts a changing call, lets the observer see the disk before it, and fails it if planned.
     func begin(_ operation: DiskOperation, _ path: String) throws(DiskError) {
-        if let observer = observer.withLock({ $0 }) {
+        if let observer = watch.withLock({ $0.observer }) {
             observer(operation, operationCount, path)
         }
         try change(operation, path) { (_: inout State) throws(DiskError) in }

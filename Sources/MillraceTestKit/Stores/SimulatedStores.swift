@@ -37,7 +37,11 @@ package final class SimulatedStores: StoreEngineFactory {
     package typealias Observer = @Sendable (_ path: String) -> Void
 
     let state: Lock<State>
-    private let observer = Lock<Observer?>(nil)
+    private struct Watch: Sendable {
+        var observer: Observer?
+    }
+
+    private let watch = Lock(Watch())
 
     package init() {
         state = Lock(State())
@@ -62,7 +66,7 @@ package final class SimulatedStores: StoreEngineFactory {
     // MARK: - What a test does to them
 
     package func onOperation(_ observer: Observer?) {
-        self.observer.withLock { $0 = observer }
+        watch.withLock { $0.observer = observer }
     }
 
     /// Fails the next checkpoints, which then have not happened.
@@ -114,6 +118,6 @@ package final class SimulatedStores: StoreEngineFactory {
     }
 
     func observe(_ path: String) {
-        if let observer = observer.withLock({ $0 }) { observer(path) }
+        if let observer = watch.withLock({ $0.observer }) { observer(path) }
     }
 }

@@ -16,9 +16,13 @@ final class APIHarness {
     let broker: Broker
     let api: KafkaAPI
 
-    init(_ configuration: APIConfiguration = APIConfiguration()) throws {
+    init(
+        _ configuration: APIConfiguration = APIConfiguration(),
+        reopening known: String? = nil
+    ) throws {
         directory =
-            FileManager.default.temporaryDirectory.path + "/millrace-api-\(UUID().uuidString)"
+            known
+            ?? FileManager.default.temporaryDirectory.path + "/millrace-api-\(UUID().uuidString)"
         broker = try Broker.open(
             disk: PosixDisk(),
             directory: directory,

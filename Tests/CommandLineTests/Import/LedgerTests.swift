@@ -8,6 +8,7 @@ import LogStorage
 import MillraceTestKit
 import Terminal
 import Testing
+import Threads
 
 @testable import MillraceCommand
 
@@ -28,6 +29,9 @@ import Testing
         #expect(throws: Never.self) { try log.refuseUnfinished(["another"]) }
         #expect(throws: CommandFailure.self) { try log.refuseUnfinished(nil) }
         try log.close()
+        let again = try OpenLog(harness.target, creates: false)
+        #expect(again.broker.unfinishedTopics.withLock { $0 } == [entries[0].id])
+        try again.close()
         let report = try harness.bring { (log) throws in
             #expect(try log.unfinishedImports() == [])
             #expect(try ImportHarness.records(log, "t-0").count == 2)

@@ -117,8 +117,13 @@ struct FetchReading {
                     }
             }
             answer.records = read.bytes
-        } else if offset < bounds.logStart || offset > bounds.logEnd {
-            throw .offsetOutOfRange("\(partition.name)")
+        } else {
+            // Once it is repaired they are there again: nobody may take them for deleted, or that
+            // place for the end.
+            try partition.refuseDamaged(at: offset, bounds)
+            if offset < bounds.logStart || offset > bounds.logEnd {
+                throw .offsetOutOfRange("\(partition.name)")
+            }
         }
         answer.highWatermark = bounds.highWatermark.rawValue
         answer.lastStableOffset = bounds.lastStableOffset.rawValue
@@ -130,6 +135,27 @@ struct FetchReading {
 
     private func end(of bounds: LogBounds) -> Offset {
         isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
+    }
+
+    /// How many bytes of whole batches are as they were written: what lies behind them is answered
+    /// with an error, once it comes first.
+    private static func soundByteCount(
+        of bytes: [UInt8],
+        _ name: TopicPartition
+    ) throws(BrokerError) -> Int {
+        let (sound, reason) = bytes.withUnsafeBytes { bytes in
+            var batches = RecordBatchSequence(bytes)
+            var sound = 0
+            do throws(RecordBatchError) {
+                while let batch = try batches.next() {
+                    try batch.verifyChecksum()
+                    sound += batch.byteCount
+                }
+                return (sound, String?.none)
+            } catch { return (sound, "\(error)") }
+        }
+        guard let reason, sound == 0 else { return sound }
+        throw .corrupt("\(name): \(reason)")
     }
 
     /// Whole batches; the first one of an answer whatever the limit. None where it does not fit.
@@ -158,7 +184,12 @@ struct FetchReading {
                 count = (try? outcome.get().byteCount) ?? 0
             }
             switch outcome {
-            case .success(let result):
+            case .success(var result):
+                // Not every client looks at checksums.
+                result.byteCount = try Self.soundByteCount(of: bytes, name)
+                if result.byteCount < bytes.count {
+                    return (Array(bytes[..<result.byteCount]), result)
+                }
                 // What waits to be sent must not hold much more than it sends.
                 return (bytes.count < capacity / 2 ? Array(bytes[...]) : bytes, result)
             case .failure(.bufferTooSmall(let needed)) where byteCount == 0 && needed > capacity:

@@ -67,6 +67,7 @@ extension KafkaAPI {
         switch asked.timestamp {
         case Self.latest:
             let bounds = try broker.bounds(of: partition.name)
+            try partition.refuseDamaged(at: bounds.logEnd, bounds)
             answer.offset =
                 (isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark)
                 .rawValue
@@ -74,7 +75,9 @@ extension KafkaAPI {
             return answer
         case Self.earliest,
             Self.earliestLocal where version >= 8:
-            answer.offset = try broker.bounds(of: partition.name).logStart.rawValue
+            let bounds = try broker.bounds(of: partition.name)
+            try partition.refuseDamaged(at: bounds.logStart.advanced(by: -1), bounds)
+            answer.offset = bounds.logStart.rawValue
         case Self.largestTimestamp where version >= 7:
             let found = try partition.largestTimestamp(isolation: isolation)
             guard let found else { return answer }
