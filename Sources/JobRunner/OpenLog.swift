@@ -64,6 +64,10 @@ package struct OpenLog {
         for partition in broker.topics().flatMap(\.partitions) {
             tell(partition.knownHealth, partition.name)
         }
+        tellNotes()
+    }
+
+    private func tellNotes() {
         let notes = broker.notes
         let new = told.noteCount.withLock { count in
             defer { count = max(count, notes.count) }
@@ -140,9 +144,11 @@ package struct OpenLog {
                     : "\(partition) is damaged from offset \(damage.offset.rawValue) on",
                 place: damage.lacksBegin
                     ? damage.file : "\(damage.file) at byte \(damage.position)",
-                reason: damage.reason,
-                next: damage.wayOut ?? "put its files back from a copy; to go on with what can be "
-                    + "read instead: \(wayOn)"
+                reason: damage.wayOut == nil
+                    ? "\(damage.reason); its files have to be put back from a copy, or what cannot "
+                        + "be read be given up: \(wayOn)"
+                    : damage.reason,
+                next: damage.wayOut ?? verify
             )
         case .readOnly(let reason):
             return CommandFailure(
@@ -208,7 +214,7 @@ package struct OpenLog {
         for partition in broker.topics().flatMap(\.partitions) {
             if case .cut = partition.knownHealth { tell(partition.knownHealth, partition.name) }
         }
-        tellNews()
+        tellNotes()
         do {
             try broker.close()
         } catch {
