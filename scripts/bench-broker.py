@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import resource
-import select
 import shutil
 import signal
 import socket
@@ -178,7 +177,7 @@ def idle_connections(server, count):
         connection.sendall(API_VERSIONS)
         connections.append(connection)
     for connection in connections:
-        select.select([connection], [], [], 30)
+        connection.settimeout(30)
         connection.recv(4096)
     held = resident_bytes(server.pid) - before
     for connection in connections:
@@ -228,7 +227,7 @@ def measure(servers, idle):
         server.start()
         make(server, "flushed")
         make(server, "many", 500)
-    make(servers[0], "relaxed", 1, "durability=relaxed")
+    make(servers[0], "relaxed", 1, "millrace.durability=relaxed")
     make(servers[1], "relaxed")
     print("| what | millrace | kafka | unit | ratio |\n|---|---|---|---|---|")
 
