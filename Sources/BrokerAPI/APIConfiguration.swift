@@ -1,3 +1,5 @@
+import KafkaWire
+
 /// How the APIs answer. Kafka's names for it stand beside.
 package struct APIConfiguration: Sendable {
     /// Of the one node that there is (`node.id`).
@@ -34,19 +36,10 @@ package struct NodeAddress: Equatable, Sendable {
     package init?(listener text: String) {
         let prefix = "PLAINTEXT://"
         guard text.hasPrefix(prefix) else { return nil }
-        let address = text.dropFirst(prefix.count)
-        guard let colon = address.lastIndex(of: ":"),
-            let port = UInt16(address[address.index(after: colon)...]), port > 0
+        guard let address = HostAndPort(text.dropFirst(prefix.count)), address.port > 0,
+            !address.host.contains(where: { $0 == "/" || $0 == "," || $0.isWhitespace })
         else { return nil }
-        var host = address[..<colon]
-        if host.first == "[", host.last == "]" {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        guard !host.isEmpty, !host.contains(where: { $0 == "/" || $0 == "," || $0.isWhitespace })
-        else { return nil }
-        self.init(host: String(host), port: Int32(port))
+        self.init(host: address.host, port: Int32(address.port))
         // Nobody finds a node by it.
         if isEverywhere { return nil }
     }

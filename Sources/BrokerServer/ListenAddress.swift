@@ -1,3 +1,5 @@
+import KafkaWire
+
 /// Where a server listens: `127.0.0.1:9092`, `[::1]:9092`, `localhost:0`.
 package struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
     package var host: String
@@ -10,21 +12,12 @@ package struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
 
     /// The address that `text` names; nil if it names none.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else { return nil }
-        var host = text[..<colon]
-        if host.first == "[", host.last == "]" {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        guard !host.isEmpty else { return nil }
-        self.init(host: String(host), port: port)
+        guard let address = HostAndPort(text) else { return nil }
+        self.init(host: address.host, port: address.port)
     }
 
     package var description: String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        HostAndPort(host: host, port: port).description
     }
 
     /// Whether only processes of this machine reach it.

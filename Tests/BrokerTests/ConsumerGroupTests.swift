@@ -51,17 +51,7 @@ import Threads
 
     private func joinClassic(_ broker: Broker) throws -> JoinAnswer {
         let answer = Lock<JoinAnswer?>(nil)
-        let join = GroupJoin(
-            memberID: "",
-            clientID: "c",
-            clientHost: "/127.0.0.1",
-            sessionMilliseconds: 10_000,
-            rebalanceMilliseconds: 5_000,
-            protocolType: "consumer",
-            protocols: [GroupProtocol(name: "range", metadata: [1])],
-            requiresKnownMember: false
-        )
-        broker.joinGroup("g", join) { result in answer.withLock { $0 = result } }
+        broker.joinGroup("g", .consumer()) { result in answer.withLock { $0 = result } }
         return try #require(answer.withLock { $0 })
     }
 

@@ -11,8 +11,6 @@ import Threads
 
 /// What clients and tools may do to what a job here owns: nothing.
 @Suite struct ForeignRequestTests {
-    private struct Unexpected: Error { let words: String }
-
     private let out = TopicPartition("out", PartitionIndex(0))
 
     /// A client's open transaction with a record in `out`.
@@ -20,14 +18,7 @@ import Threads
         _ log: LogHarness,
         _ id: String = "remote"
     ) throws -> (ProducerID, ProducerEpoch) {
-        let granted = try log.broker.initProducerID(
-            transactionalID: id,
-            timeout: .seconds(60),
-            isRemote: true
-        )
-        guard case .producer(let producer, let epoch) = granted else {
-            throw Unexpected(words: "\(granted)")
-        }
+        let (producer, epoch) = try log.remoteProducer(id)
         try produce(log, id, producer, epoch, sequence: 0)
         return (producer, epoch)
     }
@@ -59,7 +50,24 @@ import Threads
             transactionalID: id,
             flush: true
         )
-        guard case .appended = outcome else { throw Unexpected(words: "\(outcome)") }
+        guard case .appended = outcome else { throw UnexpectedAnswer(words: "\(outcome)") }
+    }
+
+    /// A client's record without a producer id.
+    private func produce(_ value: String, _ log: LogHarness) throws -> AppendOutcome {
+        var builder = RecordBatchBuilder()
+        builder.append(value)
+        return try log.broker.produce(
+            batch: builder.seal(
+                attributes: BatchAttributes(),
+                producerID: .none,
+                producerEpoch: .none,
+                baseSequence: .none
+            ),
+            to: out,
+            transactionalID: nil,
+            flush: true
+        )
     }
 
     private func refusal(_ body: () throws(BrokerError) -> Void) -> KafkaErrorCode? {
@@ -182,14 +190,7 @@ import Threads
     @Test func `a group that has only what a transaction holds goes with its deletion`() throws {
         let log = try LogHarness()
         try log.broker.createTopic("in", partitionCount: 1)
-        let granted = try log.broker.initProducerID(
-            transactionalID: "remote",
-            timeout: .seconds(60),
-            isRemote: true
-        )
-        guard case .producer(let producer, let epoch) = granted else {
-            throw Unexpected(words: "\(granted)")
-        }
+        let (producer, epoch) = try log.remoteProducer()
         let added = try log.broker.addOffsets(
             transactionalID: "remote",
             producerID: producer,
@@ -225,21 +226,7 @@ import Threads
             partitionCount: 1,
             options: ["millrace.durability": "relaxed"]
         )
-        for number in 0..<10 {
-            var builder = RecordBatchBuilder()
-            builder.append("\(number)")
-            _ = try log.broker.produce(
-                batch: builder.seal(
-                    attributes: BatchAttributes(),
-                    producerID: .none,
-                    producerEpoch: .none,
-                    baseSequence: .none
-                ),
-                to: out,
-                transactionalID: nil,
-                flush: true
-            )
-        }
+        for number in 0..<10 { _ = try produce("\(number)", log) }
         #expect(try log.broker.bounds(of: out).highWatermark == Offset(10))
         try log.broker.deleteRecords(of: out, before: Offset(8))
         #expect(try log.broker.bounds(of: out).logStart == Offset(8))
@@ -267,28 +254,15 @@ import Threads
         let log = try LogHarness()
         try log.broker.createTopic("out", partitionCount: 1)
         let id = try #require(log.broker.topic("out")).id
-        func produce() throws -> AppendOutcome {
-            var builder = RecordBatchBuilder()
-            builder.append("a")
-            return try log.broker.produce(
-                batch: builder.seal(
-                    attributes: BatchAttributes(),
-                    producerID: .none,
-                    producerEpoch: .none,
-                    baseSequence: .none
-                ),
-                to: out,
-                transactionalID: nil,
-                flush: true
-            )
-        }
         log.broker.unfinishedTopics.withLock { $0 = [id] }
-        guard case .refused(let code, let words) = try produce() else {
-            throw Unexpected(words: "it was taken")
+        guard case .refused(let code, let words) = try produce("a", log) else {
+            throw UnexpectedAnswer(words: "it was taken")
         }
         #expect(code == .topicAuthorizationFailed)
         #expect(words.contains("not whole"))
         log.broker.unfinishedTopics.withLock { $0 = [] }
-        guard case .appended = try produce() else { throw Unexpected(words: "it was refused") }
+        guard case .appended = try produce("a", log) else {
+            throw UnexpectedAnswer(words: "it was refused")
+        }
     }
 }

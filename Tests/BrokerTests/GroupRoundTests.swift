@@ -22,17 +22,8 @@ import Threads
         thenSyncs: Bool = false
     ) -> Held<JoinAnswer> {
         let answer = Held<JoinAnswer>()
-        let join = GroupJoin(
-            memberID: "",
-            clientID: "c",
-            clientHost: "/127.0.0.1",
-            sessionMilliseconds: 10_000,
-            rebalanceMilliseconds: 5_000,
-            protocolType: "consumer",
-            protocols: [GroupProtocol(name: "range", metadata: metadata)],
-            requiresKnownMember: requiresKnownMember
-        )
-        broker.joinGroup(group, join) { result in
+        broker.joinGroup(group, .consumer(metadata, requiresKnownMember: requiresKnownMember)) {
+            result in
             answer.value.withLock { $0 = result }
             if thenSyncs { _ = self.sync(broker, group, result) }
         }

@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import EmbeddedClient
 import LogClient
 import LogModel
@@ -58,6 +59,19 @@ struct LogHarness {
         try client.makeTransactionalProducer(transactionalID: id, transactionTimeout: timeout)
     }
 
+    /// A transactional producer in another process.
+    func remoteProducer(_ id: String = "remote") throws -> (ProducerID, ProducerEpoch) {
+        let granted = try broker.initProducerID(
+            transactionalID: id,
+            timeout: .seconds(60),
+            isRemote: true
+        )
+        guard case .producer(let producer, let epoch) = granted else {
+            throw UnexpectedAnswer(words: "\(granted)")
+        }
+        return (producer, epoch)
+    }
+
     /// The values that a reader of this level sees, records of aborted transactions left out.
     func values(
         _ topic: String,
@@ -76,12 +90,32 @@ struct LogHarness {
     }
 }
 
+/// What a test's preparation was told instead of what it needs.
+struct UnexpectedAnswer: Error { let words: String }
+
 extension BrokerConfiguration {
     static var simulated: BrokerConfiguration {
         var configuration = BrokerConfiguration(execution: .inline)
         configuration.internalPartitionCount = 1
         configuration.journal = .small
         return configuration
+    }
+}
+
+extension GroupJoin {
+    /// A consumer's first request to join.
+    static func consumer(_ metadata: [UInt8] = [1], requiresKnownMember: Bool = false) -> GroupJoin
+    {
+        GroupJoin(
+            memberID: "",
+            clientID: "c",
+            clientHost: "/127.0.0.1",
+            sessionMilliseconds: 10_000,
+            rebalanceMilliseconds: 5_000,
+            protocolType: "consumer",
+            protocols: [GroupProtocol(name: "range", metadata: metadata)],
+            requiresKnownMember: requiresKnownMember
+        )
     }
 }
 

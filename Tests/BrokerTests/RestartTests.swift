@@ -336,15 +336,7 @@ import Testing
         let log = try LogHarness()
         try log.broker.createTopic("out", partitionCount: 1)
         let name = TopicPartition("out", PartitionIndex(0))
-        let granted = try log.broker.initProducerID(
-            transactionalID: "remote",
-            timeout: .seconds(60),
-            isRemote: true
-        )
-        guard case .producer(let id, let epoch) = granted else {
-            Issue.record("\(granted)")
-            return
-        }
+        let (id, epoch) = try log.remoteProducer()
         let added = try log.broker.addPartitions(
             transactionalID: "remote",
             producerID: id,
@@ -389,15 +381,7 @@ import Testing
         let log = try LogHarness()
         try log.broker.createTopic("in", partitionCount: 1)
         try log.broker.createTopic("out", partitionCount: 1)
-        let granted = try log.broker.initProducerID(
-            transactionalID: "remote",
-            timeout: .seconds(60),
-            isRemote: true
-        )
-        guard case .producer(let id, let epoch) = granted else {
-            Issue.record("\(granted)")
-            return
-        }
+        let (id, epoch) = try log.remoteProducer()
         let partitions = [
             TopicPartition("out", PartitionIndex(0)), try log.broker.offsetsPartition(of: "g"),
         ]
