@@ -76,7 +76,12 @@ public struct ByteReader {
         let length = isCompact ? try readCompactLength() : Int(try readInteger(Int16.self))
         guard length >= 0 else { return nil }
         guard length <= Int(Int16.max) else { throw .impossibleLength(Int64(length)) }
-        return String(decoding: try readSlice(length), as: UTF8.self)
+        let text = String(decoding: try readSlice(length), as: UTF8.self)
+        // Repaired, bytes that are no text may have become more than can be written.
+        guard text.utf8.count <= Int(Int16.max) else {
+            throw .impossibleLength(Int64(text.utf8.count))
+        }
+        return text
     }
 
     /// Text; null is an error.

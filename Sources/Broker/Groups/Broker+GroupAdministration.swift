@@ -88,7 +88,7 @@ extension Broker {
     /// Whether the log knows positions of the group, those that an open transaction holds among
     /// them.
     func hasPositions(of id: String, in shard: OffsetShard) throws(BrokerError) -> Bool {
-        try shard.withOffsets { $0.hasAny(of: nil, group: id) }
+        try shard.withOffsets { $0.knows(id) }
     }
 
     /// Whether somebody outside may not touch this group: it is a job's, whose positions are half

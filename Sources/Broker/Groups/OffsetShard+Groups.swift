@@ -60,7 +60,8 @@ extension BrokerError {
         switch self {
         case .refused(let code, _): code
         case .tooLong: .invalidRequest
-        case .corrupt, .readOnly, .offline, .disk: .kafkaStorageError
+        // As Kafka's coordinator: the storage's own code ends a consumer.
+        case .corrupt, .readOnly, .offline, .disk: .notCoordinator
         default: .coordinatorNotAvailable
         }
     }

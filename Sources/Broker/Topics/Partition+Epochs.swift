@@ -3,9 +3,16 @@ package import LogStorage
 
 extension Partition {
     /// Refuses what lies at or behind damage, or in front of what is left.
-    package func refuseDamaged(at offset: Offset, _ bounds: LogBounds) throws(BrokerError) {
+    /// With an isolation level's `end` what lies behind that is never shown either: it takes no
+    /// marker.
+    package func refuseDamaged(
+        at offset: Offset,
+        _ bounds: LogBounds,
+        end: Offset? = nil
+    ) throws(BrokerError) {
         guard let damage = log.recoveryReport?.damage,
-            damage.lacksBegin ? offset < bounds.logStart : offset >= bounds.highWatermark
+            damage.lacksBegin
+                ? offset < bounds.logStart : offset >= end ?? bounds.highWatermark
         else { return }
         throw .corrupt("\(name) is damaged: \(damage.reason)")
     }

@@ -14,10 +14,10 @@ extension Broker {
     ) throws(BrokerError) {
         let partition = try find(name)
         guard let open = try partition.openTransactionEpoch(of: producerID) else { return }
-        if let owner = localOwner(of: producerID, in: partition.id) {
+        if let owner = whoEnds(producerID, in: partition.id) {
             throw .refused(
                 .invalidTransactionState,
-                "\(name): the transaction is that of \(owner), a job's thread, which ends it"
+                "\(name): the transaction is that of \(owner), and is ended without a tool"
             )
         }
         let order = MarkerOrder(
@@ -48,12 +48,12 @@ extension Broker {
         change.raise()
     }
 
-    /// The transactional id of an owner in this process whose open transaction includes the
-    /// partition; nil where there is none.
-    private func localOwner(of producerID: ProducerID, in id: TopicIDPartition) -> String? {
+    /// Whose transaction in the partition somebody ends already: a thread of a job in this process,
+    /// or the coordinator, once it is decided. Nil where nobody does.
+    private func whoEnds(_ producerID: ProducerID, in id: TopicIDPartition) -> String? {
         transactionalIDs().lazy.compactMap { self.describeTransaction($0) }.first {
-            $0.producerID == producerID && $0.state == .ongoing && !$0.isRemote
-                && $0.partitions.contains(id)
+            $0.producerID == producerID && $0.partitions.contains(id)
+                && ($0.state.isPreparing || $0.state == .ongoing && !$0.isRemote)
         }?.transactionalID
     }
 

@@ -56,12 +56,20 @@ extension Broker {
         guard !missing.isEmpty else { return refused }
         let code = tryAdding(missing, to: owner)
         guard code != .none else { return refused }
-        // One that cannot be added keeps the others out: each by itself.
+        // One that cannot be added keeps the others out: each by itself, unless it is the owner
+        // that may not, or has to wait.
+        let isOwners = Self.codesOfOwners.contains(code)
         for name in missing {
-            refused[name] = missing.count > 1 ? tryAdding([name], to: owner) : code
+            refused[name] = missing.count > 1 && !isOwners ? tryAdding([name], to: owner) : code
         }
         return refused.filter { $0.value != .none }
     }
+
+    /// What is said of a transaction, whatever its partitions are.
+    private static let codesOfOwners: Set<KafkaErrorCode> = [
+        .concurrentTransactions, .invalidProducerEpoch, .invalidProducerIDMapping,
+        .invalidTransactionState,
+    ]
 
     private func verify(
         _ partition: Partition,

@@ -52,10 +52,10 @@ extension ConsumerGroup {
 
     /// Whoever was not heard of, or did not give up what it was told to, is put out.
     package mutating func expire(topics: TopicImage, now: Moment, wallTime: Timestamp) {
-        for member in members.values where member.nextDeadline <= now {
-            remove(member.id)
-            membersWent(topics, wallTime)
-        }
+        let due = members.values.filter { $0.nextDeadline <= now }
+        guard !due.isEmpty else { return }
+        for member in due { remove(member.id) }
+        membersWent(topics, wallTime)
     }
 
     /// Those who are left share anew, each with its next heartbeat.

@@ -48,7 +48,10 @@ extension ConsumerGroup {
 
     /// Makes the target assignment for the group's epoch.
     mutating func retarget(_ topics: TopicImage, _ wallTime: Timestamp) {
-        guard targetEpoch < epoch else { return }
+        // With topics of an earlier time than the epoch's it would never be made again.
+        guard targetEpoch < epoch, topicVersion.map({ $0 <= topics.version }) ?? true else {
+            return
+        }
         var counts: [UniqueID: Int32] = [:]
         for name in subscribedTopics {
             if let shape = topics.topics[name] { counts[shape.id] = shape.partitionCount }

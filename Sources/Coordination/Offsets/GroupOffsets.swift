@@ -150,6 +150,11 @@ package struct GroupOffsets: Sendable {
         Set(committed.keys).union(pendingCounts.keys.map(\.group))
     }
 
+    /// Whether the group is one of those.
+    package func knows(_ group: String) -> Bool {
+        committed[group] != nil || pendingCounts.keys.contains { $0.group == group }
+    }
+
     /// The producers whose open transactions hold offsets, sorted.
     package var pendingProducers: [ProducerID] { pending.keys.sorted() }
 

@@ -144,6 +144,18 @@ package final class GroupCommit: Sendable {
         mustBeDurable: Bool = false,
         completion: @escaping Completion
     ) {
+        let targets = targets(of: logs, mustBeDurable: mustBeDurable)
+        let request = FlushQueue.Request(targets: targets, completion: completion)
+        if targets.allSatisfy({ $0.log.flushStatus($0.offset) == .done }) { return completion(nil) }
+        let isQueued = queue.update { queue in
+            if queue.isThreaded { queue.requests.append(request) }
+            return queue.isThreaded
+        }
+        if !isQueued { perform(FlushQueue.Work(requests: [request], later: [])) }
+    }
+
+    /// What has to be flushed; what need not be is shown, and readers are told.
+    private func targets(of logs: [PartitionLog], mustBeDurable: Bool = false) -> [FlushTarget] {
         var targets: [FlushTarget] = []
         var isShown = false
         for log in logs {
@@ -154,13 +166,7 @@ package final class GroupCommit: Sendable {
             }
         }
         if isShown { tellReaders() }
-        let request = FlushQueue.Request(targets: targets, completion: completion)
-        if targets.allSatisfy({ $0.log.flushStatus($0.offset) == .done }) { return completion(nil) }
-        let isQueued = queue.update { queue in
-            if queue.isThreaded { queue.requests.append(request) }
-            return queue.isThreaded
-        }
-        if !isQueued { perform(FlushQueue.Work(requests: [request], later: [])) }
+        return targets
     }
 
     /// The same, and waits.
@@ -178,8 +184,7 @@ package final class GroupCommit: Sendable {
     /// Has what was appended to these partitions so far taken along by the next group, or flushed
     /// in a few milliseconds. While that fails it is tried again, at last once a second.
     package func flushSoon(_ logs: [PartitionLog]) {
-        let targets = logs.filter { !($0.isRelaxed && $0.acknowledgesUnflushed()) }
-            .map { FlushTarget(log: $0, offset: $0.flushTarget) }
+        let targets = targets(of: logs)
         guard !targets.isEmpty else { return }
         let now = context.time.monotonicNanoseconds()
         let isQueued = queue.update { queue in

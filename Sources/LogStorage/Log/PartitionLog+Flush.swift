@@ -74,7 +74,8 @@ extension PartitionLog {
                 parentIsDirty: state.parentIsDirty,
                 taken: state.pending,
                 inFlight: state.inFlight,
-                unflushedByteCount: state.unflushedByteCount
+                unflushedByteCount: state.unflushedByteCount,
+                lastFlushTime: state.lastFlushTime
             )
             if context.capturesStates { state.capture = state.captured() }
             let moved = state.pending.logStartMoved
@@ -89,12 +90,6 @@ extension PartitionLog {
             return work
         }
         guard let work else { return nil }
-        defer {
-            state.withLock { state in
-                state.isSyncing = false
-                state.syncingEnd = nil
-            }
-        }
         do throws(DiskError) {
             for file in work.files {
                 try file.sync()
@@ -102,14 +97,18 @@ extension PartitionLog {
             }
             try syncNames(folder: work.directoryIsDirty, parent: work.parentIsDirty)
         } catch {
-            if error.isUnopened {
-                state.withLock { putBack(work, &$0) }
-                return error
+            // In one step with what becomes of what it took: a group that comes back in between
+            // would leave its part to a flush that is over.
+            state.withLock { state in
+                if error.isUnopened { putBack(work, &state) }
+                endSync(&state)
             }
+            if error.isUnopened { return error }
             fail("a flush failed: \(error)")
             return nil
         }
         state.withLock { state in
+            endSync(&state)
             state.synced = work.end
             guard isRelaxed else { return }
             // Nothing else vouches for it.
@@ -117,6 +116,11 @@ extension PartitionLog {
             state.synced = nil
         }
         return nil
+    }
+
+    private func endSync(_ state: inout LogState) {
+        state.isSyncing = false
+        state.syncingEnd = nil
     }
 
     /// The flush did not begin: what it took waits for the next one, with what a group that came
@@ -129,6 +133,7 @@ extension PartitionLog {
         state.directoryIsDirty = state.directoryIsDirty || work.directoryIsDirty
         state.parentIsDirty = state.parentIsDirty || work.parentIsDirty
         state.unflushedByteCount += work.unflushedByteCount
+        state.lastFlushTime = work.lastFlushTime
     }
 
     private struct BulkWork {
@@ -140,6 +145,7 @@ extension PartitionLog {
         var taken: PendingFlush
         var inFlight: GroupPart?
         var unflushedByteCount: Int64
+        var lastFlushTime: UInt64
     }
 
     func syncNames(folder: Bool, parent: Bool) throws(DiskError) {

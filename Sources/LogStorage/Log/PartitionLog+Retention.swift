@@ -222,10 +222,9 @@ extension GroupCommit {
         of log: PartitionLog,
         before offset: Offset
     ) throws(LogStorageError) {
-        // What relaxed durability shows may lie behind what is durable: the start would stop there.
-        if log.isRelaxed, log.durableEnd < offset {
-            try flushAndWait([log], mustBeDurable: true)
-        }
+        // What relaxed durability shows may lie behind what is durable: the start would stop there,
+        // and what is kept behind it must not be lost before what is deleted for its sake.
+        if log.isRelaxed { try flushAndWait([log], mustBeDurable: true) }
         // One that another has moved there may not be durable yet.
         guard try log.moveLogStart(to: offset) || !log.isStartDurable else { return }
         try flushAndWait([log], mustBeDurable: true)

@@ -15,7 +15,7 @@ public final class TaskErrors {
         let headers: UnsafeRawBufferPointer?
         let timestamp: Timestamp
         /// The records in the output when it began.
-        let outputCount: Int64
+        var outputCount: Int64
     }
 
     /// A record at an operator that tried it.
@@ -78,8 +78,10 @@ public final class TaskErrors {
 
     /// The record at hand, for an operator that hands its result on when another one is.
     func snapshot() -> RecordSnapshot {
-        let source = source.pointee
-        return RecordSnapshot(task.record.pointee, source, topic: source.map { topics[$0.topic] })
+        let known = source.pointee
+        // What the operator has begun for it is an effect: a retry has to take it back.
+        source.pointee?.outputCount = -1
+        return RecordSnapshot(task.record.pointee, known, topic: known.map { topics[$0.topic] })
     }
 
     /// Calls `body` with a record at hand that an operator has kept.

@@ -29,7 +29,7 @@ public final class TaskHooks {
     func onCommitted(_ body: @escaping () throws -> Void) { afterCommit.append(body) }
 
     /// Takes note that nobody needs the records of a store's changelog before an offset.
-    func notePurgeable(_ store: String, before offset: Offset) { purgeable[store] = offset }
+    func notePurgeable(_ store: String, before offset: Offset?) { purgeable[store] = offset }
 
     /// Has `body` run when the task's stores hold what is committed and nothing else: before the
     /// first record, and after an abort.

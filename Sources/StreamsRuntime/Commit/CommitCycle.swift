@@ -119,7 +119,10 @@ package struct CommitCycle: Sendable {
             case .idle, .open, .committing(.flushOutput, _):
                 state = .aborting(attempts: 1)
                 return .abortTransaction
-            case .committing, .applying, .aborting, .replacing, .rewinding, .stopped:
+            case .rewinding:
+                // Operators that begin anew may hand on more than fits, and the job is to stop.
+                return stop(.failed(.fatal("the job was stopped on its way back")))
+            case .committing, .applying, .aborting, .replacing, .stopped:
                 preconditionFailure("nothing is processed during \(state)")
             }
         case .succeeded: return advance()

@@ -1,3 +1,4 @@
+import LogClient
 import LogModel
 import StateStores
 import Streams
@@ -10,6 +11,30 @@ extension StreamTask {
             try wait(later, of: 0, offset: binding.record.pointee.offset, since: now)
         } catch let failure as HeldRecordFailure {
             throw StreamsError.ofRecord(failure, at: queues.pointee.partition, offset: .zero)
+        } catch LogClientError.retriable(let text) {
+            // A result may have been on its way: only the flush itself can be tried again.
+            throw LogClientError.abortable(text)
+        }
+    }
+
+    /// What a timer's failure is: a record's that an operator had kept, the engine's, or one for
+    /// people.
+    func timerFailure(_ error: any Error, at now: UInt64) -> any Error {
+        switch error {
+        case is LogClientError, is StoreError, is StreamsError, is TransactionTakenBack:
+            return error
+        case let later as RetryLater where later.place != nil:
+            do { try wait(later, of: 0, offset: binding.record.pointee.offset, since: now) } catch {
+                return error
+            }
+            return TransactionTakenBack()
+        case let failure as HeldRecordFailure:
+            return StreamsError.ofRecord(failure, at: queues.pointee.partition, offset: .zero)
+        default:
+            return StreamsError(
+                code: .processing,
+                message: "a timer in partition \(id.partition.rawValue): \(error)"
+            )
         }
     }
 

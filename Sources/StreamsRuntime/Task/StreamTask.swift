@@ -175,29 +175,20 @@ final class StreamTask {
     }
 
     /// Runs the timers of the wall clock that are due; returns whether one was.
-    func runTimers(at now: Timestamp) throws -> Bool {
+    func runTimers(_ turn: Turn) throws -> Bool {
+        let now = turn.wallTime
         guard binding.hooks.hasTimers else { return false }
         binding.record.pointee.wallTime = now
         do { return try binding.hooks.wallClockReached(now) } catch {
-            throw timerFailure(error)
+            throw timerFailure(error, at: turn.startedAt)
         }
     }
 
     /// Runs the timers of stream time that are due behind a record.
     @inline(never)
-    private func runStreamTimers() throws {
-        do { try binding.hooks.streamTimeReached() } catch { throw timerFailure(error) }
-    }
-
-    /// What a timer's failure is for people.
-    private func timerFailure(_ error: any Error) -> any Error {
-        switch error {
-        case is LogClientError, is StoreError, is StreamsError: error
-        default:
-            StreamsError(
-                code: .processing,
-                message: "a timer in partition \(id.partition.rawValue): \(error)"
-            )
+    private func runStreamTimers(_ turn: Turn) throws {
+        do { try binding.hooks.streamTimeReached() } catch {
+            throw timerFailure(error, at: turn.startedAt)
         }
     }
 
@@ -259,7 +250,7 @@ final class StreamTask {
                     (isWhole, isHeld) = (false, true)
                     break
                 }
-                if context.pointee.isTimerDue { try runStreamTimers() }
+                if context.pointee.isTimerDue { try runStreamTimers(turn) }
                 count &+= 1
                 if turn.endsAfterRecord() {
                     queue.pointee.putBack(batch, from: offset.advanced(by: 1))
@@ -344,7 +335,7 @@ final class StreamTask {
             try wait(after: error, of: index, offset: queue.pointee.headOffset, turn)
             return false
         }
-        if context.pointee.isTimerDue { try runStreamTimers() }
+        if context.pointee.isTimerDue { try runStreamTimers(turn) }
         // The offset counts only now that everything the record led to is in the output.
         try queue.pointee.pop()
         return true

@@ -226,7 +226,7 @@ package final class StreamThread {
         var turn = Turn(time: time)
         do {
             count = try task.process(from: client, turn: &turn)
-            let hasFired = try task.runTimers(at: turn.wallTime)
+            let hasFired = try task.runTimers(turn)
             guard count > 0 || hasFired else { return false }
         } catch let error as LogClientError {
             return try handle(.failed(error))

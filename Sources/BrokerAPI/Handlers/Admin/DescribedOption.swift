@@ -46,7 +46,7 @@ extension TopicOption {
         )
         if let own { option.synonyms.append((name, own, .topic)) }
         guard let brokerName else { return option }
-        if let given { option.synonyms.append((brokerName, given, .startedWith)) }
+        if value != nil, let given { option.synonyms.append((brokerName, given, .startedWith)) }
         option.synonyms.append((brokerName, defaultValue, .builtIn))
         return option
     }

@@ -8,7 +8,7 @@ extension KafkaAPI {
     /// All that may be done to a group (read, delete, describe, its options): there are no ACLs.
     static let groupOperations: Int32 = 3400
     /// What others may do to a job's group: describe it and its options.
-    private static let jobGroupOperations: Int32 = 3328
+    private static let jobGroupOperations: Int32 = 1280
 
     func describeGroups(
         _ request: DescribeGroupsRequest,

@@ -102,7 +102,15 @@ struct FetchReading {
         var bounds = try broker.bounds(of: partition.name)
         let end = end(of: bounds)
         if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
-            let read = try records(partition.name, topicID, offset, limit, broker)
+            let read: (bytes: [UInt8], result: LogReadResult?)
+            do throws(BrokerError) {
+                read = try records(partition.name, topicID, offset, limit, broker)
+            } catch .offsetOutOfRange(let what) {
+                // The bounds were those of a partition that slept: it was opened by the reading.
+                bounds = try broker.bounds(of: partition.name)
+                try partition.refuseDamaged(at: offset, bounds)
+                throw .offsetOutOfRange(what)
+            }
             bounds = read.result?.bounds ?? bounds
             byteCount += read.bytes.count
             leftByteCount -= read.bytes.count
@@ -120,7 +128,7 @@ struct FetchReading {
         } else {
             // Once it is repaired they are there again: nobody may take them for deleted, or that
             // place for the end.
-            try partition.refuseDamaged(at: offset, bounds)
+            try partition.refuseDamaged(at: offset, bounds, end: end)
             if offset < bounds.logStart || offset > bounds.logEnd {
                 throw .offsetOutOfRange("\(partition.name)")
             }

@@ -167,18 +167,27 @@ struct FetchSessions: Sendable {
     /// Finds room for a session of so many partitions, at the cost of one that is not used, or of
     /// an old and smaller one; false where there is none.
     private mutating func makeRoom(for count: Int, now: UInt64) -> Bool {
-        guard slotCount > 0, count <= partitionLimit - partitionCount else { return false }
-        guard sessions.count >= slotCount else { return true }
-        let eldest = sessions.min { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
-        if let eldest, now &- eldest.value.lastUse > Self.evictionMilliseconds {
-            remove(eldest.key)
-            return true
+        guard slotCount > 0, count <= partitionLimit else { return false }
+        // Stale ones go for want of either kind of room.
+        while count > partitionLimit - partitionCount {
+            guard removeStale(now: now) else { return false }
         }
+        guard sessions.count >= slotCount, !removeStale(now: now) else { return true }
         let smallest =
             sessions.filter { now &- $0.value.creationTime > Self.evictionMilliseconds }
             .min { ($0.value.partitions.count, $0.key) < ($1.value.partitions.count, $1.key) }
         guard let smallest, smallest.value.partitions.count < count else { return false }
         remove(smallest.key)
+        return true
+    }
+
+    /// Removes the session that was used longest ago, if that is long.
+    private mutating func removeStale(now: UInt64) -> Bool {
+        let eldest = sessions.min { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
+        guard let eldest, now &- eldest.value.lastUse > Self.evictionMilliseconds else {
+            return false
+        }
+        remove(eldest.key)
         return true
     }
 

@@ -56,6 +56,15 @@ extension KafkaAPI {
         }
     }
 
+    /// What is missing in front of all that is there, or behind it, may be what was asked for.
+    private func refuseDamaged(_ partition: Partition, isBegin: Bool) throws(BrokerError) {
+        let bounds = try broker.bounds(of: partition.name)
+        try partition.refuseDamaged(
+            at: isBegin ? bounds.logStart.advanced(by: -1) : bounds.logEnd,
+            bounds
+        )
+    }
+
     private func look(
         _ asked: Asked,
         _ partition: Partition,
@@ -67,7 +76,7 @@ extension KafkaAPI {
         switch asked.timestamp {
         case Self.latest:
             let bounds = try broker.bounds(of: partition.name)
-            try partition.refuseDamaged(at: bounds.logEnd, bounds)
+            try refuseDamaged(partition, isBegin: false)
             answer.offset =
                 (isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark)
                 .rawValue
@@ -76,10 +85,12 @@ extension KafkaAPI {
         case Self.earliest,
             Self.earliestLocal where version >= 8:
             let bounds = try broker.bounds(of: partition.name)
-            try partition.refuseDamaged(at: bounds.logStart.advanced(by: -1), bounds)
+            try refuseDamaged(partition, isBegin: true)
             answer.offset = bounds.logStart.rawValue
         case Self.largestTimestamp where version >= 7:
             let found = try partition.largestTimestamp(isolation: isolation)
+            try refuseDamaged(partition, isBegin: true)
+            try refuseDamaged(partition, isBegin: false)
             guard let found else { return answer }
             answer.offset = found.offset.rawValue
             answer.timestamp = found.timestamp.rawValue
@@ -88,7 +99,13 @@ extension KafkaAPI {
                 atOrAfter: Timestamp(asked.timestamp),
                 isolation: isolation
             )
-            guard let found else { return answer }
+            guard let found else {
+                try refuseDamaged(partition, isBegin: false)
+                return answer
+            }
+            if found.offset == (try broker.bounds(of: partition.name)).logStart {
+                try refuseDamaged(partition, isBegin: true)
+            }
             answer.offset = found.offset.rawValue
             answer.timestamp = found.timestamp.rawValue
         default: return Self.failure(.unsupportedVersion, asked)

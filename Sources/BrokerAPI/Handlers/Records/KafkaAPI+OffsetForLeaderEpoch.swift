@@ -31,6 +31,11 @@ extension KafkaAPI {
             answer.errorCode = code.rawValue
             let found = try partition.end(of: LeaderEpoch(asked.leaderEpoch))
             if code == .none, let found {
+                if found.epoch == partition.knownLeaderEpoch {
+                    // The place of damage is not where the epoch ends.
+                    let bounds = try broker.bounds(of: partition.name)
+                    try partition.refuseDamaged(at: bounds.logEnd, bounds)
+                }
                 answer.leaderEpoch = found.epoch.rawValue
                 answer.endOffset = found.end.rawValue
             }

@@ -85,6 +85,8 @@ final class JoinSide<ValueSerde: Serde> {
         latestPut = nil
         firstSpan = 0
         changelog = ChangelogPages()
+        // The changelog may be another one by now.
+        handle.task.hooks.notePurgeable(name, before: nil)
         guard let end = handle.store.changelogOffset else { return }
         changelog.note(end, latest: clock.latestPut)
     }
