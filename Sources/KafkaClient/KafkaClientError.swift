@@ -28,10 +28,14 @@ package enum KafkaClientError: Error, Equatable, Sendable {
     /// Whether what was asked may have been done all the same.
     package var isUncertain: Bool {
         switch self {
-        case .lost: true
+        case .lost, .nonsense: true
+        // A server may have appended what it could not flush.
         case .refused(let code, _, _):
-            code == .requestTimedOut || code == .notEnoughReplicasAfterAppend
-        case .unreachable, .nonsense, .unsupported, .unwritable: false
+            [
+                .requestTimedOut, .notEnoughReplicasAfterAppend, .kafkaStorageError,
+                .unknownServerError,
+            ].contains(code)
+        case .unreachable, .unsupported, .unwritable: false
         }
     }
 

@@ -75,7 +75,9 @@ extension KafkaCluster {
         _ request: ProduceRequest,
         to partition: TopicPartition
     ) throws(KafkaClientError) {
-        guard let node = try byLeader([partition]).keys.first else { return }
+        guard let node = try byLeader([partition]).keys.first else {
+            throw .refused(.notLeaderOrFollower, about: "\(partition)", "")
+        }
         let response = try ask(
             request,
             of: node,

@@ -119,6 +119,25 @@ import Testing
         try harness.close()
     }
 
+    /// What is told of a partition that sleeps is what was known at the end.
+    @Test func `the first who asks is told of it too, and so is who asks by epoch or by time`()
+        throws
+    {
+        let before = try damaged(batches: 10, options: Self.small) { _ in }
+        try before.broker.close()
+        let folder = before.directory + "/t-0/"
+        let segments = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".log") }.sorted()
+        try FileManager.default.removeItem(atPath: folder + segments[0])
+        let harness = try APIHarness(reopening: before.directory)
+        #expect(try fetch(0, harness).0 == Self.storageError)
+        #expect(try fetch(5, harness).0 == 0)
+        #expect(try end(0, harness) == Self.storageError)
+        #expect(try end(-3, harness) == Self.storageError)
+        #expect(try end(-1, harness) == 0)
+        try harness.close()
+    }
+
     @Test func `a position behind the end of a sound log is out of range as ever`() throws {
         let harness = try damaged { _ in }
         #expect(try fetch(3, harness) == (0, 0))

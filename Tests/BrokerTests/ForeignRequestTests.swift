@@ -99,6 +99,38 @@ import Threads
         #expect(try log.values("out") == ["a"])
     }
 
+    /// One partition takes no marker yet: what is decided must not be undone there.
+    @Test func `a tool does not abort what a coordinator has committed`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 1)
+        let (producer, epoch) = try remoteProducer(log)
+        log.disk.inject(
+            DiskFault(
+                .operation(.write),
+                onPathEnding: "/out-0/00000000000000000000.log"
+            )
+        )
+        let ended = try log.broker.endTransaction(
+            transactionalID: "remote",
+            producerID: producer,
+            epoch: epoch,
+            result: .commit,
+            bumpsEpoch: false
+        )
+        #expect(ended == .done)
+        #expect(log.broker.describeTransaction("remote")?.state == .prepareCommit)
+        let code = refusal { () throws(BrokerError) in
+            try log.broker.endTransaction(of: producer, epoch: epoch, in: out, result: .abort)
+        }
+        #expect(code == .invalidTransactionState)
+        log.disk.clearFaults()
+        for _ in 0..<10 {
+            log.time.advance(milliseconds: 1000)
+            log.broker.housekeeping(now: log.time.wallTime())
+        }
+        #expect(try log.values("out", 0, .readCommitted) == ["0"])
+    }
+
     @Test func `a tool's marker leaves the producer to its coordinator`() throws {
         let log = try LogHarness()
         try log.broker.createTopic("out", partitionCount: 1)

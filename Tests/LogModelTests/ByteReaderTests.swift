@@ -96,4 +96,21 @@ struct ByteReaderTests {
         let written = Result { () throws(WireError) in try writer.finish() }
         #expect(written == .failure(.tooLong(40_000)))
     }
+
+    /// Each byte that is no text is repaired with three: read, it would be longer than any record
+    /// may have it.
+    @Test(arguments: [(10_922, true), (10_923, false)])
+    func `text that grows beyond its own limit by repair is refused`(
+        byteCount: Int,
+        isRead: Bool
+    ) {
+        let bytes =
+            withUnsafeBytes(of: Int16(byteCount).bigEndian) { Array($0) }
+            + [UInt8](repeating: 0xFF, count: byteCount)
+        let text = bytes.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            return try? reader.readNullableString(isCompact: false)
+        }
+        #expect((text != nil) == isRead)
+    }
 }

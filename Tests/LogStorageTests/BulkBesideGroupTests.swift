@@ -53,6 +53,34 @@ import Threads
         #expect(again.log.readOnlyReason == nil)
     }
 
+    /// The group comes back while the flush is under way that then cannot begin, or behind it.
+    @Test(arguments: [true, false])
+    func `a bulk flush that cannot begin gives back what it took over from a group`(
+        groupEndsFirst: Bool
+    ) throws {
+        let disk = HookedDisk()
+        let log = try TestLog(disk: disk)
+        try log.append(["a"])
+        let part = try #require(log.log.takePart())
+        #expect(part.taken.ranges.count == 1)
+        for text in ["c", "d"] { try log.append([String(repeating: text, count: 20_000)]) }
+        let partition = log.log
+        disk.onFileOperation { operation, path in
+            guard operation == .syncDirectory, path == TestLog.directory else { return nil }
+            if groupEndsFirst { partition.groupWasNotWritten() }
+            return .failed(operation: "open", path: path, errorNumber: 24, message: "planned")
+        }
+        #expect(log.log.syncBulk() != nil)
+        if !groupEndsFirst { log.log.groupWasNotWritten() }
+        disk.onFileOperation(nil)
+        try log.flush()
+        #expect(try log.records().count == 3)
+        // What was acknowledged lies where a power loss does not reach it.
+        let again = try TestLog(opening: HookedDisk(disk.disk.withoutUnflushed()))
+        #expect(try again.records().count == 3)
+        #expect(again.log.readOnlyReason == nil)
+    }
+
     @Test func `ranges that go backwards are no group`() {
         let key = PartitionKey(topicID: UniqueID(high: 1, low: 2), partition: PartitionIndex(0))
         func isRead(_ positions: [Int64]) -> Bool {

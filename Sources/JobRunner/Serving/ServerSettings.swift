@@ -76,6 +76,16 @@ package struct ServerSettings: Sendable {
             configuration.groups.minimumSessionMilliseconds,
             configuration.groups.maximumSessionMilliseconds
         )
+        let groups = configuration.groups
+        guard groups.consumerHeartbeatMilliseconds < groups.consumerSessionMilliseconds else {
+            throw CommandFailure(
+                "members that beat every \(groups.consumerHeartbeatMilliseconds) ms would be put "
+                    + "out after \(groups.consumerSessionMilliseconds)",
+                next: "a group.consumer.heartbeat.interval.ms below "
+                    + "group.consumer.session.timeout.ms",
+                status: .usage
+            )
+        }
         guard least > most else { return }
         throw CommandFailure(
             "no session lasts at least \(least) and at most \(most) ms",

@@ -37,51 +37,85 @@ extension ServedLog {
                 continue
             }
             var lag = PartitionLag(partition: name, position: position, end: end)
-            if withAges, lag.records > 0 { lag.age = try age(of: name, at: position) }
+            if withAges, lag.records > 0 {
+                lag.age = try age(of: name, at: position, before: end)
+            }
             lags.append(lag)
         }
         return lags
     }
 
-    /// How old the first record from `position` on is.
+    /// How old the first record from `position` on is; nil where there are markers alone.
     private func age(
         of partition: TopicPartition,
-        at position: Offset
+        at position: Offset,
+        before end: Offset
     ) throws(CommandFailure) -> Duration? {
-        let answers = try asking("\(partition) is not read") { cluster throws(KafkaClientError) in
-            try cluster.fetch(
-                [partition: position],
-                isolation: .readUncommitted,
-                byteLimit: 1,
-                wait: .zero
-            )
+        let what = "how far \(partition) is behind is not told"
+        var next = position
+        while next < end {
+            let answers = try asking(what) { cluster throws(KafkaClientError) in
+                try cluster.fetch(
+                    [partition: next],
+                    isolation: .readUncommitted,
+                    byteLimit: 1,
+                    wait: .zero
+                )
+            }
+            guard let answer = answers[partition] else { return nil }
+            if answer.code == .offsetOutOfRange {
+                // Retention has overtaken the group: what it reads next is the first that is left.
+                let starts = try asking(what) { cluster throws(KafkaClientError) in
+                    try cluster.offsets(.earliest, of: [partition], isolation: .readUncommitted)
+                }
+                guard case .success(let start?) = starts[partition], start > next else {
+                    return nil
+                }
+                next = start
+                continue
+            }
+            guard answer.code == .none else {
+                throw CommandFailure(what, reason: "the server answers \(answer.code.kafkaName)")
+            }
+            let (time, behind) = Self.firstTime(in: answer.records, from: next)
+            if let time {
+                let now = SystemTimeSource().wallTime()
+                let (milliseconds, overflows) = now.rawValue
+                    .subtractingReportingOverflow(time.rawValue)
+                return overflows ? nil : .milliseconds(max(milliseconds, 0))
+            }
+            guard behind > next else { return nil }
+            next = behind
         }
-        guard let answer = answers[partition], answer.code == .none,
-            let time = Self.firstTime(in: answer.records, from: position)
-        else { return nil }
-        let now = SystemTimeSource().wallTime()
-        let (milliseconds, overflows) = now.rawValue.subtractingReportingOverflow(time.rawValue)
-        return overflows ? nil : .milliseconds(max(milliseconds, 0))
+        return nil
     }
 
-    /// The time of the first record at or behind an offset; a marker is none.
-    private static func firstTime(in bytes: [UInt8], from position: Offset) -> Timestamp? {
+    /// The time of the first record at or behind an offset, a marker being none, and where what was
+    /// looked at ends.
+    private static func firstTime(
+        in bytes: [UInt8],
+        from position: Offset
+    ) -> (time: Timestamp?, end: Offset) {
         bytes.withUnsafeBytes { bytes in
             var decompressor = RecordDecompressor()
             var batches = RecordBatchSequence(bytes)
+            var end = position
             while let batch = try? batches.next() {
+                end = max(end, batch.nextOffset)
                 guard !batch.attributes.isControl, batch.nextOffset > position else { continue }
                 guard (try? batch.verifyChecksum()) != nil,
                     var records = try? decompressor.records(
                         of: batch,
                         byteLimit: BatchLimit.recordByteCount
                     )
-                else { return nil }
+                else { return (nil, position) }
                 while let record = try? records.next() {
-                    if batch.offset(of: record) >= position { return batch.timestamp(of: record) }
+                    if batch.offset(of: record) >= position {
+                        return (batch.timestamp(of: record), end)
+                    }
                 }
             }
-            return nil
+            return (nil, end)
         }
     }
 }

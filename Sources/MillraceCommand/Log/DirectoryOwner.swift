@@ -13,7 +13,7 @@ enum DirectoryOwner {
     }
 
     /// An owner that starts listens soon, and one that ends is gone soon.
-    private static let attempts = 120
+    private static let patience = Duration.seconds(6)
     private static let pauseMicroseconds: UInt32 = 50_000
 
     static func log(
@@ -33,7 +33,7 @@ enum DirectoryOwner {
         creates: Bool,
         _ signals: SignalListener?
     ) throws(CommandFailure) -> Outcome {
-        var attempt = 0
+        let deadline = ContinuousClock.now + patience
         while true {
             let refusal: BrokerError
             do throws(BrokerError) {
@@ -49,10 +49,11 @@ enum DirectoryOwner {
             do throws(KafkaClientError) {
                 return .served(try ServedLog(owner: address, of: directory, signals))
             } catch {
-                attempt += 1
                 // Who listens says so behind its name; nothing else ever will.
                 let listens = owner.contains("(")
-                guard error.isRetriable, listens, attempt < attempts, signals?.request == nil else {
+                guard error.isRetriable, listens, ContinuousClock.now < deadline,
+                    signals?.request == nil
+                else {
                     throw failure(directory, owner, listens ? error : nil)
                 }
             }

@@ -34,11 +34,10 @@ final class ServedLog: CommandLog {
         _ signals: SignalListener?
     ) throws(KafkaClientError) {
         place = .directory(directory)
-        // An owner that is gone seldom comes back.
-        cluster = try KafkaCluster(
-            at: address,
-            configuration: Self.configuration(.seconds(5), signals)
-        )
+        // An owner that is gone seldom comes back, and one that lives answers at once.
+        var configuration = Self.configuration(.seconds(5), signals)
+        configuration.connectPatience = .seconds(3)
+        cluster = try KafkaCluster(at: address, configuration: configuration)
     }
 
     /// The log that this process has opened.

@@ -24,7 +24,7 @@ enum ServeCommand {
         let options = try ListenOptions(invocation)
         let settings = try ServerSettings(options.settings)
         let directory = invocation[DataDirectoryOption.parameter]
-        let isNew = access(directory, F_OK) != 0
+        let isNew = access("\(directory)/.millrace", F_OK) != 0
         let signals = SignalListener.start()
         let log = try OpenLog(
             directory,

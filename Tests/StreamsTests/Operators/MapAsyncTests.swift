@@ -172,6 +172,44 @@ import Testing
         #expect(driver.rewindCount == 2)
     }
 
+    private struct Sibling: StreamJob {
+        static let name = "calls"
+        var failures = Failures()
+        var topology: [Statement] {
+            let failures = failures
+            let source = stream(MapAsyncTests.input)
+            source.mapAsync(maxInFlight: 4) { (_: String, value: Int64) async throws -> Int64 in
+                for _ in 0..<20 { await MapAsyncTests.letOthersGoOn() }
+                return value
+            }
+            .to(MapAsyncTests.output)
+            source.mapValues { (value: Int64) throws -> Int64 in
+                if value == 2, failures.next() < 1 { throw SerdeError("not yet") }
+                return value
+            }
+            .onError(.skip(after: .fixed(.milliseconds(50), attempts: 3)))
+            .to(MapAsyncTests.counts)
+        }
+    }
+
+    /// A call in flight has written nothing yet, and is an effect of its record all the same.
+    @Test func `a record that is tried again elsewhere has one result`() throws {
+        let job = Sibling(failures: Failures())
+        let driver = try TopologyDriver(
+            inputs: [("in", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: job) }
+        try send(0..<4, to: driver)
+        for _ in 0..<4 {
+            try driver.runUntilIdle()
+            driver.time.advance(milliseconds: 60)
+        }
+        try driver.runUntilIdle()
+        #expect(try driver.read("out").map(number) == [0, 1, 2, 3])
+        #expect(try driver.read("counts").map(number) == [0, 1, 2, 3])
+    }
+
     /// Counts how often it was asked.
     private final class Failures: Sendable {
         private let count = Mutex(0)
