@@ -78,7 +78,9 @@ package struct OpenLog {
 
     /// Says once what a person should know of a partition.
     private func tell(_ health: PartitionHealth, _ name: TopicPartition) {
-        guard let warning = Self.warning(of: health, name),
+        let options = broker.topic(name.topic)?.options
+        let isRelaxed = options?["millrace.durability"] == "relaxed"
+        guard let warning = Self.warning(of: health, name, isRelaxed: isRelaxed),
             told.names.withLock({ $0.insert(name).inserted })
         else { return }
         Self.warn(warning)
@@ -89,13 +91,17 @@ package struct OpenLog {
     /// What a person should know of a partition; nil where all is well.
     private static func warning(
         of health: PartitionHealth,
-        _ partition: TopicPartition
+        _ partition: TopicPartition,
+        isRelaxed: Bool
     ) -> String? {
         switch health {
         case .good: nil
         case .cut(let cut):
-            "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that no "
-                + "one was told were stored: \(cut.reason)"
+            "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that "
+                + (isRelaxed
+                    ? "were not flushed yet (millrace.durability=relaxed)"
+                    : "no one was told were stored")
+                + ": \(cut.reason)"
         case .damaged(let damage) where damage.lacksBegin:
             "\(partition) lacks its begin: \(damage.reason); what is there can be read, and it "
                 + "takes no more"

@@ -75,14 +75,15 @@ package struct RecordBatchRewriter: ~Copyable {
     }
 
     /// The batch with the same records, numbered 0, 1, 2 and so on, for a client that counts
-    /// otherwise: offsets would else be given twice, or lie beyond the batch. What its header says
-    /// stays. Valid until the rewriter is next used.
-    ///
-    /// - Throws: `.compressedRecords` for a compressed batch; those are refused where they come in.
+    /// otherwise: offsets would else be given twice, or lie beyond the batch. With a codec its
+    /// records are compressed by that one instead of by its own. What else its header says stays.
+    /// Valid until the rewriter is next used.
     package mutating func renumber(
-        _ batch: RecordBatchView
+        _ batch: RecordBatchView,
+        codec: CompressionCodec? = nil
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
-        var records = try batch.records()
+        var records = try decompressor.records(of: batch, byteLimit: BatchLimit.recordByteCount)
+        let own = try batch.codec()
         var index: Int32 = 0
         builder.reset()
         while var record = try records.next() {
@@ -90,7 +91,29 @@ package struct RecordBatchRewriter: ~Copyable {
             builder.append(copying: record)
             index += 1
         }
-        return builder.seal(as: RecordBatchHeader(of: batch))
+        var header = RecordBatchHeader(of: batch)
+        header.attributes = BatchAttributes(
+            codec: codec ?? own,
+            isLogAppendTime: batch.attributes.isLogAppendTime,
+            isTransactional: batch.attributes.isTransactional,
+            isControl: batch.attributes.isControl
+        )
+        return try seal(header, codec ?? own)
+    }
+
+    /// What the builder holds, as a batch.
+    private mutating func seal(
+        _ header: RecordBatchHeader,
+        _ codec: CompressionCodec
+    ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
+        guard codec != .none else { return builder.seal(as: header) }
+        let bytes = try compressor.compress(
+            builder.recordBlock,
+            codec: codec,
+            headerByteCount: RecordBatchLayout.headerByteCount
+        )
+        header.write(to: bytes)
+        return bytes
     }
 
     /// What the first walk over a batch's records finds.
@@ -171,14 +194,7 @@ package struct RecordBatchRewriter: ~Copyable {
         if !batch.attributes.isLogAppendTime { header.maxTimestamp = survey.maxTimestamp }
         header.recordCount = survey.retainedCount
         try copyRetained(records, of: batch, baseTimestamp: header.baseTimestamp)
-        guard codec != .none else { return UnsafeRawBufferPointer(builder.seal(as: header)) }
-        let bytes = try compressor.compress(
-            builder.recordBlock,
-            codec: codec,
-            headerByteCount: RecordBatchLayout.headerByteCount
-        )
-        header.write(to: bytes)
-        return UnsafeRawBufferPointer(bytes)
+        return UnsafeRawBufferPointer(try seal(header, codec))
     }
 
     /// Puts the records that stay into the builder; their times are told from `baseTimestamp`.

@@ -1,4 +1,4 @@
-import LogModel
+package import LogModel
 
 /// How a partition's log is kept. The names are Kafka's topic options.
 package struct LogConfiguration: Sendable, Equatable {
@@ -36,6 +36,8 @@ package struct LogConfiguration: Sendable, Equatable {
     package var deleteRetentionMilliseconds: Int64 = 86_400_000
     /// `message.timestamp.type` is `LogAppendTime`.
     package var usesLogAppendTime = false
+    /// `compression.type`: the codec in which records are kept; nil for the producer's.
+    package var codec: CompressionCodec?
     /// `producer.id.expiration.ms`: 1 day.
     package var producerExpirationMilliseconds: Int64 = 86_400_000
     /// `millrace.durability`: `flushed`, or `relaxed` with the two options beside it.
@@ -47,9 +49,7 @@ package struct LogConfiguration: Sendable, Equatable {
     ///
     /// - Throws: `.invalidConfiguration` for an unknown name or a value that makes no sense.
     package init(topicOptions: [String: String]) throws(LogStorageError) {
-        var delay: Int64 = 1_000
-        var bytes: Int64 = 16 << 20
-        var isRelaxed = false
+        var relaxed = Relaxed()
         for (name, value) in topicOptions.sorted(by: { $0.key < $1.key }) {
             switch name {
             case "segment.bytes", "internal.segment.bytes":
@@ -90,17 +90,16 @@ package struct LogConfiguration: Sendable, Equatable {
                     throw Self.invalid(name, value, "CreateTime or LogAppendTime")
                 }
                 usesLogAppendTime = value == "LogAppendTime"
+            case "compression.type": codec = try Self.codec(value)
+            // Both promise less than a log does that flushes before it acknowledges.
+            case "flush.messages", "flush.ms":
+                _ = try Self.integer(name, value, atLeast: name == "flush.ms" ? 0 : 1)
+                relaxed.flushOption = name
             case "producer.id.expiration.ms":
                 producerExpirationMilliseconds = try Self.integer(name, value, atLeast: 1)
-            case "millrace.durability":
-                guard value == "flushed" || value == "relaxed" else {
-                    throw Self.invalid(name, value, "flushed or relaxed")
-                }
-                isRelaxed = value == "relaxed"
-            case "millrace.durability.delay.ms":
-                delay = try Self.integer(name, value, atLeast: 1)
-            case "millrace.durability.bytes":
-                bytes = try Self.integer(name, value, atLeast: 1)
+            case "millrace.durability", "millrace.durability.delay.ms",
+                "millrace.durability.bytes":
+                try relaxed.set(name, value)
             case TopicOptionName.owner, TopicOptionName.format:
                 // What a job notes on its own topics; the table of topics takes words.
                 guard !value.isEmpty, !value.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F })
@@ -112,14 +111,49 @@ package struct LogConfiguration: Sendable, Equatable {
                 )
             }
         }
-        if isRelaxed {
-            durability = .relaxed(maximumDelayMilliseconds: delay, byteLimit: bytes)
+        durability = try relaxed.durability
+    }
+
+    /// What the options say of when to flush.
+    private struct Relaxed {
+        var flushOption: String?
+        private var isChosen = false
+        private var delay: Int64 = 1_000
+        private var bytes: Int64 = 16 << 20
+
+        mutating func set(_ name: String, _ value: String) throws(LogStorageError) {
+            switch name {
+            case "millrace.durability.delay.ms":
+                delay = try LogConfiguration.integer(name, value, atLeast: 1)
+            case "millrace.durability.bytes":
+                bytes = try LogConfiguration.integer(name, value, atLeast: 1)
+            default:
+                guard value == "flushed" || value == "relaxed" else {
+                    throw LogConfiguration.invalid(name, value, "flushed or relaxed")
+                }
+                isChosen = value == "relaxed"
+            }
+        }
+
+        var durability: Durability {
+            get throws(LogStorageError) {
+                guard isChosen else { return .flushed }
+                if let flushOption {
+                    throw .invalidConfiguration(
+                        "\(flushOption) and millrace.durability=relaxed both say when to "
+                            + "flush; set millrace.durability.delay.ms and "
+                            + "millrace.durability.bytes instead"
+                    )
+                }
+                return .relaxed(maximumDelayMilliseconds: delay, byteLimit: bytes)
+            }
         }
     }
 
     /// Every option that a topic may have.
     package static let names = [
-        "cleanup.policy", "delete.retention.ms", "index.interval.bytes", "internal.segment.bytes",
+        "cleanup.policy", "compression.type", "delete.retention.ms", "flush.messages",
+        "flush.ms", "index.interval.bytes", "internal.segment.bytes",
         "max.compaction.lag.ms", "max.message.bytes",
         "message.timestamp.type", "millrace.durability", "millrace.durability.bytes",
         TopicOptionName.format, TopicOptionName.owner,
@@ -131,6 +165,23 @@ package struct LogConfiguration: Sendable, Equatable {
     /// Options that have a value without text: `cleanup.policy=` is an empty list, and keeps
     /// everything for ever, as in Kafka.
     package static let namesThatMayBeEmpty: Set<String> = ["cleanup.policy"]
+
+    private static func codec(_ value: String) throws(LogStorageError) -> CompressionCodec? {
+        switch value {
+        case "producer": nil
+        case "uncompressed": CompressionCodec.none
+        case "gzip": .gzip
+        case "snappy": .snappy
+        case "lz4": .lz4
+        case "zstd": .zstd
+        default:
+            throw invalid(
+                "compression.type",
+                value,
+                "uncompressed, zstd, lz4, snappy, gzip, or producer for what producers send"
+            )
+        }
+    }
 
     private mutating func setCleanupPolicy(_ value: String) throws(LogStorageError) {
         let parts = value.split(separator: ",").map { $0.drop { $0 == " " } }

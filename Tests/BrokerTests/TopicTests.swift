@@ -59,6 +59,20 @@ import Threads
         }
     }
 
+    /// Of `=` and what follows Unicode makes one character, and of what ends a value and the blank
+    /// behind it another.
+    @Test(arguments: ["\u{301}x", "x\u{600}", "e\u{301}", "\u{E9}"])
+    func `an option's value is kept byte for byte`(value: String) throws {
+        let log = try LogHarness()
+        let options = ["millrace.format": value, "retention.ms": "777"]
+        try log.broker.createTopic("t", partitionCount: 1, options: options)
+        let again = try LogHarness(disk: log.disk.copy())
+        let found = try #require(again.broker.topic("t")?.options)
+        #expect(Array(try #require(found["millrace.format"]).utf8) == Array(value.utf8))
+        #expect(found["retention.ms"] == "777")
+        #expect(found.count == 2)
+    }
+
     @Test func `topics and their options are there after a reopen, deleted ones are not`() throws {
         var log = try LogHarness()
         try log.broker.createTopic("kept", partitionCount: 3, options: ["retention.ms": "60000"])

@@ -49,6 +49,31 @@ import Testing
         }
     }
 
+    /// A file of another log was put in the place of this one's.
+    @Test func `a batch that runs over the acknowledged end is damage, and nothing is cut`() throws
+    {
+        let other = try TestLog()
+        try other.append([String(repeating: "x", count: 2000)])
+        try other.flush()
+        let foreign = try other.simulated.content(Self.active)
+        let (log, _) = try log(flushed: 2, unflushed: 0)
+        try log.close()
+        let again = try TestLog(opening: log.simulated.copy())
+        try again.append(["unflushed"])
+        let disk = try again.simulated.copy()
+        let files = PartitionFiles(disk: disk, directory: TestLog.directory)
+        for name in try disk.list(TestLog.directory) where name.hasPrefix("0000") {
+            try files.removeIfPresent(files.path(name))
+        }
+        try files.replace(Self.active, with: foreign)
+        let findings = try LogVerifier.verify(disk: disk, directory: TestLog.root).findings
+        #expect(findings.contains { $0.severity == .damage && $0.reason.contains("runs over") })
+        let opened = try TestLog(opening: disk)
+        #expect(try opened.recovery?.damage?.offset == .zero)
+        #expect(try opened.recovery?.cut == nil)
+        #expect(try opened.simulated.content(Self.active) == foreign)
+    }
+
     @Test(arguments: [10, 600])
     func `a gap in front of an imported batch is a gap, whether a segment begins there or not`(
         length: Int

@@ -5,12 +5,14 @@ package import LogStorage
 /// Ends of transactions that come from outside: a tool's, for what no coordinator ends.
 extension Broker {
     /// Ends the transaction that a producer holds open in a partition, durably. Where it holds
-    /// none there is nothing to end.
+    /// none there is nothing to end. Of a coordinator that a tool makes up no later epoch than ours
+    /// is written.
     package func endTransaction(
         of producerID: ProducerID,
         epoch: ProducerEpoch,
         in name: TopicPartition,
-        result: TransactionResult
+        result: TransactionResult,
+        coordinatorEpoch: Int32 = -1
     ) throws(BrokerError) {
         let partition = try find(name)
         guard let open = try partition.openTransactionEpoch(of: producerID) else { return }
@@ -42,7 +44,7 @@ extension Broker {
         try appendMarker(
             marker,
             to: partition,
-            coordinatorEpoch: max(known, Self.coordinatorEpoch)
+            coordinatorEpoch: max(known, min(coordinatorEpoch, Self.coordinatorEpoch))
         )
         try flush([partition])
         change.raise()

@@ -3,11 +3,13 @@ import Bytes
 /// What a broker makes up, and a trace therefore has otherwise: ids, from the recorded one to ours.
 struct TraceIDs {
     private static let names: Set<String> = [
-        "memberId", "leader", "producerId", "v3AndBelowProducerId", "topicId", "sessionId",
+        "memberId", "leader", "producerId", "producerIdFilters", "v3AndBelowProducerId", "topicId",
+        "sessionId",
     ]
     /// Told for people, of this machine, or of the moment: not compared.
     private static let ignored: Set<String> = [
         "_batches", "host", "port", "brokerId", "nodeId", "clusterId", "errorMessage",
+        "batchIndexErrorMessage",
         "transactionStartTimeMs", "currentTxnStartOffset", "lastTimestamp", "rack",
     ]
     /// That broker was told to keep records for ever, ours has Kafka's default.
@@ -15,6 +17,7 @@ struct TraceIDs {
     private static let moments: Set<String> = ["timestamp", "logAppendTimeMs"]
     private static let sets: Set<String> = [
         "members", "groups", "topics", "responses", "results", "partitions", "configs",
+        "partitionResponses", "abortedTransactions", "apiKeys",
     ]
 
     private var known: [String: [JSON: JSON]] = [:]
@@ -56,7 +59,7 @@ struct TraceIDs {
     private static func kind(_ name: String) -> String {
         switch name {
         case "leader": "memberId"
-        case "v3AndBelowProducerId": "producerId"
+        case "producerIdFilters", "v3AndBelowProducerId": "producerId"
         default: name
         }
     }

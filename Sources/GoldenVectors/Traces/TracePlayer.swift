@@ -31,6 +31,7 @@ final class TracePlayer {
     private let api: KafkaAPI
     private var ids = TraceIDs()
     private var parked: [Sent] = []
+    private var closed: Set<Int> = []
     /// An answer that came earlier than Kafka's, which asked to try again first.
     private var held: (request: TraceRequest, json: JSON)?
 
@@ -84,6 +85,10 @@ final class TracePlayer {
             return compare(expected, held.json, step, request, &report)
         }
         held = nil
+        if closed.contains(step.connection) {
+            let isTold = step.expected == .closed
+            return report.note("step \(step.number)", isTold ? nil : "the connection is closed")
+        }
         let sent = Sent(step: step, request: request, answer: try send(request, step))
         if step.answeredAfterStep != nil || step.expected == .nothing {
             parked.append(sent)
@@ -103,7 +108,11 @@ final class TracePlayer {
         let name = name(of: sent)
         let answer = sent.step.expected == .nothing ? sent.answer.now : wait(for: sent.answer)
         switch (sent.step.expected, answer) {
-        case (.nothing, nil), (.nothing, .some(.none)), (.closed, .close): report.note(name, nil)
+        case (.nothing, nil), (.nothing, .some(.none)): report.note(name, nil)
+        case (.closed, .close): report.note(name, nil)
+        case (.nothing, .close?) where !sent.request.isAnswered:
+            closed.insert(sent.step.connection)
+            report.note(name, nil)
         case (.answer(let expected), .body(let pieces)?):
             var actual = try decode(Array(pieces.joined()), sent.request)
             let isBusy = expected["errorCode"] == Self.concurrentTransactions
@@ -134,7 +143,8 @@ final class TracePlayer {
         _ request: TraceRequest,
         _ report: inout GoldenReport
     ) {
-        var expected = TraceIDs.comparable(expected)
+        let fetch = FetchComparison(ids.translated(expected), actual)
+        var expected = TraceIDs.comparable(fetch?.expected ?? expected)
         var actual = TraceIDs.comparable(actual)
         if scenario == "list_groups" {
             // Groups that other scenarios made.
@@ -144,7 +154,9 @@ final class TracePlayer {
         ids.learn(expected, actual)
         let found = ids.translated(expected).difference(from: actual)
         let name = "step \(step.number) \(request.api) v\(request.version)"
-        if found != nil, TraceDeviations.hasStated(scenario, step.number) {
+        if found == nil, fetch != nil {
+            report.noteDeviation()
+        } else if found != nil, TraceDeviations.hasStated(scenario, step.number) {
             report.noteDeviation()
         } else {
             report.note(name, found)

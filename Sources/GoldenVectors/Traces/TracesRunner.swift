@@ -95,6 +95,9 @@ struct TraceRequest: Equatable {
         json = try send.member("json")
     }
 
+    /// Whether the broker answers at all.
+    var isAnswered: Bool { api != "Produce" || json["acks"] != .integer(0) }
+
     var obstacle: String? {
         guard let entry = APITable.entries[key], kafkaWireMessages["\(api)Request"] != nil else {
             return "\(api) is not served"

@@ -33,7 +33,7 @@ struct TopicTable: Equatable, Sendable {
     static let fileName = "millrace.topics"
     private static let version = "2"
     /// No topic's name begins so.
-    private static let deletedMark = "!"
+    private static let deletedMark = UInt8(ascii: "!")
 
     static func load(_ files: PartitionFiles) throws(LogStorageError) -> TopicTable {
         let path = files.path(fileName)
@@ -62,10 +62,10 @@ struct TopicTable: Equatable, Sendable {
             throw .corrupt("\(path) is damaged: its lines are not what its checksum says")
         }
         var table = TopicTable()
-        for line in String(decoding: bytes[end...], as: UTF8.self).split(separator: "\n") {
-            let isDeleted = line.hasPrefix(deletedMark)
+        for line in bytes[end...].split(separator: UInt8(ascii: "\n")) {
+            let isDeleted = line.first == deletedMark
             guard let topic = definition(isDeleted ? line.dropFirst() : line) else {
-                throw .corrupt("\(path): \"\(line)\" is no topic")
+                throw .corrupt("\(path): \"\(String(decoding: line, as: UTF8.self))\" is no topic")
             }
             if isDeleted {
                 table.deleted.append(topic)
@@ -76,27 +76,27 @@ struct TopicTable: Equatable, Sendable {
         return table
     }
 
-    private static func definition(_ line: Substring) -> TopicDefinition? {
-        let parts = line.split(separator: " ")
-        guard parts.count >= 3, let count = Int32(parts[1]), count > 0, let id = UniqueID(parts[2])
+    /// By bytes: a character may be made of several, of which the first is a blank or `=`.
+    private static func definition(_ line: ArraySlice<UInt8>) -> TopicDefinition? {
+        let parts = line.split(separator: UInt8(ascii: " "))
+        let words = parts.prefix(3).map { String(decoding: $0, as: UTF8.self) }
+        guard words.count == 3, let count = Int32(words[1]), count > 0, let id = UniqueID(words[2])
         else { return nil }
         var options: [String: String] = [:]
         for option in parts[3...] {
-            guard let cut = option.firstIndex(of: "="), cut > option.startIndex else { return nil }
-            options[String(option[..<cut])] = String(option[option.index(after: cut)...])
+            guard let cut = option.firstIndex(of: UInt8(ascii: "=")), cut > option.startIndex else {
+                return nil
+            }
+            let name = String(decoding: option[..<cut], as: UTF8.self)
+            options[name] = String(decoding: option[(cut + 1)...], as: UTF8.self)
         }
-        return TopicDefinition(
-            name: String(parts[0]),
-            id: id,
-            partitionCount: count,
-            options: options
-        )
+        return TopicDefinition(name: words[0], id: id, partitionCount: count, options: options)
     }
 
     /// The text of the file.
     var encoded: [UInt8] {
         let lines = topics.values.sorted { $0.name < $1.name }.map(Self.line)
-        let gone = deleted.map { Self.deletedMark + Self.line($0) }
+        let gone = deleted.map { "!" + Self.line($0) }
         let body = Array((lines + gone).joined().utf8)
         return Array(Self.firstLine(body[...]).utf8) + body
     }

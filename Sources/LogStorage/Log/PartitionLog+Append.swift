@@ -14,25 +14,52 @@ extension PartitionLog {
         switch check(batch, origin: origin, configuration) {
         case .refused(let code, let text): return .refused(code, text)
         case .asItIs(let time): return try take(batch, origin: origin, time, configuration)
-        case .renumbered(let time):
-            var rewriter = RecordBatchRewriter()
-            do throws(RecordBatchError) {
-                let view = try RecordBatchView(UnsafeRawBufferPointer(batch))
-                let dense = try rewriter.renumber(view)
-                return try append(dense, time, configuration)
-            } catch { return .refused(.corruptMessage, "the batch is damaged: \(error)") }
+        case .rewritten(let time):
+            return try appendRewritten(batch, origin: origin, time, configuration)
         }
     }
 
-    /// A batch of a client that numbers its records otherwise than 0, 1, 2 and so on.
-    private func append(
+    /// A batch of a client that numbers its records otherwise than 0, 1, 2 and so on, or in another
+    /// codec than the topic's. What was sent is stamped with the time that the log gave it.
+    private func appendRewritten(
         _ batch: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin,
         _ time: RecordBatchStamp.Time,
         _ configuration: LogConfiguration
-    ) throws(RecordBatchError) -> AppendOutcome {
-        do throws(LogStorageError) {
-            return try take(batch, origin: .client, time, configuration)
-        } catch { return .refused(.kafkaStorageError, "\(name) takes no more") }
+    ) throws(LogStorageError) -> AppendOutcome {
+        var rewriter = RecordBatchRewriter()
+        let view: RecordBatchView
+        let rewritten: UnsafeMutableRawBufferPointer
+        do throws(RecordBatchError) {
+            view = try RecordBatchView(UnsafeRawBufferPointer(batch))
+            rewritten = try rewriter.renumber(view, codec: configuration.codec)
+        } catch { return .refused(.corruptMessage, "the batch is damaged: \(error)") }
+        guard rewritten.count <= configuration.maxMessageByteCount else {
+            return .refused(
+                .messageTooLarge,
+                "the batch takes \(rewritten.count) bytes as the topic's compression.type has it, "
+                    + "more than max.message.bytes = \(configuration.maxMessageByteCount)"
+            )
+        }
+        let outcome = try take(rewritten, origin: origin, time, configuration)
+        if case .appended = outcome, case .appended = time {
+            let stamp = RecordBatchStamp(
+                baseOffset: view.baseOffset,
+                leaderEpoch: view.leaderEpoch,
+                time: time
+            )
+            _ = try? stamp.apply(to: batch)
+        }
+        return outcome
+    }
+
+    /// Whether the topic's records are kept in another codec than the batch's.
+    private func wantsOtherCodec(
+        _ batch: UnsafeMutableRawBufferPointer,
+        _ configuration: LogConfiguration
+    ) -> Bool {
+        guard let codec = configuration.codec else { return false }
+        return (try? RecordBatchView(UnsafeRawBufferPointer(batch)).codec()) != codec
     }
 
     private func take(
@@ -151,7 +178,7 @@ extension PartitionLog {
     private enum Checked {
         case refused(KafkaErrorCode, String)
         case asItIs(RecordBatchStamp.Time)
-        case renumbered(RecordBatchStamp.Time)
+        case rewritten(RecordBatchStamp.Time)
     }
 
     /// What can be told of a batch without the log's state.
@@ -172,7 +199,8 @@ extension PartitionLog {
                     decompressor: &decompressor
                 )
                 let time = checked.time(appendTime: appendTime)
-                return checked.hasDenseOffsets ? .asItIs(time) : .renumbered(time)
+                let isKept = checked.hasDenseOffsets && !wantsOtherCodec(batch, configuration)
+                return isKept ? .asItIs(time) : .rewritten(time)
             } catch { return .refused(error.code, error.message) }
         case .embedded, .coordinator, .imported:
             let isImported = origin == .imported
@@ -191,8 +219,10 @@ extension PartitionLog {
                             && view.lastOffsetDelta == view.recordCount - 1
                 else { return .refused(.invalidRecord, "not one whole data batch") }
                 try view.verifyChecksum()
-                guard let appendTime, !isImported else { return .asItIs(.asSent) }
-                return .asItIs(.appended(appendTime))
+                guard !isImported else { return .asItIs(.asSent) }
+                let time = appendTime.map(RecordBatchStamp.Time.appended) ?? .asSent
+                let isKept = origin == .coordinator || !wantsOtherCodec(batch, configuration)
+                return isKept ? .asItIs(time) : .rewritten(time)
             } catch { return .refused(.corruptMessage, "the batch is damaged: \(error)") }
         }
     }

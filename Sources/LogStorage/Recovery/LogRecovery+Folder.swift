@@ -179,21 +179,33 @@ extension LogRecovery {
             // What is cut must be gone for good before anything is appended: between later segments
             // it would look like damage.
             if !unvouched.isEmpty { try files.disk.syncDirectory(files.directory) }
-            guard plan.missing == nil, let cut = plan.cut else { return lost }
+            return lost
+        }
+        noteCut(byteCount: lost)
+        if !plan.deleted.isEmpty || !unvouched.isEmpty { state.directoryIsDirty = true }
+    }
+
+    /// Cuts what lies behind the vouched end of a segment, once all that lies before it was found
+    /// to be there: what is damaged stays as it is.
+    mutating func cutTail(_ plan: RecoveryPlan) throws(LogStorageError) {
+        guard report.damage == nil, plan.missing == nil, let cut = plan.cut else { return }
+        let files = files
+        try onDisk { () throws(DiskError) in
             let file = try files.disk.open(files.path(cut.base, .log), .readWrite)
             defer { file.close() }
             try file.truncate(to: cut.byteCount)
             try file.sync()
-            return lost + cut.from - cut.byteCount
         }
-        if lost > 0 {
-            report.cut = RecoveryReport.Cut(
-                offset: facts.end.offset,
-                byteCount: lost,
-                reason: "they were never flushed"
-            )
-        }
-        if !plan.deleted.isEmpty || !unvouched.isEmpty { state.directoryIsDirty = true }
+        noteCut(byteCount: cut.from - cut.byteCount)
+    }
+
+    private mutating func noteCut(byteCount: Int64) {
+        guard byteCount > 0 else { return }
+        report.cut = RecoveryReport.Cut(
+            offset: facts.end.offset,
+            byteCount: (report.cut?.byteCount ?? 0) + byteCount,
+            reason: "they were never flushed"
+        )
     }
 
     /// Whether a file is an index of a segment that is not there.

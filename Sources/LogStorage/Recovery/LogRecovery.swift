@@ -154,6 +154,7 @@ struct LogRecovery {
         try carryOut(plan)
         // Another attempt follows.
         if liar != nil || epochDispute != nil { return (state, report) }
+        try cutTail(plan)
         if report.damage == nil, let missing = plan.missing, plan.lacksBegin {
             note(damage: missing, in: nil, at: 0)
             report.damage?.lacksBegin = true

@@ -36,7 +36,7 @@ extension PartitionVerifier {
     mutating func readMetadata() throws(DiskError) -> Bool {
         let path = files.path(FolderMark.fileName)
         guard let bytes = try files.content(of: path) else {
-            damage(path, "the file is missing")
+            find(.note, path, nil, nil, "the file is missing: made anew when needed")
             return true
         }
         if FolderMark(key).isTorn(bytes), FolderMark(bytes) == nil {

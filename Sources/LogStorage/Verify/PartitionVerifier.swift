@@ -183,6 +183,9 @@ struct PartitionVerifier: ~Copyable {
                     unvouched.recordCount += Int(max(0, batch.recordCount))
                     unvouched.first = unvouched.first ?? batch.baseOffset
                 }
+                if let reason = straddle(batch, at: scanner.position) {
+                    damage(path, at: scanner.position, offset: batch.baseOffset, reason)
+                }
                 if let reason = fault(of: batch, path, at: scanner.position) {
                     obstacle(path, scanner.position, in: base, reason)
                 }
@@ -192,6 +195,17 @@ struct PartitionVerifier: ~Copyable {
                 scanner.advance(by: batch.byteCount)
             }
         }
+    }
+
+    /// What was acknowledged ends with a batch: one that goes on behind it is another's.
+    private func straddle(_ batch: RecordBatchView, at position: Int64) -> String? {
+        let end = facts.end.position
+        guard facts.tail == .cut, base == facts.end.segment, position < end,
+            position + Int64(batch.byteCount) > end
+        else { return nil }
+        return
+            "a batch of \(batch.byteCount) bytes runs over the place where what was acknowledged "
+            + "ends, \(end)"
     }
 
     /// Where the batch behind a bad one begins, if its length can be believed.
@@ -311,7 +325,8 @@ struct PartitionVerifier: ~Copyable {
     ) {
         isBroken = true
         if isUnvouched(segment, position) {
-            let what = "\(reason); never acknowledged: the next start cuts it"
+            let why = facts.tail == .cut ? "never acknowledged" : "not flushed when the log ended"
+            let what = "\(reason); \(why): the next start cuts it"
             return find(.note, path, position, logEnd, what)
         }
         let isJournaled = journaled.contains {

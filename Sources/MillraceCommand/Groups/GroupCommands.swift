@@ -58,7 +58,7 @@ enum GroupCommands {
             let lags = try log.lag(ofGroup: name, withAges: false)
             if invocation[asJSON] {
                 TextOutput.standard.write(json(known, members, lags))
-                return
+                return try log.requireKnown(lags, of: name)
             }
             TextOutput.standard.write("group \(name): \(known.state)\n")
             for member in members {
@@ -78,11 +78,12 @@ enum GroupCommands {
                     lag.partition.topic,
                     "\(lag.partition.partition.rawValue)",
                     "\(lag.position.rawValue)",
-                    "\(lag.end.rawValue)",
-                    grouped(Int(lag.records))
+                    lag.trouble == nil ? "\(lag.end.rawValue)" : "?",
+                    lag.trouble == nil ? grouped(Int(lag.records)) : "?"
                 )
             }
             if !lags.isEmpty { TextOutput.standard.write("\n" + table.text) }
+            try log.requireKnown(lags, of: name)
         }
         return .done
     }
@@ -99,8 +100,9 @@ enum GroupCommands {
         let partitions = lags.map { lag in
             "{\"topic\":\(jsonString(lag.partition.topic)),"
                 + "\"partition\":\(lag.partition.partition.rawValue),"
-                + "\"position\":\(lag.position.rawValue),\"end\":\(lag.end.rawValue),"
-                + "\"lag\":\(lag.records)}"
+                + "\"position\":\(lag.position.rawValue),"
+                + "\"end\":\(lag.trouble == nil ? "\(lag.end.rawValue)" : "null"),"
+                + "\"lag\":\(lag.trouble == nil ? "\(lag.records)" : "null")}"
         }
         return "{\"group\":\(jsonString(group.name)),\"state\":\(jsonString(group.state)),"
             + "\"members\":[\(members.joined(separator: ","))],"

@@ -20,7 +20,8 @@ enum LagCommand {
         "lag",
         summary: "how far groups are behind, in records and in time",
         discussion: "RECORDS are offsets up to the high watermark. BEHIND is the age of the oldest "
-            + "record that is not\nread; `-` where none is left, or only the ends of transactions.",
+            + "record that is not\nread; `-` where none is left, or only the ends of "
+            + "transactions, `?` where it\ncannot be read (exit code 1).",
         parameters: [groups.declaration, limit.declaration, GroupCommands.asJSON.declaration]
             + LogOption.parameters,
         examples: [
@@ -36,7 +37,8 @@ enum LagCommand {
                 ("RECORDS", .right),
                 ("BEHIND", .right)
             )
-            for lag in try log.topicLags(invocation[groups]) {
+            let partitions = try log.lags(ofGroups: invocation[groups])
+            for lag in partitions.flatMap({ TopicLag.of($0.group, $0.lags) }) {
                 if let limit = invocation[limit], let age = lag.age, age > limit { isOver = true }
                 guard !invocation[GroupCommands.asJSON] else {
                     TextOutput.standard.write(lag.json)
@@ -45,11 +47,13 @@ enum LagCommand {
                 table.add(
                     lag.group,
                     lag.topic,
-                    grouped(Int(lag.records)),
-                    lag.age.map { "\(decimal($0.seconds, places: 1)) s" } ?? "-"
+                    lag.isKnown ? grouped(Int(lag.records)) : "?",
+                    lag.age.map { "\(decimal($0.seconds, places: 1)) s" }
+                        ?? (lag.isKnown ? "-" : "?")
                 )
             }
             if !invocation[GroupCommands.asJSON] { TextOutput.standard.write(table.text) }
+            for (group, lags) in partitions { try log.requireKnown(lags, of: group) }
         }
         return isOver ? .found : .done
     }
@@ -62,16 +66,37 @@ private struct TopicLag {
     let records: Int64
     /// Of the partition that is furthest behind.
     let age: Duration?
+    /// Whether all of it could be found out.
+    let isKnown: Bool
 
     var json: String {
-        "{\"group\":\(jsonString(group)),\"topic\":\(jsonString(topic)),\"records\":\(records),"
+        "{\"group\":\(jsonString(group)),\"topic\":\(jsonString(topic)),"
+            + "\"records\":\(isKnown ? "\(records)" : "null"),"
             + "\"seconds\":\(age.map { decimal($0.seconds, places: 3) } ?? "null")}\n"
+    }
+
+    /// Of a group, by topic.
+    static func of(_ group: String, _ lags: [PartitionLag]) -> [TopicLag] {
+        let topics = Dictionary(grouping: lags, by: \.partition.topic)
+        return topics.sorted { $0.key < $1.key }.map { topic, lags in
+            TopicLag(
+                group: group,
+                topic: topic,
+                records: lags.reduce(0) { sum, lag in
+                    Offset(sum).advanced(by: lag.records).rawValue
+                },
+                age: lags.compactMap(\.age).max(),
+                isKnown: lags.allSatisfy { $0.trouble == nil }
+            )
+        }
     }
 }
 
 extension ServedLog {
-    /// Of these groups, all for none, by group and topic.
-    fileprivate func topicLags(_ chosen: [String]) throws(CommandFailure) -> [TopicLag] {
+    /// Of these groups, all for none, by partition.
+    fileprivate func lags(
+        ofGroups chosen: [String]
+    ) throws(CommandFailure) -> [(group: String, lags: [PartitionLag])] {
         var names = chosen
         if names.isEmpty {
             names = try asking("the groups are not told") { cluster throws(KafkaClientError) in
@@ -80,23 +105,8 @@ extension ServedLog {
         } else {
             for name in names { _ = try requireGroup(name) }
         }
-        var found: [TopicLag] = []
-        for name in names {
-            let lags = try lag(ofGroup: name, withAges: true)
-            let topics = Dictionary(grouping: lags, by: \.partition.topic)
-            for (topic, lags) in topics.sorted(by: { $0.key < $1.key }) {
-                found.append(
-                    TopicLag(
-                        group: name,
-                        topic: topic,
-                        records: lags.reduce(0) { sum, lag in
-                            Offset(sum).advanced(by: lag.records).rawValue
-                        },
-                        age: lags.compactMap(\.age).max()
-                    )
-                )
-            }
-        }
+        var found: [(group: String, lags: [PartitionLag])] = []
+        for name in names { found.append((name, try lag(ofGroup: name, withAges: true))) }
         return found
     }
 }

@@ -68,9 +68,10 @@ struct AdministrationTests {
             #expect(harness.broker.topic("t")?.options == ["cleanup.policy": "compact"])
             let list = Configs(name: "retention.ms", configOperation: 2, value: "5")
             #expect(try alter([list]) == 40)
-            // The log does not compress: what it would not heed it does not take.
-            #expect(try alter([Configs(name: "compression.type", value: "zstd")]) == 40)
-            #expect(try alter([Configs(name: "compression.type", value: "producer")]) == 0)
+            // What the log would not heed it does not take.
+            #expect(try alter([Configs(name: "min.insync.replicas", value: "2")]) == 40)
+            #expect(try alter([Configs(name: "min.insync.replicas", value: "1")]) == 0)
+            #expect(try alter([Configs(name: "compression.type", value: "zip")]) == 40)
         }
     }
 

@@ -98,6 +98,34 @@ extension EndToEnd {
             try owner.stop()
         }
 
+        /// What cannot be seen must not pass for a group that is not behind.
+        @Test func `how far a group is behind in a damaged partition is not told as nothing`()
+            throws
+        {
+            try succeed(["topic", "create", "s", "--data", data])
+            let lines = (0..<20).map { "\($0)\n" }.joined()
+            try succeed(["produce", "s", "--data", data], input: lines)
+            let read = [
+                "consume", "s", "--group", "h", "--until-end", "--max", "1", "--data", data,
+            ]
+            try succeed(read)
+            let path = data + "/s-0/00000000000000000000.log"
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data(count: 64))
+            try file.close()
+            let commands = [
+                ["lag", "h"], ["lag", "h", "--slo", "1h"], ["group", "describe", "h"],
+            ]
+            for command in commands {
+                let outcome = try run(command + ["--data", data])
+                #expect(outcome.status == 1, "\(outcome)")
+                #expect(outcome.output.contains("?"), "\(outcome)")
+                #expect(outcome.errors.contains("is not known"), "\(outcome)")
+                #expect(outcome.errors.contains("log verify s"), "\(outcome)")
+            }
+        }
+
         @Test(arguments: Way.allCases)
         func `a group goes on where it stopped, is reset, and is deleted`(way: Way) throws {
             let owner = try OwnerProcess.serve(data, folder)

@@ -38,7 +38,8 @@ extension KafkaAPI {
                 of: ProducerID(marker.producerID),
                 epoch: ProducerEpoch(marker.producerEpoch),
                 in: partition,
-                result: marker.transactionResult ? .commit : .abort
+                result: marker.transactionResult ? .commit : .abort,
+                coordinatorEpoch: marker.coordinatorEpoch
             )
         } catch {
             result.errorCode = error.code.rawValue

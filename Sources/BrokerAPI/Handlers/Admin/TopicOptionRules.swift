@@ -106,7 +106,22 @@ enum TopicOptionRules {
     }
 
     private static func items(_ list: String) -> [String] {
-        list.split(separator: ",").map { String($0.drop { $0 == " " }) }
+        list.utf8.split(separator: UInt8(ascii: ",")).map { trimmed($0) }
+    }
+
+    private static func trimmed(_ text: Substring.UTF8View) -> String {
+        let rest = text.drop { $0 <= 0x20 }
+        let end = rest.lastIndex { $0 > 0x20 }
+        return end.map { String(Substring(rest[...$0])) } ?? ""
+    }
+
+    /// A value as it is kept: Kafka's tools send numbers and lists with blanks around them.
+    private static func plain(_ value: String, of option: TopicOption) -> String {
+        switch option.kind {
+        case .int, .long, .double, .boolean: trimmed(Substring(value).utf8)
+        case .list: items(value).joined(separator: ",")
+        case .string: value
+        }
     }
 
     private static func set(
@@ -115,7 +130,9 @@ enum TopicOptionRules {
         in options: inout [String: String]
     ) throws(Refusal) {
         guard isKnown(name) else { throw unknown(name) }
+        var value = value
         if let option = TopicOption.named(name) {
+            value = plain(value, of: option)
             try check(value, of: option)
             guard option.isHonoured else {
                 options[name] = nil

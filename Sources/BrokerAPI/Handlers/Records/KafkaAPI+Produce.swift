@@ -58,6 +58,7 @@ private struct Appended: Sendable {
     }
 
     private let version: Int16
+    private var isTransactional = false
     private var topics: [Topic] = []
     /// The partitions that cannot join the producer's transaction.
     private var outsiders: [TopicPartition: KafkaErrorCode] = [:]
@@ -78,6 +79,7 @@ private struct Appended: Sendable {
         let refusal: KafkaErrorCode? =
             [0, 1, -1].contains(request.acks) ? nil : .invalidRequiredAcks
         let transactionalID = request.transactionalID
+        isTransactional = transactionalID != nil
         let targets = request.topicData.map {
             version >= 13 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
         }
@@ -220,8 +222,11 @@ private struct Appended: Sendable {
         if transactionalID?.isEmpty == true { return .invalidRequest }
         return records.withUnsafeBytes { bytes -> KafkaErrorCode? in
             do throws(RecordBatchError) {
-                let isTransactional = try RecordBatchView(bytes).attributes.isTransactional
-                let isNamed = transactionalID != nil || !isTransactional
+                let batch = try RecordBatchView(bytes)
+                // A torn batch behind the first is left out, a whole one is one too many.
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[batch.byteCount...])
+                if (try? RecordBatchView(rest)) != nil { return .invalidRecord }
+                let isNamed = transactionalID != nil || !batch.attributes.isTransactional
                 return isNamed ? nil : .transactionalIDAuthorizationFailed
             } catch {
                 switch error {
@@ -240,10 +245,17 @@ private struct Appended: Sendable {
         }
     }
 
-    /// What Kafka finds out when it appends: there it tells where the log begins.
-    private static let tellsLogStart: Set<KafkaErrorCode> = [
-        .outOfOrderSequenceNumber, .invalidTransactionState, .invalidRecord, .invalidTimestamp,
-    ]
+    /// What Kafka finds out when it appends: there it tells where the log begins. An epoch that is
+    /// too old is found out before where the batch is transactional.
+    private static func tellsLogStart(_ outcome: Outcome, isTransactional: Bool) -> Bool {
+        switch outcome.code {
+        case .outOfOrderSequenceNumber, .invalidTransactionState, .invalidRecord,
+            .invalidTimestamp:
+            true
+        case .invalidProducerEpoch: !isTransactional
+        default: false
+        }
+    }
 
     /// The answer, once it is known what is durable.
     func response(after failure: BrokerError?) -> ProduceResponse {
@@ -272,7 +284,9 @@ private struct Appended: Sendable {
             answer.recordErrors = outcome.recordErrors.map {
                 .init(batchIndex: $0, batchIndexErrorMessage: outcome.message)
             }
-            if Self.tellsLogStart.contains(outcome.code) { answer.logStartOffset = start }
+            if Self.tellsLogStart(outcome, isTransactional: isTransactional) {
+                answer.logStartOffset = start
+            }
             return answer
         }
         // One partition's failure is that partition's.

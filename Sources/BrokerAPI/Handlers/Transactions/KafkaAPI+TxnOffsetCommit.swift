@@ -72,6 +72,7 @@ extension KafkaAPI {
             id: ProducerID(request.producerID), epoch: ProducerEpoch(request.producerEpoch)
         )
         guard !request.transactionalID.isEmpty else { return .invalidRequest }
+        guard !request.groupID.isEmpty else { return .invalidGroupID }
         var code = coordinated { () throws(BrokerError) in
             let ask = call.version >= 5 ? broker.joinOffsets : broker.verifyOffsets
             let verified = try ask(
