@@ -54,7 +54,7 @@ extension CommandFailure {
                 next: data.map { nextCommand("log verify", data: $0) }
             )
         case .full(let text):
-            self.init(what, reason: text, next: "free some space; nothing needs a restart")
+            self.init(what, reason: text, next: Self.freeSpace)
         }
     }
 }

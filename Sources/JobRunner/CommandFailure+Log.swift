@@ -59,6 +59,10 @@ extension CommandFailure {
         } catch { return nil }
     }
 
+    static var freeSpace: String {
+        "free some space: what runs goes on by itself, what has ended is started again"
+    }
+
     /// What went wrong, in the log's words, with the command that helps next; `data` is the
     /// directory that it is for, `partition` the one that was used.
     package init(
@@ -76,7 +80,7 @@ extension CommandFailure {
                     partition.map { "topic describe \($0.topic)" } ?? "log verify",
                     data: data
                 )
-            case .full, .undecided: "free some space; nothing needs a restart"
+            case .full, .undecided: Self.freeSpace
             case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
             case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
                 .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:

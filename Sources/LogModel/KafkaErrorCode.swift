@@ -30,6 +30,7 @@ public struct KafkaErrorCode: RawRepresentable, Hashable, Sendable {
     public static let concurrentTransactions = Self(rawValue: 51)
     public static let operationNotAttempted = Self(rawValue: 55)
     public static let kafkaStorageError = Self(rawValue: 56)
+    public static let logDirNotFound = Self(rawValue: 57)
     public static let unknownProducerID = Self(rawValue: 59)
     public static let unstableOffsetCommit = Self(rawValue: 88)
     public static let invalidRecord = Self(rawValue: 87)

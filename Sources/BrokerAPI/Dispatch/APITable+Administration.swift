@@ -17,12 +17,13 @@ extension APITable {
 
     private static let inquiries: [APIEntry] = [
         .answering(27, 1...2, flexibleFrom: 1) { $0.writeTxnMarkers($1, $2) },
+        .answering(34, 1...2, flexibleFrom: 2) { $0.alterReplicaLogDirs($1, $2) },
         .answering(35, 1...4, flexibleFrom: 2) { $0.describeLogDirs($1, $2) },
+        .answering(55, 0...2, flexibleFrom: 0) { $0.describeQuorum($1, $2) },
         .answering(60, 0...2, flexibleFrom: 0) { $0.describeCluster($1, $2) },
         .answering(61, 0...0, flexibleFrom: 0) { $0.describeProducers($1, $2) },
         .answering(65, 0...0, flexibleFrom: 0) { $0.describeTransactions($1, $2) },
-        // Version 2 has patterns of transactional ids.
-        .answering(66, 0...1, flexibleFrom: 0) { $0.listTransactions($1, $2) },
+        .answering(66, 0...2, flexibleFrom: 0) { $0.listTransactions($1, $2) },
         .answering(75, 0...0, flexibleFrom: 0) { $0.describeTopicPartitions($1, $2) },
     ]
 

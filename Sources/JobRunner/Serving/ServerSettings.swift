@@ -111,6 +111,7 @@ package struct ServerSettings: Sendable {
             settings.api.advertisedAddress = NodeAddress(listener: text)
             return settings.api.advertisedAddress != nil
         },
+        "node.id": number(0...Int(Int32.max)) { $0.api.nodeID = Int32(clamping: $1) },
         "num.partitions": number(1...10_000) {
             $0.api.defaultPartitionCount = Int32(clamping: $1)
         },

@@ -53,12 +53,12 @@ package struct PartitionSurvey: Sendable {
         while !isStopped(), let entry = try reader.next() {
             do throws(RecordBatchError) {
                 var count = 0
-                var latest = Timestamp.none
+                var latest: Timestamp?
                 var first: Offset?
                 try entry.forEachRecord(&decompressor) { record in
                     count += 1
                     first = first ?? record.offset
-                    latest = max(latest, record.timestamp)
+                    latest = max(latest ?? record.timestamp, record.timestamp)
                 }
                 if let first, first < reader.lentStart {
                     reader.refuseLast(

@@ -55,5 +55,7 @@ extension WireAPI {
         WireAPI(69, "ConsumerGroupDescribe", 0...1, flexibleFrom: 0),
         WireAPI(74, "ListConfigResources", 0...1, flexibleFrom: 0),
         WireAPI(75, "DescribeTopicPartitions", 0...0, flexibleFrom: 0),
+        WireAPI(34, "AlterReplicaLogDirs", 1...2, flexibleFrom: 2),
+        WireAPI(55, "DescribeQuorum", 0...2, flexibleFrom: 0),
     ]
 }

@@ -22,7 +22,7 @@ package struct ImportLedger: Sendable {
 
     private let files: PartitionFiles
 
-    private static let fileName = "millrace.import"
+    static let fileName = "millrace.import"
 
     package init(disk: any Disk, directory: String) {
         files = PartitionFiles(disk: disk, directory: directory)

@@ -65,8 +65,7 @@ extension PartitionLog {
         }
         return LogReadResult(
             byteCount: byteCount,
-            abortedTransactions: isolation == .readCommitted
-                ? state.withLock { $0.abortedTransactions(from: from, to: next) } : [],
+            abortedTransactions: plan.aborted.filter { $0.firstOffset < next },
             bounds: plan.bounds
         )
     }
@@ -89,6 +88,9 @@ extension PartitionLog {
         var bounds: LogBounds
         var end: Offset
         var pieces: [Piece]
+        /// For read_committed, of the records in the pieces. They are taken together: what removes
+        /// segments, or compacts them, takes the list of what it removes with it.
+        var aborted: [AbortedTransaction] = []
     }
 
     private struct Taken {
@@ -137,7 +139,11 @@ extension PartitionLog {
                 )
                 if segment.byteCount > 0 || !mayGap { filledCount += 1 }
             }
-            return Plan(bounds: bounds, end: end, pieces: pieces)
+            var plan = Plan(bounds: bounds, end: end, pieces: pieces)
+            if isolation == .readCommitted, let last = pieces.last {
+                plan.aborted = state.abortedTransactions(from: from, to: min(end, last.next))
+            }
+            return plan
         }
         if let closed, let entry = try index(of: closed).entry(for: from) {
             plan.pieces[0].position = entry.position

@@ -26,7 +26,9 @@ extension PartitionLog {
         try wake()
         let expired = time.wallTime().rawValue - configuration.producerExpirationMilliseconds
         state.withLock { $0.producers.expire(olderThan: Timestamp(expired)) }
-        try rollIfOld(now: now, configuration)
+        _ = try ifThereIsRoom { () throws(LogStorageError) in
+            try rollIfOld(now: now, configuration)
+        }
         guard configuration.deletesOldSegments else { return nil }
         let (segments, stable, end) = state.withLock {
             ($0.segments, $0.bounds.lastStableOffset, $0.logEnd)
@@ -48,13 +50,23 @@ extension PartitionLog {
                 guard isDue else { break }
             }
             if isActive {
-                let isRolled = try rollAway(segment, end: end)
-                guard isRolled else { break }
+                let isRolled = try ifThereIsRoom { () throws(LogStorageError) in
+                    try rollAway(segment, end: end)
+                }
+                guard isRolled == true else { break }
             }
             total -= segment.byteCount
             start = next
         }
         return start
+    }
+
+    /// Rolls a segment; nil on a full disk, where the closed ones that are due go all the same: that
+    /// is what makes room.
+    private func ifThereIsRoom<Result>(
+        _ roll: () throws(LogStorageError) -> Result
+    ) throws(LogStorageError) -> Result? {
+        do throws(LogStorageError) { return try roll() } catch .disk(.full) { return nil }
     }
 
     /// Whether an active segment began longer ago than records are kept. Kafka asks only for the

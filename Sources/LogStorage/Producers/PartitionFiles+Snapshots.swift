@@ -31,7 +31,14 @@ extension PartitionFiles {
         guard let bytes = try content(of: path), ProducerSnapshotFile.decode(bytes) != nil else {
             return false
         }
-        try replace(path, with: bytes, by: path + Self.besideSuffix)
+        do throws(DiskError) {
+            try replace(path, with: bytes, by: path + Self.besideSuffix)
+        } catch .full {
+            // What is about to be removed makes the room that another file would take.
+            let file = try disk.open(path, .readWrite)
+            defer { file.close() }
+            try file.sync()
+        }
         try disk.syncDirectory(directory)
         return true
     }

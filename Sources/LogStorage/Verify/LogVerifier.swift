@@ -1,3 +1,4 @@
+import Bytes
 package import LogModel
 
 /// Reads a data directory as it lies there, and says what is wrong with it. Changes nothing; takes
@@ -68,6 +69,12 @@ package struct LogVerifier {
         )
     }
 
+    /// The topics that an import has begun and not finished, which may have gaps.
+    private func unfinishedImports() throws(LogStorageError) -> Set<UniqueID> {
+        let ledger = ImportLedger(disk: files.disk, directory: files.directory)
+        return Set(try ledger.entries().compactMap(\.id))
+    }
+
     private mutating func run(
         _ isChosen: (TopicPartition) -> Bool,
         _ progress: (TopicPartition) -> Void
@@ -78,7 +85,17 @@ package struct LogVerifier {
         for note in state.notes { find(note.severity, note.file, note.reason) }
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         checkFolders(table, names, state)
+        let unfinished = try unfinishedImports()
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
+            if unfinished.contains(topic.id) {
+                find(
+                    .note,
+                    ImportLedger.fileName,
+                    "\(topic.name) is not whole: an import was killed on its way; import again or "
+                        + "delete the topic"
+                )
+                continue
+            }
             for index in 0..<topic.partitionCount {
                 let name = TopicPartition(topic.name, PartitionIndex(index))
                 guard isChosen(name), names.contains(name.description) else { continue }

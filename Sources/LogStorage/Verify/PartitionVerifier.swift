@@ -29,6 +29,8 @@ struct PartitionVerifier: ~Copyable {
     private var base = Offset.zero
     /// What is whole and was never acknowledged.
     private var unvouched = (recordCount: 0, first: Offset?.none)
+    /// Of the segment that what was acknowledged ends in; 0 where it is not there.
+    private var endByteCount: Int64 = 0
     private var understated = UnderstatedTimes()
     /// Batches were skipped: what follows from all of them cannot be checked any more.
     private(set) var isBroken = false
@@ -133,6 +135,7 @@ struct PartitionVerifier: ~Copyable {
         defer { file.close() }
         let byteCount = try file.byteCount()
         report.segmentCount += 1
+        if base == facts.end.segment { endByteCount = byteCount }
         var segment = SegmentFacts(base: base, byteCount: byteCount)
         replay.beginSegment()
         var position: Int64 = 0
@@ -271,7 +274,7 @@ struct PartitionVerifier: ~Copyable {
             if batch.attributes.isControl { _ = try EndTransactionMarker(batch) }
             var records = try decompressor.records(of: batch, byteLimit: Self.recordByteLimit)
             var last: Int32 = -1
-            var latest = Timestamp.none
+            var latest: Timestamp?
             while let record = try records.next() {
                 report.recordCount += 1
                 guard record.offsetDelta > last, record.offsetDelta <= batch.lastOffsetDelta else {
@@ -279,7 +282,8 @@ struct PartitionVerifier: ~Copyable {
                         + "batch up to \(batch.lastOffsetDelta)"
                 }
                 last = record.offsetDelta
-                latest = max(latest, batch.timestamp(of: record))
+                let time = batch.timestamp(of: record)
+                latest = max(latest ?? time, time)
             }
             understated.note(
                 batch,
@@ -381,7 +385,10 @@ struct PartitionVerifier: ~Copyable {
     // MARK: The end
 
     private mutating func checkEnds() {
-        let isRecorded = journaled.contains { $0.segment == facts.end.segment }
+        // The journal has what is missing if it goes on where the file ends.
+        let isRecorded = journaled.contains {
+            $0.segment == facts.end.segment && $0.position <= endByteCount
+        }
         if logEnd < facts.end.offset, facts.tail == .cut, !isBroken, !isRecorded {
             damage(
                 files.directory,

@@ -24,13 +24,13 @@ package struct UnderstatedTimes: Sendable {
 
     package init() {}
 
-    /// Takes note of a batch whose latest record is of this time.
+    /// Takes note of a batch whose latest record is of this time; nil without records.
     package mutating func note(
         _ batch: RecordBatchView,
-        latest: Timestamp,
+        latest: Timestamp?,
         at place: @autoclosure () -> Place
     ) {
-        guard latest > batch.maxTimestamp else { return }
+        guard let latest, latest > batch.maxTimestamp else { return }
         count += 1
         first = first ?? place()
     }

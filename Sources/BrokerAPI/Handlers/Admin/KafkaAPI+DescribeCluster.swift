@@ -42,6 +42,55 @@ extension KafkaAPI {
         return response
     }
 
+    /// The quorum that keeps the cluster's metadata is this node, which keeps them without a log:
+    /// the log's end is 0.
+    func describeQuorum(
+        _ request: DescribeQuorumRequest,
+        _ call: APICall
+    ) -> DescribeQuorumResponse {
+        let now = broker.clock.wallTime().rawValue
+        let address = self.address(for: call.connection)
+        var response = DescribeQuorumResponse(errorMessage: nil)
+        response.topics = request.topics.map { topic in
+            .init(
+                topicName: topic.topicName,
+                partitions: topic.partitions.map { asked in
+                    var partition = DescribeQuorumResponse.PartitionData(
+                        partitionIndex: asked.partitionIndex,
+                        errorMessage: nil
+                    )
+                    guard topic.topicName == "__cluster_metadata", asked.partitionIndex == 0 else {
+                        partition.errorCode = KafkaErrorCode.unknownTopicOrPartition.rawValue
+                        return partition
+                    }
+                    partition.leaderID = configuration.nodeID
+                    partition.leaderEpoch = 1
+                    partition.currentVoters = [
+                        .init(
+                            replicaID: configuration.nodeID,
+                            lastFetchTimestamp: now,
+                            lastCaughtUpTimestamp: now
+                        )
+                    ]
+                    return partition
+                }
+            )
+        }
+        response.nodes = [
+            .init(
+                nodeID: configuration.nodeID,
+                listeners: [
+                    .init(
+                        name: "PLAINTEXT",
+                        host: address.host,
+                        port: UInt16(clamping: address.port)
+                    )
+                ]
+            )
+        ]
+        return response
+    }
+
     func describeLogDirs(
         _ request: DescribeLogDirsRequest,
         _ call: APICall

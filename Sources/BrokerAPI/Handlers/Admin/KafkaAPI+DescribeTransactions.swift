@@ -90,6 +90,13 @@ extension KafkaAPI {
         var response = ListTransactionsResponse(
             unknownStateFilters: states.subtracting(names).sorted()
         )
+        var pattern: TopicPattern?
+        if let text = request.transactionalIDPattern, !text.isEmpty {
+            do throws(TopicPatternError) { pattern = try TopicPattern(text) } catch {
+                response.errorCode = KafkaErrorCode.invalidRegularExpression.rawValue
+                return response
+            }
+        }
         // Filters that nobody knows do not stand for no filter.
         if !states.isEmpty, states.isDisjoint(with: names) { return response }
         let producers = Set(request.producerIDFilters)
@@ -98,6 +105,7 @@ extension KafkaAPI {
             guard let known = broker.describeTransaction(id),
                 states.isEmpty || states.contains(known.state.kafkaName),
                 producers.isEmpty || producers.contains(known.producerID.rawValue),
+                pattern?.matches(id) ?? true,
                 lasts(known, longerThan: request.durationFilter, at: now)
             else { continue }
             response.transactionStates.append(

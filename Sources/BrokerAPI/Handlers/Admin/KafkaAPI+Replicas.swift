@@ -74,6 +74,30 @@ extension KafkaAPI {
         ListPartitionReassignmentsResponse(errorMessage: nil)
     }
 
+    /// There is one directory: a replica that is to go there is there already.
+    func alterReplicaLogDirs(
+        _ request: AlterReplicaLogDirsRequest,
+        _ call: APICall
+    ) -> AlterReplicaLogDirsResponse {
+        var response = AlterReplicaLogDirsResponse()
+        for directory in request.dirs {
+            for topic in directory.topics {
+                let results = topic.partitions.map { index in
+                    let partition = TopicPartition(topic.name, PartitionIndex(index))
+                    let code: KafkaErrorCode =
+                        directory.path != broker.directory
+                        ? .logDirNotFound : exists(partition) ? .none : .unknownTopicOrPartition
+                    return AlterReplicaLogDirsResponse.AlterReplicaLogDirPartitionResult(
+                        partitionIndex: index,
+                        errorCode: code.rawValue
+                    )
+                }
+                response.results.append(.init(topicName: topic.name, partitions: results))
+            }
+        }
+        return response
+    }
+
     private func exists(_ partition: TopicPartition) -> Bool {
         (try? broker.find(partition)) != nil
     }

@@ -109,4 +109,8 @@ let kafkaWireMessages: [String: any GoldenTopMessage.Type] = [
     "DescribeTopicPartitionsResponse": DescribeTopicPartitionsResponse.self,
     "RequestHeader": RequestHeader.self,
     "ResponseHeader": ResponseHeader.self,
+    "AlterReplicaLogDirsRequest": AlterReplicaLogDirsRequest.self,
+    "AlterReplicaLogDirsResponse": AlterReplicaLogDirsResponse.self,
+    "DescribeQuorumRequest": DescribeQuorumRequest.self,
+    "DescribeQuorumResponse": DescribeQuorumResponse.self,
 ]
