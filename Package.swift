@@ -101,6 +101,7 @@ let package = Package(
         system("CSnappy", apt: "libsnappy-dev", brew: "snappy"),
         system("CZlib", apt: "zlib1g-dev", brew: "zlib"),
         system("CUV", apt: "libuv1-dev", brew: "libuv"),
+        system("COpenSSL", apt: "libssl-dev", brew: "openssl@3"),
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
@@ -115,6 +116,9 @@ let package = Package(
 
         // Threads with owners, and locks.
         library("Threads", []),
+
+        // Who speaks, and that nobody listens in.
+        library("Security", ["COpenSSL"]),
 
         // Formats.
         library("Bytes", ["CChecksum"]),
@@ -136,16 +140,19 @@ let package = Package(
             "BrokerAPI",
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
-                "Broker", "Threads",
+                "Broker", "Security", "Threads",
             ]
         ),
         library(
             "BrokerServer",
-            ["Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV"]
+            [
+                "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Security", "Threads",
+                "CUV",
+            ]
         ),
         library(
             "KafkaClient",
-            ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"]
+            ["Bytes", "LogModel", "KafkaRecords", "KafkaWire", "Security"]
         ),
         library("LogClient", ["Bytes", "LogModel"]),
         library(
@@ -167,6 +174,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
+                "Security",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -198,6 +206,7 @@ let package = Package(
                 "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
                 "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
                 "Terminal", "Telemetry", "Threads", "KafkaWire", "KafkaClient", "BrokerAPI",
+                "Security",
             ],
             swiftSettings: settings
         ),
@@ -244,16 +253,17 @@ let package = Package(
             "KafkaClientTests",
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Broker",
-                "BrokerAPI", "BrokerServer", "KafkaClient", "Threads",
+                "BrokerAPI", "BrokerServer", "KafkaClient", "Security", "Threads",
             ]
         ),
         tests(
             "BrokerServerTests",
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
-                "Broker", "BrokerAPI", "BrokerServer", "MillraceTestKit", "Threads",
+                "Broker", "BrokerAPI", "BrokerServer", "MillraceTestKit", "Security", "Threads",
             ]
         ),
+        tests("SecurityTests", ["Security"]),
         tests(
             "StateStoresTests",
             [

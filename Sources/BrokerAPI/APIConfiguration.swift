@@ -1,4 +1,5 @@
 import KafkaWire
+package import Security
 
 /// How the APIs answer. Kafka's names for it stand beside.
 package struct APIConfiguration: Sendable {
@@ -12,8 +13,11 @@ package struct APIConfiguration: Sendable {
     package var topicDefaults = TopicDefaults()
     /// What one fetch answers at most, the first batch aside (`fetch.max.bytes`).
     package var fetchByteLimit = 57_671_680
-    /// What clients are told instead of the listener's address (`advertised.listeners`).
-    package var advertisedAddress: NodeAddress?
+    /// What clients are told instead of a listener's address, by the listener's name
+    /// (`advertised.listeners`).
+    package var advertisedAddresses: [String: NodeAddress] = [:]
+    /// How users say who they are (`sasl.enabled.mechanisms`).
+    package var saslMechanisms: [SaslMechanism] = [.scramSHA256, .scramSHA512]
 
     /// Clients that need not name all their partitions in each fetch
     /// (`max.incremental.fetch.session.cache.slots`).
@@ -32,15 +36,28 @@ package struct NodeAddress: Equatable, Sendable {
         self.port = port
     }
 
-    /// The address of a listener in Kafka's form, `PLAINTEXT://HOST:PORT`; nil for other text.
-    package init?(listener text: String) {
-        let prefix = "PLAINTEXT://"
-        guard text.hasPrefix(prefix) else { return nil }
-        guard let address = HostAndPort(text.dropFirst(prefix.count)), address.port > 0,
+    /// The addresses of listeners in Kafka's form, `PLAINTEXT://HOST:PORT,SASL_SSL://HOST:PORT`, by
+    /// the listeners' names; nil for other text.
+    package static func byListener(_ text: String) -> [String: NodeAddress]? {
+        var addresses: [String: NodeAddress] = [:]
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let part = part.drop { $0 == " " }
+            guard let end = part.firstRange(of: "://"),
+                let security = SecurityProtocol(rawValue: String(part[..<end.lowerBound])),
+                addresses[security.rawValue] == nil,
+                let address = NodeAddress(advertised: part[end.upperBound...])
+            else { return nil }
+            addresses[security.rawValue] = address
+        }
+        return addresses
+    }
+
+    /// Nil for an address by which nobody finds a node.
+    private init?(advertised text: Substring) {
+        guard let address = HostAndPort(text), address.port > 0,
             !address.host.contains(where: { $0 == "/" || $0 == "," || $0.isWhitespace })
         else { return nil }
         self.init(host: address.host, port: Int32(address.port))
-        // Nobody finds a node by it.
         if isEverywhere { return nil }
     }
 

@@ -1,3 +1,5 @@
+import Security
+
 /// A request of a client as it came in: the header read, the body not.
 package struct APIRequest: Sendable {
     package let apiKey: Int16
@@ -31,6 +33,8 @@ package struct ConnectionIdentity: Hashable, Sendable {
     package let host: String
     /// The address of this end, by which the other one reached it; empty where there is none.
     package let ownHost: String
+    /// The name of the listener that it came through; empty where there is none.
+    package let listener: String
     /// `User:ANONYMOUS` where nobody authenticated.
     package let principal: String
 
@@ -38,12 +42,25 @@ package struct ConnectionIdentity: Hashable, Sendable {
         number: UInt64,
         host: String,
         ownHost: String = "",
-        principal: String = "User:ANONYMOUS"
+        listener: String = "",
+        principal: String = Principal.anonymous
     ) {
         self.number = number
         self.host = host
         self.ownHost = ownHost
+        self.listener = listener
         self.principal = principal
+    }
+
+    /// The same connection, by somebody who has said who it is.
+    package func authenticated(as principal: String) -> ConnectionIdentity {
+        ConnectionIdentity(
+            number: number,
+            host: host,
+            ownHost: ownHost,
+            listener: listener,
+            principal: principal
+        )
     }
 }
 

@@ -6,7 +6,9 @@ import Threads
 package final class KafkaAPI: Sendable {
     package let broker: Broker
     package let configuration: APIConfiguration
-    private let ownAddress = Lock(NodeAddress(host: "127.0.0.1", port: 9092))
+    /// The users that may log in.
+    package let credentials: CredentialStore
+    private let listeners = Lock(ListenerAddresses())
     /// Of this data directory, the same for ever.
     let clusterID: String
     let parkedFetches: ParkedFetches
@@ -17,26 +19,31 @@ package final class KafkaAPI: Sendable {
         self.broker = broker
         self.configuration = configuration
         clusterID = broker.clusterID.description
+        credentials = CredentialStore(disk: broker.disk, directory: broker.directory)
         parkedFetches = ParkedFetches(broker)
         fetchSessions = Lock(FetchSessions(slotCount: configuration.fetchSessionSlotCount))
     }
 
-    /// Where clients find this node.
-    package var address: NodeAddress {
-        configuration.advertisedAddress ?? ownAddress.withLock { $0 }
+    /// Where clients of each listener find this node, by the listeners' names.
+    var addresses: [(listener: String, address: NodeAddress)] {
+        listeners.withLock { $0.all }.map { name, own in
+            (name, configuration.advertisedAddresses[name] ?? own)
+        }
     }
 
-    /// Where a client that reached this node finds it again: a listener on all addresses has none
-    /// of its own.
+    /// Where a client that reached this node finds it again: by the listener that it came through,
+    /// or, where that has no address, by the first. One on all addresses has none of its own.
     func address(for connection: ConnectionIdentity) -> NodeAddress {
-        var address = address
+        let addresses = addresses
+        let found = addresses.first { $0.listener == connection.listener } ?? addresses.first
+        guard var address = found?.address else { return ListenerAddresses.usual }
         if address.isEverywhere, !connection.ownHost.isEmpty { address.host = connection.ownHost }
         return address
     }
 
-    /// What clients are told from here on: the listener's address.
-    package func setAddress(host: String, port: Int32) {
-        ownAddress.withLock { $0 = NodeAddress(host: host, port: port) }
+    /// What clients are told from here on: the listeners' addresses, by name.
+    package func setAddresses(_ addresses: [(listener: String, address: NodeAddress)]) {
+        listeners.withLock { $0.all = addresses.map { ($0.listener, $0.address) } }
     }
 
     /// Has `request` answered: `answer` is called once, on any thread, now or later. May wait for
@@ -64,4 +71,12 @@ package final class KafkaAPI: Sendable {
 
     /// What waits for records is answered with what there is: the server stops.
     package func stopWaiting() { parkedFetches.stop() }
+}
+
+/// Where a server listens, by the names of its listeners.
+private struct ListenerAddresses: Sendable {
+    /// What is told where nobody listens.
+    static let usual = NodeAddress(host: "127.0.0.1", port: 9092)
+
+    var all: [(listener: String, address: NodeAddress)] = []
 }

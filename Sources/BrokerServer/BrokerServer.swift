@@ -3,38 +3,55 @@ import Threads
 
 /// A listener: Kafka's protocol on a TCP port, on a Unix socket or on both, answered by `KafkaAPI`.
 package final class BrokerServer: Sendable {
-    /// Where it listens, with the port that it got; port 0 where it is on a Unix socket alone.
-    package let address: ListenAddress
+    /// Where it listens, with the ports that it got; none where it is on a Unix socket alone.
+    package let listeners: [ListenerConfiguration]
     private let local: LocalSocket?
     private let loop: ServerLoop
     private let workers: RequestWorkers
     private let thread: OwnedThread
 
-    /// Listens from here on, on a port.
+    /// The first of them; port 0 where there is none.
+    package var address: ListenAddress {
+        listeners.first?.address ?? ListenAddress(host: "localhost", port: 0)
+    }
+
+    /// Listens from here on, on a port, without encryption or authentication.
     package convenience init(
         _ api: KafkaAPI,
         on address: ListenAddress,
         configuration: ServerConfiguration = ServerConfiguration()
     ) throws(ServerError) {
-        try self.init(api, on: address, local: nil, configuration: configuration)
+        try self.init(
+            api,
+            on: [ListenerConfiguration(address)],
+            local: nil,
+            configuration: configuration
+        )
     }
 
-    /// Listens from here on, on what is given of the two. Clients are told of the port.
+    /// Listens from here on, on the ports and on the Unix socket that are given. Clients are told
+    /// of the port that they came by.
     package init(
         _ api: KafkaAPI,
-        on address: ListenAddress?,
+        on asked: [ListenerConfiguration],
+        security: ServerSecurity = ServerSecurity(),
         local: LocalSocket?,
         configuration: ServerConfiguration = ServerConfiguration()
     ) throws(ServerError) {
         let workers = RequestWorkers(threadCount: configuration.workerCount)
         let loop = ServerLoop(api, configuration, workers)
-        let bound: ListenAddress?
-        do throws(ServerError) { bound = try loop.listen(on: address, local) } catch {
+        do throws(ServerError) {
+            listeners = try loop.listen(on: asked, security, local)
+        } catch {
             workers.stop()
             throw error
         }
-        if let bound { api.setAddress(host: bound.host, port: Int32(bound.port)) }
-        self.address = bound ?? ListenAddress(host: "localhost", port: 0)
+        api.setAddresses(
+            listeners.map { listener in
+                let (host, port) = (listener.address.host, Int32(listener.address.port))
+                return (listener.name, NodeAddress(host: host, port: port))
+            }
+        )
         self.local = local
         self.workers = workers
         self.loop = loop

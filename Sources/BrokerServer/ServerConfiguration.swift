@@ -15,6 +15,8 @@ package struct ServerConfiguration: Sendable {
     package var frameTimeout = Duration.seconds(60)
     /// The same while others wait for the memory that its bytes hold.
     package var crowdedFrameTimeout = Duration.seconds(5)
+    /// Keys must be agreed on, and a user known, so long after the connection began.
+    package var authenticationTimeout = Duration.seconds(30)
     /// A connection without requests is closed after this (`connections.max.idle.ms`).
     package var idleTimeout = Duration.seconds(600)
     /// Connections at a time (`max.connections`), and of one address of the other end

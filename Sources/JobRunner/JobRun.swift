@@ -38,7 +38,9 @@ struct JobRun {
     /// where that was asked for.
     private func serving<Value>(_ log: OpenLog, _ work: () throws -> Value) throws -> Value {
         guard let listener = try LogListener(log, options.listen) else { return try work() }
-        if let address = listener.address { TextOutput.error.write("listening on \(address)\n") }
+        for address in listener.addresses {
+            TextOutput.error.write("listening on \(address)\n")
+        }
         defer { listener.stop() }
         return try work()
     }

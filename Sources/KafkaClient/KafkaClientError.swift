@@ -4,6 +4,8 @@ package import LogModel
 package enum KafkaClientError: Error, Equatable, Sendable {
     /// Nobody is reached there: nothing was asked.
     case unreachable(KafkaAddress, String)
+    /// The other end is not whom it should be, or there are no keys with it: nothing was asked.
+    case untrusted(KafkaAddress, String)
     /// The connection ended or the time was over while an answer was waited for: whether the server
     /// did what it was asked is not known.
     case lost(KafkaAddress, request: String, String)
@@ -20,7 +22,7 @@ package enum KafkaClientError: Error, Equatable, Sendable {
     package var isRetriable: Bool {
         switch self {
         case .unreachable, .lost: true
-        case .nonsense, .unsupported, .unwritable: false
+        case .untrusted, .nonsense, .unsupported, .unwritable: false
         case .refused(let code, _, _): code.isRetriable
         }
     }
@@ -35,7 +37,7 @@ package enum KafkaClientError: Error, Equatable, Sendable {
                 .requestTimedOut, .notEnoughReplicasAfterAppend, .kafkaStorageError,
                 .unknownServerError,
             ].contains(code)
-        case .unreachable, .unsupported, .unwritable: false
+        case .unreachable, .untrusted, .unsupported, .unwritable: false
         }
     }
 
@@ -49,6 +51,8 @@ extension KafkaClientError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreachable(let address, let reason): "nobody is reached at \(address): \(reason)"
+        case .untrusted(let address, let reason):
+            "there is no safe connection to \(address): \(reason)"
         case .lost(let address, let request, let reason):
             "\(address) did not answer \(request): \(reason)"
         case .nonsense(let address, let reason):

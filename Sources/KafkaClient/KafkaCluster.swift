@@ -16,6 +16,8 @@ package final class KafkaCluster {
         package var requestPatience = Duration.seconds(30)
         /// For all attempts at the same thing.
         package var retryLimit = Duration.seconds(30)
+        /// How it is made sure who speaks; on a Unix socket it is.
+        package var security = ClientSecurity.none
         /// Whether no more attempts are to be made.
         package var isStopRequested: @Sendable () -> Bool = { false }
 
@@ -62,7 +64,8 @@ package final class KafkaCluster {
         isSingleNode = if case .local = entry { true } else { false }
         exchanges[entry] = try KafkaConnection(
             to: entry,
-            patience: configuration.connectPatience
+            patience: configuration.connectPatience,
+            security: configuration.security
         )
     }
 
@@ -176,7 +179,11 @@ package final class KafkaCluster {
     private func exchange(at address: KafkaAddress) throws(KafkaClientError) -> any KafkaExchange {
         if let open = exchanges[address], !open.isBroken { return open }
         exchanges[address] = nil
-        let made = try KafkaConnection(to: address, patience: configuration.connectPatience)
+        let made = try KafkaConnection(
+            to: address,
+            patience: configuration.connectPatience,
+            security: configuration.security
+        )
         exchanges[address] = made
         return made
     }

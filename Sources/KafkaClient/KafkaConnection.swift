@@ -6,26 +6,31 @@ import LogModel
 /// an answer that comes late would be taken for that to the next request.
 package final class KafkaConnection: KafkaExchange {
     package let address: KafkaAddress
-    private let socket: StreamSocket
+    private let channel: ClientChannel
     private var correlation: Int32 = 0
     private var served = ServedVersions(ApiVersionsResponse())
     private var hasFailed = false
 
-    /// Connects, and asks for the versions that are served.
+    /// Connects, asks for the versions that are served, and says who this is where somebody asks.
     package init(
         to address: KafkaAddress,
-        patience: Duration
+        patience: Duration,
+        security: ClientSecurity = .none
     ) throws(KafkaClientError) {
         self.address = address
-        do throws(StreamSocket.Failure) {
-            socket = try StreamSocket.connect(to: address, until: Deadline(after: patience))
+        do throws(ClientChannel.Failure) {
+            channel = try ClientChannel(to: address, security, until: Deadline(after: patience))
         } catch {
-            throw .unreachable(address, Self.words(of: error))
+            switch error {
+            case .socket(let failure): throw .unreachable(address, Self.words(of: failure))
+            case .insecure(let words): throw .untrusted(address, words)
+            }
         }
         served = ServedVersions(try askForVersions(patience))
+        if let login = security.login { try logIn(login, patience: patience) }
     }
 
-    package var isBroken: Bool { hasFailed || socket.isStale }
+    package var isBroken: Bool { hasFailed || channel.isStale }
 
     package func exchange(
         _ api: WireAPI,
@@ -110,11 +115,11 @@ package final class KafkaConnection: KafkaExchange {
         } catch { throw .unwritable(request: api.name) }
         let deadline = Deadline(after: patience)
         do {
-            try socket.send(request, until: deadline)
+            try channel.send(request, until: deadline)
             var head: [UInt8] = []
-            try socket.receive(4, into: &head, until: deadline)
+            try channel.receive(4, into: &head, until: deadline)
             var frame: [UInt8] = []
-            try socket.receive(try ClientFrame.length(head), into: &frame, until: deadline)
+            try channel.receive(try ClientFrame.length(head), into: &frame, until: deadline)
             let start = try ClientFrame.bodyStart(
                 of: frame,
                 api,

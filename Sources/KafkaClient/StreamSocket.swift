@@ -164,7 +164,22 @@ final class StreamSocket {
         }
     }
 
+    /// What comes next, at least a byte.
+    func receiveSome(until deadline: Deadline) throws(Failure) -> [UInt8] {
+        while true {
+            var got = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: Self.someByteCount) { buffer, count in
+                got = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+                count = max(got, 0)
+            }
+            if got > 0 { return bytes }
+            guard got != 0 else { throw .closed }
+            try waitAfterRefusal(for: POLLIN, until: deadline)
+        }
+    }
+
     private static let pieceByteCount = 256 << 10
+    private static let someByteCount = 64 << 10
 
     /// Whether the other end has closed the connection, or said what nobody asked for.
     var isStale: Bool {

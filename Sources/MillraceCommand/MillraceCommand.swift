@@ -21,7 +21,8 @@ enum MillraceCommand {
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
                 GroupCommands.command, LagCommand.command, TransactionCommands.command,
-                ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
+                UserCommands.command, ServeCommand.command, JobCommands.run, JobCommands.plan,
+                JobCommands.describe,
                 NewCommand.command, LogCommands.command, BenchCommand.command,
                 ShellCommands.completions, ShellCommands.version,
             ]

@@ -1,4 +1,5 @@
 import BrokerAPI
+import Security
 
 @testable import BrokerServer
 
@@ -7,6 +8,7 @@ final class ConnectionHarness {
     /// What came out, in words that a test compares.
     enum Seen: Equatable {
         case handled(apiKey: Int16, number: UInt64, body: [UInt8])
+        case looked(token: [UInt8], number: UInt64)
         case wrote([UInt8])
         case reading(Bool)
         case reserved(Int)
@@ -39,13 +41,19 @@ final class ConnectionHarness {
     var machine: ConnectionMachine
     var now: UInt64 = 0
 
-    init(_ change: (inout ServerConfiguration) -> Void = { _ in }) {
+    init(
+        gate: SaslGate? = nil,
+        isUnsecured: Bool = false,
+        _ change: (inout ServerConfiguration) -> Void = { _ in }
+    ) {
         var configuration = ServerConfiguration()
         change(&configuration)
         machine = ConnectionMachine(
             ConnectionIdentity(number: 1, host: "127.0.0.1"),
             configuration,
-            Self.apis,
+            gate == nil ? Self.apis : APITable.entries,
+            gate: gate,
+            isUnsecured: isUnsecured,
             now: 0
         )
     }
@@ -96,6 +104,11 @@ final class ConnectionHarness {
         act { $0.sent(byteCount, now: $1, &$2) }
     }
 
+    /// What looking at a token has led to.
+    func look(_ number: UInt64, _ server: SaslServer, _ step: SaslServer.Step) -> [Seen] {
+        act { $0.looked(number, server, step, now: $1, &$2) }
+    }
+
     func drain() -> [Seen] { act { machine, _, actions in machine.drain(&actions) } }
 
     func overdue(
@@ -116,6 +129,7 @@ final class ConnectionHarness {
             switch action {
             case .handle(let request, let number):
                 .handled(apiKey: request.apiKey, number: number, body: request.body)
+            case .look(_, let token, let number): .looked(token: token, number: number)
             case .write(let pieces): .wrote(Array(pieces.joined()))
             case .read(let reads): .reading(reads)
             case .reserve(let byteCount): .reserved(byteCount)

@@ -6,18 +6,22 @@ import Foundation
 import Glibc
 import KafkaRecords
 import LogStorage
+import Security
 import Testing
 
 /// A server in this process over a directory of its own, and clients that speak in raw frames.
 final class ServerHarness {
     let directory: String
     let broker: Broker
+    let api: KafkaAPI
     let server: BrokerServer
 
     init(
         _ change: (inout ServerConfiguration) -> Void = { _ in },
         api: APIConfiguration = APIConfiguration(),
-        host: String = "127.0.0.1"
+        host: String = "127.0.0.1",
+        protocols: [SecurityProtocol] = [.plaintext],
+        certificates: ServerSecurity.Certificates? = nil
     ) throws {
         directory =
             FileManager.default.temporaryDirectory
@@ -25,9 +29,14 @@ final class ServerHarness {
         broker = try Broker.open(disk: PosixDisk(), directory: directory)
         var configuration = ServerConfiguration()
         change(&configuration)
+        self.api = KafkaAPI(broker: broker, configuration: api)
         server = try BrokerServer(
-            KafkaAPI(broker: broker, configuration: api),
-            on: ListenAddress(host: host, port: 0),
+            self.api,
+            on: protocols.map {
+                ListenerConfiguration(ListenAddress(host: host, port: 0), $0)
+            },
+            security: ServerSecurity(certificates: certificates),
+            local: nil,
             configuration: configuration
         )
     }
@@ -40,10 +49,15 @@ final class ServerHarness {
     }
 
     func connect() throws -> RawClient { try RawClient(port: server.address.port) }
+
+    /// The port of the listener of this protocol.
+    func port(_ security: SecurityProtocol) throws -> UInt16 {
+        try #require(server.listeners.first { $0.security == security }).address.port
+    }
 }
 
 /// A connection that blocks, for tests.
-final class RawClient {
+class RawClient {
     struct Closed: Error {}
 
     private let descriptor: Int32
@@ -82,6 +96,14 @@ final class RawClient {
             guard count > 0 else { throw Closed() }
             rest = rest.dropFirst(count)
         }
+    }
+
+    /// What comes next, at least a byte.
+    func receiveSome() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        guard count > 0 else { throw Closed() }
+        return Array(bytes.prefix(count))
     }
 
     func receive(_ count: Int) throws -> [UInt8] {

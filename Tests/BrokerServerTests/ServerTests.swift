@@ -81,7 +81,9 @@ import Testing
         #expect(told == ("127.0.0.1", Int32(harness.server.address.port)))
         try harness.stop()
         var api = APIConfiguration()
-        api.advertisedAddress = NodeAddress(listener: "PLAINTEXT://broker.example.org:1234")
+        api.advertisedAddresses = try #require(
+            NodeAddress.byListener("PLAINTEXT://broker.example.org:1234")
+        )
         let other = try ServerHarness(api: api)
         #expect(try #require(try node(other.connect())) == ("broker.example.org", 1234))
         try other.stop()

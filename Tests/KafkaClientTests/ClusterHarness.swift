@@ -30,7 +30,7 @@ final class ClusterHarness {
         local = LocalSocket(folder: "\(directory)/.millrace", name: "socket")
         server = try BrokerServer(
             api,
-            on: ListenAddress(host: "127.0.0.1", port: 0),
+            on: [ListenerConfiguration(ListenAddress(host: "127.0.0.1", port: 0))],
             local: local
         )
     }

@@ -95,7 +95,9 @@ import Testing
         let harness = try ClusterHarness()
         let relay = try Relay(to: harness.server.address.port, losing: ProduceAnswers(count: 2))
         // Clients are sent through the relay for everything.
-        harness.api.setAddress(host: "127.0.0.1", port: Int32(relay.port))
+        harness.api.setAddresses([
+            ("PLAINTEXT", NodeAddress(host: "127.0.0.1", port: Int32(relay.port)))
+        ])
         let cluster = try KafkaCluster(at: .network(host: "127.0.0.1", port: relay.port))
         try cluster.createTopic("a", partitionCount: 1, options: [:])
         let partition = TopicPartition("a", PartitionIndex(0))

@@ -140,7 +140,9 @@ import Testing
             to: harness.server.address.port,
             losing: ProduceAnswers(count: Int.max)
         )
-        harness.api.setAddress(host: "127.0.0.1", port: Int32(relay.port))
+        harness.api.setAddresses([
+            ("PLAINTEXT", NodeAddress(host: "127.0.0.1", port: Int32(relay.port)))
+        ])
         let cluster = try KafkaCluster(
             at: .network(host: "127.0.0.1", port: relay.port),
             configuration: ClusterHarness.impatient

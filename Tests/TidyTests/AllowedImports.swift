@@ -5,6 +5,7 @@ enum AllowedImports {
     static let table: [String: Set<String>] = {
         var table: [String: Set<String>] = [
             "Terminal": [], "Telemetry": ["Threads"], "Threads": [],
+            "Security": ["COpenSSL"],
             "Bytes": ["CChecksum"],
             "Serdes": ["Bytes"],
             // Foundation for the types that its own coders treat apart; never on a record's path
@@ -21,12 +22,13 @@ enum AllowedImports {
             "KafkaWire": ["Bytes", "LogModel", "KafkaRecords"],
             "BrokerAPI": [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
-                "Broker", "Threads",
+                "Broker", "Security", "Threads",
             ],
             "BrokerServer": [
-                "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Threads", "CUV",
+                "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Security", "Threads",
+                "CUV",
             ],
-            "KafkaClient": ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"],
+            "KafkaClient": ["Bytes", "LogModel", "KafkaRecords", "KafkaWire", "Security"],
             "LogClient": ["Bytes", "LogModel"],
             "EmbeddedClient": [
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
@@ -47,10 +49,13 @@ enum AllowedImports {
         let everything = belowRunner.union([
             "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
         ])
-        table["JobRunner"] = belowRunner.union(["BrokerAPI", "BrokerServer", "Coordination"])
+        table["JobRunner"] = belowRunner.union([
+            "BrokerAPI", "BrokerServer", "Coordination", "Security",
+        ])
         table["MillraceTestKit"] = everything
         table["MillraceCommand"] = everything.union([
             "JobRunner", "BenchmarkWorkloads", "KafkaWire", "KafkaClient", "BrokerAPI",
+            "Security",
         ])
         table["GoldenVectors"] = everything.union(["MillraceTestKit", "KafkaWire", "BrokerAPI"])
         return table.mapValues { $0.union(system) }

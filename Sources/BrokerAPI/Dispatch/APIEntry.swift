@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 package import KafkaRecords
 
 /// One API as it is served: its number, its versions, and who answers.
@@ -91,7 +91,7 @@ package struct APIEntry: Sendable {
 
 extension APIRequest {
     /// The body. Bytes behind it are ignored, as Kafka does.
-    func decode<Request: KafkaMessage>(_ type: Request.Type) -> Result<Request, WireError> {
+    package func decode<Request: KafkaMessage>(_ type: Request.Type) -> Result<Request, WireError> {
         body.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
             return Result { () throws(WireError) in
@@ -102,11 +102,11 @@ extension APIRequest {
 }
 
 extension APIAnswer {
-    static func undecodable(_ error: WireError) -> APIAnswer {
+    package static func undecodable(_ error: WireError) -> APIAnswer {
         .close(reason: "a request's body cannot be read")
     }
 
-    static func encoding(_ response: some KafkaMessage, version: Int16) -> APIAnswer {
+    package static func encoding(_ response: some KafkaMessage, version: Int16) -> APIAnswer {
         var writer = ByteWriter(gathering: true)
         response.write(to: &writer, version: version)
         do throws(WireError) { return .body(try writer.finishPieces()) } catch {

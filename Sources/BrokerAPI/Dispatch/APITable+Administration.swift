@@ -2,7 +2,9 @@ import KafkaWire
 
 extension APITable {
     /// Topics, options and what tools ask.
-    static let administration: [APIEntry] = topicAdministration + inquiries + switchedOff
+    static let administration: [APIEntry] =
+        topicAdministration + inquiries + switchedOff
+        + users
 
     private static let topicAdministration: [APIEntry] = [
         .answering(19, 2...7, flexibleFrom: 5) { $0.createTopics($1, $2) },
@@ -36,6 +38,9 @@ extension APITable {
         .answering(46, 0...0, flexibleFrom: 0) { $0.listPartitionReassignments($1, $2) },
         .answering(48, 0...1, flexibleFrom: 1) { $0.describeClientQuotas($1, $2) },
         .answering(49, 0...1, flexibleFrom: 1) { $0.alterClientQuotas($1, $2) },
+    ]
+
+    private static let users: [APIEntry] = [
         .answering(50, 0...0, flexibleFrom: 0) { $0.describeUserScramCredentials($1, $2) },
         .answering(51, 0...0, flexibleFrom: 0) { $0.alterUserScramCredentials($1, $2) },
     ]

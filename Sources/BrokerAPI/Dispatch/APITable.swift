@@ -1,7 +1,10 @@
 /// The APIs that are served, by Kafka's number. Each area has its list in a file of its own.
 package enum APITable {
     /// The one API that answers whatever version it is asked in.
-    static let apiVersionsKey: Int16 = 18
+    package static let apiVersionsKey: Int16 = 18
+    /// Those that a connection answers itself until it has said who it is.
+    package static let saslHandshakeKey: Int16 = 17
+    package static let saslAuthenticateKey: Int16 = 36
 
     package static let entries: [Int16: APIEntry] = {
         let lists = [basics, records, transactions, groups, administration]

@@ -1,4 +1,5 @@
 import BrokerAPI
+import Security
 
 /// One connection: bytes and answers in, actions out. No socket, no clock, no thread.
 ///
@@ -6,6 +7,7 @@ import BrokerAPI
 /// all before it are answered, except where an API lets the next of its kind overlap
 /// (`APIEntry.canOverlap`): a produce is appended in its turn, and waits for its flush beside
 /// others.
+/// On a listener with SASL only who has said who it is has its requests answered (`SaslGate`).
 /// While a whole request waits for its turn, for memory, or for the other end to read its answers,
 /// nothing more is read: that is the backpressure.
 struct ConnectionMachine: Sendable {
@@ -15,6 +17,8 @@ struct ConnectionMachine: Sendable {
         case release(byteCount: Int)
         /// Begins a request; `answered` names the number.
         case handle(APIRequest, number: UInt64)
+        /// Looks at a token of somebody who says who it is; `looked` names the number.
+        case look(SaslServer, token: [UInt8], number: UInt64)
         /// Sends these bytes, one piece behind the other.
         case write([[UInt8]])
         case read(Bool)
@@ -27,6 +31,8 @@ struct ConnectionMachine: Sendable {
         case idle
         case slowWriter
         case slowReader
+        /// It has not said who it is, or agreed on keys.
+        case unauthenticated
     }
 
     private enum Phase: Sendable {
@@ -38,22 +44,29 @@ struct ConnectionMachine: Sendable {
 
     private struct Slot: Sendable {
         var number: UInt64
-        var header: RequestHeader
+        /// Nil for a bare token, whose answer is one too.
+        var header: RequestHeader?
         var grantedByteCount: Int
         var answer: APIAnswer?
     }
 
     /// A whole request whose turn has not come.
     private struct Waiting: Sendable {
-        var header: RequestHeader
+        /// Nil for a bare token.
+        var header: RequestHeader?
         var frame: [UInt8]
         var grantedByteCount: Int
     }
 
-    let identity: ConnectionIdentity
+    private(set) var identity: ConnectionIdentity
     private let configuration: ServerConfiguration
     private let apis: [Int16: APIEntry]
     private var phase = Phase.open
+    /// Nil where everybody is answered.
+    private var gate: SaslGate?
+    /// Keys are not agreed on yet.
+    private var isUnsecured: Bool
+    private let begin: UInt64
     private var frames: FrameReader
     /// What was read and is not looked at yet.
     private var backlog: [UInt8] = []
@@ -71,12 +84,19 @@ struct ConnectionMachine: Sendable {
         _ identity: ConnectionIdentity,
         _ configuration: ServerConfiguration,
         _ apis: [Int16: APIEntry],
+        gate: SaslGate? = nil,
+        isUnsecured: Bool = false,
         now: UInt64
     ) {
         self.identity = identity
         self.configuration = configuration
         self.apis = apis
-        frames = FrameReader(byteLimit: configuration.requestByteLimit)
+        self.gate = gate
+        self.isUnsecured = isUnsecured
+        begin = now
+        frames = FrameReader(
+            byteLimit: gate == nil ? configuration.requestByteLimit : SaslGate.frameByteLimit
+        )
         lastActivity = now
         lastProgress = now
     }
@@ -134,6 +154,31 @@ struct ConnectionMachine: Sendable {
         if phase == .open { goOn(now, &actions) } else { finishDraining(&actions) }
     }
 
+    /// Keys are agreed on, with somebody whose certificate names it, or with anybody for nil.
+    mutating func secured(as principal: String?) {
+        isUnsecured = false
+        if let principal { identity = identity.authenticated(as: principal) }
+    }
+
+    /// A token was looked at.
+    mutating func looked(
+        _ number: UInt64,
+        _ server: SaslServer,
+        _ step: SaslServer.Step,
+        now: UInt64,
+        _ actions: inout [Action]
+    ) {
+        guard phase != .closed, let slot = slots.first(where: { $0.number == number }),
+            let outcome = gate?.looked(server, step, version: slot.header?.version)
+        else { return }
+        if let user = outcome.user {
+            identity = identity.authenticated(as: Principal.user(user))
+            frames.byteLimit = configuration.requestByteLimit
+        }
+        if outcome.isRefused { refuse(&actions) }
+        answered(number, outcome.answer, now: now, &actions)
+    }
+
     /// The other end took bytes.
     mutating func sent(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
         guard phase != .closed else { return }
@@ -155,6 +200,10 @@ struct ConnectionMachine: Sendable {
 
     /// Whether it has waited too long for something; `isCrowded` while others wait for memory.
     func overdue(now: UInt64, isCrowded: Bool) -> Overdue? {
+        let isUnknown = isUnsecured || gate?.isDone == false
+        if isUnknown, now &- begin > configuration.authenticationTimeout.nanoseconds {
+            return .unauthenticated
+        }
         let timeout = isCrowded ? configuration.crowdedFrameTimeout : configuration.frameTimeout
         if let frameBegin, !isWaitingForRoom, waiting == nil, slots.isEmpty,
             now &- frameBegin > timeout.nanoseconds
@@ -191,7 +240,9 @@ struct ConnectionMachine: Sendable {
     ) -> Slice<UnsafeRawBufferPointer> {
         var input = input
         while phase == .open, !isWaitingForRoom {
-            if waiting != nil, !beginWaiting(&actions) { return input }
+            if waiting != nil, !beginWaiting(now, &actions) { return input }
+            // The begin of one may have been the end of the connection.
+            guard phase == .open else { return input }
             switch frames.next(&input) {
             case .needsBytes:
                 frameBegin = frames.isInside ? frameBegin ?? now : nil
@@ -210,6 +261,10 @@ struct ConnectionMachine: Sendable {
     }
 
     private mutating func accept(_ frame: [UInt8], _ granted: Int, _ actions: inout [Action]) {
+        if let gate, gate.isBare {
+            waiting = Waiting(header: nil, frame: frame, grantedByteCount: granted)
+            return
+        }
         let header = frame.withUnsafeBytes { bytes in
             Result { () throws(RequestHeader.Failure) in try RequestHeader(reading: bytes, apis) }
         }
@@ -223,8 +278,8 @@ struct ConnectionMachine: Sendable {
     }
 
     /// Begins the request that waits; false while its turn has not come.
-    private mutating func beginWaiting(_ actions: inout [Action]) -> Bool {
-        guard let header = waiting?.header, isTurn(of: header), var request = waiting.take() else {
+    private mutating func beginWaiting(_ now: UInt64, _ actions: inout [Action]) -> Bool {
+        guard let next = waiting, isTurn(of: next.header), var request = waiting.take() else {
             return false
         }
         let number = nextNumber
@@ -232,11 +287,15 @@ struct ConnectionMachine: Sendable {
         slots.append(
             Slot(
                 number: number,
-                header: header,
+                header: request.header,
                 grantedByteCount: request.grantedByteCount,
                 answer: nil
             )
         )
+        guard let header = request.header else {
+            follow(gate?.asked(token: request.frame), nil, number, now, &actions)
+            return true
+        }
         request.frame.removeFirst(header.byteCount)
         let handled = APIRequest(
             apiKey: header.apiKey,
@@ -245,14 +304,54 @@ struct ConnectionMachine: Sendable {
             connection: identity,
             body: request.frame
         )
-        actions.append(.handle(handled, number: number))
+        follow(gate?.asked(handled), handled, number, now, &actions)
         return true
     }
 
-    private func isTurn(of header: RequestHeader) -> Bool {
+    /// Does what the gate says; nil where there is none.
+    private mutating func follow(
+        _ verdict: SaslGate.Verdict?,
+        _ request: APIRequest?,
+        _ number: UInt64,
+        _ now: UInt64,
+        _ actions: inout [Action]
+    ) {
+        switch verdict {
+        case .pass, nil:
+            if let request { actions.append(.handle(request, number: number)) }
+        case .look(let server, let token):
+            actions.append(.look(server, token: token, number: number))
+        case .answer(let answer): settle(number, answer, now, &actions)
+        case .refuse(let answer):
+            refuse(&actions)
+            settle(number, answer, now, &actions)
+            finishDraining(&actions)
+        }
+    }
+
+    /// Nothing more of it is heard: it ends behind the last answer.
+    private mutating func refuse(_ actions: inout [Action]) {
+        phase = .draining
+        updateReading(&actions)
+    }
+
+    /// An answer that is there at once.
+    private mutating func settle(
+        _ number: UInt64,
+        _ answer: APIAnswer,
+        _ now: UInt64,
+        _ actions: inout [Action]
+    ) {
+        guard let index = slots.firstIndex(where: { $0.number == number }) else { return }
+        slots[index].answer = answer
+        sendAnswered(now, &actions)
+    }
+
+    private func isTurn(of header: RequestHeader?) -> Bool {
         guard unsentByteCount <= configuration.unreadByteCount else { return false }
         guard let last = slots.last else { return true }
-        return last.header.apiKey == header.apiKey && slots.count < configuration.inFlightLimit
+        guard let header else { return false }
+        return last.header?.apiKey == header.apiKey && slots.count < configuration.inFlightLimit
             && apis[header.apiKey]?.canOverlap == true
     }
 
@@ -276,11 +375,14 @@ struct ConnectionMachine: Sendable {
             case .none: break
             case .close(let reason): close(reason, &actions)
             case .body(let pieces):
-                let frame = ResponseFrame.pieces(
-                    pieces,
-                    of: first.header,
-                    isFlexible: apis[first.header.apiKey]?.isFlexible(first.header.version) ?? false
-                )
+                let frame =
+                    first.header.map { header in
+                        ResponseFrame.pieces(
+                            pieces,
+                            of: header,
+                            isFlexible: apis[header.apiKey]?.isFlexible(header.version) ?? false
+                        )
+                    } ?? ResponseFrame.bare(pieces)
                 guard let frame else { return close("an answer above 2 GiB", &actions) }
                 if unsentByteCount == 0 { lastProgress = now }
                 unsentByteCount += frame.reduce(0) { $0 + $1.count }

@@ -20,7 +20,7 @@ struct FrameReader: Sendable {
     /// Held without asking.
     static let freeByteCount = 64 << 10
 
-    private let byteLimit: Int
+    var byteLimit: Int
     private var length: UInt32 = 0
     private var lengthByteCount = 0
     private var bytes: [UInt8] = []

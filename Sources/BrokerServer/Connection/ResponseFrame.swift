@@ -25,4 +25,10 @@ enum ResponseFrame {
         }
         return [head + first]
     }
+
+    /// A token without a header.
+    static func bare(_ token: [[UInt8]]) -> [[UInt8]]? {
+        guard let length = Int32(exactly: token.reduce(0) { $0 + $1.count }) else { return nil }
+        return [withUnsafeBytes(of: length.bigEndian) { Array($0) }] + token
+    }
 }

@@ -1,6 +1,7 @@
 import BrokerAPI
 import CUV
 import Glibc
+import Security
 import Threads
 
 /// The event loop: carries bytes between sockets and machines, and requests to the threads that
@@ -11,6 +12,8 @@ import Threads
 final class ServerLoop: @unchecked Sendable {
     enum Message: Sendable {
         case answer(connection: UInt64, number: UInt64, APIAnswer)
+        /// A token was looked at.
+        case look(connection: UInt64, number: UInt64, SaslServer, SaslServer.Step)
         case stop
     }
 
@@ -22,8 +25,8 @@ final class ServerLoop: @unchecked Sendable {
     let api: KafkaAPI
     let configuration: ServerConfiguration
     private let workers: RequestWorkers
-    private let loop = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
-    private var listeners: [StreamHandle] = []
+    let loop = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
+    var listeners: [Listener] = []
     private let wake = UnsafeMutablePointer<uv_async_t>.allocate(capacity: 1)
     private let ticker = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
     private let inbox = Lock(Inbox())
@@ -32,13 +35,13 @@ final class ServerLoop: @unchecked Sendable {
         byteCount: 256 << 10,
         alignment: 4096
     )
-    private var connections: [UInt64: SocketConnection] = [:]
-    private var hostCounts: [String: Int] = [:]
-    private var lastNumber: UInt64 = 0
+    var connections: [UInt64: SocketConnection] = [:]
+    var hostCounts: [String: Int] = [:]
+    var lastNumber: UInt64 = 0
     private var budget: MemoryBudget
     /// Who was given memory that somebody gave back, and does not know it yet.
     private var grants: [(connection: UInt64, byteCount: Int)] = []
-    private var stopDeadline: UInt64?
+    var stopDeadline: UInt64?
 
     init(_ api: KafkaAPI, _ configuration: ServerConfiguration, _ workers: RequestWorkers) {
         self.api = api
@@ -49,7 +52,7 @@ final class ServerLoop: @unchecked Sendable {
 
     deinit {
         loop.deallocate()
-        for listener in listeners { listener.free() }
+        for listener in listeners { listener.handle.free() }
         wake.deallocate()
         ticker.deallocate()
         readBytes.deallocate()
@@ -64,11 +67,12 @@ final class ServerLoop: @unchecked Sendable {
 
     // MARK: Starting and ending
 
-    /// Listens; returns the address with the port that it got.
+    /// Listens; returns the listeners with the ports that they got.
     func listen(
-        on address: ListenAddress?,
+        on asked: [ListenerConfiguration],
+        _ security: ServerSecurity,
         _ local: LocalSocket?
-    ) throws(ServerError) -> ListenAddress? {
+    ) throws(ServerError) -> [ListenerConfiguration] {
         let failure = uv_loop_init(loop)
         guard failure == 0 else { throw .noLoop(Self.words(failure)) }
         // SAFETY: the loop's handles are closed before the loop, and the server keeps it longer.
@@ -81,8 +85,8 @@ final class ServerLoop: @unchecked Sendable {
         wake.pointee.data = itself
         ticker.pointee.data = itself
         do throws(ServerError) {
-            var bound: ListenAddress?
-            if let address { bound = try bind(to: address) }
+            var bound: [ListenerConfiguration] = []
+            for listener in asked { bound.append(try bind(listener, security)) }
             if let local { try bind(to: local) }
             startTicking()
             return bound
@@ -93,50 +97,6 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     private static let tickMilliseconds: UInt64 = 500
-    private static let waitingConnections: Int32 = 511
-
-    private func bind(to address: ListenAddress) throws(ServerError) -> ListenAddress {
-        let listener = addListener(.network)
-        let bound = try SocketAddress.withResolved(address) { resolved in
-            uv_tcp_bind(listener.tcp, resolved, 0)
-        }
-        guard bound == 0 else { throw .cannotListen(address, Self.words(bound)) }
-        let listening = startListening(listener)
-        guard listening == 0 else { throw .cannotListen(address, Self.words(listening)) }
-        return ListenAddress(
-            host: address.host,
-            port: SocketAddress.ownPort(of: listener.tcp) ?? address.port
-        )
-    }
-
-    private func bind(to local: LocalSocket) throws(ServerError) {
-        let descriptor = try local.bind()
-        let listener = addListener(.local)
-        let opened = uv_pipe_open(listener.pipe, descriptor)
-        guard opened == 0 else {
-            close(descriptor)
-            throw .cannotListenLocally(local.path, Self.words(opened))
-        }
-        let listening = startListening(listener)
-        guard listening == 0 else {
-            throw .cannotListenLocally(local.path, Self.words(listening))
-        }
-    }
-
-    private func addListener(_ kind: StreamHandle.Kind) -> StreamHandle {
-        let listener = StreamHandle(kind, of: loop)
-        // SAFETY: as of the loop's other handles.
-        listener.handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-        listeners.append(listener)
-        return listener
-    }
-
-    private func startListening(_ listener: StreamHandle) -> Int32 {
-        uv_listen(listener.stream, Self.waitingConnections) { stream, status in
-            guard let stream, let data = stream.pointee.data, status == 0 else { return }
-            ServerLoop.of(data).accept(from: stream)
-        }
-    }
 
     private func startTicking() {
         uv_timer_start(
@@ -177,8 +137,8 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     private func closeListeners() {
-        for listener in listeners where uv_is_closing(listener.handle) == 0 {
-            uv_close(listener.handle, nil)
+        for listener in listeners where uv_is_closing(listener.handle.handle) == 0 {
+            uv_close(listener.handle.handle, nil)
         }
     }
 
@@ -187,7 +147,7 @@ final class ServerLoop: @unchecked Sendable {
         Unmanaged<ServerLoop>.fromOpaque(data).takeUnretainedValue()
     }
 
-    private static func words(_ code: Int32) -> String { String(cString: uv_strerror(code)) }
+    static func words(_ code: Int32) -> String { String(cString: uv_strerror(code)) }
 
     // MARK: Messages from other threads
 
@@ -211,6 +171,11 @@ final class ServerLoop: @unchecked Sendable {
         for message in messages {
             switch message {
             case .stop: beginStop()
+            case .look(let connection, let number, let server, let step):
+                guard let connection = connections[connection] else { continue }
+                run(connection) {
+                    $0.looked(number, server, step, now: uv_hrtime(), &$1)
+                }
             case .answer(let connection, let number, let answer):
                 if answers[connection] == nil { order.append(connection) }
                 answers[connection, default: []].append((number, answer))
@@ -227,31 +192,6 @@ final class ServerLoop: @unchecked Sendable {
             }
         }
         settleGrants()
-    }
-
-    // MARK: Accepting
-
-    private func accept(from server: UnsafeMutablePointer<uv_stream_t>) {
-        let isLocal = server.pointee.type == UV_NAMED_PIPE
-        let handle = StreamHandle(isLocal ? .local : .network, of: loop)
-        lastNumber += 1
-        let isAccepted = uv_accept(server, handle.stream) == 0
-        let host = isLocal ? "localhost" : SocketAddress.otherHost(of: handle.tcp) ?? "unknown"
-        let ownHost = isLocal ? nil : SocketAddress.ownHost(of: handle.tcp)
-        let machine = ConnectionMachine(
-            ConnectionIdentity(number: lastNumber, host: host, ownHost: ownHost ?? ""),
-            configuration,
-            APITable.entries,
-            now: uv_hrtime()
-        )
-        let connection = SocketConnection(machine, handle, of: self)
-        guard isAccepted, stopDeadline == nil, connections.count < configuration.connectionLimit,
-            hostCounts[host, default: 0] < configuration.connectionLimitPerHost
-        else { return connection.close() }
-        if !isLocal { uv_tcp_nodelay(handle.tcp, 1) }
-        hostCounts[host, default: 0] += 1
-        connections[lastNumber] = connection
-        connection.setReading(true)
     }
 
     // MARK: Connections
@@ -279,9 +219,11 @@ final class ServerLoop: @unchecked Sendable {
             let batch = actions
             actions = []
             for action in batch { perform(action, of: connection, &actions) }
-            let sent = connection.flush()
-            if sent > 0 { connection.machine.sent(sent, now: uv_hrtime(), &actions) }
+            if let sent = connection.flush() {
+                connection.machine.sent(sent, now: uv_hrtime(), &actions)
+            }
         } while !actions.isEmpty
+        if let failure = connection.failure { end(connection, reason: failure) }
     }
 
     private func perform(
@@ -296,6 +238,8 @@ final class ServerLoop: @unchecked Sendable {
             }
         case .release(let byteCount): grants += budget.release(byteCount)
         case .handle(let request, let number): handle(request, number, of: connection)
+        case .look(let server, let token, let number):
+            look(server, token, number, of: connection)
         case .write(let pieces): connection.write(pieces)
         case .read(let reads): connection.setReading(reads)
         case .close(let reason):
@@ -311,6 +255,24 @@ final class ServerLoop: @unchecked Sendable {
                 api.handle(request) { [weak self] answer in
                     self?.send(.answer(connection: id, number: number, answer))
                 }
+            },
+            to: connection.mailbox
+        )
+    }
+
+    /// Passwords take rounds, which are not the loop's to make.
+    private func look(
+        _ server: SaslServer,
+        _ token: [UInt8],
+        _ number: UInt64,
+        of connection: SocketConnection
+    ) {
+        let (credentials, id) = (api.credentials, connection.number)
+        workers.add(
+            { [weak self] in
+                var server = server
+                let step = server.received(token) { credentials.credential($0, $1) }
+                self?.send(.look(connection: id, number: number, server, step))
             },
             to: connection.mailbox
         )

@@ -1,5 +1,6 @@
 import BrokerAPI
 import CUV
+import Security
 
 /// A connection's socket. Touched by its loop's thread alone.
 final class SocketConnection {
@@ -9,7 +10,12 @@ final class SocketConnection {
     /// Lives until the loop has closed it.
     let handle: StreamHandle
     unowned let loop: ServerLoop
+    /// What the socket is to send.
     private var outbox = Outbox()
+    /// What is between the machine and the outbox; nil where nothing is encrypted.
+    private var layer: TLSLayer?
+    /// Why nothing can be sent any more.
+    private(set) var failure: String?
     /// A copy of the outbox's begin that the loop is sending.
     private var isSending = false
     private var isClosing = false
@@ -17,8 +23,10 @@ final class SocketConnection {
     init(
         _ machine: ConnectionMachine,
         _ handle: StreamHandle,
+        _ layer: TLSLayer?,
         of loop: ServerLoop
     ) {
+        self.layer = layer
         number = machine.identity.number
         self.machine = machine
         self.handle = handle
@@ -57,21 +65,61 @@ final class SocketConnection {
     private func didRead(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
         guard !isClosing else { return }
         if count > 0 {
-            loop.received(UnsafeRawBufferPointer(start: base, count: count), on: self)
+            let bytes = UnsafeRawBufferPointer(start: base, count: count)
+            if layer == nil { loop.received(bytes, on: self) } else { decrypt(bytes) }
         } else if count < 0 {
             // The other end is gone, or it says no more: what it asked for concerns nobody.
             loop.end(self, reason: nil)
         }
     }
 
+    private func decrypt(_ bytes: UnsafeRawBufferPointer) {
+        guard var secure = layer.take() else { return }
+        let wasOpen = secure.isOpen
+        var outgoing: [UInt8] = []
+        let plain: [UInt8]
+        do throws(TLSError) {
+            plain = try secure.receive(bytes, &outgoing)
+            try secure.noteOwn(outgoing.count)
+            layer = secure
+        } catch {
+            // The other end is told why, if it reads.
+            outbox.add([outgoing])
+            _ = flush()
+            return loop.end(self, reason: error.description)
+        }
+        outbox.add([outgoing])
+        if !wasOpen, secure.isOpen { machine.secured(as: secure.principal) }
+        plain.withUnsafeBytes { loop.received($0, on: self) }
+        if secure.isEnded { loop.end(self, reason: nil) }
+    }
+
     // MARK: Writing
 
-    func write(_ pieces: [[UInt8]]) { outbox.add(pieces) }
+    func write(_ pieces: [[UInt8]]) {
+        if layer == nil { outbox.add(pieces) } else { layer?.add(pieces) }
+    }
 
-    /// Sends what it can without waiting; returns the number of bytes.
-    func flush() -> Int {
-        guard !isSending, !isClosing else { return 0 }
-        var sent = 0
+    /// Has the next bytes encrypted where the socket has taken those before; returns how many plain
+    /// ones it has taken by that.
+    private func encryptNext() -> Int {
+        guard outbox.isEmpty, layer != nil, failure == nil else { return 0 }
+        do throws(TLSError) {
+            guard let (settled, bytes) = try layer?.next() else { return 0 }
+            outbox.add([bytes])
+            return settled
+        } catch {
+            failure = error.description
+            return 0
+        }
+    }
+
+    /// Sends what it can without waiting; returns the number of the machine's bytes, nil where
+    /// nothing moved.
+    func flush() -> Int? {
+        guard !isSending, !isClosing else { return nil }
+        var (sent, moved) = (encryptNext(), false)
+        let isPlain = layer == nil
         let stream = handle.stream
         while !outbox.isEmpty {
             let (offered, result) = outbox.withBuffers { buffers in
@@ -83,13 +131,14 @@ final class SocketConnection {
             }
             if result > 0 {
                 outbox.drop(Int(result))
-                sent += Int(result)
+                moved = true
+                if isPlain { sent += Int(result) } else { sent += encryptNext() }
             }
             if Int(result) == offered { continue }
             sendSoon()
             break
         }
-        return sent
+        return moved || sent > 0 ? sent : nil
     }
 
     /// One write that the loop finishes when the socket takes more. Its bytes are a copy: they
@@ -142,13 +191,18 @@ final class SocketConnection {
         guard !isClosing else { return }
         guard status == 0 else { return loop.end(self, reason: nil) }
         outbox.drop(byteCount)
-        loop.sent(byteCount, on: self)
+        // Of encrypted bytes it is not known yet how many plain ones they are.
+        loop.sent(layer == nil ? byteCount : 0, on: self)
     }
 
     // MARK: Closing
 
     func close() {
         guard !isClosing else { return }
+        if let layer, layer.isOpen, !isSending, failure == nil, outbox.isEmpty {
+            outbox.add([layer.end()])
+            _ = flush()
+        }
         isClosing = true
         mailbox.close()
         outbox = Outbox()

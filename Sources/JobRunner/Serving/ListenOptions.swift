@@ -1,22 +1,25 @@
 package import BrokerServer
+import Security
 package import Terminal
 
 /// Where and how a command serves the log to other processes.
 package struct ListenOptions: Sendable, Equatable {
-    package var address: ListenAddress
+    package var listeners: [ListenerConfiguration]
     package var settings: [KeyValueArgument]
     package var isInsecureAllowed: Bool
 
-    private static let listen = Parameter.optional(
+    private static let help =
+        "port 0 takes a free one; PLAINTEXT://, SSL://, SASL_PLAINTEXT:// or SASL_SSL:// in front "
+        + "says how; may be repeated"
+    private static let listen = Parameter.repeated(
         "listen",
-        ValueKind<ListenAddress>.listenAddress,
-        help: "serve the log to Kafka's clients there meanwhile; port 0 takes a free one"
+        ValueKind<ListenerConfiguration>.listener,
+        help: "serve the log to Kafka's clients there meanwhile; \(help)"
     )
-    private static let requiredListen = Parameter.option(
+    private static let requiredListen = Parameter.repeated(
         "listen",
-        ValueKind<ListenAddress>.listenAddress,
-        default: ListenAddress(host: "127.0.0.1", port: 9092),
-        help: "where; port 0 takes a free one"
+        ValueKind<ListenerConfiguration>.listener,
+        help: "where (default: \(standard)); \(help)"
     )
     private static let setting = Parameter.repeated(
         "config",
@@ -27,6 +30,10 @@ package struct ListenOptions: Sendable, Equatable {
         "insecure-listen",
         help: "listen beyond this machine although anybody who reaches the port may read, write "
             + "and delete"
+    )
+
+    private static let standard = ListenerConfiguration(
+        ListenAddress(host: "127.0.0.1", port: 9092)
     )
 
     /// What a command declares that serves beside something else.
@@ -41,14 +48,16 @@ package struct ListenOptions: Sendable, Equatable {
 
     /// The options of a command that does nothing else.
     package init(_ invocation: Invocation) throws(CommandFailure) {
-        try self.init(invocation[Self.requiredListen], invocation)
+        let listeners = invocation[Self.requiredListen]
+        try self.init(listeners.isEmpty ? [Self.standard] : listeners, invocation)
     }
 
     /// Those of a command that may serve beside something else; nil if it does not.
     package static func beside(
         _ invocation: Invocation
     ) throws(CommandFailure) -> ListenOptions? {
-        guard let address = invocation[listen] else {
+        let listeners = invocation[listen]
+        guard !listeners.isEmpty else {
             guard invocation[setting].isEmpty else {
                 throw CommandFailure(
                     "--config says how clients are served, and none are",
@@ -65,41 +74,34 @@ package struct ListenOptions: Sendable, Equatable {
             }
             return nil
         }
-        return try ListenOptions(address, invocation)
+        return try ListenOptions(listeners, invocation)
     }
 
     private init(
-        _ address: ListenAddress,
+        _ listeners: [ListenerConfiguration],
         _ invocation: Invocation
     ) throws(CommandFailure) {
-        self.address = address
+        self.listeners = listeners
         settings = invocation[Self.setting]
         isInsecureAllowed = invocation[Self.insecure]
-        _ = try ServerSettings(settings)
-        guard address.isLoopback || isInsecureAllowed else {
-            throw CommandFailure(
-                "nothing protects the log on \(address)",
-                reason: "there is neither encryption nor authentication: whoever reaches the port "
-                    + "may read, write and delete everything",
-                next: "--listen 127.0.0.1:\(address.port), or add --insecure-listen",
-                status: .usage
-            )
-        }
+        let rules = ListenerRules(listeners, try ServerSettings(settings))
+        try rules.check(isInsecureAllowed: isInsecureAllowed)
     }
 
     /// The words that give these options to a job's binary.
     var words: [String] {
-        ["--listen", "\(address)"] + settings.flatMap { ["--config", "\($0.key)=\($0.value)"] }
+        listeners.flatMap { ["--listen", "\($0)"] }
+            + settings.flatMap { ["--config", "\($0.key)=\($0.value)"] }
             + (isInsecureAllowed ? ["--insecure-listen"] : [])
     }
 }
 
-extension ValueKind where Value == ListenAddress {
-    /// A host and a port.
-    static var listenAddress: ValueKind {
+extension ValueKind where Value == ListenerConfiguration {
+    /// A host and a port, and perhaps a protocol.
+    static var listener: ValueKind {
         ValueKind(
-            placeholder: "HOST:PORT",
-            expectation: "a host and a port, such as 127.0.0.1:9092"
-        ) { ListenAddress($0) }
+            placeholder: "[PROTOCOL://]HOST:PORT",
+            expectation: "a host and a port, such as 127.0.0.1:9092 or SASL_SSL://127.0.0.1:9093"
+        ) { ListenerConfiguration($0) }
     }
 }

@@ -1,6 +1,7 @@
 import Broker
 import BrokerAPI
 import BrokerServer
+import Security
 package import Terminal
 
 /// Serves an open log to other processes: to Kafka's clients on a port, where that is asked for,
@@ -8,8 +9,8 @@ package import Terminal
 package struct LogListener {
     private let server: BrokerServer
     private let directory: String
-    /// Where it listens, with the port that it got; nil where it has none.
-    package let address: String?
+    /// Where it listens, with the ports that it got; none where it has none.
+    package let addresses: [String]
 
     /// Listens from here on. Without a port that was asked for, and without a socket, there is
     /// nobody to serve: nil, and a warning, for the log itself needs neither.
@@ -28,52 +29,73 @@ package struct LogListener {
             folder: OwnerAddresses.folder(in: log.directory),
             name: OwnerAddresses.socketName
         )
-        guard let server = try Self.server(api, options?.address, socket, configuration) else {
-            return nil
-        }
+        if let damage = api.credentials.damage { Self.warn(damage: damage) }
+        let place = Place(listeners: options?.listeners ?? [], security: settings.security)
+        guard let server = try Self.server(api, place, socket, configuration) else { return nil }
         self.server = server
         directory = log.directory
-        address = options == nil ? nil : "\(server.address)"
-        OwnerAddresses.write(address, in: directory)
+        addresses = server.listeners.map(\.description)
+        // Commands find the way by it that need no more than an address.
+        let open = server.listeners.first { $0.security == .plaintext }
+        OwnerAddresses.write(open?.description, in: directory)
     }
 
     private static let localWorkerCount = 2
 
+    /// The ports that were asked for, and what they need.
+    private struct Place {
+        let listeners: [ListenerConfiguration]
+        let security: ServerSecurity
+    }
+
     private static func server(
         _ api: KafkaAPI,
-        _ address: ListenAddress?,
+        _ place: Place,
         _ socket: LocalSocket,
         _ configuration: ServerConfiguration
     ) throws(CommandFailure) -> BrokerServer? {
         do throws(ServerError) {
-            return try BrokerServer(api, on: address, local: socket, configuration: configuration)
+            return try BrokerServer(
+                api,
+                on: place.listeners,
+                security: place.security,
+                local: socket,
+                configuration: configuration
+            )
         } catch {
             if case .cannotListenLocally(_, let reason) = error {
                 warn(reason, socket.path)
-                guard address != nil else { return nil }
-                return try server(api, address, configuration)
+                guard !place.listeners.isEmpty else { return nil }
+                return try server(api, place, configuration)
             }
-            throw failure(error, address)
+            throw failure(error, place)
         }
     }
 
-    /// On the port alone.
+    /// On the ports alone.
     private static func server(
         _ api: KafkaAPI,
-        _ address: ListenAddress?,
+        _ place: Place,
         _ configuration: ServerConfiguration
     ) throws(CommandFailure) -> BrokerServer {
         do throws(ServerError) {
-            return try BrokerServer(api, on: address, local: nil, configuration: configuration)
-        } catch { throw failure(error, address) }
+            return try BrokerServer(
+                api,
+                on: place.listeners,
+                security: place.security,
+                local: nil,
+                configuration: configuration
+            )
+        } catch { throw failure(error, place) }
     }
 
-    private static func failure(_ error: ServerError, _ address: ListenAddress?) -> CommandFailure {
+    private static func failure(_ error: ServerError, _ place: Place) -> CommandFailure {
         CommandFailure(
             "the log is not served",
-            place: address.map { "\($0)" },
+            place: place.listeners.isEmpty
+                ? nil : place.listeners.map(\.description).joined(separator: ", "),
             reason: error.description,
-            next: address == nil ? nil : "another --listen; port 0 takes a free one"
+            next: place.listeners.isEmpty ? nil : "another --listen; port 0 takes a free one"
         )
     }
 
@@ -81,6 +103,13 @@ package struct LogListener {
         TextOutput.error.write(
             "warning: other commands cannot use this directory meanwhile: there is no socket at "
                 + "\(path): \(reason)\n"
+        )
+    }
+
+    private static func warn(damage: String) {
+        TextOutput.error.write(
+            "warning: no user can log in, and none is changed: \(damage); put the file back from a "
+                + "copy, or move it away and set the users anew\n"
         )
     }
 

@@ -2,6 +2,7 @@ package import Broker
 package import BrokerAPI
 package import BrokerServer
 import Coordination
+import Security
 package import Terminal
 
 /// Kafka's broker settings as far as they mean something here.
@@ -10,7 +11,24 @@ package struct ServerSettings: Sendable {
     package private(set) var api = APIConfiguration()
     package private(set) var server = ServerConfiguration()
 
-    private var saysConnections = false
+    /// The settings that were given, by name.
+    private(set) var given: Set<String> = []
+    private var keystore: String?
+    private var truststore: String?
+    private(set) var clientAuthentication = TLSContext.ClientAuthentication.none
+
+    /// What listeners with encryption need.
+    var security: ServerSecurity {
+        ServerSecurity(
+            certificates: keystore.map {
+                ServerSecurity.Certificates(
+                    keystore: $0,
+                    truststore: truststore,
+                    clientAuthentication: clientAuthentication
+                )
+            }
+        )
+    }
 
     private typealias Setter =
         @Sendable (inout ServerSettings, String) -> Bool
@@ -41,7 +59,7 @@ package struct ServerSettings: Sendable {
                 )
             }
         }
-        saysConnections = pairs.contains { $0.key == "max.connections" }
+        given = Set(pairs.map(\.key))
         try checkSessions()
     }
 
@@ -57,7 +75,7 @@ package struct ServerSettings: Sendable {
     /// Each connection costs a descriptor: without, the log could not open its files.
     mutating func limitConnections(to count: Int) throws(CommandFailure) {
         guard server.connectionLimit > count else { return }
-        guard !saysConnections else {
+        guard !given.contains("max.connections") else {
             throw CommandFailure(
                 "max.connections cannot be \(server.connectionLimit)",
                 reason: "this process may have so many files open that \(count) are left for "
@@ -97,8 +115,14 @@ package struct ServerSettings: Sendable {
     private static let expectations = [
         "auto.create.topics.enable": "it is true or false",
         "advertised.listeners":
-            "it is one address by which clients find this machine, such as "
+            "it has for each listener the address by which clients find it, such as "
             + "PLAINTEXT://broker.example.org:9092",
+        "sasl.enabled.mechanisms": "it is a list of some of \(SaslMechanism.names)",
+        "ssl.client.auth": "it is none, requested or required",
+        "ssl.keystore.location": "it is a PEM file with the private key and the certificate chain",
+        "ssl.keystore.type": "only PEM is read",
+        "ssl.truststore.location": "it is a PEM file of the authorities that are trusted",
+        "ssl.truststore.type": "only PEM is read",
     ]
 
     private static let setters: [String: Setter] = [
@@ -108,10 +132,35 @@ package struct ServerSettings: Sendable {
             return true
         },
         "advertised.listeners": { settings, text in
-            settings.api.advertisedAddress = NodeAddress(listener: text)
-            return settings.api.advertisedAddress != nil
+            guard let addresses = NodeAddress.byListener(text) else { return false }
+            settings.api.advertisedAddresses = addresses
+            return true
         },
         "node.id": number(0...Int(Int32.max)) { $0.api.nodeID = Int32(clamping: $1) },
+        "sasl.enabled.mechanisms": { settings, text in
+            let names = text.split(separator: ",", omittingEmptySubsequences: false)
+            let mechanisms = names.compactMap { SaslMechanism(rawValue: String($0)) }
+            guard !mechanisms.isEmpty, mechanisms.count == names.count,
+                Set(mechanisms).count == names.count
+            else { return false }
+            settings.api.saslMechanisms = mechanisms
+            return true
+        },
+        "ssl.client.auth": { settings, text in
+            guard let value = TLSContext.ClientAuthentication(rawValue: text) else { return false }
+            settings.clientAuthentication = value
+            return true
+        },
+        "ssl.keystore.location": { settings, text in
+            settings.keystore = text
+            return !text.isEmpty
+        },
+        "ssl.keystore.type": { _, text in text == "PEM" },
+        "ssl.truststore.location": { settings, text in
+            settings.truststore = text
+            return !text.isEmpty
+        },
+        "ssl.truststore.type": { _, text in text == "PEM" },
         "num.partitions": number(1...10_000) {
             $0.api.defaultPartitionCount = Int32(clamping: $1)
         },

@@ -16,31 +16,43 @@ enum LogOption {
         help: "a cluster that speaks Kafka's protocol, instead of --data"
     )
 
+    private static let commandConfig = Parameter.optional(
+        "command-config",
+        .path("FILE"),
+        help: "how the cluster of --bootstrap is spoken to, in Kafka's properties of clients: "
+            + "security.protocol, ssl.truststore.location, sasl.mechanism, sasl.username, ..."
+    )
+
     /// What every command declares that reads or changes a log.
-    static let parameters: [ParameterDeclaration] = [data.declaration, bootstrap.declaration]
+    static let parameters: [ParameterDeclaration] = [
+        data.declaration, bootstrap.declaration, commandConfig.declaration,
+    ]
 
     static func place(_ invocation: Invocation) throws(UsageError) -> LogPlace {
         guard let address = invocation[bootstrap] else {
+            guard invocation[commandConfig] == nil else {
+                throw UsageError("--command-config is for the cluster of --bootstrap")
+            }
             return .directory(invocation[data] ?? LogPlace.defaultDirectory)
         }
         guard invocation[data] == nil else {
             throw UsageError("give either --data or --bootstrap: they name two logs")
         }
-        return .cluster(address)
+        return .cluster(address, try invocation[commandConfig].map(ClusterAccess.init))
     }
 }
 
 /// Where a log is.
 enum LogPlace: Sendable, CustomStringConvertible {
     case directory(String)
-    case cluster(KafkaAddress)
+    case cluster(KafkaAddress, ClusterAccess?)
 
     static let defaultDirectory = "./millrace-data"
 
     var description: String {
         switch self {
         case .directory(let path): path
-        case .cluster(let address): "\(address)"
+        case .cluster(let address, _): "\(address)"
         }
     }
 
@@ -53,7 +65,9 @@ enum LogPlace: Sendable, CustomStringConvertible {
     func next(_ words: String) -> String {
         switch self {
         case .directory(let path): nextCommand(words, data: path)
-        case .cluster(let address): "millrace \(words) --bootstrap \(shellWord("\(address)"))"
+        case .cluster(let address, let access):
+            "millrace \(words) --bootstrap \(shellWord("\(address)"))"
+                + (access.map { " --command-config \(shellWord($0.path))" } ?? "")
         }
     }
 }

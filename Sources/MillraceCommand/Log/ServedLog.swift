@@ -14,13 +14,15 @@ final class ServedLog: CommandLog {
     /// A cluster of which one address is known.
     init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {
         self.place = place
-        guard case .cluster(let address) = place else {
+        guard case .cluster(let address, let access) = place else {
             preconditionFailure("a directory is not asked by its address")
         }
+        var configuration = Self.configuration(.seconds(30), signals)
+        if let access { configuration.security = access.security }
         do throws(KafkaClientError) {
             cluster = try KafkaCluster(
                 at: address,
-                configuration: Self.configuration(.seconds(30), signals)
+                configuration: configuration
             )
         } catch {
             throw Self.failure("the cluster is not reached", place, error)
@@ -95,11 +97,17 @@ final class ServedLog: CommandLog {
         case (.unreachable, .directory), (.lost, .directory):
             return "the process that owned the directory may be gone: give the command again"
         case (.nonsense, .cluster), (.lost, .cluster):
-            return "see that a server of Kafka's protocol, without encryption, listens there"
+            return "see that a server of Kafka's protocol listens there, encrypted or not as "
+                + "--command-config says"
+        case (.untrusted, _):
+            return "see that --command-config says how that listener is spoken to, and whom to "
+                + "trust (ssl.truststore.location)"
         case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
         case (.refused(let code, _, _), _):
             switch code {
             case .unknownTopicOrPartition: return place.next("topic list")
+            case .saslAuthenticationFailed, .unsupportedSaslMechanism:
+                return "another user, password or sasl.mechanism in --command-config"
             case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:
                 return "stop the group's members first"
             default: return nil

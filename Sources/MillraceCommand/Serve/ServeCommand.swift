@@ -9,7 +9,7 @@ enum ServeCommand {
     static let command = Command(
         "serve",
         summary: "serve the log to Kafka's clients over TCP",
-        discussion: "Prints its address when it is ready. SIGHUP, SIGINT and SIGTERM finish what "
+        discussion: "Prints its addresses when it is ready. SIGHUP, SIGINT and SIGTERM finish what "
             + "is in flight\nand leave with exit code 0; a second one leaves at once.",
         parameters: [DataDirectoryOption.parameter.declaration]
             + ListenOptions.requiredParameters,
@@ -18,6 +18,11 @@ enum ServeCommand {
             .init(
                 "millrace serve --listen 127.0.0.1:0 --config num.partitions=4",
                 "on a free port; topics that clients make have 4 partitions"
+            ),
+            .init(
+                "millrace serve --listen SASL_SSL://0.0.0.0:9093 --config "
+                    + "ssl.keystore.location=server.pem",
+                "encrypted, for the users of 'millrace user'"
             ),
         ]
     ) { invocation in
@@ -47,10 +52,10 @@ enum ServeCommand {
         _ options: ListenOptions,
         _ signals: SignalListener
     ) throws {
-        guard let listener = try LogListener(log, options), let address = listener.address else {
-            return
-        }
-        TextOutput.standard.write("listening on \(address)\n")
+        guard let listener = try LogListener(log, options) else { return }
+        TextOutput.standard.write(
+            listener.addresses.map { "listening on \($0)\n" }.joined()
+        )
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
         while isRequested.wait(atMost: .seconds(2), for: { $0 ? () : nil }) == nil {

@@ -1,6 +1,7 @@
 import Broker
 import KafkaWire
 import LogModel
+import Security
 
 /// Kafka's numbers for what has options.
 enum ConfigResourceType: Int8, CaseIterable {
@@ -103,11 +104,16 @@ extension KafkaAPI {
             + "details."
     }
 
+    private var advertisedListeners: String {
+        addresses.map { "\($0.listener)://\($0.address.host):\($0.address.port)" }
+            .joined(separator: ",")
+    }
+
     /// What the broker was started with, under Kafka's names.
     private var brokerOptions: [DescribedOption] {
         let node = String(configuration.nodeID)
         let own: [(String, String, TopicOption.Kind)] = [
-            ("advertised.listeners", "PLAINTEXT://\(address.host):\(address.port)", .list),
+            ("advertised.listeners", advertisedListeners, .list),
             (
                 "auto.create.topics.enable",
                 configuration.autoCreatesTopics ? "true" : "false",
@@ -122,6 +128,11 @@ extension KafkaAPI {
             ("log.dirs", broker.directory, .list),
             ("node.id", node, .int),
             ("num.partitions", String(configuration.defaultPartitionCount), .int),
+            (
+                "sasl.enabled.mechanisms",
+                configuration.saslMechanisms.map(\.rawValue).joined(separator: ","),
+                .list
+            ),
         ]
         let given = configuration.topicDefaults.options
         let defaults = TopicOption.all.compactMap { option in

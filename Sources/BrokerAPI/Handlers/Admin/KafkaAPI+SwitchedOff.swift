@@ -2,8 +2,8 @@ import Broker
 import KafkaWire
 import LogModel
 
-/// What this log does not have: access lists, quotas, credentials, other replicas. The answers are
-/// those of a Kafka broker in which the feature is off.
+/// What this log does not have: access lists, quotas, other replicas. The answers are those of a
+/// Kafka broker in which the feature is off.
 extension KafkaAPI {
     private static var noAuthorizer: String { "No Authorizer is configured." }
 
@@ -52,39 +52,6 @@ extension KafkaAPI {
                             entityName: $0.entityName
                         )
                     }
-                )
-            }
-        )
-    }
-
-    func describeUserScramCredentials(
-        _ request: DescribeUserScramCredentialsRequest,
-        _ call: APICall
-    ) -> DescribeUserScramCredentialsResponse {
-        DescribeUserScramCredentialsResponse(
-            errorMessage: nil,
-            results: (request.users ?? []).map { user in
-                DescribeUserScramCredentialsResponse.DescribeUserScramCredentialsResult(
-                    user: user.name,
-                    errorCode: KafkaErrorCode.resourceNotFound.rawValue,
-                    errorMessage: "Attempt to describe a user credential that does not exist: "
-                        + user.name
-                )
-            }
-        )
-    }
-
-    func alterUserScramCredentials(
-        _ request: AlterUserScramCredentialsRequest,
-        _ call: APICall
-    ) -> AlterUserScramCredentialsResponse {
-        let users = Set(request.deletions.map(\.name) + request.upsertions.map(\.name))
-        return AlterUserScramCredentialsResponse(
-            results: users.sorted().map { user in
-                AlterUserScramCredentialsResponse.AlterUserScramCredentialsResult(
-                    user: user,
-                    errorCode: KafkaErrorCode.unsupportedVersion.rawValue,
-                    errorMessage: "This broker keeps no credentials."
                 )
             }
         )

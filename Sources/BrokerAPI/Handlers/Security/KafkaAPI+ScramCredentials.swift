@@ -1,0 +1,166 @@
+import KafkaWire
+import LogModel
+import LogStorage
+import Security
+
+/// DescribeUserScramCredentials and AlterUserScramCredentials: who may log in. Of a password only
+/// its rounds come over the wire, and nothing of it goes back.
+extension KafkaAPI {
+    private typealias Described =
+        DescribeUserScramCredentialsResponse.DescribeUserScramCredentialsResult
+
+    func describeUserScramCredentials(
+        _ request: DescribeUserScramCredentialsRequest,
+        _ call: APICall
+    ) -> DescribeUserScramCredentialsResponse {
+        var byUser: [String: [DescribeUserScramCredentialsResponse.CredentialInfo]] = [:]
+        for (key, iterations) in credentials.all {
+            byUser[key.user, default: []].append(
+                .init(mechanism: Int8(key.mechanism.rawValue), iterations: iterations)
+            )
+        }
+        let asked = request.users ?? []
+        let names = asked.isEmpty ? byUser.keys.sorted() : asked.map(\.name)
+        let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
+        var seen: Set<String> = []
+        let results = names.filter { seen.insert($0).inserted }.map { name in
+            if counts[name, default: 0] > 1 {
+                return Described(
+                    user: name,
+                    errorCode: KafkaErrorCode.duplicateResource.rawValue,
+                    errorMessage: "Cannot describe SCRAM credentials for the same user twice in a "
+                        + "single request: \(name)"
+                )
+            }
+            guard let infos = byUser[name] else {
+                return Described(
+                    user: name,
+                    errorCode: KafkaErrorCode.resourceNotFound.rawValue,
+                    errorMessage: "Attempt to describe a user credential that does not exist: "
+                        + name
+                )
+            }
+            return Described(user: name, errorMessage: nil, credentialInfos: infos)
+        }
+        return DescribeUserScramCredentialsResponse(errorMessage: nil, results: results)
+    }
+
+    func alterUserScramCredentials(
+        _ request: AlterUserScramCredentialsRequest,
+        _ call: APICall
+    ) -> AlterUserScramCredentialsResponse {
+        var refusals = doubledUsers(request)
+        var changes: CredentialStore.Changes = [:]
+        for deletion in request.deletions where refusals[deletion.name] == nil {
+            do throws(Refusal) {
+                changes.updateValue(nil, forKey: try check(deletion))
+            } catch { refusals[deletion.name] = error }
+        }
+        for upsertion in request.upsertions where refusals[upsertion.name] == nil {
+            do throws(Refusal) {
+                let (key, credential) = try check(upsertion)
+                changes.updateValue(credential, forKey: key)
+            } catch { refusals[upsertion.name] = error }
+        }
+        // A user is changed as a whole, or not at all.
+        changes = changes.filter { refusals[$0.key.user] == nil }
+        var failure: Refusal?
+        do throws(LogStorageError) {
+            if !changes.isEmpty { try credentials.apply(changes) }
+        } catch {
+            failure = Refusal(.kafkaStorageError, error.description)
+        }
+        let users = Set(request.deletions.map(\.name) + request.upsertions.map(\.name))
+        return AlterUserScramCredentialsResponse(
+            results: users.sorted().map { user in
+                let refusal = refusals[user] ?? failure
+                return .init(
+                    user: user,
+                    errorCode: (refusal?.code ?? .none).rawValue,
+                    errorMessage: refusal?.message
+                )
+            }
+        )
+    }
+
+    /// A user's credential of one mechanism that is to become two things at once.
+    private func doubledUsers(
+        _ request: AlterUserScramCredentialsRequest
+    ) -> [String: Refusal] {
+        struct Target: Hashable {
+            let name: String
+            let mechanism: Int8
+        }
+        let targets =
+            request.deletions.map { Target(name: $0.name, mechanism: $0.mechanism) }
+            + request.upsertions.map { Target(name: $0.name, mechanism: $0.mechanism) }
+        var seen: Set<Target> = []
+        var refusals: [String: Refusal] = [:]
+        for target in targets where !seen.insert(target).inserted {
+            refusals[target.name] = Refusal(
+                .duplicateResource,
+                "A user credential cannot be altered twice in the same request"
+            )
+        }
+        return refusals
+    }
+
+    private func key(
+        _ name: String,
+        _ number: Int8
+    ) throws(Refusal) -> CredentialStore.Key {
+        guard !name.isEmpty else {
+            throw Refusal(.unacceptableCredential, "Username must not be empty")
+        }
+        guard name.utf8.count <= CredentialStore.userByteLimit, !name.utf8.contains(0) else {
+            throw Refusal(
+                .unacceptableCredential,
+                "A user's name has \(CredentialStore.userByteLimit) bytes at most, none of them 0"
+            )
+        }
+        guard let mechanism = UInt8(exactly: number).flatMap(ScramMechanism.init) else {
+            throw Refusal(.unsupportedSaslMechanism, "Unknown SCRAM mechanism")
+        }
+        return CredentialStore.Key(user: name, mechanism: mechanism)
+    }
+
+    private func check(
+        _ deletion: AlterUserScramCredentialsRequest.ScramCredentialDeletion
+    ) throws(Refusal) -> CredentialStore.Key {
+        let key = try key(deletion.name, deletion.mechanism)
+        guard credentials.credential(key.user, key.mechanism) != nil else {
+            throw Refusal(
+                .resourceNotFound,
+                "Attempt to delete a user credential that does not exist"
+            )
+        }
+        return key
+    }
+
+    private func check(
+        _ upsertion: AlterUserScramCredentialsRequest.ScramCredentialUpsertion
+    ) throws(Refusal) -> (CredentialStore.Key, ScramCredential) {
+        let key = try key(upsertion.name, upsertion.mechanism)
+        let range = ScramCredential.iterationRange
+        guard upsertion.iterations >= range.lowerBound else {
+            throw Refusal(.unacceptableCredential, "Too few iterations")
+        }
+        guard upsertion.iterations <= range.upperBound else {
+            throw Refusal(.unacceptableCredential, "Too many iterations")
+        }
+        let credential = ScramCredential(
+            mechanism: key.mechanism,
+            salt: upsertion.salt,
+            saltedPassword: upsertion.saltedPassword,
+            iterations: upsertion.iterations
+        )
+        guard let credential else {
+            throw Refusal(
+                .unacceptableCredential,
+                "The salt has 1 to \(ScramCredential.saltByteLimit) bytes, the salted password "
+                    + "\(key.mechanism.keyByteCount)"
+            )
+        }
+        return (key, credential)
+    }
+}

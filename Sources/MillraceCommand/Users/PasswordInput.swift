@@ -1,0 +1,77 @@
+import Glibc
+import JobRunner
+import Terminal
+
+/// A password as a person or a script gives it: on the only line of standard input or of a file.
+enum PasswordInput {
+    /// Longer ones are no passwords.
+    private static let byteLimit = 4096
+
+    static func read(from path: String?, for user: String) throws(CommandFailure) -> [UInt8] {
+        if path == nil, isatty(STDIN_FILENO) == 1 { return try ask(user) }
+        let descriptor = path.map { open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
+        guard descriptor >= 0 else {
+            throw CommandFailure(
+                "the password cannot be read",
+                place: path,
+                reason: String(cString: strerror(errno)),
+                next: "another --password-file"
+            )
+        }
+        defer { if path != nil { close(descriptor) } }
+        var text: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: byteLimit)
+        while text.count <= byteLimit + 2 {
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw CommandFailure(
+                    "the password cannot be read",
+                    place: path ?? "standard input",
+                    reason: String(cString: strerror(errno))
+                )
+            }
+            if count == 0 { break }
+            text += piece.prefix(count)
+        }
+        return try checked(text, path ?? "standard input")
+    }
+
+    /// Of a person at a terminal, which shows nothing of it.
+    private static func ask(_ user: String) throws(CommandFailure) -> [UInt8] {
+        guard let text = getpass("password of \(user): ") else {
+            throw CommandFailure(
+                "the password cannot be read",
+                place: "the terminal",
+                reason: String(cString: strerror(errno))
+            )
+        }
+        return try checked(Array(String(cString: text).utf8), "the terminal")
+    }
+
+    private static func checked(
+        _ text: [UInt8],
+        _ place: String
+    ) throws(CommandFailure) -> [UInt8] {
+        var password = text
+        if password.last == UInt8(ascii: "\n") { password.removeLast() }
+        if password.last == UInt8(ascii: "\r") { password.removeLast() }
+        let reason: String? =
+            if password.isEmpty {
+                "it is empty"
+            } else if password.count > byteLimit {
+                "it has more than \(byteLimit) bytes"
+            } else if password.contains(where: { $0 == UInt8(ascii: "\n") || $0 == 0 }) {
+                "it has more than one line"
+            } else {
+                nil
+            }
+        guard let reason else { return password }
+        throw CommandFailure(
+            "there is no password",
+            place: place,
+            reason: reason,
+            next: "a password on the only line of standard input, or of a --password-file"
+        )
+    }
+}

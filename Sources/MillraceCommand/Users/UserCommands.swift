@@ -1,0 +1,162 @@
+import JobRunner
+import KafkaClient
+import LogModel
+import Security
+import Telemetry
+import Terminal
+
+/// `millrace user …`: who may log in to a listener with SASL.
+enum UserCommands {
+    private static let user = Parameter.argument(.nonemptyText("USER"), help: "the user's name")
+    private static let asJSON = Parameter.flag("json", help: "one JSON object a line")
+
+    static let command = Command(
+        "user",
+        summary: "list, set and delete users that log in with a password",
+        examples: [
+            .init("millrace user set alice < password.txt", "may log in from now on"),
+            .init("millrace user list", "who may"),
+        ],
+        subcommands: [list, set, delete]
+    )
+
+    private static let list = Command(
+        "list",
+        summary: "the users with their mechanisms",
+        parameters: [asJSON.declaration] + LogOption.parameters,
+        examples: [.init("millrace user list", "a line for each credential")]
+    ) { invocation in
+        try withCluster(invocation) { log in
+            let credentials = try log.credentials(of: nil)
+            if invocation[asJSON] {
+                for credential in credentials {
+                    TextOutput.standard.write(
+                        "{\"user\":\(jsonString(credential.user)),"
+                            + "\"mechanism\":\(jsonString(credential.mechanism.name)),"
+                            + "\"iterations\":\(credential.iterations)}\n"
+                    )
+                }
+                return
+            }
+            var table = Table(("USER", .left), ("MECHANISM", .left), ("ITERATIONS", .right))
+            for credential in credentials {
+                table.add(
+                    credential.user,
+                    credential.mechanism.name,
+                    "\(credential.iterations)"
+                )
+            }
+            TextOutput.standard.write(table.text)
+        }
+        return .done
+    }
+
+    private static let mechanism = Parameter.repeated(
+        "mechanism",
+        ValueKind<ScramMechanism>.scramMechanism,
+        help: "for this mechanism alone (default: for each); PLAIN needs any of them"
+    )
+    private static let iterations = Parameter.option(
+        "iterations",
+        .integer(
+            Int(
+                ScramCredential.iterationRange.lowerBound
+            )...Int(
+                ScramCredential.iterationRange.upperBound
+            )
+        ),
+        default: Int(ScramCredential.iterationRange.lowerBound),
+        help: "rounds of the password: more make it dearer to guess, and to check"
+    )
+    private static let passwordFile = Parameter.optional(
+        "password-file",
+        .path("FILE"),
+        help: "a file with the password on its only line (default: standard input)"
+    )
+
+    private static let set = Command(
+        "set",
+        summary: "give a user a password, and make the user if there is none",
+        discussion: "The password is read from standard input or a file, never from the command "
+            + "line, which others see. It is not\nkept: what is kept can only check one.",
+        parameters: [
+            user.declaration, mechanism.declaration, iterations.declaration,
+            passwordFile.declaration,
+        ] + LogOption.parameters,
+        examples: [
+            .init("millrace user set alice", "asks for the password"),
+            .init("millrace user set alice --password-file alice.txt", "takes it from a file"),
+        ]
+    ) { invocation in
+        let name = invocation[user]
+        let password = try PasswordInput.read(from: invocation[passwordFile], for: name)
+        try withCluster(invocation) { log in
+            try log.asking("the user '\(name)' was not set") { cluster throws(KafkaClientError) in
+                try cluster.setPassword(
+                    of: name,
+                    password,
+                    chosen(invocation) ?? ScramMechanism.allCases,
+                    iterations: Int32(invocation[iterations])
+                )
+            }
+        }
+        TextOutput.standard.write("set the password of \(name)\n")
+        return .done
+    }
+
+    private static let delete = Command(
+        "delete",
+        summary: "let a user log in no more",
+        discussion: "Connections that the user has stay until they end.",
+        parameters: [user.declaration, mechanism.declaration] + LogOption.parameters,
+        examples: [.init("millrace user delete alice", "with every mechanism")]
+    ) { invocation in
+        let name = invocation[user]
+        try withCluster(invocation) { log in
+            let chosen = chosen(invocation)
+            let known = try log.credentials(of: nil).filter { $0.user == name }.map(\.mechanism)
+            let missing = chosen?.first { !known.contains($0) }
+            guard !known.isEmpty, missing == nil else {
+                throw CommandFailure(
+                    missing.map { "'\(name)' has no password for \($0.name)" }
+                        ?? "there is no user '\(name)'",
+                    place: "\(log.place)",
+                    next: log.place.next("user list")
+                )
+            }
+            try log.asking("the user '\(name)' was not deleted") {
+                cluster throws(KafkaClientError) in
+                try cluster.deleteCredentials(of: name, chosen ?? known)
+            }
+        }
+        TextOutput.standard.write("deleted \(name)\n")
+        return .done
+    }
+
+    /// Nil for all.
+    private static func chosen(_ invocation: Invocation) -> [ScramMechanism]? {
+        let named = Swift.Set(invocation[mechanism])
+        return named.isEmpty ? nil : named.sorted()
+    }
+}
+
+extension ServedLog {
+    fileprivate func credentials(
+        of user: String?
+    ) throws(CommandFailure) -> [ClusterCredential] {
+        try asking("the users are not told") { cluster throws(KafkaClientError) in
+            try cluster.credentials(of: user)
+        }
+    }
+}
+
+extension ValueKind where Value == ScramMechanism {
+    /// A mechanism of SCRAM, by its name.
+    fileprivate static var scramMechanism: ValueKind {
+        let names = ScramMechanism.allCases.map(\.name)
+        return ValueKind(
+            placeholder: "MECHANISM",
+            expectation: "one of \(names.joined(separator: ", "))"
+        ) { text in ScramMechanism.allCases.first { $0.name == text } }
+    }
+}
