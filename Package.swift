@@ -102,6 +102,7 @@ let package = Package(
         system("CZlib", apt: "zlib1g-dev", brew: "zlib"),
         system("CUV", apt: "libuv1-dev", brew: "libuv"),
         system("COpenSSL", apt: "libssl-dev", brew: "openssl@3"),
+        system("CMicroHTTPD", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
@@ -119,6 +120,8 @@ let package = Package(
 
         // Who speaks, and that nobody listens in.
         library("Security", ["COpenSSL"]),
+        // The web.
+        library("HTTPServer", ["Threads", "CMicroHTTPD"]),
 
         // Formats.
         library("Bytes", ["CChecksum"]),
@@ -128,19 +131,25 @@ let package = Package(
         library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 
         // The log.
-        library("LogStorage", ["Bytes", "LogModel", "KafkaRecords", "Threads"]),
+        library(
+            "LogStorage",
+            ["Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads"]
+        ),
         library("KafkaDirectory", ["Bytes", "LogModel", "KafkaRecords", "LogStorage"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
         library(
             "Broker",
-            ["Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads"]
+            [
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Telemetry",
+                "Threads",
+            ]
         ),
         library("KafkaWire", ["Bytes", "LogModel", "KafkaRecords"], exclude: ["Schemas"]),
         library(
             "BrokerAPI",
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
-                "Broker", "Security", "Threads",
+                "Broker", "Security", "Telemetry", "Threads",
             ]
         ),
         library(
@@ -166,7 +175,7 @@ let package = Package(
         library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"]),
         library(
             "StreamsRuntime",
-            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads"]
+            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads"]
         ),
         library(
             "JobRunner",
@@ -174,7 +183,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security",
+                "Security", "HTTPServer",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -292,11 +301,12 @@ let package = Package(
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
                 "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
-                "MillraceTestKit",
-                "Threads",
+                "MillraceTestKit", "EmbeddedClient", "LogClient", "JSON", "Streams",
+                "StreamsRuntime", "Threads",
             ],
             exclude: ["EndToEnd/Allocations", "Interop/Scripts"]
         ),
+        tests("HTTPServerTests", ["HTTPServer", "Threads"]),
         tests("GuideTests", ["Millrace", "MillraceTestKit"]),
         tests("TidyTests", []),
 

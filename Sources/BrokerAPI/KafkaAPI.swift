@@ -14,6 +14,8 @@ package final class KafkaAPI: Sendable {
     let parkedFetches: ParkedFetches
     let ownerConnections = Lock(OwnerConnections())
     let fetchSessions: Lock<FetchSessions>
+    /// What was asked so far.
+    package let probe = APIProbe()
 
     package init(broker: Broker, configuration: APIConfiguration = APIConfiguration()) {
         self.broker = broker
@@ -60,11 +62,15 @@ package final class KafkaAPI: Sendable {
                 .close(reason: "version \(request.version) of the API \(entry.key) is not served")
             )
         }
-        entry.serve(self, request, answer)
+        entry.serve(self, request, probe.measuring(entry.key, broker.clock, answer))
     }
+
+    /// A connection was accepted, which `connectionClosed` ends.
+    package func connectionOpened() { probe.connectionOpened() }
 
     /// A connection ended: what waits for it is dropped.
     package func connectionClosed(_ connection: ConnectionIdentity) {
+        probe.connectionClosed()
         parkedFetches.drop(connection)
         fetchSessions.withLock { $0.connectionClosed(connection.number) }
     }

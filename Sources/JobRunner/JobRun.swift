@@ -23,7 +23,9 @@ struct JobRun {
             settings.broker(&configuration)
             configuration.ownerNote = "the job \(topology.job)"
         }
-        let result = Result { try serving(log) { try process(log, signals) } }
+        let result = Result {
+            try serving(log) { watch in try process(log, signals, watch) }
+        }
         if case .success = result { Self.compact(log, signals) }
         let closing = Result { try log.close() }
         let summary = try result.mapError {
@@ -35,14 +37,21 @@ struct JobRun {
     }
 
     /// Does `work` while other processes are served: this user's commands, and Kafka's clients
-    /// where that was asked for.
-    private func serving<Value>(_ log: OpenLog, _ work: () throws -> Value) throws -> Value {
-        guard let listener = try LogListener(log, options.listen) else { return try work() }
-        for address in listener.addresses {
+    /// and whoever watches over HTTP, where that was asked for.
+    private func serving<Value>(
+        _ log: OpenLog,
+        _ work: (WatchServer?) throws -> Value
+    ) throws -> Value {
+        let listener = try LogListener(log, options.listen)
+        defer { listener?.stop() }
+        for address in listener?.addresses ?? [] {
             TextOutput.error.write("listening on \(address)\n")
         }
-        defer { listener.stop() }
-        return try work()
+        guard let http = options.http else { return try work(nil) }
+        let watch = try WatchServer(log, http, program: "run", probe: listener?.probe)
+        defer { watch.stop() }
+        TextOutput.error.write("watch at http://\(watch.address)/\n")
+        return try work(watch)
     }
 
     /// Compacts what is due of the topics in use, for some seconds: runs that are shorter than the
@@ -55,7 +64,11 @@ struct JobRun {
         }
     }
 
-    private func process(_ log: OpenLog, _ signals: SignalListener) throws -> RunSummary {
+    private func process(
+        _ log: OpenLog,
+        _ signals: SignalListener,
+        _ watch: WatchServer?
+    ) throws -> RunSummary {
         let time = SystemTimeSource()
         let inputs = try inputTopics(log.client)
         let own = usedTopics
@@ -99,12 +112,15 @@ struct JobRun {
             tell: Self.tell
         )
         noteTopology()
+        let watched = WatchedJob(application)
+        watch?.watch(watched)
         let stopSwitch = application.stopSwitch
         signals.onRequest { stopSwitch.request() }
         let progress = application.progress
         let begin = time.monotonicNanoseconds()
         let work = Result {
             try restore(application, progress)
+            watched.noteRestored()
             // The positions are free only now: the new producers fenced the owners before them,
             // whose open transactions may hold offsets.
             let backlog = try InputBacklog(job: topology.job, topics: inputs, client: log.client)

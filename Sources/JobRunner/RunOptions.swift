@@ -24,6 +24,8 @@ package struct RunOptions: Sendable, Equatable {
     package var json: Bool
     /// Nil if no other process is served meanwhile.
     package var listen: ListenOptions?
+    /// Nil if nothing is told over HTTP.
+    package var http: WatchOptions?
 
     private static let threads = Parameter.option(
         "threads",
@@ -77,7 +79,7 @@ package struct RunOptions: Sendable, Equatable {
             DataDirectoryOption.parameter.declaration, threads.declaration, interval.declaration,
             promise.declaration, decodeError.declaration, memoryLimit.declaration,
             caughtUp.declaration, startOver.declaration, asJSON.declaration,
-        ] + ListenOptions.parameters
+        ] + ListenOptions.parameters + WatchOptions.parameters
 
     /// The values of a command line.
     package init(_ invocation: Invocation) throws(CommandFailure) {
@@ -91,6 +93,7 @@ package struct RunOptions: Sendable, Equatable {
         reset = invocation[Self.startOver]
         json = invocation[Self.asJSON]
         listen = try ListenOptions.beside(invocation)
+        http = try WatchOptions(invocation)
         let longest = Duration.milliseconds(StreamsConfiguration.longestCommitIntervalMilliseconds)
         guard commitInterval <= longest else {
             throw CommandFailure(
@@ -135,6 +138,7 @@ package struct RunOptions: Sendable, Equatable {
         if reset { words.append("--reset") }
         if json { words.append("--json") }
         if let listen { words += listen.words }
+        if let http { words += http.words(beside: listen) }
         return words
     }
 

@@ -28,6 +28,12 @@ public final class MemoryBudget: Sendable {
         copyByteLimit = byteCount / 8
     }
 
+    /// What all stores hold now.
+    public var heldByteCount: Int { used.load(ordering: .relaxed) }
+
+    /// What they may hold together.
+    public var heldByteLimit: Int { byteLimit }
+
     /// The part of a budget that is for the blocks that engines read.
     public static func cacheByteCount(of byteCount: Int) -> Int { byteCount / 8 }
 

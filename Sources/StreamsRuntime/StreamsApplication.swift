@@ -24,6 +24,8 @@ package final class StreamsApplication {
     private let client: any LogClient
     private let threads: [StreamThread]
     private let checkpointWorker: CheckpointWorker
+    /// What the stores of all threads share.
+    package let memory: MemoryBudget
 
     /// Plans the topology over the log's topics, and creates those that are the job's to create.
     /// `tell` gets a sentence about what a thread waits for, once, and again when it goes on.
@@ -65,6 +67,7 @@ package final class StreamsApplication {
         let checkpointWorker = CheckpointWorker(inline: configuration.checkpointsInline)
         self.checkpointWorker = checkpointWorker
         let memory = MemoryBudget(byteCount: configuration.memoryByteCount)
+        self.memory = memory
         threads = (0..<count).map { slot in
             StreamThread(
                 slot: slot,

@@ -6,6 +6,7 @@ enum AllowedImports {
         var table: [String: Set<String>] = [
             "Terminal": [], "Telemetry": ["Threads"], "Threads": [],
             "Security": ["COpenSSL"],
+            "HTTPServer": ["Threads", "CMicroHTTPD"],
             "Bytes": ["CChecksum"],
             "Serdes": ["Bytes"],
             // Foundation for the types that its own coders treat apart; never on a record's path
@@ -13,16 +14,17 @@ enum AllowedImports {
             "JSON": ["Serdes", "CSimdJSON", "FoundationEssentials", "Foundation"],
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
-            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Threads"],
+            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads"],
             "KafkaDirectory": ["Bytes", "LogModel", "KafkaRecords", "LogStorage"],
             "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
             "Broker": [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Threads",
+                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Telemetry",
+                "Threads",
             ],
             "KafkaWire": ["Bytes", "LogModel", "KafkaRecords"],
             "BrokerAPI": [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
-                "Broker", "Security", "Threads",
+                "Broker", "Security", "Telemetry", "Threads",
             ],
             "BrokerServer": [
                 "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Security", "Threads",
@@ -37,7 +39,7 @@ enum AllowedImports {
             "RocksStore": ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"],
             "Streams": ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"],
             "StreamsRuntime": [
-                "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Threads",
+                "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads",
             ],
             "Millrace": ["Streams", "JobRunner", "LogModel"],
         ]
@@ -50,7 +52,7 @@ enum AllowedImports {
             "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
         ])
         table["JobRunner"] = belowRunner.union([
-            "BrokerAPI", "BrokerServer", "Coordination", "Security",
+            "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security",
         ])
         table["MillraceTestKit"] = everything
         table["MillraceCommand"] = everything.union([

@@ -88,6 +88,7 @@ extension ServerLoop {
         if !isLocal { uv_tcp_nodelay(handle.tcp, 1) }
         hostCounts[host, default: 0] += 1
         connections[lastNumber] = connection
+        api.connectionOpened()
         connection.setReading(true)
     }
 

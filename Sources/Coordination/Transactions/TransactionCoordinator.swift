@@ -132,6 +132,11 @@ package struct TransactionCoordinator: Sendable {
         entries.filter { $0.value.current.epoch != .none }.keys.sorted()
     }
 
+    /// Those that are open or on their way to an end, in no order.
+    package var unfinishedTransactions: [TransactionMetadata] {
+        entries.values.lazy.map(\.current).filter { $0.epoch != .none && !$0.state.isIdle }
+    }
+
     /// The record on its way is in the log (and flushed, if it had to be).
     package mutating func appended(_ id: String) -> TransactionContinuation {
         guard let pending = entries[id]?.pending else {

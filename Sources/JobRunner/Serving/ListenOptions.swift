@@ -46,6 +46,9 @@ package struct ListenOptions: Sendable, Equatable {
         requiredListen.declaration, setting.declaration, insecure.declaration,
     ]
 
+    /// Whether a command line allows what reaches beyond this machine.
+    static func isInsecureAllowed(_ invocation: Invocation) -> Bool { invocation[insecure] }
+
     /// The options of a command that does nothing else.
     package init(_ invocation: Invocation) throws(CommandFailure) {
         let listeners = invocation[Self.requiredListen]
@@ -65,7 +68,7 @@ package struct ListenOptions: Sendable, Equatable {
                     status: .usage
                 )
             }
-            guard !invocation[insecure] else {
+            guard !invocation[insecure] || WatchOptions.isAsked(for: invocation) else {
                 throw CommandFailure(
                     "--insecure-listen says where clients may come from, and none are served",
                     next: "--listen 0.0.0.0:9092",

@@ -1,5 +1,5 @@
 import Broker
-import BrokerAPI
+package import BrokerAPI
 import BrokerServer
 import Security
 package import Terminal
@@ -11,6 +11,8 @@ package struct LogListener {
     private let directory: String
     /// Where it listens, with the ports that it got; none where it has none.
     package let addresses: [String]
+    /// What was asked of it.
+    package let probe: APIProbe
 
     /// Listens from here on. Without a port that was asked for, and without a socket, there is
     /// nobody to serve: nil, and a warning, for the log itself needs neither.
@@ -33,6 +35,7 @@ package struct LogListener {
         let place = Place(listeners: options?.listeners ?? [], security: settings.security)
         guard let server = try Self.server(api, place, socket, configuration) else { return nil }
         self.server = server
+        probe = api.probe
         directory = log.directory
         addresses = server.listeners.map(\.description)
         // Commands find the way by it that need no more than an address.

@@ -140,6 +140,8 @@ extension GroupCommit {
         mayExceed: Bool
     ) -> Outcome {
         let outcome: Journal.Outcome
+        let begin = context.time.monotonicNanoseconds()
+        let before = round.journal.byteCount
         do throws(DiskError) {
             outcome = try round.journal.write(
                 entries: parts.map(\.part.entry),
@@ -164,6 +166,12 @@ extension GroupCommit {
             return .failed(.disk(error))
         case .written:
             context.countFdatasync()
+            probe.noteGroup(
+                partitionCount: parts.count,
+                byteCount: round.journal.byteCount &- before,
+                nanosecondsSince: begin,
+                at: context.time.monotonicNanoseconds()
+            )
             for (log, _) in parts { log.groupIsDurable() }
             noteDue(round.journal)
             return .written

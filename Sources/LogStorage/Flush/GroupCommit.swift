@@ -41,6 +41,7 @@ package final class GroupCommit: Sendable {
 
     private let hooks = Lock(Hooks())
     let isDue = Atomic<Bool>(false)
+    package let probe = FlushProbe()
 
     init(context: LogContext, journal: Journal) {
         self.context = context

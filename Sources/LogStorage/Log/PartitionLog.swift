@@ -19,7 +19,7 @@ package final class PartitionLog: Sendable {
     let files: PartitionFiles
     let context: LogContext
     let state: Lock<LogState>
-    private let waking: Lock<Sleep>
+    let waking: Lock<Sleep>
     private let isAwake = Atomic<Bool>(false)
     private let options: Lock<LogConfiguration>
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.

@@ -106,7 +106,9 @@ extension ServedLog {
             guard answer.code == .none else {
                 return .failure(Trouble(text: "the server answers \(answer.code.kafkaName)"))
             }
-            let (time, behind) = Self.firstTime(in: answer.records, from: next)
+            let (time, behind) = answer.records.withUnsafeBytes {
+                FirstRecordTime.find(in: $0, from: next)
+            }
             if let time {
                 let now = SystemTimeSource().wallTime()
                 let (milliseconds, overflows) = now.rawValue
@@ -121,34 +123,5 @@ extension ServedLog {
             next = behind
         }
         return .success(nil)
-    }
-
-    /// The time of the first record at or behind an offset, a marker being none, and where what was
-    /// looked at ends.
-    private static func firstTime(
-        in bytes: [UInt8],
-        from position: Offset
-    ) -> (time: Timestamp?, end: Offset) {
-        bytes.withUnsafeBytes { bytes in
-            var decompressor = RecordDecompressor()
-            var batches = RecordBatchSequence(bytes)
-            var end = position
-            while let batch = try? batches.next() {
-                end = max(end, batch.nextOffset)
-                guard !batch.attributes.isControl, batch.nextOffset > position else { continue }
-                guard (try? batch.verifyChecksum()) != nil,
-                    var records = try? decompressor.records(
-                        of: batch,
-                        byteLimit: BatchLimit.recordByteCount
-                    )
-                else { return (nil, position) }
-                while let record = try? records.next() {
-                    if batch.offset(of: record) >= position {
-                        return (batch.timestamp(of: record), end)
-                    }
-                }
-            }
-            return (nil, end)
-        }
     }
 }

@@ -12,7 +12,7 @@ enum ServeCommand {
         discussion: "Prints its addresses when it is ready. SIGHUP, SIGINT and SIGTERM finish what "
             + "is in flight\nand leave with exit code 0; a second one leaves at once.",
         parameters: [DataDirectoryOption.parameter.declaration]
-            + ListenOptions.requiredParameters,
+            + ListenOptions.requiredParameters + WatchOptions.parameters,
         examples: [
             .init("millrace serve", "on 127.0.0.1:9092"),
             .init(
@@ -24,9 +24,11 @@ enum ServeCommand {
                     + "ssl.keystore.location=server.pem",
                 "encrypted, for the users of 'millrace user'"
             ),
+            .init("millrace serve --http 127.0.0.1:9100", "with a page that shows how it is"),
         ]
     ) { invocation in
         let options = try ListenOptions(invocation)
+        let http = try WatchOptions(invocation)
         let settings = try ServerSettings(options.settings)
         let directory = invocation[DataDirectoryOption.parameter]
         let isNew = access("\(directory)/.millrace", F_OK) != 0
@@ -40,7 +42,7 @@ enum ServeCommand {
         }
         // A path that is mistyped, or not mounted yet, gives clients a log without their records.
         if isNew { TextOutput.error.write("made a new log in \(directory)\n") }
-        let outcome = Result { try serve(log, options, signals) }
+        let outcome = Result { try serve(log, options, http, signals) }
         let closing = Result { try log.close() }
         try outcome.get()
         try closing.get()
@@ -50,17 +52,23 @@ enum ServeCommand {
     private static func serve(
         _ log: OpenLog,
         _ options: ListenOptions,
+        _ http: WatchOptions?,
         _ signals: SignalListener
     ) throws {
         guard let listener = try LogListener(log, options) else { return }
+        defer { listener.stop() }
+        let watch = try http.map { http throws in
+            try WatchServer(log, http, program: "serve", probe: listener.probe)
+        }
+        defer { watch?.stop() }
         TextOutput.standard.write(
             listener.addresses.map { "listening on \($0)\n" }.joined()
         )
+        if let watch { TextOutput.standard.write("watch at http://\(watch.address)/\n") }
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
         while isRequested.wait(atMost: .seconds(2), for: { $0 ? () : nil }) == nil {
             log.tellNews()
         }
-        listener.stop()
     }
 }

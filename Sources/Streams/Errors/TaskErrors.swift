@@ -187,7 +187,7 @@ public final class TaskErrors {
         for omission in DeadLetter.Omission.allCases {
             do {
                 try write(letter, to: topic, without: omission)
-                task.counters.pointee.recordsDeadLettered &+= 1
+                task.counters.pointee.countDeadLetter(letter.reason)
                 return
             } catch let error as OutputRefusal { refusal = refusal ?? error }
         }

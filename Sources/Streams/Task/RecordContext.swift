@@ -63,6 +63,8 @@ public struct TaskCounters: Equatable, Sendable {
     public var drops = DropCounts()
     /// Records that went to the dead letters, those that followed one included.
     public var recordsDeadLettered: Int64 = 0
+    /// The same by the reason that the dead letter tells; those behind the first 32 as `other`.
+    public private(set) var deadLetters: [String: Int64] = [:]
     /// Nothing counted yet.
     public init() {}
 
@@ -73,12 +75,24 @@ public struct TaskCounters: Equatable, Sendable {
         drops[reason] &+= 1
     }
 
+    private static let deadLetterReasonLimit = 32
+
+    /// Counts a record that went to the dead letters.
+    mutating func countDeadLetter(_ reason: String, _ count: Int64 = 1) {
+        recordsDeadLettered &+= count
+        let isKnown =
+            deadLetters[reason] != nil || deadLetters.count < Self.deadLetterReasonLimit
+        deadLetters[isKnown ? reason : "other", default: 0] &+= count
+    }
+
     /// Adds what another task counted.
     public mutating func add(_ other: TaskCounters) {
         recordsIn += other.recordsIn
         recordsSkipped += other.recordsSkipped
         recordsDropped += other.recordsDropped
-        recordsDeadLettered += other.recordsDeadLettered
+        for (reason, count) in other.deadLetters.sorted(by: { $0.key < $1.key }) {
+            countDeadLetter(reason, count)
+        }
         drops.add(other.drops)
     }
 }

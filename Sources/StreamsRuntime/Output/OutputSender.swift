@@ -7,6 +7,9 @@ final class OutputSender {
     /// Records written to sink topics since the start, aborted ones not counted.
     private(set) var sinkRecordCount: Int64 = 0
     private var uncommittedSinkRecordCount: Int64 = 0
+    /// The same of every topic, by name: changelogs and repartition topics too.
+    private(set) var recordCounts: [String: Int64] = [:]
+    private var uncommittedRecordCounts: [String: Int64] = [:]
     private var byteCount: Int64 = 0
     private let topicsBesideResults: Set<String>
 
@@ -18,6 +21,7 @@ final class OutputSender {
         let records = Int64(batch.recordCount)
         try producer.append(&batch, to: partition)
         byteCount += Int64(bytes)
+        uncommittedRecordCounts[partition.topic, default: 0] += records
         if !topicsBesideResults.contains(partition.topic) {
             uncommittedSinkRecordCount += records
         }
@@ -36,11 +40,22 @@ final class OutputSender {
     func noteCommitted() {
         sinkRecordCount += uncommittedSinkRecordCount
         uncommittedSinkRecordCount = 0
+        for (topic, count) in uncommittedRecordCounts {
+            // A job may choose its topics by record.
+            guard recordCounts.count < Self.topicLimit || recordCounts[topic] != nil else {
+                continue
+            }
+            recordCounts[topic, default: 0] += count
+        }
+        uncommittedRecordCounts.removeAll(keepingCapacity: true)
     }
+
+    private static let topicLimit = 1000
 
     /// What was sent is aborted.
     func forget() {
         uncommittedSinkRecordCount = 0
+        uncommittedRecordCounts.removeAll(keepingCapacity: true)
         byteCount = 0
     }
 }

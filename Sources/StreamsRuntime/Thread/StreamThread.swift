@@ -45,6 +45,10 @@ package final class StreamThread {
     /// Whether processors wrote at their start what is still to be committed.
     private var hasWorkFromStart = false
     var lastPurge: UInt64 = 0
+    /// What others see of the thread's pace and stores.
+    private var times = CommitTimes()
+    private var lastStoreFacts: UInt64?
+    private var toldTrouble: LogClientError?
 
     package init(
         slot: Int,
@@ -227,6 +231,7 @@ package final class StreamThread {
         do {
             count = try task.process(from: client, turn: &turn)
             let hasFired = try task.runTimers(turn)
+            times.noteTurn(since: turn.startedAt, at: time.monotonicNanoseconds())
             guard count > 0 || hasFired else { return false }
         } catch let error as LogClientError {
             return try handle(.failed(error))
@@ -278,7 +283,11 @@ package final class StreamThread {
                 }
             }
         }
-        troubleReport.note(cycle.backoff.cause, now: time.monotonicNanoseconds())
+        let trouble = cycle.backoff.cause
+        troubleReport.note(trouble, now: time.monotonicNanoseconds())
+        guard trouble != toldTrouble else { return }
+        toldTrouble = trouble
+        progress.noteTrouble(trouble.map { "\($0)" })
     }
 
     /// Whether nothing holds the thread back any more; does what was held.
@@ -292,6 +301,7 @@ package final class StreamThread {
 
     /// Performs one action; the result is the cycle's next one.
     private func perform(_ action: CommitCycle.Action) throws -> CommitCycle.Action {
+        times.begin(action, at: time.monotonicNanoseconds())
         switch action {
         case .none, .hold: return .none
         case .flushOutput:
@@ -312,6 +322,7 @@ package final class StreamThread {
             return try perform(again)
         case .stop(let reason): throw StreamsError(reason)
         }
+        times.end(action, at: time.monotonicNanoseconds())
         return cycle.next(.succeeded)
     }
 
@@ -381,8 +392,23 @@ package final class StreamThread {
             positions: positions,
             counters: counters,
             recordsOut: sender.sinkRecordCount,
+            recordsOutByTopic: sender.recordCounts,
+            times: times,
             lostCount: tasks.reduce(0) { $0 + $1.lostCount },
             replacedCount: tasks.reduce(0) { $0 + $1.replacedCount }
+        )
+        publishStores()
+    }
+
+    /// Now and then: a thread may have thousands of them.
+    private func publishStores() {
+        let now = time.monotonicNanoseconds()
+        if let lastStoreFacts, now &- lastStoreFacts < StoreFacts.intervalNanoseconds { return }
+        lastStoreFacts = now
+        progress.publish(
+            stores: tasks.flatMap { task in
+                task.stores.map { StoreFacts($0.store, $0.name, task.id.partition) }
+            }
         )
     }
 

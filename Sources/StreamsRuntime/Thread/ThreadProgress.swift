@@ -24,6 +24,12 @@ package final class ThreadProgress: Sendable {
         package var delayedCheckpoints: Int64 = 0
         /// Purges of repartition topics put off because the disk was full.
         package var delayedPurges: Int64 = 0
+        /// Committed records by the topic that they were written to.
+        package var recordsOutByTopic: [String: Int64] = [:]
+        package var times = CommitTimes()
+        package var stores: [StoreFacts] = []
+        /// What the thread waits for, in words; nil while it goes on.
+        package var trouble: String?
     }
 
     private let state = Lock(Snapshot())
@@ -36,6 +42,8 @@ package final class ThreadProgress: Sendable {
         positions: [TopicPartition: Offset],
         counters: TaskCounters,
         recordsOut: Int64,
+        recordsOutByTopic: [String: Int64],
+        times: CommitTimes,
         lostCount: Int64,
         replacedCount: Int64
     ) {
@@ -43,11 +51,15 @@ package final class ThreadProgress: Sendable {
             $0.positions = positions
             $0.counters = counters
             $0.recordsOut = recordsOut
+            $0.recordsOutByTopic = recordsOutByTopic
+            $0.times = times
             $0.lostCount = lostCount
             $0.replacedCount = replacedCount
         }
     }
 
+    func publish(stores: [StoreFacts]) { state.withLock { $0.stores = stores } }
+    func noteTrouble(_ trouble: String?) { state.withLock { $0.trouble = trouble } }
     func noteCommit() { state.withLock { $0.commits += 1 } }
     func noteRewind() { state.withLock { $0.rewinds += 1 } }
     func noteRestored(_ count: Int64) { state.withLock { $0.restored += count } }

@@ -102,6 +102,25 @@ extension EndToEnd {
             try Millrace.succeed("log", "verify", "--data", data)
         }
 
+        /// Of a running job; without a browser the metrics alone.
+        @Test func `Prometheus's parsers read the metrics, and a browser the page`() throws {
+            guard Self.has(Self.python) else { return }
+            let folder = try TemporaryFolder()
+            let browser = "/usr/bin/chromium"
+            let data = folder.path("data")
+            let environment = ProcessInfo.processInfo.environment
+            let pictures = environment["MILLRACE_PICTURES"] ?? folder.url.path
+            let outcome = try Millrace.shell(
+                """
+                exec '\(Self.python)' '\(Self.scripts)/web_page.py' \
+                    '\(Millrace.executable.deletingLastPathComponent().path)' '\(data)' \
+                    '\(pictures)' '\(Self.has(browser) ? browser : "-")'
+                """
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last?.hasPrefix("seen: 1000 records") == true, "\(outcome)")
+        }
+
         @Test func `kcat lists, writes, reads, and the command line reads what it wrote`() throws {
             guard Self.has("/usr/bin/kcat") else { return }
             let folder = try TemporaryFolder()

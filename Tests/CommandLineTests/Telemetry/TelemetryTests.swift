@@ -69,30 +69,4 @@ import Threads
     func `what is no calendar time is refused`(text: String) {
         #expect(CalendarTime.milliseconds(from: text) == nil)
     }
-
-    @Test func `metrics are rendered as Prometheus text`() {
-        let registry = MetricsRegistry()
-        registry.counter("records_total", help: "records", labels: ["topic": "a"]).add(3)
-        registry.gauge("lag", help: "records behind").set(-2)
-        let histogram = registry.histogram("seconds", help: "how long", bounds: [0.1, 1])
-        for value in [0.05, 0.5, 0.1, 7] { histogram.observe(value) }
-        #expect(
-            registry.prometheusText == """
-                # HELP lag records behind
-                # TYPE lag gauge
-                lag -2
-                # HELP records_total records
-                # TYPE records_total counter
-                records_total{topic="a"} 3
-                # HELP seconds how long
-                # TYPE seconds histogram
-                seconds_bucket{le="0.1"} 2
-                seconds_bucket{le="1.0"} 3
-                seconds_bucket{le="+Inf"} 4
-                seconds_sum 7.65
-                seconds_count 4
-
-                """
-        )
-    }
 }

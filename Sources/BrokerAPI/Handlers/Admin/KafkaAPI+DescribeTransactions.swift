@@ -1,5 +1,5 @@
 import Broker
-import Coordination
+package import Coordination
 import KafkaWire
 import LogModel
 import LogStorage
@@ -135,7 +135,7 @@ extension KafkaAPI {
 
 extension TransactionState {
     /// As tools know it.
-    var kafkaName: String {
+    package var kafkaName: String {
         switch self {
         case .empty: "Empty"
         case .ongoing: "Ongoing"

@@ -1,0 +1,93 @@
+import Broker
+import LogModel
+import LogStorage
+
+/// Reads batches of the log for those who look at it, with a buffer of its own. For one thread.
+final class RecordReader {
+    private let broker: Broker
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 1 << 20,
+        alignment: 16
+    )
+    /// Fetches of one search: batches of markers alone are passed over.
+    private static let fetchLimit = 16
+
+    init(_ broker: Broker) { self.broker = broker }
+
+    deinit { buffer.deallocate() }
+
+    /// When the first record from an offset on was made; nil where there is none before `end`, it
+    /// cannot be read, or it lies behind too many markers.
+    func firstTime(
+        in partition: TopicPartition,
+        from offset: Offset,
+        to end: Offset
+    ) -> Timestamp? {
+        var next = offset
+        for _ in 0..<Self.fetchLimit where next < end {
+            guard let bytes = read(partition, from: next) else { return nil }
+            let (time, behind) = FirstRecordTime.find(in: bytes, from: next)
+            if let time { return time }
+            guard behind > next else { return nil }
+            next = behind
+        }
+        return nil
+    }
+
+    /// The batches from an offset on, as many as the buffer takes; nil where they cannot be read.
+    func read(_ partition: TopicPartition, from offset: Offset) -> UnsafeRawBufferPointer? {
+        do throws(BrokerError) {
+            let found = try broker.fetch(
+                partition,
+                from: offset,
+                isolation: .readUncommitted,
+                into: buffer
+            )
+            return UnsafeRawBufferPointer(rebasing: buffer[..<min(found.byteCount, buffer.count)])
+        } catch { return nil }
+    }
+}
+
+/// Counts what lies in partitions of dead letters, and goes on where it was.
+struct DeadLetterCounter {
+    private struct Progress {
+        var start: Offset
+        var next: Offset
+        var count: Int64 = 0
+        var oldest: Timestamp?
+    }
+
+    private var progress: [TopicIDPartition: Progress] = [:]
+    /// Fetches of one partition in one round.
+    private static let fetchLimit = 16
+
+    /// The records of a partition and the time of the first one, once all are counted; those of
+    /// aborted transactions are among them.
+    mutating func count(
+        _ partition: TopicIDPartition,
+        _ bounds: LogBounds,
+        _ reader: RecordReader
+    ) -> (count: Int64?, oldest: Timestamp?) {
+        var at = progress[partition] ?? Progress(start: bounds.logStart, next: bounds.logStart)
+        // What was deleted is counted no more, and nobody has noted how much that was.
+        if at.start != bounds.logStart || at.next > bounds.highWatermark {
+            at = Progress(start: bounds.logStart, next: bounds.logStart)
+        }
+        for _ in 0..<Self.fetchLimit where at.next < bounds.highWatermark {
+            guard let bytes = reader.read(partition.name, from: at.next) else { break }
+            let before = at.next
+            var batches = RecordBatchSequence(bytes)
+            while let batch = try? batches.next() {
+                at.next = max(at.next, batch.nextOffset)
+                if !batch.attributes.isControl { at.count &+= Int64(batch.recordCount) }
+            }
+            if at.oldest == nil {
+                at.oldest = FirstRecordTime.find(in: bytes, from: before).time
+            }
+            guard at.next > before else { break }
+        }
+        progress[partition] = at
+        let isWhole = at.next >= bounds.highWatermark
+        return (isWhole ? at.count : nil, at.oldest)
+    }
+}

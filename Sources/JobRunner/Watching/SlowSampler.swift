@@ -1,0 +1,147 @@
+import Broker
+import LogModel
+import LogStorage
+import Threads
+
+/// Reads, on a thread of its own, what a look must not wait for: how old the records are that
+/// groups have before them, what lies in the topics of dead letters, how much room the disk has.
+/// Every round reads so much and no more; what it had no time for comes with a later one.
+final class SlowSampler: Sendable {
+    /// A record's place.
+    struct Place: Hashable, Sendable {
+        var partition: TopicPartition
+        var offset: Offset
+    }
+
+    struct DeadLetters: Sendable {
+        var count: Int64?
+        var oldest: Timestamp?
+    }
+
+    struct Sample: Sendable {
+        var freeByteCount: Int64?
+        var topicByteCounts: [String: Int64] = [:]
+        var recordTimes: [Place: Timestamp] = [:]
+        var deadLetters: [String: DeadLetters] = [:]
+    }
+
+    private let broker: Broker
+    private let sample = Lock(Sample())
+    private let deadLetterTopics = Lock<Set<String>>([])
+    private let isStopping = ConditionLock(false)
+    private let thread = Lock<OwnedThread?>(nil)
+
+    private static let interval = Duration.seconds(2)
+    /// Files are counted once in so many rounds.
+    private static let roundsBetweenCounts = 15
+    /// Partitions of groups whose records are read in one round.
+    private static let readLimit = 500
+
+    init(_ broker: Broker) { self.broker = broker }
+
+    var current: Sample { sample.withLock { $0 } }
+
+    /// Also these topics hold dead letters.
+    func watch(deadLettersIn topics: [String]) {
+        deadLetterTopics.withLock { $0.formUnion(topics) }
+    }
+
+    func start() {
+        let started = OwnedThread { [self] in
+            var round = 0
+            var letters = DeadLetterCounter()
+            repeat {
+                take(round, &letters)
+                round &+= 1
+            } while isStopping.wait(atMost: Self.interval, for: { $0 ? () : nil }) == nil
+        }
+        thread.withLock { $0 = started }
+    }
+
+    func stop() {
+        isStopping.update { $0 = true }
+        thread.withLock { $0.take() }?.join()
+    }
+
+    private var isStopped: Bool { isStopping.withLock { $0 } }
+
+    // MARK: A round
+
+    func take(_ round: Int, _ letters: inout DeadLetterCounter) {
+        let last = current
+        var next = last
+        next.freeByteCount = try? broker.disk.freeByteCount(at: broker.directory)
+        let topics = broker.topics()
+        let reader = RecordReader(broker)
+        next.deadLetters = deadLetters(in: topics, reader, &letters)
+        next.recordTimes = recordTimes(topics, reader, last.recordTimes)
+        sample.withLock { [next] in $0 = next }
+        // The files behind the rest: there may be thousands.
+        guard round % Self.roundsBetweenCounts == 0 else { return }
+        let counts = byteCounts(of: topics)
+        sample.withLock { $0.topicByteCounts = counts }
+    }
+
+    private func recordTimes(
+        _ topics: [Topic],
+        _ reader: RecordReader,
+        _ known: [Place: Timestamp]
+    ) -> [Place: Timestamp] {
+        var ends: [TopicPartition: Offset] = [:]
+        for partition in topics.lazy.flatMap(\.partitions) {
+            ends[partition.name] = partition.log.glimpse?.bounds?.highWatermark
+        }
+        let groups = broker.observeGroups(
+            limit: WatchSample.groupLimit,
+            positionLimit: WatchSample.groupPartitionLimit
+        ).groups
+        var times: [Place: Timestamp] = [:]
+        var readCount = 0
+        for (partition, offset) in groups.flatMap(\.positions) {
+            let place = Place(partition: partition, offset: offset)
+            guard let end = ends[partition], offset < end, times[place] == nil else { continue }
+            if let time = known[place] {
+                times[place] = time
+            } else if readCount < Self.readLimit, !isStopped {
+                readCount += 1
+                times[place] = reader.firstTime(in: partition, from: offset, to: end)
+            }
+        }
+        return times
+    }
+
+    private func deadLetters(
+        in topics: [Topic],
+        _ reader: RecordReader,
+        _ counter: inout DeadLetterCounter
+    ) -> [String: DeadLetters] {
+        let named = deadLetterTopics.withLock { $0 }
+        var found: [String: DeadLetters] = [:]
+        for topic in topics
+        where named.contains(topic.name) || topic.name.hasSuffix("-dead-letters") {
+            var letters = DeadLetters(count: 0, oldest: nil)
+            for partition in topic.partitions where !isStopped {
+                guard let bounds = partition.log.glimpse?.bounds else { continue }
+                let (count, oldest) = counter.count(partition.id, bounds, reader)
+                letters.count = count.flatMap { part in letters.count.map { $0 &+ part } }
+                letters.oldest = [letters.oldest, oldest].compactMap(\.self).min()
+            }
+            found[topic.name] = letters
+        }
+        return found
+    }
+
+    private func byteCounts(of topics: [Topic]) -> [String: Int64] {
+        var counts: [String: Int64] = [:]
+        for partition in topics.lazy.flatMap(\.partitions) where !isStopped {
+            let folder = "\(broker.directory)/\(partition.name)"
+            // A partition that nothing was ever appended to has no folder.
+            let files = (try? broker.disk.list(folder)) ?? []
+            let bytes = files.reduce(Int64(0)) { sum, file in
+                sum &+ ((try? broker.disk.byteCount(of: "\(folder)/\(file)")) ?? nil ?? 0)
+            }
+            counts[partition.name.topic, default: 0] &+= bytes
+        }
+        return counts
+    }
+}

@@ -1,0 +1,217 @@
+import Broker
+import Coordination
+import EmbeddedClient
+import JSON
+import LogClient
+import LogModel
+import LogStorage
+import MillraceTestKit
+import Serdes
+import Telemetry
+import Testing
+
+@testable import JobRunner
+
+@Suite struct WatchTests {
+    /// A log on a simulated disk and what watches it, on a clock that stands still.
+    private struct Rig {
+        let time = ManualTimeSource()
+        let broker: Broker
+        let client: EmbeddedClient
+        let sampler: SlowSampler
+        let watch: Watch
+        private(set) var letters = DeadLetterCounter()
+
+        init(_ disk: SimulatedDisk = SimulatedDisk()) throws {
+            var configuration = BrokerConfiguration(execution: .inline)
+            configuration.internalPartitionCount = 2
+            configuration.journal.fileByteCount = 1 << 20
+            broker = try Broker.open(
+                disk: disk,
+                directory: "/data",
+                configuration: configuration,
+                time: time
+            )
+            client = EmbeddedClient(broker: broker)
+            sampler = SlowSampler(broker)
+            watch = Watch(broker, nil, sampler)
+        }
+
+        func write(_ count: Int, to topic: String) throws {
+            let producer = try EmbeddedProducer(broker: broker)
+            var batch = RecordBatchBuilder()
+            for _ in 0..<count { append(to: &batch) }
+            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(0)))
+            try producer.flush()
+        }
+
+        func append(to batch: inout RecordBatchBuilder) {
+            withUnsafeBytes(of: UInt64(7)) {
+                batch.append(timestamp: time.wallTime(), key: nil, value: $0)
+            }
+        }
+
+        func commit(_ offset: Int64, of topic: String, group: String) throws {
+            let position = CommittedOffset(offset: Offset(offset), commitTime: time.wallTime())
+            try broker.commitOffsets(
+                group: group,
+                [TopicPartition(topic, PartitionIndex(0)): position]
+            )
+        }
+
+        mutating func sampleSlowly() { sampler.take(0, &letters) }
+
+        func metrics() throws -> PrometheusText {
+            var text = MetricsText(.prometheus)
+            text.addLog(watch.look())
+            return try PrometheusText(String(decoding: text.finish(), as: UTF8.self))
+        }
+    }
+
+    @Test func `what was written is what is told`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "numbers", partitionCount: 3))
+        try rig.write(40, to: "numbers")
+        try rig.write(2, to: "numbers")
+        rig.sampleSlowly()
+        let metrics = try rig.metrics()
+        #expect(metrics["millrace_topic_offsets_total", ["topic": "numbers"]] == 42)
+        #expect(metrics["millrace_topic_held_offsets", ["topic": "numbers"]] == 42)
+        #expect(metrics["millrace_topic_partitions", ["topic": "numbers"]] == 3)
+        #expect(metrics["millrace_partitions", [:]] == 3)
+        #expect(metrics["millrace_appended_batches_total", [:]] == 2)
+        #expect(metrics["millrace_partitions_failing", ["state": "offline"]] == 0)
+        let flushes = try #require(metrics["millrace_journal_flush_seconds_count", [:]])
+        #expect(flushes >= 2)
+        #expect(metrics["millrace_journal_group_partitions_count", [:]] == flushes)
+        let bytes = try #require(metrics["millrace_topic_size_bytes", ["topic": "numbers"]])
+        #expect(try bytes >= #require(metrics["millrace_appended_bytes_total", [:]]))
+    }
+
+    @Test func `a group's lag is told in records and in seconds`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))
+        try rig.write(3, to: "t")
+        rig.time.advance(milliseconds: 5000)
+        try rig.write(2, to: "t")
+        try rig.commit(3, of: "t", group: "half way")
+        try rig.commit(5, of: "t", group: "at the end")
+        try rig.commit(0, of: "gone", group: "of a topic that is gone")
+        rig.time.advance(milliseconds: 2500)
+        rig.sampleSlowly()
+        let metrics = try rig.metrics()
+        func lag(_ unit: String, _ group: String) -> Double? {
+            metrics["millrace_group_lag_\(unit)", ["group": group, "topic": "t", "partition": "0"]]
+        }
+        #expect(lag("records", "half way") == 2)
+        #expect(lag("seconds", "half way") == 2.5)
+        #expect(lag("records", "at the end") == 0)
+        #expect(lag("seconds", "at the end") == 0)
+        #expect(metrics["millrace_groups", [:]] == 3)
+        #expect(metrics["millrace_group_members", ["group": "half way"]] == 0)
+    }
+
+    @Test func `open transactions are told with their age`() throws {
+        let rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))
+        let producer = try rig.client.makeTransactionalProducer(
+            transactionalID: "</td>\"owner\"",
+            transactionTimeout: .seconds(60)
+        )
+        var batch = RecordBatchBuilder()
+        rig.append(to: &batch)
+        try producer.append(&batch, to: TopicPartition("t", PartitionIndex(0)))
+        rig.time.advance(milliseconds: 1500)
+        var metrics = try rig.metrics()
+        #expect(metrics["millrace_transactions_open", [:]] == 1)
+        #expect(metrics["millrace_transaction_oldest_age_seconds", [:]] == 1.5)
+        let shown = rig.watch.look().transactions
+        #expect(shown.map(\.id) == ["</td>\"owner\""])
+        #expect(shown.map(\.state) == ["Ongoing"])
+        try producer.commit()
+        metrics = try rig.metrics()
+        #expect(metrics["millrace_transactions_open", [:]] == 0)
+        #expect(metrics["millrace_transaction_oldest_age_seconds", [:]] == 0)
+        #expect(metrics["millrace_transactions_total", ["result": "committed"]] == 1)
+    }
+
+    @Test func `dead letters are counted once, and anew when some were deleted`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "j-dead-letters", partitionCount: 2))
+        try rig.client.createTopic(TopicSpecification(name: "other", partitionCount: 1))
+        rig.sampleSlowly()
+        func told(_ name: String) throws -> Double? {
+            try rig.metrics()["millrace_dead_letter_\(name)", ["topic": "j-dead-letters"]]
+        }
+        #expect(try told("depth") == 0)
+        #expect(try told("oldest_age_seconds") == 0)
+        try rig.write(4, to: "j-dead-letters")
+        rig.time.advance(milliseconds: 60_000)
+        rig.sampleSlowly()
+        #expect(try told("depth") == 4)
+        try rig.write(1, to: "j-dead-letters")
+        rig.sampleSlowly()
+        #expect(try told("depth") == 5)
+        #expect(try told("oldest_age_seconds") == 60)
+        let partition = TopicPartition("j-dead-letters", PartitionIndex(0))
+        try rig.client.deleteRecords(of: partition, before: Offset(4))
+        rig.sampleSlowly()
+        #expect(try told("depth") == 1)
+        #expect(try told("oldest_age_seconds") == 0)
+        #expect(rig.watch.look().deadLetters.map(\.topic) == ["j-dead-letters"])
+    }
+
+    @Test func `names of any kind come through both documents`() throws {
+        let name = "</script><img src=x onerror=alert(1)>\"\\\n\u{1}"
+        let rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))
+        try rig.commit(0, of: "t", group: name)
+        #expect(try rig.metrics()["millrace_group_members", ["group": name]] == 0)
+        let document = StateDocument(sample: rig.watch.look(), program: "serve").json
+        struct State: Codable {
+            struct Group: Codable { var id: String }
+            var groups: [Group]
+        }
+        let state = try Array(document.utf8).withUnsafeBytes {
+            try JSONSerde<State>().decode($0)
+        }
+        #expect(state.groups.map(\.id) == [name])
+    }
+
+    @Test func `groups beyond the limit are counted and left out`() throws {
+        let rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))
+        let count = WatchSample.groupLimit + 50
+        for index in 0..<count { try rig.commit(0, of: "t", group: "group-\(index)") }
+        let sample = rig.watch.look()
+        #expect(sample.groupCount == count)
+        #expect(sample.groups.count == WatchSample.groupLimit)
+    }
+
+    @Test func `health tells a full disk, and a log that is well`() throws {
+        var rig = try Rig()
+        rig.sampleSlowly()
+        var sample = rig.watch.look()
+        #expect(WatchHealth(sample).isHealthy)
+        #expect(WatchHealth(sample).json == "{\"status\":\"ok\",\"reasons\":[]}")
+        sample.freeByteCount = 12
+        #expect(WatchHealth(sample).reasons.first?.hasPrefix("the disk is full: 12 bytes") == true)
+        sample.freeByteCount = nil
+        #expect(WatchHealth(sample).isHealthy)
+        #expect(WatchHealth(sample).unreadiness == nil)
+    }
+
+    @Test func `health names ten partitions that are not whole, and counts the others`() throws {
+        var sample = try Rig().watch.look()
+        sample.partitions.offline = 12
+        for index in 0..<12 {
+            let partition = TopicPartition("t", PartitionIndex(Int32(index)))
+            sample.troubled.append(.init(partition: partition, trouble: .offline("no folder")))
+        }
+        let health = WatchHealth(sample)
+        #expect(health.reasons.first == "t-0 is offline: no folder")
+        #expect(health.reasons.count == 11)
+        #expect(health.reasons.last == "2 more partitions like that")
+        #expect(!health.isHealthy)
+    }
+}
