@@ -285,6 +285,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "LogClient", "StateStores", "RocksStore", "Streams",
                 "StreamsRuntime", "MillraceTestKit", "GoldenVectors", "Broker", "EmbeddedClient",
+                "Telemetry",
             ],
             exclude: ["Fixtures"]
         ),
@@ -301,8 +302,8 @@ let package = Package(
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
                 "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
-                "MillraceTestKit", "EmbeddedClient", "LogClient", "JSON", "Streams",
-                "StreamsRuntime", "Threads",
+                "MillraceTestKit", "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
+                "Streams", "StreamsRuntime", "Threads",
             ],
             exclude: ["EndToEnd/Allocations", "Interop/Scripts"]
         ),

@@ -41,8 +41,8 @@ package struct HTTPResponse: Equatable, Sendable {
         )
     }
 
-    /// What a browser is to make of any answer: nothing but what it says it is, seen by nobody else,
-    /// kept by nobody.
+    /// What a browser is to make of any answer: nothing but what it says it is, seen by nobody
+    /// else, kept by nobody.
     static let everywhere: [String: String] = [
         "Cache-Control": "no-store",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -36,8 +36,8 @@ struct JobRun {
         return .done
     }
 
-    /// Does `work` while other processes are served: this user's commands, and Kafka's clients
-    /// and whoever watches over HTTP, where that was asked for.
+    /// Does `work` while others are served: this user's commands, and Kafka's clients and who
+    /// watches over HTTP, where that was asked for.
     private func serving<Value>(
         _ log: OpenLog,
         _ work: (WatchServer?) throws -> Value
@@ -99,13 +99,7 @@ struct JobRun {
         let application = try StreamsApplication(
             topology: topology,
             client: log.client,
-            engines: RocksStoreFactory(
-                directory: stateDirectory,
-                options: RocksOptions(
-                    cacheByteCount: MemoryBudget.cacheByteCount(of: configuration.memoryByteCount)
-                ),
-                onDiscard: Self.warn
-            ),
+            engines: engines(memoryByteCount: configuration.memoryByteCount),
             configuration: configuration,
             time: time,
             pause: Self.pause,
@@ -134,6 +128,16 @@ struct JobRun {
             job: topology.job,
             snapshots: progress.map(\.snapshot),
             seconds: Double(nanoseconds) / 1e9
+        )
+    }
+
+    private func engines(memoryByteCount: Int) -> RocksStoreFactory {
+        RocksStoreFactory(
+            directory: stateDirectory,
+            options: RocksOptions(
+                cacheByteCount: MemoryBudget.cacheByteCount(of: memoryByteCount)
+            ),
+            onDiscard: Self.warn
         )
     }
 

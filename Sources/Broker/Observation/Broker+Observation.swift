@@ -3,8 +3,8 @@ package import LogModel
 package import LogStorage
 import Threads
 
-/// What can be seen of the log from outside, by somebody who must not hold it up: nothing here waits
-/// for a lock that is held over the disk, or opens a partition.
+/// What can be seen of the log from outside, by somebody who must not hold it up: nothing here
+/// waits for a lock that is held over the disk, or opens a partition.
 extension Broker {
     /// What the groups of the journal were like.
     package var flushProbe: FlushProbe { dataDirectory.groups.probe }

@@ -77,7 +77,8 @@ final class SlowSampler: Sendable {
         next.recordTimes = recordTimes(topics, reader, last.recordTimes)
         sample.withLock { [next] in $0 = next }
         // The files behind the rest: there may be thousands.
-        guard round % Self.roundsBetweenCounts == 0 else { return }
+        let hasNew = topics.contains { next.topicByteCounts[$0.name] == nil }
+        guard round % Self.roundsBetweenCounts == 0 || hasNew else { return }
         let counts = byteCounts(of: topics)
         sample.withLock { $0.topicByteCounts = counts }
     }

@@ -112,6 +112,9 @@ extension WatchPage {
         /* In rows: room for the name of the next one. */
         const laneGap = 0.35;
 
+        /* What the names of a job's own topics begin with: nodes have no room for it. */
+        let ownPrefix = "";
+
         /* Draws the graph anew; returns what is to be filled with rates. */
         function drawGraph(container, operators, isUpright) {
           container.textContent = "";
@@ -189,7 +192,8 @@ extension WatchPage {
           svg("title", {}, group, name === "" ? item.kind : `${item.kind}: ${name}`);
           svg("rect", {width: nodeWidth, height: nodeHeight, rx: 7}, group);
           svg("text", {x: 10, y: 19, class: "kind"}, group, shortened(item.kind, 19));
-          svg("text", {x: 10, y: 34, class: "name"}, group, shortened(name, 23));
+          const short = name.startsWith(ownPrefix) ? name.slice(ownPrefix.length) : name;
+          svg("text", {x: 10, y: 34, class: "name"}, group, shortened(short, 23));
           const label = svg("text", {x: 10, y: 48, class: "rate"}, group);
           return {label, topics, kind: item.writes.length > 0 ? "written" : "positions"};
         }

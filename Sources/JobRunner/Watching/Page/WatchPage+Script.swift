@@ -176,6 +176,7 @@ extension WatchPage {
           const isUpright = window.matchMedia("(max-width: 700px)").matches;
           const wanted = JSON.stringify([isUpright, job.operators]);
           if (wanted !== drawn) {
+            ownPrefix = `${job.name}-`;
             labels = drawGraph(byID("graph"), job.operators, isUpright);
             drawn = wanted;
           }
@@ -199,11 +200,12 @@ extension WatchPage {
 
         function showLog(state) {
           fill("lag", "How far groups are behind",
-            [left("Group"), left("Topic"), left("State"), right("Members"), right("Records"),
-              right("Behind")],
+            [left("Group"), left("Topic"), right("Records"), right("Behind"), right("Members"),
+              left("State")],
             state.groups.flatMap(group => group.topics.map(lag => [
-              group.id, lag.topic, group.state, whole.format(group.members),
-              whole.format(lag.records), lag.records === 0 ? "0 s" : duration(lag.seconds),
+              group.id, lag.topic, whole.format(lag.records),
+              lag.records === 0 ? "0 s" : duration(lag.seconds), whole.format(group.members),
+              group.state,
             ])), "No group has a position yet.");
           fill("transactions", "The oldest first",
             [left("Owner"), left("State"), right("Age"), right("Partitions"), left("Where")],
@@ -313,7 +315,7 @@ extension WatchPage {
             show(state);
           } catch (error) {
             failures += 1;
-            goneSince = goneSince || new Date();
+            goneSince = goneSince || new Date(Date.now());
             document.body.classList.add("is-gone");
             setStatus(`server gone since ${goneSince.toLocaleTimeString()}`, "bad");
           } finally {

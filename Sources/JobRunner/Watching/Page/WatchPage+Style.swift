@@ -54,7 +54,7 @@ extension WatchPage {
         .tile svg { display: block; width: 100%; height: 26px; }
         .columns { column-width: 34rem; column-gap: 1rem; }
         .columns section { break-inside: avoid; margin-bottom: 1rem; }
-        .columns .wide { column-span: all; margin-bottom: 0; }
+        .columns .wide { column-span: all; margin: 1rem 0 0; }
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
         table + table, .scroll + .scroll { margin-top: 0.75rem; }

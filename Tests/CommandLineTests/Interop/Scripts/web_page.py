@@ -47,10 +47,10 @@ def metrics():
 
 
 def look(name, *options, width=1280, height=1900):
-    """What the page is like after some seconds, and a picture of it."""
+    """What the page is like after a minute of its own time, and a picture of it."""
     common = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
               f"--user-data-dir={pictures}/profile", f"--window-size={width},{height}",
-              "--virtual-time-budget=6000", *options]
+              "--virtual-time-budget=60000", *options]
     subprocess.run([*common, f"--screenshot={pictures}/{name}.png", address + "/"], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
     return subprocess.run([*common, "--dump-dom", address + "/"], check=True, text=True,
@@ -85,7 +85,9 @@ try:
     assert now[("millrace_topic_offsets_total", (("topic", "lines"),))] == 1000
     assert now[("millrace_job_records_in_total", label)] == 1000
     assert now[("millrace_job_commit_seconds_count", label)] >= 1
-    assert now[("millrace_store_entries", (*label, ("store", "counts")))] == 8
+    # Stores are told of once a second.
+    until("the store's keys",
+          lambda: metrics()[("millrace_store_entries", (*label, ("store", "counts")))] == 8)
     words = now[("millrace_job_topic_records_out_total",
                  (*label, ("topic", "word-count-by-word-repartition")))]
     assert words == 9000, words
@@ -96,12 +98,13 @@ try:
     assert {name for name, _ in strict} == {name for name, _ in now}
 
     if browser != "-":
-        run("group", "reset", HOSTILE, "--topic", "lines", "--to-earliest", "--execute")
+        run("group", "reset", HOSTILE, "--topic", "lines", "--to", "beginning", "--execute")
         until("the group's lag", lambda: any(
             name == "millrace_group_lag_seconds" and dict(labels)["group"] == HOSTILE
             for name, labels in metrics()))
         feed = subprocess.Popen(
-            ["bash", "-c", f"while sleep 0.05; do seq 1 200 | '{millrace}' produce lines "
+            ["bash", "-c",
+             f"while sleep 0.05; do seq 1 200 | sed s,^,fox., | '{millrace}' produce lines "
              f"--data '{data}' >/dev/null || exit 0; done"], start_new_session=True)
         try:
             page = look("page")
