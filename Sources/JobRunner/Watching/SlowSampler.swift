@@ -88,9 +88,9 @@ final class SlowSampler: Sendable {
         _ reader: RecordReader,
         _ known: [Place: Timestamp]
     ) -> [Place: Timestamp] {
-        var ends: [TopicPartition: Offset] = [:]
+        var bounds: [TopicPartition: LogBounds] = [:]
         for partition in topics.lazy.flatMap(\.partitions) {
-            ends[partition.name] = partition.log.glimpse?.bounds?.highWatermark
+            bounds[partition.name] = partition.log.glimpse?.bounds
         }
         let groups = broker.observeGroups(
             limit: WatchSample.groupLimit,
@@ -100,12 +100,19 @@ final class SlowSampler: Sendable {
         var readCount = 0
         for (partition, offset) in groups.flatMap(\.positions) {
             let place = Place(partition: partition, offset: offset)
-            guard let end = ends[partition], offset < end, times[place] == nil else { continue }
-            if let time = known[place] {
+            guard let bounds = bounds[partition], offset < bounds.highWatermark,
+                times[place] == nil
+            else { continue }
+            if let time = known[place], offset >= bounds.logStart {
                 times[place] = time
             } else if readCount < Self.readLimit, !isStopped {
                 readCount += 1
-                times[place] = reader.firstTime(in: partition, from: offset, to: end)
+                // Where retention has overtaken the group, it reads next what is left.
+                times[place] = reader.firstTime(
+                    in: partition,
+                    from: max(offset, bounds.logStart),
+                    to: bounds.highWatermark
+                )
             }
         }
         return times
