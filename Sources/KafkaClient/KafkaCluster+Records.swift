@@ -36,11 +36,16 @@ extension KafkaCluster {
     /// Stores a sealed batch with numbers of its producer; on return it is as durable as the
     /// cluster makes what all replicas in sync have. Sent again where the answer was lost, which
     /// stores it once: the log knows its numbers.
+    ///
+    /// - Returns: the offset of its first record; nil where that was told in a lost answer alone.
+    @discardableResult
     package func produce(
         _ batch: [UInt8],
-        to partition: TopicPartition
-    ) throws(ProduceFailure) {
+        to partition: TopicPartition,
+        transactionalID: String? = nil
+    ) throws(ProduceFailure) -> Offset? {
         let request = ProduceRequest(
+            transactionalID: transactionalID,
             acks: -1,
             timeoutMs: requestMilliseconds,
             topicData: [
@@ -57,11 +62,11 @@ extension KafkaCluster {
         )
         var mayBeThere = false
         do throws(KafkaClientError) {
-            try retrying { () throws(KafkaClientError) in
+            return try retrying { () throws(KafkaClientError) in
                 do throws(KafkaClientError) {
-                    try send(request, to: partition)
+                    return try send(request, to: partition)
                 } catch {
-                    if error.code == .duplicateSequenceNumber, mayBeThere { return }
+                    if error.code == .duplicateSequenceNumber, mayBeThere { return nil }
                     mayBeThere = mayBeThere || error.isUncertain
                     throw error
                 }
@@ -74,7 +79,7 @@ extension KafkaCluster {
     private func send(
         _ request: ProduceRequest,
         to partition: TopicPartition
-    ) throws(KafkaClientError) {
+    ) throws(KafkaClientError) -> Offset? {
         guard let node = try byLeader([partition]).keys.first else {
             throw .refused(.notLeaderOrFollower, about: "\(partition)", "")
         }
@@ -90,6 +95,7 @@ extension KafkaCluster {
         }
         let words = answer.recordErrors.first?.batchIndexErrorMessage ?? answer.errorMessage
         try check(answer.errorCode, about: partition, words)
+        return answer.baseOffset < 0 ? nil : Offset(answer.baseOffset)
     }
 
     /// Reads whole batches of several partitions, from the offset given with each. Where there are

@@ -1,3 +1,4 @@
+package import Bytes
 import KafkaWire
 package import LogModel
 
@@ -10,6 +11,8 @@ package struct ClusterTopic: Sendable, Equatable {
     }
 
     package let name: String
+    /// Which topic of that name it is; nil from servers that do not tell.
+    package let id: UniqueID?
     package let isInternal: Bool
     /// In the order of their numbers.
     package let partitions: [Partition]
@@ -33,6 +36,7 @@ extension KafkaCluster {
                 found.append(
                     ClusterTopic(
                         name: name,
+                        id: topic.topicID == .zero ? nil : topic.topicID,
                         isInternal: topic.isInternal,
                         partitions: topic.partitions.map {
                             .init(

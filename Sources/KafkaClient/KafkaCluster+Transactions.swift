@@ -46,7 +46,7 @@ extension KafkaCluster {
         try retrying { () throws(KafkaClientError) in
             let response = try ask(
                 DescribeTransactionsRequest(transactionalIDs: [transactionalID]),
-                of: Self.coordinator(transactionalID)
+                of: Self.transactionCoordinator(transactionalID)
             )
             guard let found = response.transactionStates.first else { return nil }
             if KafkaErrorCode(rawValue: found.errorCode) == .transactionalIDNotFound { return nil }
@@ -74,7 +74,7 @@ extension KafkaCluster {
                     transactionalID: transactionalID,
                     transactionTimeoutMs: 60_000
                 ),
-                of: Self.coordinator(transactionalID)
+                of: Self.transactionCoordinator(transactionalID)
             )
             try check(response.errorCode, about: "the transactional id '\(transactionalID)'")
         }
@@ -144,7 +144,7 @@ extension KafkaCluster {
         }
     }
 
-    private static func coordinator(_ transactionalID: String) -> Node {
+    static func transactionCoordinator(_ transactionalID: String) -> Node {
         .coordinator(CoordinatorKey(kind: .transaction, name: transactionalID))
     }
 }

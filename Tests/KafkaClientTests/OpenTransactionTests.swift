@@ -1,5 +1,5 @@
 import KafkaRecords
-package import KafkaWire
+import KafkaWire
 import LogModel
 import Testing
 
@@ -94,10 +94,4 @@ import Testing
         #expect(!other.isBroken)
         try harness.stop()
     }
-}
-
-extension AddPartitionsToTxnRequest: KafkaRequest {
-    package typealias Response = AddPartitionsToTxnResponse
-    package static var api: WireAPI { WireAPI.named(by: 24) ?? InitProducerIdRequest.api }
-    package static var usedVersions: ClosedRange<Int16> { 0...3 }
 }

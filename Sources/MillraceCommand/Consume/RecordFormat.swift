@@ -21,17 +21,19 @@ enum ValueFormat: String, CaseIterable, Sendable {
 
     /// Appends the text of `bytes`, which fit.
     func append(_ bytes: UnsafeRawBufferPointer, to output: inout BufferedOutput) {
+        if self == .utf8 { output.append(bytes) } else { output.append(text(of: bytes)) }
+    }
+
+    /// The text of `bytes`, which fit.
+    func text(of bytes: UnsafeRawBufferPointer) -> String {
         switch self {
-        case .utf8: output.append(bytes)
-        case .int64:
-            output.append("\(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))")
-        case .int32:
-            output.append("\(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))")
+        case .utf8: String(decoding: bytes, as: UTF8.self)
+        case .int64: "\(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))"
+        case .int32: "\(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))"
         case .double:
-            let pattern = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
-            output.append("\(Double(bitPattern: pattern))")
-        case .hex: output.append(hexText(bytes))
-        case .base64: output.append(base64Text(bytes))
+            "\(Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))))"
+        case .hex: hexText(bytes)
+        case .base64: base64Text(bytes)
         }
     }
 }

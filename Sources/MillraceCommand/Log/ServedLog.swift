@@ -8,12 +8,15 @@ import Terminal
 final class ServedLog: CommandLog {
     let place: LogPlace
     let cluster: KafkaCluster
+    /// Whether this process has it open, and so nobody else.
+    let isOpenedHere: Bool
     /// Fetched and not read yet.
     var fetched: [TopicPartition: (position: Offset, answer: FetchedPartition)] = [:]
 
     /// A cluster of which one address is known.
     init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {
         self.place = place
+        isOpenedHere = false
         guard case .cluster(let address, let access) = place else {
             preconditionFailure("a directory is not asked by its address")
         }
@@ -36,6 +39,7 @@ final class ServedLog: CommandLog {
         _ signals: SignalListener?
     ) throws(KafkaClientError) {
         place = .directory(directory)
+        isOpenedHere = false
         // An owner that is gone seldom comes back, and one that lives answers at once.
         var configuration = Self.configuration(.seconds(5), signals)
         configuration.connectPatience = .seconds(3)
@@ -45,6 +49,7 @@ final class ServedLog: CommandLog {
     /// The log that this process has opened.
     init(inProcess log: OpenLog) {
         place = .directory(log.directory)
+        isOpenedHere = true
         cluster = KafkaCluster(
             over: InProcessExchange(log),
             configuration: Self.configuration(.seconds(5), nil)

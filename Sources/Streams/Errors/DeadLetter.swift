@@ -6,8 +6,8 @@ struct DeadLetter {
     let message: String
     let reason: String
     let operatorName: String
-    let attempts: Int
-    let firstFailedAt: Timestamp
+    private(set) var attempts: Int
+    private(set) var firstFailedAt: Timestamp
     let lastFailedAt: Timestamp
 
     /// What there is no room for in a letter's topic.
@@ -24,6 +24,20 @@ struct DeadLetter {
         }
     }
 
+    /// The same of a record that was a dead letter of this topic before: its tries count on, and
+    /// when it failed first stays.
+    func countingOn(from headers: UnsafeRawBufferPointer?, in topic: String) -> DeadLetter {
+        guard let headers, let earlier = ReplayedLetter(headers), earlier.topic == topic else {
+            return self
+        }
+        var letter = self
+        letter.attempts =
+            attempts.addingReportingOverflow(earlier.attempts).overflow
+            ? Int.max : attempts + earlier.attempts
+        letter.firstFailedAt = min(firstFailedAt, earlier.firstFailedAt ?? firstFailedAt)
+        return letter
+    }
+
     /// The headers that the record came with, without those of an earlier failure, then those of
     /// this one. A failure behind a timer has no record: then nothing tells of one.
     func headers(
@@ -35,8 +49,9 @@ struct DeadLetter {
         without omission: Omission
     ) -> RecordHeaderBlock {
         var block = RecordHeaderBlock()
-        if let headers = source?.headers, omission.rawValue < Omission.valueAndHeaders.rawValue {
-            Self.copy(headers, to: &block)
+        if let headers = source?.headers {
+            let isWhole = omission.rawValue < Omission.valueAndHeaders.rawValue
+            Self.copy(headers, to: &block, onlyOfReplay: !isWhole)
         }
         var all = [
             (DeadLetterHeader.exception, exception), (DeadLetterHeader.message, message),
@@ -64,12 +79,21 @@ struct DeadLetter {
 
     private static func copy(
         _ headers: UnsafeRawBufferPointer,
-        to block: inout RecordHeaderBlock
+        to block: inout RecordHeaderBlock,
+        onlyOfReplay: Bool
     ) {
         var iterator = RecordHeaderIterator(headers)
         while let header = iterator.next() {
-            let isOld = DeadLetterHeader.prefixes.contains { header.key.starts(with: $0.utf8) }
-            if !isOld { block.append(key: header.key, value: header.value) }
+            if onlyOfReplay {
+                // By them a record that fails again is known; longer ones are nobody's.
+                guard header.key.starts(with: DeadLetterHeader.replayPrefix.utf8),
+                    header.value?.count ?? 0 <= ReplayedLetter.valueByteLimit
+                else { continue }
+            } else if DeadLetterHeader.prefixes.contains(where: { header.key.starts(with: $0.utf8) }
+            ) {
+                continue
+            }
+            block.append(key: header.key, value: header.value)
         }
     }
 

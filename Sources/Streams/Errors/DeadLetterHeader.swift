@@ -37,8 +37,27 @@ public enum DeadLetterHeader {
     /// `release` ends the hold with it.
     public static let hold = "__millrace.errors.hold"
 
+    /// On a record that is replayed: which replay it is of. A dead letter keeps it, and so tells
+    /// that its record has failed again.
+    public static let replayID = "__millrace.replay.id"
+    /// On a record that is replayed: the dead letter that it was, `topic/partition/offset`.
+    public static let replayedLetter = "__millrace.replay.letter"
+    /// On a record that is replayed: how often it was tried before. What becomes a dead letter of
+    /// the same topic goes on counting there.
+    public static let replayedAttempts = "__millrace.replay.attempts"
+    /// On a record that is replayed: when it failed first.
+    public static let replayedFirstFailedAt = "__millrace.replay.first-failed-at"
+
+    /// What the headers of a replay begin with.
+    static let replayPrefix = "__millrace.replay."
     /// What the headers of this kind begin with: those of an earlier failure make room for the new.
     static let prefixes = ["__streams.errors.", "__millrace.errors."]
+
+    /// Whether a header tells of a failure or a replay: every other is the record's own.
+    package static func isOfFailureOrReplay(_ key: UnsafeRawBufferPointer) -> Bool {
+        prefixes.contains { key.starts(with: $0.utf8) } || key.starts(with: replayPrefix.utf8)
+    }
+
     static let currentVersion = "1"
     /// A longer message is cut: 4 KiB.
     static let messageByteLimit = 4096

@@ -183,6 +183,7 @@ public final class TaskErrors {
     /// Writes a dead letter, with as much of the record as the topic takes: a letter that is too
     /// large must not hold up what it was put aside for.
     private func write(_ letter: DeadLetter, to topic: String) throws {
+        let letter = letter.countingOn(from: source.pointee?.headers, in: topic)
         var refusal: OutputRefusal?
         for omission in DeadLetter.Omission.allCases {
             do {

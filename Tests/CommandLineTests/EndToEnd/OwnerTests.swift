@@ -380,7 +380,7 @@ extension EndToEnd {
 }
 
 /// A process that owns a data directory.
-private final class OwnerProcess {
+final class OwnerProcess {
     private let process: Process
     private let output: URL
     private let errors: URL

@@ -122,6 +122,40 @@ import Testing
         #expect(header(DeadLetterHeader.attempts, of: letter) == "1")
     }
 
+    @Test(
+        arguments: [
+            ("dlq/0/7", "4", "5", "5", "5"), ("dlq/0/7", "-4", "x", "1", nil),
+            ("dlq/0/7", "9223372036854775807", "5", "9223372036854775807", "5"),
+            // What another topic's dead letters have been through is none of this one's.
+            ("other/0/7", "4", "5", "1", nil), ("", "4", "5", "1", nil),
+        ] as [(String, String, String, String, String?)]
+    )
+    func `a replayed record that fails again counts on`(
+        letter: String,
+        attempts: String,
+        firstFailedAt: String,
+        expectedAttempts: String,
+        expectedTime: String?
+    ) throws {
+        let driver = try driver(policies: ErrorPolicies(process: .deadLetter(topic: "dlq"))) {
+            [$0.mapValues(to: Int64.self, Self.refuse13).to(Self.output)]
+        }
+        let headers = [
+            (DeadLetterHeader.replayID, "r-1"), (DeadLetterHeader.replayedLetter, letter),
+            (DeadLetterHeader.replayedAttempts, attempts),
+            (DeadLetterHeader.replayedFirstFailedAt, firstFailedAt),
+        ]
+        try send(13, to: driver, headers: headers.map { ($0.0, Array($0.1.utf8)) })
+        try driver.runUntilIdle()
+        let found = try #require(try driver.read("dlq").first)
+        #expect(header(DeadLetterHeader.replayID, of: found) == "r-1")
+        #expect(header(DeadLetterHeader.replayedLetter, of: found) == letter)
+        #expect(header(DeadLetterHeader.attempts, of: found) == expectedAttempts)
+        let time = header(DeadLetterHeader.firstFailedAt, of: found)
+        let last = header(DeadLetterHeader.lastFailedAt, of: found)
+        #expect(time == expectedTime ?? last)
+    }
+
     @Test func `the records of a held key follow its dead letter until it is released`() throws {
         let policy = ErrorPolicy.deadLetter(ordering: .holdKey, topic: "dlq")
         let driver = try driver(partitions: 2) {

@@ -1,0 +1,106 @@
+import JobRunner
+import LogModel
+import Terminal
+
+/// `millrace dlq park` and `drop`: dead letters are no more open, and it is noted why.
+enum DlqMarkCommands {
+    private static let because = Parameter.optional(
+        "reason",
+        .nonemptyText("TEXT"),
+        help: "why, for those who ask later"
+    )
+    private static let parameters =
+        [
+            DlqCommands.topic.declaration, DlqCommands.conditions.declaration,
+            LetterChoice.all.declaration, because.declaration, LetterChoice.dryRun.declaration,
+        ] + LogOption.parameters
+
+    static let park = Command(
+        "park",
+        summary: "put dead letters aside",
+        discussion: "A parked dead letter is not open: list counts it apart, check does not count "
+            + "it, and replay leaves it\nwhere --where does not say state=parked. It stays in its "
+            + "topic; that it is parked, by whom and why, is\na record of the topic "
+            + "TOPIC-audit.\n\n" + LetterConditions.help,
+        parameters: parameters,
+        examples: [
+            .init(
+                "millrace dlq park charges-dead-letters --where reason=decode "
+                    + "--reason 'ask billing'",
+                "for a person to look at"
+            )
+        ]
+    ) { invocation in
+        try run(invocation, .park, done: "parked")
+    }
+
+    static let drop = Command(
+        "drop",
+        summary: "give dead letters up",
+        discussion: "They stay in their topic until its retention removes them, and are dealt "
+            + "with. Who gave them up and why\nis a record of the topic TOPIC-audit.\n\n"
+            + LetterConditions.help,
+        parameters: parameters,
+        examples: [
+            .init(
+                "millrace dlq drop charges-dead-letters --where 'job=old and until=7d' "
+                    + "--reason 'no longer wanted'",
+                "the reason must be given"
+            )
+        ]
+    ) { invocation in
+        guard invocation[because] != nil else {
+            throw UsageError("give the reason: --reason TEXT stays with what was dropped")
+        }
+        return try run(invocation, .drop, done: "dropped")
+    }
+
+    private static func run(
+        _ invocation: Invocation,
+        _ action: AuditRecord.Action,
+        done: String
+    ) throws -> ExitStatus {
+        let choice = try LetterChoice(invocation)
+        let signals = SignalListener.start()
+        let count = try withCluster(invocation) { log in
+            let letters = try choice.letters(in: log)
+            guard !choice.isDryRun else {
+                var count = 0
+                let states = try log.states(of: letters)
+                try log.scanLetters(of: letters, choice.conditions, states) { _, _ in
+                    count += 1
+                    return true
+                }
+                return count
+            }
+            let cause = choice.cause(action, letters, reason: invocation[because])
+            let audit = try AuditWriter(letters, cause: cause, in: log)
+            return try mark(letters, choice, audit, in: log, signals)
+        }
+        let letters = counted(count, "dead letter")
+        TextOutput.standard.write(
+            choice.isDryRun ? "would be \(done): \(letters)\n" : "\(done) \(letters)\n"
+        )
+        return signals.request ?? .done
+    }
+
+    private static func mark(
+        _ letters: LetterTopic,
+        _ choice: LetterChoice,
+        _ audit: AuditWriter,
+        in log: ServedLog,
+        _ signals: SignalListener
+    ) throws -> Int {
+        let states = try log.states(of: letters, areSettled: true)
+        do {
+            try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
+                audit.note(letter.place)
+                if audit.notedCount == AuditWriter.letterLimit { try audit.commit() }
+                return signals.request == nil
+            }
+            try audit.commit()
+            try audit.settle()
+        } catch { throw audit.abandon(after: error) }
+        return audit.committedCount
+    }
+}

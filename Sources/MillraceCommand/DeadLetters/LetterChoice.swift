@@ -1,0 +1,60 @@
+import JobRunner
+import KafkaClient
+import LogModel
+import Terminal
+
+/// The dead letters that a command is to do something about.
+struct LetterChoice {
+    static let all = Parameter.flag("all", help: "every open dead letter, instead of --where")
+    static let dryRun = Parameter.flag("dry-run", help: "say what would be done, and do nothing")
+
+    let topic: String
+    let conditions: LetterConditions
+    /// As they were given; nil for all.
+    let words: String?
+    let isDryRun: Bool
+    let now = SystemTimeSource().wallTime()
+
+    init(_ invocation: Invocation) throws(UsageError) {
+        let texts = invocation[DlqCommands.conditions]
+        guard texts.isEmpty == invocation[Self.all] else {
+            throw UsageError("give either --where CONDITIONS or --all: which dead letters")
+        }
+        topic = invocation[DlqCommands.topic]
+        conditions = try LetterConditions(texts, now: now)
+        words = texts.isEmpty ? nil : texts.joined(separator: " and ")
+        isDryRun = invocation[Self.dryRun]
+    }
+
+    /// Finds the topic; that of the audit records is none of dead letters.
+    func letters(in log: ServedLog) throws -> LetterTopic {
+        let letters = try log.letterTopic(topic)
+        let audited = LetterTopic.dropAuditSuffix(of: topic)
+        if let audited, audited.hasSuffix(LetterTopic.suffix) {
+            throw CommandFailure(
+                "'\(topic)' holds no dead letters",
+                place: "\(log.place)",
+                reason: "it is where it is noted what was done about those of '\(audited)'",
+                next: log.place.next("dlq list \(shellWord(audited))")
+            )
+        }
+        return letters
+    }
+
+    func cause(
+        _ action: AuditRecord.Action,
+        _ letters: LetterTopic,
+        target: String? = nil,
+        reason: String? = nil
+    ) -> AuditRecord.Cause {
+        AuditRecord.Cause(
+            action: action,
+            id: AuditWriter.runID(at: now, random: UInt32.random(in: 0...UInt32.max)),
+            topicID: letters.topic.id,
+            author: AuditWriter.author(),
+            conditions: words,
+            target: target,
+            reason: reason
+        )
+    }
+}

@@ -1,0 +1,173 @@
+import Bytes
+import JobRunner
+import KafkaClient
+import LogClient
+import LogModel
+import Terminal
+
+/// Where the records of dead letters go, and why some cannot.
+struct ReplayTargets {
+    enum Destination: Equatable {
+        /// To the partition that they were read from.
+        case source
+        /// To this topic, by their keys.
+        case topic(String)
+        /// To a topic beside the one that they were read from, which another reader takes.
+        case side
+
+        static let sideSuffix = "-replay"
+    }
+
+    /// Why the record of a dead letter is not replayed. It stays open.
+    enum Obstacle: String, CaseIterable, Error {
+        case noSource = "without the record that failed"
+        case noTopic = "from a topic or partition that is not there"
+        case isOfJob = "from a topic that only a job writes to: give --to"
+        case isLetters = "from the topic that holds it, or its audit topic"
+        case isGone = "left out bytes, and the record is gone from its source"
+        case isTooOld = "older than its topic keeps records: raise retention.ms there"
+        case isTooLarge = "larger than any batch"
+    }
+
+    /// A topic that is written to.
+    private struct Target {
+        let partitionCount: Int32
+        let batchByteLimit: Int
+        /// Older records may be deleted before anybody reads them.
+        let oldest: Timestamp?
+    }
+
+    /// So many topics are remembered: their names come from outside.
+    private static let topicLimit = 1000
+
+    private let log: ServedLog
+    private let letters: LetterTopic
+    private let destination: Destination
+    private let now: Timestamp
+    private let makesTopics: Bool
+    private var topics: [String: Result<Target, Obstacle>] = [:]
+
+    init(
+        _ log: ServedLog,
+        _ letters: LetterTopic,
+        _ destination: Destination,
+        now: Timestamp,
+        makesTopics: Bool
+    ) {
+        self.log = log
+        self.letters = letters
+        self.destination = destination
+        self.now = now
+        self.makesTopics = makesTopics
+    }
+
+    /// The partition for the record of a dead letter, and what a batch there takes.
+    mutating func target(
+        of letter: DeadLetterView
+    ) throws -> Result<(partition: TopicPartition, batchByteLimit: Int), Obstacle> {
+        let source = letter.source?.partition
+        let name: String
+        switch destination {
+        case .topic(let topic): name = topic
+        case .source, .side:
+            guard let source else { return .failure(.noSource) }
+            name = destination == .side ? source.topic + Destination.sideSuffix : source.topic
+        }
+        let target: Target
+        switch try topic(name, beside: source?.topic) {
+        case .success(let found): target = found
+        case .failure(let found): return .failure(found)
+        }
+        if let oldest = target.oldest, letter.recordTime < oldest { return .failure(.isTooOld) }
+        let index: Int32
+        if case .topic = destination {
+            index = Self.partition(letter, source, count: target.partitionCount)
+        } else {
+            index = source?.partition.rawValue ?? 0
+            guard index < target.partitionCount else { return .failure(.noTopic) }
+        }
+        return .success((TopicPartition(name, PartitionIndex(index)), target.batchByteLimit))
+    }
+
+    private static func partition(
+        _ letter: DeadLetterView,
+        _ source: TopicPartition?,
+        count: Int32
+    ) -> Int32 {
+        if let key = letter.key { return Bytes.partition(ofKey: key, count: count) }
+        return (source ?? letter.place.partition).partition.rawValue % count
+    }
+
+    private mutating func topic(
+        _ name: String,
+        beside source: String?
+    ) throws -> Result<Target, Obstacle> {
+        if let known = topics[name] { return known }
+        if topics.count >= Self.topicLimit { topics = [:] }
+        let found = try find(name, beside: source)
+        topics[name] = found
+        return found
+    }
+
+    private func find(
+        _ name: String,
+        beside source: String?
+    ) throws -> Result<Target, Obstacle> {
+        guard name != letters.name, name != letters.audit.topic else { return .failure(.isLetters) }
+        var topic = try named(name)
+        if topic == nil, destination == .side, let source, let original = try named(source) {
+            guard makesTopics else {
+                return .success(
+                    Target(
+                        partitionCount: Int32(clamping: original.partitions.count),
+                        batchByteLimit: BatchLimit.byteCount,
+                        oldest: nil
+                    )
+                )
+            }
+            try log.createTopicIfAbsent(
+                name,
+                partitionCount: Int32(clamping: original.partitions.count)
+            )
+            topic = try named(name)
+        }
+        guard let topic, !topic.partitions.isEmpty else { return .failure(.noTopic) }
+        guard !topic.isInternal else { return .failure(.isOfJob) }
+        let options =
+            try log.asking("the topic '\(name)' is not described") {
+                cluster throws(KafkaClientError) in
+                try cluster.options(of: [name], withDefaults: true)
+            }[name] ?? [:]
+        guard (options[TopicOptionName.owner] ?? "").isEmpty else { return .failure(.isOfJob) }
+        let limit = options["max.message.bytes"].flatMap { Int($0) } ?? BatchLimit.byteCount
+        return .success(
+            Target(
+                partitionCount: Int32(clamping: topic.partitions.count),
+                batchByteLimit: min(limit, BatchLimit.byteCount),
+                oldest: oldest(options)
+            )
+        )
+    }
+
+    private func named(_ name: String) throws(CommandFailure) -> ClusterTopic? {
+        try log.asking("the topic '\(name)' is not found") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: [name]).first
+        }
+    }
+
+    /// The time before which a topic's retention may delete a record at once.
+    private func oldest(_ options: [String: String]) -> Timestamp? {
+        guard (options["cleanup.policy"] ?? "delete").contains("delete"),
+            options["message.timestamp.type"] != "LogAppendTime",
+            let retention = options["retention.ms"].flatMap({ Int64($0) }), retention >= 0
+        else { return nil }
+        return Timestamp(now.rawValue - min(retention, now.rawValue))
+    }
+}
+
+extension DeadLetterView {
+    /// The time of the record that failed, also where the topic of dead letters keeps another.
+    var recordTime: Timestamp {
+        number(.timestamp).map { Timestamp($0) } ?? time
+    }
+}

@@ -1,0 +1,169 @@
+import Glibc
+import JobRunner
+import KafkaClient
+import LogClient
+import LogModel
+import Streams
+import Telemetry
+import Terminal
+
+/// A topic of dead letters as a command finds it.
+struct LetterTopic {
+    let topic: ClusterTopic
+    /// The offsets up to which it is read, by partition: what is stable when the command begins.
+    let bounds: [TopicPartition: Range<Int64>]
+
+    var name: String { topic.name }
+    var audit: TopicPartition { TopicPartition(Self.auditTopic(of: name), PartitionIndex(0)) }
+
+    /// What dead letters' topics end in where nothing else is said.
+    static let suffix = "-dead-letters"
+    private static let auditSuffix = "-audit"
+
+    /// Where it is noted what was done about dead letters.
+    static func auditTopic(of name: String) -> String { name + auditSuffix }
+
+    /// The topic of which this one is the audit topic, by its name; nil for other names.
+    static func dropAuditSuffix(of name: String) -> String? {
+        name.hasSuffix(auditSuffix) ? String(name.dropLast(auditSuffix.count)) : nil
+    }
+}
+
+extension ServedLog {
+    /// The topics of these names, every topic of dead letters for none.
+    func letterTopics(_ names: [String]) throws -> [LetterTopic] {
+        guard names.isEmpty else { return try names.map { try letterTopic($0) } }
+        let all = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        return try all.filter { $0.name.hasSuffix(LetterTopic.suffix) }.map(letterTopic)
+    }
+
+    func letterTopic(_ name: String) throws -> LetterTopic {
+        try letterTopic(try requireTopic(name))
+    }
+
+    private func letterTopic(_ topic: ClusterTopic) throws -> LetterTopic {
+        let bounds = try bounds(of: topic.partitionNames)
+        var known: [TopicPartition: Range<Int64>] = [:]
+        for name in topic.partitionNames {
+            let bounds = try asking("the offsets of \(name) are not told") {
+                _ throws(KafkaClientError) in
+                try bounds[name]?.get()
+            }
+            guard let bounds else { continue }
+            let start = bounds.logStart.rawValue
+            known[name] = start..<max(start, bounds.lastStableOffset.rawValue)
+        }
+        return LetterTopic(topic: topic, bounds: known)
+    }
+
+    /// What was done about the dead letters of a topic, from its audit topic. Where they are to be
+    /// settled, nobody may have a transaction open that could say more.
+    func states(of letters: LetterTopic, areSettled: Bool = false) throws -> LetterStates {
+        var states = LetterStates(of: letters.bounds)
+        let audit = letters.audit
+        let found = try asking("the topic '\(audit.topic)' is not found") {
+            cluster throws(KafkaClientError) in
+            try cluster.topics(named: [audit.topic])
+        }
+        guard !found.isEmpty else { return states }
+        if areSettled { try waitUntilStable(audit) }
+        let bounds = try bounds(of: audit)
+        guard bounds.logStart < bounds.lastStableOffset else { return states }
+        let end = try scan(audit, bounds.logStart.rawValue..<bounds.lastStableOffset.rawValue) {
+            record,
+            batch in
+            guard let noted = AuditRecord(record) else {
+                throw CommandFailure(
+                    "what was done about the dead letters of '\(letters.name)' is not known",
+                    place: "\(audit) at offset \(batch.offset(of: record).rawValue)",
+                    reason: "the record there is none that a command of dead letters writes",
+                    next: place.next("consume \(shellWord(audit.topic)) --format '%o %k %s %h\\n'")
+                )
+            }
+            // A topic that was deleted and made again has other letters at the same offsets.
+            if let id = noted.cause.topicID, let now = letters.topic.id, id != now { return true }
+            let partition = TopicPartition(letters.name, noted.partition)
+            for range in noted.offsets.ranges {
+                states.note(noted.cause.action.state, of: range, in: partition)
+            }
+            return true
+        }
+        guard end >= bounds.lastStableOffset.rawValue else {
+            throw CommandFailure(
+                "what was done about the dead letters of '\(letters.name)' is not known",
+                place: "\(audit) of \(place)",
+                reason: "it is read up to offset \(end), and goes to "
+                    + "\(bounds.lastStableOffset.rawValue)"
+            )
+        }
+        return states
+    }
+
+    /// For the markers of a transaction that is decided.
+    private static let settlingPatience = Duration.seconds(10)
+    private static let pauseMicroseconds: UInt32 = 20_000
+
+    /// Waits until what a partition has now is decided, and is seen so: a coordinator may answer
+    /// before all partitions of a transaction have its marker. False where `isStopped` said so.
+    @discardableResult
+    func waitUntilStable(
+        _ partition: TopicPartition,
+        until deadline: ContinuousClock.Instant = .now + settlingPatience,
+        isStopped: () -> Bool = { false }
+    ) throws -> Bool {
+        var now = try bounds(of: partition)
+        let end = now.highWatermark
+        while now.lastStableOffset < end {
+            guard !isStopped() else { return false }
+            guard ContinuousClock.now < deadline else {
+                throw CommandFailure(
+                    "what \(partition) has is not decided",
+                    place: "\(place)",
+                    reason: "a transaction is open there from offset "
+                        + "\(now.lastStableOffset.rawValue) on",
+                    next: place.next("txn list")
+                )
+            }
+            usleep(Self.pauseMicroseconds)
+            now = try bounds(of: partition)
+        }
+        return true
+    }
+
+    /// Calls `body` with the dead letters that meet conditions, and with their states; false ends
+    /// it.
+    func scanLetters(
+        of letters: LetterTopic,
+        _ conditions: LetterConditions,
+        _ states: LetterStates,
+        _ body: (DeadLetterView, LetterState) throws -> Bool
+    ) throws {
+        var reader = DeadLetterReader()
+        var goesOn = true
+        for (partition, offsets) in letters.bounds.sorted(by: { $0.key < $1.key })
+        where goesOn && conditions.mayMatch(partition.partition) {
+            try scan(partition, conditions.narrowed(offsets)) { record, batch in
+                let letter = reader.letter(record, of: batch, in: partition)
+                let state = states.state(of: letter.place)
+                guard conditions.states.contains(state), conditions.matches(letter) else {
+                    return true
+                }
+                goesOn = try body(letter, state)
+                return goesOn
+            }
+        }
+    }
+}
+
+/// A time in UTC, to the millisecond.
+func letterTime(_ time: Timestamp) -> String {
+    CalendarTime(millisecondsSince1970: time.rawValue).text
+}
+
+/// How long before `now` a time is; nothing for one that is to come.
+func age(of time: Timestamp, at now: Timestamp) -> Duration {
+    let (milliseconds, overflows) = now.rawValue.subtractingReportingOverflow(time.rawValue)
+    return .milliseconds(overflows ? 0 : max(milliseconds, 0))
+}
