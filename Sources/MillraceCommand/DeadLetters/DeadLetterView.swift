@@ -1,3 +1,4 @@
+import Glibc
 import LogModel
 import Streams
 
@@ -110,8 +111,10 @@ struct DeadLetterReader {
         var iterator = RecordHeaderIterator(record.headers)
         while let header = iterator.next() {
             let key = header.key
-            guard key.count < names.count, key.first == UInt8(ascii: "_") else { continue }
-            for name in names[key.count] where key.elementsEqual(name.bytes) {
+            guard let base = key.baseAddress, key.count > 0, key.count < names.count,
+                base.load(as: UInt8.self) == UInt8(ascii: "_")
+            else { continue }
+            for name in names[key.count] where memcmp(base, name.bytes, key.count) == 0 {
                 fields[name.field.rawValue] = header.value
             }
         }

@@ -104,7 +104,8 @@ final class LetterReplay {
         refailure = try watch.refailure(of: readers, behind: ends)
         guard !watch.isInterrupted else {
             TextOutput.error.write(
-                "interrupted: whether the last \(counted(count, "record")) fail again is not known\n"
+                "interrupted: whether the last \(counted(count, "record")) failed again is not "
+                    + "known\n"
             )
             return false
         }

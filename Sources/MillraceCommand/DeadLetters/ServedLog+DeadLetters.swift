@@ -110,9 +110,10 @@ extension ServedLog {
     @discardableResult
     func waitUntilStable(
         _ partition: TopicPartition,
-        until deadline: ContinuousClock.Instant = .now + settlingPatience,
+        until deadline: ContinuousClock.Instant? = nil,
         isStopped: () -> Bool = { false }
     ) throws -> Bool {
+        let deadline = deadline ?? ContinuousClock.now + Self.settlingPatience
         var now = try bounds(of: partition)
         let end = now.highWatermark
         while now.lastStableOffset < end {
