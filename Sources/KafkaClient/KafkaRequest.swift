@@ -71,14 +71,14 @@ extension InitProducerIdRequest: KafkaRequest {
 
 extension AddPartitionsToTxnRequest: KafkaRequest {
     package typealias Response = AddPartitionsToTxnResponse
-    package static let api = known(24)
+    package static let api = WireAPI.known(24)
     // From 4 on it is one broker's request to another, for several transactions.
     package static let usedVersions: ClosedRange<Int16> = 0...3
 }
 
 extension EndTxnRequest: KafkaRequest {
     package typealias Response = EndTxnResponse
-    package static let api = known(26)
+    package static let api = WireAPI.known(26)
     // From 5 on its end gives the producer another epoch.
     package static let usedVersions: ClosedRange<Int16> = 0...4
 }

@@ -32,6 +32,33 @@ import Testing
         #expect(again.topics.isEmpty)
     }
 
+    /// Segments that are due need no room to go: they are what makes room.
+    @Test(arguments: [true, false])
+    func `retention and a deletion of records free the room that others took`(
+        byRetention: Bool
+    ) throws {
+        let log = try TestLog(["segment.bytes": "1024", "retention.ms": "1000"])
+        for _ in 0..<40 { try log.append([String(repeating: "x", count: 200)]) }
+        try log.flush()
+        try log.data.writeBack(all: true)
+        let disk = try log.simulated
+        let before = try disk.list(TestLog.directory).filter { $0.hasSuffix(".log") }.count
+        #expect(before > 5)
+        disk.setCapacity((1 << 40) - (try disk.freeByteCount(at: TestLog.root)))
+        log.time.advance(milliseconds: 3_600_000)
+        let end = try log.log.bounds.logEnd
+        if byRetention {
+            let start = try #require(
+                try log.log.retentionStart(now: log.time.wallTime())
+            )
+            try log.data.groups.deleteRecords(of: log.log, before: start)
+        } else {
+            try log.data.groups.deleteRecords(of: log.log, before: end)
+        }
+        let after = try disk.list(TestLog.directory).filter { $0.hasSuffix(".log") }.count
+        #expect(after <= 2)
+    }
+
     @Test func `a topic whose deletion was cut short is deleted again`() throws {
         let operations = try full([String(repeating: "x", count: 2000)])
         let begin = try operations.simulated.operationCount

@@ -33,6 +33,42 @@ import Threads
         #expect(try read(test, 60) > 0)
     }
 
+    /// The marker of an aborted transaction goes with its segment, and the entry with the marker.
+    @Test func `records whose end is deleted under the read are told as aborted all the same`()
+        throws
+    {
+        let disk = HookedDisk()
+        let test = try TestLog(["segment.bytes": "1024"], disk: disk)
+        let producer = TestProducer(id: 7)
+        try test.append([String(repeating: "x", count: 1100)], from: producer)
+        try test.append(["filling"])
+        try test.end(producer, .abort)
+        for index in 0..<20 { try test.append([String(repeating: "y", count: 200) + "\(index)"]) }
+        try test.flush()
+        let log = test.log
+        let end = try log.bounds.logEnd
+        let isDone = Lock(false)
+        disk.onFileOperation { operation, path in
+            guard operation == .read, path.hasSuffix("/00000000000000000000.log"),
+                isDone.withLock({ done in
+                    defer { done = true }; return !done
+                })
+            else { return nil }
+            do { try test.data.groups.deleteRecords(of: log, before: end) } catch {
+                Issue.record("\(error)")
+            }
+            return nil
+        }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let result = try buffer.withUnsafeMutableBytes {
+            try log.read(from: .zero, maxByteCount: 4096, isolation: .readCommitted, into: $0)
+        }
+        disk.onFileOperation(nil)
+        #expect(isDone.withLock { $0 })
+        #expect(result.byteCount > 1100)
+        #expect(result.abortedTransactions.map(\.producerID) == [ProducerID(7)])
+    }
+
     private func read(_ test: TestLog, _ offset: Int64) throws -> Int {
         var buffer = [UInt8](repeating: 0, count: 4096)
         return try buffer.withUnsafeMutableBytes {

@@ -37,6 +37,43 @@ import Testing
         #expect(damage.first?.reason.contains("segments before") == true)
     }
 
+    /// The journal has the end of it alone.
+    @Test func `a last segment that is missing behind a kill is damage`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        for number in 0..<10 { try log.append([String(repeating: "\(number)", count: 400)]) }
+        try log.flush()
+        try log.data.writeBack(all: true)
+        try log.append(["one more"])
+        try log.flush()
+        let disk = try log.simulated.copy()
+        #expect(try verify(disk).findings.allSatisfy { $0.severity == .note })
+        let last = try #require(
+            try disk.list(TestLog.directory).filter { $0.hasSuffix(".log") }.max()
+        )
+        try PartitionFiles(disk: disk, directory: TestLog.directory)
+            .removeIfPresent("\(TestLog.directory)/\(last)")
+        #expect(try verify(disk).findings.contains { $0.severity == .damage })
+    }
+
+    @Test func `a time before 1970 is no later time than the header says`() throws {
+        let log = try TestLog()
+        try log.append(["old"], at: -5)
+        try log.flush()
+        #expect(try verify(try closed(log)).findings.isEmpty)
+    }
+
+    @Test func `topics of an import that was killed are told as such`() throws {
+        let log = try TestLog()
+        try log.append(["a"])
+        try log.flush()
+        let disk = try closed(log)
+        try ImportLedger(disk: disk, directory: TestLog.root)
+            .begin([.init(name: TestLog.topic, id: TestLog.topicID)])
+        let findings = try verify(disk).findings
+        #expect(findings.map(\.severity) == [.note])
+        #expect(findings.first?.reason.contains("t is not whole") == true)
+    }
+
     @Test func `a log whose beginning was deleted is whole`() throws {
         let log = try TestLog(["segment.bytes": "1024"])
         for number in 0..<40 { try log.append([String(repeating: "\(number)", count: 100)]) }

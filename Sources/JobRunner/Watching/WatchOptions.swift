@@ -42,3 +42,13 @@ package struct WatchOptions: Sendable, Equatable {
             + (isInsecureAllowed && !isSaid ? ["--insecure-listen"] : [])
     }
 }
+
+extension ValueKind where Value == ListenAddress {
+    /// A host and a port.
+    fileprivate static var listenAddress: ValueKind {
+        ValueKind(
+            placeholder: "HOST:PORT",
+            expectation: "a host and a port, such as 127.0.0.1:9100"
+        ) { ListenAddress($0) }
+    }
+}
