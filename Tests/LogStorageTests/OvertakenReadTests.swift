@@ -39,33 +39,36 @@ import Threads
     {
         let disk = HookedDisk()
         let test = try TestLog(["segment.bytes": "1024"], disk: disk)
-        let producer = TestProducer(id: 7)
-        try test.append([String(repeating: "x", count: 1100)], from: producer)
-        try test.append(["filling"])
-        try test.end(producer, .abort)
+        let producer = TestProducer(7, isTransactional: true)
+        try test.append([String(repeating: "x", count: 900)], from: producer)
         for index in 0..<20 { try test.append([String(repeating: "y", count: 200) + "\(index)"]) }
+        try test.end(producer, .abort)
+        for index in 0..<20 { try test.append([String(repeating: "z", count: 200) + "\(index)"]) }
         try test.flush()
-        let log = test.log
-        let end = try log.bounds.logEnd
+        try test.data.writeBack(all: true)
+        let end = try test.log.bounds.logEnd
         let isDone = Lock(false)
-        disk.onFileOperation { operation, path in
-            guard operation == .read, path.hasSuffix("/00000000000000000000.log"),
+        disk.onReading { path, byteCount in
+            guard path.hasSuffix("/00000000000000000000.log"), byteCount > 900,
                 isDone.withLock({ done in
                     defer { done = true }; return !done
                 })
-            else { return nil }
-            do { try test.data.groups.deleteRecords(of: log, before: end) } catch {
+            else { return }
+            do { try test.data.groups.deleteRecords(of: test.log, before: end) } catch {
                 Issue.record("\(error)")
             }
-            return nil
         }
         var buffer = [UInt8](repeating: 0, count: 4096)
         let result = try buffer.withUnsafeMutableBytes {
-            try log.read(from: .zero, maxByteCount: 4096, isolation: .readCommitted, into: $0)
+            try test.log.read(
+                from: .zero,
+                maxByteCount: 4096,
+                isolation: .readCommitted,
+                into: $0
+            )
         }
-        disk.onFileOperation(nil)
         #expect(isDone.withLock { $0 })
-        #expect(result.byteCount > 1100)
+        #expect(result.byteCount > 900)
         #expect(result.abortedTransactions.map(\.producerID) == [ProducerID(7)])
     }
 

@@ -61,8 +61,8 @@ extension PartitionLog {
         return start
     }
 
-    /// Rolls a segment; nil on a full disk, where the closed ones that are due go all the same: that
-    /// is what makes room.
+    /// Rolls a segment; nil on a full disk, where the closed ones that are due go all the same:
+    /// that is what makes room.
     private func ifThereIsRoom<Result>(
         _ roll: () throws(LogStorageError) -> Result
     ) throws(LogStorageError) -> Result? {
