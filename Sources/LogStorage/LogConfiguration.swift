@@ -95,6 +95,8 @@ package struct LogConfiguration: Sendable, Equatable {
             case "flush.messages", "flush.ms":
                 _ = try Self.integer(name, value, atLeast: name == "flush.ms" ? 0 : 1)
                 relaxed.flushOption = name
+            // For readers of a segment that is deleted, which keep it here until they are done.
+            case "file.delete.delay.ms": _ = try Self.integer(name, value, atLeast: 0)
             case "producer.id.expiration.ms":
                 producerExpirationMilliseconds = try Self.integer(name, value, atLeast: 1)
             case "millrace.durability", "millrace.durability.delay.ms",
@@ -152,7 +154,8 @@ package struct LogConfiguration: Sendable, Equatable {
 
     /// Every option that a topic may have.
     package static let names = [
-        "cleanup.policy", "compression.type", "delete.retention.ms", "flush.messages",
+        "cleanup.policy", "compression.type", "delete.retention.ms",
+        "file.delete.delay.ms", "flush.messages",
         "flush.ms", "index.interval.bytes", "internal.segment.bytes",
         "max.compaction.lag.ms", "max.message.bytes",
         "message.timestamp.type", "millrace.durability", "millrace.durability.bytes",
