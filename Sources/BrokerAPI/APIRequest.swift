@@ -37,19 +37,24 @@ package struct ConnectionIdentity: Hashable, Sendable {
     package let listener: String
     /// `User:ANONYMOUS` where nobody authenticated.
     package let principal: String
+    /// Whether it comes from the user whose directory the log is: over the directory's own socket,
+    /// or from within the process. No rule holds for that user.
+    package let isOwner: Bool
 
     package init(
         number: UInt64,
         host: String,
         ownHost: String = "",
         listener: String = "",
-        principal: String = Principal.anonymous
+        principal: String = Principal.anonymous,
+        isOwner: Bool = false
     ) {
         self.number = number
         self.host = host
         self.ownHost = ownHost
         self.listener = listener
         self.principal = principal
+        self.isOwner = isOwner
     }
 
     /// The same connection, by somebody who has said who it is.
@@ -59,7 +64,8 @@ package struct ConnectionIdentity: Hashable, Sendable {
             host: host,
             ownHost: ownHost,
             listener: listener,
-            principal: principal
+            principal: principal,
+            isOwner: isOwner
         )
     }
 }

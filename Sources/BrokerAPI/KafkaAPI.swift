@@ -8,6 +8,8 @@ package final class KafkaAPI: Sendable {
     package let configuration: APIConfiguration
     /// The users that may log in.
     package let credentials: CredentialStore
+    /// Who may do what; nil where everybody may do everything.
+    let accessControl: AccessControl?
     private let listeners = Lock(ListenerAddresses())
     /// Of this data directory, the same for ever.
     let clusterID: String
@@ -17,9 +19,14 @@ package final class KafkaAPI: Sendable {
     /// What was asked so far.
     package let probe = APIProbe()
 
-    package init(broker: Broker, configuration: APIConfiguration = APIConfiguration()) {
+    package init(
+        broker: Broker,
+        configuration: APIConfiguration = APIConfiguration(),
+        accessControl: AccessControl? = nil
+    ) {
         self.broker = broker
         self.configuration = configuration
+        self.accessControl = accessControl
         clusterID = broker.clusterID.description
         credentials = CredentialStore(disk: broker.disk, directory: broker.directory)
         parkedFetches = ParkedFetches(broker)
@@ -65,12 +72,18 @@ package final class KafkaAPI: Sendable {
         entry.serve(self, request, probe.measuring(entry.key, broker.clock, answer))
     }
 
+    /// What a client may do; nil where that is everything.
+    func rights(of connection: ConnectionIdentity) -> Rights? {
+        accessControl?.rights(of: connection)
+    }
+
     /// A connection was accepted, which `connectionClosed` ends.
     package func connectionOpened() { probe.connectionOpened() }
 
     /// A connection ended: what waits for it is dropped.
     package func connectionClosed(_ connection: ConnectionIdentity) {
         probe.connectionClosed()
+        accessControl?.connectionClosed(connection.number)
         parkedFetches.drop(connection)
         fetchSessions.withLock { $0.connectionClosed(connection.number) }
     }

@@ -168,3 +168,18 @@ extension AlterUserScramCredentialsRequest: KafkaRequest {
     package typealias Response = AlterUserScramCredentialsResponse
     package static let api = WireAPI.known(51)
 }
+
+extension DescribeAclsRequest: KafkaRequest {
+    package typealias Response = DescribeAclsResponse
+    package static let api = WireAPI.known(29)
+}
+
+extension CreateAclsRequest: KafkaRequest {
+    package typealias Response = CreateAclsResponse
+    package static let api = WireAPI.known(30)
+}
+
+extension DeleteAclsRequest: KafkaRequest {
+    package typealias Response = DeleteAclsResponse
+    package static let api = WireAPI.known(31)
+}

@@ -21,8 +21,8 @@ enum MillraceCommand {
             subcommands: [
                 TopicCommands.command, ProduceCommand.command, ConsumeCommand.command,
                 GroupCommands.command, LagCommand.command, DlqCommands.command,
-                TransactionCommands.command, UserCommands.command, ServeCommand.command,
-                JobCommands.run, JobCommands.plan, JobCommands.describe,
+                TransactionCommands.command, UserCommands.command, AclCommands.command,
+                ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
                 NewCommand.command, LogCommands.command, BenchCommand.command,
                 ShellCommands.completions, ShellCommands.version,
             ]

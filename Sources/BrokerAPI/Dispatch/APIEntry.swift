@@ -37,12 +37,13 @@ package struct APIEntry: Sendable {
         self.serve = serve
     }
 
-    /// An API whose handler returns the answer.
-    package static func answering<Request: KafkaMessage, Response: KafkaMessage>(
+    /// An API whose handler returns the answer, to what `check` lets through.
+    static func answering<Request: KafkaMessage, Response: KafkaMessage>(
         _ key: Int16,
         _ advertised: ClosedRange<Int16>,
         served: ClosedRange<Int16>? = nil,
         flexibleFrom: Int16,
+        _ check: AccessCheck<Request, Response>,
         _ handler: @escaping @Sendable (KafkaAPI, Request, APICall) -> Response
     ) -> APIEntry {
         APIEntry(key: key, advertised: advertised, served: served, flexibleFrom: flexibleFrom) {
@@ -51,20 +52,29 @@ package struct APIEntry: Sendable {
             complete in
             switch request.decode(Request.self) {
             case .failure(let error): complete(.undecodable(error))
-            case .success(let body):
-                let response = handler(api, body, APICall(request))
-                complete(.encoding(response, version: request.version))
+            case .success(var body):
+                let call = APICall(request)
+                switch check.pass(&body, call, api) {
+                case .refused(let response):
+                    complete(.encoding(response, version: request.version))
+                case .passed(let amend):
+                    var response = handler(api, body, call)
+                    amend?(&response)
+                    complete(.encoding(response, version: request.version))
+                }
             }
         }
     }
 
-    /// An API whose handler calls back with the answer; nil where nothing is written.
-    package static func waiting<Request: KafkaMessage, Response: KafkaMessage>(
+    /// An API whose handler calls back with the answer to what `check` lets through; nil where
+    /// nothing is written.
+    static func waiting<Request: KafkaMessage, Response: KafkaMessage>(
         _ key: Int16,
         _ advertised: ClosedRange<Int16>,
         served: ClosedRange<Int16>? = nil,
         flexibleFrom: Int16,
         canOverlap: Bool = false,
+        _ check: AccessCheck<Request, Response>,
         _ handler:
             @escaping @Sendable (
                 KafkaAPI, Request, APICall, @escaping @Sendable (Response?) -> Void
@@ -79,10 +89,16 @@ package struct APIEntry: Sendable {
         ) { api, request, complete in
             switch request.decode(Request.self) {
             case .failure(let error): complete(.undecodable(error))
-            case .success(let body):
-                let version = request.version
-                handler(api, body, APICall(request)) { response in
-                    complete(response.map { .encoding($0, version: version) } ?? .none)
+            case .success(var body):
+                let (version, call) = (request.version, APICall(request))
+                switch check.pass(&body, call, api) {
+                case .refused(let response): complete(.encoding(response, version: version))
+                case .passed(let amend):
+                    handler(api, body, call) { response in
+                        guard var response else { return complete(.none) }
+                        amend?(&response)
+                        complete(.encoding(response, version: version))
+                    }
                 }
             }
         }

@@ -13,10 +13,14 @@ extension APITable {
         ) { api, request, answer in
             api.produce(request, complete: answer)
         },
-        .waiting(1, 4...18, flexibleFrom: 12) {
+        .waiting(1, 4...18, flexibleFrom: 12, .byHandler) {
             $0.fetch($1, $2, complete: $3)
         },
-        .answering(2, 1...11, flexibleFrom: 6) { $0.listOffsets($1, $2) },
-        .answering(23, 2...4, flexibleFrom: 4) { $0.offsetForLeaderEpoch($1, $2) },
+        .answering(2, 1...11, flexibleFrom: 6, Checks.listOffsets) {
+            $0.listOffsets($1, $2)
+        },
+        .answering(23, 2...4, flexibleFrom: 4, Checks.offsetForLeaderEpoch) {
+            $0.offsetForLeaderEpoch($1, $2)
+        },
     ]
 }

@@ -69,7 +69,8 @@ extension ServerLoop {
                 number: lastNumber,
                 host: host,
                 ownHost: isLocal ? "" : SocketAddress.ownHost(of: handle.tcp) ?? "",
-                listener: listener.name
+                listener: listener.name,
+                isOwner: isLocal
             ),
             configuration,
             APITable.entries,

@@ -1,7 +1,9 @@
 import Broker
 package import BrokerAPI
 import BrokerServer
+import LogModel
 import Security
+import Telemetry
 package import Terminal
 
 /// Serves an open log to other processes: to Kafka's clients on a port, where that is asked for,
@@ -26,7 +28,11 @@ package struct LogListener {
         var configuration = settings.server
         // Some commands of one person.
         if options == nil { configuration.workerCount = Self.localWorkerCount }
-        let api = KafkaAPI(broker: log.broker, configuration: settings.api)
+        let api = KafkaAPI(
+            broker: log.broker,
+            configuration: settings.api,
+            accessControl: try Self.accessControl(log, settings.authorizer)
+        )
         let socket = LocalSocket(
             folder: OwnerAddresses.folder(in: log.directory),
             name: OwnerAddresses.socketName
@@ -49,6 +55,40 @@ package struct LogListener {
     private struct Place {
         let listeners: [ListenerConfiguration]
         let security: ServerSecurity
+    }
+
+    /// The rules of who may do what. Without them nobody is served: a file that cannot be read must
+    /// not open the log to everybody.
+    private static func accessControl(
+        _ log: OpenLog,
+        _ settings: AuthorizerSettings?
+    ) throws(CommandFailure) -> AccessControl? {
+        guard var settings else { return nil }
+        let clock = log.broker.clock
+        let logger = Logger(
+            level: .info,
+            format: .text,
+            wallMilliseconds: { clock.wallTime().rawValue }
+        )
+        settings.onDenial = { denial in
+            logger.log(
+                .warning,
+                "denied",
+                [
+                    "principal": denial.principal, "host": denial.host,
+                    "operation": denial.operation.word, "resource": denial.type.word,
+                    "name": denial.name, "untold": "\(denial.silentCount)",
+                ]
+            )
+        }
+        do throws(BrokerError) { return try AccessControl(log.broker, settings) } catch {
+            throw CommandFailure(
+                "nobody is served: the access rules cannot be read",
+                place: "\(log.directory)/.millrace/acls",
+                reason: error.description,
+                next: "put the file back from a backup, or move it away and make the rules anew"
+            )
+        }
     }
 
     private static func server(

@@ -30,6 +30,9 @@ package struct ServerSettings: Sendable {
         )
     }
 
+    /// Nil where clients are not authorized.
+    package private(set) var authorizer: AuthorizerSettings?
+
     private typealias Setter =
         @Sendable (inout ServerSettings, String) -> Bool
 
@@ -60,8 +63,31 @@ package struct ServerSettings: Sendable {
             }
         }
         given = Set(pairs.map(\.key))
+        try takeAuthorizer(pairs)
         try checkSessions()
     }
+
+    /// Its other settings mean nothing where there is none.
+    private mutating func takeAuthorizer(_ pairs: [KeyValueArgument]) throws(CommandFailure) {
+        guard isAuthorizing else {
+            guard let other = pairs.first(where: { Self.authorizerNames.contains($0.key) }) else {
+                return
+            }
+            throw CommandFailure(
+                "\(other.key) says who may do what, and nobody asks",
+                next: "--config authorizer.class.name=standard",
+                status: .usage
+            )
+        }
+        authorizer = authorizerSettings
+    }
+
+    private static let authorizerNames = ["super.users", "allow.everyone.if.no.acl.found"]
+    private static let authorizerClasses = [
+        "standard", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    ]
+    private var isAuthorizing = false
+    private var authorizerSettings = AuthorizerSettings()
 
     private mutating func setTopicDefault(_ pair: KeyValueArgument) throws(CommandFailure) {
         guard let reason = api.topicDefaults.set(pair.key, to: pair.value) else { return }
@@ -113,6 +139,10 @@ package struct ServerSettings: Sendable {
     }
 
     private static let expectations = [
+        "authorizer.class.name":
+            "it is standard, or the whole name of Kafka's StandardAuthorizer",
+        "super.users": "it is principals such as User:admin, with ; between them",
+        "allow.everyone.if.no.acl.found": "it is true or false",
         "auto.create.topics.enable": "it is true or false",
         "advertised.listeners":
             "it has for each listener the address by which clients find it, such as "
@@ -161,6 +191,23 @@ package struct ServerSettings: Sendable {
             return !text.isEmpty
         },
         "ssl.truststore.type": { _, text in text == "PEM" },
+        "authorizer.class.name": { settings, text in
+            settings.isAuthorizing = authorizerClasses.contains(text)
+            return settings.isAuthorizing
+        },
+        "super.users": { settings, text in
+            let names = text.split(separator: ";").map(trimmed).filter { !$0.isEmpty }
+            settings.authorizerSettings.superUsers = Set(names)
+            return names.allSatisfy { name in
+                let parts = name.split(separator: ":", maxSplits: 1)
+                return parts.count == 2 && !parts[0].isEmpty
+            }
+        },
+        "allow.everyone.if.no.acl.found": { settings, text in
+            guard let value = Bool(text) else { return false }
+            settings.authorizerSettings.allowsUnlisted = value
+            return true
+        },
         "num.partitions": number(1...10_000) {
             $0.api.defaultPartitionCount = Int32(clamping: $1)
         },
@@ -204,6 +251,12 @@ package struct ServerSettings: Sendable {
             settings.add { $0.offsetsRetention = .seconds(60 * value) }
         },
     ]
+
+    /// Without the spaces around it.
+    private static func trimmed(_ text: Substring) -> String {
+        let begin = text.drop { $0 == " " }
+        return String(begin.prefix(begin.count - begin.reversed().prefix { $0 == " " }.count))
+    }
 
     private static func number(
         _ range: ClosedRange<Int>,

@@ -1,4 +1,5 @@
 import Broker
+import BrokerAPI
 import JobRunner
 import KafkaClient
 import Terminal
@@ -35,6 +36,22 @@ func withCluster<Result>(
     switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: false, nil) {
     case .served(let log): return try body(log)
     case .opened(let log): return try closing(log) { try body(ServedLog(inProcess: log)) }
+    }
+}
+
+/// The same with the access rules: a log that is opened here has them, whether a server would look
+/// at them or not.
+func withRules<Result>(
+    _ invocation: Invocation,
+    _ body: (ServedLog) throws -> Result
+) throws -> Result {
+    switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: false, nil) {
+    case .served(let log): return try body(log)
+    case .opened(let log):
+        return try closing(log) {
+            let control = try AccessControl(log.broker, AuthorizerSettings())
+            return try body(ServedLog(inProcess: log, control))
+        }
     }
 }
 

@@ -10,10 +10,14 @@ final class InProcessExchange: KafkaExchange {
     let address: KafkaAddress
     let isBroken = false
     private let api: KafkaAPI
-    private let connection = ConnectionIdentity(number: 1, host: "localhost")
+    private let connection = ConnectionIdentity(
+        number: 1,
+        host: "localhost",
+        isOwner: true
+    )
 
-    init(_ log: OpenLog) {
-        api = KafkaAPI(broker: log.broker)
+    init(_ log: OpenLog, _ accessControl: AccessControl? = nil) {
+        api = KafkaAPI(broker: log.broker, accessControl: accessControl)
         address = .local(
             folder: OwnerAddresses.folder(in: log.directory),
             name: OwnerAddresses.socketName

@@ -1,3 +1,4 @@
+import BrokerAPI
 import JobRunner
 import KafkaClient
 import LogModel
@@ -47,11 +48,11 @@ final class ServedLog: CommandLog {
     }
 
     /// The log that this process has opened.
-    init(inProcess log: OpenLog) {
+    init(inProcess log: OpenLog, _ accessControl: AccessControl? = nil) {
         place = .directory(log.directory)
         isOpenedHere = true
         cluster = KafkaCluster(
-            over: InProcessExchange(log),
+            over: InProcessExchange(log, accessControl),
             configuration: Self.configuration(.seconds(5), nil)
         )
     }

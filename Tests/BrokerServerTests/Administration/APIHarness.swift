@@ -15,10 +15,13 @@ final class APIHarness {
     let directory: String
     let broker: Broker
     let api: KafkaAPI
+    /// Who asks from here on.
+    var client = ConnectionIdentity(number: 1, host: "127.0.0.1")
 
     init(
         _ configuration: APIConfiguration = APIConfiguration(),
-        reopening known: String? = nil
+        reopening known: String? = nil,
+        authorizer: AuthorizerSettings? = nil
     ) throws {
         directory =
             known
@@ -28,7 +31,12 @@ final class APIHarness {
             directory: directory,
             configuration: BrokerConfiguration(execution: .inline)
         )
-        api = KafkaAPI(broker: broker, configuration: configuration)
+        let broker = broker
+        api = KafkaAPI(
+            broker: broker,
+            configuration: configuration,
+            accessControl: try authorizer.map { try AccessControl(broker, $0) }
+        )
     }
 
     func close() throws {
@@ -42,7 +50,7 @@ final class APIHarness {
             apiKey: key,
             version: version,
             clientID: "c0",
-            connection: ConnectionIdentity(number: 1, host: "127.0.0.1"),
+            connection: client,
             body: body
         )
         let answered = Mutex<APIAnswer?>(nil)

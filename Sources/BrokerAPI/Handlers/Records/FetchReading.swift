@@ -36,19 +36,28 @@ struct FetchReading {
         leftByteCount = limits.byteLimit
     }
 
-    mutating func run(_ partitions: [FetchedPartition], _ broker: Broker) {
+    /// The rights of now count: a session may have begun with others.
+    mutating func run(_ partitions: [FetchedPartition], _ broker: Broker, _ rights: Rights?) {
         answers.reserveCapacity(partitions.count)
-        var last: (key: FetchKey.Topic, topic: WireTopic)?
+        var known: [FetchKey.Topic: (topic: WireTopic, isAllowed: Bool)] = [:]
         for asked in partitions {
-            let topic: WireTopic
-            if let last, last.key == asked.key.topic {
-                topic = last.topic
-            } else {
-                topic = WireTopic(asked.key.topic, broker)
-                last = (asked.key.topic, topic)
+            if known[asked.key.topic] == nil {
+                let topic = WireTopic(asked.key.topic, broker)
+                let isAllowed =
+                    topic.isUnknown || rights?.allows(.read, .topic, topic.name) ?? true
+                known[asked.key.topic] = (topic, isAllowed)
             }
-            answers.append(read(asked, of: topic, broker))
+            guard let (topic, isAllowed) = known[asked.key.topic] else { continue }
+            answers.append(isAllowed ? read(asked, of: topic, broker) : refuse(asked))
         }
+    }
+
+    private mutating func refuse(_ asked: FetchedPartition) -> FetchResponse.PartitionData {
+        var answer = FetchResponse.PartitionData()
+        answer.partitionIndex = asked.key.index
+        answer.records = []
+        answer.abortedTransactions = isolation == .readCommitted ? [] : nil
+        return fail(.topicAuthorizationFailed, &answer)
     }
 
     private mutating func read(

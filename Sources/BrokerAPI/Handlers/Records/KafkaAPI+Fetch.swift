@@ -39,7 +39,7 @@ extension KafkaAPI {
         complete: @escaping @Sendable ([FetchResponse.PartitionData]) -> Void
     ) {
         var reading = FetchReading(limits)
-        reading.run(plan.partitions, broker)
+        reading.run(plan.partitions, broker, rights(of: call.connection))
         let isEnough = reading.byteCount >= limits.leastByteCount || reading.hasFailed
         if isLast || isEnough { return complete(reading.answers) }
         parkedFetches.park(call.connection, until: deadline, reading.watched) { [self] isLast in

@@ -21,7 +21,7 @@ extension KafkaAPI {
             let version = apiRequest.version
             let acks = request.acks
             var appended = Appended(version: version)
-            appended.take(&request, broker)
+            appended.take(&request, broker, rights(of: apiRequest.connection))
             let done = appended
             guard acks != 0 else {
                 broker.flush(done.partitions) { _ in }
@@ -75,20 +75,30 @@ private struct Appended: Sendable {
     }
 
     /// Appends all batches; the records of `request` are taken out of it, not copied.
-    mutating func take(_ request: inout ProduceRequest, _ broker: Broker) {
-        let refusal: KafkaErrorCode? =
+    mutating func take(
+        _ request: inout ProduceRequest,
+        _ broker: Broker,
+        _ rights: Rights?
+    ) {
+        var refusal: KafkaErrorCode? =
             [0, 1, -1].contains(request.acks) ? nil : .invalidRequiredAcks
+        if let id = request.transactionalID, rights?.allows(.write, .transactionalID, id) == false {
+            refusal = .transactionalIDAuthorizationFailed
+        }
         let transactionalID = request.transactionalID
         isTransactional = transactionalID != nil
         let targets = request.topicData.map {
             version >= 13 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
         }
+        let denied = Self.takeDenied(&request, targets, rights)
         if version >= 12, refusal == nil {
             outsiders = ProduceJoins.refusals(of: request, targets, broker)
         }
         for topic in request.topicData.indices {
             let target = targets[topic]
-            let refusal = refusal ?? (target.isUnknown ? .unknownTopicID : nil)
+            let refusal =
+                refusal ?? (target.isUnknown ? .unknownTopicID : nil)
+                ?? (denied.contains(topic) ? .topicAuthorizationFailed : nil)
             var outcomes: [Outcome] = []
             for index in request.topicData[topic].partitionData.indices {
                 let number = request.topicData[topic].partitionData[index].index
@@ -116,6 +126,25 @@ private struct Appended: Sendable {
                 )
             )
         }
+    }
+
+    /// The topics that may not be written, as indexes. Their records are taken out of the request:
+    /// nothing is to come of them.
+    private static func takeDenied(
+        _ request: inout ProduceRequest,
+        _ targets: [WireTopic],
+        _ rights: Rights?
+    ) -> Set<Int> {
+        guard let rights else { return [] }
+        var denied: Set<Int> = []
+        for index in targets.indices
+        where !targets[index].isUnknown && !rights.allows(.write, .topic, targets[index].name) {
+            denied.insert(index)
+            for partition in request.topicData[index].partitionData.indices {
+                request.topicData[index].partitionData[partition].records = nil
+            }
+        }
+        return denied
     }
 
     private func append(

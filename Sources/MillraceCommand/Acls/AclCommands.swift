@@ -1,0 +1,131 @@
+import BrokerAPI
+import JobRunner
+import KafkaClient
+import KafkaWire
+import Terminal
+
+/// `millrace acl …`: who may do what.
+enum AclCommands {
+    static let command = Command(
+        "acl",
+        summary: "list, add and remove rules of who may do what",
+        examples: [.init("millrace acl list --topic orders", "the rules of one topic")],
+        subcommands: [list, add, remove]
+    )
+
+    private static let execute = Parameter.flag("execute", help: "do it, and not only show it")
+
+    private static let list = Command(
+        "list",
+        summary: "the rules, all or those of some words",
+        discussion: AclWords.where,
+        parameters: AclWords.parameters + LogOption.parameters,
+        examples: [.init("millrace acl list --allow User:alice", "what alice may do")]
+    ) { invocation in
+        try withRules(invocation) { log in
+            show(try log.rules(AclWords(invocation)))
+        }
+        return .done
+    }
+
+    private static let add = Command(
+        "add",
+        summary: "make rules",
+        discussion: "One for each principal, resource and operation. " + AclWords.where,
+        parameters: AclWords.parameters + LogOption.parameters,
+        examples: [
+            .init(
+                "millrace acl add --allow User:alice --operation read --topic orders",
+                "alice may read orders"
+            )
+        ]
+    ) { invocation in
+        let rules = try AclWords(invocation).rules()
+        try withRules(invocation) { log in
+            try log.asking("the rules were not made") { cluster throws(KafkaClientError) in
+                try cluster.make(rules: rules)
+            }
+        }
+        show(rules)
+        TextOutput.standard.write("made \(counted(rules.count, "rule"))\n")
+        return .done
+    }
+
+    private static let remove = Command(
+        "remove",
+        summary: "remove rules",
+        discussion: "Shows what would go; --execute removes it. " + AclWords.where,
+        parameters: [execute.declaration] + AclWords.parameters + LogOption.parameters,
+        examples: [
+            .init("millrace acl remove --allow User:alice", "show what would go"),
+            .init("millrace acl remove --allow User:alice --execute", "remove it"),
+        ]
+    ) { invocation in
+        let words = AclWords(invocation)
+        guard !words.isEmpty else {
+            throw UsageError("say which rules, such as --topic orders or --allow User:alice")
+        }
+        try withRules(invocation) { log in
+            let rules = try log.rules(words)
+            show(rules)
+            guard invocation[execute] else {
+                TextOutput.standard.write("nothing is changed; --execute removes them\n")
+                return
+            }
+            try log.asking("the rules were not removed") { cluster throws(KafkaClientError) in
+                try cluster.remove(rules: rules)
+            }
+            TextOutput.standard.write("removed \(counted(rules.count, "rule"))\n")
+        }
+        return .done
+    }
+
+    private static func show(_ rules: [CreateAclsRequest.AclCreation]) {
+        var table = Table(
+            ("PRINCIPAL", .left),
+            ("HOST", .left),
+            ("RULE", .left),
+            ("OPERATION", .left),
+            ("RESOURCE", .left),
+            ("NAME", .left),
+            ("PATTERN", .left)
+        )
+        for rule in rules {
+            table.add(
+                rule.principal,
+                rule.host,
+                rule.permissionType == ACLPermission.allow.rawValue ? "allow" : "deny",
+                ACLOperation(rawValue: rule.operation)?.word ?? "\(rule.operation)",
+                ResourceType(rawValue: rule.resourceType)?.word ?? "\(rule.resourceType)",
+                rule.resourceName,
+                rule.resourcePatternType == PatternType.prefixed.rawValue ? "prefixed" : "literal"
+            )
+        }
+        TextOutput.standard.write(table.text)
+    }
+}
+
+extension ServedLog {
+    fileprivate func rules(
+        _ words: AclWords
+    ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {
+        try asking("the rules are not told") { cluster throws(KafkaClientError) in
+            try cluster.rules(.all)
+        }.filter(words.mean)
+    }
+}
+
+extension DescribeAclsRequest {
+    fileprivate static let all: DescribeAclsRequest = {
+        let anything: Int8 = 1
+        return DescribeAclsRequest(
+            resourceTypeFilter: anything,
+            resourceNameFilter: nil,
+            patternTypeFilter: anything,
+            principalFilter: nil,
+            hostFilter: nil,
+            operation: anything,
+            permissionType: anything
+        )
+    }()
+}
