@@ -104,7 +104,11 @@ struct OffsetHistory {
         let removal =
             random.next(2) == 0
             ? offsets.removeTopic(dataID, name: "data")
-            : offsets.expire(now: Timestamp(10), retentionMilliseconds: 10, activeGroups: ["g1"])
+            : offsets.expire(
+                now: Timestamp(10),
+                retentionMilliseconds: 10,
+                activeGroups: [ExactText("g1")]
+            )
         guard let removal else { return }
         appends.append(
             Append(

@@ -43,7 +43,7 @@ import Testing
         let removal = offsets.expire(
             now: Timestamp(now),
             retentionMilliseconds: Self.week,
-            activeGroups: active
+            activeGroups: Set(active.map { ExactText($0) })
         )
         guard let removal else { return [] }
         offsets.finishAppend(removal.append)

@@ -18,10 +18,10 @@ extension Broker {
 
     /// All groups, sorted.
     package func listGroups() -> [GroupDescription] {
-        var found: [String: GroupDescription] = [:]
+        var found: [ExactText: GroupDescription] = [:]
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             for id in (try? shard.withOffsets { $0.groupsWithPending }) ?? [] {
-                found[id] = GroupDescription(positionsOf: id)
+                found[id] = GroupDescription(positionsOf: id.text)
             }
             for group in shard.groups.withLock({ Array($0.groups.values) })
             where !group.isUntouched {
@@ -135,7 +135,11 @@ extension Broker {
 
     /// Groups whose positions do not expire: those with members, and those that were left not long
     /// ago.
-    func groupsInUse(of shard: OffsetShard, now: Timestamp, retention: Int64) -> Set<String> {
+    func groupsInUse(
+        of shard: OffsetShard,
+        now: Timestamp,
+        retention: Int64
+    ) -> Set<ExactText> {
         shard.groups.withLock { state in
             func isRecent(_ time: Timestamp) -> Bool {
                 let (age, isOver) = now.rawValue.subtractingReportingOverflow(time.rawValue)
@@ -143,7 +147,7 @@ extension Broker {
             }
             let classic = state.groups.values.filter { !$0.isEmpty || isRecent($0.stateTime) }
             let consumers = state.consumers.values.filter { !$0.isEmpty || isRecent($0.emptyTime) }
-            return Set(classic.map(\.id) + consumers.map(\.id))
+            return Set((classic.map(\.id) + consumers.map(\.id)).map { ExactText($0) })
         }
     }
 

@@ -47,7 +47,9 @@ extension Broker {
             )
             state.groups[id] = group.isUntouched ? nil : group
             var write = state.write(for: actions, of: id)
-            if state.groups[id] != nil, let left = state.consumers.removeValue(forKey: id) {
+            if state.groups[id] != nil,
+                let left = state.consumers.removeValue(forKey: ExactText(id))
+            {
                 write.consumerRecords = left.tombstones
             }
             return write

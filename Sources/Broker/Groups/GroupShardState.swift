@@ -5,8 +5,8 @@ import LogModel
 /// The groups of one shard, who waits in them, and what is to be written. An id is that of a
 /// classic group or of a consumer group, never of both.
 struct GroupShardState: Sendable {
-    var groups: [String: ClassicGroup]
-    var consumers: [String: ConsumerGroup]
+    var groups: [ExactText: ClassicGroup]
+    var consumers: [ExactText: ConsumerGroup]
     /// Requests that wait for others. Called by nobody who holds the lock.
     private var joins: [GroupReplyToken: @Sendable (JoinAnswer) -> Void] = [:]
     private var syncs: [GroupReplyToken: @Sendable (SyncAnswer) -> Void] = [:]
@@ -16,7 +16,7 @@ struct GroupShardState: Sendable {
     /// Somebody writes the queue.
     private var isWriting = false
 
-    init(groups: [String: ClassicGroup], consumers: [String: ConsumerGroup]) {
+    init(groups: [ExactText: ClassicGroup], consumers: [ExactText: ConsumerGroup]) {
         self.groups = groups
         self.consumers = consumers
     }

@@ -103,7 +103,7 @@ extension Broker {
         try checkOpen()
         if isOwn {
             let topics = Set((partitions ?? []).map(\.topic))
-            liveGroups.withLock { $0[group, default: []].formUnion(topics) }
+            liveGroups.withLock { $0[ExactText(group), default: []].formUnion(topics) }
         }
         try putPositionsBack(of: group)
         guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }

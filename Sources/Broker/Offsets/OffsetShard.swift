@@ -16,8 +16,8 @@ final class OffsetShard: Sendable {
     init(
         partition: Partition,
         offsets: GroupOffsets,
-        groups: [String: ClassicGroup] = [:],
-        consumers: [String: ConsumerGroup] = [:],
+        groups: [ExactText: ClassicGroup] = [:],
+        consumers: [ExactText: ConsumerGroup] = [:],
         unavailability: BrokerError? = nil
     ) {
         self.partition = partition

@@ -103,8 +103,8 @@ struct BrokerRecovery {
 
     private mutating func offsetShard(_ partition: Partition) -> OffsetShard {
         var offsets = GroupOffsets()
-        var groups: [String: GroupRecord.Value] = [:]
-        var consumers: [String: ConsumerGroupReplay] = [:]
+        var groups: [ExactText: GroupRecord.Value] = [:]
+        var consumers: [ExactText: ConsumerGroupReplay] = [:]
         do throws(BrokerError) {
             var replay = LogReplay()
             try Self.refuseDamaged(partition)
@@ -122,21 +122,27 @@ struct BrokerRecovery {
                         } else if let record = try GroupRecord(key: key, value: value) {
                             groups[record.group] = record.value
                         } else if let record = try ConsumerGroupRecord(key: key, value: value) {
-                            consumers[record.group, default: ConsumerGroupReplay()].apply(record)
+                            let group = ExactText(record.group)
+                            consumers[group, default: ConsumerGroupReplay()].apply(record)
                         }
                     }
                 }
             }
             let now = Moment(nanoseconds: time.monotonicNanoseconds())
             let settings = configuration.groups
-            var restored: [String: ClassicGroup] = [:]
+            var restored: [ExactText: ClassicGroup] = [:]
             for (id, value) in groups {
-                restored[id] = ClassicGroup(id: id, settings: settings, restoring: value, now: now)
+                restored[id] = ClassicGroup(
+                    id: id.text,
+                    settings: settings,
+                    restoring: value,
+                    now: now
+                )
             }
-            var restoredConsumers: [String: ConsumerGroup] = [:]
+            var restoredConsumers: [ExactText: ConsumerGroup] = [:]
             for (id, replay) in consumers {
                 let replayed = replay.group(
-                    id: id,
+                    id: id.text,
                     settings: settings,
                     now: now,
                     wallTime: time.wallTime()

@@ -119,7 +119,8 @@ extension Broker {
                 $0.mayExpire(now: now, retentionMilliseconds: retention)
             }
             guard isAny == true else { continue }
-            let others = groupsInUse(of: shard, now: now, retention: retention).union(jobGroups)
+            let others = groupsInUse(of: shard, now: now, retention: retention)
+                .union(jobGroups.map { ExactText($0) })
             clean(shard) {
                 // Looked at now: whoever asked meanwhile was perhaps told its positions.
                 $0.expire(

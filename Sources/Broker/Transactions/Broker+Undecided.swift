@@ -40,7 +40,7 @@ extension Broker {
         guard !waiting.isEmpty else { return }
         do throws(BrokerError) { try flush([shard.partition]) } catch { counters.countFailure() }
         for (id, record) in waiting.sorted(by: { $0.key < $1.key }) {
-            do throws(BrokerError) { try settle(id, record, in: shard) } catch {
+            do throws(BrokerError) { try settle(id.text, record, in: shard) } catch {
                 counters.countFailure()
             }
         }
@@ -54,7 +54,7 @@ extension Broker {
         let fate = shard.partition.fate(ofRecordAt: record.offset)
         guard fate != .waiting else { return }
         let continuation = try shard.withState { state -> TransactionContinuation? in
-            guard state.undecided.removeValue(forKey: id) != nil else { return nil }
+            guard state.undecided.removeValue(forKey: ExactText(id)) != nil else { return nil }
             guard fate == .durable else {
                 state.coordinator.appendUncertain(id)
                 return nil

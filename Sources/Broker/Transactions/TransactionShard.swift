@@ -10,7 +10,7 @@ final class TransactionShard: Sendable {
         var coordinator: TransactionCoordinator
         var markers = PendingMarkers()
         /// By transactional id.
-        var undecided: [String: UndecidedRecord] = [:]
+        var undecided: [ExactText: UndecidedRecord] = [:]
     }
 
     let partition: Partition

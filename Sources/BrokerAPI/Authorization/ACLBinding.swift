@@ -1,17 +1,6 @@
-/// Text that is the same only byte by byte: names of Kafka's are, whereas Swift's strings are equal
-/// in all their normal forms, and a rule for one name must not be one for another.
-package struct ExactText: Hashable, Sendable, Comparable {
-    package let bytes: [UInt8]
+package import Coordination
 
-    package init(_ text: String) { bytes = Array(text.utf8) }
-    init(bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
-
-    package var text: String { String(decoding: bytes, as: UTF8.self) }
-
-    package static func < (left: ExactText, right: ExactText) -> Bool {
-        left.bytes.lexicographicallyPrecedes(right.bytes)
-    }
-
+extension ExactText {
     static let wildcard = ExactText("*")
 }
 

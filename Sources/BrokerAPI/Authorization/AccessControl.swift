@@ -1,3 +1,4 @@
+import Coordination
 package import Broker
 import Bytes
 import KafkaRecords

@@ -1,3 +1,5 @@
+import Coordination
+
 /// Who may do what, by the rules of Kafka's StandardAuthorizer. A value: questions in, decisions
 /// out.
 ///

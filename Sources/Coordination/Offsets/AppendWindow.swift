@@ -17,7 +17,7 @@ struct AppendWindow: Sendable {
         /// The highest offset applied at that time.
         var floor: Offset
         /// The groups whose offsets it writes.
-        var groups: Set<String>
+        var groups: Set<ExactText>
         /// It removes offsets: nothing else may be appended for its groups.
         var isRemoval: Bool
     }
@@ -26,7 +26,7 @@ struct AppendWindow: Sendable {
     private var lastNumber = 0
     private var highest = Offset(-1)
 
-    mutating func begin(groups: Set<String>, isRemoval: Bool) -> OffsetAppend {
+    mutating func begin(groups: Set<ExactText>, isRemoval: Bool) -> OffsetAppend {
         lastNumber += 1
         begun[lastNumber] = Begun(floor: highest, groups: groups, isRemoval: isRemoval)
         return OffsetAppend(number: lastNumber)
@@ -47,12 +47,12 @@ struct AppendWindow: Sendable {
     func isSettled(_ offset: Offset) -> Bool { settledEnd.map { offset <= $0 } ?? true }
 
     /// Whether anything is appended for this group.
-    func isBusy(_ group: String) -> Bool {
+    func isBusy(_ group: ExactText) -> Bool {
         begun.values.contains { $0.groups.contains(group) }
     }
 
     /// Whether offsets of this group are being removed.
-    func isRemoving(_ group: String) -> Bool {
+    func isRemoving(_ group: ExactText) -> Bool {
         begun.values.contains { $0.isRemoval && $0.groups.contains(group) }
     }
 }

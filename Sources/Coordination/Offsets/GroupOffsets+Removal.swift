@@ -36,7 +36,7 @@ extension GroupOffsets {
     package mutating func expire(
         now: Timestamp,
         retentionMilliseconds: Int64,
-        activeGroups: Set<String>
+        activeGroups: Set<ExactText>
     ) -> OffsetRemoval? {
         let held = Set(pendingCounts.keys.map(\.group))
         let expired = silentGroups(now: now, retentionMilliseconds: retentionMilliseconds)
@@ -51,14 +51,15 @@ extension GroupOffsets {
         _ partitions: Set<TopicPartition>?,
         of group: String
     ) -> OffsetRemoval? {
-        removal { name, key, _ in
-            name == group && (partitions?.contains(key.partition) ?? true)
+        let id = ExactText(group)
+        return removal { name, key, _ in
+            name == id && (partitions?.contains(key.partition) ?? true)
         }
     }
 
     /// Whether `remove` has anything to remove.
     package func hasAny(of partitions: Set<TopicPartition>?, group: String) -> Bool {
-        let held = pending.values.lazy.flatMap(\.keys).filter { $0.group == group }
+        let held = pending.values.lazy.flatMap(\.keys).filter { $0.group == ExactText(group) }
         let names = self.partitions(of: group) + held.map(\.partition)
         return names.contains { partitions?.contains($0) ?? true }
     }
@@ -74,8 +75,8 @@ extension GroupOffsets {
     }
 
     /// The groups whose last commit is as old.
-    private func silentGroups(now: Timestamp, retentionMilliseconds: Int64) -> Set<String> {
-        var silent: Set<String> = []
+    private func silentGroups(now: Timestamp, retentionMilliseconds: Int64) -> Set<ExactText> {
+        var silent: Set<ExactText> = []
         for (group, offsets) in committed {
             let lastCommit = offsets.values.reduce(Timestamp(.min)) {
                 max($0, $1.value.commitTime)
@@ -89,7 +90,7 @@ extension GroupOffsets {
 
     /// Tombstones for what `isRemoved` says, of groups that are not busy; nil if there are none.
     private mutating func removal(
-        where isRemoved: (_ group: String, Key, CommittedOffset) -> Bool
+        where isRemoved: (_ group: ExactText, Key, CommittedOffset) -> Bool
     ) -> OffsetRemoval? {
         var keys: Set<Key> = []
         for (group, offsets) in committed where !window.isBusy(group) {
@@ -107,8 +108,8 @@ extension GroupOffsets {
         guard !keys.isEmpty else { return nil }
         let records = keys.sorted { ($0.group, $0.partition) < ($1.group, $1.partition) }
             .prefix(Self.removalRecordLimit)
-            .map { OffsetRecord(group: $0.group, partition: $0.partition, value: nil) }
-        let append = window.begin(groups: Set(records.map(\.group)), isRemoval: true)
+            .map { OffsetRecord(group: $0.group.text, partition: $0.partition, value: nil) }
+        let append = window.begin(groups: Set(records.map { ExactText($0.group) }), isRemoval: true)
         return OffsetRemoval(records: records, append: append)
     }
 }

@@ -23,8 +23,17 @@ package struct GroupOffsets: Sendable {
     }
 
     struct Key: Hashable, Sendable {
-        var group: String
+        var group: ExactText
         var partition: TopicPartition
+
+        init(group: ExactText, partition: TopicPartition) {
+            self.group = group
+            self.partition = partition
+        }
+
+        init(group: String, partition: TopicPartition) {
+            self.init(group: ExactText(group), partition: partition)
+        }
     }
 
     private struct Marker: Sendable {
@@ -32,7 +41,7 @@ package struct GroupOffsets: Sendable {
         var result: TransactionResult
     }
 
-    private(set) var committed: [String: [TopicPartition: Located]] = [:]
+    private(set) var committed: [ExactText: [TopicPartition: Located]] = [:]
     /// What open transactions hold, by producer id: the partition takes nothing of a higher epoch
     /// while one of that id is open in it.
     private(set) var pending: [ProducerID: [Key: Located]] = [:]
@@ -55,8 +64,8 @@ package struct GroupOffsets: Sendable {
     /// Announces an append of offsets of `group`. Nil while offsets of that group are being removed
     /// (their topic was deleted, or they expired): wait for it and ask again.
     package mutating func beginAppend(of group: String) -> OffsetAppend? {
-        guard !window.isRemoving(group) else { return nil }
-        return window.begin(groups: [group], isRemoval: false)
+        guard !window.isRemoving(ExactText(group)) else { return nil }
+        return window.begin(groups: [ExactText(group)], isRemoval: false)
     }
 
     /// Announces the append of a marker.
@@ -143,16 +152,17 @@ package struct GroupOffsets: Sendable {
     }
 
     /// The groups that have an offset, sorted.
-    package var groups: [String] { committed.keys.sorted() }
+    package var groups: [String] { committed.keys.sorted().map(\.text) }
 
     /// The groups that have an offset, or will have one once an open transaction is committed.
-    package var groupsWithPending: Set<String> {
+    package var groupsWithPending: Set<ExactText> {
         Set(committed.keys).union(pendingCounts.keys.map(\.group))
     }
 
     /// Whether the group is one of those.
     package func knows(_ group: String) -> Bool {
-        committed[group] != nil || pendingCounts.keys.contains { $0.group == group }
+        let id = ExactText(group)
+        return committed[id] != nil || pendingCounts.keys.contains { $0.group == id }
     }
 
     /// The producers whose open transactions hold offsets, sorted.

@@ -74,7 +74,7 @@ extension TransactionCoordinator {
     /// The ids whose transaction took too long, or that have been idle for too long; sorted.
     package func dueIDs(now: Timestamp) -> [String] {
         entries.filter { $0.value.pending == nil && isDue($0.value.current, now: now) }
-            .keys.sorted()
+            .keys.sorted().map(\.text)
     }
 
     /// Aborts the transaction of a due id under a higher epoch, or lets an idle id go.

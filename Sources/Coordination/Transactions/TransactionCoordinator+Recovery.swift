@@ -29,7 +29,7 @@ extension TransactionCoordinator {
                     )
                 }
             )
-            set(resolved, for: id)
+            set(resolved, for: id.text)
         }
     }
 
@@ -39,15 +39,17 @@ extension TransactionCoordinator {
         let orphans = entries.values.filter {
             $0.current.state == .ongoing && !$0.current.isRemote && $0.pending == nil
         }
-        return orphans.map(\.current).sorted { $0.transactionalID < $1.transactionalID }
-            .map { fence($0, keepsOwner: false, now: now) }
+        return orphans.map(\.current).sorted {
+            ExactText($0.transactionalID) < ExactText($1.transactionalID)
+        }
+        .map { fence($0, keepsOwner: false, now: now) }
     }
 
     /// The open transactions of remote owners, which go on: their partitions take more batches,
     /// also those that have none yet.
     package var transactionsThatGoOn: [TransactionMetadata] {
         entries.values.map(\.current).filter { $0.state == .ongoing && $0.isRemote }
-            .sorted { $0.transactionalID < $1.transactionalID }
+            .sorted { ExactText($0.transactionalID) < ExactText($1.transactionalID) }
     }
 
     /// The markers to write again, by id: of every transaction whose outcome was decided and whose
@@ -81,7 +83,7 @@ extension TransactionCoordinator {
         else { return .abort }
         var kept = entry
         kept.current.partitions.insert(partition)
-        set(kept, for: id)
+        set(kept, for: id.text)
         return .keep
     }
 
@@ -112,9 +114,9 @@ extension TransactionCoordinator {
         return owners.count == entries.count ? nil : "a producer id belongs to no transactional id"
     }
 
-    private static func contradiction(in entry: Entry, of id: String) -> String? {
+    private static func contradiction(in entry: Entry, of id: ExactText) -> String? {
         let current = entry.current
-        if current.transactionalID != id { return "its record names another" }
+        if ExactText(current.transactionalID) != id { return "its record names another" }
         if current.producerID.rawValue < 0 { return "no producer id" }
         if current.epoch < .none { return "a negative epoch" }
         if current.partitions.contains(where: { $0.name.partition.rawValue < 0 }) {

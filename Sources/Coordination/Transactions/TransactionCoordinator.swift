@@ -44,9 +44,9 @@ package struct TransactionCoordinator: Sendable {
     package let maximumTimeoutMilliseconds: Int32
     /// Kafka's `transactional.id.expiration.ms`: 7 days.
     package let idleExpirationMilliseconds: Int64
-    private(set) var entries: [String: Entry] = [:]
+    private(set) var entries: [ExactText: Entry] = [:]
     /// The ids by the producer id that they have now.
-    private(set) var owners: [ProducerID: String] = [:]
+    private(set) var owners: [ProducerID: ExactText] = [:]
 
     package init(
         maximumTimeoutMilliseconds: Int32 = 900_000,
@@ -129,7 +129,7 @@ package struct TransactionCoordinator: Sendable {
 
     /// All ids, sorted.
     package var transactionalIDs: [String] {
-        entries.filter { $0.value.current.epoch != .none }.keys.sorted()
+        entries.filter { $0.value.current.epoch != .none }.keys.sorted().map(\.text)
     }
 
     /// Those that are open or on their way to an end, in no order.
@@ -218,8 +218,8 @@ package struct TransactionCoordinator: Sendable {
         let old = entries[id]?.current.producerID
         let new = entry?.current.producerID
         if old != new {
-            if let old, owners[old] == id { owners[old] = nil }
-            if let new { owners[new] = id }
+            if let old, owners[old] == ExactText(id) { owners[old] = nil }
+            if let new { owners[new] = ExactText(id) }
         }
         entries[id] = entry
     }

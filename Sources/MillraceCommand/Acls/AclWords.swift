@@ -1,3 +1,4 @@
+import Coordination
 import BrokerAPI
 import KafkaWire
 import Terminal

@@ -1,3 +1,4 @@
+import Coordination
 import BrokerAPI
 import Foundation
 import MillraceTestKit

@@ -1,3 +1,4 @@
+import Coordination
 import KafkaWire
 import LogModel
 

@@ -1,3 +1,4 @@
+import Coordination
 import Broker
 import KafkaWire
 import LogModel

@@ -1,3 +1,4 @@
+import Coordination
 import LogModel
 
 /// Over which connection the owner of each transactional id last changed its transaction.
@@ -13,7 +14,7 @@ struct OwnerConnections: Sendable {
         var connection: UInt64
     }
 
-    private var owners: [String: Owner] = [:]
+    private var owners: [ExactText: Owner] = [:]
 
     /// Beyond so many ids nothing is remembered of those before.
     static let limit = 100_000
