@@ -296,6 +296,8 @@ enum TraceDeviations {
         "txn2_epoch_exhaustion_end": [28],
         // The same; and another transactional id than the producer's is refused.
         "txn2_stale_epoch_and_wrong_id": [8, 15],
+        // The owner of old does not fence the new one; step 18 where the broker was of version 0.
+        "txn_zombie_fenced": [18, 20],
     ]
 
     /// Whether clients of transaction version 2 speak to a broker that was kept at version 0, as
