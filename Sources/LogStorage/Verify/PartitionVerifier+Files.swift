@@ -73,6 +73,31 @@ extension PartitionVerifier {
         snapshots.sort { $0.offset < $1.offset }
     }
 
+    /// Without a snapshot at its first offset, a log whose beginning was deleted does not tell of
+    /// the producers before it.
+    mutating func startReplay(at first: Offset) {
+        if let start = snapshots.first(where: { $0.offset == first }) {
+            replay.begin(with: start.table)
+        } else if first > .zero {
+            replay.isPartial = true
+        }
+        snapshots.removeAll { $0.offset <= first }
+    }
+
+    /// Holds the snapshots at offsets below `end` (nil: all that are left) against the replay.
+    mutating func compareSnapshots(below end: Offset?) {
+        while let snapshot = snapshots.first, end.map({ snapshot.offset < $0 }) ?? true {
+            snapshots.removeFirst()
+            guard snapshot.offset <= logEnd || end != nil else {
+                cacheFinding(snapshot.path, "it stands behind the log's end, \(logEnd.rawValue)")
+                continue
+            }
+            guard !isBroken, let reason = replay.fault(of: snapshot.table) else { continue }
+            let isTrusted = snapshot.offset <= facts.recovery.place.offset
+            cacheFinding(snapshot.path, isTrusted: isTrusted, reason)
+        }
+    }
+
     /// Files that belong to no segment.
     mutating func checkNames(_ names: [String], bases: Set<Offset>) {
         for name in names {

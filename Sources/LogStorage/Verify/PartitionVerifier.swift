@@ -22,7 +22,7 @@ struct PartitionVerifier: ~Copyable {
     /// Of the segment that is read.
     private var content = SegmentContentCheck(base: .zero, entry: nil)
     /// Behind the last batch that was read.
-    private var logEnd = Offset.zero
+    private(set) var logEnd = Offset.zero
     /// The segment that is read may have gaps.
     private var mayGap = false
     /// The segment that is read.
@@ -353,33 +353,6 @@ struct PartitionVerifier: ~Copyable {
             damage(path, at: position, offset: batch.baseOffset, reason)
         }
         logEnd = max(logEnd, batch.nextOffset)
-    }
-
-    // MARK: Snapshots
-
-    /// Without a snapshot at its first offset, a log whose beginning was deleted does not tell of
-    /// the producers before it.
-    private mutating func startReplay(at first: Offset) {
-        if let start = snapshots.first(where: { $0.offset == first }) {
-            replay.begin(with: start.table)
-        } else if first > .zero {
-            replay.isPartial = true
-        }
-        snapshots.removeAll { $0.offset <= first }
-    }
-
-    /// Holds the snapshots at offsets below `end` (nil: all that are left) against the replay.
-    private mutating func compareSnapshots(below end: Offset?) {
-        while let snapshot = snapshots.first, end.map({ snapshot.offset < $0 }) ?? true {
-            snapshots.removeFirst()
-            guard snapshot.offset <= logEnd || end != nil else {
-                cacheFinding(snapshot.path, "it stands behind the log's end, \(logEnd.rawValue)")
-                continue
-            }
-            guard !isBroken, let reason = replay.fault(of: snapshot.table) else { continue }
-            let isTrusted = snapshot.offset <= facts.recovery.place.offset
-            cacheFinding(snapshot.path, isTrusted: isTrusted, reason)
-        }
     }
 
     // MARK: The end
