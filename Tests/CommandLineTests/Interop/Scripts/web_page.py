@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -20,6 +21,13 @@ HOSTILE = "</script><img src=x onerror=document.title='taken'>"
 def run(*words, text=""):
     subprocess.run([millrace, *words, "--data", data], input=text, text=True, check=True,
                    stdout=subprocess.DEVNULL)
+
+
+def feeding(stop):
+    """Writes on until it is told to stop; nothing of it is left then."""
+    text = "".join(f"fox{number}\n" for number in range(1, 201))
+    while not stop.wait(0.05):
+        run("produce", "lines", text=text)
 
 
 def get(path, accept="*/*"):
@@ -102,10 +110,9 @@ try:
         until("the group's lag", lambda: any(
             name == "millrace_group_lag_seconds" and dict(labels)["group"] == HOSTILE
             for name, labels in metrics()))
-        feed = subprocess.Popen(
-            ["bash", "-c",
-             f"while sleep 0.05; do seq 1 200 | sed s,^,fox., | '{millrace}' produce lines "
-             f"--data '{data}' >/dev/null || exit 0; done"], start_new_session=True)
+        stop = threading.Event()
+        feed = threading.Thread(target=feeding, args=(stop,))
+        feed.start()
         try:
             # The page's minute may be a moment of the job's, without two commits.
             page = until("a line of latencies", lambda: next(
@@ -113,7 +120,8 @@ try:
             look("page-dark", "--blink-settings=preferredColorScheme=0")
             look("page-narrow", width=500, height=2600)
         finally:
-            os.killpg(feed.pid, 15)
+            stop.set()
+            feed.join()
         assert ">running</p>" in page, page
         assert "<title>word-count – Millrace</title>" in page
         assert page.count('class="node topic"') == 4, page.count('class="node topic"')
