@@ -23,7 +23,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case streamJoin = "stream-join"
     /// A count by key and session.
     case session
-    /// JSON of five members in and out, through `Codable`.
+    /// The first record of each id.
+    case dedup
+    /// JSON of five members in and out, through `Codable` or by itself.
     case json
 
     /// What a run can choose.
@@ -35,18 +37,22 @@ package enum Benchmark: String, CaseIterable, Sendable {
         package var memoryByteCount: Int
         /// An existing folder on the disk to be measured; the benchmark makes one below it.
         package var directory: String
+        /// JSON is read and written by the type itself, not through `Codable`.
+        package var byRecord: Bool
         package init(
             records: Int64? = nil,
             keys: Int64? = nil,
             threadCount: Int = 1,
             memoryByteCount: Int = 1 << 30,
-            directory: String
+            directory: String,
+            byRecord: Bool = false
         ) {
             self.records = records
             self.keys = keys
             self.threadCount = threadCount
             self.memoryByteCount = memoryByteCount
             self.directory = directory
+            self.byRecord = byRecord
         }
     }
 
@@ -62,6 +68,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .tableJoin: "join records with the rows of a table"
         case .streamJoin: "join two streams whose records have one partner each"
         case .session: "count by key and session, every update emitted"
+        case .dedup: "drop what repeats an id, of which there are as many as keys"
         case .json: "JSON of five members in and out, through Codable"
         }
     }
@@ -94,7 +101,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
             case .tableJoin: try Self.tableJoin(rig, records: records, keys: keys)
             case .streamJoin: try Self.streamJoin(rig, records: records)
             case .session: try Self.session(rig, records: records, keys: keys)
-            case .json: try Self.json(rig, records: records)
+            case .dedup: try Self.dedup(rig, records: records, keys: keys)
+            case .json: try Self.json(rig, records: records, byRecord: options.byRecord)
             }
         }
         try rig.remove()
@@ -106,6 +114,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .stateless, .merge, .window, .tableJoin: 10_000_000
         case .count: max(10_000_000, keys)
         case .restore: keys
+        case .dedup: 2 * keys
         case .cold: 1_000_000
         case .streamJoin, .session: 2_000_000
         case .json: 3_000_000
@@ -114,7 +123,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
 
     private var defaultKeys: Int64 {
         switch self {
-        case .restore: 1_000_000
+        case .restore, .dedup: 1_000_000
         case .tableJoin: 100_000
         case .stateless, .count, .cold, .merge, .window, .streamJoin, .session, .json: 10_000
         }

@@ -8,14 +8,18 @@ struct Measurement: Codable, Equatable, Sendable {
     var celsius: Double
     var room: String
     var isValid: Bool
+}
 
+extension Measurement {
     /// The n-th of a run: every member follows from n.
     init(number n: Int64) {
-        sequence = n
-        sensor = "boiler-\(n % 100)"
-        celsius = Double(n % 4_000) / 100
-        room = "building \(n % 7), floor \(n % 5)"
-        isValid = n % 3 != 0
+        self.init(
+            sequence: n,
+            sensor: "boiler-\(n % 100)",
+            celsius: Double(n % 4_000) / 100,
+            room: "building \(n % 7), floor \(n % 5)",
+            isValid: n % 3 != 0
+        )
     }
 
     /// The mapping of the benchmark.
@@ -23,6 +27,31 @@ struct Measurement: Codable, Equatable, Sendable {
         var result = self
         result.celsius = celsius * 1.8 + 32
         return result
+    }
+}
+
+/// The same, read and written by itself.
+struct RecordedMeasurement: JSONRecord, Equatable {
+    var measurement: Measurement
+
+    init(_ measurement: Measurement) { self.measurement = measurement }
+
+    init(json: inout JSONObject) throws {
+        measurement = Measurement(
+            sequence: try json.int64("sequence"),
+            sensor: try json.string("sensor"),
+            celsius: try json.double("celsius"),
+            room: try json.string("room"),
+            isValid: try json.bool("isValid")
+        )
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.member("sequence", measurement.sequence)
+        json.member("sensor", measurement.sensor)
+        json.member("celsius", measurement.celsius)
+        json.member("room", measurement.room)
+        json.member("isValid", measurement.isValid)
     }
 }
 
@@ -39,36 +68,69 @@ struct JSONBenchmarkJob: StreamJob {
     }
 }
 
+/// The same without `Codable`.
+struct JSONRecordBenchmarkJob: StreamJob {
+    static let name = "bench-json-record"
+    static let input = Topic("measurements", key: .utf8, value: .json(RecordedMeasurement.self))
+    static let output = Topic("fahrenheit", key: .utf8, value: .json(RecordedMeasurement.self))
+
+    var topology: [Statement] {
+        stream(Self.input)
+            .mapValues { recorded -> RecordedMeasurement in
+                RecordedMeasurement(recorded.measurement.inFahrenheit)
+            }
+            .to(Self.output)
+    }
+}
+
 extension Benchmark {
-    static func json(_ rig: BenchmarkRig, records: Int64) throws -> BenchmarkResult {
-        let serde = JSONBenchmarkJob.input.value
-        try rig.fill(JSONBenchmarkJob.input.name, records: 0..<records) { number, key, value in
-            key.append(utf8: "k\(number % 1_000)")
-            try serde.encode(Measurement(number: number), into: &value)
+    static func json(
+        _ rig: BenchmarkRig,
+        records: Int64,
+        byRecord: Bool
+    ) throws -> BenchmarkResult {
+        guard byRecord else {
+            return try json(rig, records: records, JSONBenchmarkJob(), JSONBenchmarkJob.input) {
+                $0
+            }
         }
-        var result = try rig.measure(JSONBenchmarkJob(), .json, records: records)
-        result.verified = try verifyJSON(rig, records: records)
+        let input = JSONRecordBenchmarkJob.input
+        var result = try json(rig, records: records, JSONRecordBenchmarkJob(), input) {
+            RecordedMeasurement($0)
+        }
+        result.bench += " --record"
         return result
     }
 
-    /// Every measurement must be there exactly once, mapped.
-    private static func verifyJSON(_ rig: BenchmarkRig, records: Int64) throws -> Bool {
-        let serde = JSONBenchmarkJob.output.value
-        var seen = [Bool](repeating: false, count: Int(records))
+    private static func json<Job: StreamJob, KeySerde, ValueSerde>(
+        _ rig: BenchmarkRig,
+        records: Int64,
+        _ job: Job,
+        _ input: Topic<KeySerde, ValueSerde>,
+        value make: (Measurement) -> ValueSerde.Value
+    ) throws -> BenchmarkResult where ValueSerde.Value: Equatable {
+        let serde = input.value
+        try rig.fill(input.name, records: 0..<records) { number, key, value in
+            key.append(utf8: "k\(number % 1_000)")
+            try serde.encode(make(Measurement(number: number)), into: &value)
+        }
+        var result = try rig.measure(job, .json, records: records)
+        // Every measurement must be there exactly once, mapped.
+        var expected = (0..<BenchmarkRig.partitionCount).map { Int64($0) }
         var count: Int64 = 0
-        try rig.forEachRecord(of: JSONBenchmarkJob.output.name) { _, record in
+        try rig.forEachRecord(of: JSONBenchmarkJob.output.name) { partition, record in
             guard let value = record.value else { throw BenchmarkError("a null value came out") }
-            let measurement = try serde.decode(value)
-            let number = measurement.sequence
-            guard number >= 0, number < records, !seen[Int(number)],
-                measurement == Measurement(number: number).inFahrenheit
-            else { throw BenchmarkError("measurement \(number) came out wrong or twice") }
-            seen[Int(number)] = true
+            let number = expected[Int(partition.rawValue)]
+            guard try serde.decode(value) == make(Measurement(number: number).inFahrenheit) else {
+                throw BenchmarkError("measurement \(number) came out wrong or twice")
+            }
+            expected[Int(partition.rawValue)] += Int64(BenchmarkRig.partitionCount)
             count += 1
         }
         guard count == records else {
             throw BenchmarkError("\(count) measurements came out, \(records) must")
         }
-        return true
+        result.verified = true
+        return result
     }
 }

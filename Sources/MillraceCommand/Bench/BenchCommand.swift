@@ -48,14 +48,19 @@ enum BenchCommand {
         help: "the memory that all stores share"
     )
 
+    private static let byRecord = Parameter.flag(
+        "record",
+        help: "the type reads and writes its JSON itself (JSONRecord), not through Codable"
+    )
+
     private static func throughput(_ benchmark: Benchmark) -> Command {
-        Command(
+        let own = benchmark == .json ? [byRecord.declaration] : []
+        return Command(
             benchmark.rawValue,
             summary: benchmark.summary,
             parameters: [
                 records.declaration, keys.declaration, threads.declaration, memory.declaration,
-                directory.declaration, asJSON.declaration,
-            ],
+            ] + own + [directory.declaration, asJSON.declaration],
             examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
         ) { invocation in
             try BenchPlace(directory: invocation[directory]).check()
@@ -64,7 +69,8 @@ enum BenchCommand {
                 keys: invocation[keys] == 0 ? nil : Int64(invocation[keys]),
                 threadCount: invocation[threads],
                 memoryByteCount: max(1 << 20, invocation[memory].byteCount),
-                directory: invocation[directory]
+                directory: invocation[directory],
+                byRecord: benchmark == .json && invocation[byRecord]
             )
             let result = try benchmark.run(options)
             if invocation[asJSON] {
