@@ -94,7 +94,7 @@ package struct ArgumentParser: Sendable {
     ) throws(UsageError) {
         let options = command.parameters.filter { !$0.isArgument }
         let body = word.drop { $0 == "-" }
-        let name = String(body.prefix { $0 != "=" })
+        let name = String(body.unicodeScalars.prefix { $0 != "=" })
         guard word.hasPrefix("--"), let option = options.first(where: { $0.name == name }) else {
             let hint = Suggestion.nearest(to: name, among: options.map(\.name) + ["help"])
             throw UsageError(
@@ -104,7 +104,9 @@ package struct ArgumentParser: Sendable {
             )
         }
         var value: String? = nil
-        if name.count < body.count { value = String(body.dropFirst(name.count + 1)) }
+        if name.utf8.count < body.utf8.count {
+            value = String(body.unicodeScalars.dropFirst(name.unicodeScalars.count + 1))
+        }
         if option.kind == .flag {
             guard value == nil else { throw UsageError("--\(name) takes no value", path: path) }
             texts[name, default: []].append("")

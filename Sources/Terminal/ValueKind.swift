@@ -103,10 +103,11 @@ package struct KeyValueArgument: Sendable, Equatable {
     package var key: String
     package var value: String
 
-    /// Cuts at the first `=`; nil without one or with nothing before it.
+    /// Cuts at the first `=`, whatever combines with it; nil without one or with nothing before it.
     package init?(argument: String) {
-        guard let cut = argument.firstIndex(of: "="), cut > argument.startIndex else { return nil }
-        key = String(argument[..<cut])
-        value = String(argument[argument.index(after: cut)...])
+        let marks = argument.unicodeScalars
+        guard let cut = marks.firstIndex(of: "="), cut > marks.startIndex else { return nil }
+        key = String(marks[..<cut])
+        value = String(marks[marks.index(after: cut)...])
     }
 }

@@ -111,6 +111,18 @@ import Testing
         #expect(found?.path == ["tool", "send"])
     }
 
+    @Test(arguments: [["--header", "k=\u{301}v"], ["--header=k=\u{301}v"]])
+    func `a value may begin with a mark that combines`(words: [String]) throws {
+        let outcome = try ArgumentParser(Self.root).parse(["send", "a"] + words)
+        guard case .run(_, let invocation) = outcome else {
+            Issue.record("no invocation")
+            return
+        }
+        let headers = invocation[Self.header]
+        #expect(headers.map { Array($0.key.utf8) } == [Array("k".utf8)])
+        #expect(headers.map { Array($0.value.utf8) } == [Array("\u{301}v".utf8)])
+    }
+
     @Test(arguments: [
         (["send"], "TOPIC is missing: which"),
         (["send", "a", "--count", "11"], "--count takes a whole number from 1 to 10, not '11'"),
