@@ -170,6 +170,20 @@ import Testing
         #expect(h.begin() == pair(1, 0))
     }
 
+    @Test func `a transaction that began while the clock was ahead has its time-out from now on`() {
+        var h = CoordinatorHarness()
+        _ = h.begin("t")
+        _ = h.add([0], pid: 0, epoch: 0, id: "t")
+        h.now = Timestamp(h.now.rawValue - 30 * 24 * 3_600_000)
+        h.coordinator.beginNoTransaction(after: h.now)
+        #expect(h.coordinator.dueIDs(now: h.now).isEmpty)
+        #expect(h.coordinator.describe("t")?.startTime == h.now)
+        let timeout = Int64(h.coordinator.describe("t")?.timeoutMilliseconds ?? 0)
+        h.now = Timestamp(h.now.rawValue + timeout + 1)
+        h.coordinator.beginNoTransaction(after: h.now)
+        #expect(h.coordinator.dueIDs(now: h.now) == ["t"])
+    }
+
     @Test func `an id idle for less than a week stays, and so does one with a transaction`() {
         var h = CoordinatorHarness()
         _ = h.begin("idle")

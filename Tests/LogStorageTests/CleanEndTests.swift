@@ -56,6 +56,28 @@ import Testing
         #expect(try TestLog(opening: mixed).data.notes.isEmpty, "settled by the end in order")
     }
 
+    @Test func `segments of a later time stay where the one before them is of the earlier`() throws
+    {
+        let options = ["segment.bytes": "1024"]
+        let (older, newer) = try twoBackups(options) { log in
+            for number in 0..<30 {
+                try log.append(["later \(number) " + String(repeating: "x", count: 90)])
+            }
+        }
+        let mixed = try mixed(newer, older)
+        let first = "\(TestLog.directory)/\(SegmentName.base(.zero)).log"
+        try mixed.remove(first)
+        try mixed.append(try older.content(first), to: first)
+        let names = try mixed.list(TestLog.directory).filter { $0.hasSuffix(".log") }
+        #expect(names.count > 2)
+        let report = try LogVerifier.verify(disk: mixed, directory: TestLog.root)
+        #expect(!report.findings.contains { $0.reason.contains("never acknowledged") })
+        let log = try TestLog(opening: mixed)
+        #expect(try log.recovery?.cut == nil)
+        #expect(log.data.notes.contains { $0.contains("of a later time") })
+        #expect(try log.files(".log") == names)
+    }
+
     @Test func `no producer id that such folders hold is given out again`() throws {
         let (older, newer) = try twoBackups { log in
             try log.data.grantProducerIDs(upTo: ProducerID(5_000))

@@ -429,6 +429,49 @@ import Testing
         #expect(try TestLog(opening: disk).data.topics.map(\.name) == ["t"])
     }
 
+    /// Nothing tells whether the table's new name is on the disk.
+    @Test(arguments: [1, 1000])
+    func `a deletion that is not stored for sure takes nothing that is acknowledged later`(
+        times: Int
+    ) throws {
+        let log = try TestLog()
+        let disk = try log.simulated
+        try log.append(["before"])
+        try log.flush()
+        try log.data.writeBack(all: true)
+        disk.inject(
+            DiskFault(.operation(.syncDirectory), onPathEnding: TestLog.root, times: times)
+        )
+        #expect(throws: LogStorageError.self) { try log.data.removeTopic(TestLog.topic) }
+        var values = ["before"]
+        do {
+            try log.append(["after"])
+            try log.flush()
+            values.append("after")
+        } catch { #expect(times > 1) }
+        #expect(values.count == (times == 1 ? 2 : 1))
+        let plan = disk.crashPlan()
+        for state in [disk.afterKill(), disk.crashState(plan, keeping: plan.nothingKept)] {
+            let table = try TopicTable.load(PartitionFiles(disk: state, directory: TestLog.root))
+            guard times == 1 || table.topics[TestLog.topic] != nil else { continue }
+            #expect(try TestLog(opening: state).records().map(\.value) == values)
+        }
+    }
+
+    @Test func `options whose change failed are the ones before after a restart`() throws {
+        let log = try TestLog()
+        let disk = try log.simulated
+        disk.inject(DiskFault(.operation(.syncDirectory), onPathEnding: TestLog.root))
+        #expect(throws: LogStorageError.self) {
+            try log.data.alterTopic(
+                TestLog.topic,
+                id: TestLog.topicID,
+                options: ["retention.ms": "1"]
+            )
+        }
+        #expect(try log.killed().data.topics.first?.options == [:])
+    }
+
     @Test(arguments: ["-t", "--t", "-", "a-b", "t.1", "_"])
     func `a topic of any legal name is there after a restart`(name: String) throws {
         let log = try TestLog()

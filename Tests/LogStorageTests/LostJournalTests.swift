@@ -98,6 +98,24 @@ import Testing
         try expectAll(disk, "removed")
     }
 
+    @Test func `verify says of a lost or a damaged journal what the next start does`() throws {
+        let lost = try killed(writesBack: true)
+        try lost.remove(Self.journal(1))
+        let whole = try killed(writesBack: false)
+        let group = JournalFileHeader.byteCount + 40
+        for (what, disk) in [
+            ("lost", lost), ("damaged", whole.flipped(Self.journal(1), bit: group * 8)),
+        ] {
+            let report = try LogVerifier.verify(disk: disk, directory: TestLog.root)
+            #expect(report.findings.contains { $0.severity == .damage }, "\(what)")
+            #expect(
+                !report.findings.contains { $0.reason.contains("never acknowledged") },
+                "\(what): \(report.findings)"
+            )
+            #expect(try TestLog(opening: disk).recovery?.cut == nil, "\(what)")
+        }
+    }
+
     @Test func `the last of several journal files is missed`() throws {
         var journal = JournalConfiguration.small
         journal.fileByteCount = 6 << 10

@@ -44,6 +44,40 @@ import Testing
         #expect(try TestLog(opening: disk).records().map(\.value) == ["small"])
     }
 
+    @Test(arguments: ["removed", "emptied", "in its header", "its header alone", "a group less"])
+    func `nothing is cut where what was held is lost`(loss: String) throws {
+        let first = try TestLog()
+        try first.append(["written back"])
+        try first.flush()
+        try first.data.writeBack(all: false)
+        try first.append(["acknowledged"])
+        try first.flush()
+        let disk = try first.simulated.afterKill()
+        try disk.rename(TestLog.directory, to: Self.aside)
+        _ = try TestLog(opening: disk)
+        let away = disk.afterKill()
+        try away.rename(Self.aside, to: TestLog.directory)
+        let whole = try away.content(Self.held)
+        #expect(whole.count > JournalFileHeader.byteCount)
+        try away.remove(Self.held)
+        switch loss {
+        case "removed": break
+        case "emptied": try away.append([], to: Self.held)
+        case "in its header": try away.append(Array(whole.prefix(2104)), to: Self.held)
+        case "its header alone":
+            try away.append(Array(whole.prefix(JournalFileHeader.byteCount)), to: Self.held)
+        default: try away.append(Array(whole.dropLast(JournalRecord.alignment)), to: Self.held)
+        }
+        #expect(try !damage(away).isEmpty)
+        for round in 0..<2 {
+            away.releaseLocks()
+            let log = try TestLog(opening: away)
+            #expect(try log.records().map(\.value) == ["written back", "acknowledged"])
+            #expect(try log.recovery?.cut == nil)
+            #expect(!log.data.notes.isEmpty == (round == 0), "\(log.data.notes)")
+        }
+    }
+
     @Test func `what is held of a partition goes with its topic`() throws {
         let first = try TestLog()
         try first.append(["written back"])

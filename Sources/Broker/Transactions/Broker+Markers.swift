@@ -216,8 +216,11 @@ extension Broker {
     }
 
     private func expireTransactions(of shard: TransactionShard, now: Timestamp) {
-        let due = (try? shard.read { $0.dueIDs(now: now) }) ?? []
-        for id in due where !isNeeded(id) {
+        let due = try? shard.withState { state in
+            state.coordinator.beginNoTransaction(after: now)
+            return state.coordinator.dueIDs(now: now)
+        }
+        for id in due ?? [] where !isNeeded(id) {
             do throws(BrokerError) {
                 _ = try decide(id, waitingForRoom: false) { coordinator, _ in
                     coordinator.expire(id, now: now)

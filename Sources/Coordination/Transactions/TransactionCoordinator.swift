@@ -87,6 +87,15 @@ package struct TransactionCoordinator: Sendable {
         return propose(next, reply: .done, mustBeDurable: mustBeDurable, now: now)
     }
 
+    /// Has transactions that were begun while the clock was ahead begin at `now`, in memory alone:
+    /// their time-outs must not wait for the clock to come there again.
+    package mutating func beginNoTransaction(after now: Timestamp) {
+        for (id, entry) in entries
+        where entry.current.state == .ongoing && entry.current.startTime > now {
+            entries[id]?.current.startTime = now
+        }
+    }
+
     /// Takes partitions into an open transaction without a record; false where one is needed. In
     /// place: a transaction may have many, and each comes with a call of its own.
     private mutating func join(

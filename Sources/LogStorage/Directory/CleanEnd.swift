@@ -111,12 +111,6 @@ struct EndCheck {
         let disk = files.disk
         let byteCount = try disk.byteCount(of: files.path(place.segment, .log)) ?? 0
         if byteCount > place.position { return true }
-        // Of a log that ends with this segment nothing else can lie behind it.
-        if byteCount == place.position, byteCount > 0,
-            try disk.byteCount(of: files.path(place.offset, .log)) == nil
-        {
-            return false
-        }
         guard try disk.kind(of: files.directory) == .directory else { return false }
         for name in try disk.list(files.directory) {
             guard let base = SegmentName.offset(in: name, .log), base > place.segment,

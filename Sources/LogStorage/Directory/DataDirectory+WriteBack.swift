@@ -30,7 +30,10 @@ extension DataDirectory {
             do throws(LogStorageError) {
                 // Once a partition's end is known nobody asks it any more.
                 try passFoundProducers()
-                if !outcome.failed.isEmpty { try hold(outcome.failed, changed) }
+                if !outcome.failed.isEmpty {
+                    changed.hasHeldGroups =
+                        try hold(outcome.failed, changed) || changed.hasHeldGroups
+                }
                 changed.replayFrom = capture.sequence
                 try store(changed)
             } catch {
@@ -44,7 +47,7 @@ extension DataDirectory {
                     log.noteCheckpointed(value.place)
                 }
             }
-            if !emptied.isEmpty { try release(gone) }
+            if !emptied.isEmpty { try release(gone, &checkpoint) }
             try forget(emptied)
         }
     }
@@ -130,14 +133,15 @@ extension DataDirectory {
         return outcome
     }
 
-    /// Keeps what the journal has of these partitions where no reuse reaches it.
+    /// Keeps what the journal has of these partitions where no reuse reaches it; whether there is
+    /// any.
     private func hold(
         _ keys: Set<PartitionKey>,
         _ checkpoint: DirectoryCheckpoint
-    ) throws(LogStorageError) {
+    ) throws(LogStorageError) -> Bool {
         let folder = files.path(Self.journalFolder)
         let from = checkpoint.replayFrom
-        try onDisk { [context] () throws(DiskError) in
+        return try onDisk { [context] () throws(DiskError) in
             try HeldGroups.add(
                 from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
                 keys: keys,
@@ -148,14 +152,26 @@ extension DataDirectory {
         }
     }
 
-    /// What is held of partitions of deleted topics goes with them.
-    private func release(_ topics: Set<UniqueID>) throws(LogStorageError) {
+    /// What is held of partitions of deleted topics goes with them. That nothing is held any more
+    /// is noted before the file goes.
+    private func release(
+        _ topics: Set<UniqueID>,
+        _ checkpoint: inout DirectoryCheckpoint
+    ) throws(LogStorageError) {
         let folder = files.path(Self.journalFolder)
+        let held = try onDisk { [context] () throws(DiskError) in
+            try HeldGroups.load(disk: context.disk, directory: folder).groups
+        }
+        let keys = Set(held.joined().map(\.entry.partition))
+        let kept = keys.filter { !topics.contains($0.topicID) }
+        guard kept.count < keys.count else { return }
+        if kept.isEmpty {
+            var changed = checkpoint
+            changed.hasHeldGroups = false
+            try store(changed)
+            checkpoint = changed
+        }
         try onDisk { [context] () throws(DiskError) in
-            let held = try HeldGroups.load(disk: context.disk, directory: folder).groups
-            let keys = Set(held.joined().map(\.entry.partition))
-            let kept = keys.filter { !topics.contains($0.topicID) }
-            guard kept.count < keys.count else { return }
             try HeldGroups.store(
                 held,
                 keys: kept,

@@ -292,13 +292,33 @@ package final class DataDirectory: Sendable {
         }
     }
 
-    /// One change of the table at a time, durable before it counts.
+    /// One change of the table at a time, durable before it counts. One that failed does not count
+    /// after a start either.
     func change(_ body: (inout TopicTable) -> Void) throws(LogStorageError) {
         try changing.withLock { _ throws(LogStorageError) in
-            var changed = table.withLock { $0 }
+            let known = table.withLock { $0 }
+            var changed = known
             body(&changed)
-            try changed.store(files)
+            try changed.put(files)
+            do throws(LogStorageError) { try TopicTable.flushName(files) } catch {
+                takeBack(changed, for: known)
+                throw error
+            }
             table.withLock { [changed] in $0 = changed }
+        }
+    }
+
+    /// A start may find either table: the one before is put back. Where that fails too, nothing
+    /// more is acknowledged for the topics that are not in both as they are.
+    private func takeBack(_ changed: TopicTable, for known: TopicTable) {
+        do throws(LogStorageError) { try known.store(files) } catch {
+            for topic in known.topics.values where changed.topics[topic.name] != topic {
+                for log in partitions(of: topic.id) {
+                    log.fail(
+                        "a change of its topic could neither be stored nor be taken back: \(error)"
+                    )
+                }
+            }
         }
     }
 

@@ -46,6 +46,9 @@ struct PartitionCheckpoint: Equatable, Sendable {
     /// The producers there, as in a snapshot file; nil where they are many: then in that file.
     var snapshot: [UInt8]?
 
+    /// The closed segments below `place.segment`, by offset.
+    var sealed: [SealedSegment] = []
+
     /// Snapshots up to this size need no file of their own.
     static let inlineSnapshotByteCount = 1024
     var doubt = Doubt.none
@@ -53,27 +56,68 @@ struct PartitionCheckpoint: Equatable, Sendable {
     static let zero = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
 }
 
+/// What the index files of a closed segment said when they were written back: entries that were
+/// lost since are told by it. As long as the segment has this length; a cleaner makes it anew.
+struct SealedSegment: Equatable, Sendable {
+    var base: Offset
+    var byteCount: Int64
+    var largestTimestamp: Timestamp
+    var abortedCount: UInt32
+
+    static let byteCount = 28
+
+    init(_ segment: Segment) {
+        base = segment.baseOffset
+        byteCount = segment.byteCount
+        largestTimestamp = segment.largestTimestamp
+        abortedCount = UInt32(clamping: segment.aborted.count)
+    }
+
+    init(_ p: UnsafeRawPointer) {
+        base = Offset(p.bigEndian(at: 0))
+        byteCount = p.bigEndian(at: 8)
+        largestTimestamp = Timestamp(p.bigEndian(at: 16))
+        abortedCount = p.bigEndian(at: 24)
+    }
+
+    /// Whether these are index files of the segment as it was.
+    func allows(_ index: SegmentIndex, _ aborted: [AbortedEntry], byteCount: Int64) -> Bool {
+        self.byteCount != byteCount
+            || index.largestTimestamp == largestTimestamp && aborted.count == Int(abortedCount)
+    }
+}
+
 /// `.millrace/checkpoint`: up to where the segments stand for themselves. What lies behind, only
 /// groups of the journal vouch for. Replaced in one step; a partition that it does not name is
 /// empty there.
 ///
 ///      0  8  magic "MILLRCKP"
-///      8  4  format: 1
+///      8  4  format: 1, or 2 where something follows that 1 does not have
 ///     12  4  CRC-32C of all that follows
 ///     16  8  sequence of the first group of the journal that counts
 ///     24  4  number of partitions
 ///     28  …  each: topic id (16), partition (4), offset (8), segment (8), position (8), log start
 ///            (8), last stable offset (8), entries of that segment's transaction index (4),
-///            what is in doubt (1), bytes of the snapshot (2) and the snapshot; 0 bytes: in a file
+///            what is in doubt (1), bytes of the snapshot (2) and the snapshot; 0 bytes: in a file;
+///            with format 2 the number of closed segments that are sealed (4), each: base offset
+///            (8), bytes (8), largest timestamp (8), entries of its transaction index (4)
+///      …  1  with format 2: whether `journal/held` must be there
 struct DirectoryCheckpoint: Equatable, Sendable {
     static let fileName = "checkpoint"
     private static let magic: UInt64 = 0x4D49_4C4C_5243_4B50
-    private static let format: UInt32 = 1
+    private static let plainFormat: UInt32 = 1
+    private static let format: UInt32 = 2
     private static let headerByteCount = 28
     private static let entryByteCount = 67
 
     var replayFrom: UInt64 = 1
     var partitions: [PartitionKey: PartitionCheckpoint] = [:]
+    /// What some partitions could not take is kept in the journal's folder, in a file of its own.
+    var hasHeldGroups = false
+
+    private var isPlain: Bool {
+        !hasHeldGroups && partitions.values.allSatisfy(\.sealed.isEmpty)
+    }
 
     var encoded: [UInt8] {
         var bytes: [UInt8] = []
@@ -82,7 +126,8 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
         }
         put(Self.magic)
-        put(Self.format)
+        let isPlain = isPlain
+        put(isPlain ? Self.plainFormat : Self.format)
         put(UInt32(0))
         put(replayFrom)
         put(UInt32(partitions.count))
@@ -99,7 +144,16 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             put(value.doubt.rawValue)
             put(UInt16(value.snapshot?.count ?? 0))
             bytes.append(contentsOf: value.snapshot ?? [])
+            guard !isPlain else { continue }
+            put(UInt32(value.sealed.count))
+            for segment in value.sealed {
+                put(segment.base.rawValue)
+                put(segment.byteCount)
+                put(segment.largestTimestamp.rawValue)
+                put(segment.abortedCount)
+            }
         }
+        if !isPlain { put(UInt8(hasHeldGroups ? 1 : 0)) }
         let checksum = bytes[16...].withUnsafeBytes { crc32c($0) }
         withUnsafeBytes(of: checksum.bigEndian) { bytes.replaceSubrange(12..<16, with: $0) }
         return bytes
@@ -116,10 +170,13 @@ struct DirectoryCheckpoint: Equatable, Sendable {
 
     private static func decode(_ raw: UnsafeRawBufferPointer) -> DirectoryCheckpoint? {
         guard raw.count >= headerByteCount, let p = raw.baseAddress,
-            p.bigEndian(UInt64.self, at: 0) == magic, p.bigEndian(UInt32.self, at: 8) == format,
+            p.bigEndian(UInt64.self, at: 0) == magic,
             p.bigEndian(UInt32.self, at: 12)
                 == crc32c(UnsafeRawBufferPointer(rebasing: raw[16...]))
         else { return nil }
+        let found = p.bigEndian(UInt32.self, at: 8)
+        guard found == plainFormat || found == format else { return nil }
+        let isPlain = found == plainFormat
         let count = Int(p.bigEndian(UInt32.self, at: 24))
         guard raw.count >= headerByteCount + count * entryByteCount else { return nil }
         var checkpoint = DirectoryCheckpoint()
@@ -154,8 +211,29 @@ struct DirectoryCheckpoint: Equatable, Sendable {
             guard raw.count - at >= snapshotByteCount else { return nil }
             if snapshotByteCount > 0 { value.snapshot = Array(raw[at..<at + snapshotByteCount]) }
             at += snapshotByteCount
+            if !isPlain {
+                guard let sealed = sealedSegments(raw, at: &at) else { return nil }
+                value.sealed = sealed
+            }
             checkpoint.partitions[PartitionKey(topicID: id, partition: number)] = value
         }
+        if !isPlain {
+            guard at < raw.count, raw[at] <= 1 else { return nil }
+            checkpoint.hasHeldGroups = raw[at] == 1
+            at += 1
+        }
         return at == raw.count ? checkpoint : nil
+    }
+
+    private static func sealedSegments(
+        _ raw: UnsafeRawBufferPointer,
+        at place: inout Int
+    ) -> [SealedSegment]? {
+        guard let p = raw.baseAddress, raw.count - place >= 4 else { return nil }
+        let count = Int(p.bigEndian(UInt32.self, at: place))
+        place += 4
+        guard (raw.count - place) / SealedSegment.byteCount >= count else { return nil }
+        defer { place += count * SealedSegment.byteCount }
+        return (0..<count).map { SealedSegment(p + place + $0 * SealedSegment.byteCount) }
     }
 }

@@ -101,11 +101,21 @@ struct TopicTable: Equatable, Sendable {
         return Array(Self.firstLine(body[...]).utf8) + body
     }
 
+    /// Puts the table in place, durably.
     func store(_ files: PartitionFiles) throws(LogStorageError) {
+        try put(files)
+        try Self.flushName(files)
+    }
+
+    /// Puts the table in place in one step, which lasts once its name is flushed.
+    func put(_ files: PartitionFiles) throws(LogStorageError) {
         try onDisk { () throws(DiskError) in
             try files.replace(files.path(Self.fileName), with: encoded)
-            try files.disk.syncDirectory(files.directory)
         }
+    }
+
+    static func flushName(_ files: PartitionFiles) throws(LogStorageError) {
+        try onDisk { () throws(DiskError) in try files.disk.syncDirectory(files.directory) }
     }
 
     private static func firstLine(_ body: ArraySlice<UInt8>) -> String {

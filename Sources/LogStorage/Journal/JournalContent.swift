@@ -194,12 +194,21 @@ enum HeldGroups {
     struct Content: Sendable {
         var groups: [[JournalContent.HeldEntry]] = []
         var damages: [JournalDamage] = []
+        /// What the file has lost, where nothing tells whose it was.
+        var lost: [String] = []
     }
 
-    static func load(disk: any Disk, directory: String) throws(DiskError) -> Content {
+    /// - Parameter isExpected: a checkpoint says that the file must be there.
+    static func load(
+        disk: any Disk,
+        directory: String,
+        isExpected: Bool = false
+    ) throws(DiskError) -> Content {
         let files = PartitionFiles(disk: disk, directory: directory)
         let path = files.path(fileName)
-        guard try disk.kind(of: path) != nil else { return Content() }
+        guard try disk.kind(of: path) != nil else {
+            return Content(lost: isExpected ? ["\(path) is missing"] : [])
+        }
         let file = try disk.open(path, .read)
         defer { file.close() }
         let bytes = try PartitionFiles.whole(file)
@@ -228,6 +237,7 @@ enum HeldGroups {
                     )
                 )
             }
+            if let loss = loss(bytes, found, scan) { content.lost = ["\(path) \(loss)"] }
             content.damages = gaps.map { gap in
                 JournalDamage(
                     file: path,
@@ -240,6 +250,19 @@ enum HeldGroups {
         }
     }
 
+    /// It was put in place in one step: one without a group, or shorter than it says, was cut.
+    private static func loss(
+        _ bytes: UnsafeRawBufferPointer,
+        _ header: JournalFileHeader?,
+        _ scan: JournalFileScan
+    ) -> String? {
+        if bytes.count <= JournalFileHeader.byteCount { return "has lost its groups" }
+        guard let wanted = header?.fileByteCount, scan.position >= bytes.count,
+            Int64(bytes.count) < wanted
+        else { return nil }
+        return "was cut short: it has \(bytes.count) bytes, \(wanted) were written"
+    }
+
     private static func header(fileByteCount: Int, salt: UInt64?) -> JournalFileHeader {
         JournalFileHeader(
             firstSequence: 1,
@@ -249,18 +272,20 @@ enum HeldGroups {
         )
     }
 
-    /// Adds what `content` has of these partitions to what is held.
+    /// Adds what `content` has of these partitions to what is held; whether anything is held then.
     static func add(
         from content: JournalContent,
         keys: Set<PartitionKey>,
         salt: UInt64,
         disk: any Disk,
         directory: String
-    ) throws(DiskError) {
+    ) throws(DiskError) -> Bool {
         let held = try load(disk: disk, directory: directory).groups
         // What is held of others stays.
         let all = keys.union(held.joined().map(\.entry.partition))
-        try store(held + content.groups, keys: all, salt: salt, disk: disk, directory: directory)
+        let groups = held + content.groups
+        try store(groups, keys: all, salt: salt, disk: disk, directory: directory)
+        return groups.joined().contains { all.contains($0.entry.partition) }
     }
 
     /// Holds what these groups have of `keys`, and nothing else.

@@ -10,12 +10,14 @@ struct FoundGroup: Equatable, Sendable {
 }
 
 /// A group that should be there, for a later one is, and is not whole.
-struct JournalDamage: Equatable, Sendable {
+struct JournalDamage: Equatable, Sendable, CustomStringConvertible {
     var file: String
     var position: Int
     /// The partitions that it told of; nil where not even that can be read.
     var partitions: [PartitionKey]?
     var reason: String
+
+    var description: String { "\(file), byte \(position): \(reason)" }
 }
 
 /// Reads one journal file's bytes. Pure.

@@ -152,8 +152,10 @@ extension PartitionLog {
 
     /// What can be made anew from the segments.
     private func writeCaches(_ work: WriteBack) throws(DiskError) {
-        for segment in work.segments { try files.writeIndexes(of: segment, isFlushed: true) }
         let place = work.capture.place
+        for segment in work.segments {
+            try files.writeIndexes(of: segment, isClosed: segment.baseOffset != place.segment)
+        }
         if work.needsSnapshotFile {
             try files.storeSnapshot(work.capture.snapshot, at: place.offset)
         }
@@ -237,7 +239,7 @@ extension PartitionLog {
     }
 
     private func noteWrittenBack(_ work: WriteBack) -> PartitionCheckpoint {
-        let recovery = PartitionCheckpoint(
+        var recovery = PartitionCheckpoint(
             place: work.capture.place,
             logStart: work.capture.logStart,
             lastStable: work.capture.lastStable,
@@ -245,6 +247,8 @@ extension PartitionLog {
             snapshot: work.needsSnapshotFile ? nil : work.capture.snapshot
         )
         state.withLock { state in
+            recovery.sealed = state.segments.filter { $0.baseOffset < recovery.place.segment }
+                .map(SealedSegment.init)
             state.recovery = recovery
             state.cacheFailureCount = 0
             state.firstDirtySegment = max(state.firstDirtySegment, work.capture.place.segment)

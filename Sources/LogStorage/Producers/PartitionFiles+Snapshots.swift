@@ -46,12 +46,15 @@ extension PartitionFiles {
     /// A write-back may be replacing the snapshot of the same offset.
     private static let besideSuffix = ".new"
 
-    /// Whether a name is what a crash leaves of a snapshot that was not put in its place.
-    static func isUnfinishedSnapshot(_ name: String) -> Bool {
+    /// Whether a name is what a crash leaves of a snapshot or an index that was not put in its
+    /// place.
+    static func isUnfinished(_ name: String) -> Bool {
         [temporarySuffix, besideSuffix].contains { suffix in
-            name.hasSuffix(suffix)
-                && SegmentName.offset(in: String(name.dropLast(suffix.utf8.count)), .snapshot)
-                    != nil
+            let rest = String(name.dropLast(suffix.utf8.count))
+            return name.hasSuffix(suffix)
+                && SegmentFile.allCases.contains {
+                    $0 != .log && SegmentName.offset(in: rest, $0) != nil
+                }
         }
     }
 }

@@ -55,14 +55,19 @@ struct DirectoryRecovery {
     mutating func run() throws(LogStorageError) -> RecoveredDirectory {
         var isKnown = try loadCheckpoint()
         let content = try readJournal(isKnown: isKnown)
-        for reason in content.lost {
+        let isHeld = checkpoint.hasHeldGroups
+        let held = try onDisk { [context, journalFolder] () throws(DiskError) in
+            try HeldGroups.load(
+                disk: context.disk,
+                directory: journalFolder,
+                isExpected: isHeld
+            )
+        }
+        for reason in content.lost + held.lost {
             recovered.notes.append(
                 "\(reason): every partition is read whole when it is used, and nothing is cut"
             )
             isKnown = false
-        }
-        let held = try onDisk { [context, journalFolder] () throws(DiskError) in
-            try HeldGroups.load(disk: context.disk, directory: journalFolder)
         }
         gatherFacts(isKnown: isKnown)
         if isKnown, context.cleanEnd.stands(for: checkpoint) { try compareEnds() }
@@ -75,6 +80,7 @@ struct DirectoryRecovery {
             groups,
             content,
             heldBefore: Set(held.groups.joined().map(\.entry.partition)),
+            heldHasLost: !held.lost.isEmpty,
             isKnown: isKnown
         )
         recovered.replayedByteCount = content.readByteCount
@@ -125,11 +131,11 @@ struct DirectoryRecovery {
             }
         }
         for key in names.keys {
-            var known = checkpoint.partitions[key].map { PartitionFacts($0) } ?? .empty
-            if !isKnown { known.tail = .unknown("the directory's checkpoint or journal is lost") }
-            if let topic = names[key]?.topic, isRelaxed(topic), known.tail == .cut {
-                known.tail = .keepWhole
-            }
+            var known = PartitionFacts(
+                checkpoint.partitions[key],
+                isKnown: isKnown,
+                isRelaxed: names[key].map { isRelaxed($0.topic) } ?? false
+            )
             if let reason = unusable[key.topicID] {
                 known.offlineReason = reason
                 // What the journal has of it is kept until the options can be used.
@@ -235,7 +241,7 @@ struct DirectoryRecovery {
     }
 
     private mutating func note(_ damage: JournalDamage) {
-        let text = "\(damage.file), byte \(damage.position): \(damage.reason)"
+        let text = damage.description
         recovered.notes.append(
             damage.partitions == nil
                 ? "\(text); it cannot be read whose it was, so every partition is read-only"
@@ -247,8 +253,7 @@ struct DirectoryRecovery {
                 checkpoint.partitions[key]?.doubt = .recordsMissing
                 continue
             }
-            known.suspicion = text
-            known.recovery.doubt = .recordsMissing
+            known.note(damage)
             facts[key] = known
             refused.insert(key)
         }
@@ -276,6 +281,7 @@ struct DirectoryRecovery {
         _ groups: [[JournalContent.HeldEntry]],
         _ content: JournalContent,
         heldBefore: Set<PartitionKey>,
+        heldHasLost: Bool,
         isKnown: Bool
     ) throws(LogStorageError) {
         let told = Set(groups.joined().map(\.entry.partition))
@@ -306,6 +312,7 @@ struct DirectoryRecovery {
             // Until the checkpoint stands for the others, what is held of them stays.
             if !failed.isEmpty { try hold(groups, failed.union(heldBefore)) }
         }
+        written.hasHeldGroups = groups.joined().contains { failed.contains($0.entry.partition) }
         try onDisk { [context, files, journalFolder] () throws(DiskError) in
             let own = files.path(DataDirectory.ownFolder)
             for (folder, parent) in [(own, files.directory), (journalFolder, own)]
@@ -318,7 +325,8 @@ struct DirectoryRecovery {
             try ProducerIDBlock.pass(context.highestFoundProducer, files)
             try onDisk { [files] () throws(DiskError) in try Self.store(written, files) }
         }
-        if !heldBefore.isSubset(of: failed) { try hold(groups, failed) }
+        // What a damaged one has lost is in doubt by the checkpoint now.
+        if heldHasLost || !heldBefore.isSubset(of: failed) { try hold(groups, failed) }
         for log in recovered.logs.values.joined() where log.recoveryReport != nil {
             if let value = written.partitions[log.key] { log.noteCheckpointed(value.place) }
         }

@@ -49,7 +49,7 @@ extension LogRecovery {
         // A crash may have kept the segments' names and not this one, or not what is in it;
         // anything else in the folder is not ours.
         let isOurs = names.allSatisfy { name in
-            ownNames.contains(name) || PartitionFiles.isUnfinishedSnapshot(name)
+            ownNames.contains(name) || PartitionFiles.isUnfinished(name)
                 || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
         }
         guard isOurs else {
@@ -159,7 +159,7 @@ extension LogRecovery {
                 lost += try file.byteCount()
                 file.close()
             }
-            for name in names where PartitionFiles.isUnfinishedSnapshot(name) {
+            for name in names where PartitionFiles.isUnfinished(name) {
                 try files.removeIfPresent(files.path(name))
             }
             if !plan.deleted.isEmpty, let first = plan.steps.first {
@@ -226,7 +226,10 @@ extension LogRecovery {
             let index = try loadIndex(step.base, step.byteCount)
         else { return false }
         let file = segment.file
-        guard try areTrue(aborted, file, index, step) else { return false }
+        let sealed = facts.recovery.sealed.first { $0.base == step.base }
+        guard sealed?.allows(index, aborted, byteCount: step.byteCount) ?? true,
+            try areTrue(aborted, file, index, step)
+        else { return false }
         let mayGap = state.mayGap(step.base)
         let (tail, first) = try onDisk { () throws(DiskError) in
             let file = try file.file()

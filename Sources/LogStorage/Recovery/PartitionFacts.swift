@@ -28,6 +28,20 @@ struct PartitionFacts: Equatable, Sendable {
 
     init() {}
 
+    /// Of what a directory's checkpoint says of a partition; `isKnown` tells that neither it nor
+    /// the journal has lost anything.
+    init(_ checkpoint: PartitionCheckpoint?, isKnown: Bool, isRelaxed: Bool) {
+        self = checkpoint.map { PartitionFacts($0) } ?? .empty
+        if !isKnown { tail = .unknown("the directory's checkpoint or journal is lost") }
+        if isRelaxed, tail == .cut { tail = .keepWhole }
+    }
+
+    /// The journal is damaged where it told of the partition, or may have.
+    mutating func note(_ damage: JournalDamage) {
+        suspicion = damage.description
+        recovery.doubt = .recordsMissing
+    }
+
     init(_ checkpoint: PartitionCheckpoint) {
         recovery = checkpoint
         end = checkpoint.place

@@ -152,29 +152,27 @@ struct PartitionFiles: Sendable {
         for kind in SegmentFile.allCases { try removeIfPresent(path(base, kind)) }
     }
 
-    /// Writes the index files of a segment, for bytes up to its end.
-    func writeIndexes(of segment: Segment, isFlushed: Bool) throws(DiskError) {
+    /// Writes the index files of a segment, for bytes up to its end, and flushes them. Those of a
+    /// closed one are believed as they lie there: each is put in place in one step.
+    func writeIndexes(of segment: Segment, isClosed: Bool) throws(DiskError) {
         let base = segment.baseOffset
         if let index = segment.index {
-            try writeCache(
-                path(base, .index),
-                index.encodedOffsets(base: base),
-                isFlushed: isFlushed
-            )
-            try writeCache(
-                path(base, .timeIndex),
-                index.encodedTimes(base: base),
-                isFlushed: isFlushed
-            )
+            try writeIndex(path(base, .index), index.encodedOffsets(base: base), isClosed)
+            try writeIndex(path(base, .timeIndex), index.encodedTimes(base: base), isClosed)
         }
-        try writeAborted(of: segment, isFlushed: isFlushed)
+        let aborted = segment.aborted.flatMap(\.encoded)
+        try writeIndex(path(base, .transactionIndex), aborted, isClosed)
     }
 
-    func writeAborted(of segment: Segment, isFlushed: Bool) throws(DiskError) {
-        try writeCache(
-            path(segment.baseOffset, .transactionIndex),
-            segment.aborted.flatMap(\.encoded),
-            isFlushed: isFlushed
-        )
+    private func writeIndex(
+        _ path: String,
+        _ bytes: [UInt8],
+        _ isClosed: Bool
+    ) throws(DiskError) {
+        if isClosed {
+            try replace(path, with: bytes)
+        } else {
+            try writeCache(path, bytes, isFlushed: true)
+        }
     }
 }

@@ -36,24 +36,52 @@ struct DirectoryState {
                 Note(file: ProducerIDBlock.fileName, reason: "it is missing or damaged")
             )
         }
+        let journal = try Journaled(files, checkpoint)
+        let isKnown = checkpoint != nil && journal.lost.isEmpty
         for topic in table.topics.values {
             for index in 0..<topic.partitionCount {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
-                var facts = checkpoint?.partitions[key].map { PartitionFacts($0) } ?? .empty
-                if checkpoint == nil { facts.tail = .unknown("the checkpoint is lost") }
-                if topic.saysRelaxed {
-                    state.relaxed.insert(key)
-                    if facts.tail == .cut { facts.tail = .keepWhole }
-                }
-                state.facts[key] = facts
+                if topic.saysRelaxed { state.relaxed.insert(key) }
+                state.facts[key] = PartitionFacts(
+                    checkpoint?.partitions[key],
+                    isKnown: isKnown,
+                    isRelaxed: topic.saysRelaxed
+                )
             }
         }
-        try state.addJournal(files, from: checkpoint?.replayFrom)
-        if let checkpoint {
-            try state.compareEnds(files, table, checkpoint)
-            state.noteDoubts(table)
-        }
+        state.add(journal, files)
+        if let checkpoint, isKnown { try state.compareEnds(files, table, checkpoint) }
+        state.noteDoubts(table, isKnown: isKnown)
         return state
+    }
+
+    /// What the journal has, and what is held of it, as the next start reads it.
+    private struct Journaled {
+        var held: HeldGroups.Content
+        var content: JournalContent
+
+        var lost: [String] { content.lost + held.lost }
+
+        init(
+            _ files: PartitionFiles,
+            _ checkpoint: DirectoryCheckpoint?
+        ) throws(LogStorageError) {
+            let folder = files.path(DataDirectory.journalFolder)
+            (held, content) = try onDisk { () throws(DiskError) in
+                (
+                    try HeldGroups.load(
+                        disk: files.disk,
+                        directory: folder,
+                        isExpected: checkpoint?.hasHeldGroups ?? false
+                    ),
+                    try JournalContent.read(
+                        disk: files.disk,
+                        directory: folder,
+                        replayFrom: checkpoint?.replayFrom
+                    )
+                )
+            }
+        }
     }
 
     /// After a clean end a folder that holds more than the checkpoint knows is of another time.
@@ -78,7 +106,7 @@ struct DirectoryState {
     }
 
     /// What an earlier start could not settle, and left to the checkpoint to remember.
-    private mutating func noteDoubts(_ table: TopicTable) {
+    private mutating func noteDoubts(_ table: TopicTable, isKnown: Bool) {
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
             for index in 0..<topic.partitionCount {
                 let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
@@ -87,7 +115,7 @@ struct DirectoryState {
                 if let suspicion = known.suspicion {
                     let what = "\(suspicion): records may be missing, and it takes no more"
                     notes.append(Note(file: folder, reason: what))
-                } else if case .unknown(let reason) = known.tail {
+                } else if isKnown, case .unknown(let reason) = known.tail {
                     let what = "\(reason): its last records may be missing; nothing of it is cut"
                     notes.append(Note(severity: .note, file: folder, reason: what))
                 }
@@ -95,32 +123,18 @@ struct DirectoryState {
         }
     }
 
-    /// What an earlier start found of the journal.
-    private mutating func addJournal(
-        _ files: PartitionFiles,
-        from sequence: UInt64?
-    ) throws(LogStorageError) {
-        let folder = files.path(DataDirectory.journalFolder)
-        let (held, content) = try onDisk { () throws(DiskError) in
-            (
-                try HeldGroups.load(disk: files.disk, directory: folder),
-                try JournalContent.read(
-                    disk: files.disk,
-                    directory: folder,
-                    replayFrom: sequence
-                )
-            )
-        }
-        for reason in content.lost {
+    private mutating func add(_ journal: Journaled, _ files: PartitionFiles) {
+        for reason in journal.lost {
             notes.append(Note(file: DataDirectory.journalFolder, reason: reason))
         }
-        for damage in held.damages + content.damages {
+        for item in journal.held.groups.joined() { add(item.entry, isHeld: true) }
+        for item in journal.content.groups.joined() { add(item.entry, isHeld: false) }
+        for damage in journal.held.damages + journal.content.damages {
             let file = damage.file.dropFirst(files.directory.utf8.count + 1)
             notes.append(Note(file: String(file), reason: damage.reason))
+            for key in damage.partitions ?? Array(facts.keys) { facts[key]?.note(damage) }
         }
-        for item in held.groups.joined() { add(item.entry, isHeld: true) }
-        for item in content.groups.joined() { add(item.entry, isHeld: false) }
-        noteHeld(held.groups.joined().map(\.entry.partition))
+        noteHeld(journal.held.groups.joined().map(\.entry.partition))
     }
 
     /// Where an earlier start could not write what the journal has, it is kept until one can.

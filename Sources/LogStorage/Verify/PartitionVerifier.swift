@@ -157,6 +157,8 @@ struct PartitionVerifier: ~Copyable {
 
     private mutating func checkLength(_ path: String, _ base: Offset, _ byteCount: Int64) {
         guard base == facts.end.segment, byteCount < facts.end.position else { return }
+        // A folder of a later time may have been compacted where the earlier one ended.
+        if case .unknown = facts.tail, compacted.covers(base) { return }
         obstacle(
             path,
             byteCount,
@@ -297,7 +299,9 @@ struct PartitionVerifier: ~Copyable {
     /// Whether nobody was told of what lies there. With relaxed durability it stays as far as it is
     /// whole; where the end of the log is not known, it may have been acknowledged.
     private func isUnvouched(_ segment: Offset, _ position: Int64) -> Bool {
-        switch facts.tail {
+        // A partition with a suspicion takes no more: nothing of it is cut.
+        if facts.suspicion != nil { return false }
+        return switch facts.tail {
         case .cut, .keepWhole: (segment, position) >= (facts.end.segment, facts.end.position)
         case .unknown: false
         }

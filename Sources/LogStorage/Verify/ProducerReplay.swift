@@ -26,17 +26,36 @@ struct ProducerReplay {
     /// What is wrong with the entries of the segment that was just read.
     func fault(ofAborted entries: [AbortedEntry]) -> String? {
         guard !isPartial, !sawCompaction, entries != aborted else { return nil }
-        let missing = aborted.first { !entries.contains($0) }
+        func isSame(_ left: AbortedEntry, _ right: AbortedEntry) -> Bool {
+            left.producerID == right.producerID && left.firstOffset == right.firstOffset
+                && left.lastOffset == right.lastOffset
+        }
+        let missing = aborted.first { known in !entries.contains { isSame($0, known) } }
         if let missing {
             return "the transaction of producer \(missing.producerID.rawValue), offsets "
                 + "\(missing.firstOffset.rawValue) to \(missing.lastOffset.rawValue), was aborted, "
                 + "and no entry says so"
         }
-        let excess = entries.first { !aborted.contains($0) }
+        let excess = entries.first { found in !aborted.contains { isSame($0, found) } }
         return excess.map {
             "an entry of producer \($0.producerID.rawValue), offsets \($0.firstOffset.rawValue) to "
                 + "\($0.lastOffset.rawValue), that the log does not have"
-        } ?? "an entry is there twice or out of order"
+        } ?? Self.wrongField(entries, aborted, isSame) ?? "an entry is there twice or out of order"
+    }
+
+    /// The last field alone, which a start cannot check, and by which nobody reads.
+    private static func wrongField(
+        _ entries: [AbortedEntry],
+        _ aborted: [AbortedEntry],
+        _ isSame: (AbortedEntry, AbortedEntry) -> Bool
+    ) -> String? {
+        guard entries.elementsEqual(aborted, by: isSame),
+            let (found, known) = zip(entries, aborted).first(where: { $0 != $1 })
+        else { return nil }
+        return "the entry of producer \(found.producerID.rawValue), offsets "
+            + "\(found.firstOffset.rawValue) to \(found.lastOffset.rawValue), tells the last "
+            + "stable offset \(found.lastStableOffset.rawValue), which was "
+            + "\(known.lastStableOffset.rawValue): nothing is read by it"
     }
 
     /// What is wrong with a snapshot that stands where the replay is.
