@@ -30,6 +30,8 @@ package final class Broker: Sendable {
     let offsetShards = Lock<[OffsetShard]>([])
     /// The ends of what the last process left open in partitions, and no coordinator ends.
     let hangingEnds = Lock(PendingMarkers())
+    /// What the opening could not read, and what is tried again of it.
+    let comingBack: Lock<ComingBack>
     /// Positions that are to be put back before anybody is told of them.
     let putBacks = Lock<[PositionPutBack]>([])
     let producerIDs: ProducerIDs
@@ -58,6 +60,8 @@ package final class Broker: Sendable {
     let cleaningTurns = Lock(SleeperTurns())
     /// Until when there is no compaction, on the monotonic clock: it found no room.
     let cleaningPause = Atomic<UInt64>(0)
+    /// When segments were last written back for the cleaner, on the monotonic clock.
+    let lastCleaningWriteBack = Atomic<UInt64>(0)
     /// When segments were last written back, on the monotonic clock.
     let lastWriteBack = Atomic<UInt64>(0)
 
@@ -124,6 +128,7 @@ package final class Broker: Sendable {
         disk = data.disk
         self.time = time
         openingTime = time.monotonicNanoseconds()
+        comingBack = Lock(ComingBack(pace: RetryPace(failedAt: openingTime)))
         self.makeID = makeID
         recoveryNotes = recovered.notes
         counters = recovered.counters

@@ -9,21 +9,35 @@ import Threads
 /// housekeeping; until it has one the partition takes no later transaction of that producer id,
 /// for that one's end would be the end of both.
 extension Broker {
-    /// Finds what a partition holds open, and puts its ends where they are tried until they are
-    /// written: those of decided transactions are their coordinator's, the others ours.
-    func findHangingTransactions(in partition: Partition) {
-        guard let producers = try? partition.log.activeProducers,
-            partition.log.readOnlyReason == nil
-        else { return }
-        for producer in producers where producer.currentTransactionFirstOffset != nil {
-            counting { () throws(BrokerError) in try place(producer, of: partition) }
+    /// Finds what the last process left open in a partition, and puts its ends where they are tried
+    /// until they are written: those of decided transactions are their coordinator's, the others
+    /// ours. With `newShard` only those that could not be judged before it was read.
+    ///
+    /// - Returns: False where the partition cannot be opened just now.
+    @discardableResult
+    func findHangingTransactions(
+        in partition: Partition,
+        judgedBy newShard: TransactionShard? = nil
+    ) -> Bool {
+        let producers: [ActiveProducer]
+        do throws(LogStorageError) { producers = try partition.log.producersFoundOpen } catch {
+            return !partition.log.mayOpenLater(after: error)
         }
+        guard partition.log.readOnlyReason == nil else { return true }
+        for producer in producers {
+            counting { () throws(BrokerError) in
+                try place(producer, of: partition, judgedBy: newShard)
+            }
+        }
+        return true
     }
 
     private func place(
         _ producer: ActiveProducer,
-        of partition: Partition
+        of partition: Partition,
+        judgedBy newShard: TransactionShard?
     ) throws(BrokerError) {
+        if let newShard, isJudgedElsewhere(producer.producerID, than: newShard) { return }
         switch try fate(of: producer, in: partition) {
         case .keep:
             try storing(partition.name.description) { () throws(LogStorageError) in
@@ -88,6 +102,14 @@ extension Broker {
         } catch {
             counters.countFailure()
             return .refused(error.description, lacksRoom: error.isFull)
+        }
+    }
+
+    /// Whether another shard has the producer: then it was judged at the start, and what it has
+    /// open now may be its owner's of today.
+    private func isJudgedElsewhere(_ id: ProducerID, than newShard: TransactionShard) -> Bool {
+        transactionShards.withLock { $0 }.contains { shard in
+            shard !== newShard && (try? shard.read { $0.owns(id) }) == true
         }
     }
 

@@ -16,7 +16,9 @@ extension Broker {
         }
         for partition in topics().flatMap(\.partitions) where partition.log.mayHaveOpenTransactions
         {
-            findHangingTransactions(in: partition)
+            if !findHangingTransactions(in: partition) {
+                comingBack.withLock { $0.noteUnread(partition.id) }
+            }
         }
         for shard in transactionShards.withLock({ $0 }) where shard.unavailability == nil {
             counting { () throws(BrokerError) in try goOn(with: shard) }
@@ -41,7 +43,10 @@ extension Broker {
     /// then, which the group must not pass over: its position is to be put back to where the log
     /// ends now, before anybody is told of it. Not where the log is damaged: its records may come
     /// back.
-    private func findPositionsBehindTheEnd(of shard: OffsetShard) throws(BrokerError) {
+    func findPositionsBehindTheEnd(
+        of shard: OffsetShard,
+        in only: Partition? = nil
+    ) throws(BrokerError) {
         let found = try shard.withOffsets { offsets in
             offsets.groups.flatMap { group in
                 offsets.partitions(of: group).compactMap { name in
@@ -53,7 +58,7 @@ extension Broker {
         }
         // Positions themselves can be of a later time than what they are in.
         let isOfAnotherTime = shard.partition.log.isOfUnknownEnd
-        for record in found {
+        for record in found where only.map({ $0.name == record.partition }) ?? true {
             guard
                 let topic = topic(record.partition.topic),
                 record.value?.belongs(to: topic.id) == true,
@@ -119,7 +124,7 @@ extension Broker {
         do throws(BrokerError) { try body() } catch { counters.countFailure() }
     }
 
-    private func finish(_ shard: TransactionShard) throws(BrokerError) {
+    func finish(_ shard: TransactionShard) throws(BrokerError) {
         let now = time.wallTime()
         let orphans = try shard.withState { $0.coordinator.recoveryDecisions(now: now) }
         for decision in orphans {
@@ -140,16 +145,22 @@ extension Broker {
         for order in orders {
             // Where the marker is in the log already, a second one might end a later transaction.
             var missing = order
-            missing.partitions = order.partitions.filter { !isMarked($0, by: order) }
+            missing.partitions = order.partitions.filter { id in
+                do throws(BrokerError) { return try !isMarked(id, by: order) } catch {
+                    comingBack.withLock { $0.noteUnread(id) }
+                    return true
+                }
+            }
             try shard.withState { $0.markers.add(missing) }
         }
         writeMarkers(of: shard)
     }
 
-    /// Lets partitions take batches of transactions whose owner may still be there.
-    private func goOn(with shard: TransactionShard) throws(BrokerError) {
+    /// Lets partitions, or one, take batches of transactions whose owner may still be there.
+    func goOn(with shard: TransactionShard, in only: Partition? = nil) throws(BrokerError) {
         for transaction in try shard.read({ $0.transactionsThatGoOn }) {
-            for partition in existing(transaction.partitions) {
+            for partition in existing(transaction.partitions)
+            where only.map({ $0.id == partition.id }) ?? true {
                 counting { () throws(BrokerError) in
                     try storing(partition.name.description) { () throws(LogStorageError) in
                         try partition.log.beginTransaction(
@@ -162,12 +173,27 @@ extension Broker {
         }
     }
 
-    /// Whether a partition has the marker of this order; false where it cannot be read.
-    private func isMarked(_ id: TopicIDPartition, by order: MarkerOrder) -> Bool {
-        guard let partition = existing([id]).first,
-            let producers = try? partition.log.activeProducers,
-            let producer = producers.first(where: { $0.producerID == order.producerID })
-        else { return false }
+    /// Whether a partition that the start could not read has the marker of this order.
+    func wasMarkedBefore(
+        _ id: TopicIDPartition,
+        by order: MarkerOrder
+    ) throws(BrokerError) -> Bool {
+        guard comingBack.withLock({ $0.unread.contains(id) }) else { return false }
+        return try isMarked(id, by: order)
+    }
+
+    /// Whether a partition has the marker of this order.
+    private func isMarked(
+        _ id: TopicIDPartition,
+        by order: MarkerOrder
+    ) throws(BrokerError) -> Bool {
+        guard let partition = existing([id]).first else { return false }
+        let producers = try storing(id.description) { () throws(LogStorageError) in
+            try partition.log.activeProducers
+        }
+        guard let producer = producers.first(where: { $0.producerID == order.producerID }) else {
+            return false
+        }
         if producer.currentTransactionFirstOffset != nil {
             return !order.ends(openEpoch: producer.epoch)
         }

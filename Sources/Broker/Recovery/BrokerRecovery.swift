@@ -67,7 +67,7 @@ struct BrokerRecovery {
         topics[topic.rawValue]?.partitions ?? []
     }
 
-    private mutating func transactionShard(
+    mutating func transactionShard(
         _ partition: Partition,
         _ ids: [String: UniqueID]
     ) -> TransactionShard {
@@ -101,7 +101,7 @@ struct BrokerRecovery {
         }
     }
 
-    private mutating func offsetShard(_ partition: Partition) -> OffsetShard {
+    mutating func offsetShard(_ partition: Partition) -> OffsetShard {
         var offsets = GroupOffsets()
         var groups: [ExactText: GroupRecord.Value] = [:]
         var consumers: [ExactText: ConsumerGroupReplay] = [:]

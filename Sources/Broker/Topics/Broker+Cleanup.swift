@@ -40,7 +40,7 @@ extension Broker {
     }
 
     /// Tells of something that goes on by itself, once.
-    private func noteOnce(_ note: String) {
+    func noteOnce(_ note: String) {
         laterNotes.withLock { if !$0.contains(note), $0.count < 100 { $0.append(note) } }
     }
 

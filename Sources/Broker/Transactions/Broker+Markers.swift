@@ -47,8 +47,10 @@ extension Broker {
                 continue
             }
             do throws(BrokerError) {
-                try appendMarker(work.order, to: partition)
-                written.append(partition)
+                if try !wasMarkedBefore(id, by: work.order) {
+                    try appendMarker(work.order, to: partition)
+                    written.append(partition)
+                }
                 outcomes[id] = .durable
             } catch {
                 outcomes[id] = .refused(error.description, lacksRoom: error.isFull)
@@ -193,6 +195,7 @@ extension Broker {
     package func housekeeping(now: Timestamp) {
         // First what makes room, for the rest may need some.
         applyRetention(now: now)
+        tryAgainWhatWasOffline()
         for shard in transactionShards.withLock({ $0 }) {
             settleUndecided(of: shard)
             writeMarkers(of: shard)

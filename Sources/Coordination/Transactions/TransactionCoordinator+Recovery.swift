@@ -87,6 +87,9 @@ extension TransactionCoordinator {
         return .keep
     }
 
+    /// Whether an id of this shard has the producer.
+    package func owns(_ producerID: ProducerID) -> Bool { owners[producerID] != nil }
+
     /// The highest producer id that a record names; `.none` without records.
     package var highestProducerID: ProducerID {
         entries.values.reduce(.none) {

@@ -38,6 +38,7 @@ package final class DataDirectory: Sendable {
     let givingOut = Lock<Void>(())
     /// One write-back at a time.
     let writingBack: Lock<DirectoryCheckpoint>
+    let unreplayed: Lock<Unreplayed>
 
     package static let lockFile = "millrace.lock"
     static let ownFolder = ".millrace"
@@ -60,6 +61,12 @@ package final class DataDirectory: Sendable {
         unnamedTopics = recovered.unnamedTopics
         replayedByteCount = recovered.replayedByteCount
         writingBack = Lock(recovered.checkpoint)
+        unreplayed = Lock(
+            Unreplayed(
+                logs: recovered.logs.values.joined().filter(\.isUnreplayed),
+                pace: RetryPace(failedAt: context.time.monotonicNanoseconds())
+            )
+        )
         groups = GroupCommit(context: context, journal: recovered.journal)
         groups.onFull { [unowned self] in
             do throws(LogStorageError) {

@@ -29,7 +29,7 @@ extension PartitionLog {
     package var glimpse: LogGlimpse? {
         let seen = waking.withLockIfAvailable { sleep -> LogGlimpse? in
             switch sleep {
-            case .offline(let reason):
+            case .offline(let reason), .unreplayed(_, let reason):
                 return LogGlimpse(bounds: nil, trouble: .offline(reason), isOpen: false)
             case .asleep(let facts):
                 return LogGlimpse(bounds: facts.bounds, trouble: nil, isOpen: false)

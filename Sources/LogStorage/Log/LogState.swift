@@ -5,6 +5,8 @@ struct LogState: Sendable {
     /// Oldest first; the last one takes the appends. Empty before the first append.
     var segments: [Segment] = []
     var producers = ProducerTable()
+    /// The transactions that were open when the log was opened, by their first offset.
+    var foundOpen: [ProducerID: Offset] = [:]
     var logStart = Offset.zero
     /// The log start that a restart finds: what lies before it may be removed.
     var durableLogStart = Offset.zero

@@ -34,6 +34,9 @@ package final class PartitionLog: Sendable {
 
     /// What is known of a partition that was not opened.
     enum Sleep: Sendable {
+        /// What the journal has of it is not in its segments yet, for a reason that may pass. Then
+        /// asleep, or offline.
+        case unreplayed(PartitionFacts, reason: String)
         case asleep(PartitionFacts)
         case awake(RecoveryReport)
         case offline(String)
@@ -52,7 +55,7 @@ package final class PartitionLog: Sendable {
         self.context = context
         files = PartitionFiles(disk: context.disk, directory: directory)
         state = Lock(LogState())
-        waking = Lock(facts.offlineReason.map(Sleep.offline) ?? .asleep(facts))
+        waking = Lock(Sleep(facts))
         options = Lock(configuration)
         isOfUnknownEnd = facts.isOfUnknownEnd
     }
@@ -104,7 +107,7 @@ package final class PartitionLog: Sendable {
         try waking.withLock { sleep throws(LogStorageError) in
             switch sleep {
             case .awake: return
-            case .offline(let reason): throw .offline(reason)
+            case .offline(let reason), .unreplayed(_, let reason): throw .offline(reason)
             case .asleep(let facts):
                 do throws(LogStorageError) {
                     var recovery = LogRecovery(
@@ -123,6 +126,7 @@ package final class PartitionLog: Sendable {
                     }
                     state.withLock { state in
                         state = recovered
+                        state.noteFoundOpen()
                         registerIfLacking(&state)
                     }
                     sleep = .awake(report)
@@ -138,7 +142,7 @@ package final class PartitionLog: Sendable {
         }
     }
 
-    private static func reason(_ error: LogStorageError) -> String {
+    static func reason(_ error: LogStorageError) -> String {
         switch error {
         case .offline(let reason), .corrupt(let reason), .readOnly(let reason),
             .invalidConfiguration(let reason), .noDirectory(let reason),
@@ -156,7 +160,12 @@ package final class PartitionLog: Sendable {
 
     /// Why the partition cannot be opened; nil if it can, or nobody tried.
     package var offlineReason: String? {
-        waking.withLock { if case .offline(let reason) = $0 { reason } else { nil } }
+        waking.withLock { sleep in
+            switch sleep {
+            case .offline(let reason), .unreplayed(_, let reason): reason
+            case .asleep, .awake: nil
+            }
+        }
     }
 
     /// Its topic was deleted: nobody counts on its records any more.
@@ -206,7 +215,7 @@ package final class PartitionLog: Sendable {
         return waking.withLock { sleep in
             switch sleep {
             case .awake: state.withLock { $0.bounds }
-            case .offline: nil
+            case .offline, .unreplayed: nil
             case .asleep(let facts): facts.bounds
             }
         }
@@ -219,7 +228,7 @@ package final class PartitionLog: Sendable {
             switch sleep {
             case .awake: state.withLock { $0.logEnd }
             case .offline: .zero
-            case .asleep(let facts): facts.recovery.place.offset
+            case .asleep(let facts), .unreplayed(let facts, _): facts.recovery.place.offset
             }
         }
     }
@@ -233,7 +242,7 @@ package final class PartitionLog: Sendable {
     /// Whether it may hold transactions that are open; false without opening it where the
     /// checkpoint tells so.
     package var mayHaveOpenTransactions: Bool {
-        guard let bounds = knownBounds else { return offlineReason == nil }
+        guard let bounds = knownBounds else { return isUnreplayed || offlineReason == nil }
         return bounds.lastStableOffset < bounds.highWatermark
     }
 
@@ -289,23 +298,5 @@ package final class PartitionLog: Sendable {
     package func coordinatorEpoch(of producerID: ProducerID) throws(LogStorageError) -> Int32 {
         try wake()
         return state.withLock { $0.producers.entries[producerID]?.coordinatorEpoch ?? -1 }
-    }
-
-    /// The producers that the log remembers, by id.
-    package var activeProducers: [ActiveProducer] {
-        get throws(LogStorageError) {
-            try wake()
-            let entries = state.withLock { $0.producers.entries }
-            return entries.sorted { $0.key < $1.key }.map { id, entry in
-                ActiveProducer(
-                    producerID: id,
-                    epoch: entry.epoch,
-                    lastSequence: entry.batches.last?.lastSequence ?? .none,
-                    lastTimestamp: entry.lastTimestamp,
-                    coordinatorEpoch: entry.coordinatorEpoch,
-                    currentTransactionFirstOffset: entry.transactionFirstOffset
-                )
-            }
-        }
     }
 }

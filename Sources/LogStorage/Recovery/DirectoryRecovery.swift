@@ -27,8 +27,7 @@ struct DirectoryRecovery {
     var recovered: RecoveredDirectory
     /// Partitions whose part of a group could not be written.
     private var refused: Set<PartitionKey> = []
-    /// Partitions whose folder is known to be theirs, and what a cleaner has written in it.
-    private var claimed: [PartitionKey: CompactedSegments] = [:]
+    private var segments = SegmentReplay()
 
     private var journalFolder: String { files.path(DataDirectory.journalFolder) }
 
@@ -120,15 +119,9 @@ struct DirectoryRecovery {
     private mutating func gatherFacts(isKnown: Bool) {
         var unusable: [UniqueID: String] = [:]
         for topic in table.topics.values {
-            do throws(LogStorageError) {
-                _ = try LogConfiguration(topicOptions: topic.options)
-            } catch {
-                let reason =
-                    "the options of topic \(topic.name) in \(files.path(TopicTable.fileName)) "
-                    + "cannot be used: \(error)"
-                unusable[topic.id] = reason
-                recovered.notes.append("\(reason); its partitions are offline")
-            }
+            guard let reason = Self.words(ofUnusable: topic, in: files) else { continue }
+            unusable[topic.id] = reason
+            recovered.notes.append("\(reason); its partitions are offline")
         }
         for key in names.keys {
             var known = PartitionFacts(
@@ -145,13 +138,25 @@ struct DirectoryRecovery {
         }
     }
 
+    /// Why the options of a topic keep its partitions offline; nil if they do not.
+    static func words(ofUnusable topic: TopicDefinition, in files: PartitionFiles) -> String? {
+        do throws(LogStorageError) {
+            _ = try LogConfiguration(topicOptions: topic.options)
+            return nil
+        } catch {
+            return "the options of topic \(topic.name) in \(files.path(TopicTable.fileName)) "
+                + "cannot be used: \(error)"
+        }
+    }
+
     private func isRelaxed(_ topic: String) -> Bool {
         table.topics[topic]?.saysRelaxed ?? false
     }
 
     // MARK: Replay
 
-    /// Writes a partition's part of a group into its segments.
+    /// Writes a partition's part of a group into its segments. Where that cannot be done just now
+    /// nothing more of the partition is written: all of it waits, and stays in the journal.
     private mutating func replay(_ item: JournalContent.HeldEntry, isHeld: Bool) {
         let entry = item.entry
         let key = entry.partition
@@ -159,85 +164,28 @@ struct DirectoryRecovery {
         known.logStart = max(known.logStart, entry.logStart)
         facts[key] = known
         guard entry.end > known.recovery.place.offset, known.offlineReason == nil else { return }
-        let partition = PartitionFiles(
-            disk: context.disk,
-            directory: files.path(name.description)
-        )
-        var place = known.end
-        do throws(LogStorageError) {
-            var at = 0
-            for range in entry.ranges {
-                if range.isInRecord {
-                    let bytes = item.payload[at..<at + range.byteCount]
-                    at += range.byteCount
-                    try write(bytes, range, to: partition, key)
+        if known.replayObstacle == nil {
+            do throws(LogStorageError) {
+                try segments.write(item, to: PartitionFiles(files, of: name))
+            } catch {
+                refused.insert(key)
+                if error.letsReplayWait {
+                    known.replayObstacle = SegmentReplay.reason(error)
+                } else {
+                    known.offlineReason = SegmentReplay.reason(error)
                 }
-                place.segment = range.segment
-                place.position = range.position + Int64(range.byteCount)
             }
-        } catch {
-            known.offlineReason = Self.reason(error)
-            refused.insert(key)
         }
-        if !entry.ranges.isEmpty {
-            place.offset = entry.end
-            known.end = place
+        if let last = entry.ranges.last {
+            known.end = LogPlace(
+                offset: entry.end,
+                segment: last.segment,
+                position: last.position + Int64(last.byteCount)
+            )
             // A held one is older than the doubt.
             if !isHeld { known.noteGroup(isRelaxed: isRelaxed(name.topic)) }
         }
         facts[key] = known
-    }
-
-    private mutating func write(
-        _ bytes: ArraySlice<UInt8>,
-        _ range: JournalRange,
-        to partition: PartitionFiles,
-        _ key: PartitionKey
-    ) throws(LogStorageError) {
-        if range.position == 0 { try PartitionLog.makeFolder(partition, key) }
-        // A group can be older than a cleaning, where no checkpoint says so: its bytes were written
-        // back before it, and are another file's now.
-        guard !(try claim(partition, key).covers(range.segment)) else { return }
-        let path = partition.path(range.segment, .log)
-        try onDisk { () throws(DiskError) in
-            let file: any DiskFile
-            do throws(DiskError) {
-                file = try partition.disk.open(path, .readWrite)
-            } catch .notFound {
-                // In the middle of a file that is gone there is nothing to write to: the opening
-                // of the partition says what is missing.
-                guard range.position == 0 else { return }
-                file = try partition.disk.open(path, .create)
-            }
-            defer { file.close() }
-            guard try file.byteCount() >= range.position else { return }
-            try PartitionFiles.write(Array(bytes), to: file, at: range.position)
-        }
-    }
-
-    /// Nothing is written into a folder that is somebody else's.
-    private mutating func claim(
-        _ partition: PartitionFiles,
-        _ key: PartitionKey
-    ) throws(LogStorageError) -> CompactedSegments {
-        if let known = claimed[key] { return known }
-        let names = try onDisk { () throws(DiskError) -> [String]? in
-            guard try partition.disk.kind(of: partition.directory) == .directory else { return nil }
-            return try partition.disk.list(partition.directory)
-        }
-        guard let names else { return CompactedSegments() }
-        _ = try LogRecovery.checkOwner(partition, key, names)
-        let compacted = try CompactedSegments(in: partition)
-        claimed[key] = compacted
-        return compacted
-    }
-
-    private static func reason(_ error: LogStorageError) -> String {
-        switch error {
-        case .disk(let error): error.description
-        case .offline(let reason), .corrupt(let reason), .readOnly(let reason): reason
-        default: "its part of the journal cannot be written"
-        }
     }
 
     private mutating func note(_ damage: JournalDamage) {

@@ -22,6 +22,9 @@ struct PartitionFacts: Equatable, Sendable {
     var suspicion: String?
     /// Why it is not even tried to open it.
     var offlineReason: String?
+    /// What kept its part of the journal out of its segments at the start, and may be over later:
+    /// until it is written there the partition is not opened.
+    var replayObstacle: String?
 
     /// A partition that nothing was ever appended to.
     static let empty = PartitionFacts()
