@@ -30,6 +30,9 @@ package struct BrokerConfiguration: Sendable {
     package var housekeepingInterval = Duration.seconds(1)
     /// How often compacted topics are looked at.
     package var cleaningInterval = Duration.seconds(1)
+    /// A cleaning that waits for a write-back of its segments has them written back, so long after
+    /// the last write-back at the earliest.
+    package var cleaningWriteBackInterval = Duration.seconds(5)
     /// At the latest after this, what the journal vouches for is written back.
     package var writeBackInterval = Duration.seconds(60)
     /// Produces are refused below this much free space, so that commits, aborts and markers of

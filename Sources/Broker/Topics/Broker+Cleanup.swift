@@ -60,7 +60,32 @@ extension Broker {
             .filter { $0.log.knownBounds.map { $0.logEnd > $0.logStart } ?? true }
         let now = time.wallTime()
         let found = due(compacted, cleaningTurns) { $0.mayNeedCleaning(now: now) }
+        writeBackForCleaning(found)
         clean(found, throttle: throttle)
+    }
+
+    /// How many partitions are written back for the cleaner at a time: others stay for the next.
+    private static let cleaningWriteBackCount = 16
+
+    /// The cleaner touches only what stands for itself, and write-backs may be a minute apart: the
+    /// partitions that it waits for, and no others, come to that sooner.
+    private func writeBackForCleaning(_ partitions: [Partition]) {
+        let now = time.monotonicNanoseconds()
+        let last = max(
+            lastWriteBack.load(ordering: .relaxed),
+            lastCleaningWriteBack.load(ordering: .relaxed)
+        )
+        let interval = configuration.cleaningWriteBackInterval.wholeMilliseconds
+        guard now > last, (now - last) / 1_000_000 >= UInt64(interval) else { return }
+        let waiting = partitions.map(\.log).filter(\.cleaningAwaitsWriteBack)
+        guard !waiting.isEmpty else { return }
+        lastCleaningWriteBack.store(now, ordering: .relaxed)
+        do throws(LogStorageError) {
+            try dataDirectory.writeBack(of: Array(waiting.prefix(Self.cleaningWriteBackCount)))
+        } catch {
+            // The next write-back of all takes them along.
+            counters.countFailure()
+        }
     }
 
     /// The same of the partitions in use, all of them.

@@ -52,6 +52,29 @@ extension DataDirectory {
         }
     }
 
+    /// Makes the segments of these partitions alone stand for themselves, and notes it in the
+    /// checkpoint. The journal goes on vouching for them too: none of its files is free by it, and
+    /// nothing of them has to be held where it fails.
+    package func writeBack(of logs: [PartitionLog]) throws(LogStorageError) {
+        guard !logs.isEmpty else { return }
+        try writingBack.withLock { checkpoint throws(LogStorageError) in
+            if let failure = groups.capture(of: logs) { throw failure }
+            let outcome = Self.writeBack(logs, all: false)
+            var changed = checkpoint
+            changed.partitions.merge(outcome.written) { $1 }
+            let gone = Set(table.withLock { $0.deleted.map(\.id) })
+            changed.partitions = changed.partitions.filter { !gone.contains($0.key.topicID) }
+            guard changed != checkpoint else { return }
+            // As in a write-back of all.
+            checkpoint = changed
+            try passFoundProducers()
+            try store(changed)
+            for log in logs {
+                if let value = outcome.written[log.key] { log.noteCheckpointed(value.place) }
+            }
+        }
+    }
+
     /// Has the next start keep what these partitions have behind their recovery points, as long as
     /// it is whole: nobody could write it back, and it was acknowledged with relaxed durability.
     func keepTails(of logs: [PartitionLog]) throws(LogStorageError) {

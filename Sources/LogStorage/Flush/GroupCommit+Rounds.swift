@@ -42,6 +42,23 @@ extension GroupCommit {
         }
     }
 
+    /// The same of these partitions alone, which stay to be written back as they were: what groups
+    /// vouch for does not change by it. Why it could not be done, if it could not.
+    func capture(of logs: [PartitionLog]) -> LogStorageError? {
+        context.capturesStates = true
+        defer { context.capturesStates = false }
+        if case .failed(let error) = makeRound(logs) { return error }
+        return round.withLock { round -> LogStorageError? in
+            switch write(logs, &round, arePinned: true) {
+            case .failed(let error): return error
+            case .needsWriteBack: return .readOnly("the journal has no room")
+            case .written:
+                for log in logs { log.captureIfSettled() }
+                return nil
+            }
+        }
+    }
+
     /// Writes one group of what is pending in `logs`.
     func makeRound(_ logs: [PartitionLog]) -> Outcome {
         var unique: [PartitionLog] = []

@@ -45,28 +45,9 @@ extension PartitionLog {
         let options = cleaningOptions
         let now = time.wallTime()
         return state.withLock { state -> CleaningRound? in
-            guard state.readOnlyReason == nil, state.importedWithGaps.isEmpty,
-                state.cleaningProblem == nil
-            else { return nil }
-            let bases = state.segments.map(\.baseOffset)
-            let log = CleanableLog(
-                segments: state.segments.enumerated().map { index, segment in
-                    CleanableSegment(
-                        baseOffset: segment.baseOffset,
-                        nextBase: index + 1 < bases.count ? bases[index + 1] : state.logEnd,
-                        byteCount: segment.byteCount,
-                        firstTimestamp: segment.firstTimestamp,
-                        largestTimestamp: segment.largestTimestamp,
-                        indexByteCount: Int(segment.byteCount / 4096) * 12
-                    )
-                },
-                logStart: state.logStart,
-                firstDirtyOffset: state.compacted.firstDirtyOffset,
-                lastStableOffset: state.bounds.lastStableOffset,
-                highWatermark: state.highWatermark,
-                // The segment of the recovery point is where a start goes on.
-                recoveryPoint: state.checkpointed.segment
-            )
+            guard state.canBeCleaned else { return nil }
+            // The segment of the recovery point is where a start goes on.
+            let log = state.cleanable(upTo: state.checkpointed.segment)
             guard let plan = CleaningPlan(for: log, options: options, now: now) else { return nil }
             return CleaningRound(
                 plan: plan,
@@ -79,6 +60,26 @@ extension PartitionLog {
                 epochs: state.epochs.starts.map { EpochStart(epoch: $0.epoch, offset: $0.offset) },
                 now: now
             )
+        }
+    }
+
+    /// Whether a round has to wait for a write-back: all that it would clean is in segments that do
+    /// not stand for themselves yet.
+    package var cleaningAwaitsWriteBack: Bool {
+        guard configuration.compacts, recoveryReport != nil else { return false }
+        let options = cleaningOptions
+        let now = time.wallTime()
+        return state.withLock { state in
+            guard state.canBeCleaned, let active = state.segments.last,
+                state.checkpointed.segment < active.baseOffset,
+                CleaningPlan(
+                    for: state.cleanable(upTo: state.checkpointed.segment),
+                    options: options,
+                    now: now
+                ) == nil
+            else { return false }
+            let all = state.cleanable(upTo: active.baseOffset)
+            return CleaningPlan(for: all, options: options, now: now) != nil
         }
     }
 
@@ -264,5 +265,33 @@ extension PartitionLog {
                 checksum: checksum.value
             )
         }
+    }
+}
+
+extension LogState {
+    fileprivate var canBeCleaned: Bool {
+        readOnlyReason == nil && importedWithGaps.isEmpty && cleaningProblem == nil
+    }
+
+    /// What the cleaner needs to know, were everything written back that lies below an offset.
+    fileprivate func cleanable(upTo recoveryPoint: Offset) -> CleanableLog {
+        CleanableLog(
+            segments: segments.enumerated().map { index, segment in
+                CleanableSegment(
+                    baseOffset: segment.baseOffset,
+                    nextBase: index + 1 < segments.count
+                        ? segments[index + 1].baseOffset : logEnd,
+                    byteCount: segment.byteCount,
+                    firstTimestamp: segment.firstTimestamp,
+                    largestTimestamp: segment.largestTimestamp,
+                    indexByteCount: Int(segment.byteCount / 4096) * 12
+                )
+            },
+            logStart: logStart,
+            firstDirtyOffset: compacted.firstDirtyOffset,
+            lastStableOffset: bounds.lastStableOffset,
+            highWatermark: highWatermark,
+            recoveryPoint: recoveryPoint
+        )
     }
 }
