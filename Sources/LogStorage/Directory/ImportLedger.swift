@@ -22,7 +22,7 @@ package struct ImportLedger: Sendable {
 
     private let files: PartitionFiles
 
-    static let fileName = "millrace.import"
+    package static let fileName = "millrace.import"
 
     package init(disk: any Disk, directory: String) {
         files = PartitionFiles(disk: disk, directory: directory)
@@ -41,6 +41,19 @@ package struct ImportLedger: Sendable {
                 id: parts.count > 1 ? UniqueID(parts[1]) : nil
             )
         }
+    }
+
+    /// The topics of the table that an import has begun and not ended.
+    package func unfinishedTopics() throws(LogStorageError) -> [TopicDefinition] {
+        let ids = Set(try entries().compactMap(\.id))
+        guard !ids.isEmpty else { return [] }
+        return try TopicTable.load(files).topics.values.filter { ids.contains($0.id) }
+            .sorted { $0.name < $1.name }
+    }
+
+    /// What is said of one whose import does not run any more.
+    package static func words(ofKilled topic: String) -> String {
+        "\(topic) is not whole: an import was killed on its way; import again or delete the topic"
     }
 
     /// Takes note of topics that are about to be made.

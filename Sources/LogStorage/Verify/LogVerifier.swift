@@ -69,12 +69,6 @@ package struct LogVerifier {
         )
     }
 
-    /// The topics that an import has begun and not finished, which may have gaps.
-    private func unfinishedImports() throws(LogStorageError) -> Set<UniqueID> {
-        let ledger = ImportLedger(disk: files.disk, directory: files.directory)
-        return Set(try ledger.entries().compactMap(\.id))
-    }
-
     private mutating func run(
         _ isChosen: (TopicPartition) -> Bool,
         _ progress: (TopicPartition) -> Void
@@ -85,15 +79,13 @@ package struct LogVerifier {
         for note in state.notes { find(note.severity, note.file, note.reason) }
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         checkFolders(table, names, state)
-        let unfinished = try unfinishedImports()
+        // Those may have gaps.
+        let ledger = ImportLedger(disk: files.disk, directory: files.directory)
+        let unfinished = Set(try ledger.unfinishedTopics().map(\.id))
         for topic in table.topics.values.sorted(by: { $0.name < $1.name }) {
             if unfinished.contains(topic.id) {
-                find(
-                    .note,
-                    ImportLedger.fileName,
-                    "\(topic.name) is not whole: an import was killed on its way; import again or "
-                        + "delete the topic"
-                )
+                let words = ImportLedger.words(ofKilled: topic.name)
+                find(.note, ImportLedger.fileName, words)
                 continue
             }
             for index in 0..<topic.partitionCount {

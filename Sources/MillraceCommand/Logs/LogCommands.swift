@@ -34,10 +34,10 @@ enum LogCommands {
     private static let verify = Command(
         "verify",
         summary: "read every batch, index and snapshot; exit 1 if anything is damaged",
-        discussion: "Each batch and record, the indexes of closed segments, offset and time index "
-            + "of the one that takes the appends, producer snapshots, leader epochs and folder "
-            + "marks. A note is no damage: what the next start removes or makes anew, or a batch "
-            + "that holds a record of a later time than its header says.",
+        discussion: "Each batch and record, the indexes of closed segments and of the one that "
+            + "takes the appends, producer snapshots, leader epochs and folder marks. A note is no "
+            + "damage: what the next start removes or makes anew, or a batch that holds a record "
+            + "of a later time than its header says.",
         parameters: [topic.declaration, partition.declaration, data.declaration],
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),
@@ -68,13 +68,37 @@ enum LogCommands {
         var output = BufferedOutput(.standard)
         var isWhole = true
         var dump = SegmentDump(showsRecords: invocation[records])
-        for folder in try partitionFolders(invocation) {
+        let folders = try partitionFolders(invocation)
+        try noteKilledImports(of: folders, in: invocation[data], to: &output)
+        for folder in folders {
             for segment in folder.files(ending: ".log") + folder.files(ending: ".log.swap") {
                 if try !dump.print(segment, to: &output) { isWhole = false }
             }
         }
         output.flush()
         return isWhole ? .done : .failed
+    }
+
+    /// Says which of the topics an import has left half filled, as the verification does.
+    private static func noteKilledImports(
+        of folders: [PartitionFolder],
+        in directory: String,
+        to output: inout BufferedOutput
+    ) throws(CommandFailure) {
+        let chosen = Set(folders.map(\.partition.topic))
+        do throws(LogStorageError) {
+            let ledger = ImportLedger(disk: PosixDisk(), directory: directory)
+            for topic in try ledger.unfinishedTopics() where chosen.contains(topic.name) {
+                let words = ImportLedger.words(ofKilled: topic.name)
+                output.append("note: \(directory)/\(ImportLedger.fileName): \(words)\n")
+            }
+        } catch {
+            throw CommandFailure(
+                "the directory cannot be read",
+                place: directory,
+                reason: error.description
+            )
+        }
     }
 
     /// Whose the directory is; only ours and Kafka's are looked into.

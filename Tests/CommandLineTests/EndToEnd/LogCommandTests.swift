@@ -1,4 +1,6 @@
 import Foundation
+import LogModel
+import LogStorage
 import Testing
 
 extension EndToEnd {
@@ -30,6 +32,24 @@ extension EndToEnd {
                 _ = try folder.write("data/meta.properties", text)
             }
             try Millrace.succeed("log", "verify", "--data", data)
+        }
+
+        @Test func `the dump tells of a killed import as the verification does`() throws {
+            try lines("a\n")
+            try Millrace.succeed("topic", "create", "others", "--data", data)
+            let topic = try #require(
+                try DataDirectory.topics(disk: PosixDisk(), path: data).first { $0.name == "lines" }
+            )
+            try ImportLedger(disk: PosixDisk(), directory: data)
+                .begin([.init(name: "lines", id: topic.id)])
+            let note = "note: \(data)/millrace.import: lines is not whole: an import was killed"
+            for command in ["verify", "dump"] {
+                let outcome = try Millrace.run("log", command, "--data", data)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                #expect(outcome.output.contains(note), "\(command): \(outcome.output)")
+            }
+            let other = try Millrace.run("log", "dump", "--topic", "others", "--data", data)
+            #expect(!other.output.contains("import"))
         }
 
         @Test func `a user who may not write verifies all the same`() throws {
