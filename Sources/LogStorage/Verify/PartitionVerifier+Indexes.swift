@@ -38,6 +38,7 @@ extension PartitionVerifier {
         case .cut, .keepWhole: break
         }
         let base = segment.base
+        try verifyResumedTransactions(base)
         let paths = (offsets: files.path(base, .index), times: files.path(base, .timeIndex))
         let end = min(facts.recovery.place.position, segment.byteCount)
         let offsets = try files.content(of: paths.offsets)
@@ -78,6 +79,37 @@ extension PartitionVerifier {
                 noteRebuilt(path, at: fault.position, fault.reason)
             }
         }
+    }
+
+    /// Of the same segment: the checkpoint says how many transactions had been aborted in it, whose
+    /// entries were flushed before it was. What lies behind them nobody reads.
+    private mutating func verifyResumedTransactions(_ base: Offset) throws(DiskError) {
+        let path = files.path(base, .transactionIndex)
+        let bytes = try files.content(of: path) ?? []
+        let count = Int(facts.recovery.abortedCount)
+        let byteCount = count * AbortedEntry.byteCount
+        guard bytes.count >= byteCount else {
+            let there = bytes.count / AbortedEntry.byteCount
+            let entries = there == 1 ? "1 whole entry" : "\(there) whole entries"
+            return damage(path, at: Int64(bytes.count), "it has \(entries), \(count) were flushed")
+        }
+        guard let entries = AbortedEntry.decode(Array(bytes[..<byteCount]), base: base) else {
+            return damage(path, "entries that make no sense")
+        }
+        if !isBroken,
+            let reason = replay.fault(ofAborted: entries, below: facts.recovery.place.offset)
+        {
+            return damage(path, reason)
+        }
+        // A write-back that was killed may leave them.
+        guard AbortedEntry.decode(bytes, base: base) == nil else { return }
+        find(
+            .note,
+            path,
+            Int64(byteCount),
+            nil,
+            "bytes that are no entries: nobody reads them, and the next entry is written over them"
+        )
     }
 
     private mutating func noteRebuilt(_ path: String, at position: Int64? = nil, _ reason: String) {

@@ -23,8 +23,10 @@ struct ProducerReplay {
         } catch { return "\(error)" }
     }
 
-    /// What is wrong with the entries of the segment that was just read.
-    func fault(ofAborted entries: [AbortedEntry]) -> String? {
+    /// What is wrong with the entries of the segment that was just read, or of its part below an
+    /// offset.
+    func fault(ofAborted entries: [AbortedEntry], below end: Offset? = nil) -> String? {
+        let aborted = aborted.filter { entry in end.map { entry.lastOffset < $0 } ?? true }
         guard !isPartial, !sawCompaction, entries != aborted else { return nil }
         func isSame(_ left: AbortedEntry, _ right: AbortedEntry) -> Bool {
             left.producerID == right.producerID && left.firstOffset == right.firstOffset
