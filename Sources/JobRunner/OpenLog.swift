@@ -48,9 +48,7 @@ package struct OpenLog {
         // A ledger that cannot be read is told by those who write.
         let unfinished = ((try? unfinishedImports()) ?? []).compactMap(\.id)
         broker.unfinishedTopics.withLock { $0 = Set(unfinished) }
-        for partition in broker.topics().flatMap(\.partitions) {
-            tell(partition.knownHealth, partition.name)
-        }
+        tellKnown()
     }
 
     private final class Told: Sendable {
@@ -61,9 +59,7 @@ package struct OpenLog {
     /// Says what became known since: of partitions that were opened or failed meanwhile, and of
     /// what goes on by itself. For a process that lives long.
     package func tellNews() {
-        for partition in broker.topics().flatMap(\.partitions) {
-            tell(partition.knownHealth, partition.name)
-        }
+        tellKnown()
         tellNotes()
     }
 
@@ -76,43 +72,23 @@ package struct OpenLog {
         for note in new { Self.warn(note) }
     }
 
-    /// Says once what a person should know of a partition.
-    private func tell(_ health: PartitionHealth, _ name: TopicPartition) {
-        let options = broker.topic(name.topic)?.options
-        let isRelaxed = options?["millrace.durability"] == "relaxed"
-        guard let warning = Self.warning(of: health, name, isRelaxed: isRelaxed),
-            told.names.withLock({ $0.insert(name).inserted })
-        else { return }
-        Self.warn(warning)
+    private func tellKnown() {
+        tell(broker.topics().flatMap(\.partitions).map { ($0.name, $0.knownHealth) })
+    }
+
+    /// Says once what a person should know of each of these partitions.
+    private func tell(_ partitions: [(name: TopicPartition, health: PartitionHealth)]) {
+        var warnings = HealthWarnings(directory: directory)
+        for (name, health) in partitions where health != .good {
+            guard told.names.withLock({ $0.insert(name).inserted }) else { continue }
+            let options = broker.topic(name.topic)?.options
+            let isRelaxed = options?["millrace.durability"] == "relaxed"
+            warnings.add(health, of: name, isRelaxed: isRelaxed)
+        }
+        for line in warnings.lines { Self.warn(line) }
     }
 
     private static func warn(_ text: String) { TextOutput.error.write("warning: \(text)\n") }
-
-    /// What a person should know of a partition; nil where all is well.
-    private static func warning(
-        of health: PartitionHealth,
-        _ partition: TopicPartition,
-        isRelaxed: Bool
-    ) -> String? {
-        switch health {
-        case .good: nil
-        case .cut(let cut):
-            "\(partition) lost \(cut.byteCount) bytes behind offset \(cut.offset.rawValue) that "
-                + (isRelaxed
-                    ? "were not flushed yet (millrace.durability=relaxed)"
-                    : "no one was told were stored")
-                + ": \(cut.reason)"
-        case .damaged(let damage) where damage.lacksBegin:
-            "\(partition) lacks its begin: \(damage.reason); what is there can be read, and it "
-                + "takes no more"
-        case .damaged(let damage):
-            "\(partition) is damaged from offset \(damage.offset.rawValue) on: it is readable up "
-                + "to there, nothing was cut, and it takes no more"
-                + (damage.wayOut.map { "; to give up what lies behind, stop and run: \($0)" } ?? "")
-        case .readOnly(let reason): "\(partition) takes no more: \(reason)"
-        case .offline(let reason): "\(partition) is offline: \(reason)"
-        }
-    }
 
     /// Opens the partitions that `matters` names and fails if one of them is damaged or offline:
     /// what cannot be seen of it must not pass for an end.
@@ -120,7 +96,7 @@ package struct OpenLog {
         _ matters: (TopicPartition) -> Bool
     ) throws(CommandFailure) {
         for (partition, health) in broker.check(matters) {
-            if case .cut = health { tell(health, partition) }
+            if case .cut = health { tell([(partition, health)]) }
             if let failure = failure(of: health, partition) { throw failure }
         }
     }
@@ -128,11 +104,17 @@ package struct OpenLog {
     /// Opens the partitions and gives those that can be read, at least up to damage; of the others
     /// the reason is told.
     package func readable(_ partitions: [TopicPartition]) -> [TopicPartition] {
-        broker.check { partitions.contains($0) }.compactMap { partition, health in
-            guard case .offline = health else { return partition }
-            tell(health, partition)
-            return nil
+        var readable: [TopicPartition] = []
+        var others: [(name: TopicPartition, health: PartitionHealth)] = []
+        for (partition, health) in broker.check({ partitions.contains($0) }) {
+            if case .offline = health {
+                others.append((partition, health))
+            } else {
+                readable.append(partition)
+            }
         }
+        tell(others)
+        return readable
     }
 
     /// Why a partition is not whole; nil where it is.
@@ -218,7 +200,8 @@ package struct OpenLog {
     /// on the way.
     package func close() throws(CommandFailure) {
         for partition in broker.topics().flatMap(\.partitions) {
-            if case .cut = partition.knownHealth { tell(partition.knownHealth, partition.name) }
+            let health = partition.knownHealth
+            if case .cut = health { tell([(partition.name, health)]) }
         }
         tellNotes()
         do {
