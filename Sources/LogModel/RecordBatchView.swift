@@ -92,6 +92,11 @@ public struct RecordBatchView {
         baseSequence.rawValue < 0 ? .none : baseSequence.advanced(by: lastOffsetDelta)
     }
 
+    /// Whether a producer's batch of data has no sequence number: clients may not send such a one.
+    package var lacksSequence: Bool {
+        producerID.rawValue >= 0 && baseSequence.rawValue < 0 && !attributes.isControl
+    }
+
     /// The offset of one of the batch's records.
     @inlinable @inline(__always)
     public func offset(of record: RecordView) -> Offset {

@@ -47,6 +47,9 @@ package struct PartitionSurvey: Sendable {
         var reader = PartitionReader(partition, disk: disk)
         var decompressor = RecordDecompressor()
         var understated = UnderstatedTimes()
+        var unnumbered = UnnumberedBatches()
+        // Kafka's coordinator writes positions of transactions so.
+        let isOfClients = partition.name.topic != "__consumer_offsets"
         logStart = partition.logStart
         logEnd = partition.logStart
         lastStableOffset = partition.logStart
@@ -70,11 +73,9 @@ package struct PartitionSurvey: Sendable {
                 }
                 if case .batch(let batch) = entry {
                     try transactions.follow(batch)
-                    understated.note(
-                        batch,
-                        latest: latest,
-                        at: Self.place(of: batch, reader.place, partition)
-                    )
+                    let place = Self.place(of: batch, reader.place, partition)
+                    understated.note(batch, latest: latest, at: place)
+                    if isOfClients { unnumbered.note(batch, at: place) }
                 }
                 batchCount += 1
                 if !entry.isControl { recordCount += count }
@@ -92,45 +93,50 @@ package struct PartitionSurvey: Sendable {
         gapCount = reader.gaps.count
         missingOffsetCount = reader.gaps.offsets
         findings = reader.findings
-        note(understated, of: partition)
+        noteBegin(of: partition)
+        note(understated.first, understated.reason, of: partition)
+        note(unnumbered.first, unnumbered.reason, of: partition)
         pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
         if endsOpen { undecided = transactions.abortOpen(at: logEnd) }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
 
     /// Takes note of what is whole, and not all there was.
+    private mutating func noteBegin(of partition: KafkaPartition) {
+        guard let start = partition.checkpointedStart, let first = partition.segments.first,
+            start < first.baseOffset
+        else { return }
+        findings.append(
+            KafkaFinding(
+                severity: .note,
+                partition: partition.name,
+                file: partition.path,
+                position: 0,
+                offset: start,
+                reason: "Kafka's log begins at offset \(start.rawValue), this folder at "
+                    + "\(first.baseOffset.rawValue): what lies before was deleted by retention, or "
+                    + "is in remote storage, or lost"
+            )
+        )
+    }
+
+    /// Takes note of batches that are whole and unusual, by the first of them, if there is one.
     private mutating func note(
-        _ understated: UnderstatedTimes,
+        _ first: UnderstatedTimes.Place?,
+        _ reason: @autoclosure () -> String,
         of partition: KafkaPartition
     ) {
-        if let start = partition.checkpointedStart, let first = partition.segments.first,
-            start < first.baseOffset
-        {
-            findings.append(
-                KafkaFinding(
-                    severity: .note,
-                    partition: partition.name,
-                    file: partition.path,
-                    position: 0,
-                    offset: start,
-                    reason: "Kafka's log begins at offset \(start.rawValue), this folder at "
-                        + "\(first.baseOffset.rawValue): what lies before was deleted by "
-                        + "retention, or is in remote storage, or lost"
-                )
+        guard let first else { return }
+        findings.append(
+            KafkaFinding(
+                severity: .note,
+                partition: partition.name,
+                file: first.file,
+                position: first.position,
+                offset: first.offset,
+                reason: reason()
             )
-        }
-        if let first = understated.first {
-            findings.append(
-                KafkaFinding(
-                    severity: .note,
-                    partition: partition.name,
-                    file: first.file,
-                    position: first.position,
-                    offset: first.offset,
-                    reason: understated.reason
-                )
-            )
-        }
+        )
     }
 
     private static func place(

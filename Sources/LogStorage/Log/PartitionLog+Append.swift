@@ -56,6 +56,15 @@ extension PartitionLog {
                             + "none to give out to producers here"
                     )
                 }
+                guard !view.lacksSequence else {
+                    return .refused(
+                        .invalidRecord,
+                        "offset \(base.rawValue): the batch of producer "
+                            + "\(view.producerID.rawValue) has the sequence number "
+                            + "\(view.baseSequence.rawValue), which no producer sends; bring the "
+                            + "records without their producers (no --raw)"
+                    )
+                }
                 guard base >= state.logEnd else {
                     return .refused(
                         .invalidRecord,
