@@ -12,10 +12,12 @@ extension DeployedJob {
     init(_ job: String, in directory: String) throws(CommandFailure) {
         let definitions: [TopicDefinition]
         let emptied: Set<TopicPartition>
+        let offline: [TopicPartition: String]
         do throws(LogStorageError) {
             try DataDirectory.checkFormat(disk: PosixDisk(), path: directory)
             definitions = try DataDirectory.topics(disk: PosixDisk(), path: directory)
             emptied = try DataDirectory.emptied(disk: PosixDisk(), path: directory)
+            offline = try DataDirectory.offline(disk: PosixDisk(), path: directory)
         } catch {
             throw CommandFailure(opening: directory, BrokerError(error, in: directory))
         }
@@ -36,6 +38,7 @@ extension DeployedJob {
             storeFolders: Set(Folder.names(in: "\(state)/\(job)").compactMap(Self.store)),
             topology: StoredTopology.read(job, in: state)
         )
+        self.offline = offline
     }
 
     /// The store of a folder `<store>-<partition>`.

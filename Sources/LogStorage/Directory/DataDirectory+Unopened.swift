@@ -24,11 +24,7 @@ extension DataDirectory {
     ) throws(LogStorageError) -> Set<TopicPartition> {
         let files = PartitionFiles(disk: disk, directory: path)
         let table = try TopicTable.load(files)
-        let name = "\(ownFolder)/\(DirectoryCheckpoint.fileName)"
-        let bytes = try onDisk { () throws(DiskError) in
-            try files.readableContent(of: files.path(name))
-        }
-        guard let checkpoint = bytes.flatMap({ DirectoryCheckpoint($0) }),
+        guard let checkpoint = try checkpoint(of: files),
             CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
         else { return [] }
         var found: Set<TopicPartition> = []
@@ -42,5 +38,50 @@ extension DataDirectory {
             }
         }
         return found
+    }
+
+    /// The partitions of a directory that is not opened for it which a start could not open, with
+    /// the reason, as far as folders and options tell. No segment is read.
+    package static func offline(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> [TopicPartition: String] {
+        let files = PartitionFiles(disk: disk, directory: path)
+        let known = try checkpoint(of: files)?.partitions ?? [:]
+        var found: [TopicPartition: String] = [:]
+        for topic in try TopicTable.load(files).topics.values {
+            let unusable = DirectoryRecovery.words(ofUnusable: topic, in: files)
+            for index in 0..<topic.partitionCount {
+                let name = TopicPartition(topic.name, PartitionIndex(index))
+                let key = PartitionKey(topicID: topic.id, partition: name.partition)
+                let facts = known[key].map { PartitionFacts($0) } ?? .empty
+                found[name] =
+                    unusable ?? obstacle(in: PartitionFiles(files, of: name), key, facts)
+            }
+        }
+        return found
+    }
+
+    /// Why a folder cannot be a partition's; nil if it can.
+    private static func obstacle(
+        in folder: PartitionFiles,
+        _ key: PartitionKey,
+        _ facts: PartitionFacts
+    ) -> String? {
+        do throws(LogStorageError) {
+            guard let names = try LogRecovery.folder(folder, facts) else { return nil }
+            _ = try LogRecovery.checkOwner(folder, key, names)
+            return nil
+        } catch { return error.description }
+    }
+
+    private static func checkpoint(
+        of files: PartitionFiles
+    ) throws(LogStorageError) -> DirectoryCheckpoint? {
+        let name = "\(ownFolder)/\(DirectoryCheckpoint.fileName)"
+        let bytes = try onDisk { () throws(DiskError) in
+            try files.readableContent(of: files.path(name))
+        }
+        return bytes.flatMap { DirectoryCheckpoint($0) }
     }
 }

@@ -10,25 +10,31 @@ extension LogRecovery {
     ]
 
     /// The names in the partition's folder; nil where there is none and need be none.
-    ///
-    /// - Throws: `.offline` for a folder that is missing, or somebody else's.
     mutating func claimFolder() throws(LogStorageError) -> [String]? {
-        let files = files
+        guard let names = try Self.folder(files, facts) else { return nil }
+        if try !Self.checkOwner(files, key, names) { state.markIsDirty = true }
+        return names
+    }
+
+    /// The same, whosever it is.
+    ///
+    /// - Throws: `.offline` for a folder that is missing.
+    static func folder(
+        _ files: PartitionFiles,
+        _ facts: PartitionFacts
+    ) throws(LogStorageError) -> [String]? {
         let names = try onDisk { () throws(DiskError) -> [String]? in
             guard try files.disk.kind(of: files.directory) == .directory else { return nil }
             return try files.disk.list(files.directory)
         }
-        guard let names else {
-            guard facts.end.offset == .zero || facts.logStart >= facts.end.offset else {
-                throw .offline(
-                    "the folder \(files.directory) is missing; it held the offsets up to "
-                        + "\(facts.end.offset.rawValue)"
-                )
-            }
-            return nil
+        if let names { return names }
+        guard facts.end.offset == .zero || facts.logStart >= facts.end.offset else {
+            throw .offline(
+                "the folder \(files.directory) is missing; it held the offsets up to "
+                    + "\(facts.end.offset.rawValue)"
+            )
         }
-        if try !Self.checkOwner(files, key, names) { state.markIsDirty = true }
-        return names
+        return nil
     }
 
     /// Refuses a folder that is not this partition's; whether its mark is there.

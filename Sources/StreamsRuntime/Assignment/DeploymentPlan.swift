@@ -1,5 +1,5 @@
 package import LogClient
-import LogModel
+package import LogModel
 package import Streams
 
 /// What deploying a topology does to what a job has: a value made of plain data, with nothing
@@ -49,6 +49,7 @@ package struct DeploymentPlan: Equatable, Sendable {
         judge.judgeRepartitions()
         judge.judgeOutputs()
         judge.judgeWhole()
+        judge.refuseOffline()
         judge.findOrphans()
         let order = Verdict.allCases
         items = judge.items.enumerated().sorted {
@@ -68,6 +69,8 @@ package struct DeployedJob: Sendable {
     package var storeFolders: Set<String>
     /// The job as it was started last; nil where that is not known.
     package var topology: TopologySpecification?
+    /// Why partitions cannot be opened, of those that cannot.
+    package var offline: [TopicPartition: String] = [:]
 
     package init(
         topics: [TopicDescription],
@@ -214,6 +217,27 @@ private struct Judge {
                 topic,
                 "the topic \(topic) collides with \(other): names differ by more than . and _"
             )
+        }
+    }
+
+    /// A job does not start without a partition of its topics: what is written to it, or read from
+    /// it, may be anything.
+    mutating func refuseOffline() {
+        let byTopic = Dictionary(grouping: deployed.offline, by: \.key.topic)
+        for (topic, partitions) in byTopic.sorted(by: { $0.key < $1.key }) {
+            let sorted = partitions.sorted { $0.key < $1.key }
+            guard let first = sorted.first else { continue }
+            let others =
+                switch sorted.count - 1 {
+                case 0: ""
+                case 1: " (and 1 other partition)"
+                case let more: " (and \(more) other partitions)"
+                }
+            for item in items where item.topic == topic {
+                items.removeAll { $0 == item }
+                let reason = "\(first.key) is offline\(others): \(first.value)"
+                add(.refuse, item.subject, item.name, topic, reason)
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 import Foundation
+import LogModel
 import Streams
+import StreamsRuntime
 import Terminal
 import Testing
 
@@ -101,6 +103,30 @@ extension EndToEnd {
             #expect(run(Sums(), "--reset") == .done)
             #expect(execute(Sums(), "plan") == .done)
             #expect(execute(Counts(), "plan") == .found)
+        }
+
+        @Test func `a plan says which partition of its topics is offline, as a start does`() throws
+        {
+            #expect(run(Counts()) == .done)
+            let moved = folder.path("moved")
+            for name in ["lines-0", "kept-s-changelog-0"] {
+                try FileManager.default.moveItem(atPath: "\(data)/\(name)", toPath: moved)
+                #expect(execute(Counts(), "plan") == .found)
+                let deployed = try DeployedJob("kept", in: data)
+                let topic = String(name.dropLast(2))
+                #expect(deployed.offline.keys.map(\.topic) == [topic])
+                let plan = DeploymentPlan(
+                    try Topology(of: Counts()).specification,
+                    over: deployed
+                )
+                let refused = plan.items.filter { $0.verdict == .refuse }
+                #expect(refused.map(\.topic) == [topic])
+                #expect(refused.first?.reason.hasPrefix("\(name) is offline: the folder ") == true)
+                #expect(run(Counts()) == .failed)
+                try FileManager.default.moveItem(atPath: moved, toPath: "\(data)/\(name)")
+                #expect(execute(Counts(), "plan") == .done)
+            }
+            #expect(run(Counts()) == .done)
         }
 
         @Test func `a plan without a data directory fails`() {
