@@ -109,6 +109,24 @@ import Testing
         try Self.check(topic, from: topic.segments.last?.base ?? .zero)
     }
 
+    /// As in Kafka: what the batch says, not what the topic says by now.
+    @Test(arguments: [Int64(0), 3_600_000])
+    func `another delete.retention.ms moves no horizon that was given`(later: Int64) throws {
+        var topic = try CompactedTopic()
+        topic.options.deleteRetentionMilliseconds = 1_000
+        try topic.append([("a", "1"), ("a", nil)])
+        try topic.append([("c", "1")])
+        try topic.roll()
+        try topic.clean(now: 50_000)
+        topic.options.deleteRetentionMilliseconds = later
+        for (now, offsets) in [(50_999, [1, 2]), (51_000, [2])] as [(Int64, [Int64])] {
+            try topic.append([("d", "\(now)")])
+            try topic.roll()
+            try topic.clean(now: now)
+            #expect(Array(try Self.offsets(topic).prefix { $0 < 3 }) == offsets, "at \(now)")
+        }
+    }
+
     // MARK: Transactions
 
     /// Cleans again and again, with a new record each time so that there is something to do.
