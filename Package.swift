@@ -270,7 +270,8 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
                 "Broker", "BrokerAPI", "BrokerServer", "MillraceTestKit", "Security", "Threads",
-            ]
+            ],
+            exclude: ["Fixtures"]
         ),
         tests("SecurityTests", ["Security"]),
         tests(

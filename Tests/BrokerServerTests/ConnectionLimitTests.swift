@@ -6,24 +6,43 @@ import Testing
 @Suite struct ConnectionLimitTests {
     private typealias Harness = ConnectionHarness
 
-    @Test func `memory is asked for once bytes have come, for all of a request at once`() {
+    @Test func `memory is asked for as bytes come, as much again as there are`() {
         let harness = Harness()
         let body = [UInt8](repeating: 7, count: 300_000)
         let frame = Harness.frame(Harness.produce, body: body)
         #expect(harness.receive(Array(frame.prefix(4))).isEmpty)
         #expect(
-            harness.receive(Array(frame[4..<100_000])) == [.reserved(234_475), .reading(false)]
+            harness.receive(Array(frame[4..<100_000])) == [.reserved(65_536), .reading(false)]
         )
         #expect(harness.machine.grantedByteCount == 0)
-        #expect(harness.grant(234_475) == [.reading(true)])
+        #expect(harness.grant(65_536) == [.reading(true)])
         #expect(
-            harness.receive(Array(frame[100_000...])) == [
-                .handled(apiKey: Harness.produce, number: 0, body: body)
+            harness.receive(Array(frame[100_000...])) == [.reserved(131_072), .reading(false)]
+        )
+        #expect(harness.grant(131_072) == [.reserved(37_867)])
+        #expect(
+            harness.grant(37_867) == [
+                .handled(apiKey: Harness.produce, number: 0, body: body), .reading(true),
             ]
         )
         #expect(harness.machine.grantedByteCount == 234_475)
         #expect(harness.answer(0, with: .none) == [.released(234_475)])
         #expect(harness.machine.grantedByteCount == 0)
+    }
+
+    @Test func `who holds memory and sends no more is ended where others wait, and only there`() {
+        let harness = Harness()
+        let frame = Harness.frame(Harness.produce, body: [UInt8](repeating: 7, count: 300_000))
+        _ = harness.receive(Array(frame.prefix(100_000)))
+        // For the first memory anybody waits as long as it takes.
+        #expect(harness.overdue(afterSeconds: 61, isCrowded: true) == nil)
+        _ = harness.grant(65_536)
+        #expect(harness.overdue(afterSeconds: 4, isCrowded: true) == nil)
+        #expect(harness.overdue(afterSeconds: 6) == nil)
+        #expect(harness.overdue(afterSeconds: 6, isCrowded: true) == .slowWriter)
+        _ = harness.receive(Array(frame[100_000..<200_000]))
+        #expect(harness.overdue(afterSeconds: 61) == nil)
+        #expect(harness.overdue(afterSeconds: 6, isCrowded: true) == .slowWriter)
     }
 
     @Test func `memory that comes too late is given back`() {
@@ -35,7 +54,7 @@ import Testing
             )
         )
         harness.machine.ended()
-        #expect(harness.grant(134_475) == [.released(134_475)])
+        #expect(harness.grant(65_536) == [.released(65_536)])
     }
 
     @Test func `nothing begins while the other end reads nothing`() {
@@ -68,26 +87,49 @@ import Testing
         #expect(harness.overdue(afterSeconds: 601) == nil)
     }
 
-    @Test func `who finds no memory waits for his turn`() {
+    @Test func `who finds no memory waits for his turn, but for one, who goes on in any case`() {
         var budget = MemoryBudget(byteCount: 100)
-        // The third asks for little, and does not overtake.
-        let isGranted = [(60, 1), (50, 2), (10, 3)].map { budget.reserve($0, for: $1) }
-        #expect(isGranted == [true, false, false])
+        // The fourth asks for little, and does not overtake.
+        let isGranted = [(60, 1), (50, 2), (50, 3), (10, 4), (70, 2)]
+            .map { budget.reserve($0, for: $1) }
+        #expect(isGranted == [true, true, false, false, true])
         #expect(budget.isCrowded)
-        let granted = budget.release(60)
-        #expect(granted.map(\.connection) == [2, 3])
+        #expect(budget.usedByteCount == 180)
+        #expect(budget.release(60, of: 1).isEmpty)
+        // There is room for the next; the one behind it goes on in any case now.
+        let granted = budget.release(70, of: 2)
+        #expect(granted.map(\.connection) == [3, 4])
         #expect(granted.map(\.byteCount) == [50, 10])
-        #expect(budget.usedByteCount == 60)
         #expect(!budget.isCrowded)
+        #expect(budget.usedByteCount == 110)
     }
 
-    @Test func `what is larger than all memory gets through alone`() {
+    @Test func `those who hold memory and wait for more do not wait for each other`() {
         var budget = MemoryBudget(byteCount: 100)
-        let isGranted = [(500, 1), (1, 2)].map { budget.reserve($0, for: $1) }
-        #expect(isGranted == [true, false])
+        var waiting: [UInt64] = []
+        for connection in UInt64(1)...5 where !budget.reserve(20, for: connection) {
+            waiting.append(connection)
+        }
+        #expect(waiting.isEmpty)
+        for connection in UInt64(1)...5 where !budget.reserve(20, for: connection) {
+            waiting.append(connection)
+        }
+        #expect(waiting == [2, 3, 4, 5])
+        // Each is whole then, is answered, and gives back what it holds.
+        let next = (UInt64(1)...5).map { budget.release(40, of: $0).map(\.connection) }
+        #expect(next == [[2, 3], [4], [5], [], []])
+        #expect(budget.usedByteCount == 0)
+    }
+
+    @Test func `what is larger than all memory gets through, one at a time`() {
+        var budget = MemoryBudget(byteCount: 100)
+        let isGranted = [(500, 1), (1, 2), (700, 3)].map { budget.reserve($0, for: $1) }
+        #expect(isGranted == [true, false, false])
         budget.forget(2)
-        let granted = budget.release(500)
-        #expect(granted.isEmpty)
+        let granted = budget.release(500, of: 1)
+        #expect(granted.map(\.connection) == [3])
+        budget.forget(3)
+        #expect(budget.release(700, of: 3).isEmpty)
         #expect(budget.usedByteCount == 0)
     }
 

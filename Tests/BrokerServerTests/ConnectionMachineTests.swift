@@ -98,6 +98,30 @@ import Testing
         #expect(harness.receive(Harness.frame(Harness.produce)).isEmpty)
     }
 
+    @Test(
+        arguments: [
+            [0xFF, 0xFF, 0xFF, 0xFF], [0, 0, 0, 10, 3, 0xE7, 0, 0, 0, 0, 0, 5, 0xFF, 0xFF],
+        ] as [[UInt8]]
+    )
+    func `what is no request closes the connection behind the answers before it`(
+        bytes: [UInt8]
+    ) {
+        let harness = Harness()
+        let seen = harness.receive(Harness.frame(Harness.fetch, correlation: 3) + bytes + [1, 2])
+        #expect(
+            seen == [
+                .handled(apiKey: Harness.fetch, number: 0, body: []), .reading(false),
+            ]
+        )
+        #expect(harness.receive(Harness.frame(Harness.fetch)).isEmpty)
+        #expect(harness.answer(0, []) == [.wrote([0, 0, 0, 4, 0, 0, 0, 3])])
+        let last = harness.send(8)
+        guard case .closed(.some) = last.first, last.count == 1 else {
+            Issue.record("\(last)")
+            return
+        }
+    }
+
     @Test func `an answer of ApiVersions has the plain header in every version`() {
         let harness = Harness()
         _ = harness.receive(Harness.frame(Harness.apiVersions, version: 9))

@@ -177,7 +177,8 @@ extension Broker {
         do throws(RecordBatchError) {
             view = try RecordBatchView(UnsafeRawBufferPointer(batch))
         } catch {
-            return .refused(.corruptMessage, "\(error)")
+            // What is no batch the log refuses, by Kafka's order of checks.
+            return nil
         }
         guard view.attributes.isTransactional else { return nil }
         guard let transactionalID else {

@@ -35,10 +35,10 @@ struct ConnectionMachine: Sendable {
         case unauthenticated
     }
 
-    private enum Phase: Sendable {
+    private enum Phase: Equatable, Sendable {
         case open
-        /// No more requests are begun; closed once all answers are sent.
-        case draining
+        /// No more requests are begun; closed once all answers are sent, for this reason.
+        case draining(reason: String?)
         case closed
     }
 
@@ -121,7 +121,7 @@ struct ConnectionMachine: Sendable {
         lastActivity = now
         if backlog.isEmpty {
             let rest = consume(bytes[...], now, &actions)
-            backlog = Array(rest)
+            backlog = phase == .open ? Array(rest) : []
         } else {
             backlog.append(contentsOf: bytes)
             consumeBacklog(now, &actions)
@@ -132,10 +132,10 @@ struct ConnectionMachine: Sendable {
     /// Memory that was asked for is there.
     mutating func granted(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
         guard phase == .open else { return actions.append(.release(byteCount: byteCount)) }
+        // It could not be read meanwhile. Who holds some by then gets no more time.
+        if frames.grantedByteCount == 0 { frameBegin = now }
         frames.grant(byteCount)
         isWaitingForRoom = false
-        // It could not be read meanwhile.
-        frameBegin = now
         goOn(now, &actions)
     }
 
@@ -175,7 +175,7 @@ struct ConnectionMachine: Sendable {
             identity = identity.authenticated(as: Principal.user(user))
             frames.byteLimit = configuration.requestByteLimit
         }
-        if outcome.isRefused { refuse(&actions) }
+        if outcome.isRefused { stopHearing(&actions) }
         answered(number, outcome.answer, now: now, &actions)
     }
 
@@ -190,7 +190,7 @@ struct ConnectionMachine: Sendable {
     /// The server stops: what is begun is finished, nothing new begins.
     mutating func drain(_ actions: inout [Action]) {
         guard phase == .open else { return }
-        phase = .draining
+        phase = .draining(reason: nil)
         updateReading(&actions)
         finishDraining(&actions)
     }
@@ -205,7 +205,8 @@ struct ConnectionMachine: Sendable {
             return .unauthenticated
         }
         let timeout = isCrowded ? configuration.crowdedFrameTimeout : configuration.frameTimeout
-        if let frameBegin, !isWaitingForRoom, waiting == nil, slots.isEmpty,
+        let keepsOthersWaiting = isCrowded && frames.grantedByteCount > 0
+        if let frameBegin, waiting == nil, keepsOthersWaiting || !isWaitingForRoom && slots.isEmpty,
             now &- frameBegin > timeout.nanoseconds
         {
             return .slowWriter
@@ -229,7 +230,7 @@ struct ConnectionMachine: Sendable {
         let bytes = backlog
         backlog = []
         let rest = bytes.withUnsafeBytes { consume($0[...], now, &actions).count }
-        if rest > 0 { backlog = Array(bytes.suffix(rest)) }
+        if rest > 0, phase == .open { backlog = Array(bytes.suffix(rest)) }
     }
 
     /// Begins what can be begun; what is left of `input`.
@@ -251,7 +252,7 @@ struct ConnectionMachine: Sendable {
                 frameBegin = frameBegin ?? now
                 isWaitingForRoom = true
                 actions.append(.reserve(byteCount: byteCount))
-            case .refused(let reason): close(reason, &actions)
+            case .refused(let reason): refuse(reason, &actions)
             case .frame(let frame, let granted):
                 frameBegin = nil
                 accept(frame, granted, &actions)
@@ -273,7 +274,7 @@ struct ConnectionMachine: Sendable {
             waiting = Waiting(header: header, frame: frame, grantedByteCount: granted)
         case .failure(let failure):
             if granted > 0 { actions.append(.release(byteCount: granted)) }
-            close(failure.words, &actions)
+            refuse(failure.words, &actions)
         }
     }
 
@@ -323,15 +324,24 @@ struct ConnectionMachine: Sendable {
             actions.append(.look(server, token: token, number: number))
         case .answer(let answer): settle(number, answer, now, &actions)
         case .refuse(let answer):
-            refuse(&actions)
+            stopHearing(&actions)
             settle(number, answer, now, &actions)
             finishDraining(&actions)
         }
     }
 
     /// Nothing more of it is heard: it ends behind the last answer.
-    private mutating func refuse(_ actions: inout [Action]) {
-        phase = .draining
+    private mutating func stopHearing(_ actions: inout [Action]) {
+        phase = .draining(reason: nil)
+        updateReading(&actions)
+    }
+
+    /// What came is no request. Those in front of it are answered first, as by Kafka.
+    private mutating func refuse(_ reason: String, _ actions: inout [Action]) {
+        guard phase == .open else { return }
+        phase = .draining(reason: reason)
+        backlog = []
+        finishDraining(&actions)
         updateReading(&actions)
     }
 
@@ -392,9 +402,11 @@ struct ConnectionMachine: Sendable {
     }
 
     private mutating func finishDraining(_ actions: inout [Action]) {
-        guard phase == .draining, slots.isEmpty, unsentByteCount == 0 else { return }
+        guard case .draining(let reason) = phase, slots.isEmpty, unsentByteCount == 0 else {
+            return
+        }
         phase = .closed
-        actions.append(.close(reason: nil))
+        actions.append(.close(reason: reason))
     }
 
     private mutating func close(_ reason: String, _ actions: inout [Action]) {

@@ -3,9 +3,9 @@
 ///     0  length of what follows   i32
 ///     4  header and body
 ///
-/// Nothing is kept for what was only announced: a frame's bytes are held as they come, and from
-/// `freeByteCount` on only once the rest was granted, all in one: who waits for room while he holds
-/// some would keep others waiting who do the same.
+/// Nothing is kept, or asked for, for what was only announced: a frame's bytes are held as they
+/// come, and from `freeByteCount` on once as many again were granted. Whoever announces much and
+/// sends little takes no room from others.
 struct FrameReader: Sendable {
     enum Step {
         /// A whole frame, without its length, and how many of its bytes were granted.
@@ -49,7 +49,7 @@ struct FrameReader: Sendable {
         while bytes.count < count {
             let room = Self.freeByteCount + grantedByteCount - bytes.count
             guard room > 0 else {
-                return .needsRoom(count - bytes.count)
+                return .needsRoom(min(count - bytes.count, max(bytes.count, Self.freeByteCount)))
             }
             guard !input.isEmpty else { return .needsBytes }
             let taken = input.prefix(min(room, count - bytes.count))

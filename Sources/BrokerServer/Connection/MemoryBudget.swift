@@ -1,4 +1,8 @@
 /// What the requests of all connections may hold together. Who finds no room waits for his turn.
+///
+/// A request's memory is asked for as its bytes come, so that those who wait may hold some. So that
+/// they do not wait for each other, one request at a time may go beyond the limit: the one that has
+/// waited longest.
 struct MemoryBudget: Sendable {
     private struct Waiter {
         var connection: UInt64
@@ -8,6 +12,8 @@ struct MemoryBudget: Sendable {
     let byteCount: Int
     private(set) var usedByteCount = 0
     private var waiters: [Waiter] = []
+    /// Whose request may go beyond the limit; nobody waits while there is none.
+    private var exempt: UInt64?
 
     init(byteCount: Int) { self.byteCount = byteCount }
 
@@ -16,34 +22,41 @@ struct MemoryBudget: Sendable {
 
     /// True if the bytes are the connection's now; otherwise `release` tells when.
     mutating func reserve(_ count: Int, for connection: UInt64) -> Bool {
-        guard waiters.isEmpty, hasRoom(for: count) else {
-            waiters.append(Waiter(connection: connection, byteCount: count))
-            return false
+        if connection != exempt, !waiters.isEmpty || !hasRoom(for: count) {
+            guard exempt == nil else {
+                waiters.append(Waiter(connection: connection, byteCount: count))
+                return false
+            }
+            exempt = connection
         }
         usedByteCount += count
         return true
     }
 
-    /// Gives bytes back; those whose turn it is now, with what they get.
-    mutating func release(_ count: Int) -> [(connection: UInt64, byteCount: Int)] {
+    /// Gives bytes of a request that is over back; those whose turn it is now, with what they get.
+    mutating func release(
+        _ count: Int,
+        of connection: UInt64
+    ) -> [(connection: UInt64, byteCount: Int)] {
         precondition(count <= usedByteCount, "more memory given back than was taken")
         usedByteCount -= count
+        if exempt == connection { exempt = nil }
         var granted: [(connection: UInt64, byteCount: Int)] = []
-        while let first = waiters.first, hasRoom(for: first.byteCount) {
+        while let first = waiters.first, exempt == nil || hasRoom(for: first.byteCount) {
             waiters.removeFirst()
+            if !hasRoom(for: first.byteCount) { exempt = first.connection }
             usedByteCount += first.byteCount
             granted.append((first.connection, first.byteCount))
         }
         return granted
     }
 
-    /// A connection that waits no more.
+    /// A connection that waits no more; what it holds is released next.
     mutating func forget(_ connection: UInt64) {
         waiters.removeAll { $0.connection == connection }
     }
 
-    /// One that is larger than all of it gets through alone.
     private func hasRoom(for count: Int) -> Bool {
-        usedByteCount == 0 || count <= byteCount - min(usedByteCount, byteCount)
+        count <= byteCount - min(usedByteCount, byteCount)
     }
 }

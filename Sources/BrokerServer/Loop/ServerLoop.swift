@@ -236,7 +236,7 @@ final class ServerLoop: @unchecked Sendable {
             if budget.reserve(byteCount, for: connection.number) {
                 connection.machine.granted(byteCount, now: uv_hrtime(), &more)
             }
-        case .release(let byteCount): grants += budget.release(byteCount)
+        case .release(let byteCount): grants += budget.release(byteCount, of: connection.number)
         case .handle(let request, let number): handle(request, number, of: connection)
         case .look(let server, let token, let number):
             look(server, token, number, of: connection)
@@ -283,7 +283,7 @@ final class ServerLoop: @unchecked Sendable {
         while !grants.isEmpty {
             let given = grants.removeFirst()
             guard let connection = connections[given.connection] else {
-                grants += budget.release(given.byteCount)
+                grants += budget.release(given.byteCount, of: given.connection)
                 continue
             }
             run(connection) { $0.granted(given.byteCount, now: uv_hrtime(), &$1) }
@@ -297,7 +297,7 @@ final class ServerLoop: @unchecked Sendable {
         let count = hostCounts[host, default: 1] - 1
         hostCounts[host] = count > 0 ? count : nil
         budget.forget(connection.number)
-        grants += budget.release(connection.machine.grantedByteCount)
+        grants += budget.release(connection.machine.grantedByteCount, of: connection.number)
         connection.machine.ended()
         connection.close()
         api.connectionClosed(connection.machine.identity)

@@ -130,7 +130,7 @@ extension PartitionLog {
     private static let aheadMilliseconds: Int64 = 3_600_000
 
     /// What is asked of a batch that a client sends.
-    package var rulesForClients: ProduceRules { rules(configuration) }
+    var rulesForClients: ProduceRules { rules(configuration) }
 
     private func rules(_ configuration: LogConfiguration) -> ProduceRules {
         ProduceRules(
@@ -156,17 +156,14 @@ extension PartitionLog {
         let appendTime = configuration.usesLogAppendTime ? time.wallTime() : nil
         switch origin {
         case .client:
-            let rules = rules(configuration)
-            var decompressor = RecordDecompressor()
             do throws(ProduceRefusal) {
-                let checked = try ProduceValidator.validate(
+                let checked = try ClientBatch.check(
                     UnsafeRawBufferPointer(batch),
-                    rules: rules,
-                    decompressor: &decompressor
+                    rules: rules(configuration),
+                    appendTime: appendTime
                 )
-                let time = checked.time(appendTime: appendTime)
                 let isKept = checked.hasDenseOffsets && !wantsOtherCodec(batch, configuration)
-                return isKept ? .asItIs(time) : .rewritten(time)
+                return isKept ? .asItIs(checked.time) : .rewritten(checked.time)
             } catch { return .refused(error.code, error.message) }
         case .embedded, .coordinator, .imported:
             let isImported = origin == .imported

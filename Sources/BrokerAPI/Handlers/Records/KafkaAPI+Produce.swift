@@ -57,6 +57,10 @@ private struct Appended: Sendable {
         var outcomes: [Outcome]
     }
 
+    /// Clients of older versions do not know the codec.
+    private static let zstdVersion: Int16 = 7
+    private static let unsupportedCompressionType = KafkaErrorCode(rawValue: 76)
+
     private let version: Int16
     private var isTransactional = false
     private var topics: [Topic] = []
@@ -156,7 +160,7 @@ private struct Appended: Sendable {
     ) -> Outcome {
         var outcome = Outcome(index: name.partition.rawValue, code: .none)
         do throws(BrokerError) {
-            if let code = Self.refusal(of: records, to: name.topic, transactionalID) {
+            if let code = refusal(of: records, to: name.topic, transactionalID) {
                 // One that does not exist comes first.
                 if code != .invalidTopic { _ = try broker.find(name) }
                 outcome.code = code
@@ -225,24 +229,14 @@ private struct Appended: Sendable {
         if code == .transactionAbortable, version < 11 { outcome.code = .invalidTransactionState }
         guard code == .invalidRecord || code == .invalidTimestamp, let log = outcome.partition?.log
         else { return }
-        var decompressor = RecordDecompressor()
-        let refusal = records.withUnsafeBytes { bytes -> ProduceRefusal? in
-            do throws(ProduceRefusal) {
-                _ = try ProduceValidator.validate(
-                    bytes,
-                    rules: log.rulesForClients,
-                    decompressor: &decompressor
-                )
-                return nil
-            } catch { return error }
-        }
+        let refusal = records.withUnsafeBytes { log.refusalToClients(of: $0) }
         guard let refusal, !refusal.recordIndexes.isEmpty else { return }
         outcome.recordErrors = refusal.recordIndexes
         outcome.message = text
     }
 
     /// What is told without looking at a partition; nil where it has to be asked.
-    private static func refusal(
+    private func refusal(
         of records: [UInt8],
         to topic: String,
         _ transactionalID: String?
@@ -255,6 +249,11 @@ private struct Appended: Sendable {
                 // A torn batch behind the first is left out, a whole one is one too many.
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[batch.byteCount...])
                 if (try? RecordBatchView(rest)) != nil { return .invalidRecord }
+                if version < Self.zstdVersion,
+                    batch.attributes.codecNumber == CompressionCodec.zstd.rawValue
+                {
+                    return Self.unsupportedCompressionType
+                }
                 let isNamed = transactionalID != nil || !batch.attributes.isTransactional
                 return isNamed ? nil : .transactionalIDAuthorizationFailed
             } catch {
