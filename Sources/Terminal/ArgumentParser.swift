@@ -129,7 +129,7 @@ package struct ArgumentParser: Sendable {
     ) throws(UsageError) {
         var rest = words[...]
         for argument in command.parameters where argument.isArgument {
-            if argument.kind == .argument(isRequired: false, repeats: true) {
+            if case .argument(isRequired: _, repeats: true) = argument.kind {
                 texts[argument.name] = Array(rest)
                 rest = []
             } else if let word = rest.popFirst() {

@@ -158,6 +158,25 @@ extension Parameter {
         }
     }
 
+    /// Every further positional argument, of which there must be one.
+    package static func someArguments<Element>(
+        _ kind: ValueKind<Element>,
+        help: String
+    ) -> Parameter where Value == [Element] {
+        Parameter(
+            kind.placeholder,
+            .argument(isRequired: true, repeats: true),
+            placeholder: kind.placeholder,
+            help: help,
+            choices: kind.choices
+        ) { (texts) throws(UsageError) in
+            guard !texts.isEmpty else {
+                throw UsageError("\(kind.placeholder) is missing: \(help)")
+            }
+            return try readAll(texts, as: kind, of: kind.placeholder)
+        }
+    }
+
     /// Every further positional argument; none is fine.
     package static func arguments<Element>(
         _ kind: ValueKind<Element>,

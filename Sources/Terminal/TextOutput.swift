@@ -37,10 +37,38 @@ package struct TextOutput: Sendable {
     /// Whether a person reads it.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 
+    /// Whether the terminal can do no more than print a line after the other.
+    package static var isDumb: Bool {
+        guard let name = getenv("TERM") else { return true }
+        return name.pointee == 0 || strcmp(name, "dumb") == 0
+    }
+
+    /// Whether what is written here may have colours: a person reads it, and wants some.
+    /// `NO_COLOR` of any text is the wish for none (no-color.org).
+    package var hasColors: Bool {
+        if let wish = getenv("NO_COLOR"), wish.pointee != 0 { return false }
+        return isTerminal && !Self.isDumb
+    }
+
+    /// How many characters fit into a line of the terminal; nil where it does not tell.
+    package var columnCount: Int? {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
+    /// `text` with the word in colour that says what kind of message it is.
+    package static func coloured(_ text: String) -> String {
+        for (word, colour) in [("error:", 31), ("warning:", 33)] where text.hasPrefix(word) {
+            return "\u{1B}[1;\(colour)m\(word)\u{1B}[0m\(text.dropFirst(word.count))"
+        }
+        return text
+    }
+
     /// Writes all of `text`; false where the reader is gone or the file takes no more.
     @discardableResult
     package func write(_ text: String) -> Bool {
-        var text = text
+        var text = descriptor == 2 && hasColors ? Self.coloured(text) : text
         return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
     }
 

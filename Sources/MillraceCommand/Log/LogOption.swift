@@ -8,7 +8,7 @@ enum LogOption {
         "data",
         .path("DIR"),
         help: "the folder of the bundled log, whoever has it open (default: "
-            + "\(LogPlace.defaultDirectory))"
+            + "\(DataDirectoryOption.shownDefault))"
     )
     private static let bootstrap = Parameter.optional(
         "bootstrap",
@@ -33,7 +33,7 @@ enum LogOption {
             guard invocation[commandConfig] == nil else {
                 throw UsageError("--command-config is for the cluster of --bootstrap")
             }
-            return .directory(invocation[data] ?? LogPlace.defaultDirectory)
+            return .directory(invocation[data] ?? DataDirectoryOption.defaultPath)
         }
         guard invocation[data] == nil else {
             throw UsageError("give either --data or --bootstrap: they name two logs")
@@ -46,8 +46,6 @@ enum LogOption {
 enum LogPlace: Sendable, CustomStringConvertible {
     case directory(String)
     case cluster(KafkaAddress, ClusterAccess?)
-
-    static let defaultDirectory = "./millrace-data"
 
     var description: String {
         switch self {

@@ -44,6 +44,43 @@ import Testing
         #expect(line == "producing  1,200  300/s")
     }
 
+    @Test(arguments: 20...100)
+    func `no progress line is as wide as the terminal`(width: Int) {
+        let states: [(Int, Int?)] = [
+            (0, nil), (123_456_789, nil), (3, 7), (123_456_789, 987_654_321),
+        ]
+        for (done, total) in states {
+            let line = ProgressBar.line(
+                "a title of some length",
+                done: done,
+                total: total,
+                elapsed: .seconds(4_000),
+                width: width
+            )
+            #expect(line.count < width && !line.isEmpty)
+        }
+    }
+
+    @Test func `a narrow terminal still has the share`() {
+        let line = ProgressBar.line(
+            "restoring",
+            done: 500_000,
+            total: 1_000_000,
+            elapsed: .seconds(2),
+            width: 20
+        )
+        #expect(line == "restoring  50%")
+    }
+
+    @Test(arguments: [
+        ("error: it broke\n", "\u{1B}[1;31merror:\u{1B}[0m it broke\n"),
+        ("warning: mind\n", "\u{1B}[1;33mwarning:\u{1B}[0m mind\n"),
+        ("no error: here\n", "no error: here\n"),
+    ])
+    func `what kind of message it is has a colour`(text: String, expected: String) {
+        #expect(TextOutput.coloured(text) == expected)
+    }
+
     @Test func `a failure says what, where, why and what next`() {
         let failure = CommandFailure(
             "it broke",
