@@ -215,7 +215,7 @@ let package = Package(
                 "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
                 "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
                 "Terminal", "Telemetry", "Threads", "KafkaWire", "KafkaClient", "BrokerAPI",
-                "Security",
+                "Security", "Serdes", "JSON",
             ],
             swiftSettings: settings
         ),

@@ -27,6 +27,9 @@ public struct JSONValue: ~Escapable {
     /// What the value is.
     public var kind: Kind { node.kind }
 
+    /// What the value is, for an error's text: `a string`.
+    package var article: String { node.article }
+
     /// Whether the value is null.
     @inlinable @inline(__always)
     public var isNull: Bool { node.isNull }

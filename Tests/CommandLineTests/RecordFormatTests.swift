@@ -30,7 +30,7 @@ import Testing
         ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
     ])
     func `base64 is that of RFC 4648`(text: String, expected: String) {
-        #expect(Array(text.utf8).withUnsafeBytes(base64Text) == expected)
+        #expect(Array(text.utf8).withUnsafeBytes(Base64.text) == expected)
     }
 
     @Test func `hexadecimal has two digits a byte`() {
@@ -48,15 +48,15 @@ import Testing
         value: String
     ) {
         Array(line.utf8).withUnsafeBytes { bytes in
-            let parts = LineSender.split(bytes, at: Array(separator.utf8))
+            let parts = LineShape(separator: Array(separator.utf8)).parts(of: bytes)
             #expect(parts.key.map { String(decoding: $0, as: UTF8.self) } == key)
-            #expect(String(decoding: parts.value, as: UTF8.self) == value)
+            #expect(parts.value.map { String(decoding: $0, as: UTF8.self) } == value)
         }
     }
 
     @Test func `a line without the separator has no key`() {
         Array("value".utf8).withUnsafeBytes { bytes in
-            #expect(LineSender.split(bytes, at: [9]).key == nil)
+            #expect(LineShape(separator: [9]).parts(of: bytes).key == nil)
         }
     }
 
@@ -66,11 +66,11 @@ import Testing
 
     @Test(arguments: ["beginning", "end", "12", "2013-01-31", "2013-01-31T05:00:00Z"])
     func `a start is read`(text: String) {
-        #expect(ConsumeCommand.Start.kind.parse(text) != nil)
+        #expect(ReadingPlan.Start.kind.parse(text) != nil)
     }
 
     @Test(arguments: ["", "start", "-1", "12h"])
     func `what is no start is refused`(text: String) {
-        #expect(ConsumeCommand.Start.kind.parse(text) == nil)
+        #expect(ReadingPlan.Start.kind.parse(text) == nil)
     }
 }

@@ -1,6 +1,5 @@
 import JobRunner
 import LogModel
-import Telemetry
 import Terminal
 
 /// `millrace consume`: records to standard output.
@@ -17,33 +16,25 @@ enum ConsumeCommand {
         }
     }
 
-    /// Where reading begins.
-    enum Start: Sendable, Equatable {
-        case beginning
-        case end
-        case offset(Offset)
-        case time(Timestamp)
-
-        static let kind = ValueKind<Start>(
-            placeholder: "WHERE",
-            expectation: "beginning, end, an offset, or a time such as 2013-01-31T05:00:00Z",
-            choices: ["beginning", "end"]
-        ) { text in
-            switch text {
-            case "beginning": return .beginning
-            case "end": return .end
-            default: break
-            }
-            if let number = Int64(text), number >= 0 { return .offset(Offset(number)) }
-            return CalendarTime.milliseconds(from: text).map { .time(Timestamp($0)) }
-        }
-    }
-
-    private static let topic = Parameter.argument(.text("TOPIC"), help: "what to read")
+    private static let topics = Parameter.someArguments(.text("TOPIC"), help: "what to read")
+    private static let regex = Parameter.flag(
+        "regex",
+        help: "each TOPIC is a regular expression that a topic's whole name matches"
+    )
     private static let from = Parameter.optional(
         "from",
-        Start.kind,
+        ReadingPlan.Start.kind,
         help: "where to begin: beginning, where nothing is said; end, an offset, or a time in UTC"
+    )
+    private static let last = Parameter.optional(
+        "last",
+        .integer(1...Int.max),
+        help: "begin so many offsets before the end of each partition, instead of --from"
+    )
+    private static let until = Parameter.optional(
+        "until",
+        ReadingPlan.Stop.kind,
+        help: "end each partition in front of this offset, or the first record of this time in UTC"
     )
     private static let isolation = Parameter.option(
         "isolation",
@@ -64,87 +55,81 @@ enum ConsumeCommand {
     private static let partition = Parameter.optional(
         "partition",
         .integer(0...9_999),
-        help: "only this partition"
+        help: "only this partition, of each topic"
+    )
+    private static let skipDamage = Parameter.flag(
+        "skip-damage",
+        help: "read on behind damage, and say what is left out; it ends with 1 all the same"
     )
     private static let limit = Parameter.optional(
         "max",
         .integer(1...Int.max),
         help: "end after so many records"
     )
-    private static let format = Parameter.option(
-        "format",
-        RecordFormat.kind,
-        default: RecordFormat("%s\\n") ?? RecordFormat.valueLine,
-        shown: "%s\\n",
-        help: "%t topic, %p partition, %o offset, %k key, %s value, %T time, %h headers, "
-            + "%K and %S byte counts"
-    )
-    private static let key = Parameter.option(
-        "key",
-        ValueKind<ValueFormat>.choice("TYPE"),
-        default: .utf8,
-        shown: "utf8",
-        help: "what keys are"
-    )
-    private static let value = Parameter.option(
-        "value",
-        ValueKind<ValueFormat>.choice("TYPE"),
-        default: .utf8,
-        shown: "utf8",
-        help: "what values are"
-    )
-
     static let command = Command(
         "consume",
         summary: "print records",
         discussion: "Partitions are read side by side; the order is kept within each. Integers "
             + "and doubles are big-endian.\nA partition that ends before the offset of --from "
-            + "begins at its end; where all do, that is an error.",
+            + "begins at its end; where all do, that is an error.\n--last counts as kcat's -o -N: "
+            + "the ends of transactions take offsets as well. A time of --until that\nhas passed "
+            + "ends a partition without a later record at its end. Topics made after the start are"
+            + "\nnot read. A group's position is noted every 5 seconds and at the end.",
         parameters: [
-            topic.declaration, from.declaration, isolation.declaration, group.declaration,
-            untilEnd.declaration, partition.declaration, limit.declaration, format.declaration,
-            key.declaration, value.declaration,
-        ] + LogOption.parameters,
+            topics.declaration, regex.declaration, from.declaration, last.declaration,
+            until.declaration, untilEnd.declaration, limit.declaration, partition.declaration,
+            group.declaration, isolation.declaration, skipDamage.declaration,
+        ] + OutputOption.parameters + LogOption.parameters,
         examples: [
             .init(
                 "millrace consume word-counts --until-end --value int64 --format '%k\\t%s\\n'",
                 "a word and its count on each line"
             ),
+            .init("millrace consume orders --last 10 --until-end --output json", "what came last"),
+            .init(
+                "millrace consume --regex 'orders-.*' --format '%t %s\\n'",
+                "all topics that begin with orders-"
+            ),
             .init("millrace consume orders --bootstrap 127.0.0.1:9092", "a topic of a cluster"),
         ]
     ) { invocation in
+        let style = try OutputOption.style(invocation)
+        let reading = try plan(invocation)
+        let choice = try TopicChoice(invocation[topics], areExpressions: invocation[regex])
         let signals = SignalListener.start()
         let isCutShort = try withLog(invocation, signals: signals) { log in
-            let topic = invocation[topic]
-            var partitions = try log.partitions(of: topic)
-            if let index = invocation[partition] {
-                partitions = [try log.place.partition(index, of: topic, among: partitions)]
+            let partitions = try choice.topics(of: log).flatMap { topic -> [TopicPartition] in
+                let all = try log.partitions(of: topic)
+                guard let index = invocation[partition] else { return all }
+                return [try log.place.partition(index, of: topic, among: all)]
             }
-            let printer = RecordPrinter(
-                format: invocation[format],
-                key: invocation[key],
-                value: invocation[value]
-            )
             var consumer = Consumer(
                 log: log,
                 partitions: partitions,
-                isolation: invocation[isolation].level,
-                group: invocation[group],
-                limit: invocation[limit] ?? Int.max,
-                printer: printer
+                plan: reading,
+                printer: RecordPrinter(style)
             )
-            try consumer.begin(at: invocation[from])
-            try consumer.run(untilEnd: invocation[untilEnd], signals: signals)
+            try consumer.begin()
+            try consumer.run(signals)
             try log.requireIntact(partitions)
             return consumer.wasCutShort(by: signals)
         }
         return isCutShort ? signals.request ?? .done : .done
     }
-}
 
-extension RecordFormat {
-    /// A value on each line.
-    static let valueLine = RecordFormat(parts: [.value, .text("\n")])
-
-    init(parts: [Part]) { self.parts = parts }
+    private static func plan(_ invocation: Invocation) throws(UsageError) -> ReadingPlan {
+        let start = invocation[from]
+        guard start == nil || invocation[last] == nil else {
+            throw UsageError("give either --from or --last: both say where to begin")
+        }
+        return ReadingPlan(
+            start: start ?? invocation[last].map { .last(Int64($0)) },
+            isolation: invocation[isolation].level,
+            group: invocation[group],
+            limit: invocation[limit] ?? Int.max,
+            stop: invocation[until],
+            endsAtEnd: invocation[untilEnd],
+            skipsDamage: invocation[skipDamage]
+        )
+    }
 }

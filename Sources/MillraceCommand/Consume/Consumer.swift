@@ -6,18 +6,23 @@ import Terminal
 
 /// Reads partitions side by side and prints what the isolation level shows.
 struct Consumer: ~Copyable {
-    private let log: any CommandLog
+    let log: any CommandLog
+    let plan: ReadingPlan
     /// Those that are read; a partition in which damage is met leaves them.
-    private var partitions: [TopicPartition]
-    private let isolation: IsolationLevel
-    private let group: String?
+    var partitions: [TopicPartition]
+    /// Those of them that are read up to where reading ends.
+    private var finished: Set<TopicPartition> = []
     private var remaining: Int
     private var printer: RecordPrinter
-    private var positions: [TopicPartition: Offset] = [:]
-    /// Why partitions are not read on.
+    var positions: [TopicPartition: Offset] = [:]
+    /// Why partitions are not read on, or not whole.
     private var failures: [CommandFailure] = []
+    /// Where to ask for what comes behind damage that was left out.
+    private var regained: [TopicPartition: Offset] = [:]
+    private var progress: GroupProgress
     private var hasSaidItWaits = false
-    private let buffer = FetchBuffer(byteCount: 1 << 20)
+    private let time = SystemTimeSource()
+    let buffer = FetchBuffer(byteCount: 1 << 20)
     private var decompressor = RecordDecompressor()
     /// The most that one batch may grow to.
     private static let decompressedByteLimit = BatchLimit.recordByteCount
@@ -25,126 +30,15 @@ struct Consumer: ~Copyable {
     init(
         log: any CommandLog,
         partitions: [TopicPartition],
-        isolation: IsolationLevel,
-        group: String?,
-        limit: Int,
+        plan: ReadingPlan,
         printer: consuming RecordPrinter
     ) {
         self.log = log
         self.partitions = partitions
-        self.isolation = isolation
-        self.group = group
-        remaining = limit
+        self.plan = plan
+        remaining = plan.limit
+        progress = GroupProgress(at: SystemTimeSource().monotonicNanoseconds())
         self.printer = printer
-    }
-
-    /// Finds where to begin: the group's offsets, else `asked`, else the beginning.
-    mutating func begin(at asked: ConsumeCommand.Start?) throws {
-        // What the checkpoint knows of a partition may lie in a file that is not there any more.
-        partitions = log.readable(partitions)
-        let start = asked ?? .beginning
-        var committed: [TopicPartition: Offset] = [:]
-        if let group {
-            try log.requireReadable(group: group)
-            committed = try log.committedOffsets(group: group, partitions: partitions)
-        }
-        if asked != nil { sayWhichGoOn(committed) }
-        try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
-        for partition in partitions {
-            guard let position = committed[partition] else {
-                positions[partition] = try first(of: partition, at: start)
-                continue
-            }
-            positions[partition] = try readable(position, of: partition)
-        }
-    }
-
-    /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.
-    private func sayWhichGoOn(_ committed: [TopicPartition: Offset]) {
-        guard let group, !committed.isEmpty else { return }
-        let places = committed.sorted { $0.key < $1.key }
-            .map { "\($0.key) at \($0.value.rawValue)" }
-        TextOutput.error.write(
-            "note: the group \(group) goes on where it stopped, not at --from: "
-                + places.joined(separator: ", ") + "\n"
-        )
-    }
-
-    /// An offset behind the end of every partition is a mistake. Of several partitions, those that
-    /// end before it begin at their end.
-    private func refuseBehindTheEnd(
-        _ start: ConsumeCommand.Start,
-        _ partitions: [TopicPartition]
-    ) throws {
-        guard case .offset(let offset) = start, let first = partitions.first else { return }
-        var last = (partition: first, end: Offset.zero)
-        for partition in partitions {
-            let end = try end(of: log.bounds(of: partition))
-            if end >= offset { return }
-            if end > last.end { last = (partition, end) }
-        }
-        for partition in partitions { try log.refuseDamage(of: partition, at: offset) }
-        throw CommandFailure(
-            "offset \(offset.rawValue) lies behind the end of what there is to read",
-            place: "\(log.place)",
-            reason: "\(last.partition) ends at \(last.end.rawValue)"
-                + (partitions.count > 1 ? ", the other partitions before it or there" : ""),
-            next: "--from end waits for what comes"
-        )
-    }
-
-    /// Where a group goes on: where it stopped, or at what is left if that was deleted.
-    private func readable(
-        _ position: Offset,
-        of partition: TopicPartition
-    ) throws -> Offset {
-        let bounds = try log.bounds(of: partition)
-        guard position < bounds.logStart else { return position }
-        try log.refuseDamage(of: partition, at: position)
-        let reader = group == nil ? "they were read" : "the group read them"
-        TextOutput.error.write(
-            "warning: \(partition): offsets \(position.rawValue) to "
-                + "\(bounds.logStart.rawValue - 1) were deleted before \(reader); it "
-                + "goes on at \(bounds.logStart.rawValue)\n"
-        )
-        return bounds.logStart
-    }
-
-    private func first(
-        of partition: TopicPartition,
-        at start: ConsumeCommand.Start
-    ) throws -> Offset {
-        let bounds = try log.bounds(of: partition)
-        switch start {
-        case .beginning:
-            try refuseToSkip(from: .zero, to: bounds.logStart, partition)
-            return bounds.logStart
-        case .end: return end(of: bounds)
-        case .offset(let offset):
-            try refuseToSkip(from: offset, to: bounds.logStart, partition)
-            return min(max(offset, bounds.logStart), end(of: bounds))
-        case .time(let time):
-            return try log.offset(at: time, in: partition, isolation: isolation)
-                ?? end(of: bounds)
-        }
-    }
-
-    /// A group that begins behind what damage took away would never read it.
-    private func refuseToSkip(
-        from offset: Offset,
-        to logStart: Offset,
-        _ partition: TopicPartition
-    ) throws {
-        guard group != nil, offset < logStart else { return }
-        try log.refuseDamage(of: partition, at: offset)
-    }
-
-    /// The offset behind the last one that the isolation level shows.
-    private func end(of bounds: PartitionBounds) -> Offset {
-        switch isolation {
-        case .readCommitted: bounds.lastStableOffset
-        case .readUncommitted: bounds.highWatermark
-        }
     }
 
     /// A signal came while the reader of the output took nothing: some of it was not written.
@@ -154,9 +48,9 @@ struct Consumer: ~Copyable {
 
     /// Prints until the end, the limit, a signal, or until the reader is gone. What was printed is
     /// noted for the group, and no more, also where an error ends it.
-    mutating func run(untilEnd: Bool, signals: SignalListener) throws {
+    mutating func run(_ signals: SignalListener) throws {
         printer.output.interrupt = signals.descriptor
-        do { try read(untilEnd: untilEnd, signals: signals) } catch {
+        do { try read(signals) } catch {
             printer.output.flush()
             throw noteProgress(after: CommandFailure(explaining: error, data: log.place.directory))
         }
@@ -165,34 +59,51 @@ struct Consumer: ~Copyable {
         if let failure = failures.first { throw failure }
     }
 
-    private mutating func read(untilEnd: Bool, signals: SignalListener) throws {
+    private mutating func read(_ signals: SignalListener) throws {
         let stop = StopSwitch()
         signals.onRequest { stop.request() }
         var targets: [TopicPartition: Offset] = [:]
-        if untilEnd {
+        if plan.endsAtEnd {
             for partition in partitions {
                 targets[partition] = end(of: try log.bounds(of: partition))
             }
         }
         var signal: UInt64 = 0
-        while !stop.isRequested, remaining > 0, !printer.output.isBroken, !partitions.isEmpty {
+        while !stop.isRequested, remaining > 0, !printer.output.isBroken, !unfinished.isEmpty {
+            let isTimeOver = isStopTimeOver
             var isIdle = true
-            for partition in partitions where remaining > 0 {
+            for partition in unfinished where remaining > 0 {
                 do {
-                    if try !pass(partition, target: targets[partition]) { isIdle = false }
+                    if try !pass(partition, target: targets[partition]) {
+                        isIdle = false
+                    } else if isTimeOver {
+                        finished.insert(partition)
+                    }
                 } catch let error as DamageFound { setAside(partition, error.failure) }
             }
+            try noteProgressIfDue()
             guard isIdle else { continue }
-            if untilEnd { break }
+            if plan.endsAtEnd { break }
+            let waiting = unfinished
+            guard !waiting.isEmpty else { break }
             printer.output.flush()
             sayItWaits()
             signal = try log.waitForChange(
                 since: signal,
-                of: positions.filter { partitions.contains($0.key) },
-                isolation: isolation,
+                of: positions.filter { waiting.contains($0.key) },
+                isolation: plan.isolation,
                 timeout: .milliseconds(200)
             )
         }
+    }
+
+    private var unfinished: [TopicPartition] { partitions.filter { !finished.contains($0) } }
+
+    /// What was written before this moment is all that was written before the time at which reading
+    /// ends.
+    private var isStopTimeOver: Bool {
+        guard case .time(let stop) = plan.stop else { return false }
+        return time.wallTime() >= stop
     }
 
     /// What a person who waits should know.
@@ -223,28 +134,30 @@ struct Consumer: ~Copyable {
     private mutating func pass(_ partition: TopicPartition, target: Offset?) throws -> Bool {
         let position = positions[partition] ?? .zero
         if let target, position >= target { return true }
+        if case .offset(let stop) = plan.stop, position >= stop {
+            finished.insert(partition)
+            return true
+        }
         let result: FetchResult
         do throws(FetchFailure) {
             result = try log.fetch(
                 partition,
-                from: position,
-                isolation: isolation,
+                from: regained.removeValue(forKey: partition) ?? position,
+                isolation: plan.isolation,
                 into: buffer
             )
         } catch {
             switch error {
             case .failed(let failure): throw DamageFound(failure: failure)
+            case .damaged(let failure):
+                guard let next = try readableBehind(partition, position) else {
+                    throw DamageFound(failure: failure)
+                }
+                leaveOut(partition, to: next, failure)
+                return false
             case .outOfRange(let bounds):
                 guard position < bounds.logStart else {
-                    throw DamageFound(
-                        failure: CommandFailure(
-                            "the log refused",
-                            place: "\(partition)",
-                            reason: "offset \(position.rawValue) was asked for, there are "
-                                + "\(bounds.logStart.rawValue) to "
-                                + "\(bounds.highWatermark.rawValue)"
-                        )
-                    )
+                    throw DamageFound(failure: outOfRange(partition, position, bounds))
                 }
             }
             // Retention was quicker than the reader.
@@ -258,41 +171,71 @@ struct Consumer: ~Copyable {
                 UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]),
                 aborted: AbortedFilter(result.abortedTransactions),
                 of: partition,
-                from: position
+                below: end(of: result.bounds)
             )
         } catch let error as RecordBatchError {
-            throw DamageFound(
-                failure: CommandFailure(
-                    "a batch is damaged",
-                    place: "\(partition) at or after offset "
-                        + "\(positions[partition]?.rawValue ?? 0)",
-                    reason: "\(error)",
-                    next: log.place.directory.map { nextCommand("log verify", data: $0) }
-                )
-            )
+            let failure = damage(of: partition, error)
+            guard let next = try readableBehind(partition, positions[partition] ?? position) else {
+                throw DamageFound(failure: failure)
+            }
+            leaveOut(partition, to: next, failure)
         }
         return false
+    }
+
+    private func damage(of partition: TopicPartition, _ error: RecordBatchError) -> CommandFailure {
+        CommandFailure(
+            "a batch is damaged",
+            place: "\(partition) at or after offset \(positions[partition]?.rawValue ?? 0)",
+            reason: "\(error)",
+            next: log.place.directory.map { nextCommand("log verify", data: $0) }
+        )
+    }
+
+    private func outOfRange(
+        _ partition: TopicPartition,
+        _ position: Offset,
+        _ bounds: PartitionBounds
+    ) -> CommandFailure {
+        CommandFailure(
+            "the log refused",
+            place: "\(partition)",
+            reason: "offset \(position.rawValue) was asked for, there are "
+                + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
+        )
     }
 
     private mutating func printBatches(
         _ bytes: UnsafeRawBufferPointer,
         aborted: consuming AbortedFilter,
         of partition: TopicPartition,
-        from position: Offset
+        below end: Offset
     ) throws {
         var aborted = aborted
         var batches = RecordBatchSequence(bytes)
-        while remaining > 0, let batch = try batches.next() {
-            try batch.verifyChecksum()
-            guard batch.nextOffset > position else { continue }
-            if batch.attributes.isControl {
-                try aborted.noteControl(of: batch)
-            } else if isolation == .readUncommitted || !aborted.hides(batch) {
-                try printRecords(of: batch, partition)
-                continue
+        while remaining > 0, !finished.contains(partition), let batch = try batches.next() {
+            guard batch.nextOffset > positions[partition] ?? .zero else { continue }
+            do { try print(batch, &aborted, of: partition) } catch let error as RecordBatchError {
+                // What a damaged header says is looked at, not believed.
+                guard plan.skipsDamage, batch.nextOffset <= end else { throw error }
+                let next = Regained(begin: batch.nextOffset, from: batch.nextOffset)
+                leaveOut(partition, to: next, damage(of: partition, error))
             }
-            positions[partition] = batch.nextOffset
         }
+    }
+
+    private mutating func print(
+        _ batch: RecordBatchView,
+        _ aborted: inout AbortedFilter,
+        of partition: TopicPartition
+    ) throws {
+        try batch.verifyChecksum()
+        if batch.attributes.isControl {
+            try aborted.noteControl(of: batch)
+        } else if plan.isolation == .readUncommitted || !aborted.hides(batch) {
+            return try printRecords(of: batch, partition)
+        }
+        positions[partition] = batch.nextOffset
     }
 
     private mutating func printRecords(
@@ -304,6 +247,11 @@ struct Consumer: ~Copyable {
         while remaining > 0, let record = try records.next() {
             let offset = batch.offset(of: record)
             guard offset >= position else { continue }
+            if let stop = plan.stop, stop.isReached(at: offset, batch.timestamp(of: record)) {
+                positions[partition] = offset
+                finished.insert(partition)
+                return
+            }
             try printer.print(record, of: batch, partition: partition)
             positions[partition] = offset.advanced(by: 1)
             remaining -= 1
@@ -311,14 +259,48 @@ struct Consumer: ~Copyable {
         if remaining > 0 { positions[partition] = batch.nextOffset }
     }
 
+    // MARK: Damage
+
+    /// Goes on at `next`, and tells what is left out.
+    private mutating func leaveOut(
+        _ partition: TopicPartition,
+        to next: Regained,
+        _ failure: CommandFailure
+    ) {
+        let first = (positions[partition] ?? .zero).rawValue
+        let last = next.begin.rawValue - 1
+        positions[partition] = next.begin
+        if next.from != next.begin { regained[partition] = next.from }
+        var failure = failure
+        failure.what =
+            first == last
+            ? "\(partition): offset \(first) is damaged and was left out"
+            : "\(partition): offsets \(first) to \(last) are damaged and were left out"
+        failures.append(failure)
+        TextOutput.error.write(
+            "warning: \(failure.what)\(failure.reason.map { ": \($0)" } ?? "")\n"
+        )
+    }
+
+    // MARK: The group
+
+    /// Notes the positions now and then, so that a reader that is killed repeats little.
+    private mutating func noteProgressIfDue() throws {
+        guard plan.group != nil, progress.isDue(at: time.monotonicNanoseconds()) else { return }
+        printer.output.flush()
+        try noteProgress()
+    }
+
     /// Commits the group's positions, once what they stand for is written out.
-    private func noteProgress() throws {
-        guard let group, !printer.output.isBroken else { return }
-        try log.commitOffsets(group: group, positions)
+    private mutating func noteProgress() throws {
+        guard let group = plan.group, !printer.output.isBroken else { return }
+        let news = progress.news(in: positions)
+        if !news.isEmpty { try log.commitOffsets(group: group, news) }
+        progress.note(positions, at: time.monotonicNanoseconds())
     }
 
     /// Notes the positions once the work failed; says so where that fails as well.
-    private func noteProgress(after failure: CommandFailure) -> CommandFailure {
+    private mutating func noteProgress(after failure: CommandFailure) -> CommandFailure {
         do {
             try noteProgress()
             return failure

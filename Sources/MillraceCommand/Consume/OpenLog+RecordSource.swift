@@ -8,6 +8,10 @@ import Terminal
 
 /// Records of the log that this process has opened.
 extension OpenLog: RecordSource {
+    func topicNames() -> [String] {
+        broker.topics().filter { !$0.isInternal }.map(\.name)
+    }
+
     func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition] {
         try requireTopic(topic).partitions.map(\.name)
     }
@@ -59,10 +63,12 @@ extension OpenLog: RecordSource {
         do throws(LogClientError) {
             return try client.fetch(partition, from: offset, isolation: isolation, into: buffer)
         } catch {
-            guard case .offsetOutOfRange(_, _, let bounds) = error else {
-                throw .failed(CommandFailure(explaining: error, data: directory))
+            let failure = CommandFailure(explaining: error, data: directory)
+            switch error {
+            case .offsetOutOfRange(_, _, let bounds): throw .outOfRange(bounds)
+            case .corrupt: throw .damaged(failure)
+            default: throw .failed(failure)
             }
-            throw .outOfRange(bounds)
         }
     }
 

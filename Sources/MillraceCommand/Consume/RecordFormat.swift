@@ -33,7 +33,7 @@ enum ValueFormat: String, CaseIterable, Sendable {
         case .double:
             "\(Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))))"
         case .hex: hexText(bytes)
-        case .base64: base64Text(bytes)
+        case .base64: Base64.text(bytes)
         }
     }
 }
@@ -131,25 +131,6 @@ func hexText(_ bytes: UnsafeRawBufferPointer) -> String {
     for byte in bytes {
         text.append(digits[Int(byte >> 4)])
         text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-}
-
-func base64Text(_ bytes: UnsafeRawBufferPointer) -> String {
-    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    var index = 0
-    while index < bytes.count {
-        let count = min(3, bytes.count - index)
-        var group: UInt32 = 0
-        for offset in 0..<3 {
-            group = group << 8 | (offset < count ? UInt32(bytes[index + offset]) : 0)
-        }
-        for place in 0..<4 {
-            let digit = Int(group >> (18 - 6 * UInt32(place)) & 63)
-            text.append(place <= count ? digits[digit] : UInt8(ascii: "="))
-        }
-        index += 3
     }
     return String(decoding: text, as: UTF8.self)
 }

@@ -1,18 +1,47 @@
+import JSON
 import LogModel
+import Telemetry
 import Terminal
 
-/// Prints records as a format says.
+/// How records are printed.
+enum RecordStyle: Sendable {
+    case text(RecordText)
+    /// An object a line, see `RecordJSONWriter`.
+    case json
+}
+
+/// How records are printed as text.
+struct RecordText: Sendable {
+    var format: RecordFormat
+    var key = ValueFormat.utf8
+    var value = ValueFormat.utf8
+    var time = TimeFormat.milliseconds
+    /// What is printed for a key or value that is null, and for the value of a header.
+    var null = ""
+}
+
+/// How timestamps are printed.
+enum TimeFormat: String, CaseIterable, Sendable {
+    /// Since 1970.
+    case milliseconds = "ms"
+    /// `2013-01-31T05:00:00.000Z`.
+    case iso
+
+    func text(of time: Timestamp) -> String {
+        switch self {
+        case .milliseconds: "\(time.rawValue)"
+        case .iso: CalendarTime(millisecondsSince1970: time.rawValue).text
+        }
+    }
+}
+
+/// Prints records as a style says.
 struct RecordPrinter: ~Copyable {
-    private let format: RecordFormat
-    private let keyFormat: ValueFormat
-    private let valueFormat: ValueFormat
+    private let style: RecordStyle
+    private var json = RecordJSONWriter()
     var output = BufferedOutput(.standard)
 
-    init(format: RecordFormat, key: ValueFormat, value: ValueFormat) {
-        self.format = format
-        keyFormat = key
-        valueFormat = value
-    }
+    init(_ style: RecordStyle) { self.style = style }
 
     /// Prints one record of `batch`, or nothing of one that is not what the formats say.
     mutating func print(
@@ -20,32 +49,60 @@ struct RecordPrinter: ~Copyable {
         of batch: RecordBatchView,
         partition: TopicPartition
     ) throws(CommandFailure) {
-        if format.parts.contains(.key), let key = record.key, !keyFormat.fits(key) {
-            throw mismatch("key", key.count, keyFormat, record, batch, partition)
-        }
-        if format.parts.contains(.value), let value = record.value, !valueFormat.fits(value) {
-            throw mismatch("value", value.count, valueFormat, record, batch, partition)
-        }
-        for part in format.parts {
-            switch part {
-            case .text(let text): output.append(text)
-            case .topic: output.append(partition.topic)
-            case .partition: output.append("\(partition.partition.rawValue)")
-            case .offset: output.append("\(batch.offset(of: record).rawValue)")
-            case .timestamp: output.append("\(batch.timestamp(of: record).rawValue)")
-            case .headers: appendHeaders(record.headers)
-            case .keyByteCount: output.append("\(record.key?.count ?? -1)")
-            case .valueByteCount: output.append("\(record.value?.count ?? -1)")
-            case .key:
-                if let key = record.key { keyFormat.append(key, to: &output) }
-            case .value:
-                if let value = record.value { valueFormat.append(value, to: &output) }
+        switch style {
+        case .text(let text): try print(record, of: batch, partition, as: text)
+        case .json:
+            do throws(JSONError) {
+                output.append(try json.line(of: record, in: batch, partition))
+            } catch {
+                throw CommandFailure(
+                    "a record has no JSON",
+                    place: "\(partition) at offset \(batch.offset(of: record).rawValue)",
+                    reason: "\(error)"
+                )
             }
         }
     }
 
+    private mutating func print(
+        _ record: RecordView,
+        of batch: RecordBatchView,
+        _ partition: TopicPartition,
+        as text: RecordText
+    ) throws(CommandFailure) {
+        let parts = text.format.parts
+        if parts.contains(.key), let key = record.key, !text.key.fits(key) {
+            throw mismatch("key", key.count, text.key, record, batch, partition)
+        }
+        if parts.contains(.value), let value = record.value, !text.value.fits(value) {
+            throw mismatch("value", value.count, text.value, record, batch, partition)
+        }
+        for part in parts {
+            switch part {
+            case .text(let words): output.append(words)
+            case .topic: output.append(partition.topic)
+            case .partition: output.append("\(partition.partition.rawValue)")
+            case .offset: output.append("\(batch.offset(of: record).rawValue)")
+            case .timestamp: output.append(text.time.text(of: batch.timestamp(of: record)))
+            case .headers: appendHeaders(record.headers, null: text.null)
+            case .keyByteCount: output.append("\(record.key?.count ?? -1)")
+            case .valueByteCount: output.append("\(record.value?.count ?? -1)")
+            case .key: append(record.key, as: text.key, null: text.null)
+            case .value: append(record.value, as: text.value, null: text.null)
+            }
+        }
+    }
+
+    private mutating func append(
+        _ bytes: UnsafeRawBufferPointer?,
+        as format: ValueFormat,
+        null: String
+    ) {
+        if let bytes { format.append(bytes, to: &output) } else { output.append(null) }
+    }
+
     /// `name=value,name=value`, as kcat does.
-    private mutating func appendHeaders(_ block: UnsafeRawBufferPointer) {
+    private mutating func appendHeaders(_ block: UnsafeRawBufferPointer, null: String) {
         var headers = RecordHeaderIterator(block)
         var isFirst = true
         while let header = headers.next() {
@@ -53,7 +110,7 @@ struct RecordPrinter: ~Copyable {
             isFirst = false
             output.append(header.key)
             output.append("=")
-            if let value = header.value { output.append(value) }
+            append(header.value, as: .utf8, null: null)
         }
     }
 

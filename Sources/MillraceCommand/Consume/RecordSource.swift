@@ -5,6 +5,8 @@ import Terminal
 /// What `consume` needs of a log.
 protocol RecordSource {
     var place: LogPlace { get }
+    /// The topics that there are, but for internal ones.
+    func topicNames() throws(CommandFailure) -> [String]
     /// The partitions of a topic, in order, or an error that names the nearest topic.
     func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition]
     /// Those that can be read, at least up to damage; of the others the reason is told.
@@ -51,5 +53,7 @@ protocol RecordSource {
 enum FetchFailure: Error {
     /// The position lies outside of what there is.
     case outOfRange(PartitionBounds)
+    /// What lies there is not what was written.
+    case damaged(CommandFailure)
     case failed(CommandFailure)
 }

@@ -6,6 +6,13 @@ import Terminal
 
 /// Records of a log that is served.
 extension ServedLog: RecordSource {
+    func topicNames() throws(CommandFailure) -> [String] {
+        let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        return topics.filter { !$0.isInternal }.map(\.name)
+    }
+
     func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition] {
         try requireTopic(topic).partitionNames
     }
@@ -94,13 +101,9 @@ extension ServedLog: RecordSource {
         switch answer.code {
         case .none: break
         case .offsetOutOfRange: throw .outOfRange(try boundsNow(of: partition))
-        default:
-            throw .failed(
-                failure(
-                    "the log refused",
-                    .refused(answer.code, about: "\(partition)", "")
-                )
-            )
+        case .corruptMessage, .kafkaStorageError, .unknownServerError:
+            throw .damaged(refusal(answer.code, partition))
+        default: throw .failed(refusal(answer.code, partition))
         }
         buffer.reserve(answer.records.count)
         buffer.bytes.copyBytes(from: answer.records)
@@ -109,6 +112,13 @@ extension ServedLog: RecordSource {
             abortedTransactions: isolation == .readCommitted ? answer.abortedTransactions : [],
             bounds: bounds
         )
+    }
+
+    private func refusal(
+        _ code: KafkaErrorCode,
+        _ partition: TopicPartition
+    ) -> CommandFailure {
+        failure("the log refused", .refused(code, about: "\(partition)", ""))
     }
 
     private func fetchNow(

@@ -8,7 +8,7 @@ import Terminal
 enum ResetCommand {
     private static let to = Parameter.option(
         "to",
-        ConsumeCommand.Start.kind,
+        ReadingPlan.Start.kind,
         default: .beginning,
         shown: "beginning",
         help: "where it goes on: beginning, end, an offset, or a time in UTC"
@@ -80,7 +80,7 @@ private struct PositionChange {
 extension ServedLog {
     fileprivate func changes(
         of group: String,
-        to start: ConsumeCommand.Start,
+        to start: ReadingPlan.Start,
         in topic: String?
     ) throws(CommandFailure) -> [PositionChange] {
         let what = "the positions of the group '\(group)' are not told"
@@ -118,7 +118,7 @@ extension ServedLog {
 
     /// Where reading begins in each partition; those that cannot be used now are left out.
     private func positions(
-        _ start: ConsumeCommand.Start,
+        _ start: ReadingPlan.Start,
         of partitions: [TopicPartition]
     ) throws(CommandFailure) -> [TopicPartition: Offset] {
         let what = "the offsets are not told"
@@ -135,6 +135,9 @@ extension ServedLog {
             switch start {
             case .beginning: positions[partition] = ends.logStart
             case .end: positions[partition] = ends.highWatermark
+            case .last(let count):
+                let begin = max(0, ends.highWatermark.rawValue - count)
+                positions[partition] = max(Offset(begin), ends.logStart)
             case .offset(let offset):
                 positions[partition] = min(max(offset, ends.logStart), ends.highWatermark)
             case .time:

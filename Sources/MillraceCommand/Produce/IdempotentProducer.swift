@@ -21,16 +21,19 @@ final class IdempotentProducer {
     /// A batch is appended when it is this long, if its topic takes that much.
     private static let batchByteLimit = 512 << 10
     private let batchByteLimit: Int
-    /// Records without a key go to one partition until so many bytes did, then to the next.
+    /// Records without a key go to one partition until so many bytes did, then to the next. The
+    /// first is chosen at random, so that many small inputs do not all fill the same one.
     private static let stickyByteLimit = 16 << 10
 
     private let log: any RecordSink
     private let lanes: [Lane]
+    /// How many partitions the topic has.
+    var partitionCount: Int { lanes.count }
     private let codec: CompressionCodec
     private let producerID: ProducerID
     private let epoch: ProducerEpoch
     private var compressor = RecordCompressor()
-    private var stickyLane = 0
+    private var stickyLane: Int
     private var stickyByteCount = 0
     /// Records that were added.
     private(set) var addedCount = 0
@@ -41,17 +44,21 @@ final class IdempotentProducer {
     /// Records of a batch of which it is not known whether the log took it.
     private(set) var uncertainCount = 0
 
-    /// - Parameter batchByteLimit: what the topic takes.
+    /// - Parameters:
+    ///   - batchByteLimit: what the topic takes.
+    ///   - random: any number; it says where records without a key begin.
     init(
         log: any RecordSink,
         topic: OutputTopic,
         codec: CompressionCodec,
-        batchByteLimit: Int
+        batchByteLimit: Int,
+        random: UInt64
     ) throws(CommandFailure) {
         self.log = log
         self.batchByteLimit = min(Self.batchByteLimit, batchByteLimit)
         self.codec = codec
         lanes = topic.partitions.map { Lane($0) }
+        stickyLane = Int(random % UInt64(max(lanes.count, 1)))
         (producerID, epoch) = try log.makeProducerID()
     }
 
@@ -59,12 +66,12 @@ final class IdempotentProducer {
     /// is being filled.
     func add(
         key: UnsafeRawBufferPointer?,
-        value: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer?,
         to partition: Int?,
         at time: Timestamp
     ) throws(CommandFailure) {
-        let size = value.count + (key?.count ?? 0) + (headers?.count ?? 0)
+        let size = (value?.count ?? 0) + (key?.count ?? 0) + (headers?.count ?? 0)
         let lane = lanes[partition ?? choose(key: key, byteCount: size)]
         if !lane.batch.isEmpty, !lane.batch.hasRoom(for: size, limit: batchByteLimit) {
             try append(lane)

@@ -11,13 +11,16 @@ import Terminal
 /// the end of the input, but for what the command says of it.
 struct LineSender {
     let producer: IdempotentProducer
-    /// What ends a line's key; empty for none.
-    let separator: [UInt8]
-    /// Where all records go; nil for where their keys send them.
+    let form: InputForm
+    /// What ends a line.
+    let delimiter: [UInt8]
+    /// Where all records go; nil for where they say, or their keys send them.
     let partition: Int?
-    let headers: RecordHeaderBlock
+    /// Headers of every record, behind its own.
+    let headers: [KeyValueArgument]
     let linger: Duration
-    let lineByteLimit: Int
+    /// What a record may have in the topic.
+    let recordByteLimit: Int
     /// The command that raises that limit; nil where it cannot be raised.
     let raising: String?
     let signals: SignalListener
@@ -25,23 +28,26 @@ struct LineSender {
     /// The inputs so far, each with the number of records before it.
     private var begun: [(name: String, before: Int)] = []
     private var inputCount = 0
+    private var json = RecordJSONReader()
 
     init(
         producer: IdempotentProducer,
-        separator: [UInt8],
+        form: InputForm,
+        delimiter: [UInt8],
         partition: Int?,
-        headers: RecordHeaderBlock,
+        headers: [KeyValueArgument],
         linger: Duration,
-        lineByteLimit: Int,
+        recordByteLimit: Int,
         raising: String?,
         signals: SignalListener
     ) {
         self.producer = producer
-        self.separator = separator
+        self.form = form
+        self.delimiter = delimiter
         self.partition = partition
         self.headers = headers
         self.linger = linger
-        self.lineByteLimit = lineByteLimit
+        self.recordByteLimit = recordByteLimit
         self.raising = raising
         self.signals = signals
     }
@@ -72,18 +78,27 @@ struct LineSender {
         try send(descriptor, name, &bar)
     }
 
-    private func send(_ descriptor: Int32, _ name: String, _ bar: inout ProgressBar) throws {
+    private mutating func send(
+        _ descriptor: Int32,
+        _ name: String,
+        _ bar: inout ProgressBar
+    ) throws {
         let input = InputWait(descriptor: descriptor, interrupt: signals.descriptor)
         var lines = LineReader(
             descriptor: descriptor,
             name: name,
+            delimiter: delimiter,
             lineByteLimit: lineByteLimit,
             raising: raising
         )
         // When the oldest record that is not settled was read, as far as it matters.
         var begin: UInt64?
         while true {
-            try addLines(of: &lines, &bar)
+            switch form {
+            case .text(let shape): try addLines(of: &lines, shape, &bar)
+            case .json(let ignoresPartitions):
+                try addJSON(of: &lines, name, ignoresPartitions, &bar)
+            }
             if lines.isAtEnd { return }
             let now = time.monotonicNanoseconds()
             begin = producer.isSettled ? nil : begin ?? now
@@ -98,25 +113,121 @@ struct LineSender {
         }
     }
 
+    /// In JSON a byte takes six characters at most.
+    private var lineByteLimit: Int {
+        switch form {
+        case .text: recordByteLimit
+        case .json: recordByteLimit * 6 + (64 << 10)
+        }
+    }
+
     /// Adds the whole lines that were read.
-    private func addLines(of lines: inout LineReader, _ bar: inout ProgressBar) throws {
-        try headers.withBytes { block in
+    private func addLines(
+        of lines: inout LineReader,
+        _ shape: LineShape,
+        _ bar: inout ProgressBar
+    ) throws {
+        try block(RecordHeaderBlock()).withBytes { block in
             Result {
                 while let line = try lines.next() {
-                    let (key, value) = Self.split(line, at: separator)
+                    let (key, value) = shape.parts(of: line)
                     try producer.add(
                         key: key,
                         value: value,
-                        headers: headers.count > 0 ? block : nil,
+                        headers: headers.isEmpty ? nil : block,
                         to: partition,
                         at: time.wallTime()
                     )
-                    if producer.addedCount % 1024 == 0 {
-                        bar.update(done: producer.appendedCount, total: nil)
-                    }
+                    show(&bar)
                 }
             }
         }.get()
+    }
+
+    /// Adds the records of the whole lines that were read.
+    private mutating func addJSON(
+        of lines: inout LineReader,
+        _ name: String,
+        _ ignoresPartitions: Bool,
+        _ bar: inout ProgressBar
+    ) throws {
+        while let line = try lines.next() {
+            let number = lines.lineCount
+            do { try json.read(line) } catch {
+                throw CommandFailure(
+                    "a line is no record",
+                    place: Self.place(number, name),
+                    reason: "\(error)"
+                )
+            }
+            let chosen = partition ?? (ignoresPartitions ? nil : json.partition.map { Int($0) })
+            if let chosen, chosen >= producer.partitionCount {
+                throw CommandFailure(
+                    "the topic has no partition \(chosen)",
+                    place: Self.place(number, name),
+                    reason: "it has \(producer.partitionCount), counted from 0",
+                    next: "--ignore-partitions, which lets keys choose"
+                )
+            }
+            try addRead(to: chosen, number, name)
+            show(&bar)
+        }
+    }
+
+    private static func place(_ line: Int, _ name: String) -> String {
+        "line \(grouped(line)) of \(name)"
+    }
+
+    /// Adds the record that was read last.
+    private func addRead(to partition: Int?, _ line: Int, _ name: String) throws {
+        let headers = block(json.headers)
+        try headers.withBytes { block in
+            Result { try addRead(headers.count > 0 ? block : nil, to: partition, line, name) }
+        }.get()
+    }
+
+    private func addRead(
+        _ headers: UnsafeRawBufferPointer?,
+        to partition: Int?,
+        _ line: Int,
+        _ name: String
+    ) throws {
+        let size = json.key.byteCount + json.value.byteCount + (headers?.count ?? 0)
+        guard size <= recordByteLimit else {
+            throw CommandFailure(
+                "a record is too large",
+                place: Self.place(line, name),
+                reason: "key, value and headers take \(grouped(size)) bytes; a record has at most "
+                    + grouped(recordByteLimit),
+                next: raising
+            )
+        }
+        try json.key.withBytes { key in
+            try json.value.withBytes { value in
+                try producer.add(
+                    key: key,
+                    value: value,
+                    headers: headers,
+                    to: partition,
+                    at: json.timestamp ?? time.wallTime()
+                )
+            }
+        }
+    }
+
+    /// A record's own headers with those that every record has behind them.
+    private func block(_ own: RecordHeaderBlock) -> RecordHeaderBlock {
+        var block = own
+        for pair in headers {
+            var value = pair.value
+            value.withUTF8 { block.append(key: pair.key, value: UnsafeRawBufferPointer($0)) }
+        }
+        return block
+    }
+
+    private func show(_ bar: inout ProgressBar) {
+        guard producer.addedCount % 1024 == 0 else { return }
+        bar.update(done: producer.appendedCount, total: nil)
     }
 
     private func stopped(in name: String) -> CommandFailure {
@@ -186,26 +297,5 @@ struct LineSender {
             return nil
         }
         return "line \(grouped(line - input.before)) of \(input.name)"
-    }
-
-    /// Key and value of a line; no key without a separator in it.
-    static func split(
-        _ line: UnsafeRawBufferPointer,
-        at separator: [UInt8]
-    ) -> (key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) {
-        guard let first = separator.first else { return (nil, line) }
-        var start = 0
-        while start + separator.count <= line.count, let base = line.baseAddress,
-            let found = memchr(base + start, Int32(first), line.count - start)
-        {
-            let cut = UnsafeRawPointer(found) - base
-            let rest = UnsafeRawBufferPointer(rebasing: line[cut...])
-            if rest.starts(with: separator) {
-                let value = UnsafeRawBufferPointer(rebasing: rest[separator.count...])
-                return (UnsafeRawBufferPointer(rebasing: line[..<cut]), value)
-            }
-            start = cut + 1
-        }
-        return (nil, line)
     }
 }

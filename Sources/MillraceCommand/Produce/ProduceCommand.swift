@@ -22,6 +22,12 @@ enum ProduceCommand {
         }
     }
 
+    /// What the lines of the input are.
+    enum Input: String, CaseIterable, Sendable {
+        case text
+        case json
+    }
+
     private static let topic = Parameter.argument(.text("TOPIC"), help: "where the records go")
     private static let files = Parameter.arguments(
         .path("FILE"),
@@ -31,6 +37,29 @@ enum ProduceCommand {
         "key-separator",
         .nonemptyText("TEXT"),
         help: "a line's key ends at the first TEXT; \\t is a tab; lines without it have no key"
+    )
+    private static let input = Parameter.option(
+        "input",
+        ValueKind<Input>.choice("FORM"),
+        default: .text,
+        shown: "text",
+        help: "a line is a value, or a record as consume --output json prints it"
+    )
+    private static let ignorePartitions = Parameter.flag(
+        "ignore-partitions",
+        help: "with --input json: keys choose, whatever partition a record names"
+    )
+    private static let delimiter = Parameter.option(
+        "delimiter",
+        .nonemptyText("TEXT"),
+        default: "\n",
+        shown: "\\n",
+        help: "what ends a line; \\0 is a zero byte, \\t a tab"
+    )
+    private static let null = Parameter.optional(
+        "null",
+        .text("TEXT"),
+        help: "a value, or key, that is exactly TEXT is null: a tombstone"
     )
     private static let partition = Parameter.optional(
         "partition",
@@ -61,30 +90,70 @@ enum ProduceCommand {
     static let command = Command(
         "produce",
         summary: "append lines as records",
-        discussion: "Keys choose their partition as Kafka's producers do (murmur2); lines without "
-            + "a key fill one\npartition after the other. Everything is durable when the command "
-            + "ends with exit code 0. A signal\nends it once every whole line that was read is "
-            + "durable; the exit code is then 128 and its number.",
+        discussion: "Keys choose their partition as Kafka's producers do (murmur2); records "
+            + "without a key fill one\npartition after the other. Everything is durable when the "
+            + "command ends with exit code 0. A signal\nends it once every whole line that was "
+            + "read is durable; the exit code is then 128 and its number.\nOf a record in JSON the "
+            + "value has to be there, null or not; its partition, timestamp, key and\nheaders are "
+            + "kept where they are; topic, offset and timestamp_type say nothing here.",
         parameters: [
-            topic.declaration, files.declaration, separator.declaration, partition.declaration,
-            header.declaration, compression.declaration, linger.declaration,
+            topic.declaration, files.declaration, input.declaration, separator.declaration,
+            delimiter.declaration, null.declaration, partition.declaration,
+            ignorePartitions.declaration, header.declaration, compression.declaration,
+            linger.declaration,
         ] + LogOption.parameters,
         examples: [
             .init("zcat text.gz | millrace produce lines", "one record a line"),
             .init("millrace produce orders orders.tsv --key-separator '\\t'", "key, tab, value"),
+            .init(
+                "find . -print0 | millrace produce names --delimiter '\\0'",
+                "names, whatever is in them"
+            ),
+            .init(
+                "millrace produce b --input json a.json",
+                "what consume a --output json printed, into the same partitions"
+            ),
             .init("millrace produce orders a.tsv --bootstrap 127.0.0.1:9092", "into a cluster"),
         ]
     ) { invocation in
+        let inputForm = try form(invocation)
         let signals = SignalListener.start()
         let count = try withLog(invocation, signals: signals) {
-            try produce(invocation, log: $0, signals)
+            try produce(invocation, inputForm, log: $0, signals)
         }
         TextOutput.standard.write("produced \(counted(count)) to \(invocation[topic])\n")
         return .done
     }
 
+    /// What is taken for what; options of the other form are refused.
+    private static func form(_ invocation: Invocation) throws(UsageError) -> InputForm {
+        switch invocation[input] {
+        case .json:
+            try invocation.refuse(
+                [separator.declaration, delimiter.declaration, null.declaration],
+                because: "is for lines of text; --input json says all of it itself"
+            )
+            guard !invocation[ignorePartitions] || invocation[partition] == nil else {
+                throw UsageError("give either --partition or --ignore-partitions")
+            }
+            return .json(ignoresPartitions: invocation[ignorePartitions])
+        case .text:
+            try invocation.refuse(
+                [ignorePartitions.declaration],
+                because: "is for --input json: a line of text names no partition"
+            )
+            return .text(
+                LineShape(
+                    separator: invocation[separator].map { Array(unescaped($0).utf8) } ?? [],
+                    null: invocation[null].map { Array(unescaped($0).utf8) }
+                )
+            )
+        }
+    }
+
     private static func produce(
         _ invocation: Invocation,
+        _ form: InputForm,
         log: any CommandLog,
         _ signals: SignalListener
     ) throws -> Int {
@@ -96,26 +165,23 @@ enum ProduceCommand {
             log: log,
             topic: topic,
             codec: invocation[compression].codec,
-            batchByteLimit: topic.largestBatch
+            batchByteLimit: topic.largestBatch,
+            random: UInt64.random(in: 0...UInt64.max)
         )
-        // Compressed, a longer line may fit.
+        // Compressed, a longer record may fit.
         let isCompressed = invocation[compression] != .none
         let limit = isCompressed ? BatchLimit.byteCount : topic.largestBatch
         let raising = log.place.next(
             "topic alter \(topic.name) --config max.message.bytes=\(BatchLimit.byteCount)"
         )
-        var headers = RecordHeaderBlock()
-        for pair in invocation[header] {
-            var value = pair.value
-            value.withUTF8 { headers.append(key: pair.key, value: UnsafeRawBufferPointer($0)) }
-        }
         var sender = LineSender(
             producer: producer,
-            separator: invocation[separator].map { Array(unescaped($0).utf8) } ?? [],
+            form: form,
+            delimiter: Array(unescaped(invocation[delimiter]).utf8),
             partition: invocation[partition],
-            headers: headers,
+            headers: invocation[header],
             linger: invocation[linger],
-            lineByteLimit: limit,
+            recordByteLimit: limit,
             raising: limit < BatchLimit.byteCount ? raising : nil,
             signals: signals
         )

@@ -1,0 +1,120 @@
+import LogClient
+import LogModel
+import Terminal
+
+/// Where reading begins.
+extension Consumer {
+    /// Finds where to begin: the group's offsets, else what is asked for, else the beginning.
+    mutating func begin() throws {
+        // What the checkpoint knows of a partition may lie in a file that is not there any more.
+        partitions = log.readable(partitions)
+        let start = plan.start ?? .beginning
+        var committed: [TopicPartition: Offset] = [:]
+        if let group = plan.group {
+            try log.requireReadable(group: group)
+            committed = try log.committedOffsets(group: group, partitions: partitions)
+        }
+        if plan.start != nil { sayWhichGoOn(committed) }
+        try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
+        for partition in partitions {
+            guard let position = committed[partition] else {
+                positions[partition] = try first(of: partition, at: start)
+                continue
+            }
+            positions[partition] = try readable(position, of: partition)
+        }
+    }
+
+    /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.
+    private func sayWhichGoOn(_ committed: [TopicPartition: Offset]) {
+        guard let group = plan.group, !committed.isEmpty else { return }
+        let places = committed.sorted { $0.key < $1.key }
+            .map { "\($0.key) at \($0.value.rawValue)" }
+        var option = "--from"
+        if case .last = plan.start { option = "--last" }
+        TextOutput.error.write(
+            "note: the group \(group) goes on where it stopped, not at \(option): "
+                + places.joined(separator: ", ") + "\n"
+        )
+    }
+
+    /// An offset behind the end of every partition is a mistake. Of several partitions, those that
+    /// end before it begin at their end.
+    private func refuseBehindTheEnd(
+        _ start: ReadingPlan.Start,
+        _ partitions: [TopicPartition]
+    ) throws {
+        guard case .offset(let offset) = start, let first = partitions.first else { return }
+        var last = (partition: first, end: Offset.zero)
+        for partition in partitions {
+            let end = try end(of: log.bounds(of: partition))
+            if end >= offset { return }
+            if end > last.end { last = (partition, end) }
+        }
+        for partition in partitions { try log.refuseDamage(of: partition, at: offset) }
+        throw CommandFailure(
+            "offset \(offset.rawValue) lies behind the end of what there is to read",
+            place: "\(log.place)",
+            reason: "\(last.partition) ends at \(last.end.rawValue)"
+                + (partitions.count > 1 ? ", the other partitions before it or there" : ""),
+            next: "--from end waits for what comes"
+        )
+    }
+
+    /// Where a group goes on: where it stopped, or at what is left if that was deleted.
+    func readable(
+        _ position: Offset,
+        of partition: TopicPartition
+    ) throws -> Offset {
+        let bounds = try log.bounds(of: partition)
+        guard position < bounds.logStart else { return position }
+        try log.refuseDamage(of: partition, at: position)
+        let reader = plan.group == nil ? "they were read" : "the group read them"
+        TextOutput.error.write(
+            "warning: \(partition): offsets \(position.rawValue) to "
+                + "\(bounds.logStart.rawValue - 1) were deleted before \(reader); it "
+                + "goes on at \(bounds.logStart.rawValue)\n"
+        )
+        return bounds.logStart
+    }
+
+    private func first(
+        of partition: TopicPartition,
+        at start: ReadingPlan.Start
+    ) throws -> Offset {
+        let bounds = try log.bounds(of: partition)
+        switch start {
+        case .beginning:
+            try refuseToSkip(from: .zero, to: bounds.logStart, partition)
+            return bounds.logStart
+        case .end: return end(of: bounds)
+        case .last(let count):
+            // The end is no less than zero, the count no less than one.
+            return max(Offset(max(0, end(of: bounds).rawValue - count)), bounds.logStart)
+        case .offset(let offset):
+            try refuseToSkip(from: offset, to: bounds.logStart, partition)
+            return min(max(offset, bounds.logStart), end(of: bounds))
+        case .time(let time):
+            return try log.offset(at: time, in: partition, isolation: plan.isolation)
+                ?? end(of: bounds)
+        }
+    }
+
+    /// A group that begins behind what damage took away would never read it.
+    private func refuseToSkip(
+        from offset: Offset,
+        to logStart: Offset,
+        _ partition: TopicPartition
+    ) throws {
+        guard plan.group != nil, offset < logStart else { return }
+        try log.refuseDamage(of: partition, at: offset)
+    }
+
+    /// The offset behind the last one that the isolation level shows.
+    func end(of bounds: PartitionBounds) -> Offset {
+        switch plan.isolation {
+        case .readCommitted: bounds.lastStableOffset
+        case .readUncommitted: bounds.highWatermark
+        }
+    }
+}
