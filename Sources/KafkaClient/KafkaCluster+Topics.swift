@@ -162,6 +162,33 @@ extension KafkaCluster {
         }
     }
 
+    /// The defaults of a topic's options, of those that have one, whether they are set or not.
+    package func defaults(ofTopic name: String) throws(KafkaClientError) -> [String: String] {
+        let request = DescribeConfigsRequest(
+            resources: [
+                DescribeConfigsRequest.DescribeConfigsResource(
+                    resourceType: Self.topicResource,
+                    resourceName: name,
+                    configurationKeys: nil
+                )
+            ],
+            includeSynonyms: true
+        )
+        return try retrying { () throws(KafkaClientError) in
+            var defaults: [String: String] = [:]
+            for result in try ask(request).results {
+                try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
+                for option in result.configs {
+                    // Of several that would count without the topic's own, the first does.
+                    let inherited = option.synonyms.first { $0.source != Self.setForTopic }?.value
+                    let isSet = option.configSource == Self.setForTopic
+                    defaults[option.name] = inherited ?? (isSet ? nil : option.value)
+                }
+            }
+            return defaults
+        }
+    }
+
     private static let topicResource: Int8 = 2
     /// Where the value of an option comes from: from the topic itself.
     private static let setForTopic: Int8 = 1
@@ -170,7 +197,7 @@ extension KafkaCluster {
     var requestMilliseconds: Int32 { configuration.requestPatience.shortMilliseconds }
 
     /// Asks the controller, a little longer than it may take.
-    private func askPatiently<Request: KafkaRequest>(
+    func askPatiently<Request: KafkaRequest>(
         _ request: Request
     ) throws(KafkaClientError) -> Request.Response {
         try ask(

@@ -94,6 +94,16 @@ extension DeleteTopicsRequest: KafkaRequest {
     package static let usedVersions: ClosedRange<Int16> = 1...5
 }
 
+extension CreatePartitionsRequest: KafkaRequest {
+    package typealias Response = CreatePartitionsResponse
+    package static let api = WireAPI.known(37)
+}
+
+extension DeleteRecordsRequest: KafkaRequest {
+    package typealias Response = DeleteRecordsResponse
+    package static let api = WireAPI.known(21)
+}
+
 extension DescribeConfigsRequest: KafkaRequest {
     package typealias Response = DescribeConfigsResponse
     package static let api = WireAPI.known(32)

@@ -20,7 +20,9 @@ extension Consumer {
     /// read: so steps that double find one of them, and halving finds the first.
     func readableBehind(_ partition: TopicPartition, _ position: Offset) throws -> Regained? {
         guard plan.skipsDamage else { return nil }
-        let end = end(of: try log.bounds(of: partition))
+        let end: Offset
+        // Of damage that the log itself has met, its owner tells no more than that.
+        do { end = self.end(of: try log.bounds(of: partition)) } catch { return nil }
         guard position < end else { return nil }
         let last = Offset(end.rawValue - 1)
         var damaged = position

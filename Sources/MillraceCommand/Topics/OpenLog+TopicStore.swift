@@ -15,17 +15,22 @@ extension OpenLog: TopicStore {
 
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
         let topic = try requireTopic(name)
-        return ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
+        var shown = ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
+        shown.defaults = try ServedLog(inProcess: self).defaults(ofTopic: name)
+        return shown
     }
 
     func createTopic(
         _ name: String,
         partitionCount: Int32,
-        options: [String: String]
-    ) throws(CommandFailure) {
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) -> Bool {
         do throws(BrokerError) {
             try broker.createTopic(name, partitionCount: partitionCount, options: options)
+            return true
         } catch {
+            if mayBeThere, case .refused(.topicAlreadyExists, _) = error { return false }
             throw CommandFailure(
                 "the topic '\(name)' was not made",
                 place: directory,
@@ -33,6 +38,10 @@ extension OpenLog: TopicStore {
                 error
             )
         }
+    }
+
+    func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
+        try ServedLog(inProcess: self).growTopic(try requireTopic(name).name, to: count)
     }
 
     func alterTopic(

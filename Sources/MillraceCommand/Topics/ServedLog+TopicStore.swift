@@ -13,19 +13,41 @@ extension ServedLog: TopicStore {
     }
 
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
-        guard let shown = try shown([try requireTopic(name)]).first else {
+        guard var shown = try shown([try requireTopic(name)]).first else {
             throw place.missingTopic(name, among: [])
         }
+        shown.defaults = try defaults(ofTopic: name)
         return shown
+    }
+
+    func defaults(ofTopic name: String) throws(CommandFailure) -> [String: String] {
+        try asking("the options of '\(name)' are not told") { cluster throws(KafkaClientError) in
+            try cluster.defaults(ofTopic: name)
+        }
     }
 
     func createTopic(
         _ name: String,
         partitionCount: Int32,
-        options: [String: String]
-    ) throws(CommandFailure) {
-        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
-            try cluster.createTopic(name, partitionCount: partitionCount, options: options)
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) -> Bool {
+        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) -> Bool in
+            do throws(KafkaClientError) {
+                try cluster.createTopic(name, partitionCount: partitionCount, options: options)
+                return true
+            } catch {
+                if mayBeThere, error.code == .topicAlreadyExists { return false }
+                throw error
+            }
+        }
+    }
+
+    func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
+        let topic = try requireTopic(name).name
+        let what = "the topic '\(topic)' got no more partitions"
+        try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.growTopic(topic, to: count)
         }
     }
 

@@ -44,25 +44,50 @@ extension TopicCommands {
         return .done
     }
 
+    private static let withDefaults = Parameter.flag(
+        "defaults",
+        help: "the defaults beside the options that are set, and those that are not"
+    )
+
+    private static let withRecords = Parameter.flag(
+        "records",
+        help: "count the committed records as well, which reads all of them"
+    )
+
     static let describe = Command(
         "describe",
         summary: "a topic's options and the state of its partitions",
         discussion: "START, STABLE and HIGH are the log start, the last stable offset and the "
-            + "high watermark.\nIt shows what opening the partitions finds; `millrace log verify` "
-            + "finds the rest.",
-        parameters: [name.declaration, asJSON.declaration] + LogOption.parameters,
+            + "high watermark. There may be\nfewer records than offsets: ends of transactions take "
+            + "some, and compaction leaves gaps.\nIt shows what opening the partitions finds; "
+            + "`millrace log verify` finds the rest.",
+        parameters: [
+            name.declaration, withDefaults.declaration, withRecords.declaration,
+            asJSON.declaration,
+        ] + LogOption.parameters,
         examples: [.init("millrace topic describe orders", "a line for each partition")]
     ) { invocation in
         try withLog(invocation) { log in
-            let found = try log.describedTopic(invocation[name])
+            var found = try log.describedTopic(invocation[name])
+            if invocation[withRecords] { try count(&found, in: log) }
             if invocation[asJSON] {
                 TextOutput.standard.write(found.json)
                 return
             }
+            let options = found.optionLines(withDefaults: invocation[withDefaults])
             TextOutput.standard.write(
-                "topic \(found.name)\n\(found.optionLines)\n\(found.table)"
+                "topic \(found.name)\n\(options)\n\(found.table)\(found.countLine)"
             )
         }
         return .done
+    }
+
+    /// Those of partitions that can be used.
+    private static func count(_ topic: inout ShownTopic, in log: any CommandLog) throws {
+        var counter = RecordCounter(log)
+        for (index, name) in zip(topic.partitions.indices, try log.partitions(of: topic.name))
+        where topic.partitions[index].bounds != nil {
+            topic.partitions[index].recordCount = try counter.count(of: name)
+        }
     }
 }

@@ -5,12 +5,13 @@ import Terminal
 /// `millrace topic …`.
 enum TopicCommands {
     static let name = Parameter.argument(.text("TOPIC"), help: "the topic's name")
+    private static let names = Parameter.someArguments(.text("TOPIC"), help: "the topics' names")
 
     static let command = Command(
         "topic",
-        summary: "create, list, describe, alter and delete topics",
+        summary: "create, list, describe, alter and delete topics, and delete their records",
         examples: [.init("millrace topic create orders --partitions 4", "make a topic")],
-        subcommands: [create, list, describe, alter, delete]
+        subcommands: [create, list, describe, alter, delete, DeleteRecordsCommand.command]
     )
 
     private static let partitions = Parameter.option(
@@ -25,50 +26,82 @@ enum TopicCommands {
         help: "one of Kafka's topic options, such as retention.ms"
     )
 
+    private static let ifNotExists = Parameter.flag(
+        "if-not-exists",
+        help: "leave a topic as it is that is there already"
+    )
+
     private static let create = Command(
         "create",
-        summary: "make a topic",
+        summary: "make topics",
         parameters: [
-            name.declaration, partitions.declaration, configuration.declaration,
+            names.declaration, partitions.declaration, configuration.declaration,
+            ifNotExists.declaration,
         ] + LogOption.parameters,
         examples: [
             .init(
                 "millrace topic create orders --partitions 4 --config retention.ms=86400000",
                 "keeps a day"
-            )
+            ),
+            .init("millrace topic create a b --if-not-exists", "those that are not there"),
         ]
     ) { invocation in
-        let topic = invocation[name]
-        try withLog(invocation, creates: true) { log in
-            let pairs = invocation[configuration].map { ($0.key, $0.value) }
-            try log.createTopic(
-                topic,
-                partitionCount: Int32(invocation[partitions]),
-                options: Dictionary(pairs, uniquingKeysWith: { $1 })
-            )
-        }
+        let pairs = invocation[configuration].map { ($0.key, $0.value) }
         let count = counted(invocation[partitions], "partition")
-        TextOutput.standard.write("created \(topic) with \(count)\n")
+        try withLog(invocation, creates: true) { log in
+            for topic in invocation[names] {
+                let isNew = try log.createTopic(
+                    topic,
+                    partitionCount: Int32(invocation[partitions]),
+                    options: Dictionary(pairs, uniquingKeysWith: { $1 }),
+                    mayBeThere: invocation[ifNotExists]
+                )
+                TextOutput.standard.write(
+                    isNew
+                        ? "created \(topic) with \(count)\n"
+                        : "\(topic) is there already, and stays as it is\n"
+                )
+            }
+        }
         return .done
     }
 
+    private static let newPartitions = Parameter.optional(
+        "partitions",
+        .integer(1...10_000),
+        help: "how many it has from now on; never fewer, and keys may go to other ones"
+    )
+
     private static let alter = Command(
         "alter",
-        summary: "change options of a topic",
-        discussion: "They hold from now on. NAME= without a value takes an option back, but for "
-            + "cleanup.policy= which keeps everything for ever.",
-        parameters: [name.declaration, configuration.declaration] + LogOption.parameters,
+        summary: "change options of a topic, or add partitions",
+        discussion: "Options hold from now on. NAME= without a value takes an option back, but for "
+            + "cleanup.policy= which keeps everything for ever.\nWhat was written stays in its "
+            + "partition; a job that reads the topic has to be stopped, and a topic that\nis a "
+            + "job's own keeps its partitions.",
+        parameters: [name.declaration, configuration.declaration, newPartitions.declaration]
+            + LogOption.parameters,
         examples: [
             .init("millrace topic alter orders --config retention.ms=86400000", "keeps a day"),
             .init("millrace topic alter orders --config retention.ms=", "as long as by default"),
+            .init("millrace topic alter orders --partitions 8", "adds partitions up to eight"),
         ]
     ) { invocation in
         let changes = invocation[configuration]
-        guard !changes.isEmpty else {
-            throw UsageError("give the options to change: --config NAME=VALUE")
+        let count = invocation[newPartitions]
+        guard !changes.isEmpty || count != nil else {
+            throw UsageError("give what to change: --config NAME=VALUE or --partitions N")
         }
         try withLog(invocation) { log in
             let topic = invocation[name]
+            // Partitions first: they are refused more often, and nothing is changed then.
+            if let count {
+                try log.growTopic(topic, to: Int32(count))
+                TextOutput.standard.write(
+                    "changed \(topic): \(counted(count, "partition"))\n"
+                )
+            }
+            guard !changes.isEmpty else { return }
             let now = try log.alterTopic(
                 topic,
                 changes.map { change in
@@ -90,14 +123,18 @@ enum TopicCommands {
 
     private static let delete = Command(
         "delete",
-        summary: "remove a topic and its records",
-        parameters: [name.declaration, force.declaration] + LogOption.parameters,
+        summary: "remove topics and their records",
+        parameters: [names.declaration, force.declaration] + LogOption.parameters,
         examples: [.init("millrace topic delete orders", "nothing of it stays")]
     ) { invocation in
-        try withLog(invocation) {
-            try $0.deleteTopic(invocation[name], evenOfJob: invocation[force])
+        try withLog(invocation) { log in
+            // A name that is none is told before anything is gone.
+            for topic in invocation[names] { _ = try log.partitions(of: topic) }
+            for topic in invocation[names] {
+                try log.deleteTopic(topic, evenOfJob: invocation[force])
+                TextOutput.standard.write("deleted \(topic)\n")
+            }
         }
-        TextOutput.standard.write("deleted \(invocation[name])\n")
         return .done
     }
 

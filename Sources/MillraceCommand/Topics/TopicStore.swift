@@ -11,11 +11,15 @@ protocol TopicStore {
     func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic]
     /// A topic as `describe` shows it.
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic
+    /// Makes a topic; false where there is one of that name, if that `mayBeThere`.
     func createTopic(
         _ name: String,
         partitionCount: Int32,
-        options: [String: String]
-    ) throws(CommandFailure)
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) -> Bool
+    /// Gives a topic more partitions, `count` in all.
+    func growTopic(_ name: String, to count: Int32) throws(CommandFailure)
     /// Gives options other values, nil takes one back; the options then.
     func alterTopic(
         _ name: String,
@@ -36,6 +40,8 @@ struct ShownPartition {
     }
 
     var bounds: PartitionBounds?
+    /// How many records readers of committed ones see; nil where they were not counted.
+    var recordCount: Int?
     var state = State.good
     /// What is wrong with it.
     var reason: String?
@@ -46,7 +52,9 @@ struct ShownTopic {
     let name: String
     let isInternal: Bool
     let options: [String: String]
-    let partitions: [ShownPartition]
+    var partitions: [ShownPartition]
+    /// What options have that are not set; empty where that was not looked at.
+    var defaults: [String: String] = [:]
 
     /// The offsets between the log starts and the high watermarks, of partitions that can be read.
     var offsetCount: Int {
@@ -54,6 +62,14 @@ struct ShownTopic {
             let count = partition.bounds.map { $0.logStart.distance(to: $0.highWatermark) } ?? 0
             return sum + Int(count)
         }
+    }
+
+    /// How many records there are in how many offsets, on a line; empty where nobody counted.
+    var countLine: String {
+        let counts = partitions.compactMap(\.recordCount)
+        guard !counts.isEmpty else { return "" }
+        let records = counted(counts.reduce(0, +), "record")
+        return "\n\(records) in \(counted(offsetCount, "offset"))\n"
     }
 
     /// `1 offline, 2 read-only`; empty where all is well.
@@ -66,11 +82,24 @@ struct ShownTopic {
         return words.joined(separator: ", ")
     }
 
-    /// An option a line.
-    var optionLines: String {
+    /// An option that is set a line; with the defaults beside them, and those that are not set
+    /// behind.
+    func optionLines(withDefaults: Bool) -> String {
+        withDefaults ? setOptionLines(defaults) + defaultLines : setOptionLines([:])
+    }
+
+    private func setOptionLines(_ defaults: [String: String]) -> String {
         guard !options.isEmpty else { return "options: defaults\n" }
-        let lines = options.sorted { $0.key < $1.key }.map { "  \($0.key)=\($0.value)\n" }
+        let lines = options.sorted { $0.key < $1.key }.map { name, value in
+            "  \(name)=\(value)\(defaults[name].map { " (default: \($0))" } ?? "")\n"
+        }
         return "options\n" + lines.joined()
+    }
+
+    private var defaultLines: String {
+        let lines = defaults.filter { options[$0.key] == nil }.sorted { $0.key < $1.key }
+            .map { "  \($0.key)=\($0.value)\n" }
+        return "defaults\n" + lines.joined()
     }
 
     /// As narrow as it can be: log start, last stable offset, high watermark.
@@ -106,8 +135,8 @@ struct ShownTopic {
     }
 
     var json: String {
-        let options = options.sorted { $0.key < $1.key }
-            .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
+        let own = Self.json(options)
+        let inherited = defaults.isEmpty ? "" : "\"defaults\":\(Self.json(defaults)),"
         let partitions = partitions.enumerated().map { index, partition in
             let bounds = partition.bounds
             var fields = "{\"partition\":\(index)"
@@ -118,12 +147,19 @@ struct ShownTopic {
             ] {
                 fields += ",\"\(name)\":\(offset.map { "\($0.rawValue)" } ?? "null")"
             }
+            if let count = partition.recordCount { fields += ",\"records\":\(count)" }
             fields += ",\"state\":\"\(partition.state.rawValue)\""
             if let reason = partition.reason { fields += ",\"reason\":\(jsonString(reason))" }
             return fields + "}"
         }
         return "{\"topic\":\(jsonString(name)),\"internal\":\(isInternal),"
-            + "\"options\":{\(options.joined(separator: ","))},"
+            + "\"options\":\(own),\(inherited)"
             + "\"partitions\":[\(partitions.joined(separator: ","))]}\n"
+    }
+
+    private static func json(_ options: [String: String]) -> String {
+        let members = options.sorted { $0.key < $1.key }
+            .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
+        return "{\(members.joined(separator: ","))}"
     }
 }

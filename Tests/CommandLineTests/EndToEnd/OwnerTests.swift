@@ -60,6 +60,10 @@ extension EndToEnd {
                 ["consume", "a", "--until-end", "--format", format],
                 ["consume", "a", "--until-end", "--partition", "1", "--format", format],
                 ["consume", "b", "--until-end", "--from", "1"],
+                ["consume", "a", "--until-end", "--output", "json"],
+                ["consume", "--regex", "[ab]", "--until-end", "--last", "1", "--null", "-"],
+                ["consume", "b", "--until", "1", "--time", "iso", "--format", "%T"],
+                ["topic", "describe", "a", "--defaults"],
                 ["consume", "b", "--until-end", "--from", "2100-01-01T00:00:00Z"],
                 ["group", "list"], ["lag"], ["txn", "list", "--all"],
             ]

@@ -1,0 +1,44 @@
+import LogModel
+import Terminal
+import Testing
+
+@testable import MillraceCommand
+
+/// Where reading ends, and when a group's positions are noted.
+@Suite struct ReadingPlanTests {
+    @Test(arguments: [
+        ("0", ReadingPlan.Stop.offset(.zero)), ("12", .offset(Offset(12))),
+        ("1970-01-01T00:00:01Z", .time(Timestamp(1_000))),
+    ])
+    func `an end is an offset or a time`(text: String, expected: ReadingPlan.Stop) {
+        #expect(ReadingPlan.Stop.kind.parse(text) == expected)
+    }
+
+    @Test(arguments: ["", "end", "beginning", "-1", "12h"])
+    func `what is no end is refused`(text: String) {
+        #expect(ReadingPlan.Stop.kind.parse(text) == nil)
+    }
+
+    @Test func `the record at the end is behind it`() {
+        let offset = ReadingPlan.Stop.offset(Offset(5))
+        #expect(!offset.isReached(at: Offset(4), Timestamp(99)))
+        #expect(offset.isReached(at: Offset(5), Timestamp(0)))
+        let time = ReadingPlan.Stop.time(Timestamp(5))
+        #expect(!time.isReached(at: Offset(99), Timestamp(4)))
+        #expect(time.isReached(at: Offset(0), Timestamp(5)))
+    }
+
+    @Test func `positions are due after the interval, and those that moved are news`() {
+        let first = TopicPartition("a", PartitionIndex(0))
+        let second = TopicPartition("a", PartitionIndex(1))
+        let interval = UInt64(GroupProgress.interval.components.seconds) * 1_000_000_000
+        var progress = GroupProgress(at: 100)
+        #expect(!progress.isDue(at: 99))
+        #expect(!progress.isDue(at: 99 + interval))
+        #expect(progress.isDue(at: 100 + interval))
+        #expect(progress.news(in: [first: .zero]) == [first: .zero])
+        progress.note([first: .zero, second: .zero], at: 100 + interval)
+        #expect(!progress.isDue(at: 100 + interval))
+        #expect(progress.news(in: [first: .zero, second: Offset(1)]) == [second: Offset(1)])
+    }
+}
