@@ -19,7 +19,11 @@ enum ShellCommands {
             ),
         ]
     ) { invocation in
-        let script = Completions.script(for: MillraceCommand.root, shell: invocation[shell])
+        let script = Completions.script(
+            for: MillraceCommand.root,
+            shell: invocation[shell],
+            names: TopicCompletions.names
+        )
         TextOutput.standard.write(script)
         return .done
     }

@@ -6,46 +6,76 @@ package enum Completions {
         case fish
     }
 
+    /// Names that are looked up while a word is typed: shell functions that print them.
+    package struct Names: Sendable {
+        /// The parameters whose values they are, by what stands for a value.
+        package var placeholder: String
+        /// The function for bash and zsh, in which `COMP_WORDS` are the words so far.
+        package var bash: String
+        /// The function for fish.
+        package var fish: String
+        /// What both are called.
+        package var function: String
+
+        package init(placeholder: String, function: String, bash: String, fish: String) {
+            self.placeholder = placeholder
+            self.function = function
+            self.bash = bash
+            self.fish = fish
+        }
+    }
+
     /// The script for `shell`.
-    package static func script(for root: Command, shell: Shell) -> String {
+    package static func script(for root: Command, shell: Shell, names: Names? = nil) -> String {
         switch shell {
-        case .bash: bash(root)
+        case .bash: bash(root, names)
         case .zsh:
-            "#compdef \(root.name)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root)
-        case .fish: fish(root)
+            "#compdef \(root.name)\nautoload -U +X bashcompinit && bashcompinit\n"
+                + bash(root, names)
+        case .fish: fish(root, names)
         }
     }
 
     /// Each command's words with what may follow them.
     private static func words(
         of command: Command,
-        path: [String]
+        path: [String],
+        _ names: Names?
     ) -> [(path: [String], next: String)] {
         var next = command.subcommands.map(\.name)
         next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
         next += command.parameters.filter(\.isArgument).flatMap(\.choices)
         next.append("--help")
-        let below = command.subcommands.flatMap { words(of: $0, path: path + [$0.name]) }
+        if let names, command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
+            next.append(names.call)
+        }
+        let below = command.subcommands.flatMap { words(of: $0, path: path + [$0.name], names) }
         return [(path, next.joined(separator: " "))] + below
     }
 
-    /// The options whose values are few, as the words before such a value, with those values.
+    /// The options whose values are few, or names, as the words before such a value, with those.
     private static func values(
         of command: Command,
-        path: [String]
+        path: [String],
+        _ names: Names?
     ) -> [(path: [String], next: String)] {
-        let own = command.parameters.filter { !$0.isArgument && !$0.choices.isEmpty }
-            .map { (path + ["--\($0.name)"], $0.choices.joined(separator: " ")) }
-        return own + command.subcommands.flatMap { values(of: $0, path: path + [$0.name]) }
+        let options = command.parameters.filter { !$0.isArgument }
+        let own = options.compactMap { option -> (path: [String], next: String)? in
+            let next =
+                names.flatMap { option.takes($0) ? $0.call : nil }
+                ?? option.choices.joined(separator: " ")
+            return next.isEmpty ? nil : (path + ["--\(option.name)"], next)
+        }
+        return own + command.subcommands.flatMap { values(of: $0, path: path + [$0.name], names) }
     }
 
-    private static func bash(_ root: Command) -> String {
+    private static func bash(_ root: Command, _ names: Names?) -> String {
         func lines(_ words: [(path: [String], next: String)]) -> String {
             words.map { path, next in
-                "        '\(path.joined(separator: " "))') next='\(next)' ;;"
+                "        '\(path.joined(separator: " "))') next=\"\(next)\" ;;"
             }.joined(separator: "\n")
         }
-        return """
+        return (names?.bash ?? "") + """
             _\(root.name)() {
                 local path='\(root.name)' next='' word
                 local current="${COMP_WORDS[COMP_CWORD]}"
@@ -54,10 +84,10 @@ package enum Completions {
                     case " \(parents(root)) " in *" ${path// /_} "*) path="$path $word" ;; esac
                 done
                 case "$path" in
-            \(lines(words(of: root, path: [root.name])))
+            \(lines(words(of: root, path: [root.name], names)))
                 esac
                 case "$path ${COMP_WORDS[COMP_CWORD-1]}" in
-            \(lines(values(of: root, path: [root.name])))
+            \(lines(values(of: root, path: [root.name], names)))
                 esac
                 COMPREPLY=($(compgen -W "$next" -- "$current"))
                 [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$current"))
@@ -76,7 +106,7 @@ package enum Completions {
         return collect(root, root.name).joined(separator: " ")
     }
 
-    private static func fish(_ root: Command) -> String {
+    private static func fish(_ root: Command, _ names: Names?) -> String {
         var lines: [String] = []
         func quoted(_ text: String) -> String {
             "'"
@@ -95,11 +125,18 @@ package enum Completions {
                 )
                 add(child, seen + [child.name])
             }
+            if let names,
+                command.parameters.contains(where: { $0.isArgument && $0.takes(names) })
+            {
+                lines.append(
+                    "complete -c \(root.name) -n '\(condition)' -a '(\(names.function))'"
+                )
+            }
             for parameter in command.parameters where !parameter.isArgument {
                 let value = parameter.kind == .flag ? "" : " -r"
-                let choices =
-                    parameter.choices.isEmpty
-                    ? "" : " -a \(quoted(parameter.choices.joined(separator: " ")))"
+                let looked = names.flatMap { parameter.takes($0) ? "(\($0.function))" : nil }
+                let words = looked ?? parameter.choices.joined(separator: " ")
+                let choices = words.isEmpty ? "" : " -a \(quoted(words))"
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value)"
                         + "\(choices) -d \(quoted(parameter.help))"
@@ -107,6 +144,16 @@ package enum Completions {
             }
         }
         add(root, [])
+        lines.insert(contentsOf: names.map { [$0.fish] } ?? [], at: 0)
         return lines.joined(separator: "\n") + "\n"
     }
+}
+
+extension ParameterDeclaration {
+    fileprivate func takes(_ names: Completions.Names) -> Bool { placeholder == names.placeholder }
+}
+
+extension Completions.Names {
+    /// How bash has the names in place of the call.
+    fileprivate var call: String { "$(\(function))" }
 }

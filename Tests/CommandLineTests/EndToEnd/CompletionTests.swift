@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What bash offers for a word.
+    @Suite(.serialized) struct CompletionTests {
+        private let folder: TemporaryFolder
+        private var data: String { folder.path("data") }
+
+        init() throws { folder = try TemporaryFolder() }
+
+        /// The words that are offered behind `words`, of which the last is begun.
+        private func offered(_ words: [String], environment: String = "") throws -> [String] {
+            let quoted = words.map { "'\($0)'" }.joined(separator: " ")
+            let outcome = try Millrace.shell(
+                "\(environment) source <('\(Millrace.executable.path)' completions bash); "
+                    + "COMP_WORDS=(\(quoted)); COMP_CWORD=\(words.count - 1); _millrace; "
+                    + "printf '%s\\n' \"${COMPREPLY[@]}\""
+            )
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors == "")
+            return outcome.lines
+        }
+
+        @Test func `commands, options and their words are offered`() throws {
+            #expect(try offered(["millrace", "topic", "del"]) == ["delete", "delete-records"])
+            #expect(try offered(["millrace", "consume", "--unt"]) == ["--until", "--until-end"])
+            #expect(try offered(["millrace", "consume", "--output", "j"]) == ["json"])
+        }
+
+        @Test func `the names of topics are offered, of the folder that is meant`() throws {
+            try Millrace.succeed(
+                "topic",
+                "create",
+                "orders",
+                "orders-2",
+                "users",
+                "--partitions",
+                "12",
+                "--data",
+                data
+            )
+            let given = ["millrace", "consume", "--data", data]
+            #expect(try offered(given + ["ord"]) == ["orders", "orders-2"])
+            #expect(
+                try offered(["millrace", "group", "reset", "g", "--data", data, "--topic", "u"])
+                    == ["users"]
+            )
+            let place = "export MILLRACE_DATA='\(data)';"
+            let produced = try offered(["millrace", "produce", "us"], environment: place)
+            #expect(produced == ["users"])
+            let cluster = ["millrace", "consume", "--bootstrap", "127.0.0.1:9092", "ord"]
+            #expect(try offered(cluster, environment: place) == [])
+        }
+    }
+}
