@@ -135,6 +135,8 @@ extension EndToEnd {
             // A job's own topic: its partitions stay, too.
             let owner = try OwnerProcess.job("WordCount", data, folder)
             try succeed(["produce", "lines", "--data", data], input: "a\n")
+            // Once something is counted, the job has all its topics.
+            try succeed(["consume", "word-counts", "--max", "1", "--data", data])
             let listed = try succeed(["topic", "list", "--json", "--data", data]).output
             let own = try #require(
                 listed.firstMatch(of: /"topic":"(word-count-[^"]*changelog)"/).map { String($0.1) }
