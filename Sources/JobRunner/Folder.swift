@@ -26,7 +26,7 @@ package enum Folder {
     }
 
     /// The names in the folder; none where it cannot be read.
-    static func names(in path: String) -> [String] {
+    package static func names(in path: String) -> [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
         var names: [String] = []
@@ -37,6 +37,12 @@ package enum Folder {
             if name != "." && name != ".." { names.append(name) }
         }
         return names
+    }
+
+    /// Whether there is a folder of this name.
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Removes the folder with everything in it; none is fine.

@@ -23,7 +23,8 @@ enum MillraceCommand {
                 GroupCommands.command, LagCommand.command, DlqCommands.command,
                 TransactionCommands.command, UserCommands.command, AclCommands.command,
                 ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
-                NewCommand.command, LogCommands.command, BenchCommand.command,
+                NewCommand.command, StateCommands.command, LogCommands.command,
+                BenchCommand.command,
                 ShellCommands.completions, ShellCommands.version,
             ]
         )

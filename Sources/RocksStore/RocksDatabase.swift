@@ -9,13 +9,30 @@ struct RocksDatabase: @unchecked Sendable {
     let handle: OpaquePointer
     let family: OpaquePointer
 
-    /// Opens, or creates, the database in a folder.
-    static func open(_ path: String, _ options: RocksOptions) throws(StoreError) -> RocksDatabase {
+    /// Opens, or creates, the database in a folder; one that is read only has to be there, and none
+    /// of its files changes.
+    static func open(
+        _ path: String,
+        _ options: RocksOptions,
+        isReadOnly: Bool = false
+    ) throws(StoreError) -> RocksDatabase {
         var family: OpaquePointer?
         let handle = try RocksCall.run(path) { error in
             "default".withCString { name in
                 var name: UnsafePointer<CChar>? = name
                 var familyOptions: OpaquePointer? = options.database
+                guard !isReadOnly else {
+                    return rocksdb_open_for_read_only_column_families(
+                        options.database,
+                        path,
+                        1,
+                        &name,
+                        &familyOptions,
+                        &family,
+                        0,
+                        error
+                    )
+                }
                 return rocksdb_open_column_families(
                     options.database,
                     path,

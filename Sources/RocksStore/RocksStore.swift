@@ -22,6 +22,8 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     /// Only the store's thread reads.
     private let lookup = RocksLookup()
     private let path: String
+    /// Nothing in or beside the folder is changed.
+    private let isReadOnly: Bool
     private let onWipe: @Sendable (StoreError) -> Void
     private let state: Lock<State>
 
@@ -38,15 +40,19 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
 
     /// Opens, or creates, the database in a folder. `onWipe` learns why the store was wiped.
     ///
+    /// One that is read only changes no file and takes no lock: the caller keeps its owner away.
+    ///
     /// - Throws: `.newerFormat` or `.corrupt` for a database that cannot be trusted, `.inUse` for
     ///   one that is open elsewhere, `.io`.
     package init(
         path: String,
         options: RocksOptions,
+        isReadOnly: Bool = false,
         onWipe: @escaping @Sendable (StoreError) -> Void = { _ in }
     ) throws(StoreError) {
         self.path = path
         self.options = options
+        self.isReadOnly = isReadOnly
         self.onWipe = onWipe
         if RocksCall.fileExists(path + Self.damageSuffix) {
             throw StoreError(
@@ -55,7 +61,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
                 message: "damage was met when the store was last used"
             )
         }
-        database = try RocksDatabase.open(path, options)
+        database = try RocksDatabase.open(path, options, isReadOnly: isReadOnly)
         do throws(StoreError) {
             let found = try Self.readMark(database.handle, options, path)
             let isEmpty = try !Self.hasData(database.handle, options, path)
@@ -77,7 +83,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             database.close()
             throw error
         }
-        Self.removeUnfinishedFiles(in: path)
+        if !isReadOnly { Self.removeUnfinishedFiles(in: path) }
     }
 
     /// An owner whose start failed may not have come to close its stores.
@@ -200,6 +206,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ entries: SortedEntries,
         changelogOffset: Offset
     ) throws(StoreError) {
+        precondition(!isReadOnly, "a store that is only read takes no checkpoint")
         let (number, changelog) = state.withLock { state in
             state.fileNumber += 1
             return (state.fileNumber, state.changelog)
@@ -240,6 +247,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
     }
 
     package func wipe(because reason: String) throws(StoreError) {
+        precondition(!isReadOnly, "a store that is only read is not wiped")
         // One batch and one flush: all of it is gone, or nothing is.
         guard let batch = rocksdb_writebatch_create() else {
             throw StoreError(code: .io, path: path, message: "no memory for a batch")
@@ -323,7 +331,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
         _ step: () throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
         do throws(StoreError) { return try step() } catch {
-            guard error.code == .corrupt else { throw error }
+            guard error.code == .corrupt, !isReadOnly else { throw error }
             RocksCall.createFile(path + Self.damageSuffix)
             throw StoreError(
                 code: .corrupt,

@@ -1,11 +1,11 @@
 import Glibc
 import JSON
 import Serdes
-import Streams
+package import Streams
 
 /// A job's topology as it was started last, `<state>/<job>/topology.json`: what a plan compares
 /// with. Nothing depends on it: one that is missing or cannot be read is none.
-struct StoredTopology: Codable, Sendable {
+package struct StoredTopology: Codable, Sendable {
     private var version = 1
     var topology: TopologySpecification
 
@@ -18,7 +18,7 @@ struct StoredTopology: Codable, Sendable {
     }
 
     /// The topology that a job had; nil where that is not known.
-    static func read(_ job: String, in stateDirectory: String) -> TopologySpecification? {
+    package static func read(_ job: String, in stateDirectory: String) -> TopologySpecification? {
         guard let file = fopen(path(job, stateDirectory), "re") else { return nil }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: byteLimit)

@@ -16,6 +16,17 @@ extension DataDirectory {
         _ = try DirectoryFormat.check(PartitionFiles(disk: disk, directory: path), creates: false)
     }
 
+    /// Whether the last process that had a directory ended in order; true of one that nobody has
+    /// written to.
+    package static func endedCleanly(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> Bool {
+        let files = PartitionFiles(disk: disk, directory: path)
+        guard let checkpoint = try checkpoint(of: files) else { return false }
+        return CleanEnd(directory: path, disk: disk).stands(for: checkpoint)
+    }
+
     /// The partitions of a directory that is not opened for it of which everything was deleted, as
     /// its last clean end has it; none where it did not end so.
     package static func emptied(
@@ -83,5 +94,37 @@ extension DataDirectory {
             try files.readableContent(of: files.path(name))
         }
         return bytes.flatMap { DirectoryCheckpoint($0) }
+    }
+
+    /// Keeps owners out of a directory while it is looked at: its lock, for which no file is
+    /// written or made; nil where the file system has no such locks.
+    ///
+    /// - Throws: `.disk(.locked)` where it has an owner.
+    package static func lockForReading(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> (any DiskLock)? {
+        try onDisk { () throws(DiskError) in try disk.lockForReading("\(path)/\(lockFile)") }
+    }
+
+    /// Where the partitions of a directory end that nobody has open: the offset behind the last
+    /// record that was acknowledged. A partition is left out of which that is not known.
+    package static func ends(
+        disk: any Disk,
+        path: String
+    ) throws(LogStorageError) -> [TopicPartition: Offset] {
+        let files = PartitionFiles(disk: disk, directory: path)
+        let table = try TopicTable.load(files)
+        let state = try DirectoryState.read(files, table)
+        var ends: [TopicPartition: Offset] = [:]
+        for topic in table.topics.values {
+            for index in 0..<topic.partitionCount {
+                let key = PartitionKey(topicID: topic.id, partition: PartitionIndex(index))
+                guard let known = state.facts[key], known.tail == .cut, known.suspicion == nil
+                else { continue }
+                ends[TopicPartition(topic.name, key.partition)] = known.end.offset
+            }
+        }
+        return ends
     }
 }

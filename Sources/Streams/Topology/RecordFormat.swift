@@ -14,7 +14,7 @@ public struct RecordFormat: Hashable, Codable, Sendable {
 
     /// A format in words.
     @usableFromInline
-    init(_ layout: String, key: String, value: String, windowSize: Int64? = nil) {
+    package init(_ layout: String, key: String, value: String, windowSize: Int64? = nil) {
         self.layout = layout
         self.key = key
         self.value = value
