@@ -1,12 +1,13 @@
 import Glibc
 
 /// How much memory this process may have: the machine's, or less where a control group says so.
-enum MachineMemory {
+package enum MachineMemory {
     /// What the stores of a job get if nobody says otherwise: half. The other half is for the log's
     /// buffers, the job's own objects, and the pages of files that the system keeps.
-    static var standardShare: Int {
-        byteCount(groupFolder: ownGroupFolder, below: groupRoot) / 2
-    }
+    static var standardShare: Int { limit / 2 }
+
+    /// What this process may have.
+    package static var limit: Int { byteCount(groupFolder: ownGroupFolder, below: groupRoot) }
 
     /// The least of the machine's memory and the limits of the groups from a folder upwards to the
     /// folder of all groups.

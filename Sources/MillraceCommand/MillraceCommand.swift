@@ -24,7 +24,7 @@ enum MillraceCommand {
                 TransactionCommands.command, UserCommands.command, AclCommands.command,
                 ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
                 NewCommand.command, StateCommands.command, LogCommands.command,
-                BenchCommand.command,
+                DoctorCommand.command, BenchCommand.command,
                 ShellCommands.completions, ShellCommands.version,
             ]
         )

@@ -56,7 +56,7 @@ func withRules<Result>(
 }
 
 /// Closes the log after `body`, whatever happens.
-private func closing<Result>(_ log: OpenLog, _ body: () throws -> Result) throws -> Result {
+func closing<Result>(_ log: OpenLog, _ body: () throws -> Result) throws -> Result {
     let result = Swift.Result {
         try log.warnOfUnfinishedImports()
         return try body()

@@ -1,0 +1,120 @@
+import Broker
+import JobRunner
+import LogModel
+import LogStorage
+import Terminal
+
+/// `millrace doctor`: looks at a data directory and its machine for what goes wrong later.
+enum DoctorCommand {
+    private static let data = DataDirectoryOption.parameter
+    private static let asJSON = Parameter.flag("json", help: "one JSON object a line")
+
+    static let command = Command(
+        "doctor",
+        summary: "look for what may go wrong; exit 1 if there is a warning",
+        discussion: "Durability (the file system, and how long a flush takes), free space and what "
+            + "retention will want,\nopen files, memory, partitions, keys, clocks, how the last "
+            + "process ended, partitions that cannot be\nused, transactions that hang, groups that "
+            + "lag. The files are looked at; then the log is opened, or its\nowner asked. "
+            + "`millrace log verify` reads every byte; this does not.",
+        parameters: [asJSON.declaration, data.declaration],
+        examples: [
+            .init("millrace doctor --data ./data", "before a directory is relied upon"),
+            .init("millrace doctor --json", "for a check that runs now and then"),
+        ]
+    ) { invocation in
+        let directory = invocation[data]
+        try requireDirectory(directory)
+        let now = SystemTimeSource().wallTime()
+        let machine = MachineFacts(of: directory)
+        var report = DoctorReport(asJSON: invocation[asJSON])
+        report.tell(MachineDiagnosis.findings(machine, directory: directory))
+        report.tell([end(of: directory)])
+        report.tell(try files(of: directory, machine, now))
+        report.tell(log(in: directory, now))
+        report.tellVerdict(of: directory)
+        return report.warningCount == 0 ? .done : .failed
+    }
+
+    private static func requireDirectory(_ directory: String) throws(CommandFailure) {
+        do throws(LogStorageError) {
+            try DataDirectory.checkFormat(disk: PosixDisk(), path: directory)
+        } catch { throw CommandFailure(opening: directory, BrokerError(error, in: directory)) }
+    }
+
+    /// How the last process ended; or who is at work.
+    private static func end(of directory: String) -> Finding {
+        do throws(LogStorageError) {
+            let lock = try DataDirectory.lockForReading(disk: PosixDisk(), path: directory)
+            defer { lock?.close() }
+            guard try DataDirectory.endedCleanly(disk: PosixDisk(), path: directory) else {
+                return .note(
+                    "end",
+                    "the last process did not end in order",
+                    why: "whoever opens the log reads the journal first; what no one was told was "
+                        + "stored is cut, and told",
+                    next: nextCommand("log verify", data: directory)
+                )
+            }
+            return .good("end", "the last process ended in order")
+        } catch .disk(.locked(_, let owner)) {
+            return .good("end", "\(owner) is at work")
+        } catch {
+            return .warning(
+                "end",
+                "how the last process ended cannot be read: \(error)",
+                why: "the log may not open either",
+                next: nextCommand("log verify", data: directory)
+            )
+        }
+    }
+
+    private static func files(
+        of directory: String,
+        _ machine: MachineFacts,
+        _ now: Timestamp
+    ) throws(CommandFailure) -> [Finding] {
+        let facts: DirectoryFacts
+        do throws(LogStorageError) { facts = try DirectoryFacts(of: directory) } catch {
+            throw CommandFailure(opening: directory, BrokerError(error, in: directory))
+        }
+        let diagnosis = DirectoryDiagnosis(
+            directory: directory,
+            machine: machine,
+            facts: facts,
+            now: now
+        )
+        let keys = facts.topics.filter { !$0.isInternal && $0.byteCount > 0 }
+            .compactMap { KeySample.read($0, in: directory).finding(directory: directory) }
+        return diagnosis.findings + keys
+    }
+
+    /// What the log itself says. That it does not open is a finding like others.
+    private static func log(in directory: String, _ now: Timestamp) -> [Finding] {
+        do {
+            let facts =
+                switch try DirectoryOwner.log(of: .directory(directory), creates: false, nil) {
+                case .served(let served):
+                    try LogFacts(of: served, topics: served.shownTopics(withInternal: true))
+                case .opened(let log):
+                    try closing(log) {
+                        try LogFacts(
+                            of: ServedLog(inProcess: log),
+                            topics: log.shownTopics(withInternal: true)
+                        )
+                    }
+                }
+            return LogDiagnosis(directory: directory, facts: facts, now: now).findings
+        } catch {
+            let failure = CommandFailure(explaining: error, data: directory)
+            return [
+                .warning(
+                    "health",
+                    failure.what,
+                    why: failure.reason ?? "what it holds cannot be read or written",
+                    next: failure.next ?? nextCommand("log verify", data: directory)
+                )
+            ]
+        }
+    }
+}
