@@ -1,5 +1,8 @@
 # Every goal sets up what it needs; see README.md.
-.PHONY: run test nightly sanitize build golden bench bench-broker deps check format
+.PHONY: run test nightly sanitize build install uninstall golden bench bench-broker deps check format
+
+# Where `make install` puts things; DESTDIR stands in front of it while a package is made.
+PREFIX ?= /usr/local
 
 run: deps ## build, run the flight delays job on its data, print its result
 	scripts/run-flights
@@ -15,6 +18,12 @@ sanitize: deps ## the suite under the address and the thread sanitizer
 
 build: deps ## the release binary: .build/release/millrace
 	swift build --configuration release --product millrace
+
+install: build ## the program, completions and what jobs are built with, below $(PREFIX)
+	scripts/install "$(DESTDIR)$(PREFIX)"
+
+uninstall: ## takes away what `make install` put there
+	scripts/install --remove "$(DESTDIR)$(PREFIX)"
 
 golden: deps ## every golden vector under $MILLRACE_GOLDEN
 	swift build --product millrace-golden

@@ -1,5 +1,12 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
+
+/// Whether `scripts/install` put the package here: then jobs are built with it, and neither tests nor
+/// jobs of its own lie beside it.
+let isInstalled = FileManager.default.fileExists(
+    atPath: "\(Context.packageDirectory)/installed"
+)
 
 /// Set by scripts/sanitize: the thread sanitizer needs locks that it can see.
 let isThreadSanitized = Context.environment["MILLRACE_SANITIZE"] == "thread"
@@ -322,3 +329,10 @@ let package = Package(
     ] + jobs.flatMap { job($0.key, in: $0.value) },
     cxxLanguageStandard: .cxx17
 )
+
+if isInstalled {
+    let left = ["Jobs/", "Templates/", "Tests/"]
+    package.targets.removeAll { target in
+        target.type == .test || left.contains { target.path?.hasPrefix($0) == true }
+    }
+}

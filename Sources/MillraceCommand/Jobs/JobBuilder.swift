@@ -75,7 +75,7 @@ struct JobBuilder {
         let home = try MillraceHome.find()
         let buildPath = home.buildPath
         try SharedBuild(home: home).forgetOtherSources()
-        let product = try executableProduct(buildPath)
+        let product = try executableProduct(home)
         let shows = TextOutput.error.isTerminal
         // The package manager caches one build plan a folder, without asking whose it is.
         let tool = try ToolProcess.run(
@@ -84,6 +84,7 @@ struct JobBuilder {
                 "--scratch-path", buildPath, "--product", product,
                 "--disable-build-manifest-caching",
             ],
+            environment: Self.environment(home),
             shows: shows
         )
         guard tool.status == 0 else {
@@ -98,12 +99,18 @@ struct JobBuilder {
         return "\(buildPath)/release/\(product)"
     }
 
-    private func executableProduct(_ buildPath: String) throws -> String {
+    /// For manifests that take the Millrace package from there, as those that `millrace new` makes.
+    private static func environment(_ home: MillraceHome) -> [String: String] {
+        ["MILLRACE_HOME": home.path]
+    }
+
+    private func executableProduct(_ home: MillraceHome) throws -> String {
         let tool = try ToolProcess.run(
             [
-                "swift", "package", "--package-path", job, "--scratch-path", buildPath,
+                "swift", "package", "--package-path", job, "--scratch-path", home.buildPath,
                 "describe", "--type", "json",
             ],
+            environment: Self.environment(home),
             shows: false
         )
         // Notes of the package manager may stand before the object.

@@ -20,8 +20,9 @@ enum JobCommands {
         "run",
         summary: "build a job and run it",
         discussion: "Jobs build in one shared folder, $MILLRACE_BUILD or .build-jobs beside the "
-            + "Millrace package, so\nthat only the first one waits for Millrace itself. SIGHUP, "
-            + "SIGINT and SIGTERM commit and leave\nwith exit code 0; a second one leaves at once.",
+            + "Millrace package (in\n~/.cache/millrace where that was installed), so that only the "
+            + "first one waits for Millrace itself.\nSIGHUP, SIGINT and SIGTERM commit and leave "
+            + "with exit code 0; a second one leaves at once.",
         parameters: [job.declaration, product.declaration] + RunOptions.parameters,
         examples: [
             .init("millrace run Jobs/WordCount --until-caught-up", "process what is there, end"),

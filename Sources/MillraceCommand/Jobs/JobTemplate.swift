@@ -46,9 +46,29 @@ enum JobTemplate: String, CaseIterable, Sendable {
             guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
             let text = try String(contentsOfFile: "\(folder)/\(path)", encoding: .utf8)
             files[renamed(path, to: name)] = renamed(text, to: name)
-                .replacing("path: \"../..\"", with: "path: \(Self.literal(home))")
+                .replacing(Self.packageLine, with: Self.packageLines(home))
         }
         return files
+    }
+
+    /// How a template's manifest names the Millrace package.
+    private static let packageLine = """
+            dependencies: [.package(name: "Millrace", path: "../..")],
+
+        """
+
+    /// How a new job's does: `millrace run` says where its own package is, so that the job goes on
+    /// when that one, or the job, has moved; without that word it is where it was.
+    private static func packageLines(_ home: String) -> String {
+        """
+            dependencies: [
+                .package(
+                    name: "Millrace",
+                    path: Context.environment["MILLRACE_HOME"] ?? \(literal(home))
+                )
+            ],
+
+        """
     }
 
     /// Whether a job of this name would not compile: the template's sources use the word, for a

@@ -1,13 +1,24 @@
 import Foundation
 import Terminal
 
-/// The Millrace package that jobs are built against, found from where this program lies.
+/// The Millrace package that jobs are built against, found from where this program lies: a checkout
+/// around it, or what `make install` put beside it.
 struct MillraceHome {
+    /// An absolute path.
     let path: String
 
-    /// Where every job of this checkout is built, so that Millrace is compiled once for all.
+    /// Whether it is no checkout but what `make install` made: other users' to read, nobody's to
+    /// build in.
+    private var isInstalled: Bool { FileManager.default.fileExists(atPath: "\(path)/installed") }
+
+    /// Where every job of this package is built, so that Millrace is compiled once for all.
     var buildPath: String {
-        ProcessInfo.processInfo.environment["MILLRACE_BUILD"] ?? "\(path)/.build-jobs"
+        let environment = ProcessInfo.processInfo.environment
+        if let given = environment["MILLRACE_BUILD"] { return given }
+        guard isInstalled else { return "\(path)/.build-jobs" }
+        // As the XDG base directories have it; an empty word is none.
+        let cache = environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+        return (cache ?? "\(NSHomeDirectory())/.cache") + "/millrace/jobs"
     }
 
     static func find() throws(CommandFailure) -> MillraceHome {
@@ -20,18 +31,22 @@ struct MillraceHome {
                     next: "export MILLRACE_HOME=<the folder of the checkout>"
                 )
             }
-            return MillraceHome(path: given)
+            return MillraceHome(path: URL(filePath: given).standardizedFileURL.path)
         }
         var folder = Executable.path.deletingLastPathComponent()
         while folder.path != "/" {
-            if isMillrace(folder.path) { return MillraceHome(path: folder.path) }
+            for place in [folder, folder.appending(path: "share/millrace")]
+            where isMillrace(place.path) {
+                return MillraceHome(path: place.path)
+            }
             folder.deleteLastPathComponent()
         }
         throw CommandFailure(
             "the Millrace package was not found",
             place: Executable.path.path,
-            reason: "no folder above this program holds its Package.swift",
-            next: "export MILLRACE_HOME=<the folder of the checkout>"
+            reason: "no folder above this program holds its Package.swift, or has it in "
+                + "share/millrace",
+            next: "export MILLRACE_HOME=<the folder of the checkout>, or make install"
         )
     }
 

@@ -12,12 +12,18 @@ struct ToolProcess {
     let output: String
 
     /// Runs `words` to its end. Its output is kept, and with `shows` goes to standard error too,
-    /// which is how a person sees a long build move.
-    static func run(_ words: [String], shows: Bool) throws(CommandFailure) -> ToolProcess {
+    /// which is how a person sees a long build move. It has this process's environment and, over
+    /// it, `environment`.
+    static func run(
+        _ words: [String],
+        environment: [String: String] = [:],
+        shows: Bool
+    ) throws(CommandFailure) -> ToolProcess {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = words
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
