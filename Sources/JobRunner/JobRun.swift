@@ -118,7 +118,7 @@ struct JobRun {
             // The positions are free only now: the new producers fenced the owners before them,
             // whose open transactions may hold offsets.
             let backlog = try InputBacklog(job: topology.job, topics: inputs, client: log.client)
-            try advance(application, progress, backlog)
+            try advance(application, progress, backlog, log)
         }
         let closing = Result { try application.close() }
         do { try work.get() } catch let error as StreamsError where error.code == .stopped {}
@@ -198,14 +198,30 @@ struct JobRun {
     private func advance(
         _ application: StreamsApplication,
         _ progress: [ThreadProgress],
-        _ backlog: InputBacklog
+        _ backlog: InputBacklog,
+        _ log: OpenLog
     ) throws {
         let total = options.untilCaughtUp ? backlog.total : nil
         let display = ProgressDisplay(topology.job) {
             (backlog.done(progress.map(\.snapshot)), total)
         }
         defer { display.stop() }
+        let waiting = options.untilCaughtUp ? wait(for: backlog.ends, progress, log) : nil
+        defer { waiting?.stop() }
         try application.run(until: options.untilCaughtUp ? .whenCaughtUp : .onRequest)
+    }
+
+    private func wait(
+        for ends: [TopicPartition: Offset],
+        _ progress: [ThreadProgress],
+        _ log: OpenLog
+    ) -> TransactionWait {
+        TransactionWait(
+            log,
+            targets: ends,
+            sample: { progress.map(\.snapshot) },
+            tell: Self.tell
+        )
     }
 
     /// Says why a store's restore reads its whole changelog.

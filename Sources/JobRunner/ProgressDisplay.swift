@@ -36,7 +36,8 @@ final class ProgressDisplay: Sendable {
 /// The records that lie before a job at its start, by input partition.
 struct InputBacklog: Sendable {
     private let start: [TopicPartition: Offset]
-    private let end: [TopicPartition: Offset]
+    /// Where the inputs ended then.
+    let ends: [TopicPartition: Offset]
 
     init(
         job: String,
@@ -55,11 +56,11 @@ struct InputBacklog: Sendable {
             end[partition] = bounds.highWatermark
         }
         self.start = start
-        self.end = end
+        ends = end
     }
 
     var total: Int {
-        end.reduce(0) { $0 + Int(start[$1.key]?.distance(to: $1.value) ?? 0) }
+        ends.reduce(0) { $0 + Int(start[$1.key]?.distance(to: $1.value) ?? 0) }
     }
 
     /// The offsets that the positions of `snapshots` have passed.
