@@ -126,11 +126,11 @@ class Server:
         self.start()
 
 
-async def fill(server, count):
+async def fill(server, numbers):
     producer = AIOKafkaProducer(bootstrap_servers=server, acks="all", enable_idempotence=True)
     await producer.start()
     sent = [await producer.send("in", key=b"%d" % (number % 7), value=b"%d" % number)
-            for number in range(count)]
+            for number in numbers]
     await asyncio.gather(*sent)
     await producer.stop()
 
@@ -191,7 +191,7 @@ def dump(kafka, data, found):
 def main(millrace, data, kills, kafka):
     count = RECORDS_A_KILL * kills
     server = Server(millrace, data)
-    asyncio.run(fill(server.address, count))
+    asyncio.run(fill(server.address, range(RECORDS_A_KILL)))
     here = pathlib.Path(__file__).parent
     commands = [
         [sys.executable, __file__, "worker", server.address, "aiokafka"],
@@ -202,6 +202,9 @@ def main(millrace, data, kills, kafka):
         while server.kills < kills:
             time.sleep(random.uniform(0.3, 1.5))
             server.kill()
+            begin = server.kills * RECORDS_A_KILL
+            if begin < count:
+                asyncio.run(fill(server.address, range(begin, begin + RECORDS_A_KILL)))
             assert all(worker.poll() is None for worker in workers), "a client has ended"
         for worker in workers:
             worker.stdin.close()
