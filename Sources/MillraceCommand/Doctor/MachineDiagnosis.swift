@@ -1,3 +1,4 @@
+import JobRunner
 import Terminal
 
 /// What the machine means for a data directory; pure.
@@ -23,7 +24,7 @@ enum MachineDiagnosis {
             )
         }
         let name = "\(mount.kind) on \(mount.source)"
-        let move = "stop what uses it, then: cp -a \(directory) DIR-ON-A-DISK"
+        let move = "stop what uses it, then: cp -a \(shellWord(directory)) DIR-ON-A-DISK"
         if mount.options.contains("ro") {
             return .warning(
                 area,
@@ -45,7 +46,7 @@ enum MachineDiagnosis {
                 area,
                 "the folder lies in a container's own layer (\(name))",
                 why: "everything is gone with the container",
-                next: "mount a volume there: docker run --volume NAME:\(directory)"
+                next: "mount a volume there: docker run --volume NAME:\(shellWord(directory))"
             )
         case .onNetwork:
             return .warning(
