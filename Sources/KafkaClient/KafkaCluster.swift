@@ -97,12 +97,14 @@ package final class KafkaCluster {
         try exchange(with: node).ask(patience: patience ?? configuration.requestPatience, make)
     }
 
-    /// Attempts `body` until it succeeds, fails for good, or the time for it is over.
+    /// Attempts `body` until it succeeds, fails for good, or the time for it is over. Where the
+    /// last attempt reached nobody, an earlier one may have: its error is thrown, which says so.
     func retrying<Result>(
         _ body: () throws(KafkaClientError) -> Result
     ) throws(KafkaClientError) -> Result {
         var schedule = RetrySchedule(limit: configuration.retryLimit)
         let time = SystemTimeSource()
+        var lost: KafkaClientError?
         while true {
             let begin = time.monotonicNanoseconds()
             do throws(KafkaClientError) { return try body() } catch {
@@ -111,7 +113,11 @@ package final class KafkaCluster {
                 )
                 guard error.isRetriable, !configuration.isStopRequested(),
                     let pause = schedule.next(spent: spent)
-                else { throw error }
+                else {
+                    if case .unreachable = error { throw lost ?? error }
+                    throw error
+                }
+                if case .lost = error { lost = error }
                 forgetWhoIsAsked(after: error)
                 let (seconds, attoseconds) = pause.components
                 var wait = timespec(

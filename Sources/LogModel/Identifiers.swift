@@ -142,8 +142,20 @@ public struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConver
     }
     /// `topic-3`, as Kafka names the folder.
     public var description: String { "\(topic)-\(partition.rawValue)" }
+    /// By the bytes of the name: two that Unicode calls equal are two topics.
+    public static func == (left: TopicPartition, right: TopicPartition) -> Bool {
+        left.partition == right.partition && left.topic.hasBytes(of: right.topic)
+    }
     public static func < (left: TopicPartition, right: TopicPartition) -> Bool {
-        (left.topic, left.partition) < (right.topic, right.partition)
+        if left.topic.hasBytes(of: right.topic) { return left.partition < right.partition }
+        return left.topic.utf8.lexicographicallyPrecedes(right.topic.utf8)
+    }
+}
+
+extension String {
+    /// Whether both are the same bytes; `==` holds for what Unicode calls equivalent too.
+    package func hasBytes(of other: String) -> Bool {
+        self == other && utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }
 

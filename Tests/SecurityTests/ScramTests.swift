@@ -175,6 +175,49 @@ struct ScramTests {
         #expect(Self.isFailure(again.received(Array(final.utf8)) { _, _ in nil }))
     }
 
+    /// Users with more rounds, and such that Kafka's tool made, are as many among the unknown.
+    @Test func `who is unknown has rounds and a salt like the users`() throws {
+        func made(
+            _ mechanism: ScramMechanism,
+            _ rounds: Int32,
+            salt: String
+        ) throws
+            -> ScramCredential
+        {
+            try #require(
+                ScramCredential(
+                    mechanism: mechanism,
+                    salt: Array(salt.utf8),
+                    saltedPassword: [UInt8](repeating: 1, count: mechanism.keyByteCount),
+                    iterations: rounds
+                )
+            )
+        }
+        let few = try made(.sha256, 8192, salt: "1a2b3c4d5e6f7g8h9i0j1k2l3m")
+        let many = try made(.sha512, 16_384, salt: "\u{1}" + String(repeating: "\u{2}", count: 31))
+        let shapes = ScramShapes([few, many], plain: [few, many])
+        var rounds: [Int32: Int] = [:]
+        for number in 0..<200 {
+            var server = server()
+            let first = Array("n,,n=nobody\(number),r=abc".utf8)
+            guard
+                case .challenge(let text) = server.received(first, shapes: shapes, { _, _ in nil })
+            else {
+                Issue.record("there is no challenge")
+                return
+            }
+            let message = try ServerFirstMessage(text)
+            #expect(message.iterations == 8192 && message.salt.count == 26)
+            #expect(message.salt.allSatisfy { ScramShapes.letters.contains($0) })
+            let decoy = shapes.decoy(nil, user: "nobody\(number)", secret: [1, 2, 3])
+            #expect(decoy == shapes.decoy(nil, user: "nobody\(number)", secret: [1, 2, 3]))
+            #expect(decoy.mechanism == (decoy.iterations == 8192 ? .sha256 : .sha512))
+            rounds[decoy.iterations, default: 0] += 1
+        }
+        #expect(rounds.keys.sorted() == [8192, 16_384])
+        #expect(rounds.values.allSatisfy { $0 > 60 }, "\(rounds)")
+    }
+
     @Test(arguments: SaslMechanism.allCases, ["pencil", "", "Pencil", "pencil "])
     func `each mechanism lets in who has the password, and nobody else`(
         mechanism: SaslMechanism,

@@ -10,9 +10,10 @@ extension Broker {
     package func topicImage() -> TopicImage { topicTable.withLock { $0.image() } }
 
     /// Takes in what a member of a consumer group says; the answer comes when what stands behind it
-    /// is durable.
+    /// is durable. `mayDescribe` tells the topics that the member may know of; nil for all.
     package func consumerHeartbeat(
         _ beat: ConsumerHeartbeat,
+        mayDescribe: (@Sendable (String) -> Bool)? = nil,
         answer: @escaping @Sendable (ConsumerHeartbeatAnswer) -> Void
     ) {
         let random = makeID().description
@@ -25,12 +26,21 @@ extension Broker {
                 topics: topics,
                 newID: random,
                 now: now,
-                wallTime: wallTime
+                wallTime: wallTime,
+                mayDescribe: mayDescribe
             )
             if let known {
                 result = known
             } else {
-                result = begin(beat, in: &state, topics, random, now, wallTime, &write)
+                result = begin(
+                    beat,
+                    in: &state,
+                    topics,
+                    random,
+                    (now, wallTime),
+                    mayDescribe,
+                    &write
+                )
             }
             write.consumerRecords = state.consumers[beat.group]?.takeRecords() ?? []
             write.answers = [{ answer($0.map(Self.failed) ?? result) }]
@@ -47,8 +57,8 @@ extension Broker {
         in state: inout GroupShardState,
         _ topics: TopicImage,
         _ newID: String,
-        _ now: Moment,
-        _ wallTime: Timestamp,
+        _ time: (now: Moment, wall: Timestamp),
+        _ mayDescribe: ((String) -> Bool)?,
         _ write: inout GroupWrite
     ) -> ConsumerHeartbeatAnswer {
         let id = beat.group
@@ -67,14 +77,15 @@ extension Broker {
         var group = ConsumerGroup(
             id: id,
             settings: configuration.groups,
-            wallTime: wallTime
+            wallTime: time.wall
         )
         let answer = group.heartbeat(
             beat,
             topics: topics,
             newID: newID,
-            now: now,
-            wallTime: wallTime
+            now: time.now,
+            wallTime: time.wall,
+            mayDescribe: mayDescribe
         )
         guard answer.code == .none else { return answer }
         state.consumers[id] = group

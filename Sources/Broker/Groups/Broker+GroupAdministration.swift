@@ -163,7 +163,7 @@ extension Broker {
             // Bytes that are no subscription name no topics.
             (try? ConsumerProtocolSubscription(decoding: bytes))?.topics
         }
-        return Set(topics.joined())
+        return Set(topics.joined().filter { TopicName.problem(with: $0) == nil })
     }
 }
 

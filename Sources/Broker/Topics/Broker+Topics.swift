@@ -13,7 +13,7 @@ extension Broker {
 
     /// The topic of this name, nil if there is none.
     package func topic(_ name: String) -> Topic? {
-        topicTable.withLock { $0.topics[name] }
+        topicTable.withLock { $0.topic(named: name) }
     }
 
     /// The topic of this id, nil if there is none.
@@ -131,7 +131,7 @@ extension Broker {
     package func find(_ partition: TopicPartition) throws(BrokerError) -> Partition {
         try checkOpen()
         let found = topicTable.withLock {
-            $0.topics[partition.topic]?.partition(partition.partition)
+            $0.topic(named: partition.topic)?.partition(partition.partition)
         }
         guard let found else { throw Self.unknown(partition.description) }
         return found
@@ -271,6 +271,14 @@ struct TopicNames: Sendable {
         for topic in topics.values { names[topic.id] = topic.name }
     }
 
+    /// The topic of this very name: the only way that a name from outside is looked up. A `String`
+    /// is a key wherever Unicode calls it equal, so that U+212A would find a topic by its `K`, past
+    /// the rules about it.
+    func topic(named name: String) -> Topic? {
+        guard let topic = topics[name], topic.name.hasBytes(of: name) else { return nil }
+        return topic
+    }
+
     func topic(_ id: UniqueID) -> Topic? { names[id].flatMap { topics[$0] } }
 
     mutating func insert(_ topic: Topic) {
@@ -305,7 +313,7 @@ struct TopicNames: Sendable {
     /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays
     /// taken until the topic is gone: else one made meanwhile would be removed.
     mutating func beginDeletion(of name: String, id: UniqueID?) -> Topic? {
-        guard let topic = topics[name], topic.id == id ?? topic.id else { return nil }
+        guard let topic = topic(named: name), topic.id == id ?? topic.id else { return nil }
         topics[name] = nil
         precondition(leaving[name] == nil, "\(name): deleted twice at once")
         leaving[name] = topic

@@ -1,4 +1,5 @@
 import Bytes
+package import Coordination
 package import LogStorage
 package import Security
 import Threads
@@ -16,18 +17,40 @@ import Threads
 /// The lock is held over the disk: a change is rare, and one that is answered is durable. Readers
 /// take a copy that stands behind a lock of its own.
 package final class CredentialStore: Sendable {
-    /// A name with a mechanism: what has one credential.
+    /// A name with a mechanism: what has one credential. The name is its bytes, as the principal is
+    /// that rules name.
     package struct Key: Hashable, Comparable, Sendable {
-        package let user: String
+        package let user: ExactText
         package let mechanism: ScramMechanism
 
         package init(user: String, mechanism: ScramMechanism) {
+            self.init(user: ExactText(user), mechanism: mechanism)
+        }
+
+        fileprivate init(user: ExactText, mechanism: ScramMechanism) {
             self.user = user
             self.mechanism = mechanism
         }
 
         package static func < (one: Key, other: Key) -> Bool {
             (one.user, one.mechanism) < (other.user, other.mechanism)
+        }
+    }
+
+    /// The credentials, and how they look from outside.
+    private struct Users: Sendable {
+        let credentials: [Key: ScramCredential]
+        let shapes: ScramShapes
+
+        init(_ credentials: [Key: ScramCredential]) {
+            self.credentials = credentials
+            let plain = credentials.filter { key, _ in
+                key.mechanism
+                    == SaslServer.plainOrder.first {
+                        credentials[Key(user: key.user, mechanism: $0)] != nil
+                    }
+            }
+            shapes = ScramShapes(Array(credentials.values), plain: Array(plain.values))
         }
     }
 
@@ -42,7 +65,7 @@ package final class CredentialStore: Sendable {
 
     private let file: SealedFile
     private let changing = Lock<Void>(())
-    private let credentials: Lock<[Key: ScramCredential]>
+    private let users: Lock<Users>
     /// Why there are none although there may have been: nobody logs in, and nothing is changed.
     package let damage: String?
     /// For what somebody unknown is told: of this process alone.
@@ -66,32 +89,35 @@ package final class CredentialStore: Sendable {
                 }
             }
         } catch { damage = "\(error)" }
-        credentials = Lock(found)
+        users = Lock(Users(found))
         self.damage = damage
     }
 
     package func credential(_ user: String, _ mechanism: ScramMechanism) -> ScramCredential? {
-        credentials.withLock { $0[Key(user: user, mechanism: mechanism)] }
+        users.withLock { $0.credentials[Key(user: user, mechanism: mechanism)] }
     }
+
+    /// How an exchange with somebody unknown has to look.
+    package var shapes: ScramShapes { users.withLock { $0.shapes } }
 
     /// All that there are, without what is secret.
     package var all: [(key: Key, iterations: Int32)] {
-        credentials.withLock { credentials in
-            credentials.map { ($0.key, $0.value.iterations) }.sorted { $0.0 < $1.0 }
-        }
+        users.withLock { $0.credentials }
+            .map { ($0.key, $0.value.iterations) }.sorted { $0.0 < $1.0 }
     }
 
     /// Durable when it returns. The caller has looked at what is asked.
     package func apply(_ changes: Changes) throws(LogStorageError) {
         if let damage { throw .readOnly(damage) }
         try changing.withLock { _ throws(LogStorageError) in
-            var next = credentials.withLock { $0 }
+            var next = users.withLock { $0.credentials }
             for (key, credential) in changes { next[key] = credential }
             guard next.count <= Self.credentialLimit else {
                 throw .readOnly("there are \(Self.credentialLimit) credentials already")
             }
             try file.replace(with: Self.encode(next))
-            credentials.withLock { $0 = next }
+            let users = Users(next)
+            self.users.withLock { $0 = users }
         }
     }
 
@@ -104,8 +130,8 @@ package final class CredentialStore: Sendable {
         }
         put(UInt32(credentials.count))
         for (key, credential) in credentials.sorted(by: { $0.key < $1.key }) {
-            put(UInt16(key.user.utf8.count))
-            bytes += Array(key.user.utf8)
+            put(UInt16(key.user.bytes.count))
+            bytes += key.user.bytes
             put(key.mechanism.rawValue)
             put(credential.iterations)
             put(UInt16(credential.salt.count))

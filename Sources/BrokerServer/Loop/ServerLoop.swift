@@ -271,7 +271,9 @@ final class ServerLoop: @unchecked Sendable {
         workers.add(
             { [weak self] in
                 var server = server
-                let step = server.received(token) { credentials.credential($0, $1) }
+                let step = server.received(token, shapes: credentials.shapes) {
+                    credentials.credential($0, $1)
+                }
                 self?.send(.look(connection: id, number: number, server, step))
             },
             to: connection.mailbox

@@ -1,13 +1,15 @@
 package import LogModel
 
 extension ConsumerGroup {
-    /// Takes in what a member says of itself. `newID` names a member that has no id yet.
+    /// Takes in what a member says of itself. `newID` names a member that has no id yet;
+    /// `mayDescribe` tells the topics that it may know of where these are not all.
     package mutating func heartbeat(
         _ beat: ConsumerHeartbeat,
         topics: TopicImage,
         newID: @autoclosure () -> String,
         now: Moment,
-        wallTime: Timestamp
+        wallTime: Timestamp,
+        mayDescribe: ((String) -> Bool)? = nil
     ) -> ConsumerHeartbeatAnswer {
         if beat.isLeave { return leave(beat, topics: topics, wallTime: wallTime) }
         if let refusal = refusal(of: beat) { return .refused(refusal) }
@@ -19,7 +21,12 @@ extension ConsumerGroup {
             byMilliseconds: settings.consumerSessionMilliseconds
         )
         put(member)
-        raiseEpoch(ifChanged: !before.wantsSame(as: member.subscription), topics)
+        raiseEpoch(
+            ifChanged: !before.wantsSame(as: member.subscription),
+            by: member,
+            topics,
+            mayDescribe
+        )
         retarget(topics, wallTime)
         let held = member.assignment.assigned
         reconcile(&member, owning: beat.ownedPartitions, now)

@@ -37,6 +37,9 @@ package struct ConsumerGroup: Sendable {
     var owners: [AssignedPartition: String] = [:]
     /// What patterns of members match among the topics last looked at.
     var matches: [String: PatternMatches] = [:]
+    /// What patterns of members find and the members may not know of, by member; none of a member
+    /// that was not heard of since the group was read.
+    var hidden: [String: Set<String>] = [:]
     /// The topics last looked at.
     var topicVersion: UInt64?
     /// When the last member went, or was seen to be gone: positions are kept for a while from then.
@@ -112,6 +115,7 @@ package struct ConsumerGroup: Sendable {
         for partition in member.assignment.held { owners[partition] = nil }
         if let instanceID = member.subscription.instanceID { memberOfInstance[instanceID] = nil }
         targets[memberID] = nil
+        hidden[memberID] = nil
         unwritten.formUnion([.current(memberID), .target(memberID), .member(memberID)])
     }
 

@@ -79,6 +79,39 @@ final class ServedLog: CommandLog {
         }
     }
 
+    enum Verb: String {
+        case was
+        case were
+    }
+
+    /// Asks the cluster for a change: told is that it was not made, or, where an answer is missing,
+    /// that nobody knows.
+    func changing<Result>(
+        _ subject: String,
+        _ verb: Verb,
+        _ done: String,
+        _ body: (KafkaCluster) throws(KafkaClientError) -> Result
+    ) throws(CommandFailure) -> Result {
+        do throws(KafkaClientError) { return try body(cluster) } catch {
+            throw Self.changeFailure(subject, verb, done, place, error)
+        }
+    }
+
+    static func changeFailure(
+        _ subject: String,
+        _ verb: Verb,
+        _ done: String,
+        _ place: LogPlace,
+        _ error: KafkaClientError
+    ) -> CommandFailure {
+        guard error.isUncertain else {
+            return failure("\(subject) \(verb) not \(done)", place, error)
+        }
+        var failure = failure("it is not known whether \(subject) \(verb) \(done)", place, error)
+        failure.next = "look at what is there now before you give the command again"
+        return failure
+    }
+
     func failure(_ what: String, _ error: KafkaClientError) -> CommandFailure {
         Self.failure(what, place, error)
     }

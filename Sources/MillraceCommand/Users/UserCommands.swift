@@ -91,7 +91,8 @@ enum UserCommands {
         let name = invocation[user]
         let password = try PasswordInput.read(from: invocation[passwordFile], for: name)
         try withCluster(invocation) { log in
-            try log.asking("the user '\(name)' was not set") { cluster throws(KafkaClientError) in
+            try log.changing("the user '\(name)'", .was, "set") {
+                cluster throws(KafkaClientError) in
                 try cluster.setPassword(
                     of: name,
                     password,
@@ -114,7 +115,9 @@ enum UserCommands {
         let name = invocation[user]
         try withCluster(invocation) { log in
             let chosen = chosen(invocation)
-            let known = try log.credentials(of: nil).filter { $0.user == name }.map(\.mechanism)
+            let known = try log.credentials(of: nil).filter { $0.user.hasBytes(of: name) }.map(
+                \.mechanism
+            )
             let missing = chosen?.first { !known.contains($0) }
             guard !known.isEmpty, missing == nil else {
                 throw CommandFailure(
@@ -124,7 +127,7 @@ enum UserCommands {
                     next: log.place.next("user list")
                 )
             }
-            try log.asking("the user '\(name)' was not deleted") {
+            try log.changing("the user '\(name)'", .was, "deleted") {
                 cluster throws(KafkaClientError) in
                 try cluster.deleteCredentials(of: name, chosen ?? known)
             }

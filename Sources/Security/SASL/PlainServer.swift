@@ -4,6 +4,7 @@ enum PlainServer {
     static func step(
         _ token: [UInt8],
         _ secret: [UInt8],
+        _ shapes: ScramShapes,
         _ lookUp: SaslServer.LookUp
     ) -> SaslServer.Step {
         let parts = token.split(separator: 0, omittingEmptySubsequences: false)
@@ -17,15 +18,15 @@ enum PlainServer {
         guard !parts[2].isEmpty else {
             return .failed("Authentication failed: password not specified")
         }
-        guard authorizationID.isEmpty || authorizationID == user else {
+        guard authorizationID.isEmpty || parts[0] == parts[1] else {
             return .failed(
                 "Authentication failed: Client requested an authorization id that is different "
                     + "from username"
             )
         }
-        let known = lookUp(user, .sha256) ?? lookUp(user, .sha512)
+        let known: ScramCredential? = SaslServer.plainOrder.reduce(nil) { $0 ?? lookUp(user, $1) }
         // As much work for somebody unknown.
-        let credential = known ?? .decoy(.sha256, user: user, secret: secret)
+        let credential = known ?? shapes.decoy(nil, user: user, secret: secret)
         let matches = credential.matches(password: Array(parts[2]))
         return matches && known != nil ? .authenticated(user: user, []) : .failed(refusal)
     }

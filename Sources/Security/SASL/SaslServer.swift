@@ -38,6 +38,9 @@ package struct SaslServer: Sendable {
         case scram(ScramServer)
     }
 
+    /// The credentials that a password is checked against, the first that a user has.
+    package static let plainOrder: [ScramMechanism] = [.sha256, .sha512]
+
     /// No client has so much to say of itself.
     package static let tokenByteLimit = 8192
 
@@ -52,14 +55,19 @@ package struct SaslServer: Sendable {
             ?? .plain(secret: randomness.secret)
     }
 
-    /// Takes what the other end says. May take milliseconds: called where that is nobody's wait.
-    package mutating func received(_ token: [UInt8], _ lookUp: LookUp) -> Step {
+    /// Takes what the other end says; `shapes` are those of all users. May take milliseconds:
+    /// called where that is nobody's wait.
+    package mutating func received(
+        _ token: [UInt8],
+        shapes: ScramShapes = ScramShapes(),
+        _ lookUp: LookUp
+    ) -> Step {
         guard !isOver, token.count <= Self.tokenByteLimit else { return failed() }
         let step: Step
         switch exchange {
-        case .plain(let secret): step = PlainServer.step(token, secret, lookUp)
+        case .plain(let secret): step = PlainServer.step(token, secret, shapes, lookUp)
         case .scram(var scram):
-            step = scram.received(token, lookUp) ?? failed()
+            step = scram.received(token, shapes, lookUp) ?? failed()
             exchange = .scram(scram)
         }
         if case .challenge = step { return step }

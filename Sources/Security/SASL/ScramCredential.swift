@@ -59,26 +59,20 @@ package struct ScramCredential: Equatable, Sendable {
         return Cryptography.areEqual(keys.storedKey, storedKey)
     }
 
-    /// A credential that no password matches, for a user that there is not: the same one each time,
-    /// so that nobody can tell by asking twice.
+    /// A credential that no password matches: its keys were made of none.
     static func decoy(
         _ mechanism: ScramMechanism,
-        user: String,
-        secret: [UInt8]
+        salt: [UInt8],
+        storedKey: [UInt8],
+        serverKey: [UInt8],
+        iterations: Int32
     ) -> ScramCredential {
-        func bytes(_ purpose: String) -> [UInt8] {
-            Cryptography.authenticationCode(
-                mechanism.hash,
-                key: secret,
-                Array("\(purpose) \(user)".utf8)
-            )
-        }
         let decoy = ScramCredential(
             mechanism: mechanism,
-            salt: Array(bytes("salt").prefix(newSaltByteCount)),
-            storedKey: bytes("stored key"),
-            serverKey: bytes("server key"),
-            iterations: iterationRange.lowerBound
+            salt: salt,
+            storedKey: storedKey,
+            serverKey: serverKey,
+            iterations: iterations
         )
         guard let decoy else { preconditionFailure("a decoy is within the bounds") }
         return decoy

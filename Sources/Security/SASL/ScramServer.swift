@@ -28,12 +28,16 @@ struct ScramServer: Sendable {
     }
 
     /// Nil where it fails.
-    mutating func received(_ token: [UInt8], _ lookUp: SaslServer.LookUp) -> SaslServer.Step? {
+    mutating func received(
+        _ token: [UInt8],
+        _ shapes: ScramShapes,
+        _ lookUp: SaslServer.LookUp
+    ) -> SaslServer.Step? {
         let before = phase
         phase = .over
         do throws(ScramMessage.Malformed) {
             switch before {
-            case .new: return begin(try ClientFirstMessage(token), lookUp)
+            case .new: return begin(try ClientFirstMessage(token), shapes, lookUp)
             case .begun(let begun): return finish(try ClientFinalMessage(token), begun)
             case .over: return nil
             }
@@ -44,15 +48,19 @@ struct ScramServer: Sendable {
 
     private mutating func begin(
         _ first: ClientFirstMessage,
+        _ shapes: ScramShapes,
         _ lookUp: SaslServer.LookUp
     ) -> SaslServer.Step? {
         // Nobody speaks for somebody else.
-        guard first.authorizationID.isEmpty || first.authorizationID == first.user else {
+        guard
+            first.authorizationID.isEmpty
+                || first.authorizationID.utf8.elementsEqual(first.user.utf8)
+        else {
             return nil
         }
         let known = lookUp(first.user, mechanism)
         let credential =
-            known ?? .decoy(mechanism, user: first.user, secret: randomness.secret)
+            known ?? shapes.decoy(mechanism, user: first.user, secret: randomness.secret)
         let answer = ServerFirstMessage(
             nonce: first.nonce + randomness.nonce,
             salt: credential.salt,

@@ -1,4 +1,5 @@
 import Bytes
+import Coordination
 import KafkaWire
 import LogModel
 import MillraceTestKit
@@ -76,7 +77,7 @@ import Testing
         #expect(wrong.answer.sessionID == 0)
         #expect(fetch(&sessions, id + 1, 4, read: read).answer.code == .fetchSessionIDNotFound)
         ends = [0: 3, 1: 3, 2: 3]
-        let other = Owner(principal: Self.owner.principal, connection: 2)
+        let other = Owner(principal: Self.owner.principal.text, connection: 2)
         #expect(fetch(&sessions, id, 4, forgotten: [key(0)], read: read).told == [2])
         // As in Kafka, over another connection too.
         #expect(fetch(&sessions, id, 5, of: other, read: read).told == [2])
@@ -128,7 +129,7 @@ import Testing
         let byID = fetch(&sessions, id, 1, usesTopicIDs: true).answer
         #expect(byID.code == .fetchSessionTopicIDError)
         #expect(fetch(&sessions, id, 1).answer.sessionID == id)
-        let later = Owner(principal: Self.owner.principal, connection: 3)
+        let later = Owner(principal: Self.owner.principal.text, connection: 3)
         #expect(fetch(&sessions, id, 2, of: later).answer.sessionID == id)
         sessions.connectionClosed(1)
         #expect(sessions.count == 1)

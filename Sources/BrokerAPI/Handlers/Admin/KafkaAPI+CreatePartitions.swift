@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import KafkaWire
 import LogModel
 
@@ -8,13 +9,13 @@ extension KafkaAPI {
         _ request: CreatePartitionsRequest,
         _ call: APICall
     ) -> CreatePartitionsResponse {
-        var counts: [String: Int] = [:]
-        for topic in request.topics { counts[topic.name, default: 0] += 1 }
+        var counts: [ExactText: Int] = [:]
+        for topic in request.topics { counts[ExactText(topic.name), default: 0] += 1 }
         var response = CreatePartitionsResponse()
         for name in counts.filter({ $0.value > 1 }).keys.sorted() {
             response.results.append(
                 CreatePartitionsResponse.CreatePartitionsTopicResult(
-                    name: name,
+                    name: name.text,
                     errorCode: KafkaErrorCode.invalidRequest.rawValue,
                     errorMessage: "Duplicate topic name."
                 )

@@ -1,19 +1,20 @@
 import Broker
+import Coordination
 import KafkaWire
 import LogModel
 
 /// CreateTopics: each topic by itself, so that one that is refused stops no other.
 extension KafkaAPI {
     func createTopics(_ request: CreateTopicsRequest, _ call: APICall) -> CreateTopicsResponse {
-        var counts: [String: Int] = [:]
-        for topic in request.topics { counts[topic.name, default: 0] += 1 }
+        var counts: [ExactText: Int] = [:]
+        for topic in request.topics { counts[ExactText(topic.name), default: 0] += 1 }
         var response = CreateTopicsResponse()
         for topic in request.topics where counts[topic.name] == 1 {
             response.topics.append(create(topic, validateOnly: request.validateOnly))
         }
         for name in counts.filter({ $0.value > 1 }).keys.sorted() {
             let refusal = Refusal(.invalidRequest, "Duplicate topic name.")
-            response.topics.append(Self.refused(name, refusal))
+            response.topics.append(Self.refused(name.text, refusal))
         }
         return response
     }

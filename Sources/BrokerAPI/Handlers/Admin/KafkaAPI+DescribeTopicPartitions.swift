@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import KafkaWire
 import LogModel
 
@@ -13,8 +14,8 @@ extension KafkaAPI {
         _ request: DescribeTopicPartitionsRequest,
         _ call: APICall
     ) -> DescribeTopicPartitionsResponse {
-        let asked = Set(request.topics.map(\.name))
-        let names = asked.isEmpty ? broker.topics().map(\.name) : asked.sorted()
+        let asked = Set(request.topics.map { ExactText($0.name) })
+        let names = asked.isEmpty ? broker.topics().map(\.name) : asked.sorted().map(\.text)
         let start = request.cursor
         var response = DescribeTopicPartitionsResponse()
         var left = Int(min(max(request.responsePartitionLimit, 1), Self.pageLimit))

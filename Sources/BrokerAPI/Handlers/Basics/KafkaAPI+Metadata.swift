@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Coordination
 import KafkaWire
 import LogModel
 
@@ -37,7 +38,7 @@ extension KafkaAPI {
         guard let asked = request.topics, call.version > 0 || !asked.isEmpty else {
             return broker.topics().map(describe)
         }
-        var seen: Set<String> = []
+        var seen: Set<ExactText> = []
         var failed: [Answer] = []
         var found: [Answer] = []
         for topic in asked {
@@ -45,7 +46,7 @@ extension KafkaAPI {
             if topic.topicID != .zero {
                 answer = describe(topicID: topic.topicID)
             } else if let name = topic.name {
-                guard seen.insert(name).inserted else { continue }
+                guard seen.insert(ExactText(name)).inserted else { continue }
                 answer = describe(name: name, mayMake: request.allowAutoTopicCreation)
             } else {
                 answer = Self.failure(.invalidRequest, name: nil)

@@ -45,7 +45,12 @@ extension KafkaAPI {
                 )
             )
         }
-        broker.consumerHeartbeat(beat) { answer(ConsumerGroupHeartbeatResponse($0)) }
+        let mayDescribe = rights(of: call.connection).map { rights in
+            { @Sendable (topic: String) in rights.mayKnow(.describe, .topic, topic) }
+        }
+        broker.consumerHeartbeat(beat, mayDescribe: mayDescribe) {
+            answer(ConsumerGroupHeartbeatResponse($0))
+        }
     }
 
     func consumerGroupDescribe(

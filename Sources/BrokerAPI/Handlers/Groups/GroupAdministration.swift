@@ -87,8 +87,8 @@ extension KafkaAPI {
     }
 
     func deleteGroups(_ request: DeleteGroupsRequest, _ call: APICall) -> DeleteGroupsResponse {
-        var seen: Set<String> = []
-        let ids = request.groupsNames.filter { seen.insert($0).inserted }
+        var seen: Set<ExactText> = []
+        let ids = request.groupsNames.filter { seen.insert(ExactText($0)).inserted }
         return DeleteGroupsResponse(
             results: ids.map { id in
                 DeleteGroupsResponse.DeletableGroupResult(

@@ -1,3 +1,4 @@
+import Coordination
 import LogModel
 
 /// Incremental fetches (KIP-227): what clients need not say again, and need not be told again.
@@ -16,8 +17,13 @@ import LogModel
 struct FetchSessions: Sendable {
     /// Whose request it is.
     struct Owner: Equatable, Sendable {
-        var principal: String
+        var principal: ExactText
         var connection: UInt64
+
+        init(principal: String, connection: UInt64) {
+            self.principal = ExactText(principal)
+            self.connection = connection
+        }
     }
 
     /// What is read for a fetch.

@@ -7,6 +7,15 @@ struct FetchKey: Hashable, Sendable {
     enum Topic: Hashable, Sendable {
         case name(String)
         case id(UniqueID)
+
+        /// By the names' bytes: what is allowed of one is not allowed of another.
+        static func == (left: Topic, right: Topic) -> Bool {
+            switch (left, right) {
+            case (.name(let name), .name(let other)): name.hasBytes(of: other)
+            case (.id(let id), .id(let other)): id == other
+            case (.name, .id), (.id, .name): false
+            }
+        }
     }
 
     var topic: Topic

@@ -1,3 +1,4 @@
+import Coordination
 import KafkaWire
 import LogModel
 import LogStorage
@@ -13,20 +14,20 @@ extension KafkaAPI {
         _ request: DescribeUserScramCredentialsRequest,
         _ call: APICall
     ) -> DescribeUserScramCredentialsResponse {
-        var byUser: [String: [DescribeUserScramCredentialsResponse.CredentialInfo]] = [:]
+        var byUser: [ExactText: [DescribeUserScramCredentialsResponse.CredentialInfo]] = [:]
         for (key, iterations) in credentials.all {
             byUser[key.user, default: []].append(
                 .init(mechanism: Int8(key.mechanism.rawValue), iterations: iterations)
             )
         }
         let asked = request.users ?? []
-        let names = asked.isEmpty ? byUser.keys.sorted() : asked.map(\.name)
+        let names = asked.isEmpty ? byUser.keys.sorted() : asked.map { ExactText($0.name) }
         let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
-        var seen: Set<String> = []
+        var seen: Set<ExactText> = []
         let results = names.filter { seen.insert($0).inserted }.map { name in
             if counts[name, default: 0] > 1 {
                 return Described(
-                    user: name,
+                    user: name.text,
                     errorCode: KafkaErrorCode.duplicateResource.rawValue,
                     errorMessage: "Cannot describe SCRAM credentials for the same user twice in a "
                         + "single request: \(name)"
@@ -34,13 +35,13 @@ extension KafkaAPI {
             }
             guard let infos = byUser[name] else {
                 return Described(
-                    user: name,
+                    user: name.text,
                     errorCode: KafkaErrorCode.resourceNotFound.rawValue,
                     errorMessage: "Attempt to describe a user credential that does not exist: "
-                        + name
+                        + name.text
                 )
             }
-            return Described(user: name, errorMessage: nil, credentialInfos: infos)
+            return Described(user: name.text, errorMessage: nil, credentialInfos: infos)
         }
         return DescribeUserScramCredentialsResponse(errorMessage: nil, results: results)
     }
@@ -70,12 +71,13 @@ extension KafkaAPI {
         } catch {
             failure = Refusal(.kafkaStorageError, error.description)
         }
-        let users = Set(request.deletions.map(\.name) + request.upsertions.map(\.name))
+        let names = request.deletions.map(\.name) + request.upsertions.map(\.name)
+        let users = Set(names.map { ExactText($0) })
         return AlterUserScramCredentialsResponse(
             results: users.sorted().map { user in
                 let refusal = refusals[user] ?? failure
                 return .init(
-                    user: user,
+                    user: user.text,
                     errorCode: (refusal?.code ?? .none).rawValue,
                     errorMessage: refusal?.message
                 )
@@ -86,16 +88,16 @@ extension KafkaAPI {
     /// A user's credential of one mechanism that is to become two things at once.
     private func doubledUsers(
         _ request: AlterUserScramCredentialsRequest
-    ) -> [String: Refusal] {
+    ) -> [ExactText: Refusal] {
         struct Target: Hashable {
-            let name: String
+            let name: ExactText
             let mechanism: Int8
         }
         let targets =
-            request.deletions.map { Target(name: $0.name, mechanism: $0.mechanism) }
-            + request.upsertions.map { Target(name: $0.name, mechanism: $0.mechanism) }
+            request.deletions.map { Target(name: ExactText($0.name), mechanism: $0.mechanism) }
+            + request.upsertions.map { Target(name: ExactText($0.name), mechanism: $0.mechanism) }
         var seen: Set<Target> = []
-        var refusals: [String: Refusal] = [:]
+        var refusals: [ExactText: Refusal] = [:]
         for target in targets where !seen.insert(target).inserted {
             refusals[target.name] = Refusal(
                 .duplicateResource,
@@ -128,7 +130,7 @@ extension KafkaAPI {
         _ deletion: AlterUserScramCredentialsRequest.ScramCredentialDeletion
     ) throws(Refusal) -> CredentialStore.Key {
         let key = try key(deletion.name, deletion.mechanism)
-        guard credentials.credential(key.user, key.mechanism) != nil else {
+        guard credentials.credential(deletion.name, key.mechanism) != nil else {
             throw Refusal(
                 .resourceNotFound,
                 "Attempt to delete a user credential that does not exist"
