@@ -311,7 +311,7 @@ let package = Package(
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
                 "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
                 "MillraceTestKit", "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
-                "Streams", "StreamsRuntime", "Threads",
+                "Streams", "StreamsRuntime", "Threads", "BrokerAPI", "KafkaClient",
             ],
             exclude: ["EndToEnd/Allocations", "Interop/Scripts"]
         ),

@@ -14,5 +14,8 @@ extension Broker {
         }
     }
 
+    /// What can be stored: more could not be read any more.
+    package var accessRuleByteLimit: Int { DataDirectory.accessRuleByteLimit }
+
     private static var accessRulesName: String { "the access rules" }
 }

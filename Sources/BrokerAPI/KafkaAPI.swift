@@ -83,7 +83,6 @@ package final class KafkaAPI: Sendable {
     /// A connection ended: what waits for it is dropped.
     package func connectionClosed(_ connection: ConnectionIdentity) {
         probe.connectionClosed()
-        accessControl?.connectionClosed(connection.number)
         parkedFetches.drop(connection)
         fetchSessions.withLock { $0.connectionClosed(connection.number) }
     }

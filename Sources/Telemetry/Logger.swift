@@ -52,7 +52,7 @@ package struct Logger: Sendable {
         switch format {
         case .text:
             let padding = String(repeating: " ", count: 7 - "\(level)".count)
-            let pairs = metadata.map { " \($0)=\($1.contains(" ") ? jsonString($1) : $1)" }
+            let pairs = metadata.map { " \($0)=\(isPlain($1) ? $1 : jsonString($1))" }
             write("\(time) \(level)\(padding) \(message)\(pairs.joined())\n")
         case .json:
             let pairs = metadata.map { ",\(jsonString($0)):\(jsonString($1))" }
@@ -74,7 +74,22 @@ private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count
     write(descriptor, bytes, count)
 }
 
-/// `text` as a JSON string, quotes included.
+/// Whether a value can be read as one behind its key: no end of it, and nothing that a terminal or
+/// an eye takes for something else.
+private func isPlain(_ text: String) -> Bool {
+    !text.isEmpty && !text.utf8.contains { " \"=\\".utf8.contains($0) }
+        && !text.unicodeScalars.contains(where: isUnseen)
+}
+
+/// Characters that move a cursor, end a line or turn the direction of writing.
+private func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
+    default: false
+    }
+}
+
+/// `text` as a JSON string, quotes included. What nobody would see in it is escaped.
 package func jsonString(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
@@ -84,9 +99,11 @@ package func jsonString(_ text: String) -> String {
         case "\n": result += "\\n"
         case "\t": result += "\\t"
         case "\r": result += "\\r"
-        case "\u{0}"..."\u{1F}":
-            let digits = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        case _ where isUnseen(scalar):
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
         default: result.unicodeScalars.append(scalar)
         }
     }

@@ -13,8 +13,24 @@ package enum ResourceType: Int8, CaseIterable, Sendable {
     case delegationToken = 6
     case user = 7
 
-    /// Delegation tokens and users have no operations here: rules about them are refused.
-    package var isServed: Bool { self != .delegationToken && self != .user }
+    /// What can be done with it, all of it aside, as Kafka has it. Delegation tokens and users have
+    /// no operations here: rules about them are refused.
+    package var operations: [ACLOperation] {
+        switch self {
+        case .topic:
+            [
+                .read, .write, .create, .delete, .alter, .describe, .describeConfigs, .alterConfigs,
+            ]
+        case .group: [.read, .delete, .describe, .describeConfigs, .alterConfigs]
+        case .cluster:
+            [
+                .create, .alter, .describe, .clusterAction, .describeConfigs, .alterConfigs,
+                .idempotentWrite,
+            ]
+        case .transactionalID: [.write, .describe, .twoPhaseCommit]
+        case .delegationToken, .user: []
+        }
+    }
 }
 
 /// How a rule names its resources, by Kafka's numbers.
@@ -68,6 +84,7 @@ package struct ACLBinding: Hashable, Sendable, Comparable {
     package let name: ExactText
     package let pattern: PatternType
     package let principal: ExactText
+    /// An address in its one spelling, or `*`.
     package let host: ExactText
     package let operation: ACLOperation
     package let permission: ACLPermission
@@ -81,11 +98,31 @@ package struct ACLBinding: Hashable, Sendable, Comparable {
         pattern: PatternType = .literal,
         host: String = "*"
     ) {
+        self.init(
+            type: type,
+            name: ExactText(name),
+            pattern: pattern,
+            principal: ExactText(principal),
+            host: ExactText(HostAddress.spelling(host)),
+            operation: operation,
+            permission: permission
+        )
+    }
+
+    init(
+        type: ResourceType,
+        name: ExactText,
+        pattern: PatternType,
+        principal: ExactText,
+        host: ExactText,
+        operation: ACLOperation,
+        permission: ACLPermission
+    ) {
         self.type = type
-        self.name = ExactText(name)
+        self.name = name
         self.pattern = pattern
-        self.principal = ExactText(principal)
-        self.host = ExactText(host)
+        self.principal = principal
+        self.host = host
         self.operation = operation
         self.permission = permission
     }
@@ -148,7 +185,7 @@ package struct ACLFilter: Equatable, Sendable {
         else { return nil }
         self.name = name.map { ExactText($0) }
         self.principal = principal.map { ExactText($0) }
-        self.host = host.map { ExactText($0) }
+        self.host = host.map { ExactText(HostAddress.spelling($0)) }
     }
 
     package func matches(_ rule: ACLBinding) -> Bool {

@@ -9,24 +9,14 @@ import Threads
 /// How clients are authorized. Kafka's names for it stand beside.
 package struct AuthorizerSettings: Sendable {
     /// Who may do everything (`super.users`).
-    package var superUsers: Set<String> = []
+    package var superUsers: [String] = []
     /// Whether anybody may use what no rule names (`allow.everyone.if.no.acl.found`).
     package var allowsUnlisted = false
-    /// Is told what was denied, not more often than `DenialLimit` has it.
+    /// Is told what was denied, not more often than `DenialLimits` has it, in the thread that
+    /// serves the request: it must not wait for anything.
     package var onDenial: @Sendable (Denial) -> Void = { _ in }
 
     package init() {}
-}
-
-/// A decision against a client, for those who look after the server.
-package struct Denial: Equatable, Sendable {
-    package var principal: String
-    package var host: String
-    package var operation: ACLOperation
-    package var type: ResourceType
-    package var name: String
-    /// How many before it were not told, of the same connection.
-    package var silentCount = 0
 }
 
 /// The rules of a log that has an authorizer, kept in its directory.
@@ -34,11 +24,13 @@ package final class AccessControl: Sendable {
     private let broker: Broker
     private let settings: AuthorizerSettings
     private let authorizer: Lock<Authorizer>
-    private let changing = Lock<Void>(())
-    private let limits = Lock<[UInt64: DenialLimit]>([:])
+    private let turns = Lock(Turns())
+    private let limits = Lock(DenialLimits())
 
     /// Beyond so many no more are taken.
     private static let ruleLimit = 100_000
+    /// Beyond so many bytes neither.
+    package static let byteLimit = 64 << 20
 
     /// Reads the rules; rules that cannot be read are an error, never the absence of them.
     package init(_ broker: Broker, _ settings: AuthorizerSettings) throws(BrokerError) {
@@ -59,16 +51,50 @@ package final class AccessControl: Sendable {
 
     package var rules: [ACLBinding] { authorizer.withLock { $0.rules }.sorted() }
 
-    /// Adds rules; durable, and in force, on return.
+    /// Changes that wait for those before them.
+    private struct Turns: Sendable {
+        /// Whether a thread does them now.
+        var isTaken = false
+        var waiting: [@Sendable () -> Void] = []
+
+        /// The next one; who has asked for it does it, until there is none.
+        mutating func next() -> (@Sendable () -> Void)? {
+            isTaken = !waiting.isEmpty
+            return waiting.isEmpty ? nil : waiting.removeFirst()
+        }
+    }
+
+    /// Beyond so many no more wait.
+    private static let waitingLimit = 1000
+
+    /// Does a change behind those that came before it: at once, or in the thread that does these,
+    /// and no other thread waits. False where too many wait.
+    func inTurn(_ change: @escaping @Sendable () -> Void) -> Bool {
+        let (isAdded, isMine) = turns.withLock { turns in
+            guard turns.waiting.count < Self.waitingLimit else { return (false, false) }
+            turns.waiting.append(change)
+            defer { turns.isTaken = true }
+            return (true, !turns.isTaken)
+        }
+        guard isMine else { return isAdded }
+        while let change = turns.withLock({ $0.next() }) { change() }
+        return true
+    }
+
+    /// Adds rules; durable, and in force, on return. In turn.
     func add(_ rules: [ACLBinding]) throws(BrokerError) {
         try change { authorizer in for rule in rules { authorizer.add(rule) } }
     }
 
-    /// Removes the rules of each filter, and tells them.
+    /// Removes the rules of each filter, and tells them. In turn.
     func remove(_ filters: [ACLFilter]) throws(BrokerError) -> [[ACLBinding]] {
-        try change { authorizer in
-            let found = filters.map { filter in
-                authorizer.rules.filter { filter.matches($0) }.sorted()
+        try change { authorizer throws(BrokerError) in
+            guard let found = authorizer.rules(ofEach: filters) else {
+                throw .refused(
+                    .invalidRequest,
+                    "The \(filters.count) filters of the request mean too many rules: send fewer "
+                        + "of them at once, or filters that name principals."
+                )
             }
             for rule in found.joined() { authorizer.remove(rule) }
             return found
@@ -76,27 +102,33 @@ package final class AccessControl: Sendable {
     }
 
     private func change<Result: Sendable>(
-        _ body: (inout Authorizer) -> Result
+        _ body: (inout Authorizer) throws(BrokerError) -> Result
     ) throws(BrokerError) -> Result {
-        try changing.withLock { _ throws(BrokerError) in
-            var changed = authorizer.withLock { $0 }
-            let before = changed.rules
-            let result = body(&changed)
-            guard changed.rules != before else { return result }
-            guard changed.rules.count <= max(Self.ruleLimit, before.count) else {
-                throw .refused(
-                    .invalidRequest,
-                    "There may be \(Self.ruleLimit) access rules at most."
-                )
-            }
-            guard let bytes = ACLBinding.bytes(of: changed.rules.sorted()) else {
-                throw .refused(.invalidRequest, "An access rule is too long to be kept.")
-            }
-            try broker.storeAccessRules(bytes)
-            let installed = changed
-            authorizer.withLock { $0 = installed }
-            return result
+        let before = authorizer.withLock { $0 }
+        var changed = before
+        let result = try body(&changed)
+        guard changed.rules != before.rules else { return result }
+        let grows = changed.rules.count >= before.rules.count
+        guard !grows || changed.rules.count <= Self.ruleLimit else {
+            throw .refused(
+                .invalidRequest,
+                "There may be \(Self.ruleLimit) access rules at most."
+            )
         }
+        guard let bytes = ACLBinding.bytes(of: changed.rules.sorted()) else {
+            throw .refused(.invalidRequest, "An access rule is too long to be kept.")
+        }
+        guard bytes.count <= (grows ? Self.byteLimit : broker.accessRuleByteLimit) else {
+            throw .refused(
+                .invalidRequest,
+                "All access rules may have \(Self.byteLimit) bytes at most, and would have "
+                    + "\(bytes.count)."
+            )
+        }
+        try broker.storeAccessRules(bytes)
+        let installed = changed
+        authorizer.withLock { $0 = installed }
+        return result
     }
 
     // MARK: Decisions
@@ -125,17 +157,13 @@ package final class AccessControl: Sendable {
         authorizer.withLock { $0 }.allowsAny(operation, on: type, by: caller)
     }
 
-    fileprivate func tell(_ denial: Denial, of connection: UInt64) {
+    fileprivate func tell(_ denial: Denial) {
         let now = broker.clock.monotonicNanoseconds()
-        let silent = limits.withLock { $0[connection, default: DenialLimit()].take(now: now) }
-        guard let silent else { return }
+        let principal = ExactText(denial.principal)
+        guard let silent = limits.withLock({ $0.take(principal, now: now) }) else { return }
         var denial = denial
         denial.silentCount = silent
         settings.onDenial(denial)
-    }
-
-    func connectionClosed(_ connection: UInt64) {
-        limits.withLock { $0[connection] = nil }
     }
 }
 
@@ -161,7 +189,7 @@ struct Rights: Sendable {
             type: type,
             name: name
         )
-        control.tell(denial, of: connection.number)
+        control.tell(denial)
         return false
     }
 
@@ -185,31 +213,6 @@ struct Rights: Sendable {
             bits |= 1 << Int32(operation.rawValue)
         }
         return bits
-    }
-}
-
-/// How many denials of one connection are told: a client must not be able to flood the log.
-struct DenialLimit: Sendable {
-    static let count = 10
-    static let nanoseconds: UInt64 = 10_000_000_000
-
-    private var start: UInt64?
-    private var toldCount = 0
-    private var silentCount = 0
-
-    /// How many were not told before this one; nil where this one is not told either.
-    mutating func take(now: UInt64) -> Int? {
-        if start.map({ now &- $0 >= Self.nanoseconds }) ?? true {
-            start = now
-            toldCount = 0
-        }
-        guard toldCount < Self.count else {
-            silentCount += 1
-            return nil
-        }
-        toldCount += 1
-        defer { silentCount = 0 }
-        return silentCount
     }
 }
 

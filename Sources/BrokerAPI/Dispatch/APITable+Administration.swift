@@ -66,11 +66,11 @@ extension APITable {
         .answering(29, 1...3, flexibleFrom: 2, Checks.describeAcls) {
             $0.describeAcls($1, $2)
         },
-        .answering(30, 1...3, flexibleFrom: 2, Checks.createAcls) {
-            $0.createAcls($1, $2)
+        .waiting(30, 1...3, flexibleFrom: 2, Checks.createAcls) {
+            $0.createAcls($1, $2, answer: $3)
         },
-        .answering(31, 1...3, flexibleFrom: 2, Checks.deleteAcls) {
-            $0.deleteAcls($1, $2)
+        .waiting(31, 1...3, flexibleFrom: 2, Checks.deleteAcls) {
+            $0.deleteAcls($1, $2, answer: $3)
         },
     ]
 

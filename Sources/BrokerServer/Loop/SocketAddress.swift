@@ -1,3 +1,4 @@
+import BrokerAPI
 import CUV
 import Glibc
 
@@ -39,7 +40,8 @@ enum SocketAddress {
         }
     }
 
-    /// The other end's address, without its port.
+    /// The other end's address, without its port: that of IPv4 where it came by IPv4, also on a
+    /// listener of both families.
     static func otherHost(of handle: UnsafeMutablePointer<uv_tcp_t>) -> String? {
         host { uv_tcp_getpeername(handle, $0, $1) }
     }
@@ -68,10 +70,11 @@ enum SocketAddress {
             default: return nil
             }
             guard failure == 0 else { return nil }
-            return String(
+            let name = String(
                 decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
                 as: UTF8.self
             )
+            return HostAddress.spelling(name)
         }
     }
 

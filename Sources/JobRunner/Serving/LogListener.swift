@@ -3,7 +3,6 @@ package import BrokerAPI
 import BrokerServer
 import LogModel
 import Security
-import Telemetry
 package import Terminal
 
 /// Serves an open log to other processes: to Kafka's clients on a port, where that is asked for,
@@ -11,6 +10,7 @@ package import Terminal
 package struct LogListener {
     private let server: BrokerServer
     private let directory: String
+    private let denials: DenialLog?
     /// Where it listens, with the ports that it got; none where it has none.
     package let addresses: [String]
     /// What was asked of it.
@@ -28,10 +28,14 @@ package struct LogListener {
         var configuration = settings.server
         // Some commands of one person.
         if options == nil { configuration.workerCount = Self.localWorkerCount }
+        let clock = log.broker.clock
+        denials = settings.authorizer.map { _ in
+            DenialLog(wallMilliseconds: { clock.wallTime().rawValue })
+        }
         let api = KafkaAPI(
             broker: log.broker,
             configuration: settings.api,
-            accessControl: try Self.accessControl(log, settings.authorizer)
+            accessControl: try Self.accessControl(log, settings.authorizer, denials)
         )
         let socket = LocalSocket(
             folder: OwnerAddresses.folder(in: log.directory),
@@ -61,26 +65,11 @@ package struct LogListener {
     /// not open the log to everybody.
     private static func accessControl(
         _ log: OpenLog,
-        _ settings: AuthorizerSettings?
+        _ settings: AuthorizerSettings?,
+        _ denials: DenialLog?
     ) throws(CommandFailure) -> AccessControl? {
         guard var settings else { return nil }
-        let clock = log.broker.clock
-        let logger = Logger(
-            level: .info,
-            format: .text,
-            wallMilliseconds: { clock.wallTime().rawValue }
-        )
-        settings.onDenial = { denial in
-            logger.log(
-                .warning,
-                "denied",
-                [
-                    "principal": denial.principal, "host": denial.host,
-                    "operation": denial.operation.word, "resource": denial.type.word,
-                    "name": denial.name, "untold": "\(denial.silentCount)",
-                ]
-            )
-        }
+        settings.onDenial = { denials?.add($0) }
         do throws(BrokerError) { return try AccessControl(log.broker, settings) } catch {
             throw CommandFailure(
                 "nobody is served: the access rules cannot be read",
@@ -160,5 +149,6 @@ package struct LogListener {
     package func stop() {
         OwnerAddresses.remove(in: directory)
         server.stop()
+        denials?.stop()
     }
 }

@@ -197,10 +197,10 @@ package struct ServerSettings: Sendable {
         },
         "super.users": { settings, text in
             let names = text.split(separator: ";").map(trimmed).filter { !$0.isEmpty }
-            settings.authorizerSettings.superUsers = Set(names)
+            settings.authorizerSettings.superUsers = names
             return names.allSatisfy { name in
                 let parts = name.split(separator: ":", maxSplits: 1)
-                return parts.count == 2 && !parts[0].isEmpty
+                return parts.count == 2 && parts[0] == "User"
             }
         },
         "allow.everyone.if.no.acl.found": { settings, text in

@@ -22,8 +22,12 @@ extension DataDirectory {
         return body
     }
 
+    /// What is read back of a file, less its head.
+    package static let accessRuleByteLimit = PartitionFiles.smallFileByteLimit - 64
+
     /// Replaces what is stored; durable on return.
     package func storeAccessRules(_ body: [UInt8]) throws(LogStorageError) {
+        precondition(body.count <= Self.accessRuleByteLimit, "rules that cannot be read again")
         try onDisk { () throws(DiskError) in
             try files.replace(files.path(Self.rulesFile), with: Self.rulesHead(body) + body)
             try files.disk.syncDirectory(files.path(Self.ownFolder))

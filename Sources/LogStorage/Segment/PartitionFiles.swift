@@ -29,7 +29,7 @@ struct PartitionFiles: Sendable {
     }
 
     /// The largest small file that is read whole: an index of the largest segment fits.
-    private static let smallFileByteLimit: Int64 = 256 << 20
+    static let smallFileByteLimit = 256 << 20
 
     /// The whole content of a small file; nil if there is none.
     func content(of path: String) throws(DiskError) -> [UInt8]? {
@@ -51,7 +51,7 @@ struct PartitionFiles: Sendable {
     }
 
     static func content(of file: any DiskFile) throws(DiskError) -> [UInt8] {
-        let count = Int(min(try file.byteCount(), smallFileByteLimit))
+        let count = Int(min(try file.byteCount(), Int64(smallFileByteLimit)))
         return try bytes(of: file, at: 0, count: count)
     }
 

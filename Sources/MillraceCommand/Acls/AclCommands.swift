@@ -42,7 +42,7 @@ enum AclCommands {
     ) { invocation in
         let rules = try AclWords(invocation).rules()
         try withRules(invocation) { log in
-            try log.asking("the rules were not made") { cluster throws(KafkaClientError) in
+            try log.changing("the rules", .were, "made") { cluster throws(KafkaClientError) in
                 try cluster.make(rules: rules)
             }
         }
@@ -72,7 +72,7 @@ enum AclCommands {
                 TextOutput.standard.write("nothing is changed; --execute removes them\n")
                 return
             }
-            try log.asking("the rules were not removed") { cluster throws(KafkaClientError) in
+            try log.changing("the rules", .were, "removed") { cluster throws(KafkaClientError) in
                 try cluster.remove(rules: rules)
             }
             TextOutput.standard.write("removed \(counted(rules.count, "rule"))\n")

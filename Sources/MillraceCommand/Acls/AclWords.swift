@@ -114,6 +114,11 @@ struct AclWords {
         }
     }
 
+    private func isFrom(_ other: String) -> Bool {
+        guard let host else { return true }
+        return HostAddress.spelling(host) == HostAddress.spelling(other)
+    }
+
     /// Whether they mean a rule that there is: any of the words of each kind.
     func mean(_ rule: CreateAclsRequest.AclCreation) -> Bool {
         let isPrincipal =
@@ -130,7 +135,7 @@ struct AclWords {
             }
         let isOperation =
             operations.isEmpty || operations.contains { $0.rawValue == rule.operation }
-        return isPrincipal && isResource && isOperation && (host == nil || host == rule.host)
+        return isPrincipal && isResource && isOperation && isFrom(rule.host)
             && (pattern == nil || pattern?.rawValue == rule.resourcePatternType)
     }
 }

@@ -140,6 +140,18 @@ struct AuthorizerTests {
         for cover in covers {
             #expect(!Authorizer(rules: [allow, cover]).allowsAny(.write, on: .topic, by: caller))
         }
+        // A topic that no rule names is free for all, whatever holds for others.
+        let read = ACLBinding(.allow, "User:a", .read, on: .topic, "t")
+        let denied = ACLBinding(.deny, "User:a", .write, on: .topic, "t")
+        for rules in [[], [allow], [read], [denied], [allow, denied]] {
+            let open = Authorizer(allowsUnlisted: true, rules: rules)
+            #expect(open.allowsAny(.write, on: .topic, by: caller), "\(rules)")
+        }
+        let all = ACLBinding(.deny, "User:*", .write, on: .topic, "*")
+        #expect(
+            !Authorizer(allowsUnlisted: true, rules: [all])
+                .allowsAny(.write, on: .topic, by: caller)
+        )
         let aside = ACLBinding(.deny, "User:a", .write, on: .topic, "ta", pattern: .prefixed)
         #expect(Authorizer(rules: [allow, aside]).allowsAny(.write, on: .topic, by: caller))
     }

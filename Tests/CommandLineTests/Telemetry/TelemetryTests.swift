@@ -36,6 +36,18 @@ import Threads
         )
     }
 
+    @Test(arguments: [
+        "a\nb", "a\u{1B}[2J", "a\"b", "a=b", "a\u{2028}b", "a\u{202E}b", "a\u{9B}b", "", "a\\b",
+    ])
+    func `a value cannot end its line or be taken for more than one`(value: String) {
+        let found = lines(.text) { $0.log(.info, "denied", ["name": value, "untold": "0"]) }
+        let text = found.joined()
+        #expect(text.hasPrefix("2013-01-01T05:17:00.250Z info    denied name=\""))
+        #expect(text.hasSuffix("\" untold=0\n"))
+        #expect(text.unicodeScalars.filter { $0.value < 0x20 }.count == 1)
+        #expect(!text.unicodeScalars.contains { [0x9B, 0x2028, 0x202E].contains($0.value) })
+    }
+
     @Test func `a json line is one object`() {
         let found = lines(.json) { $0.log(.error, "it broke", ["why": "a \"quote\"\n"]) }
         #expect(

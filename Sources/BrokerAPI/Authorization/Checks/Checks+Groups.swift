@@ -67,7 +67,7 @@ extension Checks {
                     )
                 } else if tellsOperations {
                     response.groups[index].authorizedOperations &=
-                        rights.bits(groupOperations, .group, group.groupID)
+                        rights.bits(ResourceType.group.operations, .group, group.groupID)
                 }
             }
             response.groups += denied.map {
@@ -87,7 +87,11 @@ extension Checks {
             for index in response.groups.indices
             where tellsOperations && response.groups[index].errorCode == 0 {
                 response.groups[index].authorizedOperations &=
-                    rights.bits(groupOperations, .group, response.groups[index].groupID)
+                    rights.bits(
+                        ResourceType.group.operations,
+                        .group,
+                        response.groups[index].groupID
+                    )
             }
             response.groups += denied.map { .init(errorCode: Unauthorized.group, groupID: $0) }
         }

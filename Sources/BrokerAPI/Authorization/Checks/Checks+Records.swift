@@ -120,21 +120,10 @@ extension Checks {
 // MARK: Metadata
 
 extension Checks {
-    static let topicOperations: [ACLOperation] = [
-        .read, .write, .create, .delete, .alter, .describe, .describeConfigs, .alterConfigs,
-    ]
-    static let groupOperations: [ACLOperation] = [
-        .read, .delete, .describe, .describeConfigs, .alterConfigs,
-    ]
-    static let clusterOperations: [ACLOperation] = [
-        .create, .alter, .describe, .clusterAction, .describeConfigs, .alterConfigs,
-        .idempotentWrite,
-    ]
-
     /// The bits of the cluster's operations, for those who may describe it.
     static func clusterBits(_ rights: Rights) -> Int32 {
         guard rights.mayKnow(.describe, .cluster, Authorizer.clusterName) else { return 0 }
-        return rights.bits(clusterOperations, .cluster, Authorizer.clusterName)
+        return rights.bits(ResourceType.cluster.operations, .cluster, Authorizer.clusterName)
     }
 
     /// Topics that were not asked for by name are left out of the answer; a topic that is not there
@@ -193,7 +182,7 @@ extension Checks {
             where tellsTopics && response.topics[index].errorCode == 0 {
                 let name = response.topics[index].name ?? ""
                 response.topics[index].topicAuthorizedOperations =
-                    rights.bits(topicOperations, .topic, name)
+                    rights.bits(ResourceType.topic.operations, .topic, name)
             }
             if tellsCluster { response.clusterAuthorizedOperations = clusterBits(rights) }
             response.topics = denied + response.topics
@@ -230,7 +219,7 @@ extension Checks {
             for index in response.topics.indices where response.topics[index].errorCode == 0 {
                 let name = response.topics[index].name ?? ""
                 response.topics[index].topicAuthorizedOperations =
-                    rights.bits(topicOperations, .topic, name)
+                    rights.bits(ResourceType.topic.operations, .topic, name)
             }
             response.topics = failures + response.topics
         }

@@ -3,7 +3,8 @@ import Broker
 import KafkaWire
 import LogModel
 
-/// DescribeAcls, CreateAcls and DeleteAcls 1-3, as far as the log has an authorizer.
+/// DescribeAcls, CreateAcls and DeleteAcls 1-3, as far as the log has an authorizer. Changes are
+/// made one after the other, by one thread: however long they take, the others serve requests.
 extension KafkaAPI {
     private static var noAuthorizer: String { "No Authorizer is configured." }
     private static var unknownFilter: String { "The filter has an element that is not known." }
@@ -48,15 +49,41 @@ extension KafkaAPI {
         return response
     }
 
-    /// The valid ones are made, whatever the others are.
-    func createAcls(_ request: CreateAclsRequest, _ call: APICall) -> CreateAclsResponse {
+    func createAcls(
+        _ request: CreateAclsRequest,
+        _ call: APICall,
+        answer: @escaping @Sendable (CreateAclsResponse?) -> Void
+    ) {
         guard let accessControl else {
-            let result = CreateAclsResponse.AclCreationResult(
-                errorCode: KafkaErrorCode.securityDisabled.rawValue,
-                errorMessage: Self.noAuthorizer
-            )
-            return CreateAclsResponse(results: request.creations.map { _ in result })
+            return answer(CreateAclsResponse(to: request, refusedBy: Self.withoutAuthorizer))
         }
+        let isTaken = accessControl.inTurn { [self] in answer(create(request, accessControl)) }
+        if !isTaken { answer(CreateAclsResponse(to: request, refusedBy: Self.tooMany)) }
+    }
+
+    func deleteAcls(
+        _ request: DeleteAclsRequest,
+        _ call: APICall,
+        answer: @escaping @Sendable (DeleteAclsResponse?) -> Void
+    ) {
+        guard let accessControl else {
+            return answer(DeleteAclsResponse(to: request, refusedBy: Self.withoutAuthorizer))
+        }
+        let isTaken = accessControl.inTurn { [self] in answer(delete(request, accessControl)) }
+        if !isTaken { answer(DeleteAclsResponse(to: request, refusedBy: Self.tooMany)) }
+    }
+
+    private static var withoutAuthorizer: Refusal { Refusal(.securityDisabled, noAuthorizer) }
+
+    private static var tooMany: Refusal {
+        Refusal(.throttlingQuotaExceeded, "Too many changes of access rules wait: try again later.")
+    }
+
+    /// The valid ones are made, whatever the others are.
+    private func create(
+        _ request: CreateAclsRequest,
+        _ accessControl: AccessControl
+    ) -> CreateAclsResponse {
         var rules: [ACLBinding] = []
         var refusals: [Refusal?] = []
         for creation in request.creations {
@@ -78,25 +105,17 @@ extension KafkaAPI {
         )
     }
 
-    func deleteAcls(_ request: DeleteAclsRequest, _ call: APICall) -> DeleteAclsResponse {
-        guard let accessControl else {
-            let result = DeleteAclsResponse.DeleteAclsFilterResult(
-                errorCode: KafkaErrorCode.securityDisabled.rawValue,
-                errorMessage: Self.noAuthorizer
-            )
-            return DeleteAclsResponse(filterResults: request.filters.map { _ in result })
-        }
+    private func delete(
+        _ request: DeleteAclsRequest,
+        _ accessControl: AccessControl
+    ) -> DeleteAclsResponse {
         let filters = request.filters.map { ACLFilter($0) }
         let known = filters.compactMap(\.self)
         var removed: [[ACLBinding]] = []
         do throws(Refusal) {
             removed = try refusing { () throws(BrokerError) in try accessControl.remove(known) }
         } catch {
-            let result = DeleteAclsResponse.DeleteAclsFilterResult(
-                errorCode: error.code.rawValue,
-                errorMessage: error.message
-            )
-            return DeleteAclsResponse(filterResults: request.filters.map { _ in result })
+            return DeleteAclsResponse(to: request, refusedBy: error)
         }
         var next = removed.makeIterator()
         return DeleteAclsResponse(
@@ -116,54 +135,28 @@ extension KafkaAPI {
     }
 }
 
-extension ACLBinding {
-    /// A rule that may be made, by the checks of Kafka's controller.
-    init(checking creation: CreateAclsRequest.AclCreation) throws(Refusal) {
-        let name = creation.resourceName
-        guard let type = ResourceType(rawValue: creation.resourceType) else {
-            throw Refusal(.invalidRequest, "Invalid resourceType \(creation.resourceType)")
-        }
-        guard type.isServed else {
-            throw Refusal(.invalidRequest, "There are no users and delegation tokens here.")
-        }
-        guard PatternType(rawValue: creation.resourcePatternType) != nil else {
-            throw Refusal(
-                .invalidRequest,
-                "Invalid patternType \(creation.resourcePatternType)"
-            )
-        }
-        guard ACLOperation(rawValue: creation.operation) != nil else {
-            throw Refusal(.invalidRequest, "Invalid operation \(creation.operation)")
-        }
-        guard ACLPermission(rawValue: creation.permissionType) != nil else {
-            throw Refusal(.invalidRequest, "Invalid permissionType \(creation.permissionType)")
-        }
-        guard !name.isEmpty else {
-            throw Refusal(.invalidRequest, "Resource name should not be empty")
-        }
-        guard type != .cluster || name == Authorizer.clusterName else {
-            throw Refusal(
-                .invalidRequest,
-                "The only valid name for the CLUSTER resource is \(Authorizer.clusterName)"
-            )
-        }
-        let principal = creation.principal.utf8
-        guard let colon = principal.firstIndex(of: UInt8(ascii: ":")),
-            colon != principal.startIndex, principal.index(after: colon) != principal.endIndex
-        else {
-            throw Refusal(
-                .invalidRequest,
-                "expected a string in format principalType:principalName but got "
-                    + "\(creation.principal)"
-            )
-        }
-        guard !creation.host.isEmpty else {
-            throw Refusal(.invalidRequest, "The host should not be empty; * is any")
-        }
-        guard let rule = ACLBinding(creation) else {
-            throw Refusal(.invalidRequest, "An element of the rule is not known")
-        }
-        self = rule
+extension KafkaErrorCode {
+    /// Kafka's clients try again after it.
+    fileprivate static let throttlingQuotaExceeded = Self(rawValue: 89)
+}
+
+extension CreateAclsResponse {
+    fileprivate init(to request: CreateAclsRequest, refusedBy refusal: Refusal) {
+        let result = AclCreationResult(
+            errorCode: refusal.code.rawValue,
+            errorMessage: refusal.message
+        )
+        self.init(results: request.creations.map { _ in result })
+    }
+}
+
+extension DeleteAclsResponse {
+    fileprivate init(to request: DeleteAclsRequest, refusedBy refusal: Refusal) {
+        let result = DeleteAclsFilterResult(
+            errorCode: refusal.code.rawValue,
+            errorMessage: refusal.message
+        )
+        self.init(filterResults: request.filters.map { _ in result })
     }
 }
 

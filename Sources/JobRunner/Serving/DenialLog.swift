@@ -1,0 +1,97 @@
+package import BrokerAPI
+import Telemetry
+import Threads
+
+/// Tells what was denied, in a thread of its own: standard error may be a pipe that nobody reads,
+/// and no request waits for that. What finds no place is dropped, and told as a number once there
+/// is one.
+package final class DenialLog: Sendable {
+    private struct Queue: Sendable {
+        var denials: [Denial] = []
+        var droppedCount = 0
+        var isStopping = false
+    }
+
+    private enum Turn: Sendable {
+        case tell([Denial], droppedCount: Int)
+        case end
+    }
+
+    /// Beyond so many waiting ones more are dropped.
+    package static let limit = 256
+    /// Longer names are cut: nobody has to read more to know who asks for what.
+    private static let nameLimit = 256
+    /// How long the end waits for what is not told yet.
+    private static let patience = Duration.seconds(1)
+
+    private let queue = ConditionLock(Queue())
+    private let hasEnded = ConditionLock(false)
+
+    package init(
+        wallMilliseconds: @escaping @Sendable () -> Int64,
+        write: (@Sendable (String) -> Void)? = nil
+    ) {
+        let logger = Logger(
+            level: .info,
+            format: .text,
+            wallMilliseconds: wallMilliseconds,
+            write: write ?? Logger.standardError
+        )
+        let (queue, hasEnded) = (self.queue, self.hasEnded)
+        // Not joined: it may hang in a write for ever.
+        _ = OwnedThread {
+            while case .tell(let denials, let droppedCount) = Self.next(queue) {
+                for denial in denials { Self.tell(denial, logger) }
+                guard droppedCount > 0 else { continue }
+                logger.log(
+                    .warning,
+                    "denials were not told: standard error takes no more",
+                    ["count": "\(droppedCount)"]
+                )
+            }
+            hasEnded.update { $0 = true }
+        }
+    }
+
+    /// Takes a denial, or drops it; never waits.
+    package func add(_ denial: Denial) {
+        queue.update { state in
+            if state.denials.count < Self.limit, !state.isStopping {
+                state.denials.append(denial)
+            } else {
+                state.droppedCount += 1
+            }
+        }
+    }
+
+    /// Has what waits told, as far as that goes at once.
+    package func stop() {
+        queue.update { $0.isStopping = true }
+        _ = hasEnded.wait(atMost: Self.patience) { $0 ? () : nil }
+    }
+
+    private static func next(_ queue: ConditionLock<Queue>) -> Turn {
+        queue.waitAndTake { state in
+            guard !state.denials.isEmpty else { return state.isStopping ? .end : nil }
+            defer { state = Queue(isStopping: state.isStopping) }
+            return .tell(state.denials, droppedCount: state.droppedCount)
+        }
+    }
+
+    private static func tell(_ denial: Denial, _ logger: Logger) {
+        logger.log(
+            .warning,
+            "denied",
+            [
+                "principal": cut(denial.principal), "host": denial.host,
+                "operation": denial.operation.word, "resource": denial.type.word,
+                "name": cut(denial.name), "untold": "\(denial.silentCount)",
+            ]
+        )
+    }
+
+    private static func cut(_ name: String) -> String {
+        guard name.unicodeScalars.count > nameLimit else { return name }
+        return String(String.UnicodeScalarView(name.unicodeScalars.prefix(nameLimit))) + "…"
+    }
+}
