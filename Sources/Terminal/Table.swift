@@ -12,10 +12,11 @@ package struct Table: Sendable {
         self.columns = columns
     }
 
-    /// Adds a row of as many cells as there are columns.
+    /// Adds a row of as many cells as there are columns. Names come from outside: what a terminal
+    /// would obey is shown escaped.
     package mutating func add(_ cells: String...) {
         precondition(cells.count == columns.count)
-        rows.append(cells)
+        rows.append(cells.map { visible($0) })
     }
 
     /// The title line and the rows, each ended by a line feed.

@@ -59,6 +59,32 @@ import Testing
         #expect(Date().timeIntervalSince(begin) < 5)
     }
 
+    /// An answer that was lost, and then nobody there: the first attempt may have done it.
+    @Test func `who reaches nobody at last hears of the attempt that may have done it`() throws {
+        let harness = try ClusterHarness()
+        let cluster = try KafkaCluster(
+            at: harness.network,
+            configuration: ClusterHarness.impatient
+        )
+        let address = KafkaAddress.network(host: "127.0.0.1", port: 1)
+        let lost = KafkaClientError.lost(address, request: "CreateAcls", "it took too long")
+        let unreachable = KafkaClientError.unreachable(address, "Connection refused")
+        func last(of attempts: [KafkaClientError]) -> KafkaClientError? {
+            var left = attempts[...]
+            return #expect(throws: KafkaClientError.self) {
+                try cluster.retrying { () throws(KafkaClientError) in
+                    throw left.count > 1 ? left.removeFirst() : left[left.startIndex]
+                }
+            }
+        }
+        #expect(last(of: [lost, unreachable]) == lost)
+        #expect(last(of: [unreachable, lost, unreachable]) == lost)
+        #expect(last(of: [unreachable]) == unreachable)
+        let refused = KafkaClientError.refused(.invalidRequest, about: "it", "no")
+        #expect(last(of: [lost, refused]) == refused)
+        try harness.stop()
+    }
+
     @Test func `a web server is recognised`() throws {
         let error = try failure { socket in
             _ = socket.readFrame()

@@ -19,12 +19,12 @@ extension Broker {
     package var reservedByteCount: Int64 { configuration.reservedByteCount }
 
     /// Every group, sorted; those behind the limit are only counted. Of a group so many positions
-    /// at most are told.
+    /// at most are told; the others of all groups are counted.
     package func observeGroups(
         limit: Int,
         positionLimit: Int
-    ) -> (groups: [GroupObservation], count: Int) {
-        var found: [String: (group: GroupObservation, shard: OffsetShard)] = [:]
+    ) -> (groups: [GroupObservation], count: Int, leftOutPositionCount: Int) {
+        var found: [ExactText: (group: GroupObservation, shard: OffsetShard)] = [:]
         for shard in offsetShards.withLock({ $0 }) where shard.unavailability == nil {
             let named = (try? shard.withOffsets { $0.groups }) ?? []
             for id in named { found[id] = (GroupObservation(id: id), shard) }
@@ -48,13 +48,21 @@ extension Broker {
             for group in members { found[group.id] = (group, shard) }
         }
         let ids = found.keys.sorted()
-        let chosen = ids.prefix(limit).compactMap { id -> GroupObservation? in
-            guard let (known, shard) = found[id] else { return nil }
+        var chosen: [GroupObservation] = []
+        var leftOutCount = 0
+        for id in ids {
+            guard let (known, shard) = found[id] else { continue }
+            let count = (try? shard.withOffsets { $0.positionCount(of: id) }) ?? 0
+            guard chosen.count < limit else {
+                leftOutCount += count
+                continue
+            }
+            leftOutCount += max(0, count - positionLimit)
             var group = known
-            group.positions = Self.positions(of: id, in: shard, limit: positionLimit)
-            return group
+            group.positions = Self.positions(of: id.text, in: shard, limit: positionLimit)
+            chosen.append(group)
         }
-        return (chosen, ids.count)
+        return (chosen, ids.count, leftOutCount)
     }
 
     private static func positions(

@@ -151,6 +151,9 @@ package struct GroupOffsets: Sendable {
         committed[group]?.keys.sorted() ?? []
     }
 
+    /// How many partitions that are.
+    package func positionCount(of group: ExactText) -> Int { committed[group]?.count ?? 0 }
+
     /// The groups that have an offset, sorted.
     package var groups: [String] { committed.keys.sorted().map(\.text) }
 

@@ -190,18 +190,25 @@ extension MetricsText {
         begin(
             "millrace_dead_letter_depth",
             .gauge,
-            help: "Records that lie in a topic of dead letters."
+            help: "Records that lie in a topic of dead letters, as far as they are counted."
         )
-        for letter in letters {
-            if let count = letter.count { sample(count, [("topic", letter.topic)]) }
-        }
+        for letter in letters { sample(letter.count, [("topic", letter.topic)]) }
+        begin(
+            "millrace_dead_letter_uncounted_offsets",
+            .gauge,
+            help: "Offsets of a topic of dead letters that are not counted yet."
+        )
+        for letter in letters { sample(letter.uncountedOffsetCount, [("topic", letter.topic)]) }
         begin(
             "millrace_dead_letter_oldest_age_seconds",
             .gauge,
             unit: .seconds,
             help: "Age of the oldest record in a topic of dead letters; 0 where there is none."
         )
-        for letter in letters where letter.count == 0 || letter.oldestSeconds != nil {
+        for letter in letters
+        where letter.oldestSeconds != nil
+            || (letter.count == 0 && letter.uncountedOffsetCount == 0)
+        {
             sample(letter.oldestSeconds ?? 0, [("topic", letter.topic)])
         }
     }

@@ -5,10 +5,8 @@ import LogStorage
 /// Reads batches of the log for those who look at it, with a buffer of its own. For one thread.
 final class RecordReader {
     private let broker: Broker
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 1 << 20,
-        alignment: 16
-    )
+    /// Becomes larger where a batch is, up to the largest that the log takes.
+    private var buffer = RecordReader.makeBuffer(1 << 20)
     /// Fetches of one search: batches of markers alone are passed over.
     private static let fetchLimit = 16
 
@@ -34,17 +32,31 @@ final class RecordReader {
         return nil
     }
 
-    /// The batches from an offset on, as many as the buffer takes; nil where they cannot be read.
+    /// The batches from an offset on, as many as the buffer takes and one at least; nil where they
+    /// cannot be read.
     func read(_ partition: TopicPartition, from offset: Offset) -> UnsafeRawBufferPointer? {
-        do throws(BrokerError) {
-            let found = try broker.fetch(
-                partition,
-                from: offset,
-                isolation: .readUncommitted,
-                into: buffer
-            )
-            return UnsafeRawBufferPointer(rebasing: buffer[..<min(found.byteCount, buffer.count)])
-        } catch { return nil }
+        while true {
+            do throws(BrokerError) {
+                let found = try broker.fetch(
+                    partition,
+                    from: offset,
+                    isolation: .readUncommitted,
+                    into: buffer
+                )
+                return UnsafeRawBufferPointer(
+                    rebasing: buffer[..<min(found.byteCount, buffer.count)]
+                )
+            } catch .bufferTooSmall(let needed)
+                where needed > buffer.count && needed <= BatchLimit.byteCount
+            {
+                buffer.deallocate()
+                buffer = Self.makeBuffer(needed)
+            } catch { return nil }
+        }
+    }
+
+    private static func makeBuffer(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        .allocate(byteCount: byteCount, alignment: 16)
     }
 }
 
@@ -61,13 +73,13 @@ struct DeadLetterCounter {
     /// Fetches of one partition in one round.
     private static let fetchLimit = 16
 
-    /// The records of a partition and the time of the first one, once all are counted; those of
-    /// aborted transactions are among them.
+    /// The records of a partition as far as they are counted, the offsets that are not, and the
+    /// time of the first record; those of aborted transactions are among them.
     mutating func count(
         _ partition: TopicIDPartition,
         _ bounds: LogBounds,
         _ reader: RecordReader
-    ) -> (count: Int64?, oldest: Timestamp?) {
+    ) -> (count: Int64, uncounted: Int64, oldest: Timestamp?) {
         var at = progress[partition] ?? Progress(start: bounds.logStart, next: bounds.logStart)
         // What was deleted is counted no more, and nobody has noted how much that was.
         if at.start != bounds.logStart || at.next > bounds.highWatermark {
@@ -87,7 +99,6 @@ struct DeadLetterCounter {
             guard at.next > before else { break }
         }
         progress[partition] = at
-        let isWhole = at.next >= bounds.highWatermark
-        return (isWhole ? at.count : nil, at.oldest)
+        return (at.count, max(0, at.next.distance(to: bounds.highWatermark)), at.oldest)
     }
 }

@@ -14,7 +14,9 @@ final class SlowSampler: Sendable {
     }
 
     struct DeadLetters: Sendable {
-        var count: Int64?
+        /// As far as they are counted.
+        var count: Int64
+        var uncountedOffsetCount: Int64 = 0
         var oldest: Timestamp?
     }
 
@@ -130,8 +132,9 @@ final class SlowSampler: Sendable {
             var letters = DeadLetters(count: 0, oldest: nil)
             for partition in topic.partitions where !isStopped {
                 guard let bounds = partition.log.glimpse?.bounds else { continue }
-                let (count, oldest) = counter.count(partition.id, bounds, reader)
-                letters.count = count.flatMap { part in letters.count.map { $0 &+ part } }
+                let (count, uncounted, oldest) = counter.count(partition.id, bounds, reader)
+                letters.count &+= count
+                letters.uncountedOffsetCount &+= uncounted
                 letters.oldest = [letters.oldest, oldest].compactMap(\.self).min()
             }
             found[topic.name] = letters

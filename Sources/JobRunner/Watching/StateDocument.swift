@@ -132,7 +132,7 @@ struct StateDocument {
             sample.deadLetters.map { letters in
                 Self.object([
                     ("topic", jsonString(letters.topic)),
-                    ("count", letters.count.map { "\($0)" } ?? "null"),
+                    ("count", "\(letters.count)"), ("uncounted", "\(letters.uncountedOffsetCount)"),
                     ("oldest", Self.seconds(letters.oldestSeconds)),
                 ])
             }

@@ -85,6 +85,7 @@ final class Watch: Sendable {
                     WatchSample.DeadLetterSample(
                         topic: topic.name,
                         count: letters.count,
+                        uncountedOffsetCount: letters.uncountedOffsetCount,
                         oldestSeconds: letters.oldest.map { Self.seconds(since: $0, sample.time) }
                     )
                 )
@@ -115,13 +116,14 @@ final class Watch: Sendable {
         _ slow: SlowSampler.Sample,
         _ ends: [TopicPartition: Offset]
     ) {
-        let (groups, count) = broker.observeGroups(
+        let seen = broker.observeGroups(
             limit: WatchSample.groupLimit,
             positionLimit: WatchSample.groupPartitionLimit
         )
-        sample.groupCount = count
+        sample.groupCount = seen.count
+        sample.leftOutLagCount = seen.leftOutPositionCount
         var room = WatchSample.groupPartitionLimit
-        for group in groups {
+        for group in seen.groups {
             let positions = group.positions.sorted { $0.key < $1.key }
             let lags = positions.compactMap { partition, position -> WatchSample.PartitionLag? in
                 // Of a topic that was deleted, the position is left.

@@ -61,8 +61,9 @@ struct WatchSample: Sendable {
     /// What lies in a topic of dead letters.
     struct DeadLetterSample: Sendable {
         var topic: String
-        /// Records that lie there; nil until they were counted.
-        var count: Int64?
+        /// Records that lie there, as far as they are counted.
+        var count: Int64
+        var uncountedOffsetCount: Int64
         var oldestSeconds: Double?
     }
 

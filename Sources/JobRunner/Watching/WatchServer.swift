@@ -63,7 +63,9 @@ package struct WatchServer {
     }
 
     private static func isLoopback(_ host: String) -> Bool {
-        (ListenAddress(host) ?? ListenAddress("\(host):80"))?.isLoopback ?? false
+        // Names of hosts are the same in all cases of their letters.
+        let host = host.lowercased()
+        return (ListenAddress(host) ?? ListenAddress("\(host):80"))?.isLoopback ?? false
     }
 
     // MARK: Answers

@@ -155,7 +155,7 @@ final class AuditWriter {
 extension ServedLog {
     /// Makes a topic that keeps its records for ever, unless it is there.
     func createTopicIfAbsent(_ name: String, partitionCount: Int32) throws(CommandFailure) {
-        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
+        try changing("the topic '\(name)'", .was, "made") { cluster throws(KafkaClientError) in
             guard try cluster.topics(named: [name]).isEmpty else { return }
             do throws(KafkaClientError) {
                 try cluster.createTopic(

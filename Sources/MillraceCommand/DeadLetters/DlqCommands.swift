@@ -63,8 +63,9 @@ enum DlqCommands {
         let saysState = conditions.states != [.open]
         // The columns are states: all of them are counted where none is asked for.
         if !saysState { conditions.states = Set(LetterState.allCases) }
+        var failures = TopicFailures()
         try withCluster(invocation) { log in
-            for letters in try log.letterTopics(invocation[topics]) {
+            try log.eachLetterTopic(invocation[topics], &failures) { letters in
                 var groups = LetterGroups(by: invocation[grouping], now: now)
                 let states = try log.states(of: letters)
                 try log.scanLetters(of: letters, conditions, states) { letter, state in
@@ -77,7 +78,7 @@ enum DlqCommands {
                 )
             }
         }
-        return .done
+        return failures.status ?? .done
     }
 
     private static func text(_ groups: LetterGroups, of topic: String) -> String {
@@ -170,8 +171,9 @@ enum DlqCommands {
         let now = SystemTimeSource().wallTime()
         let conditions = try LetterConditions(invocation[DlqCommands.conditions], now: now)
         var isOver = false
+        var failures = TopicFailures()
         try withCluster(invocation) { log in
-            for letters in try log.letterTopics(invocation[topics]) {
+            try log.eachLetterTopic(invocation[topics], &failures) { letters in
                 var group = LetterGroup(names: [])
                 let states = try log.states(of: letters)
                 try log.scanLetters(of: letters, conditions, states) { letter, state in
@@ -191,7 +193,7 @@ enum DlqCommands {
                 )
             }
         }
-        return isOver ? .found : .done
+        return isOver ? .found : failures.status ?? .done
     }
 }
 

@@ -73,7 +73,7 @@ final class LetterReplay {
             return true
         case .success(let target):
             let reader = try watch?.group(of: letter)
-            guard try write(letter, to: target.partition, target.batchByteLimit) else {
+            guard try write(letter, to: target) else {
                 return true
             }
             if let reader { readers[reader, default: []].insert(target.partition) }
@@ -122,15 +122,13 @@ final class LetterReplay {
     /// Whether the record is there to be written.
     private func write(
         _ letter: DeadLetterView,
-        to partition: TopicPartition,
-        _ batchByteLimit: Int
+        to target: ReplayTargets.Place
     ) throws -> Bool {
         guard letter[.leftOut] != nil else {
             return try write(
                 letter,
                 (letter.key, letter.value, letter.headers, letter.recordTime),
-                to: partition,
-                batchByteLimit
+                to: target
             )
         }
         // It has not all of its record: that is taken from where it came.
@@ -142,7 +140,7 @@ final class LetterReplay {
                 let content = (
                     record.key, record.value, record.headers, batch.timestamp(of: record)
                 )
-                isWritten = try write(letter, content, to: partition, batchByteLimit)
+                isWritten = try write(letter, content, to: target)
             }
         }
         if !isThere { obstacles[.isGone, default: 0] += 1 }
@@ -155,10 +153,14 @@ final class LetterReplay {
             key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
             headers: UnsafeRawBufferPointer, time: Timestamp
         ),
-        to partition: TopicPartition,
-        _ batchByteLimit: Int
+        to target: ReplayTargets.Place
     ) throws -> Bool {
-        let lane = lanes[partition] ?? Lane(byteLimit: batchByteLimit)
+        guard target.times.contain(record.time) else {
+            obstacles[.isOutOfTime, default: 0] += 1
+            return false
+        }
+        let partition = target.partition
+        let lane = lanes[partition] ?? Lane(byteLimit: target.batchByteLimit)
         lanes[partition] = lane
         let block = RecordHeaderBlock(
             replaying: letter,

@@ -25,6 +25,7 @@ struct ReplayTargets {
         case isOfJob = "from a topic that only a job writes to: give --to"
         case isLetters = "from the topic that holds it, or its audit topic"
         case isGone = "left out bytes, and the record is gone from its source"
+        case isOutOfTime = "with a timestamp that its topic does not take"
         case isTooOld = "older than its topic keeps records: raise retention.ms there"
         case isTooLarge = "larger than any batch"
     }
@@ -33,8 +34,27 @@ struct ReplayTargets {
     private struct Target {
         let partitionCount: Int32
         let batchByteLimit: Int
+        /// The times of records that it takes.
+        let times: Times
         /// Older records may be deleted before anybody reads them.
         let oldest: Timestamp?
+    }
+
+    /// Where the record of a dead letter goes, and what a batch there takes.
+    struct Place {
+        let partition: TopicPartition
+        let batchByteLimit: Int
+        let times: Times
+    }
+
+    /// The times of records that a topic takes, and none at all.
+    struct Times {
+        /// In milliseconds since 1970.
+        let range: ClosedRange<Int64>
+
+        func contain(_ time: Timestamp) -> Bool {
+            time == .none || range.contains(time.rawValue)
+        }
     }
 
     /// So many topics are remembered: their names come from outside.
@@ -61,10 +81,8 @@ struct ReplayTargets {
         self.makesTopics = makesTopics
     }
 
-    /// The partition for the record of a dead letter, and what a batch there takes.
-    mutating func target(
-        of letter: DeadLetterView
-    ) throws -> Result<(partition: TopicPartition, batchByteLimit: Int), Obstacle> {
+    /// Where the record of a dead letter goes.
+    mutating func target(of letter: DeadLetterView) throws -> Result<Place, Obstacle> {
         let source = letter.source?.partition
         let name: String
         switch destination {
@@ -78,6 +96,10 @@ struct ReplayTargets {
         case .success(let found): target = found
         case .failure(let found): return .failure(found)
         }
+        // Of one that left something out the time is its source's, and known later.
+        if letter[.leftOut] == nil, !target.times.contain(letter.recordTime) {
+            return .failure(.isOutOfTime)
+        }
         if let oldest = target.oldest, letter.recordTime < oldest { return .failure(.isTooOld) }
         let index: Int32
         if case .topic = destination {
@@ -86,7 +108,13 @@ struct ReplayTargets {
             index = source?.partition.rawValue ?? 0
             guard index < target.partitionCount else { return .failure(.noTopic) }
         }
-        return .success((TopicPartition(name, PartitionIndex(index)), target.batchByteLimit))
+        return .success(
+            Place(
+                partition: TopicPartition(name, PartitionIndex(index)),
+                batchByteLimit: target.batchByteLimit,
+                times: target.times
+            )
+        )
     }
 
     private static func partition(
@@ -121,6 +149,7 @@ struct ReplayTargets {
                     Target(
                         partitionCount: Int32(clamping: original.partitions.count),
                         batchByteLimit: BatchLimit.byteCount,
+                        times: times([:]),
                         oldest: nil
                     )
                 )
@@ -144,6 +173,7 @@ struct ReplayTargets {
             Target(
                 partitionCount: Int32(clamping: topic.partitions.count),
                 batchByteLimit: min(limit, BatchLimit.byteCount),
+                times: times(options),
                 oldest: oldest(options)
             )
         )
@@ -153,6 +183,21 @@ struct ReplayTargets {
         try log.asking("the topic '\(name)' is not found") { cluster throws(KafkaClientError) in
             try cluster.topics(named: [name]).first
         }
+    }
+
+    /// The times that a topic takes by its options: one record beyond them fails its whole batch.
+    private func times(_ options: [String: String]) -> Times {
+        guard options["message.timestamp.type"] != "LogAppendTime" else {
+            return Times(range: 0...Int64.max)
+        }
+        func limit(_ name: String, _ usual: Int64) -> Int64 {
+            options[name].flatMap { Int64($0) } ?? usual
+        }
+        let before = limit("message.timestamp.before.max.ms", .max)
+        let after = limit("message.timestamp.after.max.ms", 3_600_000)
+        let earliest = now.advanced(byMilliseconds: -before).rawValue
+        let latest = now.advanced(byMilliseconds: after).rawValue
+        return Times(range: max(earliest, 0)...max(earliest, latest, 0))
     }
 
     /// The time before which a topic's retention may delete a record at once.

@@ -39,6 +39,21 @@ extension ServedLog {
         return try all.filter { $0.name.hasSuffix(LetterTopic.suffix) }.map(letterTopic)
     }
 
+    /// Calls `body` with each of these topics, every topic of dead letters for none. What fails of
+    /// one of several is told, and the others are looked at all the same.
+    func eachLetterTopic(
+        _ names: [String],
+        _ failures: inout TopicFailures,
+        _ body: (LetterTopic) throws -> Void
+    ) throws {
+        let topics = try letterTopics(names)
+        for topic in topics {
+            do { try body(topic) } catch let failure as CommandFailure where topics.count > 1 {
+                failures.tell(failure)
+            }
+        }
+    }
+
     func letterTopic(_ name: String) throws -> LetterTopic {
         try letterTopic(try requireTopic(name))
     }

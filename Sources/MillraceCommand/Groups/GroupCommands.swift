@@ -60,10 +60,11 @@ enum GroupCommands {
                 TextOutput.standard.write(json(known, members, lags))
                 return try log.requireKnown(lags, of: name)
             }
-            TextOutput.standard.write("group \(name): \(known.state)\n")
+            TextOutput.standard.write("group \(visible(name)): \(known.state)\n")
             for member in members {
                 TextOutput.standard.write(
-                    "  member \(member.id), client \(member.clientID), from \(member.host)\n"
+                    "  member \(visible(member.id)), client \(visible(member.clientID)), from "
+                        + "\(visible(member.host))\n"
                 )
             }
             var table = Table(
@@ -119,7 +120,7 @@ enum GroupCommands {
         try withCluster(invocation) { log in
             let (known, _) = try log.requireGroup(name)
             if !known.mayBeRead { throw log.place.jobGroup(name, toStartOver: true) }
-            try log.asking("the group '\(name)' was not removed") {
+            try log.changing("the group '\(name)'", .was, "removed") {
                 cluster throws(KafkaClientError) in
                 try cluster.deleteGroup(name)
             }

@@ -57,7 +57,7 @@ enum ResetCommand {
                 TextOutput.standard.write("nothing is changed; --execute changes it\n")
                 return
             }
-            try log.asking("the positions of '\(name)' were not set") {
+            try log.changing("the positions of '\(name)'", .were, "set") {
                 cluster throws(KafkaClientError) in
                 try cluster.commitOffsets(
                     group: name,

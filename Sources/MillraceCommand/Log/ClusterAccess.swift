@@ -2,8 +2,7 @@ import Glibc
 import KafkaClient
 import Terminal
 
-/// A file of Kafka's client properties, as `--command-config` of Kafka's tools: a setting a line,
-/// `name=value`; lines that begin with `#` or `!` say nothing.
+/// A file of Kafka's client properties, as `--command-config` of Kafka's tools.
 struct ClusterAccess: Sendable {
     let path: String
     let security: ClientSecurity
@@ -17,8 +16,13 @@ struct ClusterAccess: Sendable {
                 "--command-config \(path) cannot be read: \(String(cString: strerror(errno)))"
             )
         }
+        guard let properties = JavaProperties.read(text) else {
+            throw UsageError(
+                "--command-config \(path) has a \\u that is not followed by four hexadecimal digits"
+            )
+        }
         do throws(ClientSecurity.Refusal) {
-            security = try ClientSecurity(properties: Self.properties(text))
+            security = try ClientSecurity(properties: properties)
         } catch {
             throw UsageError("--command-config \(path): \(error.words)")
         }
@@ -38,28 +42,5 @@ struct ClusterAccess: Sendable {
             bytes += piece.prefix(count)
         }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// A line that ends with a backslash goes on in the next one; of two of a name the last counts.
-    static func properties(_ text: String) -> [String: String] {
-        var properties: [String: String] = [:]
-        var begun = ""
-        for line in text.split(whereSeparator: \.isNewline) {
-            let trimmed = line.drop(while: \.isWhitespace)
-            if begun.isEmpty, trimmed.isEmpty || trimmed.first == "#" || trimmed.first == "!" {
-                continue
-            }
-            begun += trimmed
-            guard begun.last != "\\" else {
-                begun.removeLast()
-                continue
-            }
-            let parts = begun.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            begun = ""
-            let name = parts[0].split(whereSeparator: \.isWhitespace).joined()
-            let value = parts.count > 1 ? parts[1].drop(while: \.isWhitespace) : ""
-            properties[name] = String(value)
-        }
-        return properties
     }
 }

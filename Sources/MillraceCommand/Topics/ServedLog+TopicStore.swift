@@ -32,7 +32,8 @@ extension ServedLog: TopicStore {
         options: [String: String],
         mayBeThere: Bool
     ) throws(CommandFailure) -> Bool {
-        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) -> Bool in
+        try changing("the topic '\(name)'", .was, "made") {
+            cluster throws(KafkaClientError) -> Bool in
             do throws(KafkaClientError) {
                 try cluster.createTopic(name, partitionCount: partitionCount, options: options)
                 return true
@@ -56,13 +57,15 @@ extension ServedLog: TopicStore {
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) -> [String: String] {
         let topic = try requireTopic(name).name
-        let what = "the topic '\(topic)' was not changed"
-        let options = try asking(what) { cluster throws(KafkaClientError) in
+        try changing("the topic '\(topic)'", .was, "changed") { cluster throws(KafkaClientError) in
             try cluster.alterTopic(
                 topic,
                 options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
             )
-            return try cluster.options(of: [topic])
+        }
+        let what = "the options of '\(topic)' are changed, and not told"
+        let options = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.options(of: [topic])
         }
         return options[topic] ?? [:]
     }
@@ -70,7 +73,7 @@ extension ServedLog: TopicStore {
     /// The owner itself refuses those of a job: it may run there.
     func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
         let topic = try requireTopic(name).name
-        try asking("the topic '\(topic)' was not removed") { cluster throws(KafkaClientError) in
+        try changing("the topic '\(topic)'", .was, "removed") { cluster throws(KafkaClientError) in
             try cluster.deleteTopic(topic)
         }
     }

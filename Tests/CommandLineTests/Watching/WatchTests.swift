@@ -192,6 +192,81 @@ import Testing
         let sample = rig.watch.look()
         #expect(sample.groupCount == count)
         #expect(sample.groups.count == WatchSample.groupLimit)
+        #expect(sample.leftOutLagCount == 50)
+    }
+
+    @Test func `positions of a group beyond the limit are counted and left out`() throws {
+        let rig = try Rig()
+        let limit = WatchSample.groupPartitionLimit
+        let count = limit + 30
+        try rig.client.createTopic(
+            TopicSpecification(name: "t", partitionCount: Int32(count))
+        )
+        let position = CommittedOffset(offset: .zero, commitTime: rig.time.wallTime())
+        try rig.broker.commitOffsets(
+            group: "g",
+            Dictionary(
+                uniqueKeysWithValues: (0..<count).map {
+                    (TopicPartition("t", PartitionIndex(Int32($0))), position)
+                }
+            )
+        )
+        #expect(try rig.metrics()["millrace_group_partitions_left_out", [:]] == 30)
+    }
+
+    @Test func `dead letters behind a batch that is larger than the buffer are counted`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(
+            TopicSpecification(
+                name: "j-dead-letters",
+                partitionCount: 1,
+                configuration: ["max.message.bytes": "\(8 << 20)"]
+            )
+        )
+        let producer = try EmbeddedProducer(broker: rig.broker)
+        var batch = RecordBatchBuilder()
+        [UInt8](repeating: 7, count: 3 << 20).withUnsafeBytes {
+            batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
+        }
+        try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
+        try producer.flush()
+        try rig.write(2, to: "j-dead-letters")
+        rig.sampleSlowly()
+        let metrics = try rig.metrics()
+        let topic = ["topic": "j-dead-letters"]
+        #expect(metrics["millrace_dead_letter_depth", topic] == 3)
+        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 0)
+    }
+
+    @Test func `more dead letters than one round reads are told as far as they are counted`()
+        throws
+    {
+        var rig = try Rig()
+        try rig.client.createTopic(
+            TopicSpecification(
+                name: "j-dead-letters",
+                partitionCount: 1,
+                configuration: ["max.message.bytes": "\(8 << 20)"]
+            )
+        )
+        let producer = try EmbeddedProducer(broker: rig.broker)
+        for _ in 0..<20 {
+            var batch = RecordBatchBuilder()
+            [UInt8](repeating: 7, count: 700_000).withUnsafeBytes {
+                batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
+            }
+            try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
+            try producer.flush()
+        }
+        let topic = ["topic": "j-dead-letters"]
+        rig.sampleSlowly()
+        var metrics = try rig.metrics()
+        #expect(metrics["millrace_dead_letter_depth", topic] == 16)
+        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 4)
+        rig.sampleSlowly()
+        metrics = try rig.metrics()
+        #expect(metrics["millrace_dead_letter_depth", topic] == 20)
+        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 0)
     }
 
     @Test func `health tells a full disk, and a log that is well`() throws {

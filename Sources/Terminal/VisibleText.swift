@@ -1,0 +1,21 @@
+/// A text for a terminal: what moves its cursor, ends a line or turns the direction of writing is
+/// shown as `\u{1b}`.
+package func visible(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isUnseen) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        if isUnseen(scalar) {
+            result += "\\u{\(String(scalar.value, radix: 16))}"
+        } else {
+            result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+private func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
+    default: false
+    }
+}
