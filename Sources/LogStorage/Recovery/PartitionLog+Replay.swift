@@ -68,15 +68,17 @@ extension DataDirectory {
         }
         guard !waiting.isEmpty else { return [] }
         // Nobody replaces what is held meanwhile.
-        return try writingBack.withLock { _ throws(LogStorageError) -> [PartitionLog] in
+        return try writingBack.withLock { checkpoint throws(LogStorageError) -> [PartitionLog] in
+            let isHeld = checkpoint.hasHeldGroups
             let held = try onDisk { () throws(DiskError) in
                 try HeldGroups.load(
                     disk: context.disk,
-                    directory: files.path(Self.journalFolder)
+                    directory: files.path(Self.journalFolder),
+                    isExpected: isHeld
                 )
             }
             // A start tells whose the damage is.
-            guard held.damages.isEmpty else {
+            guard held.damages.isEmpty, held.lost.isEmpty else {
                 throw .corrupt(
                     "\(files.path(Self.journalFolder))/\(HeldGroups.fileName) is damaged"
                 )

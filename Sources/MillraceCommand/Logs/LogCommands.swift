@@ -71,7 +71,15 @@ enum LogCommands {
         let folders = try partitionFolders(invocation)
         try noteKilledImports(of: folders, in: invocation[data], to: &output)
         for folder in folders {
-            for segment in folder.files(ending: ".log") + folder.files(ending: ".log.swap") {
+            let segments: [String]
+            do throws(DiskError) {
+                segments = try folder.files(ending: ".log") + folder.files(ending: ".log.swap")
+            } catch {
+                output.append("\(folder.path): it cannot be read: \(error.words)\n")
+                isWhole = false
+                continue
+            }
+            for segment in segments {
                 if try !dump.print(segment, to: &output) { isWhole = false }
             }
         }
@@ -174,10 +182,12 @@ enum LogCommands {
             // One that nothing was written to has no folder.
             guard knownPartitions(invocation).isEmpty else { return [] }
             let topics = TopicCounts.read(directory, on: PosixDisk()).keys
-            let hint = Suggestion.nearest(
-                to: invocation[topic] ?? "",
-                among: Set(all.map(\.partition.topic) + topics).sorted()
-            )
+            let hint = invocation[topic].flatMap {
+                Suggestion.nearest(
+                    to: $0,
+                    among: Set(all.map(\.partition.topic) + topics).sorted()
+                )
+            }
             throw CommandFailure(
                 "no such partition",
                 place: directory,

@@ -1,6 +1,6 @@
 import Broker
-import Foundation
 import LogModel
+import LogStorage
 
 /// The folder of one partition.
 struct PartitionFolder {
@@ -19,8 +19,7 @@ struct PartitionFolder {
     }
 
     /// The paths of its files with this ending, by name, which is by offset.
-    func files(ending: String) -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.filter { $0.hasSuffix(ending) }.sorted().map { "\(path)/\($0)" }
+    func files(ending: String) throws(DiskError) -> [String] {
+        try PosixDisk().list(path).filter { $0.hasSuffix(ending) }.sorted().map { "\(path)/\($0)" }
     }
 }

@@ -34,6 +34,26 @@ extension EndToEnd {
             try Millrace.succeed("log", "verify", "--data", data)
         }
 
+        @Test func `a dump of a folder that cannot be read says so, and goes on`() throws {
+            try lines("a\n")
+            try Millrace.succeed("topic", "create", "more", "--data", data)
+            let input = try folder.write("input", "b\n")
+            try Millrace.succeed("produce", "more", "--data", data, input: input)
+            try FileManager.default.removeItem(atPath: "\(data)/lines-0")
+            _ = try folder.write("data/lines-0", "no folder")
+            let outcome = try Millrace.run("log", "dump", "--data", data)
+            #expect(outcome.status == 1)
+            #expect(outcome.output.contains("\(data)/lines-0: it cannot be read: "))
+            #expect(outcome.output.contains("more-0"))
+        }
+
+        @Test func `a partition that is in no topic has no topic's name as a hint`() throws {
+            try lines("a\n")
+            let outcome = try Millrace.run("log", "verify", "--partition", "99", "--data", data)
+            #expect(outcome.status == 1)
+            #expect(!outcome.errors.contains("did you mean"))
+        }
+
         @Test func `the dump tells of a killed import as the verification does`() throws {
             try lines("a\n")
             try Millrace.succeed("topic", "create", "others", "--data", data)
