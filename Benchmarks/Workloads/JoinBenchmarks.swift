@@ -78,8 +78,8 @@ extension Benchmark {
         return (both >> 32, both & 0xffff_ffff)
     }
 
-    /// Every number below `records` must come out exactly once.
-    private static func verify(
+    /// Every number below `records` must come out exactly once; nil for a record that is wrong.
+    static func verify(
         _ rig: BenchmarkRig,
         _ topic: String,
         records: Int64,

@@ -2,25 +2,31 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The benchmarks of the log, small: that they run and check what they wrote.
-    @Suite struct LogBenchTests {
+    /// The benchmarks, small: that they run and check what they wrote.
+    @Suite struct BenchTests {
         private let folder: TemporaryFolder
 
         init() throws { folder = try TemporaryFolder() }
 
         @Test(arguments: [
+            ["stateless"], ["count", "--keys", "40"], ["restore", "--keys", "400"], ["cold"],
+            ["merge"], ["window", "--keys", "40"], ["table-join", "--keys", "40"], ["stream-join"],
+            ["session", "--keys", "40"], ["dedup", "--keys", "200"], ["json"],
+            ["json", "--record"],
             ["commit", "--partitions", "3", "--transactions", "4"],
             ["create", "--partitions", "5"],
             ["open", "--partitions", "5"],
             ["open", "--partitions", "3", "--bytes", "2MiB"],
             ["open", "--partitions", "3", "--bytes", "2MiB", "--after-kill"],
         ])
-        func `a benchmark of the log checks its output and leaves nothing behind`(
+        func `a benchmark checks its output and leaves nothing behind`(
             words: [String]
         ) throws {
+            let isJob = !["commit", "create", "open"].contains(words[0])
             let outcome = try Millrace.tool(
                 Millrace.executable,
-                ["bench"] + words + ["--json", "--directory", folder.path("")],
+                ["bench"] + words + (isJob ? ["--records", "400"] : [])
+                    + ["--json", "--directory", folder.path("")],
                 input: nil
             )
             #expect(outcome.status == 0, "\(outcome.errors)")
