@@ -46,8 +46,8 @@ package final class StreamThread {
     private var hasWorkFromStart = false
     var lastPurge: UInt64 = 0
     /// What others see of the thread's pace and stores.
-    private var times = CommitTimes()
-    private var lastStoreFacts: UInt64?
+    var times = CommitTimes()
+    var lastStoreFacts: UInt64?
     private var toldTrouble: LogClientError?
 
     package init(
@@ -383,33 +383,6 @@ package final class StreamThread {
             result[partition] = position
         }
         return result
-    }
-
-    private func publish() {
-        var positions: [TopicPartition: Offset] = [:]
-        for task in tasks { positions.merge(task.positions) { $1 } }
-        progress.publish(
-            positions: positions,
-            counters: counters,
-            recordsOut: sender.sinkRecordCount,
-            recordsOutByTopic: sender.recordCounts,
-            times: times,
-            lostCount: tasks.reduce(0) { $0 + $1.lostCount },
-            replacedCount: tasks.reduce(0) { $0 + $1.replacedCount }
-        )
-        publishStores()
-    }
-
-    /// Now and then: a thread may have thousands of them.
-    private func publishStores() {
-        let now = time.monotonicNanoseconds()
-        if let lastStoreFacts, now &- lastStoreFacts < StoreFacts.intervalNanoseconds { return }
-        lastStoreFacts = now
-        progress.publish(
-            stores: tasks.flatMap { task in
-                task.stores.map { StoreFacts($0.store, $0.name, task.id.partition) }
-            }
-        )
     }
 
     // MARK: Errors
