@@ -4,28 +4,12 @@ import Testing
 
 extension EndToEnd {
     /// `millrace dlq` on a stopped directory, beside a running job, and killed on its way.
-    @Suite(.serialized) struct DeadLetterTests {
+    @Suite(.serialized) struct DeadLetterTests: DirectorySuite {
         private static let letters = "dlq-template-dead-letters"
 
-        private let folder: TemporaryFolder
-        private var data: String { folder.path("data") }
+        let folder: TemporaryFolder
 
         init() throws { folder = try TemporaryFolder() }
-
-        private func run(_ words: [String], input: String? = nil) throws -> Millrace.Outcome {
-            try Millrace.tool(
-                Millrace.executable,
-                words + ["--data", data],
-                input: try input.map { try folder.write("input", $0) }
-            )
-        }
-
-        @discardableResult
-        private func succeed(_ words: String..., input: String? = nil) throws -> Millrace.Outcome {
-            let outcome = try run(words, input: input)
-            #expect(outcome.status == 0, "\(words.joined(separator: " ")): \(outcome.errors)")
-            return outcome
-        }
 
         /// Dead letters as a job would write them, of records of `source`.
         private func write(

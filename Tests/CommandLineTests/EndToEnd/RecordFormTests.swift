@@ -3,27 +3,11 @@ import Testing
 
 extension EndToEnd {
     /// Records in every form that `produce` and `consume` have, alone and beside a server.
-    @Suite(.serialized) struct RecordFormTests {
-        private let folder: TemporaryFolder
-        private var data: String { folder.path("data") }
+    @Suite(.serialized) struct RecordFormTests: DirectorySuite {
+        let folder: TemporaryFolder
         private var millrace: String { "'\(Millrace.executable.path)'" }
 
         init() throws { folder = try TemporaryFolder() }
-
-        private func run(_ words: [String], input: String = "") throws -> Millrace.Outcome {
-            try Millrace.tool(
-                Millrace.executable,
-                words + ["--data", data],
-                input: try folder.write("input", input)
-            )
-        }
-
-        @discardableResult
-        private func succeed(_ words: [String], input: String = "") throws -> Millrace.Outcome {
-            let outcome = try run(words, input: input)
-            #expect(outcome.status == 0, "\(words.joined(separator: " ")): \(outcome.errors)")
-            return outcome
-        }
 
         private func consume(_ words: String...) throws -> [String] {
             try succeed(["consume"] + words + ["--until-end"]).lines

@@ -3,26 +3,10 @@ import Testing
 
 extension EndToEnd {
     /// Dead letters and notes about them that no job and no command of ours wrote.
-    @Suite struct StrangeLetterTests {
-        private let folder: TemporaryFolder
-        private var data: String { folder.path("data") }
+    @Suite struct StrangeLetterTests: DirectorySuite {
+        let folder: TemporaryFolder
 
         init() throws { folder = try TemporaryFolder() }
-
-        private func run(_ words: [String], input: String? = nil) throws -> Millrace.Outcome {
-            try Millrace.tool(
-                Millrace.executable,
-                words + ["--data", data],
-                input: try input.map { try folder.write("input", $0) }
-            )
-        }
-
-        @discardableResult
-        private func succeed(_ words: String..., input: String? = nil) throws -> Millrace.Outcome {
-            let outcome = try run(words, input: input)
-            #expect(outcome.status == 0, "\(words.joined(separator: " ")): \(outcome.errors)")
-            return outcome
-        }
 
         private func write(_ value: String, to topic: String, time: String? = nil) throws {
             var words = ["produce", topic, "--header", "__streams.errors.topic=payments"]

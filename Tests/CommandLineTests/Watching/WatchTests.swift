@@ -214,8 +214,8 @@ import Testing
         #expect(try rig.metrics()["millrace_group_partitions_left_out", [:]] == 30)
     }
 
-    @Test func `dead letters behind a batch that is larger than the buffer are counted`() throws {
-        var rig = try Rig()
+    /// Makes a topic of dead letters and writes some into it, a batch each.
+    private func writeLetters(_ count: Int, byteCount: Int, _ rig: Rig) throws {
         try rig.client.createTopic(
             TopicSpecification(
                 name: "j-dead-letters",
@@ -224,12 +224,19 @@ import Testing
             )
         )
         let producer = try EmbeddedProducer(broker: rig.broker)
-        var batch = RecordBatchBuilder()
-        [UInt8](repeating: 7, count: 3 << 20).withUnsafeBytes {
-            batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
+        for _ in 0..<count {
+            var batch = RecordBatchBuilder()
+            [UInt8](repeating: 7, count: byteCount).withUnsafeBytes {
+                batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
+            }
+            try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
+            try producer.flush()
         }
-        try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
-        try producer.flush()
+    }
+
+    @Test func `dead letters behind a batch that is larger than the buffer are counted`() throws {
+        var rig = try Rig()
+        try writeLetters(1, byteCount: 3 << 20, rig)
         try rig.write(2, to: "j-dead-letters")
         rig.sampleSlowly()
         let metrics = try rig.metrics()
@@ -242,22 +249,7 @@ import Testing
         throws
     {
         var rig = try Rig()
-        try rig.client.createTopic(
-            TopicSpecification(
-                name: "j-dead-letters",
-                partitionCount: 1,
-                configuration: ["max.message.bytes": "\(8 << 20)"]
-            )
-        )
-        let producer = try EmbeddedProducer(broker: rig.broker)
-        for _ in 0..<20 {
-            var batch = RecordBatchBuilder()
-            [UInt8](repeating: 7, count: 700_000).withUnsafeBytes {
-                batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
-            }
-            try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
-            try producer.flush()
-        }
+        try writeLetters(20, byteCount: 700_000, rig)
         let topic = ["topic": "j-dead-letters"]
         rig.sampleSlowly()
         var metrics = try rig.metrics()
