@@ -1,5 +1,5 @@
 # Every goal sets up what it needs; see README.md.
-.PHONY: run test nightly sanitize build install uninstall golden bench bench-broker deps check format
+.PHONY: run test nightly sanitize fuzz build install uninstall golden bench bench-broker deps check format
 
 # Where `make install` puts things; DESTDIR stands in front of it while a package is made.
 PREFIX ?= /usr/local
@@ -15,6 +15,9 @@ nightly: deps ## the whole suite with many more crash states and kills
 
 sanitize: deps ## the suite under the address and the thread sanitizer
 	scripts/sanitize
+
+fuzz: deps ## libFuzzer over every reader of bytes from outside, SECONDS_EACH (150) each
+	scripts/fuzz all $${SECONDS_EACH:-150}
 
 build: deps ## the release binary: .build/release/millrace
 	swift build --configuration release --product millrace

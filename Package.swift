@@ -11,6 +11,9 @@ let isInstalled = FileManager.default.fileExists(
 /// Set by scripts/sanitize: the thread sanitizer needs locks that it can see.
 let isThreadSanitized = Context.environment["MILLRACE_SANITIZE"] == "thread"
 
+/// Set by scripts/fuzz: what has libFuzzer's main links nowhere else.
+let isFuzzed = Context.environment["MILLRACE_FUZZ"] == "1"
+
 let settings: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -92,6 +95,21 @@ func system(_ name: String, apt: String, brew: String) -> Target {
     .systemLibrary(name: name, providers: [.apt([apt]), .brew([brew])])
 }
 
+let fuzzTargets: [Target] =
+    isFuzzed
+    ? [
+        .executableTarget(
+            name: "FuzzTargets",
+            dependencies: [
+                "Bytes", "LogModel", "LogStorage", "Broker", "BrokerAPI", "BrokerServer",
+                "MillraceTestKit", "Security",
+            ],
+            path: "Tests/Fuzz",
+            exclude: ["seeds.py"],
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+        )
+    ] : []
+
 let package = Package(
     name: "Millrace",
     products: [
@@ -99,7 +117,7 @@ let package = Package(
         .library(name: "MillraceTestKit", targets: ["MillraceTestKit"]),
         .executable(name: "millrace", targets: ["MillraceCommand"]),
         .executable(name: "millrace-golden", targets: ["GoldenVectors"]),
-    ],
+    ] + (isFuzzed ? [.executable(name: "millrace-fuzz", targets: ["FuzzTargets"])] : []),
     targets: [
         // System libraries.
         system("CRocksDB", apt: "librocksdb-dev", brew: "rocksdb"),
@@ -326,7 +344,7 @@ let package = Package(
             path: "Tests/JobsUnderTest",
             swiftSettings: settings
         ),
-    ] + jobs.flatMap { job($0.key, in: $0.value) },
+    ] + jobs.flatMap { job($0.key, in: $0.value) } + fuzzTargets,
     cxxLanguageStandard: .cxx17
 )
 
