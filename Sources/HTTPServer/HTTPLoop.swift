@@ -20,11 +20,11 @@ final class HTTPLoop: @unchecked Sendable {
     init(
         _ configuration: HTTPConfiguration,
         _ answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse
-    ) {
+    ) throws(HTTPServerError) {
         self.configuration = configuration
         self.answer = answer
         var ends: [Int32] = [-1, -1]
-        pipe(&ends)
+        guard pipe(&ends) == 0 else { throw .noPipe(reason: String(cString: strerror(errno))) }
         for end in ends {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)

@@ -75,6 +75,8 @@ package enum HTTPServerError: Error, Equatable, Sendable, CustomStringConvertibl
     case cannotListen(host: String, port: UInt16, reason: String)
     /// The library gives no daemon, or none that can be polled.
     case noDaemon
+    /// The system gives no pipe, in its own words.
+    case noPipe(reason: String)
 
     package var description: String {
         switch self {
@@ -84,6 +86,7 @@ package enum HTTPServerError: Error, Equatable, Sendable, CustomStringConvertibl
                 ? "nobody can listen on [\(host)]:\(port): \(reason)"
                 : "nobody can listen on \(host):\(port): \(reason)"
         case .noDaemon: "libmicrohttpd does not start on this system"
+        case .noPipe(let reason): "the system gives no pipe: \(reason)"
         }
     }
 }

@@ -17,8 +17,8 @@ package final class HTTPServer: Sendable {
         configuration: HTTPConfiguration = HTTPConfiguration(),
         answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse
     ) throws(HTTPServerError) {
+        let loop = try HTTPLoop(configuration, answer)
         let socket = try ListeningSocket.open(host: host, port: port)
-        let loop = HTTPLoop(configuration, answer)
         try loop.start(on: socket.descriptor)
         self.port = socket.port
         self.loop = loop

@@ -1,5 +1,4 @@
 import Broker
-import Glibc
 import LogClient
 import LogModel
 import StreamsRuntime
@@ -21,10 +20,7 @@ extension CommandFailure {
         case let error as LogClientError: self.init("the log refused", data: data, error)
         default: self.init("\(error)")
         }
-        // Of the log as of RocksDB, whose stores keep some files each.
-        if next == nil, reason?.contains(String(cString: strerror(EMFILE))) == true {
-            next = "allow more open files (ulimit -n 65536), then the same command"
-        }
+        next = next ?? Self.nextWithoutDescriptors(reason)
     }
 
     /// What the log's client met.

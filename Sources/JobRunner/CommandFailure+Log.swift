@@ -1,4 +1,5 @@
 package import Broker
+import Glibc
 package import LogModel
 import LogStorage
 package import Terminal
@@ -39,7 +40,9 @@ extension CommandFailure {
         default:
             self.init("the data directory does not open", place: directory, data: directory, error)
             if case .disk = error {
-                next = "look at the path and its rights, or give another --data"
+                next =
+                    Self.nextWithoutDescriptors(reason)
+                    ?? "look at the path and its rights, or give another --data"
             } else {
                 next = Self.nextWithoutTopics(in: directory) ?? next
             }
@@ -57,6 +60,14 @@ extension CommandFailure {
                 + "directory; until then, what the partitions hold is printed by "
                 + nextCommand("log dump --records", data: directory)
         } catch { return nil }
+    }
+
+    /// What helps where the system opens no more files: of the log as of RocksDB, whose stores keep
+    /// some files each. Nil for any other reason.
+    static func nextWithoutDescriptors(_ reason: String?) -> String? {
+        let words = [EMFILE, ENFILE].map { String(cString: strerror($0)) }
+        guard let reason, words.contains(where: reason.contains) else { return nil }
+        return "allow more open files (ulimit -n 65536), then the same command"
     }
 
     static var freeSpace: String {

@@ -17,7 +17,7 @@ struct JobRun {
     private var stateDirectory: String { StateFolder.path(in: options.dataDirectory) }
 
     func run() throws -> ExitStatus {
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let settings = try ServerSettings(options.listen?.settings ?? [])
         let log = try OpenLog(options.dataDirectory, creates: false) { configuration in
             settings.broker(&configuration)

@@ -18,11 +18,13 @@ package final class SignalListener: Sendable {
     private let state = Lock(State())
     private let wake: (reader: Int32, writer: Int32)
 
-    private init() { wake = Self.pipe() }
+    private init() throws(CommandFailure) { wake = try Self.pipe() }
 
     /// Blocks the signals in the calling thread, and in those it starts later, and waits for them.
-    package static func start() -> SignalListener {
-        let listener = SignalListener()
+    ///
+    /// - Throws: where the system gives no pipe, for want of a descriptor.
+    package static func start() throws(CommandFailure) -> SignalListener {
+        let listener = try SignalListener()
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)
@@ -94,12 +96,21 @@ package final class SignalListener: Sendable {
     }
 
     /// A pipe that takes no standard descriptor's number, should one of those be closed.
-    private static func pipe() -> (reader: Int32, writer: Int32) {
+    private static func pipe() throws(CommandFailure) -> (reader: Int32, writer: Int32) {
         var ends: [Int32] = [-1, -1]
-        precondition(Glibc.pipe(&ends) == 0, "the system gives no pipe (error \(errno))")
+        guard Glibc.pipe(&ends) == 0 else { throw withoutPipe() }
         let moved = ends.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }
-        precondition(moved.allSatisfy { $0 >= 3 }, "the system gives no pipe (error \(errno))")
+        guard moved.allSatisfy({ $0 >= 3 }) else { throw withoutPipe() }
         for end in ends { close(end) }
         return (moved[0], moved[1])
+    }
+
+    private static func withoutPipe() -> CommandFailure {
+        let reason = "pipe failed: \(String(cString: strerror(errno)))"
+        return CommandFailure(
+            "the command did not start",
+            reason: reason,
+            next: CommandFailure.nextWithoutDescriptors(reason)
+        )
     }
 }

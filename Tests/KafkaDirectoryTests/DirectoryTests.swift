@@ -63,6 +63,18 @@ import Testing
         #expect(try kafka.partition("u-0").logStart == Offset(4))
     }
 
+    @Test func `a log that begins behind all its records is told, and is empty`() throws {
+        let kafka = try KafkaReading()
+        try kafka.maker.partition("t-0", [4: [Maker.batch(4, values: "a", "b", "c")]])
+        try kafka.maker.partition("u-0", [4: [Maker.batch(4, values: "a")]])
+        try kafka.maker.checkpoint("log-start-offset", "t 0 9", "u 0 5")
+        let survey = try kafka.survey("t-0")
+        #expect(survey.logStart == Offset(9) && survey.logEnd == Offset(9))
+        #expect(survey.findings.map(\.offset) == [Offset(7)])
+        #expect(survey.findings.first?.reason.contains("this folder ends at 7") == true)
+        #expect(try kafka.survey("u-0").findings.isEmpty)
+    }
+
     @Test func `a checkpoint that makes no sense is named, not taken for none`() throws {
         let kafka = try KafkaReading()
         try kafka.maker.write("log-start-offset-checkpoint", Array("0\n2\nt 0 6\n".utf8))

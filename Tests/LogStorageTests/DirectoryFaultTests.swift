@@ -220,7 +220,9 @@ import Testing
             )
             #expect(data.topics.map(\.name) == ["u"])
             data.release()
-            #expect(try (disk.kind(of: "/data/t-1") == nil) == (round >= 2))
+            let isGone = try disk.kind(of: "/data/t-1") == nil
+            #expect(isGone == (round >= 2))
+            #expect(data.notes.contains { $0.contains("its folder t-1 could not be") } == !isGone)
         }
     }
 

@@ -88,12 +88,14 @@ package struct PartitionSurvey: Sendable {
         if !reader.wasCutShort {
             logEnd = max(logEnd, reader.nextOffset)
         }
+        let foundEnd = logEnd
         logEnd = max(logEnd, logStart)
         byteCount = reader.byteCount
         gapCount = reader.gaps.count
         missingOffsetCount = reader.gaps.offsets
         findings = reader.findings
         noteBegin(of: partition)
+        noteStart(of: partition, behind: foundEnd)
         note(understated.first, understated.reason, of: partition)
         note(unnumbered.first, unnumbered.reason, of: partition)
         pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
@@ -116,6 +118,23 @@ package struct PartitionSurvey: Sendable {
                 reason: "Kafka's log begins at offset \(start.rawValue), this folder at "
                     + "\(first.baseOffset.rawValue): what lies before was deleted by retention, or "
                     + "is in remote storage, or lost"
+            )
+        )
+    }
+
+    /// Takes note of a log that begins behind all that is there: Kafka makes it empty, there.
+    private mutating func noteStart(of partition: KafkaPartition, behind end: Offset) {
+        guard logStart > end, byteCount > 0 else { return }
+        findings.append(
+            KafkaFinding(
+                severity: .note,
+                partition: partition.name,
+                file: partition.path,
+                position: 0,
+                offset: end,
+                reason: "Kafka's log begins at offset \(logStart.rawValue), this folder ends at "
+                    + "\(end.rawValue): all records of it were deleted, or its last segments are "
+                    + "missing. The partition becomes empty, as it would in Kafka"
             )
         )
     }

@@ -84,7 +84,7 @@ extension DataDirectory {
                 do throws(LogStorageError) {
                     if try isLeftover(folder, of: topic) { try removeFolder(folder) }
                 } catch {
-                    left.append(Leftover(topic: topic, error: error))
+                    left.append(Leftover(topic: topic, folder: folder, error: error))
                 }
             }
         }
@@ -97,7 +97,13 @@ extension DataDirectory {
 
     struct Leftover {
         var topic: TopicDefinition
+        var folder: String
         var error: LogStorageError
+
+        var note: String {
+            "the topic \(topic.name) is deleted, but its folder \(folder) could not be removed: "
+                + "\(error); the next start tries it again"
+        }
     }
 
     private func removeFolder(_ folder: String) throws(LogStorageError) {

@@ -16,7 +16,10 @@ package final class DataDirectory: Sendable {
     package let path: String
     package let groups: GroupCommit
     /// What the opening found that a person should know, a line each.
-    package let notes: [String]
+    package var notes: [String] { recoveryNotes + leftoverNotes.withLock { $0 } }
+    private let recoveryNotes: [String]
+    /// Folders of deleted topics that the start could not remove either.
+    private let leftoverNotes = Lock<[String]>([])
     /// Topics that the table does not name, and did not delete: of another table, which may be put
     /// back.
     package let unnamedTopics: Set<UniqueID>
@@ -57,7 +60,7 @@ package final class DataDirectory: Sendable {
         self.context = context
         self.table = Lock(table)
         logs = Lock(recovered.logs)
-        notes = recovered.notes
+        recoveryNotes = recovered.notes
         unnamedTopics = recovered.unnamedTopics
         replayedByteCount = recovered.replayedByteCount
         writingBack = Lock(recovered.checkpoint)
@@ -119,7 +122,8 @@ package final class DataDirectory: Sendable {
                 recovered: recovered
             )
             // What cannot be removed now is tried again by the next start: it is in nobody's way.
-            if (try? directory.removeLeftovers()) != nil {
+            if let left = try? directory.removeLeftovers() {
+                directory.leftoverNotes.withLock { $0 = left.map(\.note) }
                 // The recovery has kept nothing of them.
                 try? directory.forget(directory.emptied.withLock { $0 })
             }

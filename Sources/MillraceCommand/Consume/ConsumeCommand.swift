@@ -96,7 +96,7 @@ enum ConsumeCommand {
         let style = try OutputOption.style(invocation)
         let reading = try plan(invocation)
         let choice = try TopicChoice(invocation[topics], areExpressions: invocation[regex])
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let isCutShort = try withLog(invocation, signals: signals) { log in
             let partitions = try choice.topics(of: log).flatMap { topic -> [TopicPartition] in
                 let all = try log.partitions(of: topic)

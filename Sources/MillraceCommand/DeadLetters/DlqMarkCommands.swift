@@ -61,7 +61,7 @@ enum DlqMarkCommands {
         done: String
     ) throws -> ExitStatus {
         let choice = try LetterChoice(invocation)
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let count = try withCluster(invocation) { log in
             let letters = try choice.letters(in: log)
             guard !choice.isDryRun else {

@@ -85,7 +85,7 @@ enum DlqReplayCommand {
         guard !invocation[stops] || destination == .source || invocation[group] != nil else {
             throw UsageError("name who reads the other topic: --group GROUP")
         }
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let status = try withCluster(invocation) { log in
             if invocation[stops], log.isOpenedHere, !choice.isDryRun {
                 throw CommandFailure(

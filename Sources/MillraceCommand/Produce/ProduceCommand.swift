@@ -117,7 +117,7 @@ enum ProduceCommand {
         ]
     ) { invocation in
         let inputForm = try form(invocation)
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let count = try withLog(invocation, signals: signals) {
             try produce(invocation, inputForm, log: $0, signals)
         }

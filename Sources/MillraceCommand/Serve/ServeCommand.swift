@@ -32,7 +32,7 @@ enum ServeCommand {
         let settings = try ServerSettings(options.settings)
         let directory = invocation[DataDirectoryOption.parameter]
         let isNew = access("\(directory)/.millrace", F_OK) != 0
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let log = try OpenLog(
             directory,
             creates: true

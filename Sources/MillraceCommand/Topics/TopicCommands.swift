@@ -46,7 +46,7 @@ enum TopicCommands {
             .init("millrace topic create a b --if-not-exists", "those that are not there"),
         ]
     ) { invocation in
-        let pairs = invocation[configuration].map { ($0.key, $0.value) }
+        let pairs = invocation[configuration].map { ($0.key, plain($0.value)) }
         let count = counted(invocation[partitions], "partition")
         try withLog(invocation, creates: true) { log in
             for topic in invocation[names] {
@@ -64,6 +64,14 @@ enum TopicCommands {
             }
         }
         return .done
+    }
+
+    /// A value without the blanks around it and around its commas, as Kafka takes it.
+    private static func plain(_ value: String) -> String {
+        value.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            let end = part.lastIndex { !$0.isWhitespace }
+            return end.map { part[...$0].drop(while: \.isWhitespace) } ?? ""
+        }.joined(separator: ",")
     }
 
     private static let newPartitions = Parameter.optional(
@@ -108,7 +116,7 @@ enum TopicCommands {
                     let isTakenBack =
                         change.value.isEmpty
                         && !LogConfiguration.namesThatMayBeEmpty.contains(change.key)
-                    return (change.key, isTakenBack ? nil : change.value)
+                    return (change.key, isTakenBack ? nil : plain(change.value))
                 }
             )
             TextOutput.standard.write("changed \(topic): \(shown(now))\n")

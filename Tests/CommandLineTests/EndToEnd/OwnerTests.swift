@@ -36,6 +36,21 @@ extension EndToEnd {
 
         // MARK: Beside a server
 
+        @Test func `the owner's user has small segments beside it too, a client has Kafka's`()
+            throws
+        {
+            let owner = try OwnerProcess.serve(data, folder)
+            let local = try words(.data, owner)
+            let small = ["--config", "segment.bytes=2000"]
+            try succeed(["topic", "create", "a"] + small + local)
+            try succeed(["topic", "create", "b"] + local)
+            let changed = try succeed(["topic", "alter", "b"] + small + local)
+            #expect(changed.output == "changed b: segment.bytes=2000\n")
+            let refused = try run(["topic", "create", "c"] + small + words(.bootstrap, owner))
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("Value must be at least 1048576"))
+        }
+
         @Test(arguments: Way.allCases)
         func `every command says beside an owner what it says alone`(way: Way) throws {
             let owner = try OwnerProcess.serve(data, folder)

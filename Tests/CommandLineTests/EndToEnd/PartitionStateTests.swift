@@ -239,6 +239,25 @@ extension EndToEnd {
             #expect(plain.output.hasPrefix("topic b\noptions: defaults\n\n"))
         }
 
+        @Test func `blanks around the words of an option are as nothing`() throws {
+            let policy = "cleanup.policy= compact , delete"
+            try Millrace.succeed("topic", "create", "c", "--config", policy, "--data", data)
+            let shown = try Millrace.succeed("topic", "describe", "c", "--data", data)
+            #expect(shown.output.contains("cleanup.policy=compact,delete\n"))
+        }
+
+        @Test func `out of descriptors a command says how to have more`() throws {
+            try Millrace.succeed("topic", "create", "c", "--data", data)
+            for (limit, command) in [(4, "topic list"), (6, "topic list"), (6, "produce c")] {
+                let outcome = try Millrace.shell(
+                    "ulimit -n \(limit); "
+                        + "'\(Millrace.executable.path)' \(command) --data '\(data)'"
+                )
+                #expect(outcome.status == 1, "\(outcome.errors)")
+                #expect(outcome.errors.contains("next: allow more open files (ulimit -n 65536)"))
+            }
+        }
+
         @Test func `a group whose position was deleted goes on at what is left`() throws {
             try Millrace.succeed(
                 "topic",

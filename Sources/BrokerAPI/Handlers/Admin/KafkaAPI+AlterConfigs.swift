@@ -17,7 +17,8 @@ extension KafkaAPI {
                     return try TopicOptionRules.replaced(
                         options,
                         by: named,
-                        defaults: configuration.topicDefaults
+                        defaults: configuration.topicDefaults,
+                        byOwner: call.connection.isOwner
                     )
                 }
                 return AlterConfigsResponse.AlterConfigsResourceResponse(
@@ -51,7 +52,8 @@ extension KafkaAPI {
                     return try TopicOptionRules.changed(
                         options,
                         by: changes,
-                        defaults: configuration.topicDefaults
+                        defaults: configuration.topicDefaults,
+                        byOwner: call.connection.isOwner
                     )
                 }
                 return IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(

@@ -10,7 +10,7 @@ extension KafkaAPI {
         for topic in request.topics { counts[ExactText(topic.name), default: 0] += 1 }
         var response = CreateTopicsResponse()
         for topic in request.topics where counts[topic.name] == 1 {
-            response.topics.append(create(topic, validateOnly: request.validateOnly))
+            response.topics.append(create(topic, call, validateOnly: request.validateOnly))
         }
         for name in counts.filter({ $0.value > 1 }).keys.sorted() {
             let refusal = Refusal(.invalidRequest, "Duplicate topic name.")
@@ -21,6 +21,7 @@ extension KafkaAPI {
 
     private func create(
         _ topic: CreateTopicsRequest.CreatableTopic,
+        _ call: APICall,
         validateOnly: Bool
     ) -> CreateTopicsResponse.CreatableTopicResult {
         do throws(Refusal) {
@@ -28,7 +29,8 @@ extension KafkaAPI {
             let count = try partitionCount(of: topic)
             let options = try TopicOptionRules.created(
                 topic.configs.map { ($0.name, $0.value) },
-                defaults: configuration.topicDefaults
+                defaults: configuration.topicDefaults,
+                byOwner: call.connection.isOwner
             )
             var result = CreateTopicsResponse.CreatableTopicResult(
                 name: topic.name,

@@ -33,6 +33,10 @@ struct TopicOption: Sendable {
         self.minimum = minimum
     }
 
+    /// The minimum of `segment.bytes` is Kafka's. The log itself has a smaller one, which the user
+    /// of the directory may go down to.
+    var ownerHasNoMinimum: Bool { name == "segment.bytes" }
+
     /// Whether the log heeds it; the others stay at their defaults.
     var isHonoured: Bool { LogConfiguration.names.contains(name) }
 
@@ -133,7 +137,6 @@ struct TopicOption: Sendable {
         TopicOption("remote.storage.enable", .boolean, "false"),
         TopicOption("retention.bytes", .long, "-1", broker: "log.retention.bytes"),
         TopicOption("retention.ms", .long, "604800000", broker: "log.retention.ms", atLeast: -1),
-        // A log of its own may have smaller segments; what Kafka's clients set is held to Kafka's.
         TopicOption(
             "segment.bytes",
             .int,

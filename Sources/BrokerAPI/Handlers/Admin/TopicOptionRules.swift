@@ -23,10 +23,12 @@ enum TopicOptionRules {
     }
 
     /// The options of a new topic, of those that its creator names. What stays at its default is
-    /// left out where the log does not heed it.
+    /// left out where the log does not heed it. The user whose directory it is may have smaller
+    /// segments than Kafka's clients.
     static func created(
         _ named: [(name: String, value: String?)],
-        defaults: TopicDefaults = TopicDefaults()
+        defaults: TopicDefaults = TopicDefaults(),
+        byOwner isOwner: Bool = false
     ) throws(Refusal) -> [String: String] {
         var options = defaults.options
         for (name, value) in named {
@@ -36,7 +38,7 @@ enum TopicOptionRules {
                     "Null value not supported for topic configs: \(name)"
                 )
             }
-            try set(name, to: value, in: &options)
+            try set(name, to: value, in: &options, byOwner: isOwner)
         }
         try check(options)
         return options
@@ -46,10 +48,11 @@ enum TopicOptionRules {
     static func changed(
         _ options: [String: String],
         by changes: [Change],
-        defaults: TopicDefaults = TopicDefaults()
+        defaults: TopicDefaults = TopicDefaults(),
+        byOwner isOwner: Bool = false
     ) throws(Refusal) -> [String: String] {
         var options = options
-        for change in changes { try apply(change, to: &options, defaults) }
+        for change in changes { try apply(change, to: &options, defaults, byOwner: isOwner) }
         try check(options)
         return options
     }
@@ -59,18 +62,20 @@ enum TopicOptionRules {
     static func replaced(
         _ options: [String: String],
         by named: [(name: String, value: String?)],
-        defaults: TopicDefaults = TopicDefaults()
+        defaults: TopicDefaults = TopicDefaults(),
+        byOwner isOwner: Bool = false
     ) throws(Refusal) -> [String: String] {
         let kept = options.filter {
             $0.key == TopicOptionName.owner || $0.key == TopicOptionName.format
         }
-        return try kept.merging(created(named, defaults: defaults)) { _, new in new }
+        return try kept.merging(created(named, defaults: defaults, byOwner: isOwner)) { $1 }
     }
 
     private static func apply(
         _ change: Change,
         to options: inout [String: String],
-        _ defaults: TopicDefaults
+        _ defaults: TopicDefaults,
+        byOwner isOwner: Bool
     ) throws(Refusal) {
         let name = change.name
         guard isKnown(name) else { throw unknown(name) }
@@ -82,7 +87,7 @@ enum TopicOptionRules {
             throw Refusal(.invalidRequest, "Null value not supported for : \(name)")
         }
         switch change.operation {
-        case 0: try set(name, to: value, in: &options)
+        case 0: try set(name, to: value, in: &options, byOwner: isOwner)
         case 2, 3:
             guard let option = TopicOption.named(name), option.kind == .list else {
                 let verb = change.operation == 2 ? "APPEND to" : "SUBTRACT from"
@@ -99,7 +104,8 @@ enum TopicOptionRules {
                     items.append(item)
                 }
             }
-            try set(name, to: items.joined(separator: ","), in: &options)
+            let joined = items.joined(separator: ",")
+            try set(name, to: joined, in: &options, byOwner: isOwner)
         default:
             throw Refusal(.invalidRequest, "Unknown operation type \(change.operation)")
         }
@@ -127,13 +133,14 @@ enum TopicOptionRules {
     private static func set(
         _ name: String,
         to value: String,
-        in options: inout [String: String]
+        in options: inout [String: String],
+        byOwner isOwner: Bool
     ) throws(Refusal) {
         guard isKnown(name) else { throw unknown(name) }
         var value = value
         if let option = TopicOption.named(name) {
             value = plain(value, of: option)
-            try check(value, of: option)
+            try check(value, of: option, byOwner: isOwner)
             guard option.isHonoured else {
                 options[name] = nil
                 return
@@ -142,7 +149,11 @@ enum TopicOptionRules {
         options[name] = value
     }
 
-    private static func check(_ value: String, of option: TopicOption) throws(Refusal) {
+    private static func check(
+        _ value: String,
+        of option: TopicOption,
+        byOwner isOwner: Bool
+    ) throws(Refusal) {
         let name = option.name
         switch option.kind {
         case .int, .long:
@@ -151,7 +162,8 @@ enum TopicOptionRules {
                 let kind = option.kind == .int ? "INT" : "LONG"
                 throw invalid(name, value, "Not a number of type \(kind)")
             }
-            if let minimum = option.minimum, number < minimum {
+            let isFree = isOwner && option.ownerHasNoMinimum
+            if let minimum = option.minimum, number < minimum, !isFree {
                 throw invalid(name, value, "Value must be at least \(minimum)")
             }
         case .double:

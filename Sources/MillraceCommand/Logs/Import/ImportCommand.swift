@@ -63,7 +63,7 @@ enum ImportCommand {
         to target: String,
         _ request: ImportRequest
     ) throws -> ImportReport {
-        let signals = SignalListener.start()
+        let signals = try SignalListener.start()
         let source = try open(directory)
         let before = try names(in: target)
         if try check(target, against: directory) != .ours {
