@@ -116,6 +116,18 @@ package struct LogConfiguration: Sendable, Equatable {
         durability = try relaxed.durability
     }
 
+    /// Refuses options that contradict each other, for a topic that is made or changed; one that is
+    /// there goes on with them.
+    package func refuseConflicts() throws(LogStorageError) {
+        guard minimumCompactionLagMilliseconds <= maximumCompactionLagMilliseconds else {
+            throw .invalidConfiguration(
+                "conflict topic config setting min.compaction.lag.ms "
+                    + "(\(minimumCompactionLagMilliseconds)) > max.compaction.lag.ms "
+                    + "(\(maximumCompactionLagMilliseconds))"
+            )
+        }
+    }
+
     /// What the options say of when to flush.
     private struct Relaxed {
         var flushOption: String?

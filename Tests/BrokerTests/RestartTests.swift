@@ -142,6 +142,26 @@ import Testing
         #expect(try #require(next.broker.describeTransaction("job-0")).state == .completeAbort)
     }
 
+    @Test func `a transaction that is over is not ended once more by the next start`() throws {
+        let log = try LogHarness()
+        try log.broker.createTopic("out", partitionCount: 1)
+        let producer = try log.producer()
+        try producer.send(["a"], to: "out")
+        try producer.commit()
+        func end(_ log: LogHarness) throws -> Offset? {
+            try log.broker.bounds(of: TopicPartition("out", PartitionIndex(0))).logEnd
+        }
+        let before = try #require(try end(log))
+        let next = try log.killed()
+        #expect(try end(next) == before)
+        let state = try #require(next.broker.describeTransaction("job-0")).state
+        #expect(state == .completeCommit)
+        let isCut = next.broker.check { $0.topic == "__transaction_state" }.contains {
+            if case .cut = $0.health { true } else { false }
+        }
+        #expect(!isCut)
+    }
+
     @Test func `a transaction of an owner that does not come back holds nobody up`() throws {
         let log = try LogHarness()
         try log.broker.createTopic("changes", partitionCount: 1)

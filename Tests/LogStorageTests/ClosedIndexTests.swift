@@ -113,6 +113,33 @@ import Threads
         }
     }
 
+    @Test func `so are those of a segment without batches`() throws {
+        let options = [
+            "cleanup.policy": "compact", "segment.bytes": "1024", "min.cleanable.dirty.ratio": "0",
+        ]
+        let test = try TestLog(options)
+        for index in 0..<40 { try test.append(["\(index) " + String(repeating: "x", count: 80)]) }
+        try test.flush()
+        try test.data.writeBack(all: false)
+        // Without keys nothing is kept of what is cleaned.
+        _ = try test.log.clean { _ in true }
+        try test.close()
+        let disk = try test.simulated.copy()
+        let empty = try #require(
+            test.files(".log").first { try disk.content("\(TestLog.directory)/\($0)").isEmpty }
+        ).dropLast(4)
+        for kind in [".index", ".timeindex", ".txnindex"] {
+            try disk.append([0, 0, 0, 0], to: "\(TestLog.directory)/\(empty)\(kind)")
+            for _ in 0..<2 {
+                disk.releaseLocks()
+                let again = try TestLog(opening: disk)
+                _ = try again.recovery
+                try again.close()
+            }
+            try expectWhole(disk)
+        }
+    }
+
     @Test func `segments without timestamps are believed`() throws {
         let test = try TestLog(["segment.bytes": "4096"])
         for index in 0..<40 {

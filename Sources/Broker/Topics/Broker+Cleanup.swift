@@ -138,6 +138,8 @@ extension Broker {
                     return
                 }
             } catch {
+                // Its topic was deleted meanwhile.
+                if partition.log.isRetired { continue }
                 counters.countFailure()
                 noteOnce(
                     "\(partition.name) was not compacted, and is as it was: "

@@ -32,8 +32,11 @@ extension Broker {
             $0.markers.record(outcomes, of: work.order, now: now)
         }
         if isReady { try complete(work.order, behind: written, of: shard) }
-        // Readers see the records once the markers are durable: with the next group, or soon.
-        dataDirectory.groups.flushSoon(written.map(\.log))
+        // Readers see the records once the markers are durable: with the next group, or soon. The
+        // Complete goes with them: without it a start would write them once more.
+        dataDirectory.groups.flushSoon(
+            written.map(\.log) + (isReady ? [shard.partition.log] : [])
+        )
     }
 
     private func outcomes(

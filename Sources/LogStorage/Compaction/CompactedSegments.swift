@@ -85,10 +85,11 @@ struct CompactedSegments: Equatable, Sendable {
         pending = entry
     }
 
-    /// The pending segment is in place, and those that it replaced are gone.
+    /// The pending segment is in place, and those that it replaced are gone. So is one that
+    /// reached into it: what is said of that was of an earlier time.
     mutating func complete() {
         guard let pending else { return }
-        entries.removeAll { $0.base >= pending.base && $0.base < pending.end }
+        entries.removeAll { $0.base < pending.end && $0.end > pending.base }
         let place = entries.firstIndex { $0.base > pending.base } ?? entries.count
         entries.insert(pending, at: place)
         self.pending = nil
@@ -96,8 +97,29 @@ struct CompactedSegments: Equatable, Sendable {
     }
 
     /// Forgets segments that were removed because the log begins behind them.
-    mutating func removeSegments(before logStart: Offset) {
-        entries.removeAll { $0.end <= logStart }
+    ///
+    /// - Parameter first: The base of the first segment that is there.
+    mutating func removeSegments(before first: Offset) {
+        entries.removeAll { $0.end <= first }
+    }
+
+    /// Leaves out what is said of segments that are not there: given up by a person, for one. The
+    /// offsets come again, and other segments with them.
+    ///
+    /// - Parameters:
+    ///   - bases: Those of the segments that are there.
+    ///   - logEnd: Where the log ends: what comes there is new to the cleaner.
+    mutating func keep(only bases: Set<Offset>, logEnd: Offset) {
+        entries.removeAll { !bases.contains($0.base) }
+        firstDirtyOffset = firstDirtyOffset.map { min($0, logEnd) }
+    }
+
+    /// Says of the segment at `base` what it is now; nil for one without gaps.
+    mutating func set(_ entry: Entry?, at base: Offset) {
+        entries.removeAll { $0.base == base }
+        guard let entry else { return }
+        begin(entry)
+        complete()
     }
 
     /// Traps if the entries contradict one another.
@@ -189,6 +211,12 @@ extension CompactedSegments {
         }
         guard let read = Self(bytes) else { throw .corrupt("the file \(Self.fileName) is damaged") }
         self = read
+    }
+
+    /// Whether the file is there and cannot be read.
+    static func isDamaged(in files: PartitionFiles) throws(LogStorageError) -> Bool {
+        do throws(LogStorageError) { _ = try Self(in: files) } catch .corrupt { return true }
+        return false
     }
 
     /// Puts the file in place; durable when it returns.

@@ -55,6 +55,11 @@ struct SegmentContentCheck: Sendable {
         return nil
     }
 
+    /// Whether as many bytes went by as were written, and other ones.
+    var isOtherSum: Bool {
+        entry.map { byteCount == $0.byteCount && checksum.value != $0.checksum } ?? false
+    }
+
     /// Why the batches that went by are not the segment; to be asked behind the last one. Of a
     /// dense segment the caller knows where it ends.
     func finish(end: Offset? = nil) -> String? {
@@ -81,7 +86,16 @@ extension SegmentContentCheck {
     /// What is wrong with a segment, and at which byte.
     struct Fault: Equatable, Sendable {
         var position: Int64
+        /// Up to which byte its batches are what was written, as far as their own checksums and
+        /// their order tell: nothing where the sum over all of them speaks against that.
+        var wholeByteCount: Int64
         var reason: String
+
+        init(position: Int64, isWholeBefore: Bool = true, reason: String) {
+            self.position = position
+            wholeByteCount = isWholeBefore ? position : 0
+            self.reason = reason
+        }
     }
 
     /// Reads a segment whole; the first fault in it, nil if it is what was written.
@@ -100,7 +114,13 @@ extension SegmentContentCheck {
             let position = scanner.position
             switch try scanner.next() {
             case .end:
-                return check.finish(end: end).map { Fault(position: position, reason: $0) }
+                return check.finish(end: end).map { reason in
+                    Fault(
+                        position: position,
+                        isWholeBefore: !check.isOtherSum,
+                        reason: reason
+                    )
+                }
             case .bad(let error):
                 return Fault(position: position, reason: "\(error)")
             case .batch(let batch):

@@ -78,15 +78,18 @@ struct SegmentSwap {
         }
     }
 
-    /// Notes that a round is over: the next one begins with what is new from there on.
+    /// Notes that a round is over: the next one begins with what is new from there on. What lies
+    /// before the log start and was not removed yet is what it was.
+    ///
+    /// - Parameter first: The base of the first segment that is there.
     func finishRound(
         at firstDirtyOffset: Offset,
-        logStart: Offset,
+        first: Offset,
         _ compacted: inout CompactedSegments
     ) throws(LogStorageError) {
         var next = compacted
         next.firstDirtyOffset = firstDirtyOffset
-        next.removeSegments(before: logStart)
+        next.removeSegments(before: first)
         try next.write(to: files)
         compacted = next
     }

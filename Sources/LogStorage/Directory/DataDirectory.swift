@@ -206,6 +206,7 @@ package final class DataDirectory: Sendable {
         options: [String: String]
     ) throws(LogStorageError) -> [PartitionLog] {
         let configuration = try Self.configuration(options)
+        try configuration.refuseConflicts()
         try refuseForeignFolders(of: name)
         let definition = TopicDefinition(
             name: name,
@@ -236,6 +237,7 @@ package final class DataDirectory: Sendable {
         options: [String: String]
     ) throws(LogStorageError) {
         let configuration = try Self.configuration(options)
+        try configuration.refuseConflicts()
         guard let topic = table.withLock({ $0.topics[name] }), topic.id == id else { return }
         let logs = partitions(of: topic.id)
         // Options that cannot be used are no reason to keep them.

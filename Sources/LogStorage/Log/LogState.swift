@@ -63,6 +63,8 @@ struct LogState: Sendable {
     var compacted = CompactedSegments()
     /// Compacted segments that were read whole and are what was written there.
     var checkedSegments: Set<Offset> = []
+    /// Those that are not.
+    var faultySegments: [Offset: SegmentContentCheck.Fault] = [:]
     /// A group whose swap stopped between old and new: it is completed before anything else is
     /// done to the segments.
     var interruptedSwap: CleanedGroup?

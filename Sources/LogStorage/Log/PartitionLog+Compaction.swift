@@ -195,8 +195,10 @@ extension PartitionLog {
     }
 
     private func finishCleaning(at firstDirty: Offset) throws(LogStorageError) {
-        var (compacted, start) = state.withLock { ($0.compacted, $0.durableLogStart) }
-        try SegmentSwap(files: files).finishRound(at: firstDirty, logStart: start, &compacted)
+        var (compacted, first) = state.withLock { state in
+            (state.compacted, state.segments.first?.baseOffset ?? state.durableLogStart)
+        }
+        try SegmentSwap(files: files).finishRound(at: firstDirty, first: first, &compacted)
         state.withLock { [compacted] in $0.compacted = compacted }
     }
 
@@ -224,9 +226,7 @@ extension PartitionLog {
             var compacted = before
             for (segment, next) in zip(segments, segments.dropFirst())
             where gapped.contains(segment.baseOffset) {
-                compacted.begin(
-                    try Self.entry(of: segment, end: next.baseOffset)
-                )
+                compacted.begin(try CompactedSegments.Entry(of: segment, end: next.baseOffset))
                 compacted.complete()
             }
             if compacted != before {
@@ -240,30 +240,6 @@ extension PartitionLog {
                 // Of one that retention has taken meanwhile there is nothing to enter.
                 state.importedWithGaps.subtract(gapped)
             }
-        }
-    }
-
-    private static func entry(
-        of segment: Segment,
-        end: Offset
-    ) throws(LogStorageError) -> CompactedSegments.Entry {
-        try onDisk { () throws(DiskError) in
-            var checksum = CompactedChecksum()
-            var scanner = SegmentScanner(
-                file: try segment.file.file(),
-                from: 0,
-                to: segment.byteCount
-            )
-            while case .batch(let batch) = try scanner.next() {
-                checksum.note(batch)
-                scanner.advance(by: batch.byteCount)
-            }
-            return CompactedSegments.Entry(
-                base: segment.baseOffset,
-                end: end,
-                byteCount: segment.byteCount,
-                checksum: checksum.value
-            )
         }
     }
 }

@@ -44,8 +44,11 @@ extension PartitionLog {
             if byteCount > 0, !follows(piece.base, next, mayGap: mayGap) { break }
             mayGap = piece.mayGap
             let taken: Taken
+            var fault: SegmentContentCheck.Fault?
             do throws(LogStorageError) {
-                if piece.mayGap { try checkCompacted(piece) }
+                var piece = piece
+                if piece.mayGap { fault = try compactedFault(of: piece) }
+                if let fault { piece.end = min(piece.end, fault.wholeByteCount) }
                 taken = try readSegment(
                     piece,
                     from: next,
@@ -59,8 +62,13 @@ extension PartitionLog {
                 guard byteCount > 0 else { throw error }
                 break
             }
+            if let fault, taken.byteCount == 0, byteCount == 0, !taken.isFull {
+                throw .corrupt("\(piece.file.path), byte \(fault.position): \(fault.reason)")
+            }
             byteCount += taken.byteCount
             next = taken.next
+            // Nothing behind the fault is served in place of what is damaged.
+            if fault != nil { break }
             if next >= plan.end || taken.isFull { break }
         }
         return LogReadResult(
@@ -153,15 +161,19 @@ extension PartitionLog {
     }
 
     /// Reads a compacted segment whole before the first read of it: where offsets are missing, only
-    /// the sum over all its batches tells that one has moved.
-    private func checkCompacted(_ piece: Piece) throws(LogStorageError) {
-        let (entry, isChecked) = state.withLock { state in
+    /// the sum over all its batches tells that one has moved. What is wrong with it.
+    private func compactedFault(
+        of piece: Piece
+    ) throws(LogStorageError) -> SegmentContentCheck.Fault? {
+        let (entry, isChecked, known) = state.withLock { state in
             (
                 state.compacted.entry(at: piece.base),
-                state.checkedSegments.contains(piece.base)
+                state.checkedSegments.contains(piece.base),
+                state.faultySegments[piece.base]
             )
         }
-        guard let entry, !isChecked else { return }
+        guard let entry, !isChecked else { return nil }
+        if let known { return known }
         let fault = try onDisk { () throws(DiskError) in
             try SegmentContentCheck.firstFault(
                 in: try piece.file.file(),
@@ -171,10 +183,14 @@ extension PartitionLog {
                 entry: entry
             )
         }
-        if let fault {
-            throw .corrupt("\(piece.file.path), byte \(fault.position): \(fault.reason)")
+        state.withLock { state in
+            if let fault {
+                state.faultySegments[piece.base] = fault
+            } else {
+                state.checkedSegments.insert(piece.base)
+            }
         }
-        state.withLock { _ = $0.checkedSegments.insert(piece.base) }
+        return fault
     }
 
     /// A segment's index: in memory for the active one, read from its files for a closed one, made
@@ -260,9 +276,8 @@ extension PartitionLog {
         if header == nil, from < piece.next, !piece.mayGap {
             throw .corrupt("\(files.path(piece.base, .log)) ends before \(piece.next.rawValue)")
         }
-        guard let first = header, first.baseOffset < end else {
-            return Taken(byteCount: 0, next: from, isFull: false)
-        }
+        guard let first = header else { return Taken(byteCount: 0, next: from, isFull: false) }
+        guard first.baseOffset < end else { return Taken(byteCount: 0, next: from, isFull: true) }
         var wanted = min(Int64(buffer.count), piece.end - position)
         if isFirst {
             guard first.byteCount <= Int64(buffer.count) else {

@@ -169,7 +169,7 @@ package final class PartitionLog: Sendable {
     }
 
     /// Its topic was deleted: nobody counts on its records any more.
-    var isRetired: Bool { wasRetired.load(ordering: .sequentiallyConsistent) }
+    package var isRetired: Bool { wasRetired.load(ordering: .sequentiallyConsistent) }
 
     /// Takes the partition out of use; whoever reads from it is done with it before its files go.
     func retire(_ reason: String) {

@@ -70,6 +70,12 @@ struct LogRecovery {
     }
 
     mutating func run() throws(LogStorageError) -> (LogState, RecoveryReport) {
+        var (state, report) = try read()
+        if report.damage == nil { try state.settleCompacted(in: files) }
+        return (state, report)
+    }
+
+    private mutating func read() throws(LogStorageError) -> (LogState, RecoveryReport) {
         var cut: RecoveryReport.Cut?
         while true {
             var attempt = self
@@ -264,19 +270,36 @@ struct LogRecovery {
                     return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
                 }
             }
-            if let next, next != state.logEnd, !mayGap(behind: step.base, to: next) {
+            if let reason = fault(of: step, next: next) {
                 return try handle(
-                    Obstacle(
-                        position: step.byteCount,
-                        reason: "the next segment begins at \(next.rawValue), this one ends at "
-                            + "\(state.logEnd.rawValue)"
-                    ),
+                    Obstacle(position: step.byteCount, reason: reason),
                     step,
                     rest: plan.steps[(index + 1)...]
                 )
             }
             if let next { state.logEnd = next }
         }
+    }
+
+    /// Why a segment whose batches are whole is not all that it was: it ends too early, or what
+    /// follows is not what followed.
+    private func fault(of step: RecoveryPlan.Step, next: Offset?) -> String? {
+        if let entry = state.compacted.entry(at: step.base) {
+            // At the end of a log whose end is not known, what is whole is all there is.
+            let isEnd = next == nil && facts.tail.isUnknown
+            if step.byteCount < entry.byteCount, !isEnd {
+                return "\(step.byteCount) bytes in a compacted segment of \(entry.byteCount)"
+            }
+            if let next, next != entry.end {
+                return "the next segment begins at \(next.rawValue), this one was compacted up to "
+                    + "\(entry.end.rawValue)"
+            }
+        }
+        guard let next, next != state.logEnd, !mayGap(behind: step.base, to: next) else {
+            return nil
+        }
+        return "the next segment begins at \(next.rawValue), this one ends at "
+            + "\(state.logEnd.rawValue)"
     }
 
     /// Takes one segment into the state; what stopped that, if anything did.
@@ -312,6 +335,8 @@ struct LogRecovery {
             }
             return obstacle
         case .scan:
+            // The files of one without batches may say what is not so, and no write to it comes.
+            if step.byteCount == 0, !isLast { segment.transactionFileIsCurrent = false }
             state.segments.append(segment)
             report.rebuiltIndexes += 1
             return try scan(from: 0, to: step.byteCount, of: step)
@@ -354,5 +379,28 @@ struct LogRecovery {
                 return nil
             }
         }
+    }
+}
+
+extension LogState {
+    /// Has the list of compacted segments say what there is, before anything is appended: what a
+    /// person gave up is not in it any more, and what was kept of a segment is as it is.
+    fileprivate mutating func settleCompacted(
+        in files: PartitionFiles
+    ) throws(LogStorageError) {
+        var known = compacted
+        known.keep(only: Set(segments.map(\.baseOffset)), logEnd: logEnd)
+        if let last = segments.last, let entry = known.entry(at: last.baseOffset),
+            last.byteCount < entry.byteCount
+        {
+            let isEmpty = last.byteCount == 0 || logEnd <= last.baseOffset
+            known.set(
+                isEmpty ? nil : try CompactedSegments.Entry(of: last, end: logEnd),
+                at: last.baseOffset
+            )
+        }
+        guard known != compacted else { return }
+        try known.write(to: files)
+        compacted = known
     }
 }

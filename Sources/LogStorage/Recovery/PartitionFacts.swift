@@ -11,6 +11,8 @@ struct PartitionFacts: Equatable, Sendable {
         /// The directory's checkpoint is gone, or of an earlier time than the folder: what is whole
         /// is kept, and a tail that is not may have been acknowledged, so that nothing is cut.
         case unknown(String)
+
+        var isUnknown: Bool { if case .unknown = self { true } else { false } }
     }
 
     var recovery = PartitionCheckpoint.zero

@@ -36,8 +36,10 @@ enum LogCommands {
         summary: "read every batch, index and snapshot; exit 1 if anything is damaged",
         discussion: "Each batch and record, the indexes of closed segments and of the one that "
             + "takes the appends, producer snapshots, leader epochs and folder marks. A note is no "
-            + "damage: what the next start removes or makes anew, or a batch that holds a record "
-            + "of a later time than its header says.",
+            + "damage: what the next start removes, or makes anew of the segment that it goes on "
+            + "with, or a batch that holds a record of a later time than its header says. An index "
+            + "of another segment that says what is not so is damage; a start makes it anew from "
+            + "the records.",
         parameters: [topic.declaration, partition.declaration, data.declaration],
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),
@@ -169,6 +171,23 @@ enum LogCommands {
         return known
     }
 
+    /// Why there is no partition that the options choose: the number, or the topic's name.
+    private static func reasonOfNone(
+        _ invocation: Invocation,
+        among folders: [PartitionFolder]
+    ) -> String? {
+        let counts = TopicCounts.read(invocation[data], on: PosixDisk())
+        guard let name = invocation[topic] else { return "no topic has as many partitions" }
+        if let count = counts[name] {
+            let others = count == 1 ? "1 partition, 0" : "\(count) partitions, 0 to \(count - 1)"
+            return "the topic '\(name)' has \(others)"
+        }
+        return Suggestion.nearest(
+            to: name,
+            among: Set(folders.map(\.partition.topic) + counts.keys).sorted()
+        ).map { "did you mean '\($0)'?" }
+    }
+
     /// The partitions of the data directory that the options choose, by name.
     private static func partitionFolders(_ invocation: Invocation) throws -> [PartitionFolder] {
         let directory = invocation[data]
@@ -181,17 +200,10 @@ enum LogCommands {
         if chosen.isEmpty, invocation[topic] != nil || invocation[partition] != nil {
             // One that nothing was written to has no folder.
             guard knownPartitions(invocation).isEmpty else { return [] }
-            let topics = TopicCounts.read(directory, on: PosixDisk()).keys
-            let hint = invocation[topic].flatMap {
-                Suggestion.nearest(
-                    to: $0,
-                    among: Set(all.map(\.partition.topic) + topics).sorted()
-                )
-            }
             throw CommandFailure(
                 "no such partition",
                 place: directory,
-                reason: hint.map { "did you mean '\($0)'?" },
+                reason: reasonOfNone(invocation, among: all),
                 next: nextCommand("log dump", data: directory)
             )
         }

@@ -21,9 +21,9 @@ enum DeleteRecordsCommand {
     static let command = Command(
         "delete-records",
         summary: "delete the oldest records of a topic",
-        discussion: "Shows what would go; --execute deletes it, and nothing brings it back. Of a "
-            + "time, everything in\nfront of the first record of that time or later goes; all, "
-            + "where there is none. A compacted topic,\nand one that is a job's own, keep theirs.",
+        discussion: "Shows what would go; --execute deletes it, and no command brings it back.\n"
+            + "Of a time, everything in front of the first record of that time or later goes; all, "
+            + "where there is\nnone. A compacted topic, and one that is a job's own, keep theirs.",
         parameters: [
             TopicCommands.name.declaration, partition.declaration, before.declaration,
             execute.declaration,

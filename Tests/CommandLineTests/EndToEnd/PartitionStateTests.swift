@@ -246,6 +246,27 @@ extension EndToEnd {
             #expect(shown.output.contains("cleanup.policy=compact,delete\n"))
         }
 
+        @Test func `lags of compaction that contradict each other are refused`() throws {
+            let words = "--config min.compaction.lag.ms=1000 --config max.compaction.lag.ms=10"
+            let command = "'\(Millrace.executable.path)' topic create c \(words) --data '\(data)'"
+            let refused = try Millrace.shell(command)
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("(1000) > max.compaction.lag.ms (10)"))
+            try Millrace.succeed("topic", "create", "c", "--data", data)
+            for (option, status) in [
+                ("max.compaction.lag.ms=10", 0), ("min.compaction.lag.ms=11", 1),
+            ] {
+                let outcome = try Millrace.shell(
+                    "'\(Millrace.executable.path)' topic alter c --config \(option) --data '\(data)'"
+                )
+                #expect(outcome.status == status, "\(outcome.errors)")
+            }
+            let dump = try Millrace.shell(
+                "'\(Millrace.executable.path)' log dump --topic c --partition 9 --data '\(data)'"
+            )
+            #expect(dump.errors.contains("why: the topic 'c' has 1 partition, 0"))
+        }
+
         @Test func `out of descriptors a command says how to have more`() throws {
             try Millrace.succeed("topic", "create", "c", "--data", data)
             for (limit, command) in [(4, "topic list"), (6, "topic list"), (6, "produce c")] {

@@ -303,7 +303,7 @@ struct CompactedTopic {
                 try swap.removeReplaced(by: group)
                 group.file.close()
             case .finished(let offset):
-                try swap.finishRound(at: offset, logStart: segments[0].base, &compacted)
+                try swap.finishRound(at: offset, first: segments[0].base, &compacted)
                 statistics = cleaner.statistics
                 return round.plan
             case .stopped:

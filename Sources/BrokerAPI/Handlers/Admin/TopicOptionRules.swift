@@ -191,7 +191,9 @@ enum TopicOptionRules {
         for (name, value) in options where value.contains(where: \.isWhitespace) {
             throw invalid(name, value, "an option has no spaces")
         }
-        do throws(LogStorageError) { _ = try LogConfiguration(topicOptions: options) } catch {
+        do throws(LogStorageError) {
+            try LogConfiguration(topicOptions: options).refuseConflicts()
+        } catch {
             guard case .invalidConfiguration(let reason) = error else {
                 throw Refusal(.invalidConfiguration, "the options cannot be used together")
             }

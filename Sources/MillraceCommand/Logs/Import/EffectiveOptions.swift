@@ -42,6 +42,19 @@ struct EffectiveOptions {
                     + "which one this is: \(Self.words(name, most))"
             )
         }
+        settleConflict(of: topic)
+    }
+
+    /// Of two lags that contradict each other the one that keeps counts.
+    private mutating func settleConflict(of topic: String) {
+        let name = "max.compaction.lag.ms"
+        do throws(LogStorageError) {
+            try LogConfiguration(topicOptions: values).refuseConflicts()
+        } catch {
+            guard let most = Self.keeping[name] else { return }
+            values[name] = most
+            notes.append("\(topic): \(Self.words(of: error)): \(Self.words(name, most))")
+        }
     }
 
     private mutating func take(_ name: String, _ text: String, of topic: String) {

@@ -287,13 +287,37 @@ struct ImportPlan {
         ] {
             let here = directory.partitions(of: topic)
             let highest = here.map { $0.name.partition.rawValue + 1 }.max() ?? 0
-            let count = max(highest, directory.metadata?.topics[topic]?.partitionCount ?? 0)
+            guard let known = directory.metadata?.topics[topic]?.partitionCount else {
+                noteUnknownCoordinators(topic, here: here.count, highest: highest, loss)
+                continue
+            }
+            let count = max(highest, known)
             let missing = Int(count) - here.count
             guard missing > 0 else { continue }
             notes.append(
                 "\(topic): \(missing) of \(count) partitions have no folder here: \(loss)"
             )
         }
+    }
+
+    /// Kafka makes 50 of them where nobody says otherwise, and a ZooKeeper's folder does not tell.
+    private mutating func noteUnknownCoordinators(
+        _ topic: String,
+        here: Int,
+        highest: Int32,
+        _ loss: String
+    ) {
+        guard directory.metadata == nil, here < max(50, Int(highest)) else { return }
+        let what =
+            switch here {
+            case 0: "no folder of it is"
+            case 1: "1 partition has its folder"
+            default: "\(here) partitions have their folders"
+            }
+        notes.append(
+            "\(topic): \(what) here, and nothing tells how many there are (50, unless "
+                + "Kafka was told otherwise): of those elsewhere \(loss)"
+        )
     }
 
     private mutating func noteWhatIsElsewhere() {
