@@ -256,9 +256,8 @@ extension EndToEnd {
             for (option, status) in [
                 ("max.compaction.lag.ms=10", 0), ("min.compaction.lag.ms=11", 1),
             ] {
-                let outcome = try Millrace.shell(
-                    "'\(Millrace.executable.path)' topic alter c --config \(option) --data '\(data)'"
-                )
+                let alter = "topic alter c --config \(option) --data '\(data)'"
+                let outcome = try Millrace.shell("'\(Millrace.executable.path)' \(alter)")
                 #expect(outcome.status == status, "\(outcome.errors)")
             }
             let dump = try Millrace.shell(
