@@ -13,6 +13,8 @@ package struct APIConfiguration: Sendable {
     package var topicDefaults = TopicDefaults()
     /// What one fetch answers at most, the first batch aside (`fetch.max.bytes`).
     package var fetchByteLimit = 57_671_680
+    /// What answers may hold together that their readers have not taken yet.
+    package var answerByteLimit = 256 << 20
     /// What clients are told instead of a listener's address, by the listener's name
     /// (`advertised.listeners`).
     package var advertisedAddresses: [String: NodeAddress] = [:]

@@ -78,4 +78,10 @@ package enum APIAnswer: Sendable {
     case none
     /// The connection is closed: a body that cannot be read, or an API that is not known.
     case close(reason: String)
+
+    /// How many bytes of memory it holds.
+    package var byteCount: Int {
+        guard case .body(let pieces) = self else { return 0 }
+        return pieces.reduce(0) { $0 + $1.count }
+    }
 }

@@ -16,6 +16,7 @@ package final class KafkaAPI: Sendable {
     let parkedFetches: ParkedFetches
     let ownerConnections = Lock(OwnerConnections())
     let fetchSessions: Lock<FetchSessions>
+    package let answerMemory: AnswerMemory
     /// What was asked so far.
     package let probe = APIProbe()
 
@@ -30,6 +31,7 @@ package final class KafkaAPI: Sendable {
         clusterID = broker.clusterID.description
         credentials = CredentialStore(disk: broker.disk, directory: broker.directory)
         parkedFetches = ParkedFetches(broker)
+        answerMemory = AnswerMemory(byteLimit: configuration.answerByteLimit)
         fetchSessions = Lock(FetchSessions(slotCount: configuration.fetchSessionSlotCount))
     }
 

@@ -11,6 +11,8 @@ package struct ServerConfiguration: Sendable {
     package var unreadByteCount = 1 << 20
     /// A connection whose other end takes nothing for so long is closed while something waits.
     package var slowReaderTimeout = Duration.seconds(30)
+    /// The same while the answers of all connections hold as much as they may.
+    package var crowdedReaderTimeout = Duration.seconds(10)
     /// A request must be whole so long after its begin.
     package var frameTimeout = Duration.seconds(60)
     /// The same while others wait for the memory that its bytes hold.

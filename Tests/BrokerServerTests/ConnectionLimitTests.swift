@@ -71,6 +71,23 @@ import Testing
         #expect(harness.overdue(afterSeconds: 31) == .slowReader)
     }
 
+    @Test func `where all answers hold too much, who has not read his gets no other`() {
+        let harness = Harness()
+        harness.machine.isCrowded = true
+        _ = harness.receive(Harness.frame(Harness.fetch))
+        _ = harness.answer(0, [UInt8](repeating: 0, count: 100))
+        #expect(harness.receive(Harness.frame(Harness.fetch)) == [.reading(false)])
+        #expect(harness.overdue(afterSeconds: 9) == nil)
+        #expect(harness.overdue(afterSeconds: 11) == .slowReader)
+        harness.machine.isCrowded = false
+        #expect(harness.overdue(afterSeconds: 11) == nil)
+        #expect(
+            harness.send(1) == [
+                .handled(apiKey: Harness.fetch, number: 1, body: []), .reading(true),
+            ]
+        )
+    }
+
     @Test func `a request that never becomes whole is ended, sooner where others wait`() {
         let harness = Harness()
         _ = harness.receive([0, 0, 0, 50, 0])

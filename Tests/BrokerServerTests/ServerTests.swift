@@ -247,6 +247,52 @@ import Testing
         try harness.stop()
     }
 
+    @Test func `answers that nobody reads stay within bounds, and others are answered`() throws {
+        var configuration = APIConfiguration()
+        configuration.answerByteLimit = 8 << 20
+        let harness = try ServerHarness({ $0.workerCount = 1 }, api: configuration)
+        let client = try harness.connect()
+        try make("a", client)
+        let large = String(repeating: "0123456789", count: 90_000)
+        for _ in 0..<8 {
+            _ = try client.ask(
+                produce("a", batch([large])),
+                ProduceResponse.self,
+                key: 0,
+                version: 9,
+                flexibleFrom: 9
+            )
+        }
+        var request = fetch("a", at: 0, wait: 0)
+        request.topics[0].partitions[0].partitionMaxBytes = 100 << 20
+        var idle: [RawClient] = []
+        for _ in 0..<40 {
+            let one = try harness.connect()
+            for _ in 0..<3 { try one.send(request, key: 1, version: 12, flexibleFrom: 12) }
+            idle.append(one)
+        }
+        func ask() throws -> Int {
+            let answer = try client.ask(
+                request,
+                FetchResponse.self,
+                key: 1,
+                version: 12,
+                flexibleFrom: 12
+            )
+            return answer.responses.first?.partitions.first?.records?.count ?? 0
+        }
+        for _ in 0..<40 {
+            #expect(try ask() > 900_000)
+            #expect(harness.api.answerMemory.usedByteCount < 40 << 20)
+        }
+        idle.removeAll()
+        // Those that are gone hold nothing: in the end one gets all again.
+        var askCount = 0
+        while try ask() < 8 * 900_000, askCount < 10_000 { askCount += 1 }
+        #expect(askCount < 10_000)
+        try harness.stop()
+    }
+
     @Test func `what is no request closes its connection and no other`() throws {
         let harness = try ServerHarness()
         let good = try harness.connect()

@@ -51,7 +51,9 @@ struct ConnectionMachine: Sendable {
     private var slots: [Slot] = []
     private var nextNumber: UInt64 = 0
     private var isReading = true
-    private var unsentByteCount = 0
+    private(set) var unsentByteCount = 0
+    /// The answers of all connections hold as much as they may.
+    var isCrowded = false
     private var lastActivity: UInt64
     private var lastProgress: UInt64
     private var frameBegin: UInt64?
@@ -189,7 +191,10 @@ struct ConnectionMachine: Sendable {
         }
         if unsentByteCount > 0 {
             let silence = now &- lastProgress
-            return silence > configuration.slowReaderTimeout.nanoseconds ? .slowReader : nil
+            let timeout =
+                self.isCrowded
+                ? configuration.crowdedReaderTimeout : configuration.slowReaderTimeout
+            return silence > timeout.nanoseconds ? .slowReader : nil
         }
         let isIdle = slots.isEmpty && now &- lastActivity > configuration.idleTimeout.nanoseconds
         return isIdle ? .idle : nil
@@ -334,7 +339,8 @@ struct ConnectionMachine: Sendable {
     }
 
     private func isTurn(of header: RequestHeader?) -> Bool {
-        guard unsentByteCount <= configuration.unreadByteCount else { return false }
+        let unreadByteLimit = isCrowded ? 0 : configuration.unreadByteCount
+        guard unsentByteCount <= unreadByteLimit else { return false }
         guard let last = slots.last else { return true }
         guard let header else { return false }
         return last.header?.apiKey == header.apiKey && slots.count < configuration.inFlightLimit

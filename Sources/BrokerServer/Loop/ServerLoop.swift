@@ -177,6 +177,7 @@ final class ServerLoop: @unchecked Sendable {
                     $0.looked(number, server, step, now: uv_hrtime(), &$1)
                 }
             case .answer(let connection, let number, let answer):
+                api.answerMemory.change(by: -answer.byteCount)
                 if answers[connection] == nil { order.append(connection) }
                 answers[connection, default: []].append((number, answer))
             }
@@ -213,6 +214,7 @@ final class ServerLoop: @unchecked Sendable {
         _ event: (inout ConnectionMachine, inout [ConnectionMachine.Action]) -> Void
     ) {
         var actions: [ConnectionMachine.Action] = []
+        connection.machine.isCrowded = api.answerMemory.isFull
         event(&connection.machine, &actions)
         // Once in any case: what a finished write made room for is sent now.
         repeat {
@@ -223,7 +225,15 @@ final class ServerLoop: @unchecked Sendable {
                 connection.machine.sent(sent, now: uv_hrtime(), &actions)
             }
         } while !actions.isEmpty
+        if connections[connection.number] != nil {
+            countAnswers(of: connection, as: connection.machine.unsentByteCount)
+        }
         if let failure = connection.failure { end(connection, reason: failure) }
+    }
+
+    private func countAnswers(of connection: SocketConnection, as byteCount: Int) {
+        api.answerMemory.change(by: byteCount - connection.countedByteCount)
+        connection.countedByteCount = byteCount
     }
 
     private func perform(
@@ -253,6 +263,7 @@ final class ServerLoop: @unchecked Sendable {
         workers.add(
             { [weak self] in
                 api.handle(request) { [weak self] answer in
+                    api.answerMemory.change(by: answer.byteCount)
                     self?.send(.answer(connection: id, number: number, answer))
                 }
             },
@@ -300,6 +311,7 @@ final class ServerLoop: @unchecked Sendable {
         hostCounts[host] = count > 0 ? count : nil
         budget.forget(connection.number)
         grants += budget.release(connection.machine.grantedByteCount, of: connection.number)
+        countAnswers(of: connection, as: 0)
         connection.machine.ended()
         connection.close()
         api.connectionClosed(connection.machine.identity)
@@ -310,7 +322,9 @@ final class ServerLoop: @unchecked Sendable {
 
     private func tick() {
         let now = uv_hrtime()
+        let isFull = api.answerMemory.isFull
         for connection in Array(connections.values) {
+            connection.machine.isCrowded = isFull
             if connection.machine.overdue(now: now, isCrowded: budget.isCrowded) != nil {
                 end(connection, reason: nil)
             }

@@ -16,6 +16,8 @@ final class SocketConnection {
     private var layer: TLSLayer?
     /// Why nothing can be sent any more.
     private(set) var failure: String?
+    /// What is counted of its answers among those of all connections.
+    var countedByteCount = 0
     /// A copy of the outbox's begin that the loop is sending.
     private var isSending = false
     private var isClosing = false

@@ -21,7 +21,10 @@ extension KafkaAPI {
             response.errorCode = code.rawValue
             return complete(response)
         }
-        let limits = FetchReading.Limits(request, byteLimit: configuration.fetchByteLimit)
+        let limits = FetchReading.Limits(
+            request,
+            byteLimit: min(configuration.fetchByteLimit, answerMemory.room)
+        )
         let wait = UInt64(max(request.maxWaitMs, 0)) * 1_000_000
         // Nothing would end the waiting for no partition.
         let isLast = wait == 0 || plan.partitions.isEmpty
