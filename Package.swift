@@ -244,12 +244,18 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        library(
+            "UnservedAPIs",
+            ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"],
+            exclude: ["Schemas"]
+        ),
         .executableTarget(
             name: "GoldenVectors",
             dependencies: [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "KafkaDirectory",
-                "Coordination", "Broker", "BrokerAPI", "Streams", "StreamsRuntime",
-                "MillraceTestKit", "Terminal", "Threads",
+                "Coordination", "Broker", "BrokerAPI", "BrokerServer", "KafkaClient",
+                "UnservedAPIs", "Streams", "StreamsRuntime", "MillraceTestKit", "Terminal",
+                "Threads",
             ],
             swiftSettings: settings
         ),
@@ -295,6 +301,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "KafkaWire", "LogStorage", "Coordination",
                 "Broker", "BrokerAPI", "BrokerServer", "MillraceTestKit", "Security", "Threads",
+                "GoldenVectors",
             ],
             exclude: ["Fixtures"]
         ),

@@ -4,7 +4,8 @@
 Usage: generate-messages.py MODULE JSON-FOLDER
 
 MODULE is a target that has Schemas/*.jsonl, one JSON object a line with the keys of Kafka's own
-schema files; the structs go to Generated beside it. Its requests also make a table of the APIs.
+schema files; the structs go to Generated beside it. Its requests also make a table of the APIs:
+all of them in KafkaWire, those that no listener serves in UnservedAPIs.
 """
 import json
 import pathlib
@@ -511,11 +512,16 @@ def json_table_source(messages, module, note):
 # The table of APIs
 
 
-def table_source(messages, note):
+def table_source(messages, module, note):
     out = Swift()
+    name = "all"
+    if module != "KafkaWire":
+        out("package import KafkaWire")
+        out()
+        name = "unserved"
     with out.block("extension WireAPI {"):
         out("/// The APIs that have types here, by Kafka's number.")
-        out("package static let all: [WireAPI] = [")
+        out(f"package static let {name}: [WireAPI] = [")
         for message in messages:
             if message.schema["type"] != "request":
                 continue
@@ -549,7 +555,8 @@ def main():
         (forms / f"{message.name}+JSON.swift").write_text(json_source(message, note))
     (forms / f"{name}Messages.swift").write_text(json_table_source(messages, name, note))
     if any(message.schema["type"] == "request" for message in messages):
-        (structs / "WireAPI+All.swift").write_text(table_source(messages, note))
+        table = "WireAPI+All.swift" if name == "KafkaWire" else "WireAPI+Unserved.swift"
+        (structs / table).write_text(table_source(messages, name, note))
 
 
 main()

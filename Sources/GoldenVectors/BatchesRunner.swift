@@ -22,7 +22,7 @@ struct BatchesRunner: GoldenRunner {
             let sent = bytes.count >= 8 ? [UInt8](repeating: 0, count: 8) + bytes[8...] : bytes
             switch try check.outcome(of: line, sent: sent, isReadable: true) {
             case .equal: report.note(name, nil)
-            case .statedDeviation: report.noteDeviation()
+            case .statedDeviation: report.noteDeviation(ProduceCheck.words)
             case .differs(let text): report.note(name, text)
             }
         }

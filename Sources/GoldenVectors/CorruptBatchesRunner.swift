@@ -24,7 +24,7 @@ struct CorruptBatchesRunner: GoldenRunner {
             switch (reading, producing) {
             case (_, .differs(let text)): report.note(name, text)
             case (.equal, .equal): report.note(name, nil)
-            default: report.noteDeviation()
+            default: report.noteDeviation(ProduceCheck.words)
             }
         }
         return report

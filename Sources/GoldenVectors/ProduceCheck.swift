@@ -8,6 +8,8 @@ struct ProduceCheck: ~Copyable {
         case differs(String)
     }
 
+    static let words = "damaged and unreadable batches are refused as what they are"
+
     /// A default node refuses records more than an hour ahead of its clock.
     private static let hour: Int64 = 3_600_000
     private static let unknownServerError = KafkaErrorCode.unknownServerError

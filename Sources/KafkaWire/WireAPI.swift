@@ -10,7 +10,7 @@ package struct WireAPI: Hashable, Sendable {
     /// Whether the highest version may still change and is not to be advertised.
     package let isLatestVersionUnstable: Bool
 
-    init(
+    package init(
         _ key: Int16,
         _ name: String,
         _ versions: ClosedRange<Int16>,

@@ -59,7 +59,11 @@ enum AllowedImports {
             "JobRunner", "BenchmarkWorkloads", "KafkaWire", "KafkaClient", "BrokerAPI",
             "Security",
         ])
-        table["GoldenVectors"] = everything.union(["MillraceTestKit", "KafkaWire", "BrokerAPI"])
+        table["UnservedAPIs"] = ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"]
+        table["GoldenVectors"] = everything.union([
+            "MillraceTestKit", "KafkaWire", "BrokerAPI", "BrokerServer", "KafkaClient",
+            "UnservedAPIs",
+        ])
         return table.mapValues { $0.union(system) }
     }()
 }

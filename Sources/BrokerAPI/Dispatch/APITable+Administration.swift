@@ -39,7 +39,7 @@ extension APITable {
         .answering(34, 1...2, flexibleFrom: 2, Checks.alterReplicaLogDirs) {
             $0.alterReplicaLogDirs($1, $2)
         },
-        .answering(35, 1...4, flexibleFrom: 2, Checks.describeLogDirs) {
+        .answering(35, 1...5, flexibleFrom: 2, Checks.describeLogDirs) {
             $0.describeLogDirs($1, $2)
         },
         .answering(55, 0...2, flexibleFrom: 0, Checks.describeQuorum) {

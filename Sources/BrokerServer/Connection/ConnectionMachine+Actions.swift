@@ -1,9 +1,9 @@
-import BrokerAPI
-import Security
+package import BrokerAPI
+package import Security
 
 extension ConnectionMachine {
     /// What a connection has its surroundings do.
-    enum Action: Sendable {
+    package enum Action: Sendable {
         /// Asks for memory; `granted` goes on.
         case reserve(byteCount: Int)
         case release(byteCount: Int)

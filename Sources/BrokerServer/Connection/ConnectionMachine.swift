@@ -1,4 +1,4 @@
-import BrokerAPI
+package import BrokerAPI
 import Security
 
 /// One connection: bytes and answers in, actions out. No socket, no clock, no thread.
@@ -10,7 +10,7 @@ import Security
 /// On a listener with SASL only who has said who it is has its requests answered (`SaslGate`).
 /// While a whole request waits for its turn, for memory, or for the other end to read its answers,
 /// nothing more is read: that is the backpressure.
-struct ConnectionMachine: Sendable {
+package struct ConnectionMachine: Sendable {
     private enum Phase: Equatable, Sendable {
         case open
         /// No more requests are begun; closed once all answers are sent, for this reason.
@@ -58,7 +58,7 @@ struct ConnectionMachine: Sendable {
     private var lastProgress: UInt64
     private var frameBegin: UInt64?
 
-    init(
+    package init(
         _ identity: ConnectionIdentity,
         _ configuration: ServerConfiguration,
         _ apis: [Int16: APIEntry],
@@ -90,7 +90,7 @@ struct ConnectionMachine: Sendable {
 
     // MARK: Events
 
-    mutating func received(
+    package mutating func received(
         _ bytes: UnsafeRawBufferPointer,
         now: UInt64,
         _ actions: inout [Action]
@@ -108,7 +108,7 @@ struct ConnectionMachine: Sendable {
     }
 
     /// Memory that was asked for is there.
-    mutating func granted(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
+    package mutating func granted(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
         guard phase == .open else { return actions.append(.release(byteCount: byteCount)) }
         // It could not be read meanwhile. Who holds some by then gets no more time.
         if frames.grantedByteCount == 0 { frameBegin = now }
@@ -117,7 +117,7 @@ struct ConnectionMachine: Sendable {
         goOn(now, &actions)
     }
 
-    mutating func answered(
+    package mutating func answered(
         _ number: UInt64,
         _ answer: APIAnswer,
         now: UInt64,
@@ -158,7 +158,7 @@ struct ConnectionMachine: Sendable {
     }
 
     /// The other end took bytes.
-    mutating func sent(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
+    package mutating func sent(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
         guard phase != .closed else { return }
         unsentByteCount -= byteCount
         lastProgress = now
@@ -174,7 +174,7 @@ struct ConnectionMachine: Sendable {
     }
 
     /// The connection is over; nothing of it is answered any more.
-    mutating func ended() { phase = .closed }
+    package mutating func ended() { phase = .closed }
 
     /// Whether it has waited too long for something; `isCrowded` while others wait for memory.
     func overdue(now: UInt64, isCrowded: Bool) -> Overdue? {

@@ -6,7 +6,7 @@ import Security
 /// What a connection has to say before its requests are answered: Kafka's exchange, first the
 /// mechanism (SaslHandshake), then its tokens, in SaslAuthenticate or, after a handshake of version
 /// 0, in bare frames.
-struct SaslGate: Sendable {
+package struct SaslGate: Sendable {
     /// What becomes of a request.
     enum Verdict: Sendable {
         /// It is answered as any other.

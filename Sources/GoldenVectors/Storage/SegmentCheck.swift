@@ -7,9 +7,8 @@ import LogStorage
 struct SegmentCheck {
     enum Outcome {
         case equal
-        /// Ours ends in front of a batch whose fields outside the CRC were changed and that Kafka
-        /// believes, or finds a record that Kafka's search gives up on.
-        case deviates
+        /// With what is stated.
+        case deviates(String)
         case differs(String)
     }
 
@@ -29,7 +28,7 @@ struct SegmentCheck {
         if isShorter, try !isExpectedCut(end, survey) {
             return .differs("the log ends at \(end): \(survey.findings)")
         }
-        var deviates = isShorter
+        var deviation = isShorter ? "a batch with changed offset or epoch is not believed" : nil
         let all = SegmentReader(partition: partition, survey: survey, isolation: .readUncommitted)
         let records = try all.records()
         let times = try SegmentReader.times(of: partition, survey)
@@ -37,22 +36,27 @@ struct SegmentCheck {
             try boundsDifference(survey, isShorter: isShorter)
             ?? recordsDifference(records, "read_uncommitted", below: end)
             ?? committedDifference(partition, survey, below: end)
-            ?? timesDifference(times, below: end, &deviates)
-            ?? (isShorter ? nil : largestTimeDifference(times, survey, &deviates))
+            ?? timesDifference(times, below: end, &deviation)
+            ?? (isShorter ? nil : largestTimeDifference(times, survey, &deviation))
             ?? (isShorter ? nil : producersDifference(survey))
             ?? (isShorter ? nil : dumpDifference(partition, survey))
         if let difference { return .differs(difference) }
-        return deviates ? .deviates : .equal
+        return deviation.map { .deviates($0) } ?? .equal
     }
 
-    /// Ours ends in front of the last batch that Kafka kept, and says so.
+    /// Ours ends in front of a batch that Kafka kept, and says so: one whose base offset or leader
+    /// epoch does not follow from the batch before it.
     private func isExpectedCut(_ end: Int64, _ survey: PartitionSurvey) throws -> Bool {
-        let last = dumps.filter { $0.key.hasSuffix(".log") }.max { $0.key < $1.key }
-        guard isCrash, !survey.findings.isEmpty, let batches = try last?.value.array(),
-            batches.count > 1
-        else { return false }
-        let before = batches[batches.count - 2]
-        return try before.member("lastOffset").integer(Int64.self) + 1 == end
+        guard isCrash, !survey.findings.isEmpty else { return false }
+        let batches = try dumps.filter { $0.key.hasSuffix(".log") }.sorted { $0.key < $1.key }
+            .flatMap { try $0.value.array() }
+        for (last, next) in zip(batches, batches.dropFirst())
+        where try last.member("lastOffset").integer(Int64.self) + 1 == end {
+            let epoch = try next.member("partitionLeaderEpoch")
+            return try next.member("baseOffset") != .integer(end)
+                || epoch != last.member("partitionLeaderEpoch")
+        }
+        return false
     }
 
     private func boundsDifference(_ survey: PartitionSurvey, isShorter: Bool) throws -> String? {
@@ -101,7 +105,7 @@ struct SegmentCheck {
     private func timesDifference(
         _ times: [(offset: Int64, timestamp: Int64)],
         below end: Int64,
-        _ deviates: inout Bool
+        _ deviation: inout String?
     ) throws -> String? {
         for question in try answers.member("byTimestamp").array() {
             let ask = try question.member("ask").integer(Int64.self)
@@ -111,7 +115,7 @@ struct SegmentCheck {
             if found == expected { continue }
             // Kafka gives up in a segment whose batches were emptied.
             guard expected == -1 else { return "time \(ask): offset \(found), not \(expected)" }
-            deviates = true
+            deviation = "a lookup by time goes on to the next segment"
         }
         return nil
     }
@@ -119,7 +123,7 @@ struct SegmentCheck {
     private func largestTimeDifference(
         _ times: [(offset: Int64, timestamp: Int64)],
         _ survey: PartitionSurvey,
-        _ deviates: inout Bool
+        _ deviation: inout String?
     ) throws -> String? {
         let expected = try answers.member("maxTimestamp")
         var found = (offset: Int64(-1), timestamp: Int64(-1))
@@ -132,7 +136,7 @@ struct SegmentCheck {
         guard times.isEmpty,
             try expected.member("offset").integer(Int64.self) < survey.logStart.rawValue
         else { return "largest timestamp \(actual), not \(expected)" }
-        deviates = true
+        deviation = "a record in front of the log start has not the largest timestamp"
         return nil
     }
 

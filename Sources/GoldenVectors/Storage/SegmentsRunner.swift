@@ -39,7 +39,7 @@ struct SegmentsRunner: GoldenRunner {
                 let title = "\(name) \(withoutCaches ? "without caches" : "as left")"
                 switch try check.outcome() {
                 case .equal: report.note(title, nil)
-                case .deviates: report.noteDeviation()
+                case .deviates(let words): report.noteDeviation(words)
                 case .differs(let difference): report.note(title, difference)
                 }
             }

@@ -4,6 +4,8 @@ import Bytes
 /// `docs/internals/deviations.md` states: markers close no segments of older records, so that a
 /// fetch goes on behind them; and nothing ends in the middle of a batch.
 struct FetchComparison {
+    static let words = "a fetch ends with a batch, and goes on behind markers in one segment"
+
     /// What Kafka answered, with the records that are ours to give.
     let expected: JSON
 

@@ -11,13 +11,19 @@ struct TraceIDs {
         "_batches", "host", "port", "brokerId", "nodeId", "clusterId", "errorMessage",
         "batchIndexErrorMessage",
         "transactionStartTimeMs", "currentTxnStartOffset", "lastTimestamp", "rack",
+        "finalizedFeaturesEpoch",
     ]
-    /// That broker was told to keep records for ever, ours has Kafka's default.
-    private static let usualRetention = "604800000"
+    private static let startedWith: Set<JSON?> = [.integer(3), .integer(4)]
     private static let moments: Set<String> = ["timestamp", "logAppendTimeMs"]
     private static let sets: Set<String> = [
         "members", "groups", "topics", "responses", "results", "partitions", "configs",
-        "partitionResponses", "abortedTransactions", "apiKeys",
+        "partitionResponses", "abortedTransactions", "apiKeys", "supportedFeatures",
+        "finalizedFeatures", "transactionStates", "configResources",
+    ]
+    /// What an entry of a set is told by, whatever else it says.
+    private static let identities = [
+        "name", "topic", "groupId", "transactionalId", "resourceType", "resourceName",
+        "partitionIndex", "partition", "index", "apiKey",
     ]
 
     private var known: [String: [JSON: JSON]] = [:]
@@ -103,10 +109,7 @@ struct TraceIDs {
     /// What can be compared of an answer: without what varies, lists that are sets in one order.
     static func comparable(_ json: JSON, name: String = "") -> JSON {
         switch json {
-        case .object(var members):
-            if members["name"] == .string("retention.ms"), members["value"] == .string("-1") {
-                members["value"] = .string(usualRetention)
-            }
+        case .object(let members):
             return .object(
                 Dictionary(
                     uniqueKeysWithValues: members.filter { !ignored.contains($0.key) }.map {
@@ -114,6 +117,9 @@ struct TraceIDs {
                     }
                 )
             )
+        // What that broker was started with.
+        case .array(let values) where name == "synonyms":
+            return .array(values.filter { !startedWith.contains($0["source"]) })
         case .array(let values):
             let values = values.map { comparable($0, name: name) }
             guard sets.contains(name) else { return .array(values) }
@@ -133,7 +139,9 @@ struct TraceIDs {
     private static func sortKey(_ json: JSON) -> String {
         switch json {
         case .object(let members):
-            return members.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
+            let identity = identities.compactMap { members[$0].map(sortKey) }.joined(separator: "/")
+            return identity + " "
+                + members.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
                 .map { "\($0.key)=\(sortKey($0.value))" }.joined(separator: ",")
         case .array(let values): return values.map(sortKey).joined(separator: ";")
         case .string(let text): return text

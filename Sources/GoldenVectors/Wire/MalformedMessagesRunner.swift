@@ -1,7 +1,9 @@
 import Bytes
 import KafkaRecords
+import KafkaWire
 
-/// `wire/malformed`: bodies that are not canonical or not valid, and what is read of them.
+/// `wire/malformed`: bodies that are not canonical or not valid, what is read of them, and whether
+/// a server that is sent them answers.
 struct MalformedMessagesRunner: GoldenRunner {
     func accepts(_ file: GoldenFile) -> Bool {
         guard let line = file.firstLine else { return false }
@@ -10,6 +12,8 @@ struct MalformedMessagesRunner: GoldenRunner {
 
     func run(_ file: GoldenFile) throws -> GoldenReport {
         var report = GoldenReport()
+        let server = try TraceServer()
+        var connectionCount: UInt64 = 0
         for line in try file.lines() {
             guard let message = try WireMessage(line: line) else {
                 report.noteNotYet()
@@ -19,12 +23,50 @@ struct MalformedMessagesRunner: GoldenRunner {
             let isLoneSurrogate = try line.member("case").string() == "string-lone-surrogate"
             let difference = try difference(line, message)
             if isLoneSurrogate, difference != nil {
-                report.noteDeviation()
+                report.noteDeviation("half of a surrogate pair is three characters")
             } else {
                 report.note(message.name, difference)
             }
+            guard let answers = line["server"], answers != .null else { continue }
+            connectionCount += 1
+            let connection = server.connect(connectionCount)
+            report.note(
+                "\(message.name) sent",
+                try serverDifference(line, answers, server, connection)
+            )
         }
+        try server.close()
         return report
+    }
+
+    /// What a server does with the frame, where it is not what Kafka's does.
+    private func serverDifference(
+        _ line: JSON,
+        _ expected: JSON,
+        _ server: TraceServer,
+        _ connection: TraceConnection
+    ) throws -> String? {
+        let key = try line.member("apiKey").integer(Int16.self)
+        let version = try line.member("version").integer(Int16.self)
+        guard let api = WireAPI.known(key) else { return "there is no API \(key)" }
+        let correlationID: Int32 = 1
+        let header = RequestHeader(
+            requestApiKey: key,
+            requestApiVersion: version,
+            correlationID: correlationID,
+            clientID: "golden"
+        )
+        let content =
+            try header.encoded(version: api.requestHeaderVersion(version))
+            + line.member("hex").hex()
+        connection.send(withUnsafeBytes(of: Int32(content.count).bigEndian) { Array($0) } + content)
+        let actual =
+            switch server.wait(for: correlationID, on: connection) {
+            case .frame: "answers"
+            case .closed: "closes"
+            case .nothing: "waits"
+            }
+        return expected == .string(actual) ? nil : "Kafka \(try expected.string()), ours \(actual)"
     }
 
     private func difference(_ line: JSON, _ message: WireMessage) throws -> String? {

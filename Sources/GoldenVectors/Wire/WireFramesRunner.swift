@@ -13,7 +13,7 @@ struct WireFramesRunner: GoldenRunner {
         var report = GoldenReport()
         for line in try file.lines() {
             let key = try line.member("apiKey").integer(Int16.self)
-            guard let message = try WireMessage(line: line), let api = WireAPI.named(by: key) else {
+            guard let message = try WireMessage(line: line), let api = WireAPI.known(key) else {
                 report.noteNotYet()
                 continue
             }

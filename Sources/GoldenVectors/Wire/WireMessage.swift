@@ -17,7 +17,7 @@ struct WireMessage {
         version = try line.member("version").integer(Int16.self)
         let detail = try line["case"].map { (value) throws(GoldenError) in try value.string() }
         name = "\(api) \(kind) v\(version)" + (detail.map { " \($0)" } ?? "")
-        guard let type = kafkaWireMessages[typeName] else { return nil }
+        guard let type = goldenMessages[typeName] else { return nil }
         self.type = type
     }
 }
@@ -38,6 +38,13 @@ extension GoldenTopMessage {
             }
         }
         return try result.get()
+    }
+
+    /// Without what stands in front of it in a record.
+    private func encodedBody(version: Int16) throws(WireError) -> [UInt8] {
+        var writer = ByteWriter()
+        write(to: &writer, version: version)
+        return try writer.finish()
     }
 
     /// The tagged fields in it that no schema knows.
@@ -69,7 +76,7 @@ extension GoldenTopMessage {
         if let found { return found }
         let message = try Self(json: json, path: "", tags: tags)
         do throws(WireError) {
-            let encoded = try message.encoded(version: version)
+            let encoded = try message.encodedBody(version: version)
             return encoded == bytes ? nil : "encoded as \(hex(encoded))"
         } catch {
             return "not encoded: \(error)"

@@ -82,6 +82,27 @@ import Testing
         try harness.close()
     }
 
+    @Test func `without a setting the default is that of the hours`() throws {
+        let harness = try harness([])
+        try create([("retention.ms", "1000")], harness)
+        let answer = try harness.ask(
+            DescribeConfigsRequest(
+                resources: [
+                    .init(resourceType: 2, resourceName: "t", configurationKeys: ["retention.ms"])
+                ],
+                includeSynonyms: true
+            ),
+            32,
+            4,
+            as: DescribeConfigsResponse.self
+        )
+        let synonyms = answer.results.first?.configs.first?.synonyms ?? []
+        #expect(synonyms.map(\.name) == ["retention.ms", "log.retention.hours"])
+        #expect(synonyms.map(\.value) == ["1000", "168"])
+        #expect(synonyms.map(\.source) == [1, 5])
+        try harness.close()
+    }
+
     @Test func `of a time in several units the finest counts, in any order`() throws {
         for names in [
             ["log.retention.hours", "log.retention.minutes"],

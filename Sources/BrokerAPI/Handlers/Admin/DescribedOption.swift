@@ -47,7 +47,8 @@ extension TopicOption {
         if let own { option.synonyms.append((name, own, .topic)) }
         guard let brokerName else { return option }
         if value != nil, let given { option.synonyms.append((brokerName, given, .startedWith)) }
-        option.synonyms.append((brokerName, defaultValue, .builtIn))
+        let last = builtIn ?? (brokerName, defaultValue)
+        option.synonyms.append((last.name, last.value, .builtIn))
         return option
     }
 }

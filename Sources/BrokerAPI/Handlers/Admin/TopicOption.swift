@@ -17,6 +17,8 @@ struct TopicOption: Sendable {
     let defaultValue: String
     /// The broker's setting that gives the default in Kafka; nil where there is none.
     let brokerName: String?
+    /// The setting of Kafka's that is the default where nobody sets one; nil for `brokerName`.
+    let builtIn: (name: String, value: String)?
     let minimum: Int64?
 
     init(
@@ -24,8 +26,10 @@ struct TopicOption: Sendable {
         _ kind: Kind,
         _ defaultValue: String,
         broker brokerName: String? = nil,
+        builtIn: (name: String, value: String)? = nil,
         atLeast minimum: Int64? = nil
     ) {
+        self.builtIn = builtIn
         self.name = name
         self.kind = kind
         self.defaultValue = defaultValue
@@ -136,7 +140,14 @@ struct TopicOption: Sendable {
         TopicOption("remote.log.delete.on.disable", .boolean, "false"),
         TopicOption("remote.storage.enable", .boolean, "false"),
         TopicOption("retention.bytes", .long, "-1", broker: "log.retention.bytes"),
-        TopicOption("retention.ms", .long, "604800000", broker: "log.retention.ms", atLeast: -1),
+        TopicOption(
+            "retention.ms",
+            .long,
+            "604800000",
+            broker: "log.retention.ms",
+            builtIn: ("log.retention.hours", "168"),
+            atLeast: -1
+        ),
         TopicOption(
             "segment.bytes",
             .int,
