@@ -59,7 +59,11 @@ struct StoredStore {
 
     var keyForm: SerdeForm { format.map { SerdeForm($0.key) } ?? .bytes }
 
-    var valueForm: SerdeForm { format.map { SerdeForm($0.value) } ?? .bytes }
+    var valueForm: SerdeForm {
+        let form = format.map { SerdeForm($0.value) } ?? .bytes
+        // What is held back there is a change of such a value.
+        return layout == .suppressed ? .change(form) : form
+    }
 
     /// What the files take.
     var byteCount: Int {
