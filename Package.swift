@@ -131,6 +131,7 @@ let package = Package(
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
+        .target(name: "CTrapPlace"),
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]
@@ -200,7 +201,10 @@ let package = Package(
         library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"]),
         library(
             "StreamsRuntime",
-            ["Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads"]
+            [
+                "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads",
+                "CTrapPlace",
+            ]
         ),
         library(
             "JobRunner",
@@ -208,7 +212,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security", "HTTPServer",
+                "Security", "HTTPServer", "CTrapPlace",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -217,7 +221,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "KafkaRecords", "LogStorage", "Coordination", "Broker",
                 "LogClient", "EmbeddedClient", "StateStores", "Streams", "StreamsRuntime",
-                "Threads",
+                "Threads", "CTrapPlace",
             ]
         ),
 

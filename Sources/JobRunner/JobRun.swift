@@ -18,6 +18,7 @@ struct JobRun {
 
     func run() throws -> ExitStatus {
         let signals = try SignalListener.start()
+        TrapWords.install(data: options.dataDirectory)
         let settings = try ServerSettings(options.listen?.settings ?? [])
         let log = try OpenLog(options.dataDirectory, creates: false) { configuration in
             settings.broker(&configuration)

@@ -23,6 +23,7 @@ let jobs: [String: () -> Void] = [
     "Orders": Orders.main,
     "SagaTemplate": SagaTemplate.main,
     "Sessions": Sessions.main,
+    "Trapping": Trapping.main,
     "WindowTemplate": WindowTemplate.main,
     "WordCount": WordCount.main,
     "WordCountTemplate": WordCountTemplate.main,

@@ -40,6 +40,7 @@ enum AllowedImports {
             "Streams": ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"],
             "StreamsRuntime": [
                 "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads",
+                "CTrapPlace",
             ],
             "Millrace": ["Streams", "JobRunner", "LogModel"],
         ]
@@ -52,9 +53,9 @@ enum AllowedImports {
             "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
         ])
         table["JobRunner"] = belowRunner.union([
-            "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security",
+            "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security", "CTrapPlace",
         ])
-        table["MillraceTestKit"] = everything
+        table["MillraceTestKit"] = everything.union(["CTrapPlace"])
         table["MillraceCommand"] = everything.union([
             "JobRunner", "BenchmarkWorkloads", "KafkaWire", "KafkaClient", "BrokerAPI",
             "Security",

@@ -33,8 +33,15 @@ enum JobCommands {
         let builder = JobBuilder(job: invocation[job], product: invocation[product])
         _ = try builder.isProgram()
         try requireDirectory(options.dataDirectory)
-        throw replaceProcess(try builder.binary(), ["run"] + options.words)
+        let binary = try builder.binary()
+        // Swift's own backtrace has a hundred lines; a user's wish stays.
+        setenv("SWIFT_BACKTRACE", shortBacktrace, 0)
+        throw replaceProcess(binary, ["run"] + options.words)
     }
+
+    /// Of a trap, the last calls of its own thread.
+    private static let shortBacktrace =
+        "threads=crashed,limit=12,top=2,registers=none,images=none,interactive=no"
 
     /// A build may take minutes: what cannot work is said before.
     private static func requireDirectory(_ path: String) throws(CommandFailure) {

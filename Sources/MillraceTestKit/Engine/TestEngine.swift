@@ -22,6 +22,7 @@ public final class TestEngine<Job: StreamJob> {
     ///   - seed: decides what a crash loses.
     /// - Throws: `TopologyError` for a topology that cannot run.
     public init(_ job: Job = Job(), partitions: Int = 4, seed: UInt64 = 1) throws {
+        TrapWords.install()
         let specification = try Topology(of: job).specification
         let topics = Set(
             specification.subtopologies.flatMap(\.externalTopics)

@@ -16,6 +16,23 @@ public struct RecordContext {
     public var partition: PartitionIndex
     /// The headers as they lie in the record, or nil for none; valid while it is processed.
     public var headers: UnsafeRawBufferPointer?
+    /// What is told of the record's topic after a trap, a `millrace_trap_topic`; nil before the
+    /// first record.
+    package var trapTopic: UnsafeRawPointer?
+    /// What the task does with the record, for the same words.
+    package var occupation = Occupation.none
+
+    /// What a task does, with the numbers of `CTrapPlace.h`.
+    package enum Occupation: UInt8 {
+        /// Nothing with a record.
+        case none = 0
+        /// Its operators have the record.
+        case record = 1
+        /// A timer runs behind it.
+        case timer = 2
+        /// Calls of earlier records go on behind it.
+        case call = 3
+    }
 
     /// A context before the first record.
     public init(partition: PartitionIndex) {

@@ -5,6 +5,7 @@ package import LogModel
 final class RecordSnapshot {
     private let timestamp: Timestamp
     private let offset: Offset
+    private let trapTopic: UnsafeRawPointer?
     private let topic: String?
     private let source: TaskErrors.Source?
     private let headers: UnsafeRawBufferPointer?
@@ -13,6 +14,7 @@ final class RecordSnapshot {
     init(_ record: RecordContext, _ source: TaskErrors.Source?, topic: String?) {
         timestamp = record.timestamp
         offset = record.offset
+        trapTopic = record.trapTopic
         self.topic = topic
         var blocks: [UnsafeRawBufferPointer] = []
         let copy = { (bytes: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer? in
@@ -51,15 +53,20 @@ final class RecordSnapshot {
     ) throws {
         let (time, itsOffset) = (record.pointee.timestamp, record.pointee.offset)
         let (itsHeaders, itsSource) = (record.pointee.headers, current.pointee)
+        let (itsTopic, occupation) = (record.pointee.trapTopic, record.pointee.occupation)
         defer {
             record.pointee.timestamp = time
             record.pointee.offset = itsOffset
             record.pointee.headers = itsHeaders
+            record.pointee.trapTopic = itsTopic
+            record.pointee.occupation = occupation
             current.pointee = itsSource
         }
         record.pointee.timestamp = timestamp
         record.pointee.offset = offset
         record.pointee.headers = headers
+        record.pointee.trapTopic = trapTopic
+        record.pointee.occupation = .record
         current.pointee = source
         do { try body() } catch let later as RetryLater {
             throw later.place == nil ? later.of(topic, offset) : later

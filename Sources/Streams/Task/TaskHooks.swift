@@ -101,12 +101,16 @@ public final class TaskHooks {
 
     private func fire(_ timers: TimerList, _ now: Timestamp) throws -> Bool {
         let due = timers.due(at: now)
+        guard !due.isEmpty else { return false }
+        let occupation = record.pointee.occupation
+        record.pointee.occupation = .timer
+        defer { record.pointee.occupation = occupation }
         for timer in due where !timer.isCancelled {
             record.pointee.timestamp = now
             record.pointee.headers = nil
             try timer.fire(at: now)
         }
-        return !due.isEmpty
+        return true
     }
 
     /// Whether there is a timer of the wall clock.

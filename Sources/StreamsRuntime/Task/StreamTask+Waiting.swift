@@ -7,6 +7,8 @@ import Streams
 extension StreamTask {
     /// Lets operators write what belongs to the transaction that is about to be committed.
     func willCommit(at now: UInt64) throws {
+        trapPlace.enter()
+        defer { trapPlace.leave() }
         do { try binding.hooks.willCommit() } catch let later as RetryLater {
             try wait(later, of: 0, offset: binding.record.pointee.offset, since: now)
         } catch let failure as HeldRecordFailure {

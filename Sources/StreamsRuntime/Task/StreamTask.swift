@@ -45,6 +45,7 @@ final class StreamTask {
     private let extractors: [RawTime?]
     /// The time of each input's head, for those with an extractor.
     private var headTimes: [(offset: Offset, time: Timestamp)?]
+    let trapPlace: TrapPlace
 
     init(
         id: TopologyPlan.Task,
@@ -74,7 +75,13 @@ final class StreamTask {
         headTimes = inputs.map { _ in nil }
         binding.finishBinding()
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
-        isExternal = inputs.map { external.contains($0.topic) }
+        let isExternal = inputs.map { external.contains($0.topic) }
+        self.isExternal = isExternal
+        trapPlace = TrapPlace(
+            job: topology.job,
+            inputs: zip(inputs, isExternal).map { ($0.topic, !$1) },
+            record: binding.record
+        )
         committed = inputs.map { InputPosition($0.start.offset, of: $0.start.topicID) }
         for (time, input) in zip(partitionTimes, inputs) {
             time.pointee = PartitionTime.decode(input.start.metadata)
@@ -178,6 +185,8 @@ final class StreamTask {
     func runTimers(_ turn: Turn) throws -> Bool {
         let now = turn.wallTime
         guard binding.hooks.hasTimers else { return false }
+        trapPlace.enter()
+        defer { trapPlace.leave() }
         binding.record.pointee.wallTime = now
         do { return try binding.hooks.wallClockReached(now) } catch {
             throw timerFailure(error, at: turn.startedAt)
@@ -196,6 +205,8 @@ final class StreamTask {
     /// over. Returns how many records were processed: 0 if there was nothing to read.
     func process(from client: any LogClient, turn: inout Turn) throws -> Int {
         binding.record.pointee.wallTime = turn.wallTime
+        trapPlace.enter()
+        defer { trapPlace.leave() }
         // An abort may have put the position in front of a record that waits. In the turn in which
         // that is tried again it is the last one, so that what it led to is committed at once.
         var stop = waiting
@@ -224,12 +235,15 @@ final class StreamTask {
         let queue = queues
         let context = binding.record
         let sink = sinks[0]
+        let topic = trapPlace.topic(0)
         var count = 0
         var isHeld = queue.pointee.position >= end
         while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
             var ahead = try LookAhead(batch.records, keyedStore)
+            context.pointee.trapTopic = topic
+            context.pointee.occupation = .record
             var isWhole = true
             while let record = try batch.records.next() {
                 let offset = Offset(batch.baseOffset &+ Int64(record.offsetDelta))
@@ -258,6 +272,7 @@ final class StreamTask {
                     break
                 }
             }
+            context.pointee.occupation = .none
             // The offsets count only now that everything they led to is in the output.
             if isWhole { queue.pointee.finishBatch(batch) }
         }
@@ -309,6 +324,13 @@ final class StreamTask {
         if let known = headTimes[index], known.offset == offset { return known.time }
         var time = own
         if let extract = extractors[index], let record = queue.pointee.head {
+            let context = binding.record
+            let before = context.pointee
+            // Where the extractor traps, it is at this record.
+            context.pointee.trapTopic = trapPlace.topic(index)
+            context.pointee.occupation = .record
+            context.pointee.offset = offset
+            defer { context.pointee = before }
             do { time = try extract(record.key, record.value, own) } catch { time = own }
         }
         headTimes[index] = (offset, time)
@@ -324,6 +346,8 @@ final class StreamTask {
     ) throws -> Bool {
         let queue = queues + index
         let context = binding.record
+        context.pointee.trapTopic = trapPlace.topic(index)
+        context.pointee.occupation = .record
         context.pointee.take(
             queue.pointee.headTimestamp,
             offset: queue.pointee.headOffset,

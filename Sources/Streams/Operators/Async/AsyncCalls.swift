@@ -68,10 +68,10 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     /// Begins the call of a record, and hands on what has ended before it.
     @usableFromInline
     func receive(_ key: Key, _ value: Value) throws {
-        queue.runReady()
+        runCalls { $0.runReady() }
         while inFlightCount > 0, try handOnFirst(waiting: inFlightCount == maxInFlight) {}
         begin(key, value)
-        queue.runReady()
+        runCalls { $0.runReady() }
     }
 
     private func begin(_ key: Key, _ value: Value) {
@@ -121,7 +121,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
 
     /// Lets calls go on until one has, or gives up because the job is to stop.
     private func waitForMore() throws {
-        let hasRun = queue.waitAndRun()
+        let hasRun = runCalls { $0.waitAndRun() }
         guard task.isStopping() else { return }
         farewell += hasRun ? 1 : CallQueue.longestWaitMilliseconds
         if farewell > Self.longestFarewell { throw TransactionTakenBack() }
@@ -139,6 +139,14 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         calls = []
         first = 0
         lastOfKey = [:]
-        queue.runReady()
+        runCalls { $0.runReady() }
+    }
+
+    /// Lets calls go on: what they do is not the record's that is at hand.
+    private func runCalls<Result>(_ body: (CallQueue) -> Result) -> Result {
+        let occupation = task.record.pointee.occupation
+        task.record.pointee.occupation = .call
+        defer { task.record.pointee.occupation = occupation }
+        return body(queue)
     }
 }
