@@ -74,7 +74,8 @@ enum ConsumeCommand {
             + "begins at its end; where all do, that is an error.\n--last counts as kcat's -o -N: "
             + "the ends of transactions take offsets as well. A time of --until that\nhas passed "
             + "ends a partition without a later record at its end. Topics made after the start are"
-            + "\nnot read. A group's position is noted every 5 seconds and at the end.",
+            + "\nnot read. A group's position is noted every 5 seconds and at the end.\n\n"
+            + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,
             until.declaration, untilEnd.declaration, limit.declaration, partition.declaration,

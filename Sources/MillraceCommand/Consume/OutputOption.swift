@@ -5,6 +5,7 @@ enum OutputOption {
     enum Form: String, CaseIterable, Sendable {
         case text
         case json
+        case lengthPrefixed = "length-prefixed"
     }
 
     private static let output = Parameter.option(
@@ -12,7 +13,8 @@ enum OutputOption {
         ValueKind<Form>.choice("FORM"),
         default: .text,
         shown: "text",
-        help: "as --format says, or a JSON object a line, with all there is of a record"
+        help: "as --format says; a JSON object a line, with all there is of a record; or the bytes "
+            + "of key and value, each with its length in front"
     )
     private static let format = Parameter.option(
         "format",
@@ -65,6 +67,12 @@ enum OutputOption {
                 because: "is for --output text: JSON has the bytes as they are"
             )
             return .json
+        case .lengthPrefixed:
+            try invocation.refuse(
+                ofText,
+                because: "is for --output text: length-prefixed are the bytes as they are"
+            )
+            return .lengthPrefixed
         case .text:
             return .text(
                 RecordText(

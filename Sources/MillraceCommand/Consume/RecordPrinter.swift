@@ -8,6 +8,8 @@ enum RecordStyle: Sendable {
     case text(RecordText)
     /// An object a line, see `RecordJSONWriter`.
     case json
+    /// Key and value as bytes, see `LengthPrefixedRecord`.
+    case lengthPrefixed
 }
 
 /// How records are printed as text.
@@ -51,6 +53,9 @@ struct RecordPrinter: ~Copyable {
     ) throws(CommandFailure) {
         switch style {
         case .text(let text): try print(record, of: batch, partition, as: text)
+        case .lengthPrefixed:
+            append(lengthPrefixed: record.key)
+            append(lengthPrefixed: record.value)
         case .json:
             do throws(JSONError) {
                 output.append(try json.line(of: record, in: batch, partition))
@@ -91,6 +96,11 @@ struct RecordPrinter: ~Copyable {
             case .value: append(record.value, as: text.value, null: text.null)
             }
         }
+    }
+
+    private mutating func append(lengthPrefixed part: UnsafeRawBufferPointer?) {
+        withUnsafeBytes(of: LengthPrefixedRecord.length(of: part)) { output.append($0) }
+        if let part { output.append(part) }
     }
 
     private mutating func append(

@@ -6,6 +6,16 @@ enum InputForm {
     case text(LineShape)
     /// All of it, as `consume --output json` prints it.
     case json(ignoresPartitions: Bool)
+    /// Its key and value, with their lengths.
+    case lengthPrefixed
+
+    /// What the input is counted in.
+    var unit: String {
+        switch self {
+        case .text, .json: "line"
+        case .lengthPrefixed: "record"
+        }
+    }
 }
 
 /// How key and value stand in a line.

@@ -2,15 +2,22 @@ import Glibc
 import LogModel
 import Terminal
 
-/// Lines of a file descriptor, without what ends them, lent one by one. A line that is longer than
-/// a record can be is refused before it fills the memory.
+/// Lines of a file descriptor, without what ends them, lent one by one; or records that tell their
+/// lengths. One that is longer than a record can be is refused before it fills the memory.
 ///
 /// The owner takes lines until there is none, and fills: only filling reads, and may wait.
 struct LineReader: ~Copyable {
+    /// How the end of a line is known.
+    enum End {
+        /// These bytes are it, of which there is one at least.
+        case delimiter([UInt8])
+        /// The lengths in front of its parts tell it: `LengthPrefixedRecord`.
+        case lengths
+    }
+
     private let descriptor: Int32
     private let name: String
-    /// What ends a line: a line feed, or other bytes, of which there is one at least.
-    private let delimiter: [UInt8]
+    private let end: End
     private var buffer: UnsafeMutableRawBufferPointer
     /// The bytes of the buffer that are read and not given out.
     private var unread = 0..<0
@@ -27,15 +34,17 @@ struct LineReader: ~Copyable {
     init(
         descriptor: Int32,
         name: String,
-        delimiter: [UInt8] = [10],
+        end: End = .delimiter([10]),
         byteCount: Int = 1 << 20,
         lineByteLimit: Int = BatchLimit.byteCount,
         raising: String? = nil
     ) {
         self.descriptor = descriptor
-        precondition(!delimiter.isEmpty, "something ends a line")
+        if case .delimiter(let bytes) = end {
+            precondition(!bytes.isEmpty, "something ends a line")
+        }
         self.name = name
-        self.delimiter = delimiter
+        self.end = end
         self.lineByteLimit = lineByteLimit
         self.raising = raising
         buffer = .allocate(byteCount: byteCount, alignment: 64)
@@ -46,6 +55,46 @@ struct LineReader: ~Copyable {
     /// The next line of what was read, valid until the next call; nil where no whole line is left.
     /// At the end, a last line that nothing ends counts.
     mutating func next() throws(CommandFailure) -> UnsafeRawBufferPointer? {
+        switch end {
+        case .delimiter(let bytes): try nextLine(endedBy: bytes)
+        case .lengths: try nextRecord()
+        }
+    }
+
+    /// The next record with its lengths; what is left of one at the end is refused.
+    private mutating func nextRecord() throws(CommandFailure) -> UnsafeRawBufferPointer? {
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[unread])
+        let needed: Int?
+        do {
+            needed = try LengthPrefixedRecord.byteCount(of: rest, limit: lineByteLimit)
+        } catch {
+            switch error {
+            case .length(let length):
+                throw CommandFailure(
+                    "record \(grouped(lineCount + 1)) has a length of \(length)",
+                    place: name,
+                    reason: "a length is that of the bytes behind it, or -1, which is null; the "
+                        + "input is of another form, or an earlier length is wrong"
+                )
+            case .tooLong: throw tooLong("record")
+            }
+        }
+        guard let count = needed, count <= rest.count else {
+            guard isAtEnd, !rest.isEmpty else { return nil }
+            throw CommandFailure(
+                "record \(grouped(lineCount + 1)) is cut off",
+                place: name,
+                reason: "the input ends before the record does"
+            )
+        }
+        lineCount += 1
+        unread = (unread.lowerBound + count)..<unread.upperBound
+        return UnsafeRawBufferPointer(rebasing: rest[..<count])
+    }
+
+    private mutating func nextLine(
+        endedBy delimiter: [UInt8]
+    ) throws(CommandFailure) -> UnsafeRawBufferPointer? {
         let rest = UnsafeRawBufferPointer(rebasing: buffer[unread])
         if let count = rest.firstIndex(of: delimiter, from: searchedCount) {
             try accept(count)
@@ -71,9 +120,12 @@ struct LineReader: ~Copyable {
     }
 
     private func checkLength(_ byteCount: Int) throws(CommandFailure) {
-        guard byteCount > lineByteLimit else { return }
-        throw CommandFailure(
-            "line \(grouped(lineCount + 1)) is too long for a record",
+        guard byteCount <= lineByteLimit else { throw tooLong("line") }
+    }
+
+    private func tooLong(_ unit: String) -> CommandFailure {
+        CommandFailure(
+            "\(unit) \(grouped(lineCount + 1)) is too long for a record",
             place: name,
             reason: "it has more than the \(grouped(lineByteLimit)) bytes that a record can have"
                 + (raising == nil ? "" : " in this topic"),

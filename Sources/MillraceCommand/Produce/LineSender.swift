@@ -87,7 +87,7 @@ struct LineSender {
         var lines = LineReader(
             descriptor: descriptor,
             name: name,
-            delimiter: delimiter,
+            end: end,
             lineByteLimit: lineByteLimit,
             raising: raising
         )
@@ -95,7 +95,9 @@ struct LineSender {
         var begin: UInt64?
         while true {
             switch form {
-            case .text(let shape): try addLines(of: &lines, shape, &bar)
+            case .text(let shape): try addLines(of: &lines, shape.parts, &bar)
+            case .lengthPrefixed:
+                try addLines(of: &lines, LengthPrefixedRecord.parts, &bar)
             case .json(let ignoresPartitions):
                 try addJSON(of: &lines, name, ignoresPartitions, &bar)
             }
@@ -116,21 +118,30 @@ struct LineSender {
     /// In JSON a byte takes six characters at most.
     private var lineByteLimit: Int {
         switch form {
-        case .text: recordByteLimit
+        case .text, .lengthPrefixed: recordByteLimit
         case .json: recordByteLimit * 6 + (64 << 10)
+        }
+    }
+
+    private var end: LineReader.End {
+        switch form {
+        case .text, .json: .delimiter(delimiter)
+        case .lengthPrefixed: .lengths
         }
     }
 
     /// Adds the whole lines that were read.
     private func addLines(
         of lines: inout LineReader,
-        _ shape: LineShape,
+        _ parts: (UnsafeRawBufferPointer) -> (
+            key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
+        ),
         _ bar: inout ProgressBar
     ) throws {
         try block(RecordHeaderBlock()).withBytes { block in
             Result {
                 while let line = try lines.next() {
-                    let (key, value) = shape.parts(of: line)
+                    let (key, value) = parts(line)
                     try producer.add(
                         key: key,
                         value: value,
@@ -252,7 +263,7 @@ struct LineSender {
             kept = self.kept + uncertain
         } catch {
             kept =
-                "which lines of the input are in the topic is not certain: \(error.what)"
+                "which \(form.unit)s of the input are in the topic is not certain: \(error.what)"
                 + (error.reason.map { ", \($0)" } ?? "")
         }
         failure.reason = failure.reason.map { "\($0); \(kept)" } ?? kept
@@ -267,20 +278,24 @@ struct LineSender {
         let end = isCertain ? ", and no more" : ""
         if count == 0 {
             return isCertain
-                ? "no line of the input is in the topic"
-                : "no line of the input is known to be in the topic"
+                ? "no \(form.unit) of the input is in the topic"
+                : "no \(form.unit) of the input is known to be in the topic"
         }
         guard count > leading else {
             let place = place(of: leading).map { " (up to \($0))" } ?? ""
             return count == 1
-                ? "the first line of the input\(place) is in the topic\(end)"
-                : "the first \(grouped(count)) lines of the input\(place) are in the topic\(end)"
+                ? "the first \(form.unit) of the input\(place) is in the topic\(end)"
+                : "the first \(grouped(count)) \(form.unit)s of the input\(place) are in the "
+                    + "topic\(end)"
         }
         let some =
             "\(counted(count, "record")) of the input \(count == 1 ? "is" : "are") in the topic"
-        guard leading > 0 else { return isCertain ? "\(some); its first line is not" : some }
+        guard leading > 0 else {
+            return isCertain ? "\(some); its first \(form.unit) is not" : some
+        }
         let place = place(of: leading).map { " (\($0))" } ?? ""
-        return "\(some); every line up to line \(grouped(leading))\(place) is among them"
+        let last = "\(form.unit) \(grouped(leading))\(place)"
+        return "\(some); every \(form.unit) up to \(last) is among them"
     }
 
     /// What nobody can say: the log was sent it, and did not answer.
@@ -296,6 +311,6 @@ struct LineSender {
         guard inputCount > 1, let input = begun.last(where: { $0.before < line }) else {
             return nil
         }
-        return "line \(grouped(line - input.before)) of \(input.name)"
+        return "\(form.unit) \(grouped(line - input.before)) of \(input.name)"
     }
 }

@@ -26,6 +26,7 @@ enum ProduceCommand {
     enum Input: String, CaseIterable, Sendable {
         case text
         case json
+        case lengthPrefixed = "length-prefixed"
     }
 
     private static let topic = Parameter.argument(.text("TOPIC"), help: "where the records go")
@@ -43,7 +44,8 @@ enum ProduceCommand {
         ValueKind<Input>.choice("FORM"),
         default: .text,
         shown: "text",
-        help: "a line is a value, or a record as consume --output json prints it"
+        help: "a line is a value, or a record as consume --output json prints it; or no lines, but "
+            + "bytes as consume --output length-prefixed prints them"
     )
     private static let ignorePartitions = Parameter.flag(
         "ignore-partitions",
@@ -95,7 +97,8 @@ enum ProduceCommand {
             + "command ends with exit code 0. A signal\nends it once every whole line that was "
             + "read is durable; the exit code is then 128 and its number.\nOf a record in JSON the "
             + "value has to be there, null or not; its partition, timestamp, key and\nheaders are "
-            + "kept where they are; topic, offset and timestamp_type say nothing here.",
+            + "kept where they are; topic, offset and timestamp_type say nothing here.\n\n"
+            + LengthPrefixedRecord.help,
         parameters: [
             topic.declaration, files.declaration, input.declaration, separator.declaration,
             delimiter.declaration, null.declaration, partition.declaration,
@@ -137,6 +140,15 @@ enum ProduceCommand {
                 throw UsageError("give either --partition or --ignore-partitions")
             }
             return .json(ignoresPartitions: invocation[ignorePartitions])
+        case .lengthPrefixed:
+            try invocation.refuse(
+                [
+                    separator.declaration, delimiter.declaration, null.declaration,
+                    ignorePartitions.declaration,
+                ],
+                because: "is for lines; with --input length-prefixed, lengths say all of it"
+            )
+            return .lengthPrefixed
         case .text:
             try invocation.refuse(
                 [ignorePartitions.declaration],

@@ -57,6 +57,58 @@ extension EndToEnd {
             try owner?.stop()
         }
 
+        @Test func `keys and values with their lengths come back byte for byte`() throws {
+            try create("a", "b")
+            try succeed(
+                ["produce", "a", "--input", "json", "--ignore-partitions"],
+                input: Self.hostile.joined(separator: "\n") + "\n"
+            )
+            let (first, second) = (folder.path("first"), folder.path("second"))
+            let form = "--until-end --output length-prefixed --data '\(data)'"
+            let copied = try Millrace.shell(
+                "\(millrace) consume a \(form) > '\(first)' && "
+                    + "\(millrace) produce b '\(first)' --input length-prefixed --data '\(data)' "
+                    + "&& "
+                    + "\(millrace) consume b \(form) > '\(second)'"
+            )
+            #expect(copied.status == 0, "\(copied.errors)")
+            let bytes = try Data(contentsOf: URL(filePath: first))
+            #expect(bytes == (try Data(contentsOf: URL(filePath: second))))
+            let expected: [(key: [UInt8]?, value: [UInt8]?)] = [
+                (Array("k".utf8), Array("v".utf8)), (nil, []), ([], nil),
+                ([0xFF, 0], [0x80, 0x81]), (nil, Array("\0\n\r\t\"\\é𝄞".utf8)),
+            ]
+            #expect(
+                Array(bytes)
+                    == expected.flatMap { Self.prefixed($0.key) + Self.prefixed($0.value) }
+            )
+        }
+
+        private static func prefixed(_ part: [UInt8]?) -> [UInt8] {
+            let length = Int32(part?.count ?? -1)
+            return withUnsafeBytes(of: length.bigEndian) { Array($0) } + (part ?? [])
+        }
+
+        @Test func `input that is cut off or has no lengths is refused, what came before is kept`()
+            throws
+        {
+            try create("a")
+            let whole = Self.prefixed(nil) + Self.prefixed([65])
+            for (rest, words) in [
+                (Array(whole.dropLast()), "record 2 is cut off"),
+                ([0xFF, 0xFF, 0xFF, 0xFE], "record 2 has a length of -2"),
+                ([0x7F, 0xFF, 0xFF, 0xFF], "record 2 is too long for a record"),
+            ] {
+                let file = folder.url.appending(path: "input")
+                try Data(whole + rest).write(to: file)
+                let outcome = try run(["produce", "a", "--input", "length-prefixed", file.path])
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains("error: \(words)\n"), "\(outcome.errors)")
+                #expect(outcome.errors.contains("the first record of the input is in the topic"))
+            }
+            #expect(try consume("a") == ["A", "A", "A"])
+        }
+
         @Test func `a line that is no record is named, and what came before it is there`() throws {
             try create("a")
             let outcome = try run(
