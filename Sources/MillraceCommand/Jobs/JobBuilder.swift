@@ -28,8 +28,20 @@ struct JobBuilder {
             }
         }
 
+        /// A package in a folder has a path.
+        struct Dependency: Decodable {
+            var path: String?
+        }
+
         var name: String
         var products: [Product]
+        var dependencies: [Dependency]
+
+        /// Whether the package takes Millrace from a folder, as the builds of all jobs in one place
+        /// need it.
+        var sharesMillrace: Bool {
+            dependencies.contains { $0.path.map(MillraceHome.isMillrace) ?? false }
+        }
     }
 
     /// The path of the job's binary, built if need be.
@@ -70,12 +82,17 @@ struct JobBuilder {
         return false
     }
 
-    /// Builds the package in the folder that all jobs share.
+    /// Builds the package in the folder that all jobs share; one that has Millrace's sources from
+    /// elsewhere in its own, for what is made of two versions of them must not meet.
     private func build() throws -> String {
         let home = try MillraceHome.find()
-        let buildPath = home.buildPath
-        try SharedBuild(home: home).forgetOtherSources()
-        let product = try executableProduct(home)
+        let description = try describe(home)
+        let product = try executableProduct(of: description)
+        var buildPath = "\(job)/.build"
+        if description.sharesMillrace {
+            try SharedBuild(home: home).forgetOtherSources()
+            buildPath = home.buildPath
+        }
         let shows = TextOutput.error.isTerminal
         // The package manager caches one build plan a folder, without asking whose it is.
         let tool = try ToolProcess.run(
@@ -104,7 +121,7 @@ struct JobBuilder {
         ["MILLRACE_HOME": home.path]
     }
 
-    private func executableProduct(_ home: MillraceHome) throws -> String {
+    private func describe(_ home: MillraceHome) throws -> Description {
         let tool = try ToolProcess.run(
             [
                 "swift", "package", "--package-path", job, "--scratch-path", home.buildPath,
@@ -128,6 +145,10 @@ struct JobBuilder {
                 next: "correct it, then run the command again"
             )
         }
+        return description
+    }
+
+    private func executableProduct(of description: Description) throws(CommandFailure) -> String {
         let names = description.products.filter(\.isExecutable).map(\.name)
         if let product {
             guard names.contains(product) else {

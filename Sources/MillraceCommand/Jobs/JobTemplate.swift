@@ -35,7 +35,12 @@ enum JobTemplate: String, CaseIterable, Sendable {
     /// - Parameters:
     ///   - name: the job's name in Swift.
     ///   - home: the absolute path of the Millrace package.
-    func files(of name: String, home: String) throws -> [String: String] {
+    ///   - source: where the job takes it from.
+    func files(
+        of name: String,
+        home: String,
+        source: PackageSource
+    ) throws -> [String: String] {
         let folder = "\(home)/Templates/\(rawValue)"
         var files: [String: String] = [:]
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
@@ -46,7 +51,8 @@ enum JobTemplate: String, CaseIterable, Sendable {
             guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
             let text = try String(contentsOfFile: "\(folder)/\(path)", encoding: .utf8)
             files[renamed(path, to: name)] = renamed(text, to: name)
-                .replacing(Self.packageLine, with: Self.packageLines(home))
+                .replacing(Self.packageLine, with: source.lines)
+                .replacing("package: \"Millrace\"", with: "package: \(literal(source.identity))")
         }
         return files
     }
@@ -57,25 +63,12 @@ enum JobTemplate: String, CaseIterable, Sendable {
 
         """
 
-    /// How a new job's does: `millrace run` says where its own package is, so that the job goes on
-    /// when that one, or the job, has moved; without that word it is where it was.
-    private static func packageLines(_ home: String) -> String {
-        """
-            dependencies: [
-                .package(
-                    name: "Millrace",
-                    path: Context.environment["MILLRACE_HOME"] ?? \(literal(home))
-                )
-            ],
-
-        """
-    }
-
     /// Whether a job of this name would not compile: the template's sources use the word, for a
     /// type of theirs, a module, or a type of Millrace's or Swift's.
     func needs(_ name: String, home: String) throws -> Bool {
         guard name != typeName else { return false }
-        let sources = try files(of: typeName, home: home).filter { $0.key.hasSuffix(".swift") }
+        let all = try files(of: typeName, home: home, source: .folder(home))
+        let sources = all.filter { $0.key.hasSuffix(".swift") }
         let words = sources.values.joined(separator: "\n").split { character in
             !(character.isLetter || character.isNumber || character == "_")
         }
@@ -98,10 +91,5 @@ enum JobTemplate: String, CaseIterable, Sendable {
             words += character.lowercased()
         }
         return words
-    }
-
-    /// A text as Swift writes it in source.
-    private static func literal(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

@@ -50,7 +50,8 @@ struct MillraceHome {
         )
     }
 
-    private static func isMillrace(_ folder: String) -> Bool {
+    /// Whether a folder has the manifest of the Millrace package.
+    static func isMillrace(_ folder: String) -> Bool {
         guard let manifest = try? String(contentsOfFile: "\(folder)/Package.swift", encoding: .utf8)
         else { return false }
         return manifest.contains("name: \"Millrace\",\n    products:")

@@ -29,21 +29,44 @@ enum NewCommand {
         help: "what the job does to begin with"
     )
 
+    private static let url = Parameter.optional(
+        "url",
+        .nonemptyText("URL"),
+        help: "the Git repository that the job takes Millrace from, in place of the folder that "
+            + "this program was built in"
+    )
+    private static let branch = Parameter.optional(
+        "branch",
+        .nonemptyText("NAME"),
+        help: "with --url: its branch; without this its tag \(MillraceCommand.version), which is "
+            + "this program's version"
+    )
+
     static let command = Command(
         "new",
         summary: "make a job's package that builds, runs and passes its tests",
         discussion: "Templates:\n"
             + JobTemplate.allCases.map { "  \($0.rawValue): \($0.summary)" }
-            .joined(separator: "\n"),
-        parameters: [name.declaration, path.declaration, template.declaration],
+            .joined(separator: "\n")
+            + "\n\nWith --url a job builds wherever Swift is, Millrace with it in the job's own "
+            + "folder: the first build takes\nminutes. Without it, jobs share what was built of "
+            + "Millrace.",
+        parameters: [
+            name.declaration, path.declaration, template.declaration, url.declaration,
+            branch.declaration,
+        ],
         examples: [
             .init("millrace new Mine --path ../mine", "then: millrace run ../mine"),
             .init("millrace new Orders --template saga", "its README.md has the commands"),
+            .init(
+                "millrace new Mine --url https://example.org/millrace.git",
+                "to be built on other machines"
+            ),
         ]
     ) { invocation in
         let name = invocation[name]
         let path = invocation[path] ?? name
-        let files = try files(of: name, from: invocation[template])
+        let files = try files(of: name, from: invocation[template], invocation)
         if FileManager.default.fileExists(atPath: path),
             try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty
         {
@@ -81,12 +104,14 @@ enum NewCommand {
 
     private static func files(
         of name: String,
-        from template: JobTemplate
+        from template: JobTemplate,
+        _ invocation: Invocation
     ) throws -> [String: String] {
         let home = try MillraceHome.find().path
+        let source = try source(invocation, home: home)
         do {
             if try !template.needs(name, home: home) {
-                return try template.files(of: name, home: home)
+                return try template.files(of: name, home: home, source: source)
             }
         } catch {
             throw CommandFailure(
@@ -101,6 +126,21 @@ enum NewCommand {
             place: name,
             reason: "the template uses a type or a module of that name",
             next: "give another NAME"
+        )
+    }
+
+    private static func source(
+        _ invocation: Invocation,
+        home: String
+    ) throws(UsageError) -> PackageSource {
+        guard let url = invocation[url] else {
+            try invocation.refuse([branch.declaration], because: "is for --url")
+            return .folder(home)
+        }
+        let branch = invocation[branch]
+        return .repository(
+            url: url,
+            branch.map { .branch($0) } ?? .version(MillraceCommand.version)
         )
     }
 }

@@ -1,0 +1,59 @@
+/// Where a new job takes the Millrace package from, as its manifest has it.
+enum PackageSource: Equatable {
+    /// A folder on this machine. `millrace run` says where its own package is, so that the job goes
+    /// on when that one, or the job, has moved; without that word it is where it was.
+    case folder(String)
+    /// A Git repository, as SwiftPM fetches it.
+    case repository(url: String, Requirement)
+
+    enum Requirement: Equatable {
+        case version(String)
+        case branch(String)
+    }
+
+    /// The manifest's lines.
+    var lines: String {
+        switch self {
+        case .folder(let path):
+            """
+                dependencies: [
+                    .package(
+                        name: "Millrace",
+                        path: Context.environment["MILLRACE_HOME"] ?? \(literal(path))
+                    )
+                ],
+
+            """
+        case .repository(let url, let requirement):
+            """
+                dependencies: [.package(url: \(literal(url)), \(requirement.words))],
+
+            """
+        }
+    }
+
+    /// What the package is called where its products are named: a repository by the last part of
+    /// its URL.
+    var identity: String {
+        switch self {
+        case .folder: return "Millrace"
+        case .repository(let url, _):
+            let name = url.split { $0 == "/" || $0 == ":" }.last.map(String.init) ?? url
+            return name.hasSuffix(".git") ? String(name.dropLast(4)) : name
+        }
+    }
+}
+
+extension PackageSource.Requirement {
+    fileprivate var words: String {
+        switch self {
+        case .version(let version): "exact: \(literal(version))"
+        case .branch(let branch): "branch: \(literal(branch))"
+        }
+    }
+}
+
+/// A text as Swift writes it in source.
+func literal(_ text: String) -> String {
+    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+}
