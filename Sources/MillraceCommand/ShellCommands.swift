@@ -22,7 +22,7 @@ enum ShellCommands {
         let script = Completions.script(
             for: MillraceCommand.root,
             shell: invocation[shell],
-            names: TopicCompletions.names
+            names: NameCompletions.all
         )
         TextOutput.standard.write(script)
         return .done

@@ -10,6 +10,10 @@ package struct Command: Sendable {
     /// Whole command lines, with what they do.
     package var examples: [Example]
     package var subcommands: [Command]
+    /// How it may end, apart from what every command has, or in other words.
+    package var exits: [Exit]
+    /// Whether help and completions leave it out.
+    package var isHidden: Bool
     package var body: (@Sendable (Invocation) throws -> ExitStatus)?
 
     package struct Example: Sendable {
@@ -21,6 +25,27 @@ package struct Command: Sendable {
         }
     }
 
+    /// An exit code, or several, and what it means.
+    package struct Exit: Sendable {
+        package var code: String
+        package var meaning: String
+        package init(_ code: String, _ meaning: String) {
+            self.code = code
+            self.meaning = meaning
+        }
+
+        /// A command that ends before its work is done, where it does not end with 0.
+        package static func signalled(_ meaning: String) -> Exit {
+            Exit("129, 130, 131, 143", "SIGHUP, SIGINT, SIGQUIT or SIGTERM \(meaning)")
+        }
+
+        /// What every command has.
+        package static let common = [
+            Exit("0", "done"), Exit("1", "the work failed"),
+            Exit("64", "the command line makes no sense"),
+        ]
+    }
+
     /// A command that does something.
     package init(
         _ name: String,
@@ -28,6 +53,8 @@ package struct Command: Sendable {
         discussion: String = "",
         parameters: [ParameterDeclaration],
         examples: [Example],
+        exits: [Exit] = [],
+        isHidden: Bool = false,
         body: @escaping @Sendable (Invocation) throws -> ExitStatus
     ) {
         precondition(!examples.isEmpty, "every command shows an example")
@@ -37,6 +64,8 @@ package struct Command: Sendable {
         self.parameters = parameters
         self.examples = examples
         self.subcommands = []
+        self.exits = exits
+        self.isHidden = isHidden
         self.body = body
     }
 
@@ -55,7 +84,22 @@ package struct Command: Sendable {
         self.parameters = []
         self.examples = examples
         self.subcommands = subcommands
+        exits = []
+        isHidden = false
         self.body = nil
+    }
+
+    /// Those that people are told of.
+    package var shownSubcommands: [Command] { subcommands.filter { !$0.isHidden } }
+
+    /// How it may end, in the order of the codes' first numbers.
+    package var allExits: [Exit] {
+        let common = Exit.common.filter { exit in !exits.contains { $0.code == exit.code } }
+        return (exits + common).sorted { Self.number($0) < Self.number($1) }
+    }
+
+    private static func number(_ exit: Exit) -> Int {
+        Int(exit.code.prefix { $0.isNumber }) ?? Int.max
     }
 }
 

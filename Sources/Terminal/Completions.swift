@@ -26,7 +26,7 @@ package enum Completions {
     }
 
     /// The script for `shell`.
-    package static func script(for root: Command, shell: Shell, names: Names? = nil) -> String {
+    package static func script(for root: Command, shell: Shell, names: [Names] = []) -> String {
         switch shell {
         case .bash: bash(root, names)
         case .zsh:
@@ -40,16 +40,19 @@ package enum Completions {
     private static func words(
         of command: Command,
         path: [String],
-        _ names: Names?
+        _ names: [Names]
     ) -> [(path: [String], next: String)] {
-        var next = command.subcommands.map(\.name)
+        var next = command.shownSubcommands.map(\.name)
         next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
         next += command.parameters.filter(\.isArgument).flatMap(\.choices)
         next.append("--help")
-        if let names, command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
+        for names in names
+        where command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
             next.append(names.call)
         }
-        let below = command.subcommands.flatMap { words(of: $0, path: path + [$0.name], names) }
+        let below = command.shownSubcommands.flatMap {
+            words(of: $0, path: path + [$0.name], names)
+        }
         return [(path, next.joined(separator: " "))] + below
     }
 
@@ -57,25 +60,28 @@ package enum Completions {
     private static func values(
         of command: Command,
         path: [String],
-        _ names: Names?
+        _ names: [Names]
     ) -> [(path: [String], next: String)] {
         let options = command.parameters.filter { !$0.isArgument }
         let own = options.compactMap { option -> (path: [String], next: String)? in
             let next =
-                names.flatMap { option.takes($0) ? $0.call : nil }
+                names.first { option.takes($0) }?.call
                 ?? option.choices.joined(separator: " ")
             return next.isEmpty ? nil : (path + ["--\(option.name)"], next)
         }
-        return own + command.subcommands.flatMap { values(of: $0, path: path + [$0.name], names) }
+        let below = command.shownSubcommands.flatMap {
+            values(of: $0, path: path + [$0.name], names)
+        }
+        return own + below
     }
 
-    private static func bash(_ root: Command, _ names: Names?) -> String {
+    private static func bash(_ root: Command, _ names: [Names]) -> String {
         func lines(_ words: [(path: [String], next: String)]) -> String {
             words.map { path, next in
                 "        '\(path.joined(separator: " "))') next=\"\(next)\" ;;"
             }.joined(separator: "\n")
         }
-        return (names?.bash ?? "") + """
+        return names.map(\.bash).joined() + """
             _\(root.name)() {
                 local path='\(root.name)' next='' word
                 local current="${COMP_WORDS[COMP_CWORD]}"
@@ -100,13 +106,13 @@ package enum Completions {
     /// The commands that have subcommands, their words joined by `_`.
     private static func parents(_ root: Command) -> String {
         func collect(_ command: Command, _ path: String) -> [String] {
-            guard !command.subcommands.isEmpty else { return [] }
-            return [path] + command.subcommands.flatMap { collect($0, "\(path)_\($0.name)") }
+            guard !command.shownSubcommands.isEmpty else { return [] }
+            return [path] + command.shownSubcommands.flatMap { collect($0, "\(path)_\($0.name)") }
         }
         return collect(root, root.name).joined(separator: " ")
     }
 
-    private static func fish(_ root: Command, _ names: Names?) -> String {
+    private static func fish(_ root: Command, _ names: [Names]) -> String {
         var lines: [String] = []
         func quoted(_ text: String) -> String {
             "'"
@@ -118,23 +124,22 @@ package enum Completions {
                 seen.isEmpty
                 ? "__fish_use_subcommand"
                 : seen.map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
-            for child in command.subcommands {
+            for child in command.shownSubcommands {
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -a \(child.name) "
                         + "-d \(quoted(child.summary))"
                 )
                 add(child, seen + [child.name])
             }
-            if let names,
-                command.parameters.contains(where: { $0.isArgument && $0.takes(names) })
-            {
+            for names in names
+            where command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -a '(\(names.function))'"
                 )
             }
             for parameter in command.parameters where !parameter.isArgument {
                 let value = parameter.kind == .flag ? "" : " -r"
-                let looked = names.flatMap { parameter.takes($0) ? "(\($0.function))" : nil }
+                let looked = names.first { parameter.takes($0) }.map { "(\($0.function))" }
                 let words = looked ?? parameter.choices.joined(separator: " ")
                 let choices = words.isEmpty ? "" : " -a \(quoted(words))"
                 lines.append(
@@ -144,7 +149,7 @@ package enum Completions {
             }
         }
         add(root, [])
-        lines.insert(contentsOf: names.map { [$0.fish] } ?? [], at: 0)
+        lines.insert(contentsOf: names.map(\.fish), at: 0)
         return lines.joined(separator: "\n") + "\n"
     }
 }

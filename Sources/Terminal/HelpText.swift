@@ -6,7 +6,7 @@ package enum HelpText {
         sections.append("Usage:\n  " + usage(of: command, path: path))
         if !command.discussion.isEmpty { sections.append(command.discussion) }
         if !command.subcommands.isEmpty {
-            let rows = command.subcommands.map { ($0.name, $0.summary) }
+            let rows = command.shownSubcommands.map { ($0.name, $0.summary) }
             sections.append("Commands:\n" + columns(rows))
         }
         let arguments = command.parameters.filter(\.isArgument)
@@ -17,6 +17,10 @@ package enum HelpText {
         var rows = options.map { ($0.spelling, line($0)) }
         rows.append(("--help", "this page"))
         sections.append("Options:\n" + columns(rows))
+        if !command.exits.isEmpty {
+            let rows = command.allExits.map { ($0.code, $0.meaning) }
+            sections.append("Exit codes:\n" + columns(rows))
+        }
         let examples = command.examples.map { "  \($0.line)\n      \($0.meaning)" }
         let title = examples.count == 1 ? "Example:\n" : "Examples:\n"
         sections.append(title + examples.joined(separator: "\n"))
@@ -33,10 +37,7 @@ package enum HelpText {
     }
 
     private static func line(_ parameter: ParameterDeclaration) -> String {
-        var text = parameter.help
-        if !parameter.choices.isEmpty {
-            text += ": " + parameter.choices.joined(separator: ", ")
-        }
+        var text = parameter.meaning
         if let shown = parameter.defaultText, !shown.isEmpty { text += " (default: \(shown))" }
         return text
     }

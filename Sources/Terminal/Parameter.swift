@@ -22,6 +22,11 @@ package struct ParameterDeclaration: Sendable {
     /// The value in a box, or why the texts are none.
     let box: @Sendable ([String]) throws(UsageError) -> any Sendable
 
+    /// What it is for, and the words that it takes.
+    var meaning: String {
+        choices.isEmpty ? help : help + ": " + choices.joined(separator: ", ")
+    }
+
     var isArgument: Bool {
         if case .argument = kind { true } else { false }
     }

@@ -52,5 +52,46 @@ extension EndToEnd {
             let cluster = ["millrace", "consume", "--bootstrap", "127.0.0.1:9092", "ord"]
             #expect(try offered(cluster, environment: place) == [])
         }
+
+        @Test func `the names of groups are offered, of jobs and of those that an owner knows`()
+            throws
+        {
+            let program = Millrace.executable.path
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let begun = [program, "lag", "--data", data, ""]
+            #expect(try offered(begun).filter { !$0.hasPrefix("-") } == [])
+            let input = try folder.write("input", "a rose\n")
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            try Millrace.succeed(
+                "consume",
+                "lines",
+                "--group",
+                "audit",
+                "--until-end",
+                "--data",
+                data
+            )
+            try FileManager.default.createDirectory(
+                atPath: "\(data)/.millrace/state/word-count",
+                withIntermediateDirectories: true
+            )
+            // Nobody is there who could be asked.
+            #expect(try offered(begun).filter { !$0.hasPrefix("-") } == ["word-count"])
+            let owner = try OwnerProcess.serve(data, folder)
+            #expect(try offered(begun).filter { !$0.hasPrefix("-") } == ["audit", "word-count"])
+            #expect(
+                try offered([program, "consume", "lines", "--data", data, "--group", "a"])
+                    == ["audit"]
+            )
+            try owner.stop()
+        }
+
+        @Test func `the folders of jobs are offered`() throws {
+            #expect(
+                try offered(["millrace", "run", "Jobs/W"]) == ["Jobs/WordCount"]
+            )
+            #expect(try offered(["millrace", "plan", "Jo"]).contains("Jobs/Orders"))
+            #expect(try offered(["millrace", "run", "Sou"]) == ["Sources"])
+        }
     }
 }

@@ -1,0 +1,105 @@
+import Terminal
+
+/// The names that a shell looks up while a word is typed. The log is not opened for them, and no
+/// cluster is asked.
+enum NameCompletions {
+    static let all = [topics, groups, jobs]
+
+    /// Those of the table in the data directory, which is text.
+    private static let topics = Completions.Names(
+        placeholder: "TOPIC",
+        function: "_millrace_topics",
+        bash: #"""
+            _millrace_data() {
+                local data="${MILLRACE_DATA:-./millrace-data}" index
+                for ((index = 1; index < COMP_CWORD; index++)); do
+                    case "${COMP_WORDS[index]}" in
+                        --bootstrap) return ;;
+                        --data) data="${COMP_WORDS[index + 1]}" ;;
+                    esac
+                done
+                printf '%s\n' "$data"
+            }
+            _millrace_topics() {
+                local table="$(_millrace_data)/millrace.topics"
+                [ -r "$table" ] || return
+                sed -n -e 1d -e '/^__/d' -e 's/^\([a-zA-Z0-9._-]*\) .*/\1/p' "$table"
+            }
+
+            """#,
+        fish: #"""
+            function _millrace_data
+                set -l data ./millrace-data
+                test -n "$MILLRACE_DATA"; and set data $MILLRACE_DATA
+                set -l words (commandline -opc)
+                contains -- --bootstrap $words; and return
+                set -l at (contains -i -- --data $words); and set data $words[(math $at + 1)]
+                echo $data
+            end
+            function _millrace_topics
+                set -l table (_millrace_data)/millrace.topics
+                test -r "$table"; or return
+                sed -n -e 1d -e '/^__/d' -e 's/^\([a-zA-Z0-9._-]*\) .*/\1/p' $table
+            end
+            """#
+    )
+
+    /// Those of the jobs that have state in the data directory, and where its owner can be asked,
+    /// all that it knows.
+    private static let groups = Completions.Names(
+        placeholder: "GROUP",
+        function: "_millrace_groups",
+        bash: #"""
+            _millrace_groups() {
+                local data="$(_millrace_data)"
+                [ -n "$data" ] || return
+                {
+                    ls "$data/.millrace/state" 2>/dev/null
+                    [ ! -S "$data/.millrace/socket" ] ||
+                        timeout 2 "${COMP_WORDS[0]}" group list --json --data "$data" 2>/dev/null |
+                        sed -n 's/^{"group":"\([^"]*\)".*/\1/p'
+                } | grep '^[a-zA-Z0-9._-]*$' | sort -u
+            }
+
+            """#,
+        fish: #"""
+            function _millrace_groups
+                set -l data (_millrace_data)
+                test -n "$data"; or return
+                set -l program (commandline -opc)[1]
+                begin
+                    ls $data/.millrace/state 2>/dev/null
+                    test -S $data/.millrace/socket
+                    and timeout 2 $program group list --json --data $data 2>/dev/null |
+                        sed -n 's/^{"group":"\([^"]*\)".*/\1/p'
+                end | grep '^[a-zA-Z0-9._-]*$' | sort -u
+            end
+            """#
+    )
+
+    /// Folders that begin as the word does, or lie in one that does, and have a job's manifest.
+    private static let jobs = Completions.Names(
+        placeholder: "JOB",
+        function: "_millrace_jobs",
+        bash: #"""
+            _millrace_jobs() {
+                local begun="${COMP_WORDS[COMP_CWORD]}" manifest
+                for manifest in "$begun"*/Package.swift "$begun"*/*/Package.swift; do
+                    case "$manifest" in *[[:space:]]*) continue ;; esac
+                    grep -q '"Millrace"' "$manifest" 2>/dev/null || continue
+                    printf '%s\n' "${manifest%/Package.swift}"
+                done
+            }
+
+            """#,
+        fish: #"""
+            function _millrace_jobs
+                set -l begun (commandline -ct)
+                for manifest in $begun*/Package.swift $begun*/*/Package.swift
+                    grep -q '"Millrace"' $manifest
+                    and string replace -r '/Package.swift$' '' $manifest
+                end
+            end
+            """#
+    )
+}
