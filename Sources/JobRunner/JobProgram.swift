@@ -13,7 +13,8 @@ struct JobProgram: Sendable {
             parameters: RunOptions.parameters,
             examples: [
                 .init("\(name) run --data ./millrace-data --until-caught-up", "one pass")
-            ]
+            ],
+            exits: RunOptions.exits
         ) { invocation in
             let options = try RunOptions(invocation)
             return try JobRun(topology: topology(), options: options).run()
@@ -40,7 +41,8 @@ struct JobProgram: Sendable {
             "plan",
             summary: "say what deploying the job would change",
             parameters: PlanOptions.parameters,
-            examples: [.init("\(name) plan --data ./millrace-data", "2 if it would be refused")]
+            examples: [.init("\(name) plan --data ./millrace-data", "2 if it would be refused")],
+            exits: [.init("2", "the job would be refused")]
         ) { invocation in
             let options = PlanOptions(invocation)
             let specification = try topology().specification

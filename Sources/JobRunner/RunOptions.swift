@@ -74,6 +74,15 @@ package struct RunOptions: Sendable, Equatable {
         help: "the closing line as one JSON object"
     )
 
+    /// How a command that runs jobs may end, apart from what every one has.
+    package static let exits = [
+        Command.Exit("0", "done, also where SIGHUP, SIGINT or SIGTERM ended it"),
+        Command.Exit(
+            "129 and more",
+            "128 and the number of a signal: the job's code trapped, or a second signal came"
+        ),
+    ]
+
     /// What a command that runs jobs declares.
     package static let parameters: [ParameterDeclaration] =
         [

@@ -25,7 +25,7 @@ enum MillraceCommand {
                 ServeCommand.command, JobCommands.run, JobCommands.plan, JobCommands.describe,
                 NewCommand.command, StateCommands.command, LogCommands.command,
                 DoctorCommand.command, BenchCommand.command,
-                ShellCommands.completions, ShellCommands.version,
+                ShellCommands.completions, ShellCommands.version, ReferenceCommand.command,
             ]
         )
     }

@@ -92,6 +92,10 @@ enum ConsumeCommand {
                 "all topics that begin with orders-"
             ),
             .init("millrace consume orders --bootstrap 127.0.0.1:9092", "a topic of a cluster"),
+        ],
+        exits: [
+            .init("0", "done, also where SIGHUP, SIGINT or SIGTERM ended it"),
+            .signalled("ended it while nobody took its output"),
         ]
     ) { invocation in
         let style = try OutputOption.style(invocation)

@@ -163,7 +163,8 @@ enum DlqCommands {
         ] + LogOption.parameters,
         examples: [
             .init("millrace dlq check --max-depth 100 --max-age 1h", "for a check now and then")
-        ]
+        ],
+        exits: [.init("2", "there are more dead letters, or older ones, than asked for")]
     ) { invocation in
         guard invocation[depthLimit] != nil || invocation[ageLimit] != nil else {
             throw UsageError("give what is too much: --max-depth N, --max-age TIME, or both")

@@ -29,7 +29,8 @@ enum DlqMarkCommands {
                     + "--reason 'ask billing'",
                 "for a person to look at"
             )
-        ]
+        ],
+        exits: [.signalled("ended it before all were noted")]
     ) { invocation in
         try run(invocation, .park, done: "parked")
     }
@@ -47,7 +48,8 @@ enum DlqMarkCommands {
                     + "--reason 'no longer wanted'",
                 "the reason must be given"
             )
-        ]
+        ],
+        exits: [.signalled("ended it before all were noted")]
     ) { invocation in
         guard invocation[because] != nil else {
             throw UsageError("give the reason: --reason TEXT stays with what was dropped")

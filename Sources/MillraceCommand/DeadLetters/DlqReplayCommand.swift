@@ -71,6 +71,10 @@ enum DlqReplayCommand {
                 "one kind, in growing batches"
             ),
             .init("millrace dlq replay charges-dead-letters --all --dry-run", "what would be done"),
+        ],
+        exits: [
+            .init("2", "with --stop-on-refail: a record failed again"),
+            .signalled("ended it before all were replayed"),
         ]
     ) { invocation in
         let choice = try LetterChoice(invocation)

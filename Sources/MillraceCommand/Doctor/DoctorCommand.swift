@@ -21,7 +21,8 @@ enum DoctorCommand {
         examples: [
             .init("millrace doctor --data ./data", "before a directory is relied upon"),
             .init("millrace doctor --json", "for a check that runs now and then"),
-        ]
+        ],
+        exits: [.init("1", "there is a warning, or the work failed")]
     ) { invocation in
         let directory = invocation[data]
         try requireDirectory(directory)

@@ -27,7 +27,8 @@ enum LagCommand {
         examples: [
             .init("millrace lag", "every group, a line for each topic"),
             .init("millrace lag word-count --slo 30s", "for a check that runs now and then"),
-        ]
+        ],
+        exits: [.init("2", "with --slo: a group is further behind")]
     ) { invocation in
         var isOver = false
         try withCluster(invocation) { log in

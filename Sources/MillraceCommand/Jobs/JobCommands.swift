@@ -27,7 +27,8 @@ enum JobCommands {
         examples: [
             .init("millrace run Jobs/WordCount --until-caught-up", "process what is there, end"),
             .init("millrace run Jobs/WordCount --threads 2", "go on until Ctrl-C"),
-        ]
+        ],
+        exits: RunOptions.exits
     ) { invocation in
         let options = try RunOptions(invocation)
         let builder = JobBuilder(job: invocation[job], product: invocation[product])
@@ -66,7 +67,8 @@ enum JobCommands {
             + "or keep. Nothing is\nopened or written, and the job may run meanwhile. It ends with "
             + "2 where something is refused.",
         parameters: [job.declaration, product.declaration] + PlanOptions.parameters,
-        examples: [.init("millrace plan Jobs/WordCount", "before the changed job is run")]
+        examples: [.init("millrace plan Jobs/WordCount", "before the changed job is run")],
+        exits: [.init("2", "the job would be refused")]
     ) { invocation in
         let options = PlanOptions(invocation)
         let builder = JobBuilder(job: invocation[job], product: invocation[product])

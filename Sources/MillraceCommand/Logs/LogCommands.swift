@@ -44,7 +44,8 @@ enum LogCommands {
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),
             .init("millrace log verify --topic orders", "one topic"),
-        ]
+        ],
+        exits: [.init("1", "there is damage, or the work failed")]
     ) { invocation in
         let chosen = Set(try partitionFolders(invocation).map(\.partition))
             .union(knownPartitions(invocation))
@@ -65,7 +66,8 @@ enum LogCommands {
         examples: [
             .init("millrace log dump --topic orders --records", "batches with their records"),
             .init("millrace log dump --topic __transaction_state", "the coordinator's records"),
-        ]
+        ],
+        exits: [.init("1", "something could not be read, or the work failed")]
     ) { invocation in
         var output = BufferedOutput(.standard)
         var isWhole = true

@@ -116,8 +116,13 @@ enum ProduceCommand {
                 "millrace produce b --input json a.json",
                 "what consume a --output json printed, into the same partitions"
             ),
+            .init(
+                "millrace produce b --input length-prefixed a.bin",
+                "what consume a --output length-prefixed printed: keys and values, byte for byte"
+            ),
             .init("millrace produce orders a.tsv --bootstrap 127.0.0.1:9092", "into a cluster"),
-        ]
+        ],
+        exits: [.signalled("ended it before its input did")]
     ) { invocation in
         let inputForm = try form(invocation)
         let signals = try SignalListener.start()

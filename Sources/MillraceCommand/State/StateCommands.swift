@@ -59,7 +59,8 @@ enum StateCommands {
         examples: [
             .init("millrace state list", "of every job"),
             .init("millrace state list --job word-count --count", "entries counted"),
-        ]
+        ],
+        exits: [.init("1", "a store cannot be read, or the work failed")]
     ) { invocation in
         let stopped = try StoppedStores(invocation[data])
         defer { stopped.close() }
@@ -92,7 +93,7 @@ enum StateCommands {
         summary: "what a store has for a key",
         discussion:
             "A value a line; where the store has windows, sessions, versions or times, they "
-            + "stand in front of it, in\nUTC. It ends with 1 where the store has no such key.",
+            + "stand in front of it, in\nUTC.",
         parameters: [
             store.declaration, key.declaration, job.declaration, asJSON.declaration,
             data.declaration,
@@ -100,7 +101,8 @@ enum StateCommands {
         examples: [
             .init("millrace state get counts rose", "one value"),
             .init("millrace state get by-hour AA --json", "every window of a key"),
-        ]
+        ],
+        exits: [.init("1", "the store has no such key, or the work failed")]
     ) { invocation in
         let stopped = try StoppedStores(invocation[data])
         defer { stopped.close() }

@@ -44,7 +44,8 @@ enum ImportCommand {
                 "millrace log import /var/lib/kafka --topics a,b --config a:retention.ms=-1",
                 "two topics, one kept for ever"
             ),
-        ]
+        ],
+        exits: [.init("1", "there was damage, or the work failed")]
     ) { invocation in
         let request = try ImportRequest(
             topics: invocation[topics],
