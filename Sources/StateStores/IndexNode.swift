@@ -1,4 +1,5 @@
 import CChecksum
+import Glibc
 
 /// A key of an ordered index where it lies for as long as it is used.
 ///
@@ -35,8 +36,10 @@ struct IndexRecord {
 /// key that may lie in the child behind it.
 ///
 ///     byte     0  how many keys or separators, 2 bytes
+///              2  how many bytes are sure, 2 bytes
 ///              4  the skip, 2 bytes
 ///              8  a leaf's neighbours, before and after
+///             24  the beginning: the bytes from the sure ones up to the skip, at most 40
 ///             64  their heads, 8 bytes each
 ///            576  their records, 8 bytes each
 ///           1088  a leaf's hashes, 8 bytes each, or
@@ -53,11 +56,14 @@ struct IndexNode: Equatable {
     static let innerByteCount = leafByteCount + 8
     /// A skip grows when this many bytes of the heads would no longer tell keys apart.
     private static let skipStep = 4
+    /// So far a skip goes beyond the sure bytes.
+    private static let beginningByteLimit = 40
 
     /// Prepares the memory of a node without keys.
-    func initialize(skip: Int, isLeaf: Bool) {
+    func initialize(isLeaf: Bool) {
         count = 0
-        self.skip = skip
+        sure = 0
+        skip = 0
         previous = nil
         next = nil
         (base + 64).bindMemory(to: UInt64.self, capacity: Self.capacity)
@@ -76,7 +82,18 @@ struct IndexNode: Equatable {
         }
     }
 
-    private(set) var skip: Int {
+    private var sure: Int {
+        get { Int(base.load(fromByteOffset: 2, as: UInt16.self)) }
+        nonmutating set {
+            base.storeBytes(
+                of: UInt16(truncatingIfNeeded: newValue),
+                toByteOffset: 2,
+                as: UInt16.self
+            )
+        }
+    }
+
+    private var skip: Int {
         get { Int(base.load(fromByteOffset: 4, as: UInt16.self)) }
         nonmutating set {
             base.storeBytes(
@@ -121,10 +138,25 @@ struct IndexNode: Equatable {
     /// The first key that is not below `key`, and whether it is that key.
     @inline(__always)
     func search(_ key: UnsafeRawBufferPointer) -> (index: Int, isEqual: Bool) {
+        let order = orderOfBeginning(key)
+        guard order == 0 else { return (order < 0 ? 0 : count, false) }
         let head = KeyOrder.head(key, after: skip)
         let low = firstHead(notBelow: head)
         guard low < count, heads[low] == head else { return (low, false) }
         return searchAlike(key, head, from: low)
+    }
+
+    /// Below 0 or above 0 if `key` comes before or behind all keys that begin as those of the node
+    /// do; 0 if it begins so itself.
+    @inline(__always)
+    private func orderOfBeginning(_ key: UnsafeRawBufferPointer) -> Int {
+        let sure = sure
+        let shared = skip &- sure
+        guard shared > 0, let bytes = key.baseAddress else { return 0 }
+        let given = key.count &- sure
+        let order = memcmp(bytes + sure, base + 24, min(given, shared))
+        if order != 0 { return Int(order) }
+        return given < shared ? -1 : 0
     }
 
     /// The first key whose head is not below `head`.
@@ -149,6 +181,8 @@ struct IndexNode: Equatable {
         _ key: UnsafeRawBufferPointer,
         _ look: (_ hash: UInt64) -> Void
     ) -> (index: Int, isEqual: Bool) {
+        let order = orderOfBeginning(key)
+        guard order == 0 else { return (order < 0 ? 0 : count, false) }
         let head = KeyOrder.head(key, after: skip)
         let low = firstHead(notBelow: head)
         guard low < count else { return (low, false) }
@@ -199,6 +233,17 @@ struct IndexNode: Equatable {
 
     @inline(__always)
     private func insert(_ record: IndexRecord, at index: Int) {
+        if count == 0 {
+            setSkip(min(record.key.count, sure &+ Self.beginningByteLimit), of: record)
+        } else if orderOfBeginning(record.key) != 0 {
+            setSkip(KeyOrder.sharedByteCount(record.key, records[0].key), of: records[0])
+        }
+        place(record, at: index)
+    }
+
+    /// Puts a key that begins as the others do in its place.
+    @inline(__always)
+    private func place(_ record: IndexRecord, at index: Int) {
         let moved = count &- index
         (heads + index + 1).update(from: heads + index, count: moved)
         (records + index + 1).update(from: records + index, count: moved)
@@ -236,21 +281,43 @@ struct IndexNode: Equatable {
         count &-= 1
     }
 
-    /// Copies keys of a leaf with the same skip, from `first` on, behind those of this one.
-    func appendEntries(of other: IndexNode, from first: Int) {
+    /// Takes all keys of the leaf behind this one.
+    func appendEntries(of other: IndexNode) {
+        bring(other, toSkipWith: nil)
+        appendEntries(of: other, from: 0)
+    }
+
+    /// Takes all children of the inner node behind this one, and the separator between them.
+    func appendChildren(of other: IndexNode, behind separator: IndexRecord) {
+        bring(other, toSkipWith: separator)
+        place(separator, at: count)
+        appendChildren(of: other, from: 0)
+    }
+
+    /// Gives an empty leaf the keys of this one from `first` on.
+    func moveEntries(from first: Int, to other: IndexNode) {
+        other.takeSkip(of: self)
+        other.appendEntries(of: self, from: first)
+        count = first
+    }
+
+    /// Gives an empty inner node the children behind the separator at `first`, which is taken out.
+    func moveChildren(behind first: Int, to other: IndexNode) {
+        other.takeSkip(of: self)
+        other.appendChildren(of: self, from: first + 1)
+        count = first
+    }
+
+    private func appendEntries(of other: IndexNode, from first: Int) {
         (hashes + count).update(from: other.hashes + first, count: other.count - first)
         append(other, from: first)
     }
 
-    /// Copies the children of an inner node with the same skip, from `first` on, and the
-    /// separators between them; the separator before them is here already, without a child.
-    func appendChildren(of other: IndexNode, from first: Int) {
+    /// The separator before them is here already, without a child.
+    private func appendChildren(of other: IndexNode, from first: Int) {
         (children + count).update(from: other.children + first, count: other.count - first + 1)
         append(other, from: first)
     }
-
-    /// Puts a separator at the end, whose child comes next.
-    func appendSeparator(_ separator: IndexRecord) { insert(separator, at: count) }
 
     private func append(_ other: IndexNode, from first: Int) {
         let copied = other.count - first
@@ -259,22 +326,54 @@ struct IndexNode: Equatable {
         count += copied
     }
 
-    /// Brings the heads to another skip.
-    func setSkip(_ newSkip: Int) {
+    // MARK: Skip
+
+    /// Lets the skip grow to what the keys allow, where it pays, and takes note of those around the
+    /// node.
+    func growSkip(low: IndexRecord?, high: IndexRecord?) {
+        if let low, let high { sure = max(sure, KeyOrder.sharedByteCount(low.key, high.key)) }
+        guard count > 0 else { return skip = sure }
+        let shared = KeyOrder.sharedByteCount(records[0].key, records[count - 1].key)
+        let allowed = min(shared, sure + Self.beginningByteLimit)
+        let isWorthIt = allowed >= skip + Self.skipStep || skip < sure
+        setSkip(isWorthIt ? allowed : skip, of: records[0])
+    }
+
+    /// Brings this node and the one behind it, which are about to be one, to the same skip; nothing
+    /// is computed anew for a node that has no keys.
+    private func bring(_ other: IndexNode, toSkipWith separator: IndexRecord?) {
+        sure = min(sure, other.sure)
+        other.sure = sure
+        guard count > 0 || other.count > 0 || separator != nil else {
+            skip = sure
+            other.skip = sure
+            return
+        }
+        let first = count > 0 ? records[0] : separator ?? other.records[0]
+        let last =
+            other.count > 0 ? other.records[other.count - 1] : separator ?? records[count - 1]
+        var shared = KeyOrder.sharedByteCount(first.key, last.key)
+        if count > 0 { shared = min(shared, skip) }
+        if other.count > 0 { shared = min(shared, other.skip) }
+        shared = min(shared, sure + Self.beginningByteLimit)
+        setSkip(shared, of: first)
+        other.setSkip(shared, of: first)
+    }
+
+    private func takeSkip(of other: IndexNode) {
+        assert(count == 0)
+        sure = other.sure
+        skip = other.skip
+        (base + 24).copyMemory(from: other.base + 24, byteCount: Self.beginningByteLimit)
+    }
+
+    /// Sets the skip, and the heads by it. `record` begins as all keys of the node do.
+    private func setSkip(_ newSkip: Int, of record: IndexRecord) {
+        if let key = record.key.baseAddress {
+            (base + 24).copyMemory(from: key + sure, byteCount: newSkip - sure)
+        }
         guard newSkip != skip else { return }
         skip = newSkip
         for index in 0..<count { heads[index] = KeyOrder.head(records[index].key, after: newSkip) }
-    }
-
-    /// Lets the skip grow to what the keys around the node allow, where it pays.
-    func growSkip(low: IndexRecord?, high: IndexRecord?) {
-        let allowed = Self.skip(low: low, high: high)
-        if allowed >= skip + Self.skipStep { setSkip(allowed) }
-    }
-
-    /// How many bytes all keys from `low` up to `high` begin with.
-    static func skip(low: IndexRecord?, high: IndexRecord?) -> Int {
-        guard let low, let high else { return 0 }
-        return KeyOrder.sharedByteCount(low.key, high.key)
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The order of keys: byte by byte, a key before those that begin with it.
 enum KeyOrder {
     /// 8 bytes of a key behind its first `skip`, as a number that orders as they do; a shorter
@@ -40,18 +42,11 @@ enum KeyOrder {
         _ right: UnsafeRawBufferPointer,
         after skip: Int = 0
     ) -> Int {
-        var offset = skip
-        let end = min(left.count, right.count) &- 8
-        if let left = left.baseAddress, let right = right.baseAddress {
-            while offset <= end {
-                let (leftWord, rightWord) = (word(left, offset), word(right, offset))
-                if leftWord != rightWord { return leftWord < rightWord ? -1 : 1 }
-                offset &+= 8
-            }
+        let compared = min(left.count, right.count) &- skip
+        if compared > 0, let left = left.baseAddress, let right = right.baseAddress {
+            let order = memcmp(left + skip, right + skip, compared)
+            if order != 0 { return Int(order) }
         }
-        let (leftHead, rightHead) = (head(left, after: offset), head(right, after: offset))
-        if leftHead != rightHead { return leftHead < rightHead ? -1 : 1 }
-        // The zeros behind the shorter one are bytes of the longer one.
         return left.count &- right.count
     }
 
@@ -61,8 +56,20 @@ enum KeyOrder {
         _ right: UnsafeRawBufferPointer
     ) -> Int {
         let limit = min(left.count, right.count)
+        guard let left = left.baseAddress, let right = right.baseAddress else { return 0 }
         var index = 0
-        while index < limit, left[index] == right[index] { index += 1 }
+        while index &+ 8 <= limit {
+            // The first byte that differs is the lowest of these words.
+            let difference =
+                UInt64(littleEndian: left.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                ^ UInt64(littleEndian: right.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            if difference != 0 { return index &+ difference.trailingZeroBitCount &>> 3 }
+            index &+= 8
+        }
+        while index < limit,
+            left.load(fromByteOffset: index, as: UInt8.self)
+                == right.load(fromByteOffset: index, as: UInt8.self)
+        { index &+= 1 }
         return index
     }
 }

@@ -15,18 +15,24 @@ extension OrderedIndex {
         return true
     }
 
-    /// Takes the keys with from <= key < to out of the set that `leaves` says so of.
+    /// Takes the keys with from <= key < to out of the set that `leaves` says so of. `look` learns
+    /// of most hashes before, twice: some keys ahead, and again when they are near.
     package mutating func remove(
         from: UnsafeRawBufferPointer,
         to: UnsafeRawBufferPointer,
-        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool
+        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool,
+        look: (_ hash: UInt64, _ isNear: Bool) -> Void = { _, _ in }
     ) {
         var start = first(notBelow: from)
         while let position = start {
             guard KeyOrder.compare(record(position).key, to) < 0 else { return }
-            start = removeEntries(of: position.leaf, from: position.index, to: to, leaves)
+            let (leaf, first) = (position.leaf, position.index)
+            start = removeEntries(of: leaf, from: first, to: to, leaves, look)
         }
     }
+
+    /// How far ahead a hash is told of first, and when its key is near.
+    private static let lookAhead = (far: 12, near: 6)
 
     /// `remove(from:to:)` in one leaf; returns where the next one begins. The first key that leaves
     /// is taken out last, in the usual way, which merges the leaf with others.
@@ -34,7 +40,8 @@ extension OrderedIndex {
         of leaf: IndexNode,
         from first: Int,
         to: UnsafeRawBufferPointer,
-        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool
+        _ leaves: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Bool,
+        _ look: (_ hash: UInt64, _ isNear: Bool) -> Void
     ) -> Position? {
         var next: IndexRecord?
         if let place = self.next(Position(leaf: leaf, index: leaf.count &- 1)) {
@@ -42,9 +49,15 @@ extension OrderedIndex {
         }
         var leaving: IndexRecord?
         var kept = first
+        let isWhole = KeyOrder.compare(leaf.records[leaf.count &- 1].key, to) < 0
         for index in first..<leaf.count {
+            let (far, near) = (index &+ Self.lookAhead.far, index &+ Self.lookAhead.near)
+            if far < leaf.count { look(leaf.hashes[far], false) }
+            if near < leaf.count { look(leaf.hashes[near], true) }
             let record = leaf.records[index]
-            if KeyOrder.compare(record.key, to) < 0, leaves(record.key, leaf.hashes[index]) {
+            if isWhole || KeyOrder.compare(record.key, to) < 0,
+                leaves(record.key, leaf.hashes[index])
+            {
                 guard leaving != nil else {
                     leaving = record
                     leaf.moveEntry(at: index, to: kept)
@@ -69,7 +82,7 @@ extension OrderedIndex {
     package mutating func removeAll() {
         arena.removeAll()
         root = IndexNode(base: arena.allocate(IndexNode.leafByteCount))
-        root.initialize(skip: 0, isLeaf: true)
+        root.initialize(isLeaf: true)
         height = 0
         count = 0
         version &+= 1
@@ -101,20 +114,15 @@ extension OrderedIndex {
         let left = node.children[index]
         let right = node.children[index + 1]
         let separator = node.records[index]
-        // What each shares with the separator between them, both share.
-        let shared = min(left.skip, right.skip)
-        left.setSkip(shared)
-        right.setSkip(shared)
         node.removeSeparator(at: index)
         if depth == height {
-            left.appendEntries(of: right, from: 0)
+            left.appendEntries(of: right)
             left.next = right.next
             right.next?.previous = left
             release(separator, from: IndexRecord.Use.separator)
             arena.deallocate(right.base, IndexNode.leafByteCount)
         } else {
-            left.appendSeparator(separator)
-            left.appendChildren(of: right, from: 0)
+            left.appendChildren(of: right, behind: separator)
             arena.deallocate(right.base, IndexNode.innerByteCount)
         }
         if node.count < Self.mergeLimit { merge(depth - 1) }

@@ -44,7 +44,7 @@ package struct OrderedIndex: ~Copyable {
     package init() {
         path = .allocate(capacity: Self.heightLimit + 1)
         root = IndexNode(base: arena.allocate(IndexNode.leafByteCount))
-        root.initialize(skip: 0, isLeaf: true)
+        root.initialize(isLeaf: true)
     }
 
     deinit { path.deallocate() }
@@ -198,9 +198,8 @@ package struct OrderedIndex: ~Copyable {
             index == leaf.count && leaf.next == nil
             ? leaf.count : index == 0 && leaf.previous == nil ? 0 : leaf.count / 2
         let right = IndexNode(base: arena.allocate(IndexNode.leafByteCount))
-        right.initialize(skip: leaf.skip, isLeaf: true)
-        right.appendEntries(of: leaf, from: kept)
-        leaf.count = kept
+        right.initialize(isLeaf: true)
+        leaf.moveEntries(from: kept, to: right)
         right.next = leaf.next
         right.previous = leaf
         leaf.next?.previous = right
@@ -224,7 +223,7 @@ package struct OrderedIndex: ~Copyable {
             precondition(height < Self.heightLimit, "an index of more than \(height) levels")
             let left = root
             root = IndexNode(base: arena.allocate(IndexNode.innerByteCount))
-            root.initialize(skip: 0, isLeaf: false)
+            root.initialize(isLeaf: false)
             root.children[0] = left
             root.insert(separator, at: 0, child: right)
             height += 1
@@ -244,9 +243,8 @@ package struct OrderedIndex: ~Copyable {
         let kept = isLast ? node.count - 1 : node.count / 2
         let separator = node.records[kept]
         let right = IndexNode(base: arena.allocate(IndexNode.innerByteCount))
-        right.initialize(skip: node.skip, isLeaf: false)
-        right.appendChildren(of: node, from: kept + 1)
-        node.count = kept
+        right.initialize(isLeaf: false)
+        node.moveChildren(behind: kept, to: right)
         node.growSkip(low: level.low, high: separator)
         right.growSkip(low: separator, high: level.high)
         insert(separator, right, above: depth)

@@ -84,6 +84,10 @@ struct IndexHistory {
         case windows
         /// Zeros and ones, so that most keys begin others.
         case nested
+        /// Spans of time, then names and times, as joins have them, and a few of one byte.
+        case spans
+        /// The same 100 bytes or a part of them, then few different ones.
+        case long
     }
 
     private let index = IndexUnderTest()
@@ -190,7 +194,22 @@ struct IndexHistory {
                 }
         case .nested:
             (0..<generator.below(40)).map { _ in generator.oneIn(12) ? 1 : 0 }
+        case .spans:
+            generator.oneIn(50)
+                ? [UInt8(generator.below(4))]
+                : [1] + Self.bytes(generator.below(4)) + Array("k1000\(generator.below(300))".utf8)
+                    + [0, 0] + Self.bytes(generator.below(5)) + Self.bytes(generator.below(3))
+        case .long:
+            [UInt8](repeating: 120, count: generator.oneIn(9) ? generator.below(100) : 100)
+                + Array("\(generator.below(3_000))".utf8)
         }
+    }
+}
+
+extension IndexHistory {
+    /// A number in 8 bytes.
+    private static func bytes(_ number: Int) -> [UInt8] {
+        withUnsafeBytes(of: UInt64(number).bigEndian) { Array($0) }
     }
 }
 
