@@ -39,7 +39,7 @@ extension KeyValueTable {
         }
         var line = lines
         var left = slotCount
-        lines = Self.allocateLines(newCount)
+        lines = Self.allocateLines(newCount, isFilledAtOnce: true)
         slotCount = newCount
         growthLimit = newCount / 5 * 3
         isCrowded = false
@@ -62,7 +62,7 @@ extension KeyValueTable {
 
     /// Copies an occupied slot of the old memory into the new; what it points to goes along.
     private mutating func move(_ line: UnsafeMutableRawPointer) {
-        let hash = KeyHash.hash(Self.key(line))
+        let hash = Self.hash(line)
         let place = freeLine(hash: hash)
         place.copyMemory(from: line, byteCount: Field.lineByteCount)
         place.storeBytes(of: Self.tag(hash), as: UInt32.self)
@@ -86,13 +86,20 @@ extension KeyValueTable {
     static func slotCount(for capacity: Int) -> Int { max(64, capacity / 3 * 5 + 5) }
 
     /// Zeroed memory for slots; large tables ask for huge pages, which halve the cost of misses.
-    static func allocateLines(_ count: Int) -> UnsafeMutableRawPointer {
+    /// The pages of a smaller one that is filled at once come in one go, which takes a fraction of
+    /// giving each at its first use.
+    static func allocateLines(
+        _ count: Int,
+        isFilledAtOnce: Bool = false
+    ) -> UnsafeMutableRawPointer {
         let byteCount = count * Field.lineByteCount
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        let isLarge = byteCount >= 4 << 20
+        let populating = isFilledAtOnce && !isLarge ? MAP_POPULATE : 0
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | populating
         guard let lines = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0),
             lines != MAP_FAILED
         else { preconditionFailure("no memory for a table of \(byteCount) bytes") }
-        if byteCount >= 4 << 20 { madvise(lines, byteCount, MADV_HUGEPAGE) }
+        if isLarge { madvise(lines, byteCount, MADV_HUGEPAGE) }
         return lines
     }
 

@@ -1,3 +1,4 @@
+import CChecksum
 public import Glibc
 
 /// How the table lays out its memory.
@@ -43,7 +44,11 @@ extension KeyValueTable {
     /// The longest key that a store takes.
     public static var keyByteLimit: Int { Int(UInt16.max) }
 
-    mutating func storeKey(_ key: UnsafeRawBufferPointer, in line: UnsafeMutableRawPointer) {
+    mutating func storeKey(
+        _ key: UnsafeRawBufferPointer,
+        hash: UInt64,
+        in line: UnsafeMutableRawPointer
+    ) {
         precondition(key.count <= Self.keyByteLimit, "a store's key has at most 65,535 bytes")
         line.storeBytes(of: UInt16(key.count), toByteOffset: Field.keyLength, as: UInt16.self)
         guard let base = key.baseAddress else { return }
@@ -57,6 +62,32 @@ extension KeyValueTable {
                 toByteOffset: Field.key,
                 as: UnsafeRawPointer.self
             )
+            line.storeBytes(of: hash, toByteOffset: Field.longKeyHash, as: UInt64.self)
+        }
+    }
+
+    /// The hash of a slot's key, for which nothing beside the slot is read.
+    @inline(__always)
+    static func hash(_ line: UnsafeMutableRawPointer) -> UInt64 {
+        let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        guard length <= Field.inlineKeyLimit else {
+            return line.load(fromByteOffset: Field.longKeyHash, as: UInt64.self)
+        }
+        return KeyHash.hash(UnsafeRawBufferPointer(start: line + Field.key, count: length))
+    }
+
+    /// Asks for the cache line in which a key of this hash would be looked for first, then, if that
+    /// is at hand, for what lies outside of it.
+    @inline(__always)
+    func prefetch(hash: UInt64, isAtHand: Bool) {
+        guard isAtHand else { return prefetch(hash: hash) }
+        let line = lines + place(hash) &* Field.lineByteCount
+        guard line.load(as: UInt32.self) != 0 else { return }
+        let keyLength = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
+        if keyLength > Field.inlineKeyLimit { millrace_prefetch(Self.keyBase(line, keyLength)) }
+        let valueLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
+        if valueLength > Field.inlineValueLimit {
+            millrace_prefetch(Self.valueBase(line, valueLength))
         }
     }
 
@@ -160,15 +191,23 @@ extension KeyValueTable {
 
     // MARK: What does not fit into a slot
 
+    /// The C library's own calls: the standard library's ask for an alignment, which takes longer.
     mutating func allocateOutOfLine(_ byteCount: Int) -> UnsafeMutableRawPointer {
         noteOutOfLine(byteCount)
-        return .allocate(byteCount: byteCount, alignment: 8)
+        guard let block = malloc(byteCount) else {
+            preconditionFailure("no memory for \(byteCount) bytes of a store")
+        }
+        return block
+    }
+
+    private static func free(_ block: UnsafeRawPointer?) {
+        Glibc.free(UnsafeMutableRawPointer(mutating: block))
     }
 
     mutating func freeOutOfLineValue(_ line: UnsafeMutableRawPointer) {
         let length = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
         guard length > Field.inlineValueLimit else { return }
-        Self.valueBase(line, length).deallocate()
+        Self.free(Self.valueBase(line, length))
         noteOutOfLine(-length)
     }
 
@@ -182,22 +221,22 @@ extension KeyValueTable {
     static func freeUndoValue(_ entry: UnsafeMutablePointer<Undo>) {
         guard Int(entry.pointee.valueLength) > Field.inlineValueLimit else { return }
         // SAFETY: the first word of a long value's slot is the pointer to its block.
-        UnsafeRawPointer(bitPattern: UInt(entry.pointee.value.0))?.deallocate()
+        free(UnsafeRawPointer(bitPattern: UInt(entry.pointee.value.0)))
     }
 
     mutating func releaseOutOfLine(_ line: UnsafeMutableRawPointer) {
         freeOutOfLineValue(line)
         let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
         guard length > Field.inlineKeyLimit else { return }
-        Self.keyBase(line, length).deallocate()
+        Self.free(Self.keyBase(line, length))
         noteOutOfLine(-length)
     }
 
     static func freeOutOfLine(_ line: UnsafeMutableRawPointer) {
         guard line.load(as: UInt32.self) != 0 else { return }
         let valueLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
-        if valueLength > Field.inlineValueLimit { valueBase(line, valueLength).deallocate() }
+        if valueLength > Field.inlineValueLimit { free(valueBase(line, valueLength)) }
         let keyLength = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
-        if keyLength > Field.inlineKeyLimit { keyBase(line, keyLength).deallocate() }
+        if keyLength > Field.inlineKeyLimit { free(keyBase(line, keyLength)) }
     }
 }

@@ -73,6 +73,19 @@ extension KeyValueTable {
         remove(slot.line)
     }
 
+    /// Calls `body` with the keys that came and went since the last checkpoint and whose value the
+    /// open transaction took away: once it is committed nobody needs to know of them.
+    func forEachGone(_ body: (_ key: UnsafeRawBufferPointer, _ hash: UInt64) -> Void) {
+        guard removalCount > 0 else { return }
+        for index in 0..<undoCount {
+            let line = undo[index].line
+            guard Self.isAbsent(line),
+                line.load(fromByteOffset: Field.flags, as: UInt8.self) & Flag.new != 0
+            else { continue }
+            body(Self.key(line), Self.hash(line))
+        }
+    }
+
     /// Takes the value of a key away, without a transaction. A key that the engine never had leaves
     /// the table; another one stays, for a checkpoint to remove it there.
     ///
@@ -113,7 +126,7 @@ extension KeyValueTable {
             index = next(index)
             let candidate = lines + index &* Field.lineByteCount
             guard candidate.load(as: UInt32.self) != 0 else { break }
-            let home = place(KeyHash.hash(Self.key(candidate)))
+            let home = place(Self.hash(candidate))
             // How far the key is from its place, and how far the free slot is from it.
             if distance(from: home, to: index) >= distance(from: free, to: index) {
                 (lines + free &* Field.lineByteCount).copyMemory(

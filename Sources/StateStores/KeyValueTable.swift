@@ -12,7 +12,7 @@ import Glibc
 ///          20  length of the key, 2 bytes
 ///          22  flags
 ///          23  the checkpoint that last took the value, by its number; 0: none
-///          24  the key (up to 24 bytes), or a pointer to it
+///          24  the key (up to 24 bytes), or a pointer to it and its hash, 8 bytes each
 ///          48  the value (up to 16 bytes), or a pointer to it
 ///
 /// A value is *dirty* while the transaction that changed it is open: `abort()` brings back what
@@ -49,6 +49,7 @@ public struct KeyValueTable: ~Copyable {
         @usableFromInline static let flags = 22
         @usableFromInline static let checkpoint = 23
         @usableFromInline static let key = 24
+        static let longKeyHash = 32
         @usableFromInline static let value = 48
         @usableFromInline static let lineByteCount = 64
         @usableFromInline static let inlineKeyLimit = 24
@@ -96,6 +97,8 @@ public struct KeyValueTable: ~Copyable {
     @usableFromInline var undo: UnsafeMutablePointer<Undo>
     @usableFromInline var undoCount = 0
     @usableFromInline var undoCapacity: Int
+    /// How often the open transaction took a value away.
+    @usableFromInline var removalCount = 0
     /// Bytes of keys and values that are not in slots.
     public private(set) var outOfLineByteCount = 0
 
@@ -183,7 +186,7 @@ public struct KeyValueTable: ~Copyable {
         line.storeBytes(of: -1, toByteOffset: Field.valueLength, as: Int32.self)
         line.storeBytes(of: Flag.new, toByteOffset: Field.flags, as: UInt8.self)
         line.storeBytes(of: 0, toByteOffset: Field.checkpoint, as: UInt8.self)
-        storeKey(key, in: line)
+        storeKey(key, hash: hash, in: line)
         count += 1
         return Slot(line: line)
     }
@@ -213,6 +216,7 @@ public struct KeyValueTable: ~Copyable {
         if line.load(fromByteOffset: Field.epoch, as: UInt32.self) != epoch {
             noteUndo(line)
         }
+        if value == nil { removalCount &+= 1 }
         replaceValue(in: line, with: value)
         line.storeBytes(of: timestamp.rawValue, toByteOffset: Field.timestamp, as: Int64.self)
         let flags = line.load(fromByteOffset: Field.flags, as: UInt8.self)
@@ -273,6 +277,7 @@ public struct KeyValueTable: ~Copyable {
     public mutating func commit() {
         for index in 0..<undoCount { freeOutOfLineUndo(undo + index) }
         undoCount = 0
+        removalCount = 0
         nextEpoch()
     }
 
@@ -302,6 +307,7 @@ public struct KeyValueTable: ~Copyable {
             )
         }
         undoCount = 0
+        removalCount = 0
         nextEpoch()
     }
 

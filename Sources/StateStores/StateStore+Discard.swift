@@ -22,6 +22,8 @@ extension StateStore {
             let hasLeft = table.pointee.discard(key, hash: hash)
             if !hasLeft { isForEngine = true }
             return hasLeft
+        } look: { hash, isNear in
+            table.pointee.prefetch(hash: hash, isAtHand: isNear)
         }
         if isForEngine { noteDiscarded() }
         return true
@@ -51,6 +53,38 @@ extension StateStore {
     private func noteDiscarded() {
         // Without an offset the engine has nothing.
         if changelogOffset != nil { hasUncheckpointedCommit = true }
+    }
+
+    // MARK: Keys that came and went
+
+    /// Copies of the keys that leave with the open transaction's commit: their slots move then.
+    struct GoneKeys {
+        fileprivate var bytes: [UInt8] = []
+        fileprivate var keys: [(end: Int, hash: UInt64)] = []
+    }
+
+    /// The keys that have no value any more and that the engine never had.
+    func goneKeys() -> GoneKeys {
+        var gone = GoneKeys()
+        table.pointee.forEachGone { key, hash in
+            gone.bytes.append(contentsOf: key)
+            gone.keys.append((gone.bytes.count, hash))
+        }
+        return gone
+    }
+
+    /// Lets keys go, after the commit.
+    func forget(_ gone: GoneKeys) {
+        gone.bytes.withUnsafeBytes { bytes in
+            var start = 0
+            for (end, hash) in gone.keys {
+                let key = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+                let hasLeft = table.pointee.discard(key, hash: hash)
+                precondition(hasLeft, "a key that the engine never had leaves the table")
+                index?.pointee.remove(key)
+                start = end
+            }
+        }
     }
 
     /// The changelog is needed from here on by the next start; nil while that is not known.

@@ -171,7 +171,9 @@ public final class StateStore {
     /// the changelog after them, nil if the transaction changed nothing.
     public func commit(changelogOffset: Offset?) {
         requireNoRange()
+        let gone = goneKeys()
         table.pointee.commit()
+        forget(gone)
         if let changelogOffset {
             self.changelogOffset = changelogOffset
             hasUncheckpointedCommit = true

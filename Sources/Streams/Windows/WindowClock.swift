@@ -74,6 +74,9 @@ final class WindowClock {
         return sequence
     }
 
+    /// What `nextSequence` will return.
+    @usableFromInline var upcomingSequence: Int64 { sequence &+ 1 }
+
     /// Where stream time is if it has gone on with the wall clock since the last record; nil before
     /// that was `idle` milliseconds ago.
     @usableFromInline

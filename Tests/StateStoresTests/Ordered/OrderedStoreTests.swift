@@ -203,6 +203,41 @@ struct StoreMemoryTests {
         if isOrdered { #expect(try rig.keys() == [1]) }
     }
 
+    @Test(arguments: [false, true])
+    func `a key that came and went between two checkpoints leaves with the commit`(
+        isOrdered: Bool
+    ) throws {
+        let rig = try StoreRig(.complete, isOrdered: isOrdered)
+        let table = rig.store.table
+        let keys = 0..<200 as Range<UInt8>
+        // Of different lengths: in their slots and outside.
+        func key(_ number: UInt8) -> [UInt8] {
+            [UInt8](repeating: number, count: Int(number) / 4 + 1)
+        }
+        for number in keys { try rig.store.set(key(number), [number]) }
+        rig.commit()
+        for number in keys where number % 2 == 0 { try rig.store.set(key(number), nil) }
+        rig.store.abort()
+        #expect(table.pointee.count == 200)
+        for number in keys where number % 2 == 0 { try rig.store.set(key(number), nil) }
+        // One comes again in the same transaction.
+        try rig.store.set(key(8), [9])
+        rig.commit()
+        #expect(table.pointee.count == 101)
+        for number in keys {
+            let expected: [UInt8]? = number == 8 ? [9] : number % 2 == 0 ? nil : [number]
+            #expect(try rig.store.value(key(number)) == expected)
+        }
+        try rig.checkpoint()
+        #expect(try rig.engine.pairs().count == 101)
+        // What the engine has stays until the next checkpoint has removed it there.
+        try rig.store.set(key(1), nil)
+        rig.commit()
+        #expect(try rig.store.value(key(1)) == nil)
+        try rig.checkpoint()
+        #expect(try rig.engine.pairs().count == 100)
+    }
+
     @Test func `a removal whose checkpoint failed stays until one succeeds`() throws {
         let rig = try StoreRig(.complete)
         try rig.fill([1, 2])

@@ -20,6 +20,8 @@ final class JoinRows {
     private let entry = KeyScratch()
     private let from = KeyScratch()
     private let to = KeyScratch()
+    /// The number of the entry whose key is in `entry`.
+    @exclusivity(unchecked) private var prepared: Int64 = 0
 
     @usableFromInline
     init(_ handle: StoreHandle, width: Int64) {
@@ -27,18 +29,20 @@ final class JoinRows {
         self.width = max(1, width)
     }
 
-    /// Puts a value for an escaped key and a time, which is not negative.
-    @usableFromInline
-    func put(
-        _ escapedKey: UnsafeRawBufferPointer,
-        at time: Int64,
-        number: Int64,
-        value: UnsafeRawBufferPointer
-    ) throws {
+    /// Asks early for the place of an entry of an escaped key and a time, which is not negative;
+    /// `putPrepared` puts it.
+    func prepare(_ escapedKey: UnsafeRawBufferPointer, at time: Int64, number: Int64) {
         begin(entry, span: time / width)
         entry.sink.pointee.append(contentsOf: escapedKey)
         entry.sink.pointee.append(time: time)
         entry.sink.pointee.append(time: number)
+        prepared = number
+        handle.store.table.pointee.prefetch(hash: KeyHash.hash(entry.bytes))
+    }
+
+    /// Puts the value of the entry that was prepared last.
+    func putPrepared(at time: Int64, number: Int64, value: UnsafeRawBufferPointer) throws {
+        assert(number == prepared)
         try handle.put(key: entry.bytes, value: value, timestamp: Timestamp(time))
     }
 

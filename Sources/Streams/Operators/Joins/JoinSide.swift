@@ -47,12 +47,13 @@ final class JoinSide<ValueSerde: Serde> {
     @usableFromInline
     func store(_ escaped: UnsafeRawBufferPointer, _ value: ValueSerde.Value, at time: Int64) throws
     {
+        rows.prepare(escaped, at: time, number: clock.upcomingSequence)
         scratch.sink.pointee.removeAll()
         try serde.encode(value, into: &scratch.sink.pointee)
         clock.notePut(time)
         guard time > clock.expiry(retention: retention) else { return }
         latestPut = max(latestPut ?? time, time)
-        try rows.put(escaped, at: time, number: clock.nextSequence(), value: scratch.bytes)
+        try rows.putPrepared(at: time, number: clock.nextSequence(), value: scratch.bytes)
     }
 
     /// Calls `body` with the records of an escaped key from a time through another that are not
