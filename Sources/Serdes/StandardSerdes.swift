@@ -7,8 +7,7 @@ public struct UTF8Serde: Serde {
 
     @inlinable
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> String {
-        // Text of up to 15 bytes lies in the String itself: nothing is allocated.
-        if bytes.isASCII { return String(decoding: bytes, as: UTF8.self) }
+        if bytes.isASCII { return bytes.text }
         return try decodeUnicode(bytes)
     }
 
@@ -33,15 +32,31 @@ extension UnsafeRawBufferPointer {
         guard let base = baseAddress else { return true }
         var bits: UInt64 = 0
         var index = 0
-        while index &+ 8 <= count {
-            bits |= base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            index &+= 8
+        if count >= 8 {
+            while index &+ 8 < count {
+                bits |= base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                index &+= 8
+            }
+            // The last 8 bytes, which may overlap what was read.
+            bits |= base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            return bits & 0x8080_8080_8080_8080 == 0
         }
         while index < count {
             bits |= UInt64(base.load(fromByteOffset: index, as: UInt8.self))
             index &+= 1
         }
         return bits & 0x8080_8080_8080_8080 == 0
+    }
+
+    /// The text of bytes that are UTF-8.
+    @inlinable
+    var text: String {
+        // So much lies in the String itself: it is filled in place.
+        guard count <= 15 else { return String(decoding: self, as: UTF8.self) }
+        return String(unsafeUninitializedCapacity: count) { room in
+            UnsafeMutableRawBufferPointer(room).copyMemory(from: self)
+            return count
+        }
     }
 }
 

@@ -40,13 +40,17 @@ final class SessionRows {
     private let twin = KeyScratch()
     private let from = KeyScratch()
     private let to = KeyScratch()
+    private let newest = NewestSessions()
     /// No twin has a time before this one.
     @exclusivity(unchecked) private var earliest = Int64.min
 
     @usableFromInline
     init(_ handle: StoreHandle) {
         self.handle = handle
-        handle.task.hooks.onRewind { [unowned self] in earliest = .min }
+        handle.task.hooks.onRewind { [unowned self] in
+            earliest = .min
+            newest.removeAll()
+        }
     }
 
     /// Calls `body` with the sessions of an escaped key that start at a time or before, the latest
@@ -57,14 +61,60 @@ final class SessionRows {
         startingThrough last: Int64,
         _ body: (_ window: Window, _ value: UnsafeRawBufferPointer) throws -> Bool
     ) throws {
-        from.sink.pointee.removeAll()
-        from.sink.pointee.append(KeySpace.entry)
-        from.sink.pointee.append(contentsOf: escapedKey)
-        to.sink.pointee.removeAll()
-        to.sink.pointee.append(contentsOf: from.bytes)
+        begin(from, escapedKey)
+        let newestStart = newest.start(of: escapedKey)
+        if newestStart == NewestSessions.none { return }
+        if let start = newestStart, start <= last {
+            begin(to, escapedKey)
+            to.sink.pointee.append(time: start)
+            let slot = try handle.slot(to.bytes)
+            if let value = handle.bytes(slot) {
+                let window = Window(start: Timestamp(start), end: handle.timestamp(slot))
+                guard try body(window, value) else { return }
+                // Those before it.
+                return try walk(body)
+            }
+        }
+        if newestStart ?? last <= last,
+            try forEachOfUnknown(escapedKey, startingThrough: last, body)
+        {
+            return
+        }
+        begin(to, escapedKey)
         to.sink.pointee.append(time: last)
         // The first key behind it.
         to.sink.pointee.append(0)
+        try walk(body)
+    }
+
+    /// The same for a key whose newest session is not known, beginning with that one.
+    ///
+    /// - Returns: false if that one starts too late.
+    private func forEachOfUnknown(
+        _ escapedKey: UnsafeRawBufferPointer,
+        startingThrough last: Int64,
+        _ body: (_ window: Window, _ value: UnsafeRawBufferPointer) throws -> Bool
+    ) throws -> Bool {
+        begin(to, escapedKey)
+        to.sink.pointee.append(time: .max)
+        to.sink.pointee.append(0)
+        var latest = NewestSessions.none
+        try walk { window, value in
+            if latest == NewestSessions.none {
+                latest = window.start.rawValue
+                newest.set(latest, of: escapedKey)
+                guard latest <= last else { return false }
+            }
+            return try body(window, value)
+        }
+        if latest == NewestSessions.none { newest.set(latest, of: escapedKey) }
+        return latest <= last
+    }
+
+    /// Calls `body` with the sessions from `from` up to `to`, the latest first.
+    private func walk(
+        _ body: (_ window: Window, _ value: UnsafeRawBufferPointer) throws -> Bool
+    ) throws {
         let length = from.bytes.count + SessionKey.suffixByteCount
         try handle.store.range(from: from.bytes, to: to.bytes, isReversed: true) {
             key,
@@ -74,6 +124,12 @@ final class SessionRows {
             let start = Timestamp(key.time(at: length - SessionKey.suffixByteCount))
             return try body(Window(start: start, end: end), value)
         }
+    }
+
+    private func begin(_ scratch: KeyScratch, _ escapedKey: UnsafeRawBufferPointer) {
+        scratch.sink.pointee.removeAll()
+        scratch.sink.pointee.append(KeySpace.entry)
+        scratch.sink.pointee.append(contentsOf: escapedKey)
     }
 
     /// Puts the value of a session, or of one that begins as it does and has grown; nil removes it.
@@ -87,13 +143,12 @@ final class SessionRows {
         value: UnsafeRawBufferPointer?,
         closedThrough: Int64
     ) throws {
-        entry.sink.pointee.removeAll()
-        entry.sink.pointee.append(KeySpace.entry)
-        entry.sink.pointee.append(contentsOf: escapedKey)
+        begin(entry, escapedKey)
         entry.sink.pointee.append(time: window.start.rawValue)
         let slot = try handle.slot(entry.bytes)
-        let hasTwin =
-            handle.bytes(slot) != nil && handle.timestamp(slot).rawValue > closedThrough
+        let isThere = handle.bytes(slot) != nil
+        if !isThere { newest.note(window.start.rawValue, of: escapedKey) }
+        let hasTwin = isThere && handle.timestamp(slot).rawValue > closedThrough
         try handle.put(slot, key: entry.bytes, value: value, timestamp: window.end)
         if value != nil, !hasTwin { try putTwin(of: entry.bytes, at: window.end.rawValue) }
     }
@@ -104,9 +159,7 @@ final class SessionRows {
         escapedKey: UnsafeRawBufferPointer,
         _ window: Window
     ) throws -> UnsafeRawBufferPointer? {
-        entry.sink.pointee.removeAll()
-        entry.sink.pointee.append(KeySpace.entry)
-        entry.sink.pointee.append(contentsOf: escapedKey)
+        begin(entry, escapedKey)
         entry.sink.pointee.append(time: window.start.rawValue)
         let slot = try handle.slot(entry.bytes)
         guard let bytes = handle.bytes(slot), handle.timestamp(slot) == window.end else {
