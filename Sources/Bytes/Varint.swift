@@ -40,6 +40,20 @@ public enum Varint {
     /// Writes the unsigned form at `pointer` and advances it. The caller has reserved 10 bytes.
     @inlinable @inline(__always)
     public static func writeUnsigned(_ value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
+        if value < 0x80 {
+            pointer.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+            pointer += 1
+        } else if value < 0x4000 {
+            let both = UInt16(truncatingIfNeeded: (value & 0x7f) | 0x80 | (value &>> 7) &<< 8)
+            pointer.storeBytes(of: both.littleEndian, as: UInt16.self)
+            pointer += 2
+        } else {
+            writeLong(value, to: &pointer)
+        }
+    }
+
+    @inlinable @inline(__always)
+    static func writeLong(_ value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
         var rest = value
         while rest >= 0x80 {
             pointer.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, as: UInt8.self)

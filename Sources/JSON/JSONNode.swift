@@ -67,7 +67,15 @@ struct JSONNode {
     }
 
     @inlinable @inline(__always)
-    var string: String? { utf8.map { String(decoding: $0, as: UTF8.self) } }
+    var string: String? {
+        guard let utf8 else { return nil }
+        // So much lies in the String itself: it is filled in place.
+        guard utf8.count <= 15 else { return String(decoding: utf8, as: UTF8.self) }
+        return String(unsafeUninitializedCapacity: utf8.count) { room in
+            UnsafeMutableRawBufferPointer(room).copyMemory(from: utf8)
+            return utf8.count
+        }
+    }
 
     @usableFromInline enum Tag {
         @usableFromInline static let object = UInt8(ascii: "{")

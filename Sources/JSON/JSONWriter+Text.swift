@@ -35,9 +35,37 @@ extension JSONWriter {
     @usableFromInline
     static func appendDouble(_ value: Double, to sink: UnsafeMutablePointer<ByteSink>) -> Bool {
         guard value.isFinite else { return false }
+        if appendThousandths(of: value, to: sink) { return true }
         var text = SinkText(sink: sink)
         value.write(to: &text)
         return true
+    }
+
+    /// Writes a number of at most three decimals and fifteen digits. No other text of as many
+    /// digits reads back as the same number, so it is the shortest. False for any other number.
+    private static func appendThousandths(
+        of value: Double,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) -> Bool {
+        let magnitude = value.magnitude
+        guard magnitude < 1e12 else { return false }
+        let rounded = (magnitude * 1_000).rounded()
+        guard rounded / 1_000 == magnitude else { return false }
+        let thousandths = UInt64(rounded)
+        appendInteger(magnitude: thousandths / 1_000, isNegative: value.sign == .minus, to: sink)
+        let rest = thousandths % 1_000
+        let digits = (rest / 100, rest / 10 % 10, rest % 10)
+        let count = digits.2 > 0 ? 3 : digits.1 > 0 ? 2 : 1
+        let at = sink.pointee.reserve(count &+ 1)
+        at.storeBytes(of: UInt8(ascii: "."), as: UInt8.self)
+        at.storeBytes(of: digit(digits.0), toByteOffset: 1, as: UInt8.self)
+        if count > 1 { at.storeBytes(of: digit(digits.1), toByteOffset: 2, as: UInt8.self) }
+        if count > 2 { at.storeBytes(of: digit(digits.2), toByteOffset: 3, as: UInt8.self) }
+        return true
+    }
+
+    private static func digit(_ value: UInt64) -> UInt8 {
+        UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)
     }
 
     /// Takes the digits of a number as the standard library has them, in a buffer of its own; as
@@ -50,6 +78,29 @@ extension JSONWriter {
         func _writeASCII(_ text: UnsafeBufferPointer<UInt8>) {
             sink.pointee.append(contentsOf: UnsafeRawBufferPointer(text))
         }
+    }
+
+    /// A member's key and the colon, behind a comma or not.
+    @usableFromInline
+    static func appendKey(
+        _ bytes: UnsafeRawBufferPointer,
+        behindComma: Bool,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        guard !bytes.hasEscapes, let from = bytes.baseAddress else {
+            if behindComma { sink.pointee.append(UInt8(ascii: ",")) }
+            appendEscaped(bytes, to: sink)
+            return sink.pointee.append(UInt8(ascii: ":"))
+        }
+        var at = sink.pointee.reserve(bytes.count &+ (behindComma ? 4 : 3))
+        if behindComma {
+            at.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+            at += 1
+        }
+        at.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        (at + 1).copyMemory(from: from, byteCount: bytes.count)
+        at.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count &+ 1, as: UInt8.self)
+        at.storeBytes(of: UInt8(ascii: ":"), toByteOffset: bytes.count &+ 2, as: UInt8.self)
     }
 
     /// A quoted string: `"`, `\` and control characters escaped, everything else as it is.
@@ -144,23 +195,41 @@ extension UnsafeRawBufferPointer {
     @inline(__always)
     fileprivate var hasEscapes: Bool {
         guard let base = baseAddress else { return false }
-        let ones: UInt64 = 0x0101_0101_0101_0101
+        guard count >= 8 else { return Self.flags(Self.shortWord(base, count)) != 0 }
         var found: UInt64 = 0
         var index = 0
-        while index &+ 8 <= count {
-            let word = base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let quotes = word ^ (ones &* 0x22)
-            let slashes = word ^ (ones &* 0x5c)
-            found |= (word &- ones &* 0x20) & ~word
-            found |= (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+        while index &+ 8 < count {
+            found |= Self.flags(base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
             index &+= 8
         }
-        if found & (ones &* 0x80) != 0 { return true }
-        while index < count {
-            let byte = base.load(fromByteOffset: index, as: UInt8.self)
-            if byte < 0x20 || byte == 0x22 || byte == 0x5c { return true }
-            index &+= 1
+        // The last 8 bytes, which may overlap what was looked at.
+        found |= Self.flags(base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+        return found != 0
+    }
+
+    @inline(__always)
+    private static func flags(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = word ^ (ones &* 0x22)
+        let slashes = word ^ (ones &* 0x5c)
+        let found =
+            (word &- ones &* 0x20) & ~word | (quotes &- ones) & ~quotes
+            | (slashes &- ones) & ~slashes
+        return found & (ones &* 0x80)
+    }
+
+    /// Less than 8 bytes as a word, some of them twice, with blanks for those that lack.
+    @inline(__always)
+    private static func shortWord(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
+        if count >= 4 {
+            let first = base.loadUnaligned(as: UInt32.self)
+            let last = base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            return UInt64(first) | UInt64(last) &<< 32
         }
-        return false
+        var word: UInt64 = 0x2020_2020_2020_2020
+        for index in 0..<count {
+            word = word &<< 8 | UInt64(base.load(fromByteOffset: index, as: UInt8.self))
+        }
+        return word
     }
 }

@@ -86,12 +86,11 @@ public struct JSONWriter: ~Copyable {
     /// A member's key; its value must follow.
     @inlinable @inline(__always)
     public mutating func key(_ key: StaticString) {
-        separate()
-        Self.appendString(
+        Self.appendKey(
             UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount),
+            behindComma: needsComma,
             to: sink
         )
-        sink.pointee.append(UInt8(ascii: ":"))
         needsComma = false
     }
 

@@ -131,6 +131,31 @@ struct JSONNumberTests {
         }
     }
 
+    @Test func `numbers of few decimals are written as all others are`() throws {
+        var generator = SystemRandomNumberGenerator()
+        var numbers: [Double] = [
+            0, -0.0, 1, -1, 0.1, 0.001, 0.0005, 1e12, 1e15, 1e16, 1e300, 5e-324,
+        ]
+        numbers += [
+            999_999_999_999.999, 1_000_000_000_000.001, 0.3, 0.1 + 0.2, 33.8, 32 + 1.8 * 0.01,
+        ]
+        for _ in 0..<20_000 {
+            let digits = Int64.random(in: 0...15, using: &generator)
+            let most = (0..<digits).reduce(Int64(1)) { most, _ in most * 10 }
+            numbers.append(Double(Int64.random(in: -most...most, using: &generator)) / 1_000)
+            numbers.append(Double.random(in: -1_000...1_000, using: &generator))
+            let any = Double(bitPattern: generator.next())
+            if any.isFinite { numbers.append(any) }
+        }
+        for number in numbers {
+            let text = try written(Gauge(level: number), .json(Gauge.self))
+            #expect(
+                String(decoding: text, as: UTF8.self)
+                    == #"{"level":\#(number),"more":[\#(number)]}"#
+            )
+        }
+    }
+
     @Test func `a record that writes itself cannot write NaN either`() throws {
         let error = try #require(throws: SerdeError.self) {
             try written(Gauge(level: .nan), .json(Gauge.self))

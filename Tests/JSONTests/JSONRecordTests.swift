@@ -81,6 +81,74 @@ struct JSONRecordTests {
         )
     }
 
+    @Test(arguments: 1..<20)
+    func `a byte that has to be escaped is found at each place of a string`(count: Int) throws {
+        let escapes = ["\"": #"\""#, "\\": #"\\"#, "\n": #"\n"#, "\u{1f}": #"\u001f"#]
+        let plain = Array("abcdefghijklmnopqrstü".prefix(count))
+        let whole = String(plain)
+        #expect(
+            try written(Line(sku: whole, count: 1), .json(Line.self))
+                == Array(#"{"sku":"\#(whole)","count":1}"#.utf8)
+        )
+        for place in 0..<count {
+            for (byte, escape) in escapes {
+                let (before, after) = (String(plain[..<place]), String(plain[(place + 1)...]))
+                let line = Line(sku: before + byte + after, count: 1)
+                let text = try written(line, .json(Line.self))
+                #expect(
+                    String(decoding: text, as: UTF8.self)
+                        == #"{"sku":"\#(before + escape + after)","count":1}"#
+                )
+                #expect(try read(text, .json(Line.self)) == line)
+            }
+        }
+    }
+
+    struct Keys: JSONRecord, Equatable {
+        var values: [Int64]
+        init(values: [Int64]) { self.values = values }
+        init(json: inout JSONObject) throws {
+            values = [
+                try json.int64("a"), try json.int64("ab"), try json.int64("abd"),
+                try json.int64("abcd"), try json.int64("abcdefg"), try json.int64("abcdefgh"),
+                try json.int64("abcdefghi"), try json.int64("abcdefghijklmnop"),
+                try json.int64("abcdefghijklmnopq"), try json.int64("a\"b"), try json.int64(""),
+            ]
+        }
+        func write(to json: inout JSONWriter) {
+            json.member("a", values[0])
+            json.member("ab", values[1])
+            json.member("abd", values[2])
+            json.member("abcd", values[3])
+            json.member("abcdefg", values[4])
+            json.member("abcdefgh", values[5])
+            json.member("abcdefghi", values[6])
+            json.member("abcdefghijklmnop", values[7])
+            json.member("abcdefghijklmnopq", values[8])
+            json.member("a\"b", values[9])
+            json.member("", values[10])
+        }
+    }
+
+    @Test func `keys of all lengths are written and found among those that are nearly the same`()
+        throws
+    {
+        let keys = Keys(values: Array(1...11))
+        let text = try written(keys, .json(Keys.self))
+        #expect(
+            String(decoding: text, as: UTF8.self)
+                == #"{"a":1,"ab":2,"abd":3,"abcd":4,"abcdefg":5,"abcdefgh":6,"abcdefghi":7,"#
+                + #""abcdefghijklmnop":8,"abcdefghijklmnopq":9,"a\"b":10,"":11}"#
+        )
+        #expect(try read(text, .json(Keys.self)) == keys)
+        let others = [
+            "b", "aa", "abc", "abce", "abcdxfg", "abcdefgx", "xbcdefghi", "abcdefghxjklmnop",
+        ]
+        let unknown = others.map { #""\#($0)":0,"# }.joined()
+        let mixed = Array(("{" + unknown + String(decoding: text, as: UTF8.self).dropFirst()).utf8)
+        #expect(try read(mixed, .json(Keys.self)) == keys)
+    }
+
     @Test func `members are found in any order`() throws {
         let line = try read(Array(#"{"count":2,"other":[{}],"sku":"a"}"#.utf8), .json(Line.self))
         #expect(line == Line(sku: "a", count: 2))
