@@ -6,6 +6,9 @@ package struct BenchmarkResult: Sendable {
     package var seconds: Double
     package var cpuSeconds: Double
     package var commits: Int64
+    /// Of `seconds`, those in which the stream threads waited until a transaction had ended; of all
+    /// threads together.
+    package var endTransactionSeconds: Double
     package var fdatasyncs: Int64
     package var peakResidentByteCount: Int64
     package var verified: Bool
@@ -18,6 +21,7 @@ package struct BenchmarkResult: Sendable {
             + "\"seconds\":\(Self.rounded(seconds)),"
             + "\"records_per_second\":\(Int64(recordsPerSecond)),"
             + "\"cpu_seconds\":\(Self.rounded(cpuSeconds)),\"commits\":\(commits),"
+            + "\"end_transaction_seconds\":\(Self.rounded(endTransactionSeconds)),"
             + "\"fdatasyncs\":\(fdatasyncs),"
             + "\"peak_resident_bytes\":\(peakResidentByteCount),\"verified\":\(verified)}"
     }

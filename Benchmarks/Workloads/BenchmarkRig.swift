@@ -167,7 +167,11 @@ final class BenchmarkRig {
         try application.run(until: .whenCaughtUp)
         let seconds = Double(time.monotonicNanoseconds() - begin) / 1e9
         let cpuSeconds = Self.cpuSeconds() - cpuBefore
-        let commits = application.progress.reduce(0) { $0 + $1.snapshot.commits }
+        let snapshots = application.progress.map(\.snapshot)
+        let commits = snapshots.reduce(0) { $0 + $1.commits }
+        let endTransactionSeconds = snapshots.reduce(0) {
+            $0 + $1.times.seconds(in: .endTransaction)
+        }
         let resident = Self.peakResidentByteCount()
         let flushes = Int64(broker.statistics.fdatasyncCount - flushesBefore)
         try application.close()
@@ -180,6 +184,7 @@ final class BenchmarkRig {
             seconds: seconds,
             cpuSeconds: cpuSeconds,
             commits: commits,
+            endTransactionSeconds: endTransactionSeconds,
             fdatasyncs: flushes,
             peakResidentByteCount: resident,
             verified: false

@@ -50,6 +50,7 @@ extension Benchmark {
             seconds: seconds,
             cpuSeconds: cpuSeconds,
             commits: 0,
+            endTransactionSeconds: 0,
             fdatasyncs: 0,
             peakResidentByteCount: BenchmarkRig.peakResidentByteCount(),
             verified: verified
