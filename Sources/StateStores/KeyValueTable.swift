@@ -27,6 +27,12 @@ public struct KeyValueTable: ~Copyable {
         @usableFromInline let line: UnsafeMutableRawPointer
         @inlinable init(line: UnsafeMutableRawPointer) { self.line = line }
 
+        /// Where it lies: something else may be there by now.
+        package var address: UnsafeRawPointer { UnsafeRawPointer(line) }
+
+        /// Asks for the cache line at an address, be it still a slot's or not.
+        package static func prefetch(_ address: UnsafeRawPointer) { millrace_prefetch(address) }
+
         /// Notes that the key was asked for: an eviction passes it over once.
         @inlinable @inline(__always)
         func noteUse() {

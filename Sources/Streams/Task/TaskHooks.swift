@@ -1,4 +1,5 @@
 public import LogModel
+package import StateStores
 
 /// What the operators of a task do beside records: when a timer is due, before a commit, and after
 /// the stores went back to what is committed.
@@ -11,7 +12,15 @@ public final class TaskHooks {
     private var afterRewind: [() throws -> Void] = []
     /// Where the part of a store's changelog ends that is of no more use, by the store's name.
     package private(set) var purgeable: [String: Offset] = [:]
+    /// Who wants to know of keys before their records come.
+    package private(set) var keysAhead: KeysAhead?
     private let record: UnsafeMutablePointer<RecordContext>
+
+    /// An operator with a store whose keys are made of those of the records.
+    package struct KeysAhead {
+        package let store: StateStore
+        package let body: (UnsafeRawBufferPointer) -> Void
+    }
 
     init(record: UnsafeMutablePointer<RecordContext>) { self.record = record }
 
@@ -35,6 +44,12 @@ public final class TaskHooks {
     /// first record, and after an abort.
     @usableFromInline
     func onRewind(_ body: @escaping () throws -> Void) { afterRewind.append(body) }
+
+    /// Has `body` learn of keys of the task's input some records before these come, as the records
+    /// have them, once `store` is larger than the processor's caches.
+    func onKeysAhead(of store: StateStore, _ body: @escaping (UnsafeRawBufferPointer) -> Void) {
+        keysAhead = KeysAhead(store: store, body: body)
+    }
 
     /// Has `body` run about every `interval` milliseconds of the wall clock.
     @usableFromInline
@@ -72,6 +87,7 @@ public final class TaskHooks {
         beforeCommit = []
         afterCommit = []
         afterRewind = []
+        keysAhead = nil
     }
 
     /// Before a commit.

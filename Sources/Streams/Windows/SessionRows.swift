@@ -53,6 +53,14 @@ final class SessionRows {
         }
     }
 
+    /// Has the sessions of the records that come next brought into the processor's caches.
+    @usableFromInline
+    func lookAhead() {
+        handle.task.hooks.onKeysAhead(of: handle.store) { [unowned self] key in
+            newest.lookAhead(to: key)
+        }
+    }
+
     /// Calls `body` with the sessions of an escaped key that start at a time or before, the latest
     /// first, until it returns false.
     @usableFromInline
@@ -69,6 +77,7 @@ final class SessionRows {
             to.sink.pointee.append(time: start)
             let slot = try handle.slot(to.bytes)
             if let value = handle.bytes(slot) {
+                newest.note(slot)
                 let window = Window(start: Timestamp(start), end: handle.timestamp(slot))
                 guard try body(window, value) else { return }
                 // Those before it.

@@ -1,12 +1,15 @@
 import LogModel
 import StateStores
+import Streams
 
 /// Walks a batch some records ahead of the loop that processes them, so that a record meets what
 /// is known of its key. Where the store has everything in memory, that is the cache line of the
-/// key's place; where it has not, the keys that it lacks are looked up many at a time.
+/// key's place; where it has not, the keys that it lacks are looked up many at a time. An operator
+/// that makes its store's keys of the records' asks for what it needs itself.
 struct LookAhead {
     private var records: RecordIterator
     private let store: StateStore
+    private let keysAhead: TaskHooks.KeysAhead?
     /// Whether keys are looked up in the store's engine.
     private let isAsking: Bool
     /// Records until the next look-up.
@@ -18,12 +21,20 @@ struct LookAhead {
     private static let lookupCount = 256
     /// Smaller tables lie in the processor's caches anyway.
     private static let tableByteCount = 4 << 20
+    /// The same where a record needs more than one line.
+    private static let entriesByteCount = 256 << 10
 
     /// Nil where looking ahead would not pay.
-    init?(_ records: RecordIterator, _ store: StateStore?) throws(RecordBatchError) {
-        guard let store else { return nil }
-        isAsking = !store.isComplete
-        guard isAsking || store.table.pointee.byteCount > Self.tableByteCount else { return nil }
+    init?(
+        _ records: RecordIterator,
+        _ keyedStore: StateStore?,
+        _ keysAhead: TaskHooks.KeysAhead?
+    ) throws(RecordBatchError) {
+        self.keysAhead = keyedStore == nil ? keysAhead : nil
+        guard let store = keyedStore ?? keysAhead?.store else { return nil }
+        isAsking = keyedStore != nil && !store.isComplete
+        let limit = keyedStore == nil ? Self.entriesByteCount : Self.tableByteCount
+        guard isAsking || store.table.pointee.byteCount > limit else { return nil }
         self.records = records
         self.store = store
         guard !isAsking else { return }
@@ -35,6 +46,7 @@ struct LookAhead {
     mutating func step() throws(RecordBatchError) {
         guard !isAsking else { return try stepAsking() }
         guard let key = try records.next()?.key else { return }
+        if let keysAhead { return keysAhead.body(key) }
         store.table.pointee.prefetch(hash: KeyHash.hash(key))
     }
 

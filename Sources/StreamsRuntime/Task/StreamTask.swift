@@ -241,7 +241,7 @@ final class StreamTask {
         while !turn.isOver, !isHeld, var batch = try queue.pointee.takeBatch(from: client) {
             let first = queue.pointee.position
             let sharedTimestamp = batch.sharedTimestamp
-            var ahead = try LookAhead(batch.records, keyedStore)
+            var ahead = try LookAhead(batch.records, keyedStore, binding.hooks.keysAhead)
             context.pointee.trapTopic = topic
             context.pointee.occupation = .record
             var isWhole = true

@@ -54,6 +54,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     ) {
         let handle = StoreHandle(task: task, store: store)
         rows = SessionRows(handle)
+        rows.lookAhead()
         clocks = WindowClock.clocks(handle, count: rule.emission.isOnClose ? 1 : inputCount)
         keys = EscapedKeys(key)
         self.value = value
