@@ -46,8 +46,8 @@ extension ServedLog: TopicStore {
 
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
         let topic = try requireTopic(name).name
-        let what = "the topic '\(topic)' got no more partitions"
-        try asking(what) { cluster throws(KafkaClientError) in
+        try changing("the topic '\(topic)'", .was, "given more partitions") {
+            cluster throws(KafkaClientError) in
             try cluster.growTopic(topic, to: count)
         }
     }

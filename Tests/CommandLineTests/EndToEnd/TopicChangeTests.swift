@@ -76,7 +76,7 @@ extension EndToEnd {
                 for count in ["3", "2"] {
                     let refused = try run(["topic", "alter", "a", "--partitions", count] + log)
                     #expect(refused.status == 1)
-                    #expect(refused.errors.contains("got no more partitions"))
+                    #expect(refused.errors.contains("was not given more partitions"))
                     #expect(refused.errors.contains("3 partition(s)"), "\(refused.errors)")
                 }
                 try succeed(["produce", "a", "--partition", "2"] + log, input: "x\n")
