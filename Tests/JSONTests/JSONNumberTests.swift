@@ -134,7 +134,8 @@ struct JSONNumberTests {
     @Test func `numbers of few decimals are written as all others are`() throws {
         var generator = SystemRandomNumberGenerator()
         var numbers: [Double] = [
-            0, -0.0, 1, -1, 0.1, 0.001, 0.0005, 1e12, 1e15, 1e16, 1e300, 5e-324,
+            0, -0.0, 1, -1, 0.1, 0.001, 0.0005, 1e12, 1e15, 1e16, 1e300,
+            .leastNonzeroMagnitude,
         ]
         numbers += [
             999_999_999_999.999, 1_000_000_000_000.001, 0.3, 0.1 + 0.2, 33.8, 32 + 1.8 * 0.01,
