@@ -45,6 +45,10 @@ package struct LogConfiguration: Sendable, Equatable {
 
     package init() {}
 
+    /// Where a segment is closed. Cleaning may make records longer, by the distance of their times
+    /// from a delete horizon, though not twice as long; an index reaches 2 GiB.
+    var closingByteCount: Int64 { compacts ? min(segmentByteLimit, 1 << 30) : segmentByteLimit }
+
     /// The configuration that a topic's options make.
     ///
     /// - Throws: `.invalidConfiguration` for an unknown name or a value that makes no sense.

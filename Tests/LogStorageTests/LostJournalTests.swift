@@ -137,28 +137,6 @@ import Testing
         #expect(try again.records() == records)
     }
 
-    @Test func `a journal of an earlier time is no journal without groups`() throws {
-        let disk = SimulatedDisk()
-        let log = try TestLog(disk: disk)
-        try log.append(["a"])
-        try log.flush()
-        let earlier = try disk.content(Self.journal(1))
-        for round in 0..<3 {
-            try log.append(["b", "c"])
-            try log.flush()
-            if round == 0 { try log.data.writeBack(all: false) }
-        }
-        let killed = disk.afterKill()
-        let file = try killed.open(Self.journal(1), .readWrite)
-        try file.truncate(to: 0)
-        try earlier.withUnsafeBytes { try file.write($0, at: 0) }
-        let report = try LogVerifier.verify(disk: killed.copy(), directory: TestLog.root)
-        #expect(report.findings.contains { $0.reason.contains("of an earlier time") })
-        let again = try TestLog(opening: killed, time: log.time)
-        #expect(again.data.notes.contains { $0.contains("of an earlier time") })
-        #expect(try again.records().count == 7)
-    }
-
     @Test func `a journal file whose making was cut short is no damage`() throws {
         var count = 0
         for kept in [false, true] {

@@ -35,6 +35,12 @@ struct CompactedSegments: Equatable, Sendable {
     }
 
     static let fileName = "compacted-segments"
+    /// What is to be said where the file cannot be read. Segments with gaps do not tell by
+    /// themselves what is missing in them.
+    static let damage =
+        "the file \(fileName), which says where offsets may be missing, is damaged: put it back "
+        + "from a copy of the folder; until then, what the segments hold is printed by "
+        + "millrace log dump --records"
     private static let magic = Array("MRcs".utf8)
     private static let format: UInt16 = 1
     private static let headerByteCount = 20
@@ -209,14 +215,8 @@ extension CompactedSegments {
             self.init()
             return
         }
-        guard let read = Self(bytes) else { throw .corrupt("the file \(Self.fileName) is damaged") }
+        guard let read = Self(bytes) else { throw .corrupt(Self.damage) }
         self = read
-    }
-
-    /// Whether the file is there and cannot be read.
-    static func isDamaged(in files: PartitionFiles) throws(LogStorageError) -> Bool {
-        do throws(LogStorageError) { _ = try Self(in: files) } catch .corrupt { return true }
-        return false
     }
 
     /// Puts the file in place; durable when it returns.

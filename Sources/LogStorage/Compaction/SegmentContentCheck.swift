@@ -86,8 +86,8 @@ extension SegmentContentCheck {
     /// What is wrong with a segment, and at which byte.
     struct Fault: Equatable, Sendable {
         var position: Int64
-        /// Up to which byte its batches are what was written, as far as their own checksums and
-        /// their order tell: nothing where the sum over all of them speaks against that.
+        /// Up to which byte its batches are what was written: nothing where their order or the sum
+        /// over all of them is wrong, which does not tell whose offset it is.
         var wholeByteCount: Int64
         var reason: String
 
@@ -125,7 +125,7 @@ extension SegmentContentCheck {
                 return Fault(position: position, reason: "\(error)")
             case .batch(let batch):
                 if let reason = check.note(batch) {
-                    return Fault(position: position, reason: reason)
+                    return Fault(position: position, isWholeBefore: false, reason: reason)
                 }
                 scanner.advance(by: batch.byteCount)
             }

@@ -29,7 +29,7 @@ extension PosixDisk {
     package func lockForReading(_ path: String) throws(DiskError) -> (any DiskLock)? {
         let folder = try lockedFolder(of: path)
         let (parent, name) = place(of: path)
-        let descriptor = openat(parent, name, O_RDONLY | O_CLOEXEC)
+        let descriptor = openat(parent, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return folder.map { PosixLock(files: [$0]) } }
         let file = PosixFile(descriptor: descriptor, path: path)
         switch Self.takeLock(of: descriptor) {
@@ -52,7 +52,7 @@ extension PosixDisk {
         case .impossible: return nil
         case .taken:
             let (folder, name) = place(of: path)
-            let held = openat(folder, name, O_RDONLY | O_CLOEXEC)
+            let held = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard held >= 0 else { throw .locked(path: path, owner: Self.unknownOwner) }
             throw .locked(
                 path: path,

@@ -26,8 +26,19 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT | O_EXCL
             }
+        // What is no file, such as a named pipe, would have its opening wait for another process.
         let descriptor = try check("open", path) { folder, name in
-            openat(folder, name, flags | O_CLOEXEC, 0o600)
+            openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            Glibc.close(descriptor)
+            throw .failed(
+                operation: "open",
+                path: path,
+                errorNumber: EINVAL,
+                message: "it is no regular file"
+            )
         }
         return PosixFile(descriptor: descriptor, path: path, root: root)
     }

@@ -54,24 +54,15 @@ struct JournalContent: Sendable {
         let replayFrom = start ?? found.map(\.header.replayFrom).max() ?? 1
         content.next = replayFrom
         var tail: Tail?
-        var reached: UInt64 = 0
         for file in JournalOrder(found, replayFrom: replayFrom).files {
             let path = "\(directory)/\(file.name)"
             content.noteMissing(before: file.header, in: path, tail, replayFrom: replayFrom)
             do throws(DiskError) {
-                let end = try content.add(file.header, path, disk, replayFrom: replayFrom)
-                reached = max(reached, file.header.firstSequence, end?.sequence ?? 0)
-                tail = end ?? tail
+                tail = try content.add(file.header, path, disk, replayFrom: replayFrom) ?? tail
             } catch {
                 guard error.saysUnreadable else { throw error }
                 content.lost.append("\(path) cannot be read")
             }
-        }
-        if start != nil, !found.isEmpty, content.lost.isEmpty, reached < replayFrom {
-            content.lost = [
-                "\(directory) is of an earlier time than the checkpoint: its groups end before "
-                    + "\(reached), the checkpoint goes on from \(replayFrom)"
-            ]
         }
         return content
     }

@@ -293,7 +293,7 @@ extension PartitionLog {
         // What is entered with its end and sum takes no more, as an import leaves it that was
         // killed behind its last batch.
         if state.compacted.entry(at: active.baseOffset) != nil { return true }
-        if active.byteCount + Int64(batch.byteCount) > configuration.segmentByteLimit {
+        if active.byteCount + Int64(batch.byteCount) > configuration.closingByteCount {
             return true
         }
         if active.baseOffset.distance(to: batch.lastOffset) > Int64(Int32.max) { return true }

@@ -90,7 +90,7 @@ extension PartitionLog {
         options.maximumLagMilliseconds = configuration.maximumCompactionLagMilliseconds
         options.minimumDirtyRatio = configuration.minimumDirtyRatio
         options.deleteRetentionMilliseconds = configuration.deleteRetentionMilliseconds
-        options.segmentByteLimit = configuration.segmentByteLimit
+        options.segmentByteLimit = configuration.closingByteCount
         options.indexIntervalByteCount = configuration.indexIntervalByteCount
         return options
     }

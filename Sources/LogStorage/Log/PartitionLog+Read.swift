@@ -175,10 +175,12 @@ extension PartitionLog {
         guard let entry, !isChecked else { return nil }
         if let known { return known }
         let fault = try onDisk { () throws(DiskError) in
-            try SegmentContentCheck.firstFault(
-                in: try piece.file.file(),
+            let file = try piece.file.file()
+            // All that was written there, also where a start stopped before its end.
+            return try SegmentContentCheck.firstFault(
+                in: file,
                 base: piece.base,
-                byteCount: piece.end,
+                byteCount: max(piece.end, min(entry.byteCount, file.byteCount())),
                 end: piece.next,
                 entry: entry
             )

@@ -75,9 +75,6 @@ extension LogRecovery {
         }
         guard isInvolved else { return false }
         do throws(LogStorageError) {
-            if try CompactedSegments.isDamaged(in: files) {
-                try CompactedSegments.rebuilt(files, names: names).write(to: files)
-            }
             state.compacted = try CleanerRecovery.recover(files, names: names)
         } catch .corrupt(let reason) {
             throw .offline("\(files.directory): \(reason)")

@@ -390,8 +390,9 @@ extension LogState {
     ) throws(LogStorageError) {
         var known = compacted
         known.keep(only: Set(segments.map(\.baseOffset)), logEnd: logEnd)
+        // The log goes on where it ends, and the next segment begins there.
         if let last = segments.last, let entry = known.entry(at: last.baseOffset),
-            last.byteCount < entry.byteCount
+            last.byteCount < entry.byteCount || logEnd < entry.end
         {
             let isEmpty = last.byteCount == 0 || logEnd <= last.baseOffset
             known.set(

@@ -58,10 +58,7 @@ struct SegmentReplay {
         }
         guard let names else { return CompactedSegments() }
         _ = try LogRecovery.checkOwner(partition, key, names)
-        var compacted =
-            try CompactedSegments.isDamaged(in: partition)
-            ? try CompactedSegments.rebuilt(partition, names: names)
-            : try CompactedSegments(in: partition)
+        var compacted = try CompactedSegments(in: partition)
         // What it says of segments that are not there is of an earlier time.
         let bases = names.compactMap { SegmentName.offset(in: $0, .log) }
         compacted.keep(only: Set(bases), logEnd: Offset(Int64.max))

@@ -7,7 +7,9 @@ extension PartitionVerifier {
         let path = files.path(CompactedSegments.fileName)
         guard let bytes = try files.content(of: path) else { return names }
         guard let found = CompactedSegments(bytes) else {
-            try readDamagedCompacted(path, names)
+            // Where gaps may be is not known: they are told of no more.
+            gapsAreUnknown = true
+            damage(path, CompactedSegments.damage)
             return names
         }
         compacted = found
@@ -22,27 +24,6 @@ extension PartitionVerifier {
             if case .disk(let error) = error { throw error }
             damage(path, "\(error)")
             return names
-        }
-    }
-
-    /// The next start makes it anew, where the segments tell what it said.
-    private mutating func readDamagedCompacted(
-        _ path: String,
-        _ names: [String]
-    ) throws(DiskError) {
-        do throws(LogStorageError) {
-            compacted = try CompactedSegments.rebuilt(files, names: names)
-            find(
-                .note,
-                path,
-                nil,
-                nil,
-                "its checksum or its form is not right: the next start makes it anew from the "
-                    + "segments"
-            )
-        } catch {
-            if case .disk(let error) = error { throw error }
-            damage(path, "\(error)")
         }
     }
 

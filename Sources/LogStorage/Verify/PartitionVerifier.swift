@@ -19,6 +19,8 @@ struct PartitionVerifier: ~Copyable {
     var replay = ProducerReplay()
     private var decompressor = RecordDecompressor()
     var compacted = CompactedSegments()
+    /// What a cleaner wrote cannot be read.
+    var gapsAreUnknown = false
     /// Of the segment that is read.
     private var content = SegmentContentCheck(base: .zero, entry: nil)
     /// Behind the last batch that was read.
@@ -127,7 +129,7 @@ struct PartitionVerifier: ~Copyable {
         logEnd = base
         self.base = base
         let entry = compacted.entry(at: base)
-        mayGap = entry != nil
+        mayGap = entry != nil || gapsAreUnknown
         // One of which nothing is left tells of no gap by a batch.
         if mayGap { replay.sawCompaction = true }
         content = SegmentContentCheck(base: base, entry: entry)
@@ -143,7 +145,7 @@ struct PartitionVerifier: ~Copyable {
             position = resumed
         }
         checkLength(path, base, byteCount)
-        if mayGap, !isBroken, let reason = content.finish(end: next) {
+        if entry != nil, !isBroken, let reason = content.finish(end: next) {
             damage(path, at: byteCount, offset: logEnd, reason)
         }
         segment.isCompacted = replay.sawCompaction
@@ -251,7 +253,7 @@ struct PartitionVerifier: ~Copyable {
         at position: Int64
     ) -> String? {
         let base = batch.baseOffset
-        if mayGap, let reason = content.note(batch) { return reason }
+        if mayGap, !gapsAreUnknown, let reason = content.note(batch) { return reason }
         if base < logEnd || (base > logEnd && !mayGap) {
             return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
         }

@@ -31,7 +31,7 @@ enum ServeCommand {
         let http = try WatchOptions(invocation)
         let settings = try ServerSettings(options.settings)
         let directory = invocation[DataDirectoryOption.parameter]
-        let isNew = access("\(directory)/.millrace", F_OK) != 0
+        let isNew = access("\(directory)/meta.properties", F_OK) != 0
         let signals = try SignalListener.start()
         let log = try OpenLog(
             directory,

@@ -246,6 +246,19 @@ extension EndToEnd {
             #expect(shown.output.contains("cleanup.policy=compact,delete\n"))
         }
 
+        @Test(arguments: ["meta.properties", "c-0/00000000000000000000.log"])
+        func `a named pipe in a file's place holds nobody up`(name: String) throws {
+            try Millrace.succeed("topic", "create", "c", "--data", data)
+            let input = try folder.write("input", "line\n")
+            try Millrace.succeed("produce", "c", "--data", data, input: input)
+            let command = "'\(Millrace.executable.path)' consume c --until-end --data '\(data)'"
+            let outcome = try Millrace.shell(
+                "rm '\(data)/\(name)'; mkfifo '\(data)/\(name)'; timeout 60 \(command)"
+            )
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            #expect(outcome.errors.contains("\(name) failed: it is no regular file"))
+        }
+
         @Test func `lags of compaction that contradict each other are refused`() throws {
             let words = "--config min.compaction.lag.ms=1000 --config max.compaction.lag.ms=10"
             let command = "'\(Millrace.executable.path)' topic create c \(words) --data '\(data)'"

@@ -217,27 +217,75 @@ import Threads
         #expect(throws: LogStorageError.self) { try read(from: Offset(inSecond[2].offset)) }
     }
 
-    @Test func `a damaged list is made anew from the segments`() throws {
-        let whole = try ended()
-        let before = try open(whole.copy()).records()
-        let known = try entries(whole)
-        for byte in [0, 9, 30, 60] {
-            let disk = whole.copy()
-            disk.rot(Self.list, at: byte, bit: 2)
-            #expect(try verify(disk).findings.filter { $0.severity == .damage } == [])
-            let log = try open(disk)
-            #expect(try log.recovery?.damage == nil)
-            #expect(try log.records() == before)
-            #expect(try entries(disk) == known)
+    @Test func `behind a gap at the end of what is kept the log goes on`() throws {
+        let disk = SimulatedDisk()
+        let log = try TestLog(Self.options, disk: disk)
+        // The last of each segment goes in the next cleaning.
+        for number in 0..<60 {
+            try append(number, to: log, key: number % 6 == 5 ? "same" : "key \(number)")
         }
-        // Two faults at once are not for a program to judge.
-        let disk = whole.copy()
+        try log.flush()
+        try log.data.writeBack(all: false)
+        #expect(try log.log.clean { _ in true })
+        try log.close()
+        let left = disk.afterKill()
+        let all = try segments(left)
+        let kept = try #require(try entries(left).dropFirst().first)
+        let files = PartitionFiles(disk: left, directory: TestLog.directory)
+        let place = try #require(all.firstIndex { $0.path == files.path(kept.base, .log) })
+        left.rot(all[place + 1].path, at: 70, bit: 3)
+        try giveUp(left, from: place, at: Int64(all[place].byteCount))
+        let again = try open(left)
+        let end = try again.log.bounds.logEnd
+        #expect(end < kept.end)
+        let whole = try again.records()
+        for number in 100..<120 { try append(number, to: again, key: "new \(number)") }
+        try again.flush()
+        #expect(try again.records().count == whole.count + 20)
+        try again.close()
+        let next = try open(left)
+        #expect(try next.recovery?.damage == nil)
+        #expect(try next.records().count == whole.count + 20)
+    }
+
+    @Test func `where the order of a segment's batches is wrong none of them is served`() throws {
+        let disk = try ended()
+        let damaged = try segments(disk)[1].path
+        let start = Int(try batchEnds(disk, damaged)[1])
+        // The third batch's base offset becomes the one that the fourth has.
+        disk.rot(damaged, at: start + 7, bit: 0)
+        let base = try #require(entries(disk).dropFirst().first?.base)
+        for isScanned in [false, true] {
+            let state = disk.copy()
+            if isScanned {
+                for kind in [".index", ".timeindex"] {
+                    try state.remove(String(damaged.dropLast(4)) + kind)
+                }
+            }
+            let log = try open(state)
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            #expect(throws: LogStorageError.self) {
+                try buffer.withUnsafeMutableBytes {
+                    _ = try log.log.read(
+                        from: base,
+                        maxByteCount: $0.count,
+                        isolation: .readUncommitted,
+                        into: $0
+                    )
+                }
+            }
+        }
+    }
+
+    @Test func `a damaged list keeps its partition offline, and is told once`() throws {
+        let disk = try ended()
         disk.rot(Self.list, at: 30, bit: 2)
-        disk.rot(try segments(disk)[1].path, at: 70, bit: 3)
+        #expect(try verify(disk).findings.filter { $0.severity == .damage }.count == 1)
         disk.releaseLocks()
         let log = try TestLog(opening: disk)
-        #expect(throws: LogStorageError.self) { try log.records() }
-        #expect(!(try verify(disk).findings.filter { $0.severity == .damage }.isEmpty))
+        #expect {
+            try log.records()
+        } throws: { "\($0)".contains("put it back from a copy of the folder") }
     }
 
     @Test func `a log start that moves during a cleaning leaves its segments what they are`() throws
