@@ -217,22 +217,28 @@ import Testing
         try harness.stop()
     }
 
-    @Test func `a large answer reaches a client that reads slowly, whole`() throws {
-        let harness = try ServerHarness()
-        let client = try harness.connect()
-        try make("a", client)
+    /// Fills a topic with eight records of 900,000 bytes; the fetch that asks for them all.
+    private func fetchOfLarge(_ topic: String, _ client: RawClient) throws -> FetchRequest {
         let large = String(repeating: "0123456789", count: 90_000)
         for _ in 0..<8 {
             _ = try client.ask(
-                produce("a", batch([large])),
+                produce(topic, batch([large])),
                 ProduceResponse.self,
                 key: 0,
                 version: 9,
                 flexibleFrom: 9
             )
         }
-        var request = fetch("a", at: 0, wait: 0)
+        var request = fetch(topic, at: 0, wait: 0)
         request.topics[0].partitions[0].partitionMaxBytes = 100 << 20
+        return request
+    }
+
+    @Test func `a large answer reaches a client that reads slowly, whole`() throws {
+        let harness = try ServerHarness()
+        let client = try harness.connect()
+        try make("a", client)
+        let request = try fetchOfLarge("a", client)
         for _ in 0..<4 { try client.send(request, key: 1, version: 12, flexibleFrom: 12) }
         for _ in 0..<4 {
             let answer = try client.receive(
@@ -253,18 +259,7 @@ import Testing
         let harness = try ServerHarness({ $0.workerCount = 1 }, api: configuration)
         let client = try harness.connect()
         try make("a", client)
-        let large = String(repeating: "0123456789", count: 90_000)
-        for _ in 0..<8 {
-            _ = try client.ask(
-                produce("a", batch([large])),
-                ProduceResponse.self,
-                key: 0,
-                version: 9,
-                flexibleFrom: 9
-            )
-        }
-        var request = fetch("a", at: 0, wait: 0)
-        request.topics[0].partitions[0].partitionMaxBytes = 100 << 20
+        let request = try fetchOfLarge("a", client)
         var idle: [RawClient] = []
         for _ in 0..<40 {
             let one = try harness.connect()

@@ -250,6 +250,32 @@ struct TestLog {
     }
 }
 
+extension TestLog {
+    /// Appends a record of a key; its value begins with the number, and is long enough for small
+    /// segments.
+    func append(_ number: Int, key: String) throws {
+        var builder = RecordBatchBuilder()
+        let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
+        Array(key.utf8).withUnsafeBytes { key in
+            value.withUnsafeBytes { value in
+                builder.append(timestamp: time.wallTime(), key: key, value: value)
+            }
+        }
+        var batch = Array(
+            builder.seal(
+                attributes: BatchAttributes(),
+                producerID: .none,
+                producerEpoch: .none,
+                baseSequence: .none
+            )
+        )
+        let outcome = try batch.withUnsafeMutableBytes {
+            try log.append($0, origin: .embedded)
+        }
+        guard case .appended = outcome else { throw TestFailure("\(outcome)") }
+    }
+}
+
 extension SimulatedDisk {
     /// What a machine finds that lost its power now and kept nothing that was not flushed.
     func withoutUnflushed() -> SimulatedDisk {

@@ -108,33 +108,36 @@ package struct PartitionSurvey: Sendable {
         guard let start = partition.checkpointedStart, let first = partition.segments.first,
             start < first.baseOffset
         else { return }
-        findings.append(
-            KafkaFinding(
-                severity: .note,
-                partition: partition.name,
-                file: partition.path,
-                position: 0,
-                offset: start,
-                reason: "Kafka's log begins at offset \(start.rawValue), this folder at "
-                    + "\(first.baseOffset.rawValue): what lies before was deleted by retention, or "
-                    + "is in remote storage, or lost"
-            )
+        note(
+            "Kafka's log begins at offset \(start.rawValue), this folder at "
+                + "\(first.baseOffset.rawValue): what lies before was deleted by retention, or is "
+                + "in remote storage, or lost",
+            of: partition,
+            at: start
         )
     }
 
     /// Takes note of a log that begins behind all that is there: Kafka makes it empty, there.
     private mutating func noteStart(of partition: KafkaPartition, behind end: Offset) {
         guard logStart > end, byteCount > 0 else { return }
+        note(
+            "Kafka's log begins at offset \(logStart.rawValue), this folder ends at "
+                + "\(end.rawValue): all records of it were deleted, or its last segments are "
+                + "missing. The partition becomes empty, as it would in Kafka",
+            of: partition,
+            at: end
+        )
+    }
+
+    private mutating func note(_ reason: String, of partition: KafkaPartition, at offset: Offset) {
         findings.append(
             KafkaFinding(
                 severity: .note,
                 partition: partition.name,
                 file: partition.path,
                 position: 0,
-                offset: end,
-                reason: "Kafka's log begins at offset \(logStart.rawValue), this folder ends at "
-                    + "\(end.rawValue): all records of it were deleted, or its last segments are "
-                    + "missing. The partition becomes empty, as it would in Kafka"
+                offset: offset,
+                reason: reason
             )
         )
     }

@@ -381,27 +381,3 @@ struct LogRecovery {
         }
     }
 }
-
-extension LogState {
-    /// Has the list of compacted segments say what there is, before anything is appended: what a
-    /// person gave up is not in it any more, and what was kept of a segment is as it is.
-    fileprivate mutating func settleCompacted(
-        in files: PartitionFiles
-    ) throws(LogStorageError) {
-        var known = compacted
-        known.keep(only: Set(segments.map(\.baseOffset)), logEnd: logEnd)
-        // The log goes on where it ends, and the next segment begins there.
-        if let last = segments.last, let entry = known.entry(at: last.baseOffset),
-            last.byteCount < entry.byteCount || logEnd < entry.end
-        {
-            let isEmpty = last.byteCount == 0 || logEnd <= last.baseOffset
-            known.set(
-                isEmpty ? nil : try CompactedSegments.Entry(of: last, end: logEnd),
-                at: last.baseOffset
-            )
-        }
-        guard known != compacted else { return }
-        try known.write(to: files)
-        compacted = known
-    }
-}

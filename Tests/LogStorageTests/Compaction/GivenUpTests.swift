@@ -1,4 +1,3 @@
-import Bytes
 import LogModel
 import MillraceTestKit
 import Testing
@@ -14,35 +13,13 @@ import Threads
     ]
     private static let list = "\(TestLog.directory)/\(CompactedSegments.fileName)"
 
-    private func append(_ number: Int, to log: TestLog, key: String) throws {
-        var builder = RecordBatchBuilder()
-        let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
-        Array(key.utf8).withUnsafeBytes { key in
-            value.withUnsafeBytes { value in
-                builder.append(timestamp: log.time.wallTime(), key: key, value: value)
-            }
-        }
-        var batch = Array(
-            builder.seal(
-                attributes: BatchAttributes(),
-                producerID: .none,
-                producerEpoch: .none,
-                baseSequence: .none
-            )
-        )
-        let outcome = try batch.withUnsafeMutableBytes {
-            try log.log.append($0, origin: .embedded)
-        }
-        guard case .appended = outcome else { throw TestFailure("\(outcome)") }
-    }
-
     /// A log of several compacted segments, each of which has lost a record and keeps the others,
     /// and some that the cleaner did not come to; ended in order.
     private func ended() throws -> SimulatedDisk {
         let disk = SimulatedDisk()
         let log = try TestLog(Self.options, disk: disk)
         for number in 0..<60 {
-            try append(number, to: log, key: number % 6 == 0 ? "same" : "key \(number)")
+            try log.append(number, key: number % 6 == 0 ? "same" : "key \(number)")
         }
         try log.flush()
         try log.data.writeBack(all: false)
@@ -129,7 +106,7 @@ import Threads
         )
         // Over all the offsets that were there once.
         for number in 100..<220 {
-            try append(number, to: log, key: number % 6 == 0 ? "same" : "key \(number)")
+            try log.append(number, key: number % 6 == 0 ? "same" : "key \(number)")
             if number == 104 {
                 // What came first after that is acknowledged like anything else.
                 try log.flush()
@@ -183,7 +160,7 @@ import Threads
             }
             let log = try open(disk)
             #expect(try log.recovery?.damage != nil)
-            #expect(throws: LogStorageError.self) { try append(1, to: log, key: "k") }
+            #expect(throws: LogStorageError.self) { try log.append(1, key: "k") }
             let records = try log.records()
             #expect(!records.isEmpty && records == Array(before.prefix(records.count)))
         }
@@ -222,7 +199,7 @@ import Threads
         let log = try TestLog(Self.options, disk: disk)
         // The last of each segment goes in the next cleaning.
         for number in 0..<60 {
-            try append(number, to: log, key: number % 6 == 5 ? "same" : "key \(number)")
+            try log.append(number, key: number % 6 == 5 ? "same" : "key \(number)")
         }
         try log.flush()
         try log.data.writeBack(all: false)
@@ -239,7 +216,7 @@ import Threads
         let end = try again.log.bounds.logEnd
         #expect(end < kept.end)
         let whole = try again.records()
-        for number in 100..<120 { try append(number, to: again, key: "new \(number)") }
+        for number in 100..<120 { try again.append(number, key: "new \(number)") }
         try again.flush()
         #expect(try again.records().count == whole.count + 20)
         try again.close()
@@ -297,7 +274,7 @@ import Threads
         let log = try TestLog(options, disk: disk)
         func fill(_ numbers: Range<Int>) throws {
             for number in numbers {
-                try append(number, to: log, key: number % 6 == 0 ? "same" : "key \(number)")
+                try log.append(number, key: number % 6 == 0 ? "same" : "key \(number)")
             }
             try log.flush()
             try log.data.writeBack(all: false)

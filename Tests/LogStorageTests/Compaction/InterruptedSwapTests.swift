@@ -14,33 +14,10 @@ import Threads
     /// Closed segments of many values of few keys, written back; how many records there were.
     private func filled(_ disk: any Disk) throws -> TestLog {
         let log = try TestLog(Self.options, disk: disk)
-        for number in 0..<40 { try append(number, to: log) }
+        for number in 0..<40 { try log.append(number, key: "key \(number % 3)") }
         try log.flush()
         try log.data.writeBack(all: false)
         return log
-    }
-
-    private func append(_ number: Int, to log: TestLog, key: String? = nil) throws {
-        var builder = RecordBatchBuilder()
-        let key = Array((key ?? "key \(number % 3)").utf8)
-        let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
-        key.withUnsafeBytes { key in
-            value.withUnsafeBytes { value in
-                builder.append(timestamp: log.time.wallTime(), key: key, value: value)
-            }
-        }
-        var batch = Array(
-            builder.seal(
-                attributes: BatchAttributes(),
-                producerID: .none,
-                producerEpoch: .none,
-                baseSequence: .none
-            )
-        )
-        let outcome = try batch.withUnsafeMutableBytes {
-            try log.log.append($0, origin: .embedded)
-        }
-        guard case .appended = outcome else { throw TestFailure("\(outcome)") }
     }
 
     /// The last values of the keys, and that all is as after a cleaning that nothing stopped.
@@ -56,10 +33,10 @@ import Threads
 
     /// Appends, cleans again, appends once more: the log holds what it should.
     private func goOn(_ log: TestLog) throws {
-        try append(40, to: log)
+        try log.append(40, key: "key \(40 % 3)")
         try log.flush()
         _ = try log.log.clean { _ in true }
-        try append(41, to: log)
+        try log.append(41, key: "key \(41 % 3)")
         try log.flush()
         try check(log)
     }
@@ -134,7 +111,7 @@ import Threads
         )
         // Each segment loses a record, and keeps the others.
         for number in 0..<60 {
-            try append(number, to: log, key: number % 6 == 0 ? "same" : "key \(number)")
+            try log.append(number, key: number % 6 == 0 ? "same" : "key \(number)")
         }
         try log.flush()
         try log.data.writeBack(all: false)
