@@ -45,6 +45,8 @@ struct BrokerScript: Sendable, CustomTestStringConvertible {
             steps: [
                 .produce(owner: "a", partitions: [0, 1]), .offsets(owner: "a"),
                 .commit(owner: "a"), .produce(owner: "a", partitions: [1]),
+                // Its flush makes what stands before it durable, of the open transaction too.
+                .plain(partition: 1),
                 .produce(owner: "b", partitions: [0]), .abort(owner: "a"),
                 .takeOver(owner: "b"), .produce(owner: "b", partitions: [0, 1]), .timeout,
                 .takeOver(owner: "b"), .offsets(owner: "b"), .commit(owner: "b"), .plainOffset,
