@@ -26,12 +26,15 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT | O_EXCL
             }
-        // What is no file, such as a named pipe, would have its opening wait for another process.
+        // What is no file, such as a named pipe, would have its opening wait for another process. A
+        // folder says by itself that it cannot be read.
         let descriptor = try check("open", path) { folder, name in
             openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
         }
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard fstat(descriptor, &status) == 0,
+            [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+        else {
             Glibc.close(descriptor)
             throw .failed(
                 operation: "open",
