@@ -179,14 +179,32 @@ extension KafkaCluster {
             for result in try ask(request).results {
                 try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
                 for option in result.configs {
+                    guard option.configSource == Self.setForTopic else {
+                        defaults[option.name] = option.value
+                        continue
+                    }
                     // Of several that would count without the topic's own, the first does.
-                    let inherited = option.synonyms.first { $0.source != Self.setForTopic }?.value
-                    let isSet = option.configSource == Self.setForTopic
-                    defaults[option.name] = inherited ?? (isSet ? nil : option.value)
+                    let inherited = option.synonyms.first { $0.source != Self.setForTopic }
+                    defaults[option.name] = inherited.flatMap { Self.value($0, for: option.name) }
                 }
             }
             return defaults
         }
+    }
+
+    /// A broker's setting as the topic's option that it stands for: some have longer spans of time.
+    private static func value(
+        _ synonym: DescribeConfigsResponse.DescribeConfigsSynonym,
+        for option: String
+    ) -> String? {
+        let spans: [(ending: String, milliseconds: Int64)] = [
+            (".hours", 3_600_000), (".minutes", 60_000),
+        ]
+        guard option.hasSuffix(".ms"), let text = synonym.value, let number = Int64(text),
+            let span = spans.first(where: { synonym.name.hasSuffix($0.ending) })
+        else { return synonym.value }
+        let (product, overflows) = number.multipliedReportingOverflow(by: span.milliseconds)
+        return overflows ? nil : "\(number < 0 ? number : product)"
     }
 
     private static let topicResource: Int8 = 2
