@@ -72,6 +72,16 @@ import Testing
         #expect(Self.plan(log) == nil)
     }
 
+    @Test func `segments that are to be cleaned close where no index is outgrown by it`() throws {
+        for (policy, closing) in [("compact", 1 << 30), ("delete", Int64(Int32.max))] {
+            let options = ["cleanup.policy": policy, "segment.bytes": "\(Int32.max)"]
+            let configuration = try LogConfiguration(topicOptions: options)
+            #expect(configuration.closingByteCount == closing)
+        }
+        let small = ["cleanup.policy": "compact", "segment.bytes": "2048"]
+        #expect(try LogConfiguration(topicOptions: small).closingByteCount == 2048)
+    }
+
     @Test func `min.compaction.lag.ms holds back dirty segments with young records`() throws {
         var options = CleaningOptions()
         options.minimumLagMilliseconds = 10_000
