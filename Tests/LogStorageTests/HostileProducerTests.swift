@@ -182,6 +182,16 @@ struct HostileProducerTests {
             attributes: BatchAttributes(isTransactional: true)
         )
         Self.append(header, &builder, to: &table)
+        let next = Self.header(
+            base: 8,
+            delta: 0,
+            time: 6,
+            epoch: 1,
+            sequence: 1,
+            attributes: BatchAttributes(isTransactional: true)
+        )
+        Self.append(next, &builder, to: &table)
+        #expect(table.entries.first?.value.batches.count == 2)
         let bytes = ProducerSnapshotFile.encode(table)
         #expect(ProducerSnapshotFile.decode(bytes) == table)
         for count in 0..<bytes.count {

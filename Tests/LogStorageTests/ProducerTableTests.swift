@@ -98,11 +98,15 @@ struct ProducerTableTests {
         }
     }
 
-    @Test func `five batches are remembered and a sixth forgets the first`() throws {
+    @Test func `five batches are remembered, by a snapshot too, and a sixth forgets the first`()
+        throws
+    {
         var table = ProducerTable()
         for number in 0..<6 {
             try note(Sent(sequence: Int32(number), base: Int64(number)), in: &table)
         }
+        #expect(try code(decide(Sent(sequence: 0), table)) == .outOfOrderSequenceNumber)
+        table = try #require(ProducerSnapshotFile.decode(ProducerSnapshotFile.encode(table)))
         #expect(try code(decide(Sent(sequence: 0), table)) == .outOfOrderSequenceNumber)
         for number in 1..<6 {
             let base = Offset(Int64(number))

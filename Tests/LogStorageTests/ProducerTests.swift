@@ -5,13 +5,25 @@ import Testing
 
 /// What the log remembers of producers, through restarts too.
 @Suite struct ProducerTests {
-    @Test(arguments: [false, true])
-    func `the last five batches of a producer are told from new ones`(afterKill: Bool) throws {
+    enum Restart: CaseIterable { case none, kill, writeBackAndKill, orderly }
+
+    @Test(arguments: Restart.allCases)
+    func `the last five batches of a producer are told from new ones`(after restart: Restart) throws
+    {
         var log = try TestLog()
         let producer = TestProducer(5)
         for number in 0..<8 { try log.append(["\(number)", "x"], from: producer) }
         try log.flush()
-        if afterKill { log = try log.killed() }
+        switch restart {
+        case .none: break
+        case .kill: log = try log.killed()
+        case .writeBackAndKill:
+            try log.data.writeBack(all: true)
+            log = try log.killed()
+        case .orderly:
+            try log.close()
+            log = try TestLog(opening: try log.simulated)
+        }
         for number in 0..<8 {
             let again = TestProducer(5)
             again.sequence = Int32(number * 2)

@@ -2,13 +2,20 @@ import Bytes
 import KafkaRecords
 package import LogModel
 
-/// A producer snapshot: the table at one offset, in Kafka's file format.
+/// A producer snapshot: the table at one offset, in Kafka's file format, and behind it what Kafka's
+/// has no place for, the earlier batches of producers that are known by more than one.
 ///
 ///     2  version = 1
 ///     4  CRC-32C of what follows
 ///     4  number of entries
 ///     …  entries: producer id 8, epoch 2, last sequence 4, last offset 8, offset delta 4,
 ///        timestamp 8, coordinator epoch 4, first offset of the open transaction 8 (-1: none)
+///     …  where there are earlier batches: "MRB1", 4 their number, then of each, oldest first
+///        within a producer: producer id 8, last sequence 4, last offset 8, offset delta 4,
+///        timestamp 8
+///
+/// Kafka reads no further than its entries and its checksum is over all bytes, so that both read
+/// what the other writes.
 package enum ProducerSnapshotFile {
     private static let version: Int16 = 1
     private static let headerByteCount = 6
@@ -36,6 +43,7 @@ package enum ProducerSnapshotFile {
         }
         var writer = ByteWriter()
         message.write(to: &writer, version: version)
+        EarlierBatches.write(of: table, to: &writer)
         var body: [UInt8] = []
         do throws(WireError) { body = try writer.finish() } catch {
             preconditionFailure("numbers always have an encoding: \(error)")
@@ -56,7 +64,9 @@ package enum ProducerSnapshotFile {
             var reader = ByteReader(UnsafeRawBufferPointer(rebasing: raw[2...]))
             do throws(WireError) {
                 let message = try ProducerSnapshot(reading: &reader, version: version)
-                return reader.isAtEnd ? table(of: message) : nil
+                guard var table = table(of: message) else { return nil }
+                if reader.isAtEnd { return table }
+                return try EarlierBatches.read(&reader, into: &table) ? table : nil
             } catch { return nil }
         }
     }
@@ -80,19 +90,99 @@ package enum ProducerSnapshotFile {
             state.transactionFirstOffset = Offset(entry.currentTxnFirstOffset)
         }
         guard entry.lastOffset >= 0, entry.lastSequence >= 0 else { return state }
-        guard entry.offsetDelta >= 0, entry.lastOffset >= Int64(entry.offsetDelta) else {
+        let last = ProducerTable.Batch(
+            lastSequence: entry.lastSequence,
+            lastOffset: entry.lastOffset,
+            offsetDelta: entry.offsetDelta,
+            timestamp: entry.timestamp
+        )
+        guard let last else { return nil }
+        state.batches = [last]
+        return state
+    }
+}
+
+/// The batches of producers before their last ones. A retry of any of the last five is answered as
+/// the first try was, behind a restart as well.
+private enum EarlierBatches {
+    private static let magic: UInt32 = 0x4D52_4231
+    private static let byteCount = 32
+
+    static func write(of table: ProducerTable, to writer: inout ByteWriter) {
+        let known = table.entries.sorted { $0.key < $1.key }.flatMap { id, entry in
+            told(of: entry).map { (id, $0) }
+        }
+        guard !known.isEmpty else { return }
+        writer.writeInteger(magic)
+        writer.writeInteger(Int32(clamping: known.count))
+        for (id, batch) in known.prefix(Int(Int32.max)) {
+            writer.writeInteger(id.rawValue)
+            writer.writeInteger(batch.lastSequence.rawValue)
+            writer.writeInteger(batch.lastOffset.rawValue)
+            writer.writeInteger(Int32(clamping: batch.baseOffset.distance(to: batch.lastOffset)))
+            writer.writeInteger(batch.timestamp.rawValue)
+        }
+    }
+
+    /// The earlier batches whose numbers the file can tell; none where it cannot tell the last.
+    private static func told(of entry: ProducerTable.Entry) -> [ProducerTable.Batch] {
+        let told = entry.batches.map { batch in
+            let same = ProducerTable.Batch(
+                lastSequence: batch.lastSequence.rawValue,
+                lastOffset: batch.lastOffset.rawValue,
+                offsetDelta: Int32(clamping: batch.baseOffset.distance(to: batch.lastOffset)),
+                timestamp: batch.timestamp.rawValue
+            )
+            return same == batch ? same : nil
+        }
+        guard let last = told.last, last != nil else { return [] }
+        return told.dropLast().compactMap(\.self)
+    }
+
+    /// False if the bytes do not make sense.
+    static func read(
+        _ reader: inout ByteReader,
+        into table: inout ProducerTable
+    ) throws(WireError) -> Bool {
+        guard try reader.readInteger(UInt32.self) == magic else { return false }
+        let count = try reader.readInteger(Int32.self)
+        guard count > 0, reader.byteCountLeft == Int(count) * byteCount else { return false }
+        var earlier: [ProducerID: [ProducerTable.Batch]] = [:]
+        for _ in 0..<count {
+            let id = ProducerID(try reader.readInteger(Int64.self))
+            let batch = ProducerTable.Batch(
+                lastSequence: try reader.readInteger(Int32.self),
+                lastOffset: try reader.readInteger(Int64.self),
+                offsetDelta: try reader.readInteger(Int32.self),
+                timestamp: try reader.readInteger(Int64.self)
+            )
+            guard let batch else { return false }
+            earlier[id, default: []].append(batch)
+        }
+        for (id, batches) in earlier {
+            guard table.restore(earlier: batches, of: id) else { return false }
+        }
+        return true
+    }
+}
+
+extension ProducerTable.Batch {
+    /// A batch by the numbers of a snapshot; nil where no batch has such.
+    fileprivate init?(
+        lastSequence: Int32,
+        lastOffset: Int64,
+        offsetDelta: Int32,
+        timestamp: Int64
+    ) {
+        guard lastSequence >= 0, offsetDelta >= 0, lastOffset >= Int64(offsetDelta) else {
             return nil
         }
-        let last = SequenceNumber(entry.lastSequence)
-        state.batches = [
-            ProducerTable.Batch(
-                firstSequence: last.retreated(by: entry.offsetDelta),
-                lastSequence: last,
-                baseOffset: Offset(entry.lastOffset - Int64(entry.offsetDelta)),
-                lastOffset: Offset(entry.lastOffset),
-                timestamp: Timestamp(entry.timestamp)
-            )
-        ]
-        return state
+        self.init(
+            firstSequence: SequenceNumber(lastSequence).retreated(by: offsetDelta),
+            lastSequence: SequenceNumber(lastSequence),
+            baseOffset: Offset(lastOffset - Int64(offsetDelta)),
+            lastOffset: Offset(lastOffset),
+            timestamp: Timestamp(timestamp)
+        )
     }
 }

@@ -222,6 +222,18 @@ package struct ProducerTable: Equatable, Sendable {
         if let first = entry.transactionFirstOffset { open(at: first) }
     }
 
+    /// Puts the batches before a producer's last one in place, oldest first; false, and nothing is
+    /// changed, where they cannot have come before it.
+    package mutating func restore(earlier batches: [Batch], of producerID: ProducerID) -> Bool {
+        guard let known = entries[producerID]?.batches, !known.isEmpty else { return false }
+        let all = batches + known
+        guard all.count <= Self.windowCount,
+            zip(all, all.dropFirst()).allSatisfy({ $0.lastOffset < $1.baseOffset })
+        else { return false }
+        entries[producerID]?.batches = all
+        return true
+    }
+
     private mutating func open(at offset: Offset) {
         openFirstOffsets.insert(offset, at: position(of: offset))
     }

@@ -104,6 +104,26 @@ struct ProducerReplay {
                 "last offset",
                 held.batches.last?.lastOffset.rawValue ?? -1,
                 replayed.batches.last?.lastOffset.rawValue ?? -1
-            )
+            ) ?? earlierDifference(held.batches.dropLast(), replayed.batches.dropLast())
+    }
+
+    /// Of the batches before the last one, as far back as both know them: Kafka's snapshots and
+    /// those of earlier versions tell of the last alone, and by the time of the producer's marker
+    /// where one followed.
+    private static func earlierDifference(
+        _ held: ArraySlice<ProducerTable.Batch>,
+        _ replayed: ArraySlice<ProducerTable.Batch>
+    ) -> String? {
+        zip(held.reversed(), replayed.reversed()).first { held, replayed in
+            held.baseOffset != replayed.baseOffset || held.lastOffset != replayed.lastOffset
+                || held.firstSequence != replayed.firstSequence
+                || held.lastSequence != replayed.lastSequence
+        }.map { held, replayed in
+            "has a batch of offsets \(held.baseOffset.rawValue) to \(held.lastOffset.rawValue), "
+                + "sequences \(held.firstSequence.rawValue) to \(held.lastSequence.rawValue), "
+                + "where the log says offsets \(replayed.baseOffset.rawValue) to "
+                + "\(replayed.lastOffset.rawValue), sequences "
+                + "\(replayed.firstSequence.rawValue) to \(replayed.lastSequence.rawValue)"
+        }
     }
 }
