@@ -131,6 +131,7 @@ let package = Package(
 
         // Shims in C and C++.
         .target(name: "CChecksum"),
+        .target(name: "CDisk"),
         .target(name: "CTrapPlace"),
         .target(
             name: "CSimdJSON",
@@ -159,7 +160,7 @@ let package = Package(
         // The log.
         library(
             "LogStorage",
-            ["Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads"]
+            ["Bytes", "CDisk", "LogModel", "KafkaRecords", "Telemetry", "Threads"]
         ),
         library("KafkaDirectory", ["Bytes", "LogModel", "KafkaRecords", "LogStorage"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),

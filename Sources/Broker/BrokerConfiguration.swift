@@ -20,6 +20,9 @@ package struct BrokerConfiguration: Sendable {
     /// How much a partition grows until a background flush begins, so that a commit's own flush
     /// has little left: at 1 GB/s a few milliseconds' worth.
     package var writebackByteCount = 8 << 20
+    /// How much a partition grows until the disk is told to begin with it: what a commit's flush
+    /// then finds left is less than this a partition.
+    package var writeOutByteCount = 256 << 10
     /// The longest transaction timeout that a producer may ask for (`transaction.max.timeout.ms`).
     package var maximumTransactionTimeout = Duration.seconds(900)
     /// How long a group's offsets are kept after its last commit (`offsets.retention.minutes`).

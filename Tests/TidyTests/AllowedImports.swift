@@ -14,7 +14,9 @@ enum AllowedImports {
             "JSON": ["Serdes", "CSimdJSON", "FoundationEssentials", "Foundation"],
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
-            "LogStorage": ["Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads"],
+            "LogStorage": [
+                "Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads", "CDisk",
+            ],
             "KafkaDirectory": ["Bytes", "LogModel", "KafkaRecords", "LogStorage"],
             "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
             "Broker": [

@@ -78,6 +78,9 @@ extension Broker {
                 dataDirectory.groups.syncBulk([partition.log])
             }
             if !isQueued { partition.writebackDone() }
+        } else if partition.wantsWriteOut(above: configuration.writeOutByteCount) {
+            // Without threads the caller has it begun: it does not wait either.
+            if !background({ partition.writeOut() }) { partition.writeOut() }
         }
         return outcome
     }

@@ -12,6 +12,9 @@ package final class Partition: Sendable {
     /// Bytes appended since the last flush began.
     private let unflushedByteCount = Atomic<Int>(0)
     private let hasWritebackQueued = Atomic<Bool>(false)
+    /// Bytes appended since the disk was last told to begin with them.
+    private let waitingByteCount = Atomic<Int>(0)
+    private let hasWriteOutQueued = Atomic<Bool>(false)
 
     package var name: TopicPartition { id.name }
 
@@ -30,6 +33,7 @@ package final class Partition: Sendable {
             let outcome = try log.append(batch, origin: origin)
             if case .appended = outcome {
                 unflushedByteCount.add(batch.count, ordering: .relaxed)
+                waitingByteCount.add(batch.count, ordering: .relaxed)
                 statistics.count(batchByteCount: batch.count)
             }
             return outcome
@@ -77,6 +81,18 @@ package final class Partition: Sendable {
     func writebackDone() {
         unflushedByteCount.store(0, ordering: .relaxed)
         hasWritebackQueued.store(false, ordering: .relaxed)
+    }
+
+    /// Whether it grew by so much that the disk should begin with it; true once until `writeOut`.
+    func wantsWriteOut(above byteCount: Int) -> Bool {
+        waitingByteCount.load(ordering: .relaxed) >= byteCount
+            && !hasWriteOutQueued.exchange(true, ordering: .relaxed)
+    }
+
+    func writeOut() {
+        waitingByteCount.store(0, ordering: .relaxed)
+        hasWriteOutQueued.store(false, ordering: .relaxed)
+        log.beginWriteOut()
     }
 
     /// What became of an appended record.

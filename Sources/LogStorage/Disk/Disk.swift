@@ -88,6 +88,8 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Makes all bytes written so far durable (fdatasync). An error means that they may be lost
     /// for good: never retry, stop acknowledging.
     func sync() throws(DiskError)
+    /// Begins to write out what was written so far and does not wait: a `sync` has less left to do.
+    func beginWriteOut()
     /// Throws `.removed` where the file has no name any more: what was written to it goes with the
     /// last who has it open.
     func requireNamed() throws(DiskError)
@@ -96,6 +98,8 @@ package protocol DiskFile: AnyObject, Sendable {
 }
 
 extension DiskFile {
+    package func beginWriteOut() {}
+
     package func requireNamed() throws(DiskError) {}
 }
 

@@ -176,6 +176,9 @@ package final class PooledFile: Sendable {
         }
     }
 
+    /// Has the disk begin with what was written, where the file is open.
+    func beginWriteOut() { state.withLock { $0.file }?.beginWriteOut() }
+
     private func flush(_ file: any DiskFile) throws(DiskError) {
         do throws(DiskError) { try file.sync() } catch {
             state.withLock { $0.failure = $0.failure ?? error }

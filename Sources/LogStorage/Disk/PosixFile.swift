@@ -1,3 +1,4 @@
+import CDisk
 import Glibc
 import Synchronization
 
@@ -90,6 +91,8 @@ final class PosixFile: DiskFile {
         // Not even an interrupted flush is tried again: pages may already count as clean.
         guard fdatasync(descriptor) == 0 else { throw PosixDisk.error("fdatasync", path) }
     }
+
+    func beginWriteOut() { millrace_begin_write_out(descriptor) }
 
     func requireNamed() throws(DiskError) {
         var status = stat()

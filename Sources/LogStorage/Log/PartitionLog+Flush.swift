@@ -56,6 +56,16 @@ extension PartitionLog {
         state.withLock { ($0.pending.isBulk || $0.isSyncing) && $0.readOnlyReason == nil }
     }
 
+    /// Has the disk begin with what is pending, where that will be flushed in the segment itself:
+    /// the flush that somebody waits for finds little left.
+    package func beginWriteOut() {
+        guard !isRelaxed else { return }
+        let file = state.withLock { state in
+            state.pending.isBulk && state.readOnlyReason == nil ? state.active.file : nil
+        }
+        file?.beginWriteOut()
+    }
+
     /// Flushes what is pending in the segments themselves; a group that follows vouches for it.
     /// A failure stays with the partition: it acknowledges no more. Of a flush that could not begin
     /// it is returned, and all is as before.

@@ -13,6 +13,7 @@ package final class HookedDisk: Disk {
         var operation: Hook = { (_, _) in nil }
         var opening: @Sendable (_ path: String) -> Void = { _ in }
         var reading: @Sendable (_ path: String, _ byteCount: Int) -> Void = { _, _ in }
+        var writeOut: @Sendable (_ path: String) -> Void = { _ in }
     }
 
     private let hooks = Lock(Hooks())
@@ -26,6 +27,16 @@ package final class HookedDisk: Disk {
         _ body: @escaping @Sendable (_ path: String, _ byteCount: Int) -> Void
     ) {
         hooks.withLock { $0.reading = body }
+    }
+
+    /// Has `body` called where the disk is told to begin with what a file holds.
+    package func onWriteOut(_ body: @escaping @Sendable (_ path: String) -> Void) {
+        hooks.withLock { $0.writeOut = body }
+    }
+
+    fileprivate func noteWriteOut(_ path: String) {
+        let writeOut = hooks.withLock { $0.writeOut }
+        writeOut(path)
     }
 
     fileprivate func noteRead(_ path: String, _ byteCount: Int) {
@@ -147,6 +158,10 @@ private final class HookedFile: DiskFile {
     func sync() throws(DiskError) {
         try disk.ask(.sync, path)
         try file.sync()
+    }
+    func beginWriteOut() {
+        disk.noteWriteOut(path)
+        file.beginWriteOut()
     }
     func close() { file.close() }
 }
