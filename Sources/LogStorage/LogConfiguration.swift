@@ -203,10 +203,10 @@ package struct LogConfiguration: Sendable, Equatable {
     }
 
     private mutating func setCleanupPolicy(_ value: String) throws(LogStorageError) {
-        let parts = value.split(separator: ",").map { $0.drop { $0 == " " } }
-        guard !parts.isEmpty || value.isEmpty,
-            parts.allSatisfy({ $0 == "delete" || $0 == "compact" })
-        else {
+        let parts = value.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            Substring(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        guard value.isEmpty || parts.allSatisfy({ $0 == "delete" || $0 == "compact" }) else {
             throw Self.invalid(
                 "cleanup.policy",
                 value,

@@ -33,6 +33,17 @@ import Testing
         return try LogVerifier.verify(disk: disk, directory: TestLog.root).findings
     }
 
+    @Test func `one that is gone is written again, though nothing is appended`() throws {
+        let disk = try closed()
+        try disk.remove(Self.path)
+        let again = try TestLog(opening: disk)
+        #expect(try again.recovery != nil)
+        try again.close()
+        let left = try again.simulated
+        #expect(try left.content(Self.path).count == 3 * AbortedEntry.byteCount)
+        #expect(try LogVerifier.verify(disk: left, directory: TestLog.root).findings.isEmpty)
+    }
+
     @Test func `as it was written it is whole`() throws {
         #expect(try findings { _ in }.isEmpty)
     }

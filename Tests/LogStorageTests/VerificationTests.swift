@@ -55,6 +55,52 @@ import Testing
         #expect(try verify(disk).findings.contains { $0.severity == .damage })
     }
 
+    /// Of two batches in a segment the second was flushed there, or is in the journal alone; behind
+    /// it lies a segment that the journal has whole.
+    @Test(arguments: [true, false])
+    func `an end that is missing before a segment of the journal is damage unless it has that too`(
+        isFlushed: Bool
+    ) throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        func append(_ count: Int) throws {
+            for _ in 0..<count { try log.append([String(repeating: "v", count: 400)]) }
+            try log.flush()
+        }
+        try append(isFlushed ? 4 : 3)
+        try log.data.writeBack(all: true)
+        try append(isFlushed ? 1 : 2)
+        let disk = try log.simulated.copy()
+        #expect(try verify(disk).findings.allSatisfy { $0.severity == .note })
+        let path = "\(TestLog.directory)/00000000000000000002.log"
+        let bytes = try disk.content(path)
+        try disk.remove(path)
+        try disk.append(Array(bytes.prefix(bytes.count / 2)), to: path)
+        let found = try verify(disk).findings
+        #expect(found.contains { $0.severity == .damage } == isFlushed, "\(found)")
+        let again = try TestLog(opening: disk)
+        #expect(try again.recovery != nil)
+        #expect((again.log.readOnlyReason != nil) == isFlushed)
+        if !isFlushed { #expect(try again.records().count == 5) }
+    }
+
+    @Test func `a producer that was forgotten before one that ended a transaction is not missed`()
+        throws
+    {
+        let log = try TestLog(["segment.bytes": "1024", "producer.id.expiration.ms": "4000"])
+        let first = TestProducer(1, isTransactional: true)
+        try log.append(["of a transaction"], from: first)
+        try log.append(["alone"], from: TestProducer(2))
+        log.time.advance(milliseconds: 3500)
+        try log.end(first, .commit)
+        log.time.advance(milliseconds: 1000)
+        _ = try log.log.retentionStart(now: log.time.wallTime())
+        for _ in 0..<6 { try log.append([String(repeating: "v", count: 400)]) }
+        try log.flush()
+        #expect(try log.log.activeProducers.map(\.producerID) == [ProducerID(1)])
+        let found = try verify(try closed(log)).findings
+        #expect(found.isEmpty, "\(found)")
+    }
+
     @Test func `a time before 1970 is no later time than the header says`() throws {
         let log = try TestLog()
         try log.append(["old"], at: -5)

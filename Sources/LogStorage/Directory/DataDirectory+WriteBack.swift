@@ -31,8 +31,7 @@ extension DataDirectory {
                 // Once a partition's end is known nobody asks it any more.
                 try passFoundProducers()
                 if !outcome.failed.isEmpty {
-                    changed.hasHeldGroups =
-                        try hold(outcome.failed, changed) || changed.hasHeldGroups
+                    changed.hasHeldGroups = try hold(outcome.failed, changed)
                 }
                 changed.replayFrom = capture.sequence
                 try store(changed)
@@ -47,7 +46,7 @@ extension DataDirectory {
                     log.noteCheckpointed(value.place)
                 }
             }
-            if !emptied.isEmpty { try release(gone, &checkpoint) }
+            try release(gone, &checkpoint)
             try forget(emptied)
         }
     }
@@ -156,38 +155,54 @@ extension DataDirectory {
         return outcome
     }
 
-    /// Keeps what the journal has of these partitions where no reuse reaches it; whether there is
-    /// any.
+    /// Keeps what the journal has of these partitions where no reuse reaches it, with what was held
+    /// before and is not written back yet; whether there is any.
     private func hold(
         _ keys: Set<PartitionKey>,
         _ checkpoint: DirectoryCheckpoint
     ) throws(LogStorageError) -> Bool {
         let folder = files.path(Self.journalFolder)
-        let from = checkpoint.replayFrom
         return try onDisk { [context] () throws(DiskError) in
-            try HeldGroups.add(
-                from: JournalContent.read(disk: context.disk, directory: folder, replayFrom: from),
-                keys: keys,
+            let held = try HeldGroups.load(disk: context.disk, directory: folder).groups
+            let content = try JournalContent.read(
+                disk: context.disk,
+                directory: folder,
+                replayFrom: checkpoint.replayFrom
+            )
+            let kept =
+                HeldGroups.kept(held, where: checkpoint.isBehind)
+                + HeldGroups.kept(content.groups) {
+                    keys.contains($0.partition) && checkpoint.isBehind($0)
+                }
+            // That nothing is held any more is noted before the file goes.
+            guard !kept.isEmpty else { return checkpoint.hasHeldGroups }
+            try HeldGroups.store(
+                kept,
                 salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: folder
             )
+            return true
         }
     }
 
-    /// What is held of partitions of deleted topics goes with them. That nothing is held any more
-    /// is noted before the file goes.
+    /// What is held of partitions of deleted topics goes with them, and what was written back
+    /// since. That nothing is held any more is noted before the file goes.
     private func release(
         _ topics: Set<UniqueID>,
         _ checkpoint: inout DirectoryCheckpoint
     ) throws(LogStorageError) {
+        guard checkpoint.hasHeldGroups else { return }
         let folder = files.path(Self.journalFolder)
         let held = try onDisk { [context] () throws(DiskError) in
-            try HeldGroups.load(disk: context.disk, directory: folder).groups
+            try HeldGroups.load(disk: context.disk, directory: folder)
         }
-        let keys = Set(held.joined().map(\.entry.partition))
-        let kept = keys.filter { !topics.contains($0.topicID) }
-        guard kept.count < keys.count else { return }
+        // Whose what is damaged or lost was, a start tells.
+        guard held.damages.isEmpty, held.lost.isEmpty else { return }
+        let kept = HeldGroups.kept(held.groups) { [checkpoint] in
+            !topics.contains($0.partition.topicID) && checkpoint.isBehind($0)
+        }
+        guard kept.joined().count < held.groups.joined().count else { return }
         if kept.isEmpty {
             var changed = checkpoint
             changed.hasHeldGroups = false
@@ -196,8 +211,7 @@ extension DataDirectory {
         }
         try onDisk { [context] () throws(DiskError) in
             try HeldGroups.store(
-                held,
-                keys: kept,
+                kept,
                 salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: folder

@@ -115,6 +115,12 @@ struct DirectoryCheckpoint: Equatable, Sendable {
     /// What some partitions could not take is kept in the journal's folder, in a file of its own.
     var hasHeldGroups = false
 
+    /// Whether the segments do not hold for themselves what a group says of a partition.
+    func isBehind(_ entry: JournalEntry) -> Bool {
+        guard let known = partitions[entry.partition] else { return true }
+        return entry.end > known.place.offset || entry.logStart > known.logStart
+    }
+
     private var isPlain: Bool {
         !hasHeldGroups && partitions.values.allSatisfy(\.sealed.isEmpty)
     }

@@ -94,7 +94,7 @@ extension GroupCommit {
         var room = Int(context.journal.fileByteCount)
         func take(_ log: PartitionLog, needs: Offset?, room part: Int) {
             guard taken.insert(log.key).inserted,
-                let part = log.takePart(needs: needs, room: part)
+                let part = log.takePart(needs: needs, room: part, settles: arePinned)
             else { return }
             room = max(0, room - part.payload.count)
             parts.append((log, part))
@@ -110,7 +110,9 @@ extension GroupCommit {
             take(target.log, needs: target.offset, room: 0)
         }
         // A group fits a file: what finds no room comes with the next.
-        for log in logs where room > 0 { take(log, needs: nil, room: arePinned ? room : 0) }
+        for log in logs where room > 0 || arePinned {
+            take(log, needs: nil, room: arePinned ? room : 0)
+        }
         parts = withoutUnmet(parts, needs)
         guard !parts.isEmpty else { return .written }
         let included = Set(parts.map(\.log.key))

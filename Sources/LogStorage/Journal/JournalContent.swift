@@ -272,33 +272,22 @@ enum HeldGroups {
         )
     }
 
-    /// Adds what `content` has of these partitions to what is held; whether anything is held then.
-    static func add(
-        from content: JournalContent,
-        keys: Set<PartitionKey>,
-        salt: UInt64,
-        disk: any Disk,
-        directory: String
-    ) throws(DiskError) -> Bool {
-        let held = try load(disk: disk, directory: directory).groups
-        // What is held of others stays.
-        let all = keys.union(held.joined().map(\.entry.partition))
-        let groups = held + content.groups
-        try store(groups, keys: all, salt: salt, disk: disk, directory: directory)
-        return groups.joined().contains { all.contains($0.entry.partition) }
+    /// Those entries of groups that are to be held; no group without any.
+    static func kept(
+        _ groups: [[JournalContent.HeldEntry]],
+        where isKept: (JournalEntry) -> Bool
+    ) -> [[JournalContent.HeldEntry]] {
+        groups.map { $0.filter { isKept($0.entry) } }.filter { !$0.isEmpty }
     }
 
-    /// Holds what these groups have of `keys`, and nothing else.
+    /// Holds these groups, and nothing else.
     static func store(
-        _ groups: [[JournalContent.HeldEntry]],
-        keys: Set<PartitionKey>,
+        _ kept: [[JournalContent.HeldEntry]],
         salt: UInt64,
         disk: any Disk,
         directory: String
     ) throws(DiskError) {
         let files = PartitionFiles(disk: disk, directory: directory)
-        let kept = groups.map { $0.filter { keys.contains($0.entry.partition) } }
-            .filter { !$0.isEmpty }
         guard !kept.isEmpty else {
             guard try disk.kind(of: files.path(fileName)) != nil else { return }
             try files.removeIfPresent(files.path(fileName))

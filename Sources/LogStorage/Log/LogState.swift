@@ -36,8 +36,9 @@ struct LogState: Sendable {
 
     /// Written back up to here: the recovery point.
     var recovery = PartitionCheckpoint(place: .zero, logStart: .zero, lastStable: .zero)
-    /// A state to begin from, once the group that takes it is durable.
-    var capture: LogCapture?
+    /// States to begin from, once what lies before them is durable, by their place. A flush of the
+    /// segments and the group of a write-back note one each, and either may be done first.
+    var captures: [LogCapture] = []
     /// Up to where groups vouched for the partition when the last write-back began.
     var capturedEnd = Offset.zero
     /// The latest state to begin from that is durable, and not written back.

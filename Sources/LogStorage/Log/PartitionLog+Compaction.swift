@@ -223,6 +223,8 @@ extension PartitionLog {
             let (segments, gapped, before) = state.withLock {
                 ($0.segments, $0.importedWithGaps, $0.compacted)
             }
+            // From its entry on a segment stands for itself, and no group is written into it again.
+            try flush(segments.filter { gapped.contains($0.baseOffset) }.map(\.file))
             var compacted = before
             for (segment, next) in zip(segments, segments.dropFirst())
             where gapped.contains(segment.baseOffset) {
@@ -240,6 +242,21 @@ extension PartitionLog {
                 // Of one that retention has taken meanwhile there is nothing to enter.
                 state.importedWithGaps.subtract(gapped)
             }
+        }
+    }
+
+    /// Makes segments durable in their own files, with the folder that they lie in.
+    private func flush(_ segments: [PooledFile]) throws(LogStorageError) {
+        guard !segments.isEmpty else { return }
+        do throws(DiskError) {
+            for file in segments {
+                try file.sync()
+                context.countFdatasync()
+            }
+            try syncNames(folder: true, parent: true)
+        } catch {
+            if !error.isUnopened { fail("a flush failed: \(error)") }
+            throw .disk(error)
         }
     }
 }

@@ -87,7 +87,7 @@ extension PartitionLog {
                 unflushedByteCount: state.unflushedByteCount,
                 lastFlushTime: state.lastFlushTime
             )
-            if context.capturesStates { state.capture = state.captured() }
+            if context.capturesStates { state.captures.append(state.captured()) }
             let moved = state.pending.logStartMoved
             state.pending = PendingFlush()
             state.pending.logStartMoved = moved
@@ -165,31 +165,77 @@ extension PartitionLog {
         }
     }
 
+    /// How often a write-back flushes a partition that grows as fast, until it is left to the next.
+    private static let settlingLimit = 8
+
     /// The partition's part of the next group; nil if there is nothing that it should take.
     /// What is bulk stays for a flush of its own, unless the group has `room` for it, or `needs`
-    /// what is below an offset.
-    func takePart(needs: Offset? = nil, room: Int = 0) -> GroupPart? {
+    /// what is below an offset. With `settles`, as a write-back begins, the group leaves a state to
+    /// begin from behind, of everything that groups up to this one vouch for: what it does not take
+    /// is flushed in the segments first, where that state is noted.
+    func takePart(needs: Offset? = nil, room: Int = 0, settles: Bool = false) -> GroupPart? {
+        let want = Want(needs: needs, room: room, settles: settles)
+        var flushesLeft = settles ? Self.settlingLimit : 0
         while true {
-            let (part, isSyncing) = state.withLock { state in
-                (
-                    state.isSyncing ? nil : takePart(of: &state, needs: needs, room: room),
-                    state.isSyncing
-                )
+            let look = state.withLock { state -> Look in
+                if state.isSyncing { return .syncing }
+                if flushesLeft > 0, !leavesState(&state, want) { return .unsettled }
+                return .part(takePart(of: &state, want))
             }
-            guard isSyncing, needs != nil || room > 0 else { return part }
-            // A group must not vouch for what a flush under way may still lose.
-            bulkFlush.withLock { _ in }
+            switch look {
+            case .part(let part): return part
+            case .syncing:
+                guard needs != nil || room > 0 || settles else { return nil }
+                // A group must not vouch for what a flush under way may still lose.
+                bulkFlush.withLock { _ in }
+            case .unsettled:
+                flushesLeft = syncBulk() == nil ? flushesLeft - 1 : 0
+            }
         }
     }
 
-    private func takePart(of state: inout LogState, needs: Offset?, room: Int) -> GroupPart? {
-        guard state.readOnlyReason == nil else { return nil }
+    private struct Want {
+        var needs: Offset?
+        var room: Int
+        var settles: Bool
+    }
+
+    private enum Look {
+        case part(GroupPart?)
+        case syncing
+        case unsettled
+    }
+
+    /// Whether there is a state to begin from where a group ends that takes its part now.
+    private func leavesState(_ state: inout LogState, _ want: Want) -> Bool {
+        guard state.readOnlyReason == nil else { return true }
+        settleIfWhole(&state)
+        guard leavesPending(state, want) else { return true }
+        let end = (state.synced ?? state.durable).offset
+        let known = max(state.recovery.place.offset, state.settled?.place.offset ?? .zero)
+        return known >= end || state.captures.contains { $0.place.offset == end }
+    }
+
+    /// Notes a state to begin from where everything is durable already.
+    func settleIfWhole(_ state: inout LogState) {
+        guard state.pending.ranges.isEmpty, state.inFlight == nil, state.synced == nil,
+            !state.isSyncing
+        else { return }
+        state.settled = state.captured()
+    }
+
+    private func leavesPending(_ state: LogState, _ want: Want) -> Bool {
         let vouchedFor = (state.synced ?? state.durable).offset
         // With relaxed durability only a moved log start is said by groups.
-        let leavesPending =
-            isRelaxed
-            || state.pending.isBulk && state.pending.byteCount > room
-                && vouchedFor >= needs ?? vouchedFor
+        if isRelaxed { return true }
+        let isMuch = state.pending.isBulk || want.settles && want.room == 0
+        return isMuch && state.pending.byteCount > want.room
+            && vouchedFor >= want.needs ?? vouchedFor
+    }
+
+    private func takePart(of state: inout LogState, _ want: Want) -> GroupPart? {
+        guard state.readOnlyReason == nil else { return nil }
+        let leavesPending = leavesPending(state, want)
         var ranges: [JournalRange] = []
         var end = state.durable
         if let synced = state.synced {
@@ -215,7 +261,7 @@ extension PartitionLog {
             }
             ranges += taken.ranges
             end = state.endPlace
-            if context.capturesStates { state.capture = state.captured() }
+            if context.capturesStates { state.captures.append(state.captured()) }
             state.pending = PendingFlush()
         }
         guard !ranges.isEmpty || taken.logStartMoved else { return nil }
@@ -281,10 +327,10 @@ extension PartitionLog {
         state.durable = end
         state.highWatermark = max(state.highWatermark, end.offset)
         state.producers.noteDurable(below: end.offset)
-        if let capture = state.capture, capture.place.offset <= end.offset {
-            state.settled = capture
-            state.capture = nil
-        }
+        guard let first = state.captures.first, first.place.offset <= end.offset else { return }
+        let done = state.captures.prefix { $0.place.offset <= end.offset }
+        state.settled = done.last
+        state.captures.removeFirst(done.count)
     }
 
     /// The group could not be written and does not count: what it took waits for the next one,

@@ -25,10 +25,12 @@ extension PartitionLog {
     }
 
     /// Has the next write-back take a partition along that was just opened, where that made index
-    /// files of closed segments anew: they would be at every start.
+    /// files of closed segments anew, or the last one's transaction index: they would be at every
+    /// start.
     func registerIfLacking(_ state: inout LogState) {
         guard state.readOnlyReason == nil, !state.isRegisteredDirty,
             state.segments.dropLast().contains(where: \.needsIndexFiles)
+                || state.segments.last.map({ !$0.transactionFileIsCurrent }) ?? false
         else { return }
         state.isRegisteredDirty = true
         context.register(self)
@@ -77,10 +79,7 @@ extension PartitionLog {
     func captureIfSettled() {
         state.withLock { state in
             state.capturedEnd = max(state.capturedEnd, state.durable.offset)
-            guard state.pending.ranges.isEmpty, state.inFlight == nil, state.synced == nil else {
-                return
-            }
-            state.settled = state.captured()
+            settleIfWhole(&state)
         }
     }
 

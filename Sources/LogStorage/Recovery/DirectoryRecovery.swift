@@ -308,8 +308,7 @@ struct DirectoryRecovery {
     ) throws(LogStorageError) {
         try onDisk { [context, journalFolder] () throws(DiskError) in
             try HeldGroups.store(
-                groups,
-                keys: keys,
+                HeldGroups.kept(groups) { keys.contains($0.partition) },
                 salt: context.disk.randomNumber(),
                 disk: context.disk,
                 directory: journalFolder

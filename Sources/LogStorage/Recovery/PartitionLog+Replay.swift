@@ -55,8 +55,8 @@ extension PartitionLog {
 
 extension DataDirectory {
     /// Tries partitions again that a start could not replay, at a pace that slows down. Called now
-    /// and then. Those that can be opened now are written back by the next write-back; until the
-    /// start after it what is held of them stays.
+    /// and then. Those that can be opened now are written back by the next write-back, which lets
+    /// go of what is held of them.
     ///
     /// - Throws: why what is held could not be read; it is tried again.
     package func replayWaiting() throws(LogStorageError) -> [PartitionLog] {

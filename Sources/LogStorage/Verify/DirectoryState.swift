@@ -134,10 +134,13 @@ struct DirectoryState {
             notes.append(Note(file: String(file), reason: damage.reason))
             for key in damage.partitions ?? Array(facts.keys) { facts[key]?.note(damage) }
         }
-        noteHeld(journal.held.groups.joined().map(\.entry.partition))
+        let held = journal.held.groups.joined().map(\.entry).filter { entry in
+            facts[entry.partition].map { entry.end > $0.recovery.place.offset } ?? true
+        }
+        noteHeld(held.map(\.partition))
     }
 
-    /// Where an earlier start could not write what the journal has, it is kept until one can.
+    /// What could not be written back, by a start or since, is kept until it can be.
     private mutating func noteHeld(_ keys: [PartitionKey]) {
         let count = Set(keys).count
         guard count > 0 else { return }
@@ -147,8 +150,8 @@ struct DirectoryState {
             Note(
                 severity: .note,
                 file: file,
-                reason: "it keeps what \(whose) could not take at an earlier start: the next one "
-                    + "tries again"
+                reason: "it keeps what could not be written back of \(whose): the next start tries "
+                    + "again"
             )
         )
     }

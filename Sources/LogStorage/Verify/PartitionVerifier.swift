@@ -29,6 +29,8 @@ struct PartitionVerifier: ~Copyable {
     private var mayGap = false
     /// The segment that is read.
     private var base = Offset.zero
+    /// The bytes of the segment that was read last.
+    private var previous: Int64 = 0
     /// What is whole and was never acknowledged.
     private var unvouched = (recordCount: 0, first: Offset?.none)
     /// Of the segment that what was acknowledged ends in; 0 where it is not there.
@@ -123,8 +125,12 @@ struct PartitionVerifier: ~Copyable {
 
     private mutating func verifySegment(_ base: Offset, next: Offset?) throws(DiskError) {
         let path = files.path(base, .log)
-        if base < logEnd || (base > logEnd && !mayGap) {
-            obstacle(path, 0, in: base, "the segment before it ends at \(logEnd.rawValue)")
+        let words = "the segment before it ends at \(logEnd.rawValue)"
+        if base < logEnd { obstacle(path, 0, in: base, words) }
+        if base > logEnd, !mayGap {
+            // What is missing lies behind the segment before, or in one that is not there.
+            let isJournaled = isJournaled(self.base, previous) || isJournaled(logEnd, 0)
+            obstacle(path, 0, in: base, words, isJournaled: isJournaled)
         }
         logEnd = base
         self.base = base
@@ -136,6 +142,7 @@ struct PartitionVerifier: ~Copyable {
         let file = try files.disk.open(path, .read)
         defer { file.close() }
         let byteCount = try file.byteCount()
+        previous = byteCount
         report.segmentCount += 1
         if base == facts.end.segment { endByteCount = byteCount }
         var segment = SegmentFacts(base: base, byteCount: byteCount)
@@ -213,37 +220,6 @@ struct PartitionVerifier: ~Copyable {
         return
             "a batch of \(batch.byteCount) bytes runs over the place where what was acknowledged "
             + "ends, \(end)"
-    }
-
-    /// Where the batch behind a bad one begins, if its length can be believed.
-    private func next(
-        behind position: Int64,
-        in file: any DiskFile,
-        to end: Int64
-    ) throws(DiskError) -> Int64? {
-        guard let here = try header(file, at: position, end),
-            let next = try header(file, at: position + here.byteCount, end),
-            next.offset > here.offset
-        else { return nil }
-        return position + here.byteCount
-    }
-
-    private func header(
-        _ file: any DiskFile,
-        at position: Int64,
-        _ end: Int64
-    ) throws(DiskError) -> (offset: Int64, byteCount: Int64)? {
-        let needed = RecordBatchLayout.headerByteCount
-        guard position + Int64(needed) <= end else { return nil }
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: needed, alignment: 8)
-        defer { bytes.deallocate() }
-        guard try file.read(into: bytes, at: position) == needed, let base = bytes.baseAddress
-        else { return nil }
-        let p = UnsafeRawPointer(base)
-        let length: Int32 = p.bigEndian(at: RecordBatchLayout.length)
-        let magic: UInt8 = bytes[RecordBatchLayout.magic]
-        guard length >= 49, magic == 2, position + Int64(length) + 12 <= end else { return nil }
-        return (p.bigEndian(at: RecordBatchLayout.baseOffset), Int64(length) + 12)
     }
 
     /// What is wrong with a batch whose CRC is right.
@@ -331,7 +307,8 @@ struct PartitionVerifier: ~Copyable {
         _ path: String,
         _ position: Int64,
         in segment: Offset,
-        _ reason: String
+        _ reason: String,
+        isJournaled: Bool? = nil
     ) {
         isBroken = true
         if isUnvouched(segment, position) {
@@ -339,16 +316,22 @@ struct PartitionVerifier: ~Copyable {
             let what = "\(reason); \(why): the next start cuts it"
             return find(.note, path, position, logEnd, what)
         }
-        let isJournaled = journaled.contains {
-            $0.segment == segment && $0.position <= position
-                && position < $0.position + Int64($0.byteCount)
-        }
-        if isJournaled {
+        if isJournaled ?? self.isJournaled(segment, position) {
             let what = "\(reason); the journal has it: the next start writes it again"
             find(.note, path, position, logEnd, what)
         } else {
             damage(path, at: position, offset: logEnd, reason + wayOut(path, position, in: segment))
         }
+    }
+
+    /// Whether the next start writes that place again: never in a segment that a cleaner or an
+    /// import has entered as its own.
+    private func isJournaled(_ segment: Offset, _ position: Int64) -> Bool {
+        !compacted.covers(segment)
+            && journaled.contains {
+                $0.segment == segment && $0.position <= position
+                    && position < $0.position + Int64($0.byteCount)
+            }
     }
 
     private mutating func take(_ batch: RecordBatchView, _ path: String, at position: Int64) {
@@ -365,9 +348,11 @@ struct PartitionVerifier: ~Copyable {
 
     private mutating func checkEnds() {
         // The journal has what is missing if it goes on where the file ends.
-        let isRecorded = journaled.contains {
-            $0.segment == facts.end.segment && $0.position <= endByteCount
-        }
+        let isRecorded =
+            !compacted.covers(facts.end.segment)
+            && journaled.contains {
+                $0.segment == facts.end.segment && $0.position <= endByteCount
+            }
         if logEnd < facts.end.offset, facts.tail == .cut, !isBroken, !isRecorded {
             damage(
                 files.directory,

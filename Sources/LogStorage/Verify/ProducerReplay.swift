@@ -5,6 +5,8 @@ import LogModel
 struct ProducerReplay {
     private var table = ProducerTable()
     private var aborted: [AbortedEntry] = []
+    /// Where each producer's last batch or marker lies.
+    private var lastOffsets: [ProducerID: Offset] = [:]
     /// The beginning of the log was deleted, and nothing tells of the producers before it.
     var isPartial = false
     /// Records were removed by compaction: sequences and first offsets can no longer be told.
@@ -19,6 +21,7 @@ struct ProducerReplay {
         do throws(RecordBatchError) {
             if let entry = try table.follow(batch) { aborted.append(entry) }
             table.noteDurable(below: batch.nextOffset)
+            lastOffsets[batch.producerID] = batch.lastOffset
             return nil
         } catch { return "\(error)" }
     }
@@ -72,9 +75,14 @@ struct ProducerReplay {
                 return "producer \(id.rawValue) \(reason)"
             }
         }
-        // Producers that were silent for long are forgotten, in the order in which they last wrote;
-        // those with an open transaction never.
-        let oldest = snapshot.entries.values.compactMap { $0.batches.last?.lastOffset }.min()
+        // Producers that were silent for long are forgotten, in the order in which they last wrote
+        // or their last transaction ended, behind a restart in that of their last batches; those
+        // with an open transaction never. One whose last batch came behind all that was heard of
+        // another is not forgotten before it.
+        let oldest = snapshot.entries.compactMap { id, entry -> Offset? in
+            guard entry.transactionFirstOffset == nil else { return nil }
+            return lastOffsets[id] ?? entry.batches.last?.lastOffset
+        }.min()
         for (id, entry) in table.entries where snapshot.entries[id] == nil {
             let last = entry.batches.last?.lastOffset
             let isYoung = oldest.map { oldest in last.map { $0 >= oldest } ?? false } ?? false

@@ -84,7 +84,7 @@ enum LogCommands {
                 continue
             }
             for segment in segments {
-                if try !dump.print(segment, to: &output) { isWhole = false }
+                if !dump.print(segment, to: &output) { isWhole = false }
             }
         }
         output.flush()

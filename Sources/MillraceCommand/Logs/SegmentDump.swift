@@ -10,18 +10,20 @@ struct SegmentDump: ~Copyable {
 
     init(showsRecords: Bool) { self.showsRecords = showsRecords }
 
-    /// Prints one file; false where its bytes end in damage.
-    mutating func print(
-        _ path: String,
-        to output: inout BufferedOutput
-    ) throws(CommandFailure) -> Bool {
+    /// Prints one file; false where its bytes end in damage, or cannot be read. One that is there
+    /// no more was removed since it was listed.
+    mutating func print(_ path: String, to output: inout BufferedOutput) -> Bool {
         output.append("\(path)\n")
         do throws(DiskError) {
             let file = try PosixDisk().open(path, .read)
             defer { file.close() }
             return try print(file, to: &output)
+        } catch .notFound {
+            output.append("  note: retention or a cleaner has removed it meanwhile\n")
+            return true
         } catch {
-            throw CommandFailure("cannot read a segment", place: path, reason: error.words)
+            output.append("  it cannot be read: \(error.words)\n")
+            return false
         }
     }
 
