@@ -153,7 +153,7 @@ let package = Package(
         // Formats.
         library("Bytes", ["CChecksum"]),
         library("Serdes", ["Bytes"]),
-        library("JSON", ["Serdes", "CSimdJSON"], lends: true),
+        library("JSON", ["Bytes", "Serdes", "CSimdJSON"], lends: true),
         library("LogModel", ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"]),
         library("KafkaRecords", ["Bytes", "LogModel"], exclude: ["Schemas"]),
 

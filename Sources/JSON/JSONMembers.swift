@@ -1,3 +1,5 @@
+public import Bytes
+
 /// The members of an object by key. A search begins behind the member that was found last, so
 /// that members read in the order of the text cost one comparison each.
 @usableFromInline
@@ -61,42 +63,6 @@ extension UnsafeRawBufferPointer {
     func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
         guard let left = baseAddress, let right = other.baseAddress else { return true }
-        guard count >= 8 else { return Self.areSame(left, right, shortCount: count) }
-        var index = 0
-        while index &+ 8 < count {
-            guard Self.areSame(left, right, UInt64.self, at: index) else { return false }
-            index &+= 8
-        }
-        // The last 8 bytes, which may overlap what was compared.
-        return Self.areSame(left, right, UInt64.self, at: count &- 8)
-    }
-
-    /// The same for less than 8 bytes: what is compared twice does no harm.
-    @inlinable @inline(__always)
-    static func areSame(
-        _ left: UnsafeRawPointer,
-        _ right: UnsafeRawPointer,
-        shortCount count: Int
-    ) -> Bool {
-        if count >= 4 {
-            return areSame(left, right, UInt32.self, at: 0)
-                && areSame(left, right, UInt32.self, at: count &- 4)
-        }
-        if count >= 2 {
-            return areSame(left, right, UInt16.self, at: 0)
-                && areSame(left, right, UInt16.self, at: count &- 2)
-        }
-        return count == 0 || areSame(left, right, UInt8.self, at: 0)
-    }
-
-    @inlinable @inline(__always)
-    static func areSame<Word: FixedWidthInteger>(
-        _ left: UnsafeRawPointer,
-        _ right: UnsafeRawPointer,
-        _ word: Word.Type,
-        at offset: Int
-    ) -> Bool {
-        left.loadUnaligned(fromByteOffset: offset, as: word)
-            == right.loadUnaligned(fromByteOffset: offset, as: word)
+        return left.hasSameBytes(as: right, count: count)
     }
 }

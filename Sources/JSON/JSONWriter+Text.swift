@@ -1,3 +1,4 @@
+import Bytes
 public import Serdes
 
 /// How single values become JSON text.
@@ -98,7 +99,7 @@ extension JSONWriter {
             at += 1
         }
         at.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-        (at + 1).copyMemory(from: from, byteCount: bytes.count)
+        (at + 1).copyBytes(from: from, count: bytes.count)
         at.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count &+ 1, as: UInt8.self)
         at.storeBytes(of: UInt8(ascii: ":"), toByteOffset: bytes.count &+ 2, as: UInt8.self)
     }
@@ -112,7 +113,7 @@ extension JSONWriter {
         guard !bytes.hasEscapes else { return appendEscaped(bytes, to: sink) }
         let at = sink.pointee.reserve(bytes.count &+ 2)
         at.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-        if let from = bytes.baseAddress { (at + 1).copyMemory(from: from, byteCount: bytes.count) }
+        if let from = bytes.baseAddress { (at + 1).copyBytes(from: from, count: bytes.count) }
         at.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count &+ 1, as: UInt8.self)
     }
 

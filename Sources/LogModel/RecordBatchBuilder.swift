@@ -102,7 +102,7 @@ public struct RecordBatchBuilder: ~Copyable {
     @inlinable @inline(__always)
     static func copy(_ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer) {
         guard let bytes, let source = bytes.baseAddress else { return }
-        pointer.copyMemory(from: source, byteCount: bytes.count)
+        pointer.copyBytes(from: source, count: bytes.count)
         pointer += bytes.count
     }
 

@@ -1,3 +1,5 @@
+public import Bytes
+
 /// Bytes being written: a growing buffer that is reused from record to record.
 public struct ByteSink: ~Copyable {
     @usableFromInline var base: UnsafeMutableRawPointer
@@ -39,7 +41,7 @@ public struct ByteSink: ~Copyable {
     @inlinable @inline(__always)
     public mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
         guard let from = bytes.baseAddress, bytes.count > 0 else { return }
-        reserve(bytes.count).copyMemory(from: from, byteCount: bytes.count)
+        reserve(bytes.count).copyBytes(from: from, count: bytes.count)
     }
 
     /// Appends the UTF-8 bytes of `text`.

@@ -1,5 +1,4 @@
 import CChecksum
-import Glibc
 
 /// A key of an ordered index where it lies for as long as it is used.
 ///
@@ -154,8 +153,9 @@ struct IndexNode: Equatable {
         let shared = skip &- sure
         guard shared > 0, let bytes = key.baseAddress else { return 0 }
         let given = key.count &- sure
-        let order = memcmp(bytes + sure, base + 24, min(given, shared))
-        if order != 0 { return Int(order) }
+        guard given > 0 else { return -1 }
+        let order = KeyOrder.order(bytes + sure, base + 24, min(given, shared))
+        if order != 0 { return order }
         return given < shared ? -1 : 0
     }
 
@@ -219,7 +219,9 @@ struct IndexNode: Equatable {
     /// Puts a key and its hash at `index` of a leaf.
     @inline(__always)
     func insert(_ record: IndexRecord, hash: UInt64, at index: Int) {
-        (hashes + index + 1).update(from: hashes + index, count: count &- index)
+        if index < count {
+            (hashes + index + 1).update(from: hashes + index, count: count &- index)
+        }
         hashes[index] = hash
         insert(record, at: index)
     }
@@ -245,8 +247,10 @@ struct IndexNode: Equatable {
     @inline(__always)
     private func place(_ record: IndexRecord, at index: Int) {
         let moved = count &- index
-        (heads + index + 1).update(from: heads + index, count: moved)
-        (records + index + 1).update(from: records + index, count: moved)
+        if moved > 0 {
+            (heads + index + 1).update(from: heads + index, count: moved)
+            (records + index + 1).update(from: records + index, count: moved)
+        }
         heads[index] = KeyOrder.head(record.key, after: skip)
         records[index] = record
         count &+= 1

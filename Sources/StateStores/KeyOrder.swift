@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// The order of keys: byte by byte, a key before those that begin with it.
@@ -44,10 +45,37 @@ enum KeyOrder {
     ) -> Int {
         let compared = min(left.count, right.count) &- skip
         if compared > 0, let left = left.baseAddress, let right = right.baseAddress {
-            let order = memcmp(left + skip, right + skip, compared)
-            if order != 0 { return Int(order) }
+            let order = order(left + skip, right + skip, compared)
+            if order != 0 { return order }
         }
         return left.count &- right.count
+    }
+
+    /// Below 0, 0, or above 0 by the order of so many bytes, which are more than 0.
+    @inline(__always)
+    static func order(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Int {
+        guard count >= 8 else { return Int(memcmp(left, right, count)) }
+        var index = 0
+        while index &+ 8 < count {
+            let order = orderOfWords(left, right, at: index)
+            if order != 0 { return order }
+            index &+= 8
+        }
+        // The last 8 bytes may overlap those before, which are the same.
+        return orderOfWords(left, right, at: count &- 8)
+    }
+
+    @inline(__always)
+    private static func orderOfWords(
+        _ left: UnsafeRawPointer,
+        _ right: UnsafeRawPointer,
+        at offset: Int
+    ) -> Int {
+        let first = left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        let second = right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        // Mostly they are the same, which needs no look at their order.
+        guard first != second else { return 0 }
+        return UInt64(bigEndian: first) < UInt64(bigEndian: second) ? -1 : 1
     }
 
     /// How many bytes both keys begin with.

@@ -1,5 +1,6 @@
+public import Bytes
 import CChecksum
-public import Glibc
+import Glibc
 
 /// How the table lays out its memory.
 extension KeyValueTable {
@@ -33,12 +34,7 @@ extension KeyValueTable {
         guard length == key.count else { return false }
         guard length > 0, let base = key.baseAddress else { return true }
         let stored = keyBase(line, length)
-        if length >= 8, length <= 16 {
-            return stored.loadUnaligned(as: UInt64.self) == base.loadUnaligned(as: UInt64.self)
-                && stored.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
-                    == base.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
-        }
-        return memcmp(stored, base, length) == 0
+        return stored.hasSameBytes(as: base, count: length)
     }
 
     /// The longest key that a store takes.

@@ -11,7 +11,7 @@ enum AllowedImports {
             "Serdes": ["Bytes"],
             // Foundation for the types that its own coders treat apart; never on a record's path
             // without them.
-            "JSON": ["Serdes", "CSimdJSON", "FoundationEssentials", "Foundation"],
+            "JSON": ["Bytes", "Serdes", "CSimdJSON", "FoundationEssentials", "Foundation"],
             "LogModel": ["Bytes", "CLZ4", "CZstd", "CSnappy", "CZlib"],
             "KafkaRecords": ["Bytes", "LogModel"],
             "LogStorage": [

@@ -1,3 +1,5 @@
+public import Bytes
+
 /// The parts of an ordered store's keys. A first byte parts what the store keeps beside its entries
 /// from them; times and keys follow in bytes that order as they do.
 @usableFromInline
@@ -23,6 +25,10 @@ extension ByteSink {
     /// 0 255, and 0 0 ends them.
     @inlinable
     mutating func append(escaped bytes: UnsafeRawBufferPointer) {
+        guard let from = bytes.baseAddress, from.hasZero(count: bytes.count) else {
+            append(contentsOf: bytes)
+            return append(bigEndian: UInt16(0))
+        }
         var rest = bytes
         while let zero = rest.firstIndex(of: 0) {
             append(contentsOf: UnsafeRawBufferPointer(rebasing: rest[...zero]))
