@@ -1,6 +1,5 @@
 public import Bytes
 import CChecksum
-import Glibc
 
 /// How the table lays out its memory.
 extension KeyValueTable {
@@ -187,52 +186,60 @@ extension KeyValueTable {
 
     // MARK: What does not fit into a slot
 
-    /// The C library's own calls: the standard library's ask for an alignment, which takes longer.
     mutating func allocateOutOfLine(_ byteCount: Int) -> UnsafeMutableRawPointer {
         noteOutOfLine(byteCount)
-        guard let block = malloc(byteCount) else {
-            preconditionFailure("no memory for \(byteCount) bytes of a store")
-        }
-        return block
+        return blocks.allocate(byteCount)
     }
 
-    private static func free(_ block: UnsafeRawPointer?) {
-        Glibc.free(UnsafeMutableRawPointer(mutating: block))
+    /// Gives back what `allocateOutOfLine` gave for the same count.
+    private mutating func deallocateOutOfLine(_ block: UnsafeRawPointer, _ byteCount: Int) {
+        noteOutOfLine(-byteCount)
+        blocks.deallocate(UnsafeMutableRawPointer(mutating: block), byteCount)
     }
 
     mutating func freeOutOfLineValue(_ line: UnsafeMutableRawPointer) {
         let length = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
         guard length > Field.inlineValueLimit else { return }
-        Self.free(Self.valueBase(line, length))
-        noteOutOfLine(-length)
+        deallocateOutOfLine(Self.valueBase(line, length), length)
     }
 
     mutating func freeOutOfLineUndo(_ entry: UnsafeMutablePointer<Undo>) {
         let length = Int(entry.pointee.valueLength)
-        guard length > Field.inlineValueLimit else { return }
-        Self.freeUndoValue(entry)
-        noteOutOfLine(-length)
-    }
-
-    static func freeUndoValue(_ entry: UnsafeMutablePointer<Undo>) {
-        guard Int(entry.pointee.valueLength) > Field.inlineValueLimit else { return }
-        // SAFETY: the first word of a long value's slot is the pointer to its block.
-        free(UnsafeRawPointer(bitPattern: UInt(entry.pointee.value.0)))
+        guard length > Field.inlineValueLimit, let block = Self.undoBlock(entry) else { return }
+        deallocateOutOfLine(block, length)
     }
 
     mutating func releaseOutOfLine(_ line: UnsafeMutableRawPointer) {
         freeOutOfLineValue(line)
         let length = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
         guard length > Field.inlineKeyLimit else { return }
-        Self.free(Self.keyBase(line, length))
-        noteOutOfLine(-length)
+        deallocateOutOfLine(Self.keyBase(line, length), length)
     }
 
-    static func freeOutOfLine(_ line: UnsafeMutableRawPointer) {
+    /// The block of a long value in the log.
+    private static func undoBlock(_ entry: UnsafeMutablePointer<Undo>) -> UnsafeRawPointer? {
+        // SAFETY: the first word of a long value's slot is the pointer to its block.
+        UnsafeRawPointer(bitPattern: UInt(entry.pointee.value.0))
+    }
+
+    // MARK: The end
+
+    /// Frees what a slot has in memory that is not the arena's.
+    static func freeLarge(_ line: UnsafeMutableRawPointer) {
         guard line.load(as: UInt32.self) != 0 else { return }
         let valueLength = Int(line.load(fromByteOffset: Field.valueLength, as: Int32.self))
-        if valueLength > Field.inlineValueLimit { free(valueBase(line, valueLength)) }
+        freeLarge(valueLength > SlabArena.blockByteLimit ? valueBase(line, valueLength) : nil)
         let keyLength = Int(line.load(fromByteOffset: Field.keyLength, as: UInt16.self))
-        if keyLength > Field.inlineKeyLimit { free(keyBase(line, keyLength)) }
+        freeLarge(keyLength > SlabArena.blockByteLimit ? keyBase(line, keyLength) : nil)
+    }
+
+    /// The same of an entry of the log.
+    static func freeLarge(_ entry: UnsafeMutablePointer<Undo>) {
+        guard Int(entry.pointee.valueLength) > SlabArena.blockByteLimit else { return }
+        freeLarge(undoBlock(entry))
+    }
+
+    private static func freeLarge(_ block: UnsafeRawPointer?) {
+        SlabArena.deallocateLarge(UnsafeMutableRawPointer(mutating: block))
     }
 }

@@ -107,6 +107,8 @@ public struct KeyValueTable: ~Copyable {
     @usableFromInline var removalCount = 0
     /// Bytes of keys and values that are not in slots.
     public private(set) var outOfLineByteCount = 0
+    /// Where those lie.
+    var blocks = SlabArena()
 
     mutating func noteOutOfLine(_ change: Int) { outOfLineByteCount += change }
 
@@ -127,10 +129,10 @@ public struct KeyValueTable: ~Copyable {
     deinit {
         var line = lines
         for _ in 0..<slotCount {
-            Self.freeOutOfLine(line)
+            Self.freeLarge(line)
             line += Field.lineByteCount
         }
-        for index in 0..<undoCount { Self.freeUndoValue(undo + index) }
+        for index in 0..<undoCount { Self.freeLarge(undo + index) }
         undo.deallocate()
         Self.freeLines(lines, slotCount)
     }
