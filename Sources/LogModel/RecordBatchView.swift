@@ -260,6 +260,35 @@ public struct RecordIterator {
         )
     }
 
+    /// Passes over the next record and returns its key; nil behind the last record, too. What is
+    /// behind the key is not looked at.
+    @inlinable
+    public mutating func nextKey() throws(RecordBatchError) -> UnsafeRawBufferPointer? {
+        guard index < count else { return nil }
+        do throws(VarintError) {
+            let key = try readKey()
+            index &+= 1
+            return key
+        } catch {
+            throw .malformedRecord(index: index)
+        }
+    }
+
+    @inlinable @inline(__always)
+    mutating func readKey() throws(VarintError) -> UnsafeRawBufferPointer? {
+        var p = position
+        let length = try Varint.read32(&p, end: end)
+        guard length >= 6, length <= end - p else { throw .truncated }
+        let recordEnd = p + Int(length)
+        // The attributes.
+        p += 1
+        _ = try Varint.readUnsigned(&p, end: recordEnd)
+        _ = try Varint.readUnsigned(&p, end: recordEnd)
+        let key = try Self.readBytes(&p, end: recordEnd)
+        position = recordEnd
+        return key
+    }
+
     /// A length (negative: null) and that many bytes.
     @inlinable @inline(__always)
     static func readBytes(

@@ -31,6 +31,7 @@ extension KeyValueTable {
     /// slots in it bear their number there in place of their tag meanwhile.
     mutating func resize(to newCount: Int) {
         precondition(newCount > count && newCount <= Int(UInt32.max), "a table holds its keys")
+        moveCount &+= 1
         for index in 0..<undoCount {
             undo[index].line.storeBytes(of: UInt32(index + 1), as: UInt32.self)
         }

@@ -120,6 +120,7 @@ extension KeyValueTable {
     /// ends before them.
     private mutating func remove(_ line: UnsafeMutableRawPointer) {
         releaseOutOfLine(line)
+        moveCount &+= 1
         var free = (line - lines) / Field.lineByteCount
         var index = free
         while true {

@@ -20,7 +20,8 @@ import Glibc
 /// transaction; `commit()` forgets the log and moves on to the next epoch. A value that changed
 /// since the last checkpoint is flagged, so that a checkpoint finds it.
 ///
-/// Keep it behind a pointer. A slot is valid until the next `insert`, and not beyond a transaction.
+/// Keep it behind a pointer. A slot is valid until the next `insert`, and not beyond a transaction;
+/// longer while `moveCount` stays the same.
 public struct KeyValueTable: ~Copyable {
     /// The place of a key.
     public struct Slot {
@@ -97,6 +98,8 @@ public struct KeyValueTable: ~Copyable {
     public internal(set) var count = 0
     /// Keys whose value differs from the engine's.
     package internal(set) var changedCount = 0
+    /// Changes when slots may have moved: until then, each is where it was.
+    package internal(set) var moveCount = 0
     /// Keys without a value when a checkpoint last drained the table.
     private(set) var absentCount = 0
     @usableFromInline var epoch: UInt32 = 1

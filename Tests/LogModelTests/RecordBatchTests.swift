@@ -72,7 +72,11 @@ struct RecordBatchTests {
             try batch.verifyChecksum()
             var records = try decompressor.records(of: batch, byteLimit: 1 << 20)
             var read: [Expected] = []
+            var keys = records
             while let record = try records.next() {
+                let key = try keys.nextKey()
+                #expect(key?.baseAddress == record.key?.baseAddress)
+                #expect(key?.count == record.key?.count)
                 var headers: [[UInt8]?] = []
                 var iterator = RecordHeaderIterator(record.headers)
                 while let header = iterator.next() {

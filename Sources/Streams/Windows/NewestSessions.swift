@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import StateStores
 
@@ -104,7 +105,7 @@ final class NewestSessions {
 
     /// The hash of a key as records have it: without the two zeros that end an escaped one.
     private static func hash(_ key: UnsafeRawBufferPointer) -> UInt64 {
-        KeyHash.hash(UnsafeRawBufferPointer(rebasing: key.dropLast(2)))
+        KeyHash.hash(UnsafeRawBufferPointer(start: key.baseAddress, count: max(0, key.count &- 2)))
     }
 
     private func line(_ hash: UInt64) -> UnsafeMutableRawPointer {
@@ -119,7 +120,7 @@ final class NewestSessions {
         guard line.load(as: UInt64.self) == hash, let bytes = key.baseAddress,
             Int(line.load(fromByteOffset: 24, as: UInt16.self)) == key.count
         else { return false }
-        return memcmp(line + 26, bytes, key.count) == 0
+        return UnsafeRawPointer(line + 26).hasSameBytes(as: bytes, count: key.count)
     }
 
     /// Memory of zeros, of which the system gives what is touched.

@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import StateStores
 
@@ -41,6 +42,8 @@ final class SessionRows {
     private let from = KeyScratch()
     private let to = KeyScratch()
     private let newest = NewestSessions()
+    /// The session that `forEach` gave first, whose key is in `to`, and the table's `moveCount`.
+    @exclusivity(unchecked) private var given: (slot: KeyValueTable.Slot, moveCount: Int)?
     /// No twin has a time before this one.
     @exclusivity(unchecked) private var earliest = Int64.min
 
@@ -49,6 +52,7 @@ final class SessionRows {
         self.handle = handle
         handle.task.hooks.onRewind { [unowned self] in
             earliest = .min
+            given = nil
             newest.removeAll()
         }
     }
@@ -56,7 +60,7 @@ final class SessionRows {
     /// Has the sessions of the records that come next brought into the processor's caches.
     @usableFromInline
     func lookAhead() {
-        handle.task.hooks.onKeysAhead(of: handle.store) { [unowned self] key in
+        handle.task.hooks.onKeysAhead(of: handle.store) { [newest] key in
             newest.lookAhead(to: key)
         }
     }
@@ -69,7 +73,7 @@ final class SessionRows {
         startingThrough last: Int64,
         _ body: (_ window: Window, _ value: UnsafeRawBufferPointer) throws -> Bool
     ) throws {
-        begin(from, escapedKey)
+        given = nil
         let newestStart = newest.start(of: escapedKey)
         if newestStart == NewestSessions.none { return }
         if let start = newestStart, start <= last {
@@ -78,12 +82,15 @@ final class SessionRows {
             let slot = try handle.slot(to.bytes)
             if let value = handle.bytes(slot) {
                 newest.note(slot)
+                given = (slot, handle.store.table.pointee.moveCount)
                 let window = Window(start: Timestamp(start), end: handle.timestamp(slot))
                 guard try body(window, value) else { return }
                 // Those before it.
+                begin(from, escapedKey)
                 return try walk(body)
             }
         }
+        begin(from, escapedKey)
         if newestStart ?? last <= last,
             try forEachOfUnknown(escapedKey, startingThrough: last, body)
         {
@@ -152,14 +159,38 @@ final class SessionRows {
         value: UnsafeRawBufferPointer?,
         closedThrough: Int64
     ) throws {
-        begin(entry, escapedKey)
-        entry.sink.pointee.append(time: window.start.rawValue)
-        let slot = try handle.slot(entry.bytes)
+        let slot: KeyValueTable.Slot
+        let key: UnsafeRawBufferPointer
+        if let given = givenSlot(of: escapedKey, window.start) {
+            (slot, key) = (given, to.bytes)
+        } else {
+            begin(entry, escapedKey)
+            entry.sink.pointee.append(time: window.start.rawValue)
+            (slot, key) = (try handle.slot(entry.bytes), entry.bytes)
+        }
         let isThere = handle.bytes(slot) != nil
         if !isThere { newest.note(window.start.rawValue, of: escapedKey) }
         let hasTwin = isThere && handle.timestamp(slot).rawValue > closedThrough
-        try handle.put(slot, key: entry.bytes, value: value, timestamp: window.end)
-        if value != nil, !hasTwin { try putTwin(of: entry.bytes, at: window.end.rawValue) }
+        try handle.put(slot, key: key, value: value, timestamp: window.end)
+        if value != nil, !hasTwin { try putTwin(of: key, at: window.end.rawValue) }
+    }
+
+    /// The slot of a session, if `forEach` has just given it.
+    private func givenSlot(
+        of escapedKey: UnsafeRawBufferPointer,
+        _ start: Timestamp
+    ) -> KeyValueTable.Slot? {
+        guard let given, given.moveCount == handle.store.table.pointee.moveCount else {
+            return nil
+        }
+        let key = to.bytes
+        let suffix = 1 + escapedKey.count
+        guard key.count == suffix + SessionKey.suffixByteCount, let base = key.baseAddress,
+            let escaped = escapedKey.baseAddress,
+            key.time(at: suffix) == start.rawValue,
+            (base + 1).hasSameBytes(as: escaped, count: escapedKey.count)
+        else { return nil }
+        return given.slot
     }
 
     /// The value of a session; nil if there is none of these ends. Valid until the next change.

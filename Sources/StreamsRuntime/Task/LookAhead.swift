@@ -45,7 +45,7 @@ struct LookAhead {
     @inline(__always)
     mutating func step() throws(RecordBatchError) {
         guard !isAsking else { return try stepAsking() }
-        guard let key = try records.next()?.key else { return }
+        guard let key = try records.nextKey() else { return }
         if let keysAhead { return keysAhead.body(key) }
         store.table.pointee.prefetch(hash: KeyHash.hash(key))
     }
