@@ -88,21 +88,24 @@ extension KeyValueTable {
 
     /// Zeroed memory for slots; large tables ask for huge pages, which halve the cost of misses.
     /// The pages of a smaller one that is filled at once come in one go, which takes a fraction of
-    /// giving each at its first use.
+    /// giving each at its first use; where the system cannot, they come one by one.
     static func allocateLines(
         _ count: Int,
         isFilledAtOnce: Bool = false
     ) -> UnsafeMutableRawPointer {
         let byteCount = count * Field.lineByteCount
-        let isLarge = byteCount >= 4 << 20
-        let populating = isFilledAtOnce && !isLarge ? MAP_POPULATE : 0
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | populating
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
         guard let lines = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0),
             lines != MAP_FAILED
         else { preconditionFailure("no memory for a table of \(byteCount) bytes") }
-        if isLarge { madvise(lines, byteCount, MADV_HUGEPAGE) }
+        if byteCount >= hugePageByteCount { madvise(lines, byteCount, MADV_HUGEPAGE) }
+        if isFilledAtOnce, byteCount < 2 * hugePageByteCount {
+            madvise(lines, byteCount, MADV_POPULATE_WRITE)
+        }
         return lines
     }
+
+    private static var hugePageByteCount: Int { 2 << 20 }
 
     static func freeLines(_ lines: UnsafeMutableRawPointer, _ count: Int) {
         munmap(lines, count * Field.lineByteCount)

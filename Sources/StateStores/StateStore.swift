@@ -93,7 +93,15 @@ public final class StateStore {
     /// The place of a key in the table, brought in from the engine where needed.
     @inlinable @inline(__always)
     public func slot(for key: UnsafeRawBufferPointer) throws(StoreError) -> KeyValueTable.Slot {
-        let hash = KeyHash.hash(key)
+        try slot(for: key, hash: KeyHash.hash(key))
+    }
+
+    /// The same of a key whose hash is known.
+    @inlinable @inline(__always)
+    public func slot(
+        for key: UnsafeRawBufferPointer,
+        hash: UInt64
+    ) throws(StoreError) -> KeyValueTable.Slot {
         if let slot = table.pointee.find(key, hash: hash) {
             slot.noteUse()
             return slot

@@ -20,8 +20,10 @@ final class JoinRows {
     private let entry = KeyScratch()
     private let from = KeyScratch()
     private let to = KeyScratch()
-    /// The number of the entry whose key is in `entry`.
-    @exclusivity(unchecked) private var prepared: Int64 = 0
+    /// The number of the entry whose key is in `entry`, and the hash of that.
+    @exclusivity(unchecked) private var prepared: (number: Int64, hash: UInt64) = (0, 0)
+    /// The span that was asked for last, and where it begins.
+    @exclusivity(unchecked) private var latest: (span: Int64, start: Int64) = (0, 0)
 
     @usableFromInline
     init(_ handle: StoreHandle, width: Int64) {
@@ -29,21 +31,29 @@ final class JoinRows {
         self.width = max(1, width)
     }
 
+    /// The span of a time that is not negative: mostly that of the time before.
+    private func span(of time: Int64) -> Int64 {
+        if time >= latest.start, time &- latest.start < width { return latest.span }
+        let span = time / width
+        latest = (span, span * width)
+        return span
+    }
+
     /// Asks early for the place of an entry of an escaped key and a time, which is not negative;
     /// `putPrepared` puts it.
     func prepare(_ escapedKey: UnsafeRawBufferPointer, at time: Int64, number: Int64) {
-        begin(entry, span: time / width)
-        entry.sink.pointee.append(contentsOf: escapedKey)
+        begin(entry, span: span(of: time), escapedKey)
         entry.sink.pointee.append(time: time)
         entry.sink.pointee.append(time: number)
-        prepared = number
-        handle.store.table.pointee.prefetch(hash: KeyHash.hash(entry.bytes))
+        prepared = (number, KeyHash.hash(entry.bytes))
+        handle.store.table.pointee.prefetch(hash: prepared.hash)
     }
 
     /// Puts the value of the entry that was prepared last.
     func putPrepared(at time: Int64, number: Int64, value: UnsafeRawBufferPointer) throws {
-        assert(number == prepared)
-        try handle.put(key: entry.bytes, value: value, timestamp: Timestamp(time))
+        assert(number == prepared.number)
+        let slot = try handle.store.slot(for: entry.bytes, hash: prepared.hash)
+        try handle.put(slot, key: entry.bytes, value: value, timestamp: Timestamp(time))
     }
 
     /// Calls `body` with the entries of an escaped key from a time through another, neither of them
@@ -56,12 +66,12 @@ final class JoinRows {
         _ body: (_ time: Int64, _ value: UnsafeRawBufferPointer) throws -> Void
     ) throws {
         guard first <= last else { return }
-        for span in (first / width)...(last / width) {
-            begin(from, span: span)
-            from.sink.pointee.append(contentsOf: escapedKey)
-            to.sink.pointee.removeAll()
-            to.sink.pointee.append(contentsOf: from.bytes)
+        let lastSpan = span(of: last)
+        let firstSpan = first >= latest.start ? lastSpan : first / width
+        for span in firstSpan...lastSpan {
+            begin(from, span: span, escapedKey)
             from.sink.pointee.append(time: first)
+            begin(to, span: span, escapedKey)
             to.sink.pointee.append(time: last)
             // Behind every number, of which none is the largest.
             to.sink.pointee.append(time: .max)
@@ -82,14 +92,21 @@ final class JoinRows {
         // All of a span is too old if the next one begins at or before what is first kept.
         let next = last == .max ? last / width : (last + 1) / width
         guard next > first else { return first }
-        begin(from, span: first)
-        begin(to, span: next)
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        begin(from, span: first, none)
+        begin(to, span: next, none)
         return try handle.store.discard(from: from.bytes, to: to.bytes) ? next : first
     }
 
-    private func begin(_ scratch: KeyScratch, span: Int64) {
+    @inline(__always)
+    private func begin(
+        _ scratch: KeyScratch,
+        span: Int64,
+        _ escapedKey: UnsafeRawBufferPointer
+    ) {
         scratch.sink.pointee.removeAll()
         scratch.sink.pointee.append(KeySpace.entry)
         scratch.sink.pointee.append(time: span)
+        scratch.sink.pointee.append(contentsOf: escapedKey)
     }
 }

@@ -40,17 +40,26 @@ final class JoinSide<ValueSerde: Serde> {
         task.hooks.onCommitted { [unowned self] in try didCommit() }
     }
 
-    /// The bytes of the value that was stored last.
+    /// The bytes of the value that was prepared last.
     @usableFromInline var bytes: UnsafeRawBufferPointer { scratch.bytes }
 
-    /// Keeps a record, unless it is too old already.
+    /// Makes a record ready to be kept, and asks for the cache line that it goes to, which takes
+    /// about as long to come as the other side is read.
     @usableFromInline
-    func store(_ escaped: UnsafeRawBufferPointer, _ value: ValueSerde.Value, at time: Int64) throws
-    {
+    func prepare(
+        _ escaped: UnsafeRawBufferPointer,
+        _ value: ValueSerde.Value,
+        at time: Int64
+    ) throws {
         rows.prepare(escaped, at: time, number: clock.upcomingSequence)
         scratch.sink.pointee.removeAll()
         try serde.encode(value, into: &scratch.sink.pointee)
         clock.notePut(time)
+    }
+
+    /// Keeps the record that was prepared last, unless it is too old already.
+    @usableFromInline
+    func storePrepared(at time: Int64) throws {
         guard time > clock.expiry(retention: retention) else { return }
         latestPut = max(latestPut ?? time, time)
         try rows.putPrepared(at: time, number: clock.nextSequence(), value: scratch.bytes)

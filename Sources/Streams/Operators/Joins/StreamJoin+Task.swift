@@ -94,7 +94,30 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         }
         if hasNoKey { return try emit(key, try pair(value, nil), at: time) }
         let escaped = try keys.bytes(of: key)
-        try own.store(escaped, value, at: time)
+        try own.prepare(escaped, value, at: time)
+        do {
+            try meet(key, value, escaped, own, other, at: time, isLeft: isLeft, isKept, pair)
+        } catch {
+            // What a policy for errors leaves out is the result, not the record.
+            try own.storePrepared(at: time)
+            throw error
+        }
+        try own.storePrepared(at: time)
+    }
+
+    /// Hands on what a record of one side gives with those of the other side.
+    @inlinable @inline(__always)
+    func meet<Own: Serde, Other: Serde>(
+        _ key: Key,
+        _ value: Own.Value,
+        _ escaped: UnsafeRawBufferPointer,
+        _ own: JoinSide<Own>,
+        _ other: JoinSide<Other>,
+        at time: Int64,
+        isLeft: Bool,
+        _ isKept: Bool,
+        _ pair: (Own.Value, Other.Value?) throws -> Result?
+    ) throws {
         if time == clock.streamTime { try releaseWaiting(triggeredByLeft: isLeft) }
         let (before, after) =
             isLeft
