@@ -1,4 +1,3 @@
-import Bytes
 import Glibc
 
 /// The order of keys: byte by byte, a key before those that begin with it.

@@ -43,6 +43,34 @@ struct KeyValueTableTests {
         #expect(table.table.pointee.count == 0)
     }
 
+    @Test func `slots stay where they are while nothing says that some moved`() {
+        let table = TableUnderTest()
+        let keys = (0..<400).map { Array("key \($0)".utf8) }
+        var known: (places: [[UInt8]: UnsafeRawPointer], moveCount: Int) = ([:], -1)
+        var stays = 0
+        func look() {
+            var places: [[UInt8]: UnsafeRawPointer] = [:]
+            for key in keys { places[key] = table.place(of: key) }
+            if known.moveCount == table.table.pointee.moveCount {
+                for (key, place) in known.places { #expect(places[key] == place) }
+                stays += 1
+            }
+            known = (places, table.table.pointee.moveCount)
+        }
+        for key in keys {
+            table.put(key, [1], 1)
+            look()
+        }
+        table.table.pointee.commit()
+        look()
+        table.table.pointee.drainChanged { _, _, _ in }
+        while table.table.pointee.count > 100 {
+            _ = table.table.pointee.evict(atMost: 1, looking: 10_000, sparing: nil)
+            look()
+        }
+        #expect(stays > 300)
+    }
+
     @Test func `hashes differ with every byte and every length`() {
         var seen: Set<UInt64> = []
         for length in 0...70 {
@@ -87,6 +115,12 @@ final class TableUnderTest {
             value.withUnsafeBytes {
                 table.pointee.put(slot, value: $0, timestamp: Timestamp(timestamp))
             }
+        }
+    }
+
+    func place(of key: [UInt8]) -> UnsafeRawPointer? {
+        key.withUnsafeBytes { key in
+            table.pointee.find(key, hash: KeyHash.hash(key))?.address
         }
     }
 

@@ -167,4 +167,43 @@ import Testing
         try driver.runUntilIdle()
         #expect(try results(of: driver).last == "k48 48|7 at 79960")
     }
+
+    private struct Refusing: StreamJob {
+        static let name = "refusing"
+        var topology: [Statement] {
+            stream(Pairs.left)
+                .join(
+                    stream(Pairs.right),
+                    within: .within(.seconds(1)),
+                    store: "met",
+                    key: .utf8,
+                    left: .int64,
+                    right: .int64
+                ) { (left: Int64, right: Int64) throws -> String in
+                    if left == 1, right == 13 { throw SerdeError("13") }
+                    return "\(left)|\(right)"
+                }
+                .onError(.skip)
+                .to(Pairs.output)
+        }
+    }
+
+    @Test func `a record whose pair is left out for an error is kept and meets others`() throws {
+        let driver = try TopologyDriver(
+            inputs: [("left", 1), ("right", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 11,
+            time: ManualTimeSource(wallTime: Timestamp(0))
+        ) { try Topology(of: Refusing()) }
+        let records: [(Int64, isLeft: Bool)] = [(1, true), (13, false), (2, true), (14, false)]
+        for (number, record) in records.enumerated() {
+            let (value, isLeft) = record
+            try send(value, key: "a", at: Int64(number), isLeft: isLeft, to: driver)
+            try driver.runUntilIdle()
+        }
+        #expect(
+            try results(of: driver) == ["a 2|13 at 2", "a 1|14 at 3", "a 2|14 at 3"]
+        )
+        #expect(driver.counters.recordsSkipped == 1)
+    }
 }
