@@ -50,6 +50,8 @@ certificate expired /CN=localhost ca "$names" 20200101000000Z 20200201000000Z
 certificate early /CN=localhost ca "$names" 20900101000000Z 20910101000000Z
 certificate foreign /CN=localhost stranger "$names"
 certificate client '/C=DE/O=Some, Org/OU=X\+Y #1/emailAddress=a@b.c/CN= Zoë one' ca DNS:client
+certificate pair '/CN=x+UID=u1/O=Z' ca DNS:client
+certificate sorted '/CN=z+CN=a+O=b/C=US' ca DNS:client
 certificate plainclient /CN=client ca DNS:client
 certificate oldclient /CN=client ca DNS:client 20200101000000Z 20200201000000Z
 certificate foreignclient /CN=client stranger DNS:client

@@ -179,7 +179,8 @@ struct TLSTests {
                 "client",
                 "CN=\\ Zo\u{eb} one,1.2.840.113549.1.9.1=#16056140622e63,OU=X\\+Y \\#1,"
                     + "O=Some\\, Org,C=DE"
-            ), ("server", "CN=localhost,O=Millrace"),
+            ), ("server", "CN=localhost,O=Millrace"), ("pair", "O=Z,CN=x+UID=u1"),
+            ("sorted", "C=US,CN=a+CN=z+O=b"),
         ] {
             let (client, server) = (try client(name), try server("server", .required))
             try shakeHands(client, server)

@@ -1,8 +1,8 @@
 import COpenSSL
 
 /// A certificate's subject in the words of RFC 2253, as Java's `X500Principal.getName()` has them
-/// and Kafka's principals with it: the last part first, a handful of keywords, and all other kinds
-/// by number and bytes.
+/// and Kafka's principals with it: the last part first, the values of one part (`CN=x+UID=y`) in
+/// the order of the certificate, a handful of keywords, and all other kinds by number and bytes.
 enum DistinguishedName {
     private static let keywords: [Int32: String] = [
         NID_commonName: "CN", NID_countryName: "C", NID_localityName: "L",
@@ -12,16 +12,17 @@ enum DistinguishedName {
     ]
 
     static func text(of name: OpaquePointer?) -> String {
-        var text = ""
-        var lastSet: Int32?
-        for index in (0..<X509_NAME_entry_count(name)).reversed() {
+        var sets: [(number: Int32, parts: [String])] = []
+        for index in 0..<X509_NAME_entry_count(name) {
             guard let entry = X509_NAME_get_entry(name, index) else { continue }
-            let set = X509_NAME_ENTRY_set(entry)
-            if let lastSet { text += set == lastSet ? "+" : "," }
-            lastSet = set
-            text += part(entry)
+            let number = X509_NAME_ENTRY_set(entry)
+            if sets.last?.number == number {
+                sets[sets.count - 1].parts.append(part(entry))
+            } else {
+                sets.append((number, [part(entry)]))
+            }
         }
-        return text
+        return sets.reversed().map { $0.parts.joined(separator: "+") }.joined(separator: ",")
     }
 
     private static func part(_ entry: OpaquePointer) -> String {
