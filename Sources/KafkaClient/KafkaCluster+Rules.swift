@@ -25,19 +25,32 @@ extension KafkaCluster {
         }
     }
 
-    /// Makes rules; those that there are already stay.
+    /// Makes rules; those that there are already stay. One that is refused keeps no other from
+    /// being made.
+    ///
+    /// - Returns: for each rule why it is not made; nil where it is.
     package func make(
         rules: [CreateAclsRequest.AclCreation]
-    ) throws(KafkaClientError) {
+    ) throws(KafkaClientError) -> [KafkaClientError?] {
         try retrying { () throws(KafkaClientError) in
-            let response = try ask(CreateAclsRequest(creations: rules), of: .controller)
-            for (result, rule) in zip(response.results, rules) {
-                try check(
-                    result.errorCode,
-                    about: "the rule of \(rule.principal)",
-                    result.errorMessage
-                )
+            let request = CreateAclsRequest(creations: rules)
+            let results = try ask(request, of: .controller).results
+            guard results.count == rules.count else {
+                throw .nonsense(entry, "it has \(results.count) results of \(rules.count) rules")
             }
+            var refusals: [KafkaClientError?] = []
+            for (result, rule) in zip(results, rules) {
+                do throws(KafkaClientError) {
+                    let about = "the rule of \(rule.principal)"
+                    try check(result.errorCode, about: about, result.errorMessage)
+                    refusals.append(nil)
+                } catch {
+                    // All are sent again: what is there already stays.
+                    guard !error.isRetriable else { throw error }
+                    refusals.append(error)
+                }
+            }
+            return refusals
         }
     }
 

@@ -42,12 +42,17 @@ enum AclCommands {
     ) { invocation in
         let rules = try AclWords(invocation).rules()
         try withRules(invocation) { log in
-            try log.changing("the rules", .were, "made") { cluster throws(KafkaClientError) in
+            let refusals = try log.changing("the rules", .were, "made") {
+                cluster throws(KafkaClientError) in
                 try cluster.make(rules: rules)
             }
+            let made = zip(rules, refusals).filter { $0.1 == nil }.map(\.0)
+            if !made.isEmpty {
+                show(made)
+                TextOutput.standard.write("made \(counted(made.count, "rule"))\n")
+            }
+            if let failure = log.failure(refusals) { throw failure }
         }
-        show(rules)
-        TextOutput.standard.write("made \(counted(rules.count, "rule"))\n")
         return .done
     }
 
@@ -106,6 +111,27 @@ enum AclCommands {
 }
 
 extension ServedLog {
+    /// What is told of rules that were not made, each reason once; nil where all were.
+    fileprivate func failure(_ refusals: [KafkaClientError?]) -> CommandFailure? {
+        let errors = refusals.compactMap(\.self)
+        guard let first = errors.first else { return nil }
+        let verb = errors.count == 1 ? Verb.was : .were
+        let subject =
+            errors.count == refusals.count
+            ? "the rules" : "\(errors.count) of \(counted(refusals.count, "rule"))"
+        var failure = Self.changeFailure(
+            subject,
+            errors.count == refusals.count ? .were : verb,
+            "made",
+            place,
+            errors.first(where: \.isUncertain) ?? first
+        )
+        var reasons: [String] = []
+        for error in errors where !reasons.contains("\(error)") { reasons.append("\(error)") }
+        failure.reason = reasons.joined(separator: "; ")
+        return failure
+    }
+
     fileprivate func rules(
         _ words: AclWords
     ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {

@@ -54,6 +54,26 @@ extension EndToEnd {
             #expect(left.contains("Read") && !left.contains("Write"))
         }
 
+        @Test func `where some rules are refused, it is said which were made`() throws {
+            let words = ["acl", "add", "--allow", "User:alice", "--operation", "read"]
+            let half = try Millrace.tool(
+                Millrace.executable,
+                words + ["--topic", "orders", "--topic", "no topic", "--data", data],
+                input: nil
+            )
+            #expect(half.status == 1)
+            #expect(half.output.contains("made 1 rule\n"), "\(half.output)")
+            #expect(half.output.contains("orders") && !half.output.contains("no topic"))
+            #expect(half.errors.contains("1 of 2 rules was not made"), "\(half.errors)")
+            let none = try Millrace.tool(
+                Millrace.executable,
+                words + ["--topic", "no topic", "--data", data],
+                input: nil
+            )
+            #expect(none.status == 1 && none.output.isEmpty)
+            #expect(none.errors.contains("the rules were not made"), "\(none.errors)")
+        }
+
         @Test func `a removal that says nothing removes nothing`() throws {
             let refused = try Millrace.run("acl", "remove", "--execute", "--data", data)
             #expect(refused.status != 0)
