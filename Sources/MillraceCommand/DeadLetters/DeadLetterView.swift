@@ -84,6 +84,26 @@ struct DeadLetterView {
     }
 }
 
+extension DeadLetterView {
+    /// The time of the record that failed, also where the topic of dead letters keeps another.
+    var recordTime: Timestamp { number(.timestamp).map { Timestamp($0) } ?? time }
+
+    /// Whether its topic had no room for the key.
+    var lacksKey: Bool {
+        text(.leftOut)?.split(separator: ",").contains { $0 == "key" } ?? false
+    }
+
+    /// Whether all that it knows of its record is so of this one.
+    func mayBe(of record: RecordView, in batch: RecordBatchView) -> Bool {
+        if let time = number(.timestamp), time != batch.timestamp(of: record).rawValue {
+            return false
+        }
+        guard !lacksKey else { return true }
+        guard let key, let other = record.key else { return key == nil && record.key == nil }
+        return key.elementsEqual(other)
+    }
+}
+
 /// Reads dead letters out of records, without memory of its own for each.
 struct DeadLetterReader {
     private typealias Name = (field: DeadLetterView.Field, bytes: [UInt8])

@@ -199,6 +199,7 @@ enum DlqReplayCommand {
             now: choice.now,
             makesTopics: false
         )
+        var sources = SourceRecords(log)
         var counts: [String: Int] = [:]
         var obstacles: [ReplayTargets.Obstacle: Int] = [:]
         var left = limit
@@ -206,6 +207,11 @@ enum DlqReplayCommand {
         try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
             switch try targets.target(of: letter) {
             case .success(let target):
+                // Its record is taken from where it came.
+                if letter[.leftOut] != nil, try sources.presence(of: letter) != .there {
+                    obstacles[.isGone, default: 0] += 1
+                    return true
+                }
                 counts[target.partition.topic, default: 0] += 1
                 left -= 1
             case .failure(let obstacle): obstacles[obstacle, default: 0] += 1

@@ -88,25 +88,25 @@ struct SourceRecords {
     init(_ log: ServedLog) { self.log = log }
 
     mutating func presence(of letter: DeadLetterView) throws -> Presence {
-        guard let source = letter.source, let offset = source.offset else { return .unknown }
+        guard letter.source?.offset != nil else { return .unknown }
         var isThere = false
-        try withRecord(at: source.partition, offset) { _, _ in isThere = true }
+        try withRecord(of: letter) { _, _ in isThere = true }
         return isThere ? .there : .gone
     }
 
-    /// Lends the record at an offset to `body`, if it is still there.
+    /// Lends the record that a letter was made of to `body`, if it is still there: a topic that was
+    /// deleted and made again has another at its offset.
     mutating func withRecord(
-        at partition: TopicPartition,
-        _ offset: Offset,
+        of letter: DeadLetterView,
         _ body: (RecordView, RecordBatchView) throws -> Void
     ) throws {
-        guard offset.rawValue < Int64.max,
+        guard let (partition, offset) = letter.source, let offset, offset.rawValue < Int64.max,
             Int(partition.partition.rawValue) < (try partitionCount(of: partition.topic))
         else { return }
         let bounds = try log.bounds(of: partition)
         guard offset >= bounds.logStart, offset < bounds.lastStableOffset else { return }
         try log.scan(partition, offset.rawValue..<(offset.rawValue + 1)) { record, batch in
-            try body(record, batch)
+            if letter.mayBe(of: record, in: batch) { try body(record, batch) }
             return false
         }
     }

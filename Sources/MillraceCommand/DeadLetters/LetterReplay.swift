@@ -134,14 +134,12 @@ final class LetterReplay {
         // It has not all of its record: that is taken from where it came.
         var isWritten = false
         var isThere = false
-        if let source = letter.source, let offset = source.offset {
-            try sources.withRecord(at: source.partition, offset) { record, batch in
-                isThere = true
-                let content = (
-                    record.key, record.value, record.headers, batch.timestamp(of: record)
-                )
-                isWritten = try write(letter, content, to: target)
-            }
+        try sources.withRecord(of: letter) { record, batch in
+            isThere = true
+            let content = (
+                record.key, record.value, record.headers, batch.timestamp(of: record)
+            )
+            isWritten = try write(letter, content, to: target)
         }
         if !isThere { obstacles[.isGone, default: 0] += 1 }
         return isWritten

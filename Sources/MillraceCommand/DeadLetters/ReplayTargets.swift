@@ -209,10 +209,3 @@ struct ReplayTargets {
         return Timestamp(now.rawValue - min(retention, now.rawValue))
     }
 }
-
-extension DeadLetterView {
-    /// The time of the record that failed, also where the topic of dead letters keeps another.
-    var recordTime: Timestamp {
-        number(.timestamp).map { Timestamp($0) } ?? time
-    }
-}

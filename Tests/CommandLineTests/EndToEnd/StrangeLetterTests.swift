@@ -62,6 +62,57 @@ extension EndToEnd {
             #expect(back.sorted() == ["also good", "good"])
         }
 
+        /// A record of this key and time.
+        private func record(_ value: String, key: String, time: Int, in topic: String) throws {
+            try succeed(
+                "produce",
+                topic,
+                "--input",
+                "json",
+                input: #"{"value":"\#(value)","key":"\#(key)","timestamp":\#(time)}"# + "\n"
+            )
+        }
+
+        /// A letter that left its record's value out, and the key where it tells of none.
+        private func leaveOut(_ offset: Int, key: String?, time: Int, in topic: String) throws {
+            let headers = [
+                "__streams.errors.topic=payments", "__streams.errors.partition=0",
+                "__streams.errors.offset=\(offset)", "__millrace.errors.timestamp=\(time)",
+                "__millrace.errors.left-out=" + (key == nil ? "value,headers,key" : "value"),
+            ]
+            try succeed(
+                ["produce", topic, "--key-separator", ":", "--null", "none"]
+                    + headers.flatMap { ["--header", $0] },
+                input: "\(key ?? "none"):none\n"
+            )
+        }
+
+        @Test func `a letter takes no record of a topic that was made anew`() throws {
+            let letters = "p-dead-letters"
+            let now = Int(Date().timeIntervalSince1970 * 1000)
+            try succeed("topic", "create", letters)
+            try succeed("topic", "create", "payments")
+            for offset in 0..<4 { try record("r\(offset)", key: "k", time: now, in: "payments") }
+            // Of these four the first two know another time or key than what is there now.
+            try leaveOut(0, key: "k", time: now - 1, in: letters)
+            try leaveOut(1, key: "other", time: now, in: letters)
+            try leaveOut(2, key: "k", time: now, in: letters)
+            try leaveOut(3, key: nil, time: now, in: letters)
+            let shown = try succeed("dlq", "show", letters).lines.filter { $0.contains("source ") }
+            #expect(
+                shown.map { String($0.split(separator: " ").last ?? "") }
+                    == ["gone", "gone", "there", "there"],
+                "\(shown)"
+            )
+            let rehearsed = try succeed("dlq", "replay", letters, "--all", "--dry-run").output
+            let replayed = try succeed("dlq", "replay", letters, "--all").output
+            for told in [rehearsed, replayed] {
+                #expect(told.contains("left open: 2 dead letters, left out bytes"), "\(told)")
+            }
+            let values = try succeed("consume", "payments", "--until-end").lines
+            #expect(values == ["r0", "r1", "r2", "r3", "r2", "r3"])
+        }
+
         @Test func `names in tables cannot act on a terminal`() throws {
             try succeed("topic", "create", "t")
             try succeed("produce", "t", input: "x\n")
