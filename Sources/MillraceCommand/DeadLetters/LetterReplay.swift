@@ -157,6 +157,10 @@ final class LetterReplay {
             obstacles[.isOutOfTime, default: 0] += 1
             return false
         }
+        guard !target.needsKeys || record.key != nil else {
+            obstacles[.isWithoutKey, default: 0] += 1
+            return false
+        }
         let partition = target.partition
         let lane = lanes[partition] ?? Lane(byteLimit: target.batchByteLimit)
         lanes[partition] = lane

@@ -27,6 +27,7 @@ struct ReplayTargets {
         case isGone = "left out bytes, and the record is gone from its source"
         case isOutOfTime = "with a timestamp that its topic does not take"
         case isTooOld = "older than its topic keeps records: raise retention.ms there"
+        case isWithoutKey = "without a key, to a topic that is compacted by keys"
         case isTooLarge = "larger than any batch"
     }
 
@@ -38,6 +39,8 @@ struct ReplayTargets {
         let times: Times
         /// Older records may be deleted before anybody reads them.
         let oldest: Timestamp?
+        /// It keeps the last record of each key, and takes none without.
+        let needsKeys: Bool
     }
 
     /// Where the record of a dead letter goes, and what a batch there takes.
@@ -45,6 +48,7 @@ struct ReplayTargets {
         let partition: TopicPartition
         let batchByteLimit: Int
         let times: Times
+        let needsKeys: Bool
     }
 
     /// The times of records that a topic takes, and none at all.
@@ -83,19 +87,20 @@ struct ReplayTargets {
 
     /// Where the record of a dead letter goes.
     mutating func target(of letter: DeadLetterView) throws -> Result<Place, Obstacle> {
-        let source = letter.source?.partition
-        let name: String
-        switch destination {
-        case .topic(let topic): name = topic
-        case .source, .side:
-            guard let source else { return .failure(.noSource) }
-            name = destination == .side ? source.topic + Destination.sideSuffix : source.topic
-        }
+        // One that a timer left has no record that could go anywhere.
+        guard let source = letter.source?.partition else { return .failure(.noSource) }
+        let name =
+            switch destination {
+            case .topic(let topic): topic
+            case .source: source.topic
+            case .side: source.topic + Destination.sideSuffix
+            }
         let target: Target
-        switch try topic(name, beside: source?.topic) {
+        switch try topic(name, beside: source.topic) {
         case .success(let found): target = found
         case .failure(let found): return .failure(found)
         }
+        if target.needsKeys, letter.key == nil, !letter.lacksKey { return .failure(.isWithoutKey) }
         // Of one that left something out the time is its source's, and known later.
         if letter[.leftOut] == nil, !target.times.contain(letter.recordTime) {
             return .failure(.isOutOfTime)
@@ -105,30 +110,31 @@ struct ReplayTargets {
         if case .topic = destination {
             index = Self.partition(letter, source, count: target.partitionCount)
         } else {
-            index = source?.partition.rawValue ?? 0
+            index = source.partition.rawValue
             guard index < target.partitionCount else { return .failure(.noTopic) }
         }
         return .success(
             Place(
                 partition: TopicPartition(name, PartitionIndex(index)),
                 batchByteLimit: target.batchByteLimit,
-                times: target.times
+                times: target.times,
+                needsKeys: target.needsKeys
             )
         )
     }
 
     private static func partition(
         _ letter: DeadLetterView,
-        _ source: TopicPartition?,
+        _ source: TopicPartition,
         count: Int32
     ) -> Int32 {
         if let key = letter.key { return Bytes.partition(ofKey: key, count: count) }
-        return (source ?? letter.place.partition).partition.rawValue % count
+        return source.partition.rawValue % count
     }
 
     private mutating func topic(
         _ name: String,
-        beside source: String?
+        beside source: String
     ) throws -> Result<Target, Obstacle> {
         if let known = topics[name] { return known }
         if topics.count >= Self.topicLimit { topics = [:] }
@@ -139,18 +145,19 @@ struct ReplayTargets {
 
     private func find(
         _ name: String,
-        beside source: String?
+        beside source: String
     ) throws -> Result<Target, Obstacle> {
         guard name != letters.name, name != letters.audit.topic else { return .failure(.isLetters) }
         var topic = try named(name)
-        if topic == nil, destination == .side, let source, let original = try named(source) {
+        if topic == nil, destination == .side, let original = try named(source) {
             guard makesTopics else {
                 return .success(
                     Target(
                         partitionCount: Int32(clamping: original.partitions.count),
                         batchByteLimit: BatchLimit.byteCount,
                         times: times([:]),
-                        oldest: nil
+                        oldest: nil,
+                        needsKeys: false
                     )
                 )
             }
@@ -174,7 +181,8 @@ struct ReplayTargets {
                 partitionCount: Int32(clamping: topic.partitions.count),
                 batchByteLimit: min(limit, BatchLimit.byteCount),
                 times: times(options),
-                oldest: oldest(options)
+                oldest: oldest(options),
+                needsKeys: options["cleanup.policy"]?.contains("compact") ?? false
             )
         )
     }
