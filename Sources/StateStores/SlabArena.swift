@@ -5,9 +5,9 @@ import Glibc
 ///
 /// Blocks of one size lie together in *slabs* of 4 KiB, so that what one leaves behind is for the
 /// next of its size; a slab without blocks is for any size. Slabs are cut from chunks, of which the
-/// larger ones are huge pages. A chunk without slabs goes back to the system, unless it is wanted
-/// again soon: as many as half of the chunks may be without. Larger blocks are the C library's,
-/// whose heap merges neighbours of any size and has to look for them far apart.
+/// larger ones are huge pages. A chunk without slabs goes back to the system, but for one, or an
+/// eighth of the chunks, that may be wanted again soon. Larger blocks are the C library's, whose
+/// heap merges neighbours of any size and has to look for them far apart.
 ///
 /// A slab begins with its `Slab`, in a cache line of its own. Of a free block, the first word is
 /// the next one.
@@ -174,7 +174,7 @@ package struct SlabArena: ~Copyable {
         roomyChunks.remove(chunk)
         unusedChunks.insert(chunk)
         unusedChunkCount += 1
-        while unusedChunkCount * 2 > chunkCount, let unused = unusedChunks.first {
+        while unusedChunkCount > max(1, chunkCount / 8), let unused = unusedChunks.first {
             unusedChunks.remove(unused)
             unusedChunkCount -= 1
             chunkCount -= 1
