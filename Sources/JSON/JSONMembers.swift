@@ -17,7 +17,14 @@ struct JSONMembers {
 
     @inlinable @inline(__always)
     mutating func find(_ key: StaticString) -> JSONNode? {
-        find(UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
+        let key = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+        // Mostly it is the next one, and the key is one that the compiler knows.
+        if cursor < end, node.at(cursor).stringBytes.hasSameBytes(as: key) {
+            let member = node.at(cursor &+ 1)
+            cursor = member.following
+            return member
+        }
+        return find(key)
     }
 
     @inlinable

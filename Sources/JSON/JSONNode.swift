@@ -77,17 +77,18 @@ struct JSONNode {
         }
     }
 
+    /// Not stored: what other modules inline would have to ask for where they lie.
     @usableFromInline enum Tag {
-        @usableFromInline static let object = UInt8(ascii: "{")
-        @usableFromInline static let array = UInt8(ascii: "[")
-        @usableFromInline static let string = UInt8(ascii: "\"")
-        @usableFromInline static let int64 = UInt8(ascii: "l")
-        @usableFromInline static let uint64 = UInt8(ascii: "u")
-        @usableFromInline static let double = UInt8(ascii: "d")
-        @usableFromInline static let `true` = UInt8(ascii: "t")
-        @usableFromInline static let `false` = UInt8(ascii: "f")
-        @usableFromInline static let null = UInt8(ascii: "n")
-        @usableFromInline static let payloadMask: UInt64 = 0x00ff_ffff_ffff_ffff
+        @inlinable static var object: UInt8 { UInt8(ascii: "{") }
+        @inlinable static var array: UInt8 { UInt8(ascii: "[") }
+        @inlinable static var string: UInt8 { UInt8(ascii: "\"") }
+        @inlinable static var int64: UInt8 { UInt8(ascii: "l") }
+        @inlinable static var uint64: UInt8 { UInt8(ascii: "u") }
+        @inlinable static var double: UInt8 { UInt8(ascii: "d") }
+        @inlinable static var `true`: UInt8 { UInt8(ascii: "t") }
+        @inlinable static var `false`: UInt8 { UInt8(ascii: "f") }
+        @inlinable static var null: UInt8 { UInt8(ascii: "n") }
+        @inlinable static var payloadMask: UInt64 { 0x00ff_ffff_ffff_ffff }
     }
 
     @inlinable @inline(__always)

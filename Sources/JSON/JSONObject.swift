@@ -20,7 +20,7 @@ public struct JSONObject: ~Escapable {
     /// The member as an integer.
     ///
     /// - Throws: `JSONError` that names the key, where it is absent or something else.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func int64(_ key: StaticString) throws -> Int64 {
         guard let member = members.find(key) else { throw JSONError.absent(key) }
         guard let number = member.int64 else {
@@ -32,7 +32,7 @@ public struct JSONObject: ~Escapable {
     /// The member as a number.
     ///
     /// - Throws: `JSONError` that names the key, where it is absent or something else.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func double(_ key: StaticString) throws -> Double {
         guard let member = members.find(key) else { throw JSONError.absent(key) }
         guard let number = member.double else {
@@ -44,7 +44,7 @@ public struct JSONObject: ~Escapable {
     /// The member as a truth value.
     ///
     /// - Throws: `JSONError` that names the key, where it is absent or something else.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func bool(_ key: StaticString) throws -> Bool {
         guard let member = members.find(key) else { throw JSONError.absent(key) }
         guard let bool = member.bool else {
@@ -56,7 +56,7 @@ public struct JSONObject: ~Escapable {
     /// The member as a string.
     ///
     /// - Throws: `JSONError` that names the key, where it is absent or something else.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func string(_ key: StaticString) throws -> String {
         guard let member = members.find(key) else { throw JSONError.absent(key) }
         guard let string = member.string else {

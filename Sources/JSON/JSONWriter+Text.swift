@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 public import Serdes
 
 /// How single values become JSON text.
@@ -81,17 +81,16 @@ extension JSONWriter {
         }
     }
 
-    /// A member's key and the colon, behind a comma or not.
-    @usableFromInline
+    /// A member's key and the colon, behind a comma or not. A key that the compiler knows is some
+    /// words to be stored.
+    @inlinable @inline(__always)
     static func appendKey(
         _ bytes: UnsafeRawBufferPointer,
         behindComma: Bool,
         to sink: UnsafeMutablePointer<ByteSink>
     ) {
         guard !bytes.hasEscapes, let from = bytes.baseAddress else {
-            if behindComma { sink.pointee.append(UInt8(ascii: ",")) }
-            appendEscaped(bytes, to: sink)
-            return sink.pointee.append(UInt8(ascii: ":"))
+            return appendEscapedKey(bytes, behindComma: behindComma, to: sink)
         }
         var at = sink.pointee.reserve(bytes.count &+ (behindComma ? 4 : 3))
         if behindComma {
@@ -102,6 +101,17 @@ extension JSONWriter {
         (at + 1).copyBytes(from: from, count: bytes.count)
         at.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count &+ 1, as: UInt8.self)
         at.storeBytes(of: UInt8(ascii: ":"), toByteOffset: bytes.count &+ 2, as: UInt8.self)
+    }
+
+    @usableFromInline @inline(never)
+    static func appendEscapedKey(
+        _ bytes: UnsafeRawBufferPointer,
+        behindComma: Bool,
+        to sink: UnsafeMutablePointer<ByteSink>
+    ) {
+        if behindComma { sink.pointee.append(UInt8(ascii: ",")) }
+        appendEscaped(bytes, to: sink)
+        sink.pointee.append(UInt8(ascii: ":"))
     }
 
     /// A quoted string: `"`, `\` and control characters escaped, everything else as it is.
@@ -193,8 +203,8 @@ extension UnsafeRawBufferPointer {
     /// Whether a byte has to be escaped in a JSON string: a control character, `"` or `\`.
     ///
     /// Eight bytes at a time: of x, `(x - n·0x01…) & ~x & 0x80…` is not 0 if a byte is below n.
-    @inline(__always)
-    fileprivate var hasEscapes: Bool {
+    @inlinable @inline(__always)
+    var hasEscapes: Bool {
         guard let base = baseAddress else { return false }
         guard count >= 8 else { return Self.flags(Self.shortWord(base, count)) != 0 }
         var found: UInt64 = 0
@@ -208,8 +218,8 @@ extension UnsafeRawBufferPointer {
         return found != 0
     }
 
-    @inline(__always)
-    private static func flags(_ word: UInt64) -> UInt64 {
+    @inlinable @inline(__always)
+    static func flags(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quotes = word ^ (ones &* 0x22)
         let slashes = word ^ (ones &* 0x5c)
@@ -220,8 +230,8 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Less than 8 bytes as a word, some of them twice, with blanks for those that lack.
-    @inline(__always)
-    private static func shortWord(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
+    @inlinable @inline(__always)
+    static func shortWord(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
         if count >= 4 {
             let first = base.loadUnaligned(as: UInt32.self)
             let last = base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)

@@ -35,14 +35,14 @@ public struct JSONWriter: ~Copyable {
     // MARK: Members of an object
 
     /// A member with an integer.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func member(_ key: StaticString, _ value: Int64) {
         self.key(key)
         self.value(value)
     }
 
     /// A member with a number. Infinities and NaN, which JSON lacks, are an error of the record.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func member(_ key: StaticString, _ value: Double) {
         self.key(key)
         needsComma = true
@@ -50,14 +50,14 @@ public struct JSONWriter: ~Copyable {
     }
 
     /// A member with a truth value.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func member(_ key: StaticString, _ value: Bool) {
         self.key(key)
         self.value(value)
     }
 
     /// A member with a string.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func member(_ key: StaticString, _ value: String) {
         self.key(key)
         self.value(value)
