@@ -9,6 +9,8 @@ import Synchronization
 package struct TextOutput: Sendable {
     package let descriptor: Int32
 
+    package init(descriptor: Int32) { self.descriptor = descriptor }
+
     package static let standard = TextOutput(descriptor: 1)
     package static let error = TextOutput(descriptor: 2)
 

@@ -31,9 +31,10 @@ func withLog<Result>(
 /// Lends the log of an invocation as a cluster, also where it is opened here.
 func withCluster<Result>(
     _ invocation: Invocation,
+    _ signals: SignalListener? = nil,
     _ body: (ServedLog) throws -> Result
 ) throws -> Result {
-    switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: false, nil) {
+    switch try DirectoryOwner.log(of: LogOption.place(invocation), creates: false, signals) {
     case .served(let log): return try body(log)
     case .opened(let log): return try closing(log) { try body(ServedLog(inProcess: log)) }
     }

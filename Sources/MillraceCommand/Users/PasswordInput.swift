@@ -2,13 +2,16 @@ import Glibc
 import JobRunner
 import Terminal
 
-/// A password as a person or a script gives it: on the only line of standard input or of a file.
+/// A password as a person or a script gives it: twice at a terminal, or on the only line of standard
+/// input or of a file.
 enum PasswordInput {
     /// Longer ones are no passwords.
     private static let byteLimit = 4096
 
-    static func read(from path: String?, for user: String) throws(CommandFailure) -> [UInt8] {
-        if path == nil, isatty(STDIN_FILENO) == 1 { return try ask(user) }
+    /// Whether a person is asked for it.
+    static func isAsked(from path: String?) -> Bool { path == nil && isatty(STDIN_FILENO) == 1 }
+
+    static func read(from path: String?) throws(CommandFailure) -> [UInt8] {
         let descriptor = path.map { open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
         guard descriptor >= 0 else {
             throw CommandFailure(
@@ -37,16 +40,29 @@ enum PasswordInput {
         return try checked(text, path ?? "standard input")
     }
 
-    /// Of a person at a terminal, which shows nothing of it.
-    private static func ask(_ user: String) throws(CommandFailure) -> [UInt8] {
-        guard let text = getpass("password of \(user): ") else {
+    /// Of a person at a terminal, which shows nothing of it; nil where a signal came first.
+    static func ask(
+        for user: String,
+        _ signals: SignalListener
+    ) throws(CommandFailure) -> [UInt8]? {
+        let terminal = try SilentTerminal.begin()
+        // One byte more than is taken, and the end of the line.
+        let limit = byteLimit + 2
+        func line(_ prompt: String) throws(CommandFailure) -> [UInt8]? {
+            try terminal.line(prompt, byteLimit: limit, until: signals)
+        }
+        guard let first = try line("password of \(visible(user)): ") else { return nil }
+        let password = try checked(first, "the terminal")
+        guard let second = try line("the same again: ") else { return nil }
+        guard try checked(second, "the terminal") == password else {
             throw CommandFailure(
-                "the password cannot be read",
+                "there is no password",
                 place: "the terminal",
-                reason: String(cString: strerror(errno))
+                reason: "the second is not the first",
+                next: "give the command again, and the same password twice"
             )
         }
-        return try checked(Array(String(cString: text).utf8), "the terminal")
+        return password
     }
 
     private static func checked(
@@ -63,6 +79,8 @@ enum PasswordInput {
                 "it has more than \(byteLimit) bytes"
             } else if password.contains(where: { $0 == UInt8(ascii: "\n") || $0 == 0 }) {
                 "it has more than one line"
+            } else if String(validating: password, as: UTF8.self) == nil {
+                "its bytes are no UTF-8, in which clients send it"
             } else {
                 nil
             }

@@ -78,7 +78,8 @@ enum UserCommands {
         "set",
         summary: "give a user a password, and make the user if there is none",
         discussion: "The password is read from standard input or a file, never from the command "
-            + "line, which others see. It is not\nkept: what is kept can only check one.",
+            + "line, which others see; a\nterminal is asked for it twice. It is not kept: what is kept "
+            + "can only check one.",
         parameters: [
             user.declaration, mechanism.declaration, iterations.declaration,
             passwordFile.declaration,
@@ -89,19 +90,30 @@ enum UserCommands {
         ]
     ) { invocation in
         let name = invocation[user]
-        let password = try PasswordInput.read(from: invocation[passwordFile], for: name)
-        try withCluster(invocation) { log in
+        // What is no text came as these.
+        guard !name.unicodeScalars.contains("\u{FFFD}") else {
+            throw UsageError("a user's name is UTF-8, in which clients send it")
+        }
+        let file = invocation[passwordFile]
+        let signals = PasswordInput.isAsked(from: file) ? try SignalListener.start() : nil
+        let password =
+            if let signals {
+                try PasswordInput.ask(for: name, signals)
+            } else { try PasswordInput.read(from: file) }
+        guard let password, signals?.request == nil else { return signals?.request ?? .failed }
+        try withCluster(invocation, signals) { log in
+            let chosen = chosen(invocation)
             try log.changing("the user '\(name)'", .was, "set") {
                 cluster throws(KafkaClientError) in
                 try cluster.setPassword(
                     of: name,
                     password,
-                    chosen(invocation) ?? ScramMechanism.allCases,
+                    chosen ?? ScramMechanism.allCases,
                     iterations: Int32(invocation[iterations])
                 )
             }
+            TextOutput.standard.write("set the password of \(name)\n")
         }
-        TextOutput.standard.write("set the password of \(name)\n")
         return .done
     }
 
@@ -131,8 +143,8 @@ enum UserCommands {
                 cluster throws(KafkaClientError) in
                 try cluster.deleteCredentials(of: name, chosen ?? known)
             }
+            TextOutput.standard.write("deleted \(name)\n")
         }
-        TextOutput.standard.write("deleted \(name)\n")
         return .done
     }
 
@@ -147,7 +159,8 @@ extension ServedLog {
     fileprivate func credentials(
         of user: String?
     ) throws(CommandFailure) -> [ClusterCredential] {
-        try asking("the users are not told") { cluster throws(KafkaClientError) in
+        try asking("the users are not told") {
+            cluster throws(KafkaClientError) in
             try cluster.credentials(of: user)
         }
     }
