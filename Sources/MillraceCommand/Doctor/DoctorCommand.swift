@@ -1,4 +1,5 @@
 import Broker
+import BrokerAPI
 import JobRunner
 import LogModel
 import LogStorage
@@ -30,7 +31,7 @@ enum DoctorCommand {
         let machine = MachineFacts(of: directory)
         var report = DoctorReport(asJSON: invocation[asJSON])
         report.tell(MachineDiagnosis.findings(machine, directory: directory))
-        report.tell([end(of: directory)])
+        report.tell([end(of: directory)] + users(of: directory))
         report.tell(try files(of: directory, machine, now))
         report.tell(log(in: directory, now))
         report.tellVerdict(of: directory)
@@ -68,6 +69,23 @@ enum DoctorCommand {
                 next: nextCommand("log verify", data: directory)
             )
         }
+    }
+
+    /// The file of who may log in, where there is one.
+    private static func users(of directory: String) -> [Finding] {
+        let store = CredentialStore(disk: PosixDisk(), directory: directory)
+        if let damage = store.damage {
+            return [
+                .warning(
+                    "users",
+                    "who may log in with a password is not known: \(damage)",
+                    why: "nobody can, and no user is set or deleted",
+                    next: "put the file back from a copy, or move it away and set the users anew"
+                )
+            ]
+        }
+        let count = Set(store.all.map(\.key.user)).count
+        return count == 0 ? [] : [.good("users", "\(counted(count, "user")) may log in")]
     }
 
     private static func files(

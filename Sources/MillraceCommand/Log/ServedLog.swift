@@ -69,13 +69,16 @@ final class ServedLog: CommandLog {
 
     // MARK: Failures
 
-    /// Asks the cluster; what it refuses is told as `what`.
+    /// Asks the cluster; what it refuses is told as `what`, with the advice for its code.
     func asking<Result>(
         _ what: String,
+        advice: [KafkaErrorCode: String] = [:],
         _ body: (KafkaCluster) throws(KafkaClientError) -> Result
     ) throws(CommandFailure) -> Result {
         do throws(KafkaClientError) { return try body(cluster) } catch {
-            throw failure(what, error)
+            var failure = failure(what, error)
+            failure.next = error.code.flatMap { advice[$0] } ?? failure.next
+            throw failure
         }
     }
 
@@ -90,10 +93,13 @@ final class ServedLog: CommandLog {
         _ subject: String,
         _ verb: Verb,
         _ done: String,
+        advice: [KafkaErrorCode: String] = [:],
         _ body: (KafkaCluster) throws(KafkaClientError) -> Result
     ) throws(CommandFailure) -> Result {
         do throws(KafkaClientError) { return try body(cluster) } catch {
-            throw Self.changeFailure(subject, verb, done, place, error)
+            var failure = Self.changeFailure(subject, verb, done, place, error)
+            failure.next = error.code.flatMap { advice[$0] } ?? failure.next
+            throw failure
         }
     }
 

@@ -103,7 +103,7 @@ enum UserCommands {
         guard let password, signals?.request == nil else { return signals?.request ?? .failed }
         try withCluster(invocation, signals) { log in
             let chosen = chosen(invocation)
-            try log.changing("the user '\(name)'", .was, "set") {
+            try log.changing("the user '\(name)'", .was, "set", advice: advice) {
                 cluster throws(KafkaClientError) in
                 try cluster.setPassword(
                     of: name,
@@ -139,7 +139,7 @@ enum UserCommands {
                     next: log.place.next("user list")
                 )
             }
-            try log.changing("the user '\(name)'", .was, "deleted") {
+            try log.changing("the user '\(name)'", .was, "deleted", advice: advice) {
                 cluster throws(KafkaClientError) in
                 try cluster.deleteCredentials(of: name, chosen ?? known)
             }
@@ -147,6 +147,12 @@ enum UserCommands {
         }
         return .done
     }
+
+    /// What is to be done about refusals that only a damaged file of users leads to.
+    fileprivate static let advice: [KafkaErrorCode: String] = [
+        .securityDisabled:
+            "put the file back from a copy, or move it away and set the users anew"
+    ]
 
     /// Nil for all.
     private static func chosen(_ invocation: Invocation) -> [ScramMechanism]? {
@@ -159,7 +165,7 @@ extension ServedLog {
     fileprivate func credentials(
         of user: String?
     ) throws(CommandFailure) -> [ClusterCredential] {
-        try asking("the users are not told") {
+        try asking("the users are not told", advice: UserCommands.advice) {
             cluster throws(KafkaClientError) in
             try cluster.credentials(of: user)
         }

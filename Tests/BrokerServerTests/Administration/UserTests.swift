@@ -93,6 +93,31 @@ struct UserTests {
         try harness.close()
     }
 
+    @Test func `users of a file that is damaged are not told, and certainly not changed`() throws {
+        let harness = try APIHarness()
+        _ = try alter(Alter(upsertions: [upsertion("a")]), harness)
+        try harness.broker.close()
+        let path = "\(harness.directory)/.millrace/users"
+        try Data("no users".utf8).write(to: URL(filePath: path))
+        let next = try APIHarness(reopening: harness.directory)
+        let told: DescribeUserScramCredentialsResponse = try next.ask(
+            DescribeUserScramCredentialsRequest(users: nil),
+            50,
+            0
+        )
+        #expect(told.errorCode == 54 && told.results.isEmpty)
+        #expect(told.errorMessage?.contains(path) == true)
+        let changed = try alter(
+            Alter(
+                deletions: [.init(name: "a", mechanism: 1)],
+                upsertions: [upsertion("b"), upsertion("c", iterations: 1)]
+            ),
+            next
+        )
+        #expect(changed == ["a": 54, "b": 54, "c": 54])
+        try next.close()
+    }
+
     @Test func `of a file that is damaged nobody is let in, and nothing is written over`() throws {
         let harness = try APIHarness()
         _ = try alter(Alter(upsertions: [upsertion("a"), upsertion("b")]), harness)

@@ -72,6 +72,29 @@ extension EndToEnd {
             #expect(terminal.echoes)
         }
 
+        // MARK: Damage
+
+        @Test func `a damaged file of users is told, and is not the absence of users`() throws {
+            _ = try set("alice")
+            let file = URL(filePath: "\(data)/.millrace/users")
+            var bytes = try Data(contentsOf: file)
+            bytes[bytes.count - 1] ^= 1
+            try bytes.write(to: file)
+            for words in [
+                ["list"], ["delete", "alice"], ["set", "alice", "--mechanism", "SCRAM-SHA-256"],
+            ] {
+                let outcome = try run(["user"] + words, input: "other\n")
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains(".millrace/users is damaged"), "\(outcome)")
+                #expect(outcome.errors.contains("next: put the file back"), "\(outcome)")
+                #expect(!outcome.errors.contains("not known") && outcome.output.isEmpty)
+            }
+            let doctor = try run(["doctor"])
+            #expect(doctor.status == 1)
+            #expect(doctor.output.contains("users is damaged"), "\(doctor.output)")
+            #expect(try Data(contentsOf: file) == bytes)
+        }
+
         // MARK: Text
 
         @Test func `a name or password that is no text is refused`() throws {

@@ -14,6 +14,13 @@ extension KafkaAPI {
         _ request: DescribeUserScramCredentialsRequest,
         _ call: APICall
     ) -> DescribeUserScramCredentialsResponse {
+        // Nobody is there only where that is known.
+        if let damage = credentials.damage {
+            return DescribeUserScramCredentialsResponse(
+                errorCode: KafkaErrorCode.securityDisabled.rawValue,
+                errorMessage: damage
+            )
+        }
         var byUser: [ExactText: [DescribeUserScramCredentialsResponse.CredentialInfo]] = [:]
         for (key, iterations) in credentials.all {
             byUser[key.user, default: []].append(
@@ -65,17 +72,22 @@ extension KafkaAPI {
         }
         // A user is changed as a whole, or not at all.
         changes = changes.filter { refusals[$0.key.user] == nil }
+        // Of a damaged file nobody knows who is refused for what.
+        let damage = credentials.damage.map { Refusal(.securityDisabled, $0) }
         var failure: Refusal?
         do throws(LogStorageError) {
-            if !changes.isEmpty { try credentials.apply(changes) }
+            if !changes.isEmpty, damage == nil { try credentials.apply(changes) }
         } catch {
-            failure = Refusal(.kafkaStorageError, error.description)
+            // Of what was not begun it is known that it was not done.
+            let code: KafkaErrorCode =
+                if case .readOnly = error { .policyViolation } else { .kafkaStorageError }
+            failure = Refusal(code, error.description)
         }
         let names = request.deletions.map(\.name) + request.upsertions.map(\.name)
         let users = Set(names.map { ExactText($0) })
         return AlterUserScramCredentialsResponse(
             results: users.sorted().map { user in
-                let refusal = refusals[user] ?? failure
+                let refusal = damage ?? refusals[user] ?? failure
                 return .init(
                     user: user.text,
                     errorCode: (refusal?.code ?? .none).rawValue,
