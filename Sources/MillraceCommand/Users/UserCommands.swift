@@ -112,7 +112,10 @@ enum UserCommands {
                     iterations: Int32(invocation[iterations])
                 )
             }
-            TextOutput.standard.write("set the password of \(name)\n")
+            let others = log.otherMechanisms(of: name, than: chosen)
+            TextOutput.standard.write(
+                "set the password of \(name)\(words(of: chosen))\(others)\n"
+            )
         }
         return .done
     }
@@ -143,7 +146,8 @@ enum UserCommands {
                 cluster throws(KafkaClientError) in
                 try cluster.deleteCredentials(of: name, chosen ?? known)
             }
-            TextOutput.standard.write("deleted \(name)\n")
+            let others = log.otherMechanisms(of: name, than: chosen)
+            TextOutput.standard.write("deleted \(name)\(words(of: chosen))\(others)\n")
         }
         return .done
     }
@@ -153,6 +157,10 @@ enum UserCommands {
         .securityDisabled:
             "put the file back from a copy, or move it away and set the users anew"
     ]
+
+    private static func words(of chosen: [ScramMechanism]?) -> String {
+        chosen.map { " for " + $0.map(\.name).joined(separator: " and ") } ?? ""
+    }
 
     /// Nil for all.
     private static func chosen(_ invocation: Invocation) -> [ScramMechanism]? {
@@ -168,6 +176,27 @@ extension ServedLog {
         try asking("the users are not told", advice: UserCommands.advice) {
             cluster throws(KafkaClientError) in
             try cluster.credentials(of: user)
+        }
+    }
+
+    /// What is to be said of the mechanisms that a change of some left as they were: an older
+    /// password may hold there. Nothing of a change of all.
+    fileprivate func otherMechanisms(of user: String, than chosen: [ScramMechanism]?) -> String {
+        guard let chosen else { return "" }
+        do throws(CommandFailure) {
+            let known = try credentials(of: nil).filter { $0.user.hasBytes(of: user) }
+                .map(\.mechanism)
+            let others = known.filter { !chosen.contains($0) }
+            guard !others.isEmpty else { return "" }
+            // PLAIN asks the first of these.
+            let plain = SaslServer.plainOrder.first(where: known.contains)
+            let isPlain = plain.map(others.contains) ?? false
+            return "; the password from before still holds for "
+                + others.map(\.name).joined(separator: " and ")
+                + (isPlain ? ", and for PLAIN where a listener of Millrace takes that" : "")
+        } catch {
+            return "; whether one from before holds for other mechanisms is not known: "
+                + (error.reason ?? error.what)
         }
     }
 }

@@ -72,6 +72,27 @@ extension EndToEnd {
             #expect(terminal.echoes)
         }
 
+        // MARK: Mechanisms
+
+        @Test func `a change of one mechanism tells what still holds for the others`() throws {
+            #expect(try set("alice") == "set the password of alice\n")
+            let changed = try set("alice", "--mechanism", "SCRAM-SHA-512", password: "second")
+            #expect(
+                changed == "set the password of alice for SCRAM-SHA-512; the password from before "
+                    + "still holds for SCRAM-SHA-256, and for PLAIN where a listener of Millrace "
+                    + "takes that\n"
+            )
+            let other = try set("alice", "--mechanism", "SCRAM-SHA-256", password: "second")
+            #expect(other.hasSuffix("still holds for SCRAM-SHA-512\n"), "\(other)")
+            let words = ["user", "delete", "alice", "--mechanism"]
+            let deleted = try succeed(words + ["SCRAM-SHA-512"]).output
+            #expect(deleted.hasPrefix("deleted alice for SCRAM-SHA-512; the password from before"))
+            #expect(deleted.contains("SCRAM-SHA-256, and for PLAIN"), "\(deleted)")
+            let last = try succeed(words + ["SCRAM-SHA-256"]).output
+            #expect(last == "deleted alice for SCRAM-SHA-256\n")
+            #expect(try set("bob", "--mechanism", "SCRAM-SHA-256").contains("still") == false)
+        }
+
         // MARK: Damage
 
         @Test func `a damaged file of users is told, and is not the absence of users`() throws {
