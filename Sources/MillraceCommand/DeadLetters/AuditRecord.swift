@@ -40,6 +40,8 @@ struct AuditRecord: Equatable {
     var offsets: OffsetRanges
 
     private enum Header {
+        /// What all of them begin with.
+        static let prefix = "__millrace.audit."
         static let version = "__millrace.audit.version"
         static let action = "__millrace.audit.action"
         static let id = "__millrace.audit.id"
@@ -95,8 +97,7 @@ struct AuditRecord: Equatable {
         guard texts[Header.version] == Self.currentVersion,
             let action = texts[Header.action].flatMap(Action.init),
             let id = texts[Header.id],
-            let key = record.key, key.count <= 10,
-            let number = Int32(String(decoding: key, as: UTF8.self)), number >= 0,
+            let partition = record.key.flatMap(Self.partition),
             let value = record.value,
             let offsets = OffsetRanges(String(decoding: value, as: UTF8.self))
         else { return nil }
@@ -109,8 +110,27 @@ struct AuditRecord: Equatable {
             target: texts[Header.target],
             reason: texts[Header.reason]
         )
-        partition = PartitionIndex(number)
+        self.partition = partition
         self.offsets = offsets
+    }
+
+    /// Whether no command of ours can have written a record: it has none of a note's headers, and
+    /// not both key and value of one either, as a note has that was copied without its headers.
+    static func isForeign(_ record: RecordView) -> Bool {
+        var iterator = RecordHeaderIterator(record.headers)
+        while let header = iterator.next() {
+            if header.key.starts(with: Header.prefix.utf8) { return false }
+        }
+        guard let key = record.key, let value = record.value else { return true }
+        return partition(key) == nil
+            || OffsetRanges(String(decoding: value, as: UTF8.self)) == nil
+    }
+
+    private static func partition(_ key: UnsafeRawBufferPointer) -> PartitionIndex? {
+        guard key.count <= 10, let number = Int32(String(decoding: key, as: UTF8.self)),
+            number >= 0
+        else { return nil }
+        return PartitionIndex(number)
     }
 
     init(cause: Cause, partition: PartitionIndex, offsets: OffsetRanges) {

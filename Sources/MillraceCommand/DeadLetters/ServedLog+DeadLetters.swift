@@ -86,14 +86,19 @@ extension ServedLog {
         if areSettled { try waitUntilStable(audit) }
         let bounds = try bounds(of: audit)
         guard bounds.logStart < bounds.lastStableOffset else { return states }
+        var foreign = ForeignRecords()
         let end = try scan(audit, bounds.logStart.rawValue..<bounds.lastStableOffset.rawValue) {
             record,
             batch in
             guard let noted = AuditRecord(record) else {
+                if AuditRecord.isForeign(record) {
+                    foreign.add(batch.offset(of: record))
+                    return true
+                }
                 throw CommandFailure(
                     "what was done about the dead letters of '\(letters.name)' is not known",
                     place: "\(audit) at offset \(batch.offset(of: record).rawValue)",
-                    reason: "the record there is none that a command of dead letters writes",
+                    reason: "the record there is a note of dead letters that cannot be read",
                     next: place.next("consume \(shellWord(audit.topic)) --format '%o %k %s %h\\n'")
                 )
             }
@@ -105,6 +110,7 @@ extension ServedLog {
             }
             return true
         }
+        foreign.tell(of: audit)
         guard end >= bounds.lastStableOffset.rawValue else {
             throw CommandFailure(
                 "what was done about the dead letters of '\(letters.name)' is not known",
@@ -170,6 +176,28 @@ extension ServedLog {
                 return goesOn
             }
         }
+    }
+}
+
+/// Records of an audit topic that say nothing about a dead letter, whoever wrote them there.
+private struct ForeignRecords {
+    private var first: Offset?
+    private var count = 0
+
+    mutating func add(_ offset: Offset) {
+        first = first ?? offset
+        count += 1
+    }
+
+    func tell(of audit: TopicPartition) {
+        guard let first else { return }
+        let place = "at offset \(first.rawValue) of \(audit)"
+        TextOutput.error.write(
+            count == 1
+                ? "warning: the record \(place) is passed over: no command of dead letters wrote it\n"
+                : "warning: \(counted(count, "record")), the first \(place), are passed over: no "
+                    + "command of dead letters wrote them\n"
+        )
     }
 }
 

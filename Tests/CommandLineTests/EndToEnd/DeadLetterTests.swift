@@ -165,12 +165,18 @@ extension EndToEnd {
             }
         }
 
-        @Test func `an audit record of another's stops every command`() throws {
+        @Test func `an audit record of a later version stops every command`() throws {
             try succeed("topic", "create", Self.letters)
             try succeed("topic", "create", "payments")
             try write(["a:1"], reason: "refused")
             try succeed("topic", "create", "\(Self.letters)-audit")
-            try succeed("produce", "\(Self.letters)-audit", input: "0-17\n")
+            try succeed(
+                "produce",
+                "\(Self.letters)-audit",
+                "--header",
+                "__millrace.audit.version=2",
+                input: "0-17\n"
+            )
             let outcome = try run(["dlq", "replay", Self.letters, "--all"])
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains("-audit-0 at offset 0"))

@@ -17,13 +17,19 @@ extension EndToEnd {
             #expect(outcome.status == 0, "\(outcome.errors)")
         }
 
-        @Test func `a strange note stops the list of its topic alone`() throws {
+        @Test func `a note that cannot be read stops the list of its topic alone`() throws {
             for topic in ["a-dead-letters", "b-dead-letters", "c-dead-letters"] {
                 try succeed("topic", "create", topic)
                 try write("x", to: topic)
             }
             try succeed("topic", "create", "b-dead-letters-audit")
-            try succeed("produce", "b-dead-letters-audit", input: "0-17\n")
+            try succeed(
+                "produce",
+                "b-dead-letters-audit",
+                "--header",
+                "__millrace.audit.version=2",
+                input: "0-17\n"
+            )
             for words in [["dlq", "list"], ["dlq", "check", "--max-depth", "5"]] {
                 let outcome = try run(words)
                 #expect(outcome.status == 1)
@@ -34,6 +40,37 @@ extension EndToEnd {
             }
             // What is too much in another topic is told by the status all the same.
             #expect(try run(["dlq", "check", "--max-depth", "0"]).status == 2)
+        }
+
+        @Test func `a record that is no note is told and passed over, what may be one stops`()
+            throws
+        {
+            let (letters, audit) = ("a-dead-letters", "a-dead-letters-audit")
+            try succeed("topic", "create", letters)
+            try succeed("topic", "create", "payments")
+            try write("first", to: letters)
+            try succeed("dlq", "replay", letters, "--all")
+            try write("second", to: letters)
+            let foreign = ["hello\n", "0-17\n", "k:0-17\n", "0:0-17,\n"]
+            for line in foreign {
+                try succeed("produce", audit, "--key-separator", ":", input: line)
+            }
+            let told = try succeed("dlq", "list")
+            #expect(told.output.contains("2 dead letters, 1 open"), "\(told.output)")
+            #expect(
+                told.errors.contains("warning: 4 records, the first at offset 2 of \(audit)-0"),
+                "\(told.errors)"
+            )
+            let replayed = try succeed("dlq", "replay", letters, "--all")
+            #expect(replayed.output.contains("replayed 1 dead letter"), "\(replayed.output)")
+            #expect(replayed.errors.contains("passed over"))
+            // A note that lost its headers on its way here.
+            try succeed("produce", audit, "--key-separator", ":", input: "0:0-1\n")
+            let refused = try run(["dlq", "replay", letters, "--all"])
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("a note of dead letters that cannot be read"))
+            let values = try succeed("consume", "payments", "--until-end").lines
+            #expect(values == ["first", "second"])
         }
 
         @Test func `letters of times that their topic does not take are left open`() throws {
