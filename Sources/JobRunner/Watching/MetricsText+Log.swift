@@ -188,22 +188,23 @@ extension MetricsText {
 
     private mutating func addDeadLetters(_ letters: [WatchSample.DeadLetterSample]) {
         begin(
-            "millrace_dead_letter_depth",
+            "millrace_dead_letter_topic_records",
             .gauge,
-            help: "Records that lie in a topic of dead letters, as far as they are counted."
+            help:
+                "Records in a topic of dead letters, open or dealt with, as far as counted."
         )
         for letter in letters { sample(letter.count, [("topic", letter.topic)]) }
         begin(
-            "millrace_dead_letter_uncounted_offsets",
+            "millrace_dead_letter_topic_uncounted_offsets",
             .gauge,
             help: "Offsets of a topic of dead letters that are not counted yet."
         )
         for letter in letters { sample(letter.uncountedOffsetCount, [("topic", letter.topic)]) }
         begin(
-            "millrace_dead_letter_oldest_age_seconds",
+            "millrace_dead_letter_topic_oldest_age_seconds",
             .gauge,
             unit: .seconds,
-            help: "Age of the oldest record in a topic of dead letters; 0 where there is none."
+            help: "Age of the oldest record there, open or dealt with; 0 where there is none."
         )
         for letter in letters
         where letter.oldestSeconds != nil

@@ -147,22 +147,22 @@ import Testing
         try rig.client.createTopic(TopicSpecification(name: "other", partitionCount: 1))
         rig.sampleSlowly()
         func told(_ name: String) throws -> Double? {
-            try rig.metrics()["millrace_dead_letter_\(name)", ["topic": "j-dead-letters"]]
+            try rig.metrics()["millrace_dead_letter_topic_\(name)", ["topic": "j-dead-letters"]]
         }
-        #expect(try told("depth") == 0)
+        #expect(try told("records") == 0)
         #expect(try told("oldest_age_seconds") == 0)
         try rig.write(4, to: "j-dead-letters")
         rig.time.advance(milliseconds: 60_000)
         rig.sampleSlowly()
-        #expect(try told("depth") == 4)
+        #expect(try told("records") == 4)
         try rig.write(1, to: "j-dead-letters")
         rig.sampleSlowly()
-        #expect(try told("depth") == 5)
+        #expect(try told("records") == 5)
         #expect(try told("oldest_age_seconds") == 60)
         let partition = TopicPartition("j-dead-letters", PartitionIndex(0))
         try rig.client.deleteRecords(of: partition, before: Offset(4))
         rig.sampleSlowly()
-        #expect(try told("depth") == 1)
+        #expect(try told("records") == 1)
         #expect(try told("oldest_age_seconds") == 0)
         #expect(rig.watch.look().deadLetters.map(\.topic) == ["j-dead-letters"])
     }
@@ -241,8 +241,8 @@ import Testing
         rig.sampleSlowly()
         let metrics = try rig.metrics()
         let topic = ["topic": "j-dead-letters"]
-        #expect(metrics["millrace_dead_letter_depth", topic] == 3)
-        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 0)
+        #expect(metrics["millrace_dead_letter_topic_records", topic] == 3)
+        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 0)
     }
 
     @Test func `more dead letters than one round reads are told as far as they are counted`()
@@ -253,12 +253,12 @@ import Testing
         let topic = ["topic": "j-dead-letters"]
         rig.sampleSlowly()
         var metrics = try rig.metrics()
-        #expect(metrics["millrace_dead_letter_depth", topic] == 16)
-        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 4)
+        #expect(metrics["millrace_dead_letter_topic_records", topic] == 16)
+        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 4)
         rig.sampleSlowly()
         metrics = try rig.metrics()
-        #expect(metrics["millrace_dead_letter_depth", topic] == 20)
-        #expect(metrics["millrace_dead_letter_uncounted_offsets", topic] == 0)
+        #expect(metrics["millrace_dead_letter_topic_records", topic] == 20)
+        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 0)
     }
 
     @Test func `health tells a full disk, and a log that is well`() throws {

@@ -156,7 +156,7 @@ extension WatchPage {
             duration(lags.reduce((most, lag) => Math.max(most, lag.seconds || 0), 0)));
           tile("Open transactions", whole.format(state.log.openTransactions));
           const letters = state.deadLetters.reduce((sum, topic) => sum + (topic.count || 0), 0);
-          tile("Dead letters", whole.format(letters), letters > 0);
+          tile("Dead letters kept", whole.format(letters));
           const failing = state.log.offline + state.log.damaged + state.log.readOnly;
           tile("Failing partitions",
             `${whole.format(failing)} of ${compact.format(state.log.partitions)}`, failing > 0);
@@ -213,7 +213,7 @@ extension WatchPage {
               item.id, item.state, duration(item.seconds), whole.format(item.partitions),
               item.remote ? "a client" : "this process",
             ]), "None is open.");
-          fill("letters", "What lies in topics of dead letters",
+          fill("letters", "What lies in topics of dead letters, open or dealt with",
             [left("Topic"), right("Records"), right("Oldest")],
             state.deadLetters.map(item => [
               item.topic, item.count === null ? "–" : whole.format(item.count),
