@@ -20,6 +20,9 @@ package struct APIConfiguration: Sendable {
     package var advertisedAddresses: [String: NodeAddress] = [:]
     /// How users say who they are (`sasl.enabled.mechanisms`).
     package var saslMechanisms: [SaslMechanism] = [.scramSHA256, .scramSHA512]
+    /// Is told of logins that failed, not more often than `DenialLimits` has it, in the thread that
+    /// looked at the password: it must not wait for anything.
+    package var onLoginFailure: @Sendable (LoginFailure) -> Void = { _ in }
 
     /// Clients that need not name all their partitions in each fetch
     /// (`max.incremental.fetch.session.cache.slots`).

@@ -24,6 +24,7 @@ package final class APIProbe: Sendable {
     private let meters: [Int16: Meter]
     private let opened = Counter()
     private let closed = Counter()
+    private let failedLogins = Counter()
 
     init() {
         meters = APITable.entries.mapValues { _ in Meter() }
@@ -31,6 +32,9 @@ package final class APIProbe: Sendable {
 
     func connectionOpened() { opened.add() }
     func connectionClosed() { closed.add() }
+    func loginFailed() { failedLogins.add() }
+
+    package var failedLoginCount: UInt64 { failedLogins.current }
 
     /// Connections that were accepted, and those that are open.
     package var connections: (accepted: UInt64, open: UInt64) {

@@ -1,5 +1,7 @@
 package import Broker
 import Bytes
+import Coordination
+import LogModel
 import Threads
 
 /// Kafka's APIs over the log: one handler a request, in `Handlers`. Knows no socket.
@@ -19,6 +21,8 @@ package final class KafkaAPI: Sendable {
     package let answerMemory: AnswerMemory
     /// What was asked so far.
     package let probe = APIProbe()
+    /// By hosts.
+    private let loginLimits = Lock(DenialLimits())
 
     package init(
         broker: Broker,
@@ -77,6 +81,16 @@ package final class KafkaAPI: Sendable {
     /// What a client may do; nil where that is everything.
     func rights(of connection: ConnectionIdentity) -> Rights? {
         accessControl?.rights(of: connection)
+    }
+
+    /// Somebody was not who he said to be.
+    package func loginFailed(_ failure: LoginFailure) {
+        probe.loginFailed()
+        let (host, now) = (ExactText(failure.host), broker.clock.monotonicNanoseconds())
+        guard let silent = loginLimits.withLock({ $0.take(host, now: now) }) else { return }
+        var failure = failure
+        failure.silentCount = silent
+        configuration.onLoginFailure(failure)
     }
 
     /// A connection was accepted, which `connectionClosed` ends.

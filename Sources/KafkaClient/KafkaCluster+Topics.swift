@@ -130,10 +130,12 @@ extension KafkaCluster {
         }
     }
 
-    /// The options of topics that are not the cluster's defaults; those too, if asked for.
+    /// The options of topics that are not the cluster's defaults; those too, if asked for. Topics
+    /// whose options the client may not know are left out where `allowsDenials` says so.
     package func options(
         of names: [String],
-        withDefaults: Bool = false
+        withDefaults: Bool = false,
+        allowsDenials: Bool = false
     ) throws(KafkaClientError) -> [String: [String: String]] {
         guard !names.isEmpty else { return [:] }
         let request = DescribeConfigsRequest(
@@ -149,6 +151,11 @@ extension KafkaCluster {
             var options: [String: [String: String]] = [:]
             for result in try ask(request).results {
                 let subject = "the topic '\(result.resourceName)'"
+                if allowsDenials,
+                    result.errorCode == KafkaErrorCode.topicAuthorizationFailed.rawValue
+                {
+                    continue
+                }
                 try check(result.errorCode, about: subject, result.errorMessage)
                 let own = result.configs.filter {
                     withDefaults || $0.configSource == Self.setForTopic

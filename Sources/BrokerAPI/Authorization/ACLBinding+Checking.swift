@@ -54,7 +54,10 @@ extension ACLBinding {
             // Each begin of a topic's name but these two is a topic's name itself.
             if pattern == .prefixed, name == "." || name == ".." { return }
             if let problem = TopicName.problem(with: name) { throw refusal(problem) }
-        case .group, .transactionalID, .delegationToken, .user: break
+        case .group, .transactionalID, .delegationToken, .user:
+            guard pattern == .literal || ExactText(name) != .wildcard else {
+                throw refusal("* means every name as a literal one, and begins none that is used")
+            }
         }
     }
 

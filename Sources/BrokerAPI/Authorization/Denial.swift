@@ -25,8 +25,8 @@ package struct Denial: Equatable, Sendable {
     }
 }
 
-/// How many denials are told: a client must not be able to flood the log, over however many
-/// connections it comes, nor all of them together.
+/// How many denials are told of a principal, or failed logins of a host: a client must not be able
+/// to flood the log, over however many connections it comes, nor all of them together.
 struct DenialLimits: Sendable {
     /// Of one principal, in a span of time.
     static let count = 10

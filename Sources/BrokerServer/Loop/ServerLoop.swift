@@ -278,13 +278,18 @@ final class ServerLoop: @unchecked Sendable {
         _ number: UInt64,
         of connection: SocketConnection
     ) {
-        let (credentials, id) = (api.credentials, connection.number)
+        let (api, credentials, id) = (api, api.credentials, connection.number)
+        let failure = LoginFailure(
+            host: connection.machine.identity.host,
+            mechanism: server.mechanism.rawValue
+        )
         workers.add(
             { [weak self] in
                 var server = server
                 let step = server.received(token, shapes: credentials.shapes) {
                     credentials.credential($0, $1)
                 }
+                if case .failed = step { api.loginFailed(failure) }
                 self?.send(.look(connection: id, number: number, server, step))
             },
             to: connection.mailbox

@@ -2,18 +2,23 @@ package import BrokerAPI
 import Telemetry
 import Threads
 
-/// Tells what was denied, in a thread of its own: standard error may be a pipe that nobody reads,
-/// and no request waits for that. What finds no place is dropped, and told as a number once there
-/// is one.
+/// Tells what was denied and who failed to log in, in a thread of its own: standard error may be a
+/// pipe that nobody reads, and no request waits for that. What finds no place is dropped, and told
+/// as a number once there is one.
 package final class DenialLog: Sendable {
+    private enum Entry: Sendable {
+        case denial(Denial)
+        case login(LoginFailure)
+    }
+
     private struct Queue: Sendable {
-        var denials: [Denial] = []
+        var entries: [Entry] = []
         var droppedCount = 0
         var isStopping = false
     }
 
     private enum Turn: Sendable {
-        case tell([Denial], droppedCount: Int)
+        case tell([Entry], droppedCount: Int)
         case end
     }
 
@@ -40,12 +45,12 @@ package final class DenialLog: Sendable {
         let (queue, hasEnded) = (self.queue, self.hasEnded)
         // Not joined: it may hang in a write for ever.
         _ = OwnedThread {
-            while case .tell(let denials, let droppedCount) = Self.next(queue) {
-                for denial in denials { Self.tell(denial, logger) }
+            while case .tell(let entries, let droppedCount) = Self.next(queue) {
+                for entry in entries { Self.tell(entry, logger) }
                 guard droppedCount > 0 else { continue }
                 logger.log(
                     .warning,
-                    "denials were not told: standard error takes no more",
+                    "denials and failed logins were not told: standard error takes no more",
                     ["count": "\(droppedCount)"]
                 )
             }
@@ -54,10 +59,15 @@ package final class DenialLog: Sendable {
     }
 
     /// Takes a denial, or drops it; never waits.
-    package func add(_ denial: Denial) {
+    package func add(_ denial: Denial) { add(.denial(denial)) }
+
+    /// The same of a login that failed.
+    package func add(_ failure: LoginFailure) { add(.login(failure)) }
+
+    private func add(_ entry: Entry) {
         queue.update { state in
-            if state.denials.count < Self.limit, !state.isStopping {
-                state.denials.append(denial)
+            if state.entries.count < Self.limit, !state.isStopping {
+                state.entries.append(entry)
             } else {
                 state.droppedCount += 1
             }
@@ -72,9 +82,24 @@ package final class DenialLog: Sendable {
 
     private static func next(_ queue: ConditionLock<Queue>) -> Turn {
         queue.waitAndTake { state in
-            guard !state.denials.isEmpty else { return state.isStopping ? .end : nil }
+            guard !state.entries.isEmpty else { return state.isStopping ? .end : nil }
             defer { state = Queue(isStopping: state.isStopping) }
-            return .tell(state.denials, droppedCount: state.droppedCount)
+            return .tell(state.entries, droppedCount: state.droppedCount)
+        }
+    }
+
+    private static func tell(_ entry: Entry, _ logger: Logger) {
+        switch entry {
+        case .denial(let denial): tell(denial, logger)
+        case .login(let failure):
+            logger.log(
+                .warning,
+                "login failed",
+                [
+                    "host": failure.host, "mechanism": failure.mechanism,
+                    "untold": "\(failure.silentCount)",
+                ]
+            )
         }
     }
 

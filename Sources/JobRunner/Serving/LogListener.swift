@@ -29,19 +29,22 @@ package struct LogListener {
         // Some commands of one person.
         if options == nil { configuration.workerCount = Self.localWorkerCount }
         let clock = log.broker.clock
-        denials = settings.authorizer.map { _ in
-            DenialLog(wallMilliseconds: { clock.wallTime().rawValue })
-        }
+        // This user alone is asked nothing.
+        let told = options.map { _ in DenialLog(wallMilliseconds: { clock.wallTime().rawValue }) }
+        denials = told
+        var answering = settings.api
+        answering.onLoginFailure = { told?.add($0) }
         let api = KafkaAPI(
             broker: log.broker,
-            configuration: settings.api,
-            accessControl: try Self.accessControl(log, settings.authorizer, denials)
+            configuration: answering,
+            accessControl: try Self.accessControl(log, settings.authorizer, told)
         )
         let socket = LocalSocket(
             folder: OwnerAddresses.folder(in: log.directory),
             name: OwnerAddresses.socketName
         )
         if let damage = api.credentials.damage { Self.warn(damage: damage) }
+        if options != nil, settings.authorizer == nil { Self.warnOfUnusedRules(log) }
         let place = Place(listeners: options?.listeners ?? [], security: settings.security)
         guard let server = try Self.server(api, place, socket, configuration) else { return nil }
         self.server = server
@@ -78,6 +81,21 @@ package struct LogListener {
                 next: "put the file back from a backup, or move it away and make the rules anew"
             )
         }
+    }
+
+    /// A server that was started without its authorizer lets everybody do everything.
+    private static func warnOfUnusedRules(_ log: OpenLog) {
+        let words: String?
+        do throws(BrokerError) {
+            let count = try AccessControl(log.broker, AuthorizerSettings()).rules.count
+            words = count == 0 ? nil : counted(count, "access rule")
+        } catch { words = "the access rules, which cannot be read," }
+        guard let words else { return }
+        TextOutput.error.write(
+            "warning: everybody may do everything: nothing looks at \(words) in "
+                + "\(log.directory)/.millrace/acls; "
+                + "--config authorizer.class.name=standard does\n"
+        )
     }
 
     private static func server(

@@ -199,6 +199,11 @@ package struct ServerSettings: Sendable {
             let names = text.split(separator: ";").map(trimmed).filter { !$0.isEmpty }
             settings.authorizerSettings.superUsers = names
             return names.allSatisfy { name in
+                // A certificate's name has commas; the next principal is behind none.
+                guard
+                    !name.split(separator: ",").dropFirst().map(trimmed)
+                        .contains(where: { $0.hasPrefix("User:") })
+                else { return false }
                 let parts = name.split(separator: ":", maxSplits: 1)
                 return parts.count == 2 && parts[0] == "User"
             }

@@ -224,6 +224,14 @@ extension MetricsText {
             )
             add("millrace_connections_open", .gauge, open, help: "Those that are open.")
         }
+        if let count = sample.failedLoginCount {
+            add(
+                "millrace_failed_logins",
+                .counter,
+                count,
+                help: "Logins with SASL that failed."
+            )
+        }
         begin(
             "millrace_request_duration_seconds",
             .histogram,

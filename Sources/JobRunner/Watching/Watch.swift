@@ -47,6 +47,7 @@ final class Watch: Sendable {
         lookAtGroups(&sample, slow, ends)
         lookAtTransactions(&sample)
         sample.connections = self.probe?.connections
+        sample.failedLoginCount = self.probe?.failedLoginCount
         sample.usages = self.probe?.usages ?? []
         sample.job = job.withLock { $0 }.map { WatchSample.JobSample($0) }
         return sample

@@ -97,6 +97,7 @@ struct WatchSample: Sendable {
     var flushPartitions: HistogramCounts
     var journalByteCount: UInt64
     var connections: (accepted: UInt64, open: UInt64)?
+    var failedLoginCount: UInt64?
     var usages: [APIProbe.Usage] = []
     var job: JobSample?
 

@@ -2,6 +2,7 @@ import BrokerAPI
 import JobRunner
 import KafkaClient
 import KafkaWire
+import LogModel
 import Terminal
 
 /// `millrace acl …`: who may do what.
@@ -42,7 +43,7 @@ enum AclCommands {
     ) { invocation in
         let rules = try AclWords(invocation).rules()
         try withRules(invocation) { log in
-            let refusals = try log.changing("the rules", .were, "made") {
+            let refusals = try log.changing("the rules", .were, "made", advice: advice) {
                 cluster throws(KafkaClientError) in
                 try cluster.make(rules: rules)
             }
@@ -77,13 +78,21 @@ enum AclCommands {
                 TextOutput.standard.write("nothing is changed; --execute removes them\n")
                 return
             }
-            try log.changing("the rules", .were, "removed") { cluster throws(KafkaClientError) in
+            try log.changing("the rules", .were, "removed", advice: advice) {
+                cluster throws(KafkaClientError) in
                 try cluster.remove(rules: rules)
             }
             TextOutput.standard.write("removed \(counted(rules.count, "rule"))\n")
         }
         return .done
     }
+
+    /// What is to be done where the server looks at no rules.
+    fileprivate static let advice: [KafkaErrorCode: String] = [
+        .securityDisabled:
+            "start it with --config authorizer.class.name=standard; rules of a directory can be "
+            + "made before that, while nothing has it open"
+    ]
 
     private static func show(_ rules: [CreateAclsRequest.AclCreation]) {
         var table = Table(
@@ -129,13 +138,15 @@ extension ServedLog {
         var reasons: [String] = []
         for error in errors where !reasons.contains("\(error)") { reasons.append("\(error)") }
         failure.reason = reasons.joined(separator: "; ")
+        failure.next = first.code.flatMap { AclCommands.advice[$0] } ?? failure.next
         return failure
     }
 
     fileprivate func rules(
         _ words: AclWords
     ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {
-        try asking("the rules are not told") { cluster throws(KafkaClientError) in
+        try asking("the rules are not told", advice: AclCommands.advice) {
+            cluster throws(KafkaClientError) in
             try cluster.rules(.all)
         }.filter(words.mean)
     }

@@ -113,7 +113,7 @@ struct SourceRecords {
 
     private mutating func partitionCount(of topic: String) throws -> Int {
         if let known = topics[topic] { return known }
-        let found = try log.asking("the topic '\(topic)' is not found") {
+        let found = try log.asking("the topic '\(topic)' is not looked up") {
             cluster throws(KafkaClientError) in
             try cluster.topics(named: [topic])
         }

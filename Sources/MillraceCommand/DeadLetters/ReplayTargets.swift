@@ -188,7 +188,7 @@ struct ReplayTargets {
     }
 
     private func named(_ name: String) throws(CommandFailure) -> ClusterTopic? {
-        try log.asking("the topic '\(name)' is not found") { cluster throws(KafkaClientError) in
+        try log.asking("the topic '\(name)' is not looked up") { cluster throws(KafkaClientError) in
             try cluster.topics(named: [name]).first
         }
     }

@@ -78,7 +78,7 @@ extension ServedLog {
     func states(of letters: LetterTopic, areSettled: Bool = false) throws -> LetterStates {
         var states = LetterStates(of: letters.bounds)
         let audit = letters.audit
-        let found = try asking("the topic '\(audit.topic)' is not found") {
+        let found = try asking("the topic '\(audit.topic)' is not looked up") {
             cluster throws(KafkaClientError) in
             try cluster.topics(named: [audit.topic])
         }
@@ -192,11 +192,12 @@ private struct ForeignRecords {
     func tell(of audit: TopicPartition) {
         guard let first else { return }
         let place = "at offset \(first.rawValue) of \(audit)"
+        let why = "no command of dead letters wrote"
         TextOutput.error.write(
             count == 1
-                ? "warning: the record \(place) is passed over: no command of dead letters wrote it\n"
-                : "warning: \(counted(count, "record")), the first \(place), are passed over: no "
-                    + "command of dead letters wrote them\n"
+                ? "warning: the record \(place) is passed over: \(why) it\n"
+                : "warning: \(counted(count, "record")), the first \(place), are passed over: "
+                    + "\(why) them\n"
         )
     }
 }

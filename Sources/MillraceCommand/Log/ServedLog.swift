@@ -151,6 +151,10 @@ final class ServedLog: CommandLog {
         case (.refused(let code, _, _), _):
             switch code {
             case .unknownTopicOrPartition: return place.next("topic list")
+            case .topicAuthorizationFailed, .groupAuthorizationFailed,
+                .transactionalIDAuthorizationFailed:
+                return "another user in --command-config, or a rule that lets this one: "
+                    + "millrace acl add --help"
             case .saslAuthenticationFailed, .unsupportedSaslMechanism:
                 return "another user, password or sasl.mechanism in --command-config"
             case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:

@@ -9,7 +9,10 @@ extension ServedLog: TopicStore {
         let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
             try cluster.topics(named: nil)
         }
-        return try shown(topics.filter { withInternal || !$0.isInternal })
+        return try shown(
+            topics.filter { withInternal || !$0.isInternal },
+            allowsDenials: true
+        )
     }
 
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
@@ -80,7 +83,7 @@ extension ServedLog: TopicStore {
 
     /// The topic of this name, or an error that names the nearest.
     func requireTopic(_ name: String) throws(CommandFailure) -> ClusterTopic {
-        let what = "the topic '\(name)' is not found"
+        let what = "the topic '\(name)' is not looked up"
         let topics = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.topics(named: [name])
         }
@@ -91,10 +94,15 @@ extension ServedLog: TopicStore {
         throw place.missingTopic(name, among: all.filter { !$0.isInternal }.map(\.name))
     }
 
-    private func shown(_ topics: [ClusterTopic]) throws(CommandFailure) -> [ShownTopic] {
+    /// With `allowsDenials` also those whose options this client may not know, as Kafka's tool
+    /// does.
+    private func shown(
+        _ topics: [ClusterTopic],
+        allowsDenials: Bool = false
+    ) throws(CommandFailure) -> [ShownTopic] {
         let what = "the state of the topics is not told"
         let options = try asking(what) { cluster throws(KafkaClientError) in
-            try cluster.options(of: topics.map(\.name))
+            try cluster.options(of: topics.map(\.name), allowsDenials: allowsDenials)
         }
         let usable = topics.flatMap { topic in
             topic.partitions.filter { $0.code == .none }.map {
@@ -106,7 +114,7 @@ extension ServedLog: TopicStore {
             ShownTopic(
                 name: topic.name,
                 isInternal: topic.isInternal,
-                options: options[topic.name] ?? [:],
+                options: options[topic.name],
                 partitions: topic.partitions.map { partition in
                     let name = TopicPartition(topic.name, PartitionIndex(partition.index))
                     switch bounds[name] {

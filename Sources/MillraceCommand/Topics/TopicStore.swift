@@ -51,7 +51,8 @@ struct ShownPartition {
 struct ShownTopic {
     let name: String
     let isInternal: Bool
-    let options: [String: String]
+    /// Nil where they are not told to this user.
+    let options: [String: String]?
     var partitions: [ShownPartition]
     /// What options have that are not set; empty where that was not looked at.
     var defaults: [String: String] = [:]
@@ -89,6 +90,7 @@ struct ShownTopic {
     }
 
     private func setOptionLines(_ defaults: [String: String]) -> String {
+        guard let options else { return "options: not told to this user\n" }
         guard !options.isEmpty else { return "options: defaults\n" }
         let lines = options.sorted { $0.key < $1.key }.map { name, value in
             "  \(name)=\(value)\(defaults[name].map { " (default: \($0))" } ?? "")\n"
@@ -97,7 +99,7 @@ struct ShownTopic {
     }
 
     private var defaultLines: String {
-        let lines = defaults.filter { options[$0.key] == nil }.sorted { $0.key < $1.key }
+        let lines = defaults.filter { options?[$0.key] == nil }.sorted { $0.key < $1.key }
             .map { "  \($0.key)=\($0.value)\n" }
         return "defaults\n" + lines.joined()
     }
@@ -135,7 +137,7 @@ struct ShownTopic {
     }
 
     var json: String {
-        let own = Self.json(options)
+        let own = options.map(Self.json) ?? "null"
         let inherited = defaults.isEmpty ? "" : "\"defaults\":\(Self.json(defaults)),"
         let partitions = partitions.enumerated().map { index, partition in
             let bounds = partition.bounds

@@ -2,8 +2,8 @@ import Glibc
 import JobRunner
 import Terminal
 
-/// A password as a person or a script gives it: twice at a terminal, or on the only line of standard
-/// input or of a file.
+/// A password as a person or a script gives it: twice at a terminal, or on the only line of
+/// standard input or of a file.
 enum PasswordInput {
     /// Longer ones are no passwords.
     private static let byteLimit = 4096

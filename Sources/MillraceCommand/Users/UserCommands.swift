@@ -78,8 +78,8 @@ enum UserCommands {
         "set",
         summary: "give a user a password, and make the user if there is none",
         discussion: "The password is read from standard input or a file, never from the command "
-            + "line, which others see; a\nterminal is asked for it twice. It is not kept: what is kept "
-            + "can only check one.",
+            + "line, which others see; a\nterminal is asked for it twice. It is not kept: what is "
+            + "kept can only check one.",
         parameters: [
             user.declaration, mechanism.declaration, iterations.declaration,
             passwordFile.declaration,

@@ -4,6 +4,7 @@ import Foundation
 import KafkaWire
 import LogStorage
 import Security
+import Synchronization
 import Testing
 
 /// The users that are kept, as administrators change them.
@@ -90,6 +91,18 @@ struct UserTests {
         )
         #expect(try alter(mixed, harness) == ["good": 0, "bad": 33, "nobody": 91, "twice": 92])
         #expect(try describe(nil, harness).map(\.user) == ["good"])
+        try harness.close()
+    }
+
+    @Test func `logins that fail are counted, and told by hosts, some in a span of time`() throws {
+        let told = Mutex<[LoginFailure]>([])
+        var configuration = APIConfiguration()
+        configuration.onLoginFailure = { failure in told.withLock { $0.append(failure) } }
+        let harness = try APIHarness(configuration)
+        for _ in 0..<12 { harness.api.loginFailed(LoginFailure(host: "a", mechanism: "PLAIN")) }
+        harness.api.loginFailed(LoginFailure(host: "b", mechanism: "PLAIN"))
+        #expect(told.withLock { $0.map(\.host) } == [String](repeating: "a", count: 10) + ["b"])
+        #expect(harness.api.probe.failedLoginCount == 13)
         try harness.close()
     }
 

@@ -421,11 +421,13 @@ final class OwnerProcess {
     static func serve(
         _ data: String,
         _ folder: TemporaryFolder,
-        on address: String = "127.0.0.1:0"
+        on address: String = "127.0.0.1:0",
+        settings: [String] = []
     ) throws -> OwnerProcess {
         let owner = try OwnerProcess(
             Millrace.executable,
-            ["serve", "--data", data, "--listen", address],
+            ["serve", "--data", data, "--listen", address]
+                + settings.flatMap { ["--config", $0] },
             folder
         )
         let deadline = Date(timeIntervalSinceNow: 60)
@@ -469,6 +471,9 @@ final class OwnerProcess {
             return try String(#require(match).1)
         }
     }
+
+    /// What it told on standard error.
+    var warnings: String { get throws { try String(contentsOf: errors, encoding: .utf8) } }
 
     /// Ends it in order.
     func stop() throws {

@@ -28,7 +28,7 @@ extension EndToEnd {
                     --config ssl.keystore.location="$C/server.pem" \
                     --config ssl.truststore.location="$C/ca.pem" \
                     --config ssl.client.auth=required \
-                    --config sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512 2>/dev/null
+                    --config sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512 2>"$C/errors"
                 pid=$COPROC_PID
                 read -r line <&"${COPROC[0]}"; sasl=${line#*://}
                 read -r line <&"${COPROC[0]}"; ssl=${line#*://}
@@ -44,7 +44,8 @@ extension EndToEnd {
                 done
                 at "$ssl" scram topic list >/dev/null 2>&1; echo "status $?"
                 "$millrace" topic list --bootstrap "$sasl" >/dev/null 2>&1; echo "status $?"
-                kill -TERM "$pid"; wait "$pid"; echo "ended $?"
+                kill -TERM "$pid"; wait "$pid"; ended=$?
+                grep 'login failed' "$C/errors"; echo "ended $ended"
                 """
             )
             let text = outcome.output
@@ -57,6 +58,8 @@ extension EndToEnd {
             #expect(outcome.lines.filter { $0 == "status 1" }.count == 4, "\(outcome)")
             #expect(outcome.lines.last == "ended 0", "\(outcome)")
             #expect(!(text + outcome.errors).contains("sesame"), "\(outcome)")
+            let failed = "warning login failed host=127.0.0.1 mechanism=SCRAM-SHA-512 untold=0"
+            #expect(outcome.lines.contains { $0.hasSuffix(failed) }, "\(outcome)")
         }
 
         @Test(arguments: [
