@@ -55,6 +55,9 @@ certificate sorted '/CN=z+CN=a+O=b/C=US' ca DNS:client
 certificate plainclient /CN=client ca DNS:client
 certificate oldclient /CN=client ca DNS:client 20200101000000Z 20200201000000Z
 certificate foreignclient /CN=client stranger DNS:client
+certificate middle /CN=middle ca $'DNS:middle\nbasicConstraints=critical,CA:true'
+certificate below /CN=localhost middle "$names"
+cp middle.crt anchor.pem
 cat server.key expired.crt > mismatched.pem
 cp server.crt keyless.pem
 cp server.key certificateless.pem

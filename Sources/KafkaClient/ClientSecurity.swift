@@ -110,7 +110,10 @@ enum JAASOptions {
         while let equals = rest.firstIndex(of: "=") {
             let name = rest[..<equals].split(whereSeparator: \.isWhitespace).last ?? ""
             rest = rest[rest.index(after: equals)...].drop(while: \.isWhitespace)
-            options[String(name)] = rest.first == "\"" ? quoted(&rest) : bare(&rest)
+            // Java's tokenizer takes either quote.
+            let quote = rest.first
+            options[String(name)] =
+                quote == "\"" || quote == "'" ? quoted(&rest, by: quote) : bare(&rest)
         }
         return options
     }
@@ -121,10 +124,10 @@ enum JAASOptions {
         return String(value)
     }
 
-    private static func quoted(_ rest: inout Substring) -> String {
+    private static func quoted(_ rest: inout Substring, by quote: Character?) -> String {
         rest = rest.dropFirst()
         var value = ""
-        while let character = rest.popFirst(), character != "\"" {
+        while let character = rest.popFirst(), character != quote {
             value.append(character == "\\" ? rest.popFirst() ?? character : character)
         }
         return value

@@ -49,6 +49,11 @@ package struct LogConfiguration: Sendable, Equatable {
     /// from a delete horizon, though not twice as long; an index reaches 2 GiB.
     var closingByteCount: Int64 { compacts ? min(segmentByteLimit, 1 << 30) : segmentByteLimit }
 
+    /// How old a segment grows until it is closed, so that what is in it can be compacted in time.
+    var closingMilliseconds: Int64 {
+        compacts ? min(segmentMilliseconds, maximumCompactionLagMilliseconds) : segmentMilliseconds
+    }
+
     /// The configuration that a topic's options make.
     ///
     /// - Throws: `.invalidConfiguration` for an unknown name or a value that makes no sense.

@@ -83,6 +83,29 @@ import Testing
         if !isFlushed { #expect(try again.records().count == 5) }
     }
 
+    @Test func `records whose end was in a segment that is missing are not committed`() throws {
+        let log = try TestLog(["segment.bytes": "1024"])
+        let producer = TestProducer(7, isTransactional: true)
+        let value = String(repeating: "v", count: 600)
+        try log.append([value])
+        try log.append([value])
+        try log.append(["taken back"], from: producer)
+        // The next segment begins with the marker's neighbours.
+        try log.append([value])
+        try log.end(producer, .abort)
+        for _ in 0..<4 { try log.append([value]) }
+        try log.flush()
+        let disk = try closed(log)
+        let bases = try disk.list(TestLog.directory)
+            .compactMap { SegmentName.offset(in: $0, .log) }.sorted()
+        let marker = try #require(bases.last { $0 <= Offset(4) })
+        #expect(marker > Offset(2))
+        try disk.remove("\(TestLog.directory)/\(SegmentName.base(marker)).log")
+        let again = try TestLog(opening: disk)
+        #expect(try again.recovery?.damage != nil)
+        #expect(try again.log.bounds.lastStableOffset == Offset(2))
+    }
+
     @Test func `a producer that was forgotten before one that ended a transaction is not missed`()
         throws
     {

@@ -115,6 +115,28 @@ struct TLSTests {
         #expect(server.isEnded)
     }
 
+    @Test func `an authority that another has signed is one to trust by itself`() throws {
+        let server = try TLSSession(
+            TLSContext.server(
+                keystore: Self.file("below"),
+                truststore: Self.file("anchor"),
+                .required
+            )
+        )
+        let client = try TLSSession(
+            TLSContext.client(truststore: Self.file("anchor"), keystore: Self.file("below")),
+            host: "localhost"
+        )
+        try shakeHands(client, server)
+        #expect(client.isOpen && server.isOpen)
+        // Of the one above it nothing is trusted by that.
+        let other = try TLSSession(
+            TLSContext.client(truststore: Self.file("anchor"), keystore: nil),
+            host: "localhost"
+        )
+        #expect(throws: TLSError.self) { try shakeHands(other, try self.server()) }
+    }
+
     @Test func `a handshake may be cut anywhere`() throws {
         let probe = try client()
         try probe.begin()

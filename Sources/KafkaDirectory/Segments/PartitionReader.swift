@@ -27,6 +27,8 @@ package struct PartitionReader: ~Copyable {
     package private(set) var findings: [KafkaFinding] = []
     /// Bytes of whole entries so far.
     package private(set) var byteCount: Int64 = 0
+    /// A segment was missing in front of what is lent next, or was lent last.
+    private var passedMissing = false
     /// How many times offsets were missing, and how many offsets in all.
     package private(set) var gaps = (count: 0, offsets: Int64(0))
 
@@ -65,6 +67,12 @@ package struct PartitionReader: ~Copyable {
     package var place: (path: String, position: Int64)? {
         guard lentByteCount > 0 else { return nil }
         return (partition.segments[segmentIndex].path, lentPosition)
+    }
+
+    /// Whether a segment was missing in front of the entry lent last; told once.
+    package mutating func takeMissing() -> Bool {
+        defer { passedMissing = false }
+        return passedMissing
     }
 
     /// Says of the entry lent last that its records are no good: it is damage, and the end.
@@ -165,6 +173,7 @@ package struct PartitionReader: ~Copyable {
             "a segment is missing: the one in front of this ends at \(nextOffset.rawValue), this "
                 + "begins at \(segment.baseOffset.rawValue)"
         )
+        passedMissing = true
         gaps.count += 1
         gaps.offsets += nextOffset.distance(to: segment.baseOffset)
     }

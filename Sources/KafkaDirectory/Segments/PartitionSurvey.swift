@@ -54,6 +54,10 @@ package struct PartitionSurvey: Sendable {
         logEnd = partition.logStart
         lastStableOffset = partition.logStart
         while !isStopped(), let entry = try reader.next() {
+            if reader.takeMissing(), producers.firstUnstableOffset != nil {
+                reader.refuseLast(entry, because: Self.undecidable)
+                continue
+            }
             do throws(RecordBatchError) {
                 var count = 0
                 var latest: Timestamp?
@@ -102,6 +106,11 @@ package struct PartitionSurvey: Sendable {
         if endsOpen { undecided = transactions.abortOpen(at: logEnd) }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
+
+    /// Why reading ends behind a missing segment where transactions were open in front of it.
+    private static let undecidable =
+        "it lies behind a missing segment, which may hold the ends of transactions that are open "
+        + "in front of it: nothing tells which of them were committed"
 
     /// Takes note of what is whole, and not all there was.
     private mutating func noteBegin(of partition: KafkaPartition) {

@@ -277,12 +277,16 @@ package final class DataDirectory: Sendable {
         for log in partitions(of: definition.id) {
             try onDisk { () throws(DiskError) in try log.flushMark() }
         }
-        do throws(LogStorageError) { try strike(definition) } catch .disk(.full) {
-            try removeRecords(of: definition)
-            try strike(definition)
+        // Whoever removes what deleted topics have left must not meet a folder that is worked in: a
+        // file that comes meanwhile would keep it, and its mark be gone.
+        try removing.withLock { _ throws(LogStorageError) in
+            do throws(LogStorageError) { try strike(definition) } catch .disk(.full) {
+                try removeRecords(of: definition)
+                try strike(definition)
+            }
+            let retired = logs.withLock { $0.removeValue(forKey: definition.id) } ?? []
+            for log in retired { log.retire("the topic was deleted") }
         }
-        let retired = logs.withLock { $0.removeValue(forKey: definition.id) } ?? []
-        for log in retired { log.retire("the topic was deleted") }
         let left = try removeLeftovers()
         if let own = left.first(where: { $0.topic.id == definition.id }) { throw own.error }
     }

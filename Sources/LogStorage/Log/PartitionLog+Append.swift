@@ -302,7 +302,7 @@ extension PartitionLog {
         guard let begin = hasTime ? first : active.beginTime else { return false }
         let end = hasTime ? batch.maxTimestamp : now
         let (elapsed, overflow) = end.rawValue.subtractingReportingOverflow(begin.rawValue)
-        return !overflow && elapsed > configuration.segmentMilliseconds
+        return !overflow && elapsed > configuration.closingMilliseconds
     }
 
     /// Makes the folder and the first segment, at the partition's first append.

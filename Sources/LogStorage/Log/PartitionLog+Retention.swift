@@ -145,12 +145,7 @@ extension PartitionLog {
             guard state.readOnlyReason == nil, let active = state.segments.last,
                 active.byteCount > 0
             else { return }
-            let limit =
-                configuration.compacts
-                ? min(
-                    configuration.segmentMilliseconds,
-                    configuration.maximumCompactionLagMilliseconds
-                ) : configuration.segmentMilliseconds
+            let limit = configuration.closingMilliseconds
             let first = active.firstTimestamp ?? .none
             guard first.rawValue < 0 || Self.age(of: first, now) > limit else { return }
             let begin = try beginTime(of: active)

@@ -16,13 +16,50 @@ extension PartitionLog {
         atOrAfter timestamp: Timestamp,
         isolation: IsolationLevel
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
-        try record(isolation: isolation) {
-            $0.largestTimestamp >= timestamp
-        } start: {
-            $0.position(for: timestamp)
-        } matches: {
-            $0 >= timestamp
+        try wake()
+        let (bounds, candidates) = state.withLock { state in
+            (state.bounds, state.segments.filter { $0.largestTimestamp >= timestamp })
         }
+        let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
+        var decompressor = RecordDecompressor()
+        for segment in candidates {
+            let begin = try position(in: segment, for: timestamp)
+            let file = try onDisk { () throws(DiskError) in try segment.file.file() }
+            var scanner = SegmentScanner(file: file, from: begin, to: segment.byteCount)
+            if begin > 0, case .bad = try nextStep(&scanner) {
+                // An index that lies is not believed; the batches themselves say where they are.
+                scanner = SegmentScanner(file: file, from: 0, to: segment.byteCount)
+            }
+            while let batch = try nextBatch(&scanner, of: segment), batch.baseOffset < end {
+                if batch.maxTimestamp >= timestamp, batch.nextOffset > bounds.logStart {
+                    let found = try Self.first(
+                        in: batch,
+                        &decompressor,
+                        from: bounds.logStart,
+                        matches: { $0 >= timestamp }
+                    )
+                    if let found { return found.offset < end ? found : nil }
+                }
+                scanner.advance(by: batch.byteCount)
+            }
+        }
+        return nil
+    }
+
+    /// Where to begin to look in a segment for the first record at or after a time: behind what the
+    /// time index knows to be earlier, if the batch that its entry names says so too. A time index
+    /// has no checksum.
+    private func position(
+        in segment: Segment,
+        for timestamp: Timestamp
+    ) throws(LogStorageError) -> Int64 {
+        let index = try index(of: segment)
+        guard let earlier = index.time(before: timestamp) else { return 0 }
+        let isTrue = try onDisk { () throws(DiskError) in
+            var search = HeadSearch(try segment.file.file(), index, to: segment.byteCount)
+            return try search.batch(holding: earlier.offset)?.maxTimestamp == earlier.timestamp
+        }
+        return isTrue ? index.position(for: earlier.offset) : 0
     }
 
     /// The first record with the largest timestamp that the isolation level shows.
@@ -43,14 +80,7 @@ extension PartitionLog {
         with time: Timestamp,
         isolation: IsolationLevel
     ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
-        guard time > .none else { return nil }
-        return try record(isolation: isolation) {
-            $0.largestTimestamp >= time
-        } start: {
-            $0.position(for: time)
-        } matches: {
-            $0 >= time
-        }
+        time > .none ? try record(atOrAfter: time, isolation: isolation) : nil
     }
 
     /// The largest time of the records behind the log start, from the batches of its segment.
@@ -73,43 +103,6 @@ extension PartitionLog {
             scanner.advance(by: batch.byteCount)
         }
         return largest
-    }
-
-    /// The first visible record whose time matches, in the first segment that may hold one.
-    private func record(
-        isolation: IsolationLevel,
-        in isCandidate: (Segment) -> Bool,
-        start: (SegmentIndex) -> Int64,
-        matches: (Timestamp) -> Bool
-    ) throws(LogStorageError) -> (offset: Offset, timestamp: Timestamp)? {
-        try wake()
-        let (bounds, candidates) = state.withLock { state in
-            (state.bounds, state.segments.filter(isCandidate))
-        }
-        let end = isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
-        var decompressor = RecordDecompressor()
-        for segment in candidates {
-            let begin = start(try index(of: segment))
-            let file = try onDisk { () throws(DiskError) in try segment.file.file() }
-            var scanner = SegmentScanner(file: file, from: begin, to: segment.byteCount)
-            if begin > 0, case .bad = try nextStep(&scanner) {
-                // An index that lies is not believed; the batches themselves say where they are.
-                scanner = SegmentScanner(file: file, from: 0, to: segment.byteCount)
-            }
-            while let batch = try nextBatch(&scanner, of: segment), batch.baseOffset < end {
-                if matches(batch.maxTimestamp), batch.nextOffset > bounds.logStart {
-                    let found = try Self.first(
-                        in: batch,
-                        &decompressor,
-                        from: bounds.logStart,
-                        matches: matches
-                    )
-                    if let found { return found.offset < end ? found : nil }
-                }
-                scanner.advance(by: batch.byteCount)
-            }
-        }
-        return nil
     }
 
     /// The next batch; nil at the segment's end. What cannot be read is no reason to answer with a

@@ -18,12 +18,7 @@ struct SleepingLog: Equatable, Sendable {
     /// Whether retention, or the roll of an active segment that comes before it, is due.
     func retentionIsDue(_ configuration: LogConfiguration, now: Timestamp) -> Bool {
         guard let active = segments.last, let oldest = segments.first else { return true }
-        let limit =
-            configuration.compacts
-            ? min(
-                configuration.segmentMilliseconds,
-                configuration.maximumCompactionLagMilliseconds
-            ) : configuration.segmentMilliseconds
+        let limit = configuration.closingMilliseconds
         // Without a time the age of its file counts: whoever opens it asks for that.
         if let first = active.firstTimestamp,
             first.rawValue < 0 || Self.isOlder(first, than: limit, now)

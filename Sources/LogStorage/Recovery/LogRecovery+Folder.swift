@@ -55,8 +55,10 @@ extension LogRecovery {
         // A crash may have kept the segments' names and not this one, or not what is in it;
         // anything else in the folder is not ours.
         let isOurs = names.allSatisfy { name in
-            ownNames.contains(name) || PartitionFiles.isUnfinished(name)
-                || SegmentFile.allCases.contains { SegmentName.offset(in: name, $0) != nil }
+            let suffix = CleanerSuffix.all.first { name.hasSuffix($0) } ?? ""
+            let rest = String(name.dropLast(suffix.utf8.count))
+            return ownNames.contains(name) || PartitionFiles.isUnfinished(name)
+                || SegmentFile.allCases.contains { SegmentName.offset(in: rest, $0) != nil }
         }
         guard isOurs else {
             throw .offline(

@@ -205,6 +205,11 @@ struct LogRecovery {
             return try dropEpochsBehindTheEnd()
         }
         if state.segments.count > 0, state.active.index == nil { wakeActiveIndex() }
+        // When it was begun nobody knows any more. What is appended must not make it younger.
+        if state.active.beginTime == nil {
+            let modified = try? context.disk.modificationTime(of: state.active.file.path)
+            state.active.beginTime = modified ?? context.time.wallTime()
+        }
         state.logStart = min(
             max(facts.logStart, state.segments[0].baseOffset),
             max(state.logEnd, facts.logStart)
@@ -271,6 +276,12 @@ struct LogRecovery {
                 }
             }
             if let reason = fault(of: step, next: next) {
+                // The producers are those of a place further on: what is left is read again, for
+                // those of its own end.
+                if step.treatment == .trust {
+                    liar = step.base
+                    return
+                }
                 return try handle(
                     Obstacle(position: step.byteCount, reason: reason),
                     step,

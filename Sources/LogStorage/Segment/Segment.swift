@@ -15,7 +15,8 @@ struct Segment: Sendable {
     var aborted: [AbortedEntry] = []
     /// The timestamp of the first batch, which rolling by time counts from.
     var firstTimestamp: Timestamp?
-    /// When it was begun, by the clock; nil for one that was found at a start.
+    /// When it was begun, by the clock; of the last one that was found at a start, when its file
+    /// had last been written by then. Nil for others that were found.
     var beginTime: Timestamp?
     /// The transaction index file on disk holds these entries.
     var transactionFileIsCurrent = true

@@ -75,11 +75,9 @@ struct SegmentIndex: Equatable, Sendable {
         return low == 0 ? 0 : offsets[low - 1].position
     }
 
-    /// Where to begin to look for the first record at or after `timestamp`: behind every batch
-    /// that the index knows to be earlier.
-    func position(for timestamp: Timestamp) -> Int64 {
-        let earlier = times.last { $0.timestamp < timestamp }
-        return earlier.map { position(for: $0.offset) } ?? 0
+    /// The last entry before `timestamp`: up to the batch that it names all records are earlier.
+    func time(before timestamp: Timestamp) -> TimeEntry? {
+        times.last { $0.timestamp < timestamp }
     }
 
     // MARK: Files

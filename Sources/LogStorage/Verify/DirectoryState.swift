@@ -33,7 +33,13 @@ struct DirectoryState {
         }
         if try ProducerIDBlock.load(files) == nil {
             state.notes.append(
-                Note(file: ProducerIDBlock.fileName, reason: "it is missing or damaged")
+                Note(
+                    severity: .note,
+                    file: ProducerIDBlock.fileName,
+                    reason:
+                        "it is missing or damaged: a start finds the last id that was given out "
+                        + "by the records, and the file is made anew with the next"
+                )
             )
         }
         let journal = try Journaled(files, checkpoint)

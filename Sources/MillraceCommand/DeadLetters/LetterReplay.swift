@@ -176,7 +176,7 @@ final class LetterReplay {
                 if !lane.batch.isEmpty, !lane.batch.hasRoom(for: size, limit: lane.byteLimit) {
                     try flush(lane, to: partition)
                 }
-                guard lane.batch.hasRoom(for: size, limit: BatchLimit.byteCount) else {
+                guard lane.batch.hasRoom(for: size, limit: lane.byteLimit) else {
                     obstacles[.isTooLarge, default: 0] += 1
                     return false
                 }

@@ -23,12 +23,12 @@ struct ReplayTargets {
         case noSource = "without the record that failed"
         case noTopic = "from a topic or partition that is not there"
         case isOfJob = "from a topic that only a job writes to: give --to"
-        case isLetters = "from the topic that holds it, or its audit topic"
+        case isLetters = "from the topic that holds it, or an audit topic of dead letters"
         case isGone = "left out bytes, and the record is gone from its source"
         case isOutOfTime = "with a timestamp that its topic does not take"
         case isTooOld = "older than its topic keeps records: raise retention.ms there"
         case isWithoutKey = "without a key, to a topic that is compacted by keys"
-        case isTooLarge = "larger than any batch"
+        case isTooLarge = "larger than its topic takes: raise max.message.bytes there"
     }
 
     /// A topic that is written to.
@@ -147,7 +147,10 @@ struct ReplayTargets {
         _ name: String,
         beside source: String
     ) throws -> Result<Target, Obstacle> {
-        guard name != letters.name, name != letters.audit.topic else { return .failure(.isLetters) }
+        // A record that came from outside must not pass for a note, of whatever dead letters.
+        guard name != letters.name, LetterTopic.dropAuditSuffix(of: name) == nil else {
+            return .failure(.isLetters)
+        }
         var topic = try named(name)
         if topic == nil, destination == .side, let original = try named(source) {
             guard makesTopics else {

@@ -38,8 +38,8 @@ enum LogCommands {
             + "takes the appends, producer snapshots, leader epochs and folder marks. A note is no "
             + "damage: what the next start removes, or makes anew of the segment that it goes on "
             + "with, or a batch that holds a record of a later time than its header says. An index "
-            + "of another segment that says what is not so is damage; a start makes it anew from "
-            + "the records.",
+            + "of another segment that says what is not so is damage; reads go by the records "
+            + "then, and a start that meets it makes it anew.",
         parameters: [topic.declaration, partition.declaration, data.declaration],
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),

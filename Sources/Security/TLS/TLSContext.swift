@@ -109,6 +109,9 @@ package final class TLSContext: @unchecked Sendable {
         guard SSL_CTX_load_verify_file(handle, path) == 1 else {
             throw .file(path, "has no certificates to trust: \(Self.words)")
         }
+        // As in Java each certificate of a truststore is an anchor, one of an authority that
+        // another has signed too.
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(handle), UInt(X509_V_FLAG_PARTIAL_CHAIN))
     }
 
     private static func requireReadable(_ path: String) throws(TLSError) {

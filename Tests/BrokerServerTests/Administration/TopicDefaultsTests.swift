@@ -122,7 +122,7 @@ import Testing
     @Test(arguments: [
         ("log.retention.hours", "9223372036854775807"), ("log.retention.ms", "long"),
         ("log.segment.bytes", "10"), ("log.cleanup.policy", "burn"),
-        ("log.cleanup.policy", "delete,,compact"), ("log.roll.hours", "1.5"),
+        ("log.roll.hours", "1.5"),
     ])
     func `a value that no topic may have is refused`(name: String, value: String) {
         var defaults = TopicDefaults()

@@ -169,7 +169,7 @@ extension EndToEnd {
             try succeed("topic", "create", Self.letters)
             try succeed("topic", "create", "payments")
             try write(["a:1"], reason: "refused")
-            try succeed("topic", "create", "\(Self.letters)-audit")
+            try succeed("topic", "create", "\(Self.letters)-audit", "--config", "retention.ms=-1")
             try succeed(
                 "produce",
                 "\(Self.letters)-audit",
