@@ -68,4 +68,27 @@ import Testing
         #expect(survey.isDamaged && survey.lastStableOffset == Offset(1))
         #expect(try kafka.records(committed: true) == ["0:a"])
     }
+
+    /// The segment that is missing held the end of the first transaction; the producer's next marker
+    /// would end it the other way.
+    @Test(arguments: [TransactionResult.commit, .abort])
+    func `a transaction that is open in front of a missing segment is decided by nothing behind it`(
+        next: TransactionResult
+    ) throws {
+        let kafka = try KafkaReading()
+        try kafka.maker.partition(
+            "t-0",
+            [
+                0: [Maker.batch(0, values: "a"), transactional(1, "b", 1)],
+                3: [
+                    transactional(3, "c", 1, sequence: 1), Maker.marker(4, next, producer: 1),
+                    Maker.batch(5, values: "d"),
+                ],
+            ]
+        )
+        let survey = try kafka.survey()
+        #expect(survey.isDamaged && survey.lastStableOffset == Offset(1))
+        #expect(survey.aborted.isEmpty && survey.logEnd == Offset(2))
+        #expect(try kafka.records(committed: true) == ["0:a"])
+    }
 }

@@ -49,4 +49,17 @@ import Threads
         try housekeep(seconds: 3)
         #expect(segmentCount == 2)
     }
+
+    @Test func `appends behind a restart make a segment no younger`() throws {
+        try log.append(["a"], at: -1)
+        try log.flush()
+        try log.close()
+        let again = try TestLog(opening: try log.simulated, time: log.time)
+        for number in 0..<12 {
+            again.time.advance(milliseconds: 1_000)
+            try again.append(["\(number)"], at: -1)
+            _ = try again.log.retentionStart(now: again.time.wallTime())
+        }
+        #expect(again.log.state.withLock { $0.segments.count } == 2)
+    }
 }

@@ -261,7 +261,7 @@ extension PartitionLog {
             }
             ranges += taken.ranges
             end = state.endPlace
-            if context.capturesStates { state.captures.append(state.captured()) }
+            if context.capturesStates, !ranges.isEmpty { state.captures.append(state.captured()) }
             state.pending = PendingFlush()
         }
         guard !ranges.isEmpty || taken.logStartMoved else { return nil }
