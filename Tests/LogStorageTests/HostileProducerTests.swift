@@ -173,24 +173,17 @@ struct HostileProducerTests {
     @Test func `a snapshot cut or with any byte changed is none`() throws {
         var table = ProducerTable()
         var builder = RecordBatchBuilder()
-        let header = Self.header(
-            base: 7,
-            delta: 0,
-            time: 5,
-            epoch: 1,
-            sequence: 0,
-            attributes: BatchAttributes(isTransactional: true)
-        )
-        Self.append(header, &builder, to: &table)
-        let next = Self.header(
-            base: 8,
-            delta: 0,
-            time: 6,
-            epoch: 1,
-            sequence: 1,
-            attributes: BatchAttributes(isTransactional: true)
-        )
-        Self.append(next, &builder, to: &table)
+        for number in 0..<2 as Range<Int64> {
+            let header = Self.header(
+                base: 7 + number,
+                delta: 0,
+                time: 5 + number,
+                epoch: 1,
+                sequence: number,
+                attributes: BatchAttributes(isTransactional: true)
+            )
+            Self.append(header, &builder, to: &table)
+        }
         #expect(table.entries.first?.value.batches.count == 2)
         let bytes = ProducerSnapshotFile.encode(table)
         #expect(ProducerSnapshotFile.decode(bytes) == table)

@@ -9,12 +9,10 @@ package final class Partition: Sendable {
     package let id: TopicIDPartition
     package let log: PartitionLog
     private let statistics: BrokerCounters
-    /// Bytes appended since the last flush began.
-    private let unflushedByteCount = Atomic<Int>(0)
-    private let hasWritebackQueued = Atomic<Bool>(false)
-    /// Bytes appended since the disk was last told to begin with them.
-    private let waitingByteCount = Atomic<Int>(0)
-    private let hasWriteOutQueued = Atomic<Bool>(false)
+    /// Since the last background flush began.
+    private let unflushed = Growth()
+    /// Since the disk was last told to begin with it.
+    private let waiting = Growth()
 
     package var name: TopicPartition { id.name }
 
@@ -32,8 +30,8 @@ package final class Partition: Sendable {
         do throws(LogStorageError) {
             let outcome = try log.append(batch, origin: origin)
             if case .appended = outcome {
-                unflushedByteCount.add(batch.count, ordering: .relaxed)
-                waitingByteCount.add(batch.count, ordering: .relaxed)
+                unflushed.add(batch.count)
+                waiting.add(batch.count)
                 statistics.count(batchByteCount: batch.count)
             }
             return outcome
@@ -72,26 +70,16 @@ package final class Partition: Sendable {
 
     /// Whether it grew by so much that a background flush should begin; true once until
     /// `writebackDone`.
-    func wantsWriteback(above byteCount: Int) -> Bool {
-        unflushedByteCount.load(ordering: .relaxed) >= byteCount
-            && !hasWritebackQueued.exchange(true, ordering: .relaxed)
-    }
+    func wantsWriteback(above byteCount: Int) -> Bool { unflushed.isDue(above: byteCount) }
 
     /// The queued background flush is over.
-    func writebackDone() {
-        unflushedByteCount.store(0, ordering: .relaxed)
-        hasWritebackQueued.store(false, ordering: .relaxed)
-    }
+    func writebackDone() { unflushed.begin() }
 
     /// Whether it grew by so much that the disk should begin with it; true once until `writeOut`.
-    func wantsWriteOut(above byteCount: Int) -> Bool {
-        waitingByteCount.load(ordering: .relaxed) >= byteCount
-            && !hasWriteOutQueued.exchange(true, ordering: .relaxed)
-    }
+    func wantsWriteOut(above byteCount: Int) -> Bool { waiting.isDue(above: byteCount) }
 
     func writeOut() {
-        waitingByteCount.store(0, ordering: .relaxed)
-        hasWriteOutQueued.store(false, ordering: .relaxed)
+        waiting.begin()
         log.beginWriteOut()
     }
 
@@ -114,5 +102,24 @@ package final class Partition: Sendable {
     var isDirty: Bool {
         guard let bounds = log.knownBounds else { return false }
         return bounds.highWatermark < bounds.logEnd
+    }
+}
+
+/// How much a partition has grown since something was last done about it.
+private struct Growth: ~Copyable {
+    private let byteCount = Atomic<Int>(0)
+    private let isQueued = Atomic<Bool>(false)
+
+    func add(_ count: Int) { byteCount.add(count, ordering: .relaxed) }
+
+    /// Whether it is time; true once until `begin`.
+    func isDue(above limit: Int) -> Bool {
+        byteCount.load(ordering: .relaxed) >= limit && !isQueued.exchange(true, ordering: .relaxed)
+    }
+
+    /// Counts anew.
+    func begin() {
+        byteCount.store(0, ordering: .relaxed)
+        isQueued.store(false, ordering: .relaxed)
     }
 }
