@@ -253,12 +253,16 @@ struct TestLog {
 extension TestLog {
     /// Appends a record of a key; its value begins with the number, and is long enough for small
     /// segments.
-    func append(_ number: Int, key: String) throws {
+    func append(_ number: Int, key: String, at timestamp: Int64? = nil) throws {
         var builder = RecordBatchBuilder()
         let value = Array("\(number) \(String(repeating: "v", count: 80))".utf8)
         Array(key.utf8).withUnsafeBytes { key in
             value.withUnsafeBytes { value in
-                builder.append(timestamp: time.wallTime(), key: key, value: value)
+                builder.append(
+                    timestamp: timestamp.map { Timestamp($0) } ?? time.wallTime(),
+                    key: key,
+                    value: value
+                )
             }
         }
         var batch = Array(

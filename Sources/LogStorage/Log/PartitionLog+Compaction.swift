@@ -44,10 +44,11 @@ extension PartitionLog {
     private func cleaningRound() -> CleaningRound? {
         let options = cleaningOptions
         let now = time.wallTime()
+        let fileTimes = fileTimes(options)
         return state.withLock { state -> CleaningRound? in
             guard state.canBeCleaned else { return nil }
             // The segment of the recovery point is where a start goes on.
-            let log = state.cleanable(upTo: state.checkpointed.segment)
+            let log = state.cleanable(upTo: state.checkpointed.segment, fileTimes)
             guard let plan = CleaningPlan(for: log, options: options, now: now) else { return nil }
             return CleaningRound(
                 plan: plan,
@@ -69,18 +70,33 @@ extension PartitionLog {
         guard configuration.compacts, recoveryReport != nil else { return false }
         let options = cleaningOptions
         let now = time.wallTime()
+        let fileTimes = fileTimes(options)
         return state.withLock { state in
             guard state.canBeCleaned, let active = state.segments.last,
                 state.checkpointed.segment < active.baseOffset,
                 CleaningPlan(
-                    for: state.cleanable(upTo: state.checkpointed.segment),
+                    for: state.cleanable(upTo: state.checkpointed.segment, fileTimes),
                     options: options,
                     now: now
                 ) == nil
             else { return false }
-            let all = state.cleanable(upTo: active.baseOffset)
+            let all = state.cleanable(upTo: active.baseOffset, fileTimes)
             return CleaningPlan(for: all, options: options, now: now) != nil
         }
+    }
+
+    /// When the files of segments whose records have no time were last written: what
+    /// `min.compaction.lag.ms` counts from there (Kafka's rule). Nil where nobody asks.
+    private func fileTimes(_ options: CleaningOptions) -> [Offset: Timestamp]? {
+        guard options.minimumLagMilliseconds > 0 else { return nil }
+        let segments = state.withLock { state in
+            state.segments.filter { $0.largestTimestamp.rawValue < 0 }
+        }
+        var times: [Offset: Timestamp] = [:]
+        for segment in segments {
+            times[segment.baseOffset] = try? context.disk.modificationTime(of: segment.file.path)
+        }
+        return times
     }
 
     var cleaningOptions: CleaningOptions {
@@ -266,8 +282,12 @@ extension LogState {
         readOnlyReason == nil && importedWithGaps.isEmpty && cleaningProblem == nil
     }
 
-    /// What the cleaner needs to know, were everything written back that lies below an offset.
-    fileprivate func cleanable(upTo recoveryPoint: Offset) -> CleanableLog {
+    /// What the cleaner needs to know, were everything written back that lies below an offset. A
+    /// segment without times whose file's time is asked for and not known counts as new.
+    fileprivate func cleanable(
+        upTo recoveryPoint: Offset,
+        _ fileTimes: [Offset: Timestamp]?
+    ) -> CleanableLog {
         CleanableLog(
             segments: segments.enumerated().map { index, segment in
                 CleanableSegment(
@@ -276,7 +296,9 @@ extension LogState {
                         ? segments[index + 1].baseOffset : logEnd,
                     byteCount: segment.byteCount,
                     firstTimestamp: segment.firstTimestamp,
-                    largestTimestamp: segment.largestTimestamp,
+                    largestTimestamp: segment.largestTimestamp.rawValue >= 0
+                        ? segment.largestTimestamp
+                        : fileTimes.map { $0[segment.baseOffset] ?? Timestamp(.max) } ?? .none,
                     indexByteCount: Int(segment.byteCount / 4096) * 12
                 )
             },

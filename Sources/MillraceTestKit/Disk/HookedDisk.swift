@@ -20,6 +20,8 @@ package final class HookedDisk: Disk {
 
     private let unreadable = Lock<(suffix: String, errorNumber: Int32)?>(nil)
 
+    private let modified = Lock<Timestamp?>(nil)
+
     package init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
     /// Has `body` called behind each read of a file, with the bytes that were read.
@@ -56,6 +58,10 @@ package final class HookedDisk: Disk {
         }
         throw .failed(operation: "read", path: path, errorNumber: errorNumber, message: "planned")
     }
+
+    /// When every file was last written, as far as whoever asks is told; nil as the simulated disk
+    /// has it.
+    package func setModificationTime(_ time: Timestamp?) { modified.withLock { $0 = time } }
 
     /// Has `body` called behind each opening of a file, before its caller goes on.
     package func onOpening(_ body: @escaping @Sendable (_ path: String) -> Void) {
@@ -112,7 +118,8 @@ package final class HookedDisk: Disk {
         try disk.syncDirectory(path)
     }
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
-        try disk.modificationTime(of: path)
+        if let time = modified.withLock({ $0 }) { return time }
+        return try disk.modificationTime(of: path)
     }
     package func randomNumber() -> UInt64 { disk.randomNumber() }
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
