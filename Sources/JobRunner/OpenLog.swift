@@ -1,4 +1,5 @@
 package import Broker
+import BrokerAPI
 package import EmbeddedClient
 package import LogModel
 package import LogStorage
@@ -156,9 +157,17 @@ package struct OpenLog {
     }
 
     /// What gives up all that is not there any more: without it each partition is what lies there.
+    /// Who may log in and what they may do goes along.
     private var wayOn: String {
-        let own = shellWord("\(directory)/.millrace")
-        return "mv \(own) \(shellWord("\(directory)/.millrace-given-up"))"
+        let own = "\(directory)/\(DataDirectory.ownFolder)"
+        let given = "\(own)-given-up"
+        let kept = (DataDirectory.filesBesideLog + [CredentialStore.fileName]).filter {
+            (try? broker.disk.kind(of: "\(own)/\($0)")) == .file
+        }
+        let move = "mv \(shellWord(own)) \(shellWord(given))"
+        guard !kept.isEmpty else { return move }
+        let files = kept.sorted().map { shellWord("\(given)/\($0)") }.joined(separator: " ")
+        return "\(move) && mkdir -m 700 \(shellWord(own)) && cp -p \(files) \(shellWord(own))/"
     }
 
     /// The topics that an import which was killed has left half filled, of those that are there:

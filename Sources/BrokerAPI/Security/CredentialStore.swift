@@ -57,7 +57,8 @@ package final class CredentialStore: Sendable {
     /// What becomes of credentials: a new one, or none.
     package typealias Changes = [Key: ScramCredential?]
 
-    private static let fileName = "users"
+    /// In the data directory's own folder.
+    package static let fileName = "users"
     private static let format: UInt32 = 1
     /// More users than one file should hold.
     package static let credentialLimit = 10_000

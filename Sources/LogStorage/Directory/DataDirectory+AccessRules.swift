@@ -5,7 +5,12 @@ import Bytes
 ///     1 8a1c03f2     the version; CRC-32C of what follows
 ///     …              the rules, in the form of whoever reads them
 extension DataDirectory {
-    private static let rulesFile = "\(ownFolder)/acls"
+    private static let rulesName = "acls"
+    private static let rulesFile = "\(ownFolder)/\(rulesName)"
+
+    /// What lies in the own folder and says nothing of the log.
+    package static let filesBesideLog = [rulesName, clusterName]
+
     private static let rulesVersion = "1"
 
     /// What was stored last; nil where nothing ever was. A file that is not as it was written is an

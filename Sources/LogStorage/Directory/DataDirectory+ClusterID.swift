@@ -2,7 +2,8 @@ package import Bytes
 
 /// The id that clients know the directory by, as a cluster of one node.
 extension DataDirectory {
-    private static let clusterFile = "\(ownFolder)/cluster"
+    static let clusterName = "cluster"
+    private static let clusterFile = "\(ownFolder)/\(clusterName)"
 
     /// The directory's id: `make` gives it at the first asking, from then on it stays.
     package func clusterID(_ make: () -> UniqueID) throws(LogStorageError) -> UniqueID {

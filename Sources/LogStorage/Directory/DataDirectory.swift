@@ -44,7 +44,7 @@ package final class DataDirectory: Sendable {
     let unreplayed: Lock<Unreplayed>
 
     package static let lockFile = "millrace.lock"
-    static let ownFolder = ".millrace"
+    package static let ownFolder = ".millrace"
     static let journalFolder = ".millrace/journal"
 
     init(

@@ -17,8 +17,27 @@ extension ServedLog: RecordSource {
         try requireTopic(topic).partitionNames
     }
 
-    /// What cannot be read says so when it is asked for.
-    func readable(_ partitions: [TopicPartition]) -> [TopicPartition] { partitions }
+    /// Those of which the log tells the offsets; where it tells none, or is not reached, whoever
+    /// reads is told so.
+    func readable(_ partitions: [TopicPartition]) -> [TopicPartition] {
+        guard let bounds = try? bounds(of: partitions) else { return partitions }
+        var lost: [(partition: TopicPartition, failure: CommandFailure)] = []
+        for partition in partitions {
+            guard case .failure(let error)? = bounds[partition], error.isOfOnePartition else {
+                continue
+            }
+            lost.append((partition, unreadable(partition, error)))
+        }
+        guard lost.count < partitions.count else { return partitions }
+        for (_, failure) in lost {
+            TextOutput.error.write(
+                "warning: \(failure.what), \(failure.place ?? "\(place)"): "
+                    + "\(failure.reason ?? "no reason given"); the other partitions are read\n"
+            )
+        }
+        unreadable = lost.map(\.failure)
+        return partitions.filter { partition in !lost.contains { $0.partition == partition } }
+    }
 
     func bounds(of partition: TopicPartition) throws -> PartitionBounds {
         let bounds = try bounds(of: [partition])
@@ -118,7 +137,19 @@ extension ServedLog: RecordSource {
         _ code: KafkaErrorCode,
         _ partition: TopicPartition
     ) -> CommandFailure {
-        failure("the log refused", .refused(code, about: "\(partition)", ""))
+        unreadable(partition, .refused(code, about: "\(partition)", ""))
+    }
+
+    /// The description of its topic tells why it is offline, where it is one of ours.
+    private func unreadable(
+        _ partition: TopicPartition,
+        _ error: KafkaClientError
+    ) -> CommandFailure {
+        var failure = failure("\(partition) cannot be read", error)
+        if error.isOfOnePartition, failure.next == nil {
+            failure.next = place.next("topic describe \(partition.topic)")
+        }
+        return failure
     }
 
     private func fetchNow(
@@ -176,5 +207,17 @@ extension ServedLog: RecordSource {
 
     var waitingNote: String? { nil }
 
-    func requireIntact(_ partitions: [TopicPartition]) {}
+    func requireIntact(_ partitions: [TopicPartition]) throws(CommandFailure) {
+        if let failure = unreadable.first { throw failure }
+    }
+}
+
+extension KafkaClientError {
+    /// A partition that is damaged or offline, of a topic that is there.
+    fileprivate var isOfOnePartition: Bool {
+        switch code {
+        case .kafkaStorageError, .corruptMessage, .unknownServerError: true
+        default: false
+        }
+    }
 }

@@ -13,6 +13,8 @@ final class ServedLog: CommandLog {
     let isOpenedHere: Bool
     /// Fetched and not read yet.
     var fetched: [TopicPartition: (position: Offset, answer: FetchedPartition)] = [:]
+    /// Why partitions are left out of what is read.
+    var unreadable: [CommandFailure] = []
 
     /// A cluster of which one address is known.
     init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {

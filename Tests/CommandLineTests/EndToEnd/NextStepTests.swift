@@ -69,6 +69,25 @@ extension EndToEnd {
             try expect(next: "log verify", after: "consume", "lines", "--until-end")
         }
 
+        /// The folder that is moved away holds more than what the log knows of itself.
+        @Test func `what gives up damage keeps users, rules and the cluster's id`() throws {
+            let password = try folder.write("password", "a good long password\n")
+            try Millrace.succeed("user", "set", "alice", "--data", data, input: password)
+            let users = ["user", "list", "--json", "--data", data]
+            let topics = ["topic", "list", "--data", data]
+            let before = try Millrace.tool(Millrace.executable, users, input: nil)
+            try truncate("\(data)/lines-1/\(Self.segment)", to: 20)
+            let damaged = try Millrace.run("consume", "lines", "--until-end", "--data", data)
+            #expect(damaged.status == 1)
+            let found = try #require(damaged.errors.firstMatch(of: /be given up: (.*)\n/))
+            #expect(try Millrace.shell(String(found.1)).status == 0, "\(found.1)")
+            #expect(try Millrace.tool(Millrace.executable, topics, input: nil).status == 0)
+            let after = try Millrace.tool(Millrace.executable, users, input: nil)
+            #expect(after.status == 0, "\(after.errors)")
+            #expect(after.output == before.output)
+            #expect(after.output.contains("alice"))
+        }
+
         @Test func `of damage that is met in reading`() throws {
             let input = try folder.write("many", String(repeating: "a line\n", count: 2_000))
             for _ in 0..<3 {

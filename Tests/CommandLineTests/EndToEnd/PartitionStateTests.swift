@@ -106,6 +106,37 @@ extension EndToEnd {
             #expect(failed.errors.contains("lines-1 is offline"))
         }
 
+        /// Ended in order, the owner knows a partition's offsets without opening it; killed, not.
+        @Test(arguments: [false, true])
+        func `beside its owner the others are read as well, and it ends as alone`(
+            killed: Bool
+        ) throws {
+            try lines(2, partitions: 3)
+            let before = try OwnerProcess.serve(data, folder)
+            let words = ["lines", "--data", data]
+            let more = try folder.write("more", "x\n")
+            _ = try Millrace.tool(
+                Millrace.executable,
+                ["produce", "--partition", "0"] + words,
+                input: more
+            )
+            if killed { before.kill() } else { try before.stop() }
+            try FileManager.default.removeItem(atPath: "\(data)/lines-1")
+            let owner = try OwnerProcess.serve(data, folder)
+            let read = ["consume", "--until-end"] + words
+            let all = try Millrace.tool(Millrace.executable, read, input: nil)
+            #expect(all.status == 1)
+            #expect(all.lines.sorted() == ["0.0", "0.1", "2.0", "2.1", "x"])
+            #expect(all.errors.contains("warning: lines-1 cannot be read"), "\(all.errors)")
+            #expect(all.errors.contains("error: lines-1 cannot be read"), "\(all.errors)")
+            #expect(all.errors.contains("next: millrace topic describe lines"), "\(all.errors)")
+            let one = read + ["--partition", "1"]
+            let none = try Millrace.tool(Millrace.executable, one, input: nil)
+            #expect(none.status == 1)
+            #expect(none.lines == [])
+            try owner.stop()
+        }
+
         @Test func `a damaged partition is shown as read-only, and keeps what it has`() throws {
             try lines(2, partitions: 2)
             let handle = try FileHandle(
