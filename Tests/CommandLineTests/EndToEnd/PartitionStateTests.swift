@@ -275,6 +275,16 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "c", "--config", policy, "--data", data)
             let shown = try Millrace.succeed("topic", "describe", "c", "--data", data)
             #expect(shown.output.contains("cleanup.policy=compact,delete\n"))
+            for slip in ["delete,,compact", ",delete", "compact,"] {
+                let words = ["topic", "create", "d", "--config", "cleanup.policy=\(slip)"]
+                let refused = try Millrace.tool(
+                    Millrace.executable,
+                    words + ["--data", data],
+                    input: nil
+                )
+                #expect(refused.status == 1, "\(slip)")
+                #expect(refused.errors.contains("\(slip): expected delete, compact"))
+            }
         }
 
         @Test(arguments: ["meta.properties", "c-0/00000000000000000000.log"])

@@ -125,7 +125,10 @@ enum TopicOptionRules {
     private static func plain(_ value: String, of option: TopicOption) -> String {
         switch option.kind {
         case .int, .long, .double, .boolean: trimmed(Substring(value).utf8)
-        case .list: items(value).joined(separator: ",")
+        case .list:
+            // An item that is missing stays, so that it is refused: a slip must not become a policy.
+            value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+                .map { trimmed($0) }.joined(separator: ",")
         case .string: value
         }
     }
