@@ -69,8 +69,8 @@ import Testing
         #expect(try kafka.records(committed: true) == ["0:a"])
     }
 
-    /// The segment that is missing held the end of the first transaction; the producer's next marker
-    /// would end it the other way.
+    /// The segment that is missing held the end of the first transaction; the producer's next
+    /// marker would end it the other way.
     @Test(arguments: [TransactionResult.commit, .abort])
     func `a transaction that is open in front of a missing segment is decided by nothing behind it`(
         next: TransactionResult

@@ -126,7 +126,7 @@ enum TopicOptionRules {
         switch option.kind {
         case .int, .long, .double, .boolean: trimmed(Substring(value).utf8)
         case .list:
-            // An item that is missing stays, so that it is refused: a slip must not become a policy.
+            // A missing item stays, so that it is refused: a slip must not become a policy.
             value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
                 .map { trimmed($0) }.joined(separator: ",")
         case .string: value
