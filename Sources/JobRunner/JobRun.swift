@@ -125,10 +125,28 @@ struct JobRun {
         do { try work.get() } catch let error as StreamsError where error.code == .stopped {}
         try closing.get()
         let nanoseconds = time.monotonicNanoseconds() - begin
-        return RunSummary(
+        var summary = RunSummary(
             job: topology.job,
             snapshots: progress.map(\.snapshot),
             seconds: Double(nanoseconds) / 1e9
+        )
+        if options.untilCaughtUp, signals.request != nil {
+            summary.remainder = try remainder(log.client)
+        }
+        return summary
+    }
+
+    /// What there is to read yet, of topics from outside and of the job's own.
+    private func remainder(_ client: EmbeddedClient) throws -> JobRemainder? {
+        let specification = topology.specification
+        let names = specification.subtopologies.flatMap { part in
+            part.externalTopics
+                + part.repartitions.map { specification.names.repartitionTopic(via: $0) }
+        }
+        return try JobRemainder(
+            job: topology.job,
+            topics: try client.topics(named: Set(names).sorted()),
+            client: client
         )
     }
 

@@ -5,11 +5,9 @@ package import Terminal
 /// The options of `run`: declared once, for the command line that builds a job and for the job's
 /// own binary, which the first hands them to.
 package struct RunOptions: Sendable, Equatable {
-    /// What a job promises of its results.
+    /// What a job promises of its results. There is one word, for who wants it said.
     package enum Guarantee: String, CaseIterable, Sendable {
         case exactlyOnce = "exactly-once"
-        case atLeastOnce = "at-least-once"
-        case atMostOnce = "at-most-once"
     }
 
     package var dataDirectory: String
@@ -120,14 +118,6 @@ package struct RunOptions: Sendable, Equatable {
                 "a memory of \(memory) is too little for a job's stores",
                 reason: "they need \(ByteSize(byteCount: Self.leastMemoryByteCount)) at least",
                 next: "--memory 512m, or leave it out",
-                status: .usage
-            )
-        }
-        guard guarantee == .exactlyOnce else {
-            throw CommandFailure(
-                "the guarantee \(guarantee.rawValue) is not available",
-                reason: "every job of this version runs exactly-once, which promises more",
-                next: "leave out --guarantee",
                 status: .usage
             )
         }

@@ -17,6 +17,9 @@ struct RunSummary: Equatable {
     var commits: Int64 = 0
     var storesWiped = 0
     var delayedByFullDisk: Int64 = 0
+    /// What a run that was to catch up left, ended before; nil where it did, or where that was not
+    /// asked for.
+    var remainder: JobRemainder?
     var seconds: Double
 
     init(job: String, snapshots: [ThreadProgress.Snapshot], seconds: Double) {
@@ -64,6 +67,7 @@ struct RunSummary: Equatable {
             text += " full disk"
         }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
+        if let remainder { text += "\(job): \(remainder.text)\n" }
         return text
     }
 
@@ -78,6 +82,7 @@ struct RunSummary: Equatable {
             ("commits", "\(commits)"),
             ("stores_wiped", "\(storesWiped)"),
             ("delayed_by_full_disk", "\(delayedByFullDisk)"),
+            ("offsets_left", "\(remainder?.count ?? 0)"),
             ("seconds", decimal(seconds, places: 3)),
             ("records_per_second", decimal(recordsPerSecond, places: 0)),
         ]

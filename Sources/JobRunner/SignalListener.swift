@@ -1,18 +1,21 @@
 import Glibc
+import LogModel
 package import Terminal
 import Threads
 
-/// Turns SIGHUP, SIGINT, SIGQUIT and SIGTERM into a request: the first asks, the second ends the
-/// process at once. The same signal again within half a second is the same wish: `timeout`, make
-/// and supervisors send theirs to a process and to its group.
+/// Turns SIGHUP, SIGINT and SIGTERM into a request: the first asks, the second ends the process at
+/// once. The same signal again within half a second is the same wish: `timeout`, make and
+/// supervisors send theirs to a process and to its group. SIGQUIT ends the process at once.
 ///
 /// The signals are blocked in every thread and taken by one thread that waits for them, so no code
 /// runs inside a handler. Start it before any other thread.
 package final class SignalListener: Sendable {
     private struct State {
         var request: ExitStatus?
+        var requestTime: UInt64?
         var first: (signal: Int32, time: ContinuousClock.Instant)?
         var action: (@Sendable () -> Void)?
+        var lastAction: (@Sendable () -> Void)?
     }
 
     private let state = Lock(State())
@@ -50,6 +53,9 @@ package final class SignalListener: Sendable {
     /// What a command that a signal stopped short ends with; nil before the first signal.
     package var request: ExitStatus? { state.withLock { $0.request } }
 
+    /// When the first signal came, in nanoseconds of the monotonic clock; nil before.
+    package var requestTime: UInt64? { state.withLock { $0.requestTime } }
+
     /// Has something to read once a signal came: for `poll`.
     package var descriptor: Int32 { wake.reader }
 
@@ -62,17 +68,28 @@ package final class SignalListener: Sendable {
         if isRequested { action() }
     }
 
+    /// Calls `action` where a signal ends the process at once, before it does; nil for nothing.
+    package func beforeEnd(_ action: (@Sendable () -> Void)?) {
+        state.withLock { $0.lastAction = action }
+    }
+
     private func receive(_ signal: Int32) {
         let now = ContinuousClock.now
+        let time = SystemTimeSource().monotonicNanoseconds()
         let (first, action) = state.withLock { state in
             defer {
                 state.request = state.request ?? ExitStatus(rawValue: 128 + signal)
+                state.requestTime = state.requestTime ?? time
                 state.first = state.first ?? (signal, now)
             }
             return (state.first, state.action)
         }
-        if let first {
-            if first.signal == signal, now - first.time < Self.echo { return }
+        if let first, signal != SIGQUIT, first.signal == signal, now - first.time < Self.echo {
+            return
+        }
+        if first != nil || signal == SIGQUIT {
+            let lastAction = state.withLock { $0.lastAction }
+            lastAction?()
             // Never waits for a reader.
             var errors = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
             if poll(&errors, 1, 0) == 1 {

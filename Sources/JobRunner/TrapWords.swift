@@ -42,7 +42,9 @@ enum TrapWords {
                 + "letters",
             "  then: \(goOn)",
             "  or: leave the record out with a filter in front of that code"
-                + (isInternal ? "" : "; or delete it, and what is before it:"),
+                + (isInternal
+                    ? ""
+                    : "; or give it up, with what is before it there and not processed yet:"),
         ] + (isInternal ? [] : ["    \(delete)"])
     }
 

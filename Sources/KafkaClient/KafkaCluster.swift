@@ -18,8 +18,9 @@ package final class KafkaCluster {
         package var retryLimit = Duration.seconds(30)
         /// How it is made sure who speaks; on a Unix socket it is.
         package var security = ClientSecurity.none
-        /// Whether no more attempts are to be made.
-        package var isStopRequested: @Sendable () -> Bool = { false }
+        /// When, by the monotonic clock, somebody asked for the end; nil before. From then on no
+        /// more attempts are made, and answers are not waited for long.
+        package var stopTime: @Sendable () -> UInt64? = { nil }
 
         package init() {}
     }
@@ -65,7 +66,8 @@ package final class KafkaCluster {
         exchanges[entry] = try KafkaConnection(
             to: entry,
             patience: configuration.connectPatience,
-            security: configuration.security
+            security: configuration.security,
+            stopTime: configuration.stopTime
         )
     }
 
@@ -111,7 +113,7 @@ package final class KafkaCluster {
                 let spent = Duration.nanoseconds(
                     Int64(clamping: time.monotonicNanoseconds() &- begin)
                 )
-                guard error.isRetriable, !configuration.isStopRequested(),
+                guard error.isRetriable, configuration.stopTime() == nil,
                     let pause = schedule.next(spent: spent)
                 else {
                     if case .unreachable = error { throw lost ?? error }
@@ -188,7 +190,8 @@ package final class KafkaCluster {
         let made = try KafkaConnection(
             to: address,
             patience: configuration.connectPatience,
-            security: configuration.security
+            security: configuration.security,
+            stopTime: configuration.stopTime
         )
         exchanges[address] = made
         return made

@@ -7,6 +7,7 @@ import LogModel
 package final class KafkaConnection: KafkaExchange {
     package let address: KafkaAddress
     private let channel: ClientChannel
+    private let stopTime: @Sendable () -> UInt64?
     private var correlation: Int32 = 0
     private var served = ServedVersions(ApiVersionsResponse())
     private var hasFailed = false
@@ -15,11 +16,14 @@ package final class KafkaConnection: KafkaExchange {
     package init(
         to address: KafkaAddress,
         patience: Duration,
-        security: ClientSecurity = .none
+        security: ClientSecurity = .none,
+        stopTime: @escaping @Sendable () -> UInt64? = { nil }
     ) throws(KafkaClientError) {
         self.address = address
+        self.stopTime = stopTime
         do throws(ClientChannel.Failure) {
-            channel = try ClientChannel(to: address, security, until: Deadline(after: patience))
+            let deadline = Deadline(after: patience, stopTime: stopTime)
+            channel = try ClientChannel(to: address, security, until: deadline)
         } catch {
             switch error {
             case .socket(let failure): throw .unreachable(address, Self.words(of: failure))
@@ -113,7 +117,7 @@ package final class KafkaConnection: KafkaExchange {
                 body: body
             )
         } catch { throw .unwritable(request: api.name) }
-        let deadline = Deadline(after: patience)
+        let deadline = Deadline(after: patience, stopTime: stopTime)
         do {
             try channel.send(request, until: deadline)
             var head: [UInt8] = []
@@ -143,6 +147,9 @@ package final class KafkaConnection: KafkaExchange {
         case .system(let words): words
         case .closed: "it closed the connection"
         case .timedOut: "it took too long"
+        case .stopped:
+            "a signal asked for the end, and it had not answered "
+                + "\(Deadline.afterStop.components.seconds) seconds later"
         }
     }
 }

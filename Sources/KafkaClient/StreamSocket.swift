@@ -8,6 +8,8 @@ final class StreamSocket {
         case system(String)
         case closed
         case timedOut
+        /// Whoever waited was asked to end.
+        case stopped
     }
 
     private let descriptor: Int32
@@ -178,6 +180,8 @@ final class StreamSocket {
         }
     }
 
+    /// How often who waits looks whether it is asked to end.
+    private static let lookMilliseconds: Int32 = 200
     private static let pieceByteCount = 256 << 10
     private static let someByteCount = 64 << 10
 
@@ -202,9 +206,12 @@ final class StreamSocket {
     private func wait(for event: Int32, until deadline: Deadline) throws(Failure) {
         while true {
             var watched = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-            let count = poll(&watched, 1, deadline.millisecondsLeft)
+            let count = poll(&watched, 1, min(deadline.millisecondsLeft, Self.lookMilliseconds))
             if count > 0 { return }
-            if count == 0 { throw .timedOut }
+            if count == 0 {
+                guard deadline.isOver else { continue }
+                throw deadline.isStopped ? .stopped : .timedOut
+            }
             guard errno == EINTR else { throw Self.lastFailure() }
         }
     }
@@ -212,26 +219,46 @@ final class StreamSocket {
     private static func lastFailure() -> Failure { .system(String(cString: strerror(errno))) }
 }
 
-/// When something must be done.
+/// When something must be done: a while after it began, or, once its process is asked to end, a
+/// short while after that.
 struct Deadline {
+    private let begin = Self.now
     private let nanoseconds: UInt64
+    private let stopTime: @Sendable () -> UInt64?
 
-    init(after duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let left =
-            UInt64(clamping: seconds) &* 1_000_000_000
-            &+ UInt64(clamping: attoseconds / 1_000_000_000)
-        nanoseconds = Self.now &+ left
+    /// What an answer that nobody wants to wait for any more is given, from the signal on, or from
+    /// its request if that came later.
+    static let afterStop = Duration.seconds(5)
+
+    /// `stopTime` says when, by the monotonic clock, somebody asked for the end; nil before.
+    init(after duration: Duration, stopTime: @escaping @Sendable () -> UInt64? = { nil }) {
+        nanoseconds = begin &+ Self.count(duration)
+        self.stopTime = stopTime
     }
 
     /// Rounded up, so that what is not over is not taken for what is.
     var millisecondsLeft: Int32 {
         let now = Self.now
-        guard now < nanoseconds else { return 0 }
-        return Int32(clamping: (nanoseconds - now + 999_999) / 1_000_000)
+        let end = end
+        guard now < end else { return 0 }
+        return Int32(clamping: (end - now + 999_999) / 1_000_000)
     }
 
-    var isOver: Bool { Self.now >= nanoseconds }
+    var isOver: Bool { Self.now >= end }
+
+    /// Whether it is over for no other reason than that somebody asked for the end.
+    var isStopped: Bool { Self.now < nanoseconds && isOver }
+
+    private var end: UInt64 {
+        guard let stop = stopTime() else { return nanoseconds }
+        return min(nanoseconds, max(stop, begin) &+ Self.count(Self.afterStop))
+    }
+
+    private static func count(_ duration: Duration) -> UInt64 {
+        let (seconds, attoseconds) = duration.components
+        return UInt64(clamping: seconds) &* 1_000_000_000
+            &+ UInt64(clamping: attoseconds / 1_000_000_000)
+    }
 
     private static var now: UInt64 { SystemTimeSource().monotonicNanoseconds() }
 }

@@ -36,7 +36,7 @@ package struct Command: Sendable {
 
         /// A command that ends before its work is done, where it does not end with 0.
         package static func signalled(_ meaning: String) -> Exit {
-            Exit("129, 130, 131, 143", "SIGHUP, SIGINT, SIGQUIT or SIGTERM \(meaning)")
+            Exit("129, 130, 143", "SIGHUP, SIGINT or SIGTERM \(meaning)")
         }
 
         /// What every command has.
@@ -113,8 +113,8 @@ package enum ExitStatus: Int32, Sendable {
     case found = 2
     /// The command line makes no sense.
     case usage = 64
-    /// SIGHUP, SIGINT, SIGQUIT or SIGTERM ended the work before its end: 128 and the signal's
-    /// number, as shells have it.
+    /// SIGHUP, SIGINT or SIGTERM ended the work before its end, or SIGQUIT at once: 128 and the
+    /// signal's number, as shells have it.
     case hangup = 129
     case interrupt = 130
     case quit = 131

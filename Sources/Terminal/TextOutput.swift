@@ -115,6 +115,13 @@ package struct TextOutput: Sendable {
         return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
+    /// Whether nobody will read what is written from now on: a pipe's other end was closed, a
+    /// terminal hung up. A file has no such end.
+    package var hasLostReader: Bool {
+        var output = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&output, 1, 0) > 0 && output.revents & Int16(POLLERR | POLLHUP) != 0
+    }
+
     /// Waits until something can be written; false if there is something to read first.
     private static func canTakeMore(_ watched: inout [pollfd]?) -> Bool {
         guard var pair = watched.take(), pair.count == 2 else { return true }
@@ -160,6 +167,12 @@ package struct BufferedOutput: ~Copyable {
     package mutating func append(_ more: UnsafeRawBufferPointer) {
         bytes.append(contentsOf: more)
         if bytes.count >= limit { flush() }
+    }
+
+    /// Looks whether its reader is still there, which a writing would find: for who waits for more
+    /// to write.
+    package mutating func lookForReader() {
+        if output.hasLostReader { isBroken = true }
     }
 
     package mutating func flush() {

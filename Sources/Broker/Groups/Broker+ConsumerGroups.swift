@@ -106,7 +106,7 @@ extension Broker {
     package func describeConsumerGroup(
         _ id: String
     ) throws(BrokerError) -> ConsumerGroupDescription? {
-        let shard = try offsetShard(of: id)
+        guard let shard = try existingOffsetShard(of: id) else { return nil }
         if let unavailability = shard.unavailability { throw unavailability }
         return shard.groups.withLock { $0.consumers[id] }?.description
     }
@@ -118,7 +118,7 @@ extension Broker {
         epoch: Int32
     ) -> KafkaErrorCode {
         do throws(BrokerError) {
-            let shard = try offsetShard(of: id)
+            guard let shard = try existingOffsetShard(of: id) else { return .none }
             return shard.groups.withLock { state in
                 state.consumers[id]?.checkFetch(memberID: memberID, epoch: epoch) ?? .none
             }

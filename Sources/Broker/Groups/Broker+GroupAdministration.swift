@@ -8,7 +8,7 @@ import Threads
 extension Broker {
     /// A group that has members, had some, or has positions; nil where there is none.
     package func describeGroup(_ id: String) throws(BrokerError) -> GroupDescription? {
-        let shard = try offsetShard(of: id)
+        guard let shard = try existingOffsetShard(of: id) else { return nil }
         if let unavailability = shard.unavailability { throw unavailability }
         let (classic, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
         if let consumers { return GroupDescription(consumers) }
@@ -36,7 +36,7 @@ extension Broker {
 
     /// Removes a group without members, its positions with it; durable on return.
     package func deleteGroup(_ id: String) throws(BrokerError) -> KafkaErrorCode {
-        let shard = try offsetShard(of: id)
+        guard let shard = try existingOffsetShard(of: id) else { return .groupIDNotFound }
         let isPositioned = try hasPositions(of: id, in: shard)
         let done = SingleCode()
         var refusal = KafkaErrorCode.none
@@ -154,7 +154,7 @@ extension Broker {
     /// The topics that members of the group subscribe to; nil where the group does not speak
     /// Kafka's consumer protocol and has members.
     package func subscribedTopics(of id: String) throws(BrokerError) -> Set<String>? {
-        let shard = try offsetShard(of: id)
+        guard let shard = try existingOffsetShard(of: id) else { return [] }
         let (group, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
         if let consumers { return consumers.subscribedTopics }
         guard let group, !group.isEmpty else { return [] }

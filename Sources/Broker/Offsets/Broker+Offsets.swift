@@ -212,6 +212,15 @@ extension Broker {
         return shards[Int(coordinatorPartition(of: group, count: Int32(shards.count)))]
     }
 
+    /// The same for who only asks: nil where no group was ever written of.
+    func existingOffsetShard(of group: String) throws(BrokerError) -> OffsetShard? {
+        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else {
+            try checkOpen()
+            return nil
+        }
+        return try offsetShard(of: group)
+    }
+
     func offsetShard(at index: PartitionIndex) -> OffsetShard? {
         offsetShards.withLock { shards in
             shards.indices.contains(Int(index.rawValue)) ? shards[Int(index.rawValue)] : nil

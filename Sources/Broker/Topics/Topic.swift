@@ -17,8 +17,9 @@ package struct Topic: Sendable {
     package func mayNotChange(_ option: String, to value: String) -> Bool {
         guard options[TopicOptionName.owner] != nil else { return false }
         return switch option {
-        case "cleanup.policy", TopicOptionName.owner, TopicOptionName.format:
-            value != options[option]
+        case "cleanup.policy", TopicOptionName.owner: value != options[option]
+        // Without one the job takes the records as they are: whoever says so knows that it can.
+        case TopicOptionName.format: value != options[option] && !value.isEmpty
         case "retention.ms", "retention.bytes": value != "-1"
         // Windows and joins go by the times of the records that a repartition carries.
         case "message.timestamp.type": value != "CreateTime"

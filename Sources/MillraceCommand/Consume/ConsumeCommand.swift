@@ -112,7 +112,7 @@ enum ConsumeCommand {
                 log: log,
                 partitions: partitions,
                 plan: reading,
-                printer: RecordPrinter(style)
+                printer: RecordPrinter(style, forGroup: reading.group != nil)
             )
             try consumer.begin()
             try consumer.run(signals)

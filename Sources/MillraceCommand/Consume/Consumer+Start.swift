@@ -1,3 +1,4 @@
+import JobRunner
 import LogClient
 import LogModel
 import Terminal
@@ -67,6 +68,9 @@ extension Consumer {
         of partition: TopicPartition
     ) throws -> Offset {
         let bounds = try log.bounds(of: partition)
+        if let group = plan.group, position > bounds.highWatermark {
+            throw behindTheEnd(group, position, of: partition, bounds)
+        }
         guard position < bounds.logStart else { return position }
         try log.refuseDamage(of: partition, at: position)
         let reader = plan.group == nil ? "they were read" : "the group read them"
@@ -76,6 +80,26 @@ extension Consumer {
                 + "goes on at \(bounds.logStart.rawValue)\n"
         )
         return bounds.logStart
+    }
+
+    /// The log lost its end, or is another one than the group read: what comes next would be passed
+    /// over until it is there again.
+    private func behindTheEnd(
+        _ group: String,
+        _ position: Offset,
+        of partition: TopicPartition,
+        _ bounds: PartitionBounds
+    ) -> CommandFailure {
+        CommandFailure(
+            "the group '\(group)' stands behind the end of \(partition)",
+            place: "\(log.place)",
+            reason: "its position is \(position.rawValue), and the partition ends at "
+                + "\(bounds.highWatermark.rawValue): the topic is not the one that it read",
+            next: log.place.next(
+                "group reset \(shellWord(group)) --to end --topic \(shellWord(partition.topic)) "
+                    + "--execute"
+            )
+        )
     }
 
     private func first(

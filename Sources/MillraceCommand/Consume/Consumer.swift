@@ -24,6 +24,8 @@ struct Consumer: ~Copyable {
     private let time = SystemTimeSource()
     let buffer = FetchBuffer(byteCount: 1 << 20)
     private var decompressor = RecordDecompressor()
+    /// After so many records it is looked whether a group's position is to be noted.
+    private static let recordsPerLook = 64
     /// The most that one batch may grow to.
     private static let decompressedByteLimit = BatchLimit.recordByteCount
 
@@ -87,6 +89,8 @@ struct Consumer: ~Copyable {
             let waiting = unfinished
             guard !waiting.isEmpty else { break }
             printer.output.flush()
+            printer.output.lookForReader()
+            guard !printer.output.isBroken else { break }
             sayItWaits()
             signal = try log.waitForChange(
                 since: signal,
@@ -171,7 +175,8 @@ struct Consumer: ~Copyable {
                 UnsafeRawBufferPointer(rebasing: bytes[..<result.byteCount]),
                 aborted: AbortedFilter(result.abortedTransactions),
                 of: partition,
-                below: end(of: result.bounds)
+                below: end(of: result.bounds),
+                target: target
             )
         } catch let error as RecordBatchError {
             let failure = damage(of: partition, error)
@@ -209,13 +214,18 @@ struct Consumer: ~Copyable {
         _ bytes: UnsafeRawBufferPointer,
         aborted: consuming AbortedFilter,
         of partition: TopicPartition,
-        below end: Offset
+        below end: Offset,
+        target: Offset?
     ) throws {
         var aborted = aborted
         var batches = RecordBatchSequence(bytes)
         while remaining > 0, !finished.contains(partition), let batch = try batches.next() {
             guard batch.nextOffset > positions[partition] ?? .zero else { continue }
-            do { try print(batch, &aborted, of: partition) } catch let error as RecordBatchError {
+            // What came since the start has been fetched with what was there.
+            if let target, positions[partition] ?? .zero >= target { return }
+            do {
+                try print(batch, &aborted, of: partition, target: target)
+            } catch let error as RecordBatchError {
                 // What a damaged header says is looked at, not believed.
                 guard plan.skipsDamage, batch.nextOffset <= end else { throw error }
                 let next = Regained(begin: batch.nextOffset, from: batch.nextOffset)
@@ -227,26 +237,32 @@ struct Consumer: ~Copyable {
     private mutating func print(
         _ batch: RecordBatchView,
         _ aborted: inout AbortedFilter,
-        of partition: TopicPartition
+        of partition: TopicPartition,
+        target: Offset?
     ) throws {
         try batch.verifyChecksum()
         if batch.attributes.isControl {
             try aborted.noteControl(of: batch)
         } else if plan.isolation == .readUncommitted || !aborted.hides(batch) {
-            return try printRecords(of: batch, partition)
+            return try printRecords(of: batch, partition, target: target)
         }
         positions[partition] = batch.nextOffset
     }
 
     private mutating func printRecords(
         of batch: RecordBatchView,
-        _ partition: TopicPartition
+        _ partition: TopicPartition,
+        target: Offset?
     ) throws {
         let position = positions[partition] ?? .zero
         var records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
         while remaining > 0, let record = try records.next() {
             let offset = batch.offset(of: record)
             guard offset >= position else { continue }
+            if let target, offset >= target {
+                positions[partition] = target
+                return
+            }
             if let stop = plan.stop, stop.isReached(at: offset, batch.timestamp(of: record)) {
                 positions[partition] = offset
                 finished.insert(partition)
@@ -255,6 +271,8 @@ struct Consumer: ~Copyable {
             try printer.print(record, of: batch, partition: partition)
             positions[partition] = offset.advanced(by: 1)
             remaining -= 1
+            // A reader that takes little at a time is behind by less than what was fetched.
+            if remaining % Self.recordsPerLook == 0 { try noteProgressIfDue() }
         }
         if remaining > 0 { positions[partition] = batch.nextOffset }
     }
@@ -306,7 +324,8 @@ struct Consumer: ~Copyable {
             return failure
         } catch {
             var failure = failure
-            let words = "the group's position was not noted: \(error)"
+            let second = CommandFailure(explaining: error, data: log.place.directory)
+            let words = "the group's position was not noted: \(second.reason ?? second.what)"
             failure.reason = failure.reason.map { "\($0); \(words)" } ?? words
             return failure
         }

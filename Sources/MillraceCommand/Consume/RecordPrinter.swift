@@ -41,9 +41,13 @@ enum TimeFormat: String, CaseIterable, Sendable {
 struct RecordPrinter: ~Copyable {
     private let style: RecordStyle
     private var json = RecordJSONWriter()
-    var output = BufferedOutput(.standard)
+    var output: BufferedOutput
 
-    init(_ style: RecordStyle) { self.style = style }
+    /// Where a group notes what was printed, little is printed at once: its reader may be slow.
+    init(_ style: RecordStyle, forGroup: Bool = false) {
+        self.style = style
+        output = BufferedOutput(.standard, byteLimit: forGroup ? 4096 : 1 << 16)
+    }
 
     /// Prints one record of `batch`, or nothing of one that is not what the formats say.
     mutating func print(

@@ -65,7 +65,7 @@ final class ServedLog: CommandLog {
     ) -> KafkaCluster.Configuration {
         var configuration = KafkaCluster.Configuration()
         configuration.retryLimit = retryLimit
-        if let signals { configuration.isStopRequested = { signals.request != nil } }
+        if let signals { configuration.stopTime = { signals.requestTime } }
         return configuration
     }
 

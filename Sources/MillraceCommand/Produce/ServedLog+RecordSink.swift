@@ -48,6 +48,11 @@ extension ServedLog: RecordSink {
                 failure.what = "'\(partition.topic)' takes no records from here"
             }
             failure.place = "\(partition) of \(place)"
+            if case .lost = error.error {
+                failure.next =
+                    "see that the log is served again, and go on behind the lines that "
+                    + "are in the topic: the same input once more would be there twice"
+            }
             throw AppendFailure(failure: failure, isUncertain: error.isUncertain)
         }
     }

@@ -45,6 +45,12 @@ struct SilentTerminal: ~Copyable {
         byteLimit: Int,
         until signals: SignalListener
     ) throws(CommandFailure) -> [UInt8]? {
+        let (terminal, former) = (descriptor, before)
+        signals.beforeEnd {
+            var settings = former
+            tcsetattr(terminal, TCSAFLUSH, &settings)
+        }
+        defer { signals.beforeEnd(nil) }
         TextOutput(descriptor: descriptor).write(prompt)
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: byteLimit)

@@ -240,6 +240,7 @@ extension EndToEnd {
             producer.waitUntilExit()
             #expect(producer.terminationStatus == 1)
             let said = try String(contentsOf: producerErrors, encoding: .utf8)
+            #expect(said.contains("next: see that the log is served again, and go on behind"))
             let read = try succeed(["consume", "a", "--until-end", "--data", data])
             let numbers = read.lines.compactMap { Int($0) }.sorted()
             #expect(Set(numbers).count == numbers.count, "a record is there twice")
@@ -486,5 +487,12 @@ final class OwnerProcess {
     func kill() {
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// Sends a signal that ends it, and says how it ended.
+    func end(by signal: Int32) -> Int32 {
+        Foundation.kill(process.processIdentifier, signal)
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 }

@@ -1,10 +1,5 @@
-import Broker
-import Coordination
 import Foundation
-import LogModel
 import Testing
-
-@testable import JobRunner
 
 extension EndToEnd {
     /// A run that ends when it has caught up, and is kept from it.
@@ -17,47 +12,8 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
         }
 
-        private struct UnexpectedAnswer: Error { let words: String }
-
-        /// Leaves a record in a transaction of a producer elsewhere, as one that was killed does.
-        private func leaveOpen(_ id: String, timeout: Duration) throws {
-            let log = try OpenLog(data, creates: false)
-            let lines = TopicPartition("lines", PartitionIndex(0))
-            let granted = try log.broker.initProducerID(
-                transactionalID: id,
-                timeout: timeout,
-                isRemote: true
-            )
-            guard case .producer(let producer, let epoch) = granted else {
-                throw UnexpectedAnswer(words: "\(granted)")
-            }
-            let added = try log.broker.addPartitions(
-                transactionalID: id,
-                producerID: producer,
-                epoch: epoch,
-                partitions: [lines]
-            )
-            #expect(added == .done)
-            var builder = RecordBatchBuilder()
-            Array("unseen".utf8).withUnsafeBytes { value in
-                builder.append(timestamp: Timestamp(1_000), key: nil, value: value)
-            }
-            _ = try log.broker.produce(
-                batch: builder.seal(
-                    attributes: BatchAttributes(isTransactional: true),
-                    producerID: producer,
-                    producerEpoch: epoch,
-                    baseSequence: SequenceNumber(0)
-                ),
-                to: lines,
-                transactionalID: id,
-                flush: true
-            )
-            try log.close()
-        }
-
         @Test func `it says once for whose transaction, and goes on when that has ended`() throws {
-            try leaveOpen("billing-0", timeout: .seconds(8))
+            try OpenTransaction.leave("billing-0", in: data, timeout: .seconds(8))
             let input = try folder.write("input", "seen\n")
             try Millrace.succeed("produce", "lines", "--data", data, input: input)
             let link = folder.path("WordCount")

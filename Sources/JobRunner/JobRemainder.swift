@@ -1,0 +1,47 @@
+import LogClient
+import LogModel
+import Terminal
+
+/// What a run that was to end at the end of its input left, because somebody ended it first.
+struct JobRemainder: Equatable {
+    /// The offsets that are left of each topic: records, and the ends of transactions.
+    var topics: [(name: String, count: Int64)]
+
+    static func == (one: JobRemainder, other: JobRemainder) -> Bool {
+        one.topics.elementsEqual(other.topics) { $0 == $1 }
+    }
+
+    /// Nil where the job has read all there is of these topics.
+    init?(
+        job: String,
+        topics: [TopicDescription],
+        client: any LogClient
+    ) throws(LogClientError) {
+        let partitions = topics.flatMap { topic in
+            (0..<topic.partitionCount).map { TopicPartition(topic.name, PartitionIndex($0)) }
+        }
+        let committed = try client.committedOffsets(group: job, partitions: partitions)
+        var left: [String: Int64] = [:]
+        for partition in partitions {
+            let bounds = try client.bounds(of: partition)
+            let position = max(committed[partition] ?? .zero, bounds.logStart)
+            left[partition.topic, default: 0] += max(0, position.distance(to: bounds.highWatermark))
+        }
+        self.init(left)
+    }
+
+    init?(_ left: [String: Int64]) {
+        topics = left.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        guard !topics.isEmpty else { return nil }
+    }
+
+    var count: Int64 { topics.reduce(0) { $0 + $1.count } }
+
+    /// `stopped before the end of its input: 7 offsets of lines are left; the next run goes on`.
+    var text: String {
+        let parts = topics.map { "\(counted(Int($0.count), "offset")) of \($0.name)" }
+        let verb = topics.count == 1 && count == 1 ? "is" : "are"
+        return "stopped before the end of its input: \(parts.joined(separator: ", ")) "
+            + "\(verb) left; the next run goes on"
+    }
+}
