@@ -20,6 +20,7 @@ extension OpenLog: RecordSink {
         do throws(LogStorageError) {
             return OutputTopic(
                 name: name,
+                id: topic.id,
                 partitions: topic.partitions.map(\.name),
                 largestBatch: try LogConfiguration(topicOptions: topic.options).maxMessageByteCount
             )
@@ -91,6 +92,9 @@ extension OpenLog: RecordSink {
             )
         }
     }
+
+    /// This process has the log, and deletes nothing meanwhile.
+    func isStillThere(_ topic: OutputTopic) -> Bool { true }
 
     func flush(_ partitions: [TopicPartition]) throws(CommandFailure) {
         do {

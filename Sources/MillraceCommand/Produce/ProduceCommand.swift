@@ -204,9 +204,25 @@ enum ProduceCommand {
         )
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
         do { try sender.send(inputs) } catch {
-            throw sender.keep(after: CommandFailure(explaining: error, data: log.place.directory))
+            let failure = CommandFailure(explaining: error, data: log.place.directory)
+            let kept = sender.keep(after: failure)
+            guard (try? log.isStillThere(topic)) ?? true else { throw deleted(topic, log.place) }
+            throw kept
         }
+        guard try log.isStillThere(topic) else { throw deleted(topic, log.place) }
         return producer.appendedCount
+    }
+
+    /// What is there of a topic made anew came behind its making, and nobody knows which line that
+    /// was.
+    private static func deleted(_ topic: OutputTopic, _ place: LogPlace) -> CommandFailure {
+        CommandFailure(
+            "the topic '\(topic.name)' was deleted while it was written to",
+            place: "\(place)",
+            reason: "the lines of the input that were in it are gone with it",
+            next: "see what is there now (\(place.next("topic list"))), and give the whole input "
+                + "to a topic that stays"
+        )
     }
 
     /// `1 record`, `1234 records`.

@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 import Terminal
 
@@ -14,6 +15,9 @@ protocol RecordSink {
         of producer: ProducerID,
         to partition: TopicPartition
     ) throws(AppendFailure)
+    /// Whether the topic of that name is still the same: with one that was deleted goes what was
+    /// appended to it.
+    func isStillThere(_ topic: OutputTopic) throws(CommandFailure) -> Bool
     /// Makes durable what was appended to these partitions.
     func flush(_ partitions: [TopicPartition]) throws(CommandFailure)
 }
@@ -21,6 +25,8 @@ protocol RecordSink {
 /// A topic that records go to.
 struct OutputTopic {
     let name: String
+    /// Which topic of that name; nil where nobody tells.
+    let id: UniqueID?
     /// In order, each of its number.
     let partitions: [TopicPartition]
     /// `max.message.bytes`.

@@ -6,7 +6,8 @@ import Terminal
 /// Records into a log that is served: what it has acknowledged is durable already.
 extension ServedLog: RecordSink {
     func outputTopic(_ name: String) throws(CommandFailure) -> OutputTopic {
-        let partitions = try requireTopic(name).partitionNames
+        let topic = try requireTopic(name)
+        let partitions = topic.partitionNames
         // Keys choose by number.
         guard let last = partitions.last?.partition.rawValue, Int(last) == partitions.count - 1
         else {
@@ -24,6 +25,7 @@ extension ServedLog: RecordSink {
         let limit = options[name]?["max.message.bytes"].flatMap { Int($0) }
         return OutputTopic(
             name: name,
+            id: topic.id,
             partitions: partitions,
             largestBatch: min(limit ?? BatchLimit.byteCount, BatchLimit.byteCount)
         )
@@ -55,6 +57,14 @@ extension ServedLog: RecordSink {
             }
             throw AppendFailure(failure: failure, isUncertain: error.isUncertain)
         }
+    }
+
+    func isStillThere(_ topic: OutputTopic) throws(CommandFailure) -> Bool {
+        let what = "whether the topic '\(topic.name)' is still there is not told"
+        let found = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.topics(named: [topic.name])
+        }
+        return found.first.map { $0.id == topic.id } ?? false
     }
 
     func flush(_ partitions: [TopicPartition]) {}

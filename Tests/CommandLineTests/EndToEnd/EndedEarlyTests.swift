@@ -178,6 +178,34 @@ extension EndToEnd {
             #expect(try Millrace.tool(Millrace.executable, again, input: nil).status == 0)
         }
 
+        @Test(arguments: [false, true])
+        func `a producer says that its topic was deleted, made anew or not`(anew: Bool) throws {
+            let owner = try OwnerProcess.serve(data, folder)
+            try Millrace.succeed("topic", "create", "t", "--data", data)
+            let create = anew ? "\(millrace) topic create t --data data;" : ":;"
+            let outcome = try Millrace.shell(
+                """
+                cd '\(folder.url.path)' && mkfifo lines
+                \(millrace) produce t --data data --linger 10ms < lines > out 2> err &
+                pid=$!
+                exec 3> lines
+                seq 5 >&3
+                until [ "$(\(millrace) consume t --until-end --data data | wc -l)" = 5 ]
+                do :; done
+                \(millrace) topic delete t --data data
+                \(create)
+                seq 6 10 >&3
+                exec 3>&-
+                wait $pid
+                """
+            )
+            let said = try String(contentsOfFile: folder.path("err"), encoding: .utf8)
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            #expect(said.contains("the topic 't' was deleted while it was written to"), "\(said)")
+            #expect(!said.contains("in the topic"), "\(said)")
+            try owner.stop()
+        }
+
         // MARK: Looking makes nothing
 
         @Test func `who asks for a group makes no topic`() throws {
