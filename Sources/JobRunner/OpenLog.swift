@@ -157,17 +157,26 @@ package struct OpenLog {
     }
 
     /// What gives up all that is not there any more: without it each partition is what lies there.
-    /// Who may log in and what they may do goes along.
+    /// Who may log in, and what they may do, stays.
     private var wayOn: String {
         let own = "\(directory)/\(DataDirectory.ownFolder)"
-        let given = "\(own)-given-up"
-        let kept = (DataDirectory.filesBesideLog + [CredentialStore.fileName]).filter {
-            (try? broker.disk.kind(of: "\(own)/\($0)")) == .file
+        let kept = Set(DataDirectory.filesBesideLog + [CredentialStore.fileName])
+        let names = (try? broker.disk.list(own)) ?? []
+        let given = shellWord(freeName("\(own)-given-up"))
+        guard names.contains(where: kept.contains) else { return "mv \(shellWord(own)) \(given)" }
+        let going = names.filter { !kept.contains($0) }.map { shellWord("\(own)/\($0)") }
+        return "mkdir \(given) && mv \(going.joined(separator: " ")) \(given)/"
+    }
+
+    /// The name itself, or with the first number behind it that nothing is called.
+    private func freeName(_ name: String) -> String {
+        var free = name
+        var number = 1
+        while (try? broker.disk.kind(of: free)) != nil {
+            number += 1
+            free = "\(name)-\(number)"
         }
-        let move = "mv \(shellWord(own)) \(shellWord(given))"
-        guard !kept.isEmpty else { return move }
-        let files = kept.sorted().map { shellWord("\(given)/\($0)") }.joined(separator: " ")
-        return "\(move) && mkdir -m 700 \(shellWord(own)) && cp -p \(files) \(shellWord(own))/"
+        return free
     }
 
     /// The topics that an import which was killed has left half filled, of those that are there:

@@ -245,7 +245,8 @@ extension LogClientError: CustomStringConvertible {
         case .offsetOutOfRange(let partition, let requested, let bounds):
             "\(partition): offset \(requested.rawValue) was asked for, there are "
                 + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
-        case .unknownTopicOrPartition(let partition): "there is no partition \(partition)"
+        case .unknownTopicOrPartition(let partition):
+            "there is no partition \(partition): its topic was deleted, or never had it"
         case .topicReplaced(let partition):
             "\(partition): the topic was deleted, and made anew under the same name"
         }

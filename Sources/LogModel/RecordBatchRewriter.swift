@@ -101,17 +101,28 @@ package struct RecordBatchRewriter: ~Copyable {
         return try seal(header, codec ?? own)
     }
 
-    /// What the builder holds, as a batch.
+    /// What the builder holds, as a batch. One that becomes longer than `limit` is compressed again
+    /// as hard as it goes: who wrote it did so, and a segment must not outgrow what it was.
     private mutating func seal(
         _ header: RecordBatchHeader,
-        _ codec: CompressionCodec
+        _ codec: CompressionCodec,
+        atMost limit: Int = .max
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
         guard codec != .none else { return builder.seal(as: header) }
-        let bytes = try compressor.compress(
+        let headerByteCount = RecordBatchLayout.headerByteCount
+        var bytes = try compressor.compress(
             builder.recordBlock,
             codec: codec,
-            headerByteCount: RecordBatchLayout.headerByteCount
+            headerByteCount: headerByteCount
         )
+        if bytes.count > limit, codec == .zstd {
+            bytes = try compressor.compress(
+                builder.recordBlock,
+                codec: codec,
+                headerByteCount: headerByteCount,
+                isHard: true
+            )
+        }
         header.write(to: bytes)
         return bytes
     }
@@ -194,7 +205,7 @@ package struct RecordBatchRewriter: ~Copyable {
         if !batch.attributes.isLogAppendTime { header.maxTimestamp = survey.maxTimestamp }
         header.recordCount = survey.retainedCount
         try copyRetained(records, of: batch, baseTimestamp: header.baseTimestamp)
-        return UnsafeRawBufferPointer(try seal(header, codec))
+        return UnsafeRawBufferPointer(try seal(header, codec, atMost: batch.byteCount))
     }
 
     /// Puts the records that stay into the builder; their times are told from `baseTimestamp`.

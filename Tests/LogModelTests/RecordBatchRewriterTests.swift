@@ -213,6 +213,37 @@ struct RecordBatchRewriterTests {
         #expect(marker == EndTransactionMarker(result: .commit, coordinatorEpoch: 7))
     }
 
+    /// What a producer compressed over a longer window than the usual level has.
+    @Test func `what is left of a batch takes no more than the batch took`() throws {
+        var random = SystemRandomNumberGenerator()
+        let value = (0..<(3 << 17)).flatMap { _ in
+            withUnsafeBytes(of: random.next()) { Array($0) }
+        }
+        var builder = RecordBatchBuilder()
+        for (index, value) in [value, [7], value].enumerated() {
+            value.withUnsafeBytes { value in
+                builder.append(timestamp: Timestamp(Int64(index)), key: nil, value: value)
+            }
+        }
+        let header = try header(of: Array(builder.seal()))
+        var compressor = RecordCompressor()
+        let written = try compressor.compress(
+            builder.recordBlock,
+            codec: .zstd,
+            headerByteCount: RecordBatchLayout.headerByteCount,
+            isHard: true
+        )
+        var zstd = header
+        zstd.attributes = BatchAttributes(codec: .zstd)
+        zstd.write(to: written)
+        let batch = Array(written)
+        #expect(batch.count < 5 << 20, "the window is as short as usual")
+        let left = try rewrite(batch) { $0.value?.count != 1 }
+        #expect(left.retainedCount == 2)
+        #expect(left.bytes.count <= batch.count)
+        #expect(try records(of: left.bytes).count == 2)
+    }
+
     @Test func `damage is told and nothing is made of it`() throws {
         var bytes = try batch([1, 2, 3], codec: .zstd)
         bytes[70] ^= 0xff

@@ -43,6 +43,9 @@ final class GatedDisk: Disk {
     func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     func removeDirectory(_ path: String) throws(DiskError) { try disk.removeDirectory(path) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
+        try disk.setModificationTime(of: path, to: time)
+    }
     func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         try disk.modificationTime(of: path)
     }

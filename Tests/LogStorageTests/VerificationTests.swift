@@ -287,6 +287,9 @@ private struct ReadOnlyDisk: Disk {
     func list(_ path: String) throws(DiskError) -> [String] { try disk.list(path) }
     func kind(of path: String) throws(DiskError) -> DiskEntryKind? { try disk.kind(of: path) }
     func modificationTime(of path: String) throws(DiskError) -> Timestamp? { nil }
+    func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
+        throw refusal(path)
+    }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 { 0 }
     func randomNumber() -> UInt64 { 0 }
     func createDirectory(_ path: String) throws(DiskError) { throw refusal(path) }

@@ -141,10 +141,15 @@ extension Broker {
                 // Its topic was deleted meanwhile.
                 if partition.log.isRetired { continue }
                 counters.countFailure()
+                let error = BrokerError(error, in: partition.name.description)
+                if error.isFull {
+                    cleaningPause.store(now + Self.roomPauseNanoseconds, ordering: .relaxed)
+                }
                 noteOnce(
                     "\(partition.name) was not compacted, and is as it was: "
-                        + BrokerError(error, in: partition.name.description).description
+                        + error.description
                 )
+                if error.isFull { return }
             }
             guard throttle(0) else { return }
         }

@@ -17,6 +17,16 @@ public struct RecordCompressor: ~Copyable {
         codec: CompressionCodec,
         headerByteCount: Int = 0
     ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
+        try compress(block, codec: codec, headerByteCount: headerByteCount, isHard: false)
+    }
+
+    /// The same; `isHard` is for what its codec's usual level makes longer than it was.
+    mutating func compress(
+        _ block: UnsafeRawBufferPointer,
+        codec: CompressionCodec,
+        headerByteCount: Int,
+        isHard: Bool
+    ) throws(RecordBatchError) -> UnsafeMutableRawBufferPointer {
         guard block.count <= BatchLimit.recordByteCount else {
             throw .tooLarge(byteCount: block.count)
         }
@@ -34,6 +44,7 @@ public struct RecordCompressor: ~Copyable {
             case .gzip: try gzip.compress(block, into: &output)
             case .snappy: try SnappyFraming.compress(block, into: &output)
             case .lz4: try LZ4Frame.compress(block, into: &output)
+            case .zstd where isHard: try zstd.compressHard(block, into: &output)
             case .zstd: try zstd.compress(block, into: &output)
             }
         } catch {

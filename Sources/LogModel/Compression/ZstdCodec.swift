@@ -7,6 +7,7 @@ struct ZstdCodec: ~Copyable {
 
     /// Kafka's default level.
     private static let level: Int32 = 3
+    private static let highLevel: Int32 = 19
     /// Frames that ask for a window above 2^27 bytes are refused, as zstd's own tools do.
     private static let windowLogLimit: Int32 = 27
 
@@ -58,6 +59,28 @@ struct ZstdCodec: ~Copyable {
             input.count,
             Self.level
         )
+        guard ZSTD_isError(count) == 0 else { throw CodecFailure() }
+        output.advance(by: count)
+    }
+
+    /// The same at a high level, over a window as long as readers take: what somebody compressed so
+    /// does not get much longer. It takes a hundred times as long, in a context of its own.
+    mutating func compressHard(
+        _ input: UnsafeRawBufferPointer,
+        into output: inout OutputBuffer
+    ) throws(CodecFailure) {
+        let context = ZSTD_createCCtx()
+        defer { ZSTD_freeCCtx(context) }
+        let bound = ZSTD_compressBound(input.count)
+        guard context != nil, output.reserve(bound) else { throw CodecFailure() }
+        for (parameter, value) in [
+            (ZSTD_c_compressionLevel, Self.highLevel), (ZSTD_c_windowLog, Self.windowLogLimit),
+            (ZSTD_c_enableLongDistanceMatching, 1),
+        ] {
+            let set = ZSTD_CCtx_setParameter(context, parameter, value)
+            guard ZSTD_isError(set) == 0 else { throw CodecFailure() }
+        }
+        let count = ZSTD_compress2(context, output.end, bound, input.baseAddress, input.count)
         guard ZSTD_isError(count) == 0 else { throw CodecFailure() }
         output.advance(by: count)
     }

@@ -73,17 +73,23 @@ struct CleanedSegmentWriter: ~Copyable {
 
     mutating func append(_ entry: AbortedEntry) { aborted.append(entry) }
 
-    /// Writes what is left and the index files; everything is durable when it returns.
-    mutating func finish() throws(LogStorageError) {
+    /// Writes what is left and the index files; everything is durable when it returns. Records
+    /// without a time are as old as their file: it gets the time of the one it was made of, as
+    /// Kafka's cleaner has it.
+    mutating func finish(modified: Timestamp?) throws(LogStorageError) {
         try flush()
         index.finish()
-        let file = file
-        try onDisk { () throws(DiskError) in try file.sync() }
+        let (file, files) = (file, files)
+        let path = files.path(base, .log) + CleanerSuffix.cleaned
+        try onDisk { () throws(DiskError) in
+            if let modified { try files.disk.setModificationTime(of: path, to: modified) }
+            try file.sync()
+        }
         try write(.index, index.encodedOffsets(base: base))
         try write(.timeIndex, index.encodedTimes(base: base))
         // Also where it is empty: it has to take the place of the old one.
         try write(.transactionIndex, aborted.flatMap(\.encoded))
-        try onDisk { [files] () throws(DiskError) in
+        try onDisk { () throws(DiskError) in
             try files.disk.syncDirectory(files.directory)
         }
     }

@@ -73,11 +73,10 @@ struct CleaningPlan: Equatable, Sendable {
             min(log.lastStableOffset, log.highWatermark),
             min(log.recoveryPoint, active.baseOffset)
         )
-        let tooYoung = now.rawValue - options.minimumLagMilliseconds
         let segments = log.segments.dropLast().prefix { segment in
             segment.nextBase <= bound
                 && (options.minimumLagMilliseconds <= 0 || segment.nextBase <= firstDirty
-                    || segment.largestTimestamp.rawValue <= tooYoung)
+                    || Self.hasAged(segment, options, now))
         }
         guard let last = segments.last else { return nil }
         let dirty = segments.filter { $0.nextBase > firstDirty }
@@ -99,16 +98,26 @@ struct CleaningPlan: Equatable, Sendable {
         self.cleanByteCount = cleanByteCount
     }
 
+    private static func hasAged(
+        _ segment: CleanableSegment,
+        _ options: CleaningOptions,
+        _ now: Timestamp
+    ) -> Bool {
+        let latest = segment.largestTimestamp.rawValue
+        let (age, isOver) = now.rawValue.subtractingReportingOverflow(latest)
+        return !isOver && age >= options.minimumLagMilliseconds
+    }
+
     /// As in Kafka, the first record of each dirty segment tells how old it is.
     private static func isOverdue(
         _ dirty: [CleanableSegment],
         options: CleaningOptions,
         now: Timestamp
     ) -> Bool {
-        let overdue = now.rawValue - options.maximumLagMilliseconds
-        return dirty.contains { segment in
+        dirty.contains { segment in
             guard let first = segment.firstTimestamp, first.rawValue > 0 else { return false }
-            return first.rawValue < overdue
+            let (age, isOver) = now.rawValue.subtractingReportingOverflow(first.rawValue)
+            return !isOver && age > options.maximumLagMilliseconds
         }
     }
 

@@ -158,7 +158,11 @@ struct SegmentCleaner: ~Copyable {
                 try writer.discard()
                 return .unchanged
             }
-            try writer.finish()
+            let newest = files.path(group[group.count - 1].baseOffset, .log)
+            let modified = try onDisk { [files] () throws(DiskError) in
+                try files.disk.modificationTime(of: newest)
+            }
+            try writer.finish(modified: modified)
         } catch {
             // What stays behind is removed at the next start; the first error is the one to tell.
             _ = try? writer.discard()

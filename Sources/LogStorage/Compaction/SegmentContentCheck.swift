@@ -55,9 +55,12 @@ struct SegmentContentCheck: Sendable {
         return nil
     }
 
-    /// Whether as many bytes went by as were written, and other ones.
-    var isOtherSum: Bool {
-        entry.map { byteCount == $0.byteCount && checksum.value != $0.checksum } ?? false
+    /// Whether what went by is not the begin of what was written: as many bytes and other ones, more
+    /// of them, or fewer that reach the end all the same.
+    var isOther: Bool {
+        guard let entry else { return false }
+        if byteCount < entry.byteCount { return next >= entry.end }
+        return byteCount > entry.byteCount || checksum.value != entry.checksum
     }
 
     /// Why the batches that went by are not the segment; to be asked behind the last one. Of a
@@ -117,7 +120,7 @@ extension SegmentContentCheck {
                 return check.finish(end: end).map { reason in
                     Fault(
                         position: position,
-                        isWholeBefore: !check.isOtherSum,
+                        isWholeBefore: !check.isOther,
                         reason: reason
                     )
                 }

@@ -30,6 +30,8 @@ package protocol Disk: Sendable {
     func syncDirectory(_ path: String) throws(DiskError)
     /// When the content of a file was last changed; nil where the file system does not say.
     func modificationTime(of path: String) throws(DiskError) -> Timestamp?
+    /// Has a file say that it was last written then; nothing where files have no times.
+    func setModificationTime(of path: String, to time: Timestamp) throws(DiskError)
     /// Bytes that may still be written.
     func freeByteCount(at path: String) throws(DiskError) -> Int64
     /// Makes a file of so many bytes that nobody reads, for the room that it takes. Fails where the

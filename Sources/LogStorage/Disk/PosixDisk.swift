@@ -43,12 +43,14 @@ package struct PosixDisk: Disk {
                 message: "it is no regular file"
             )
         }
+        if mode == .create { handOver(path) }
         return PosixFile(descriptor: descriptor, path: path, root: root)
     }
 
     package func createDirectory(_ path: String) throws(DiskError) {
         do throws(DiskError) {
             _ = try check("mkdir", path) { mkdirat($0, $1, 0o700) }
+            handOver(path)
         } catch .exists {
             guard try kind(of: path) == .directory else { throw .exists(path: path) }
         }
@@ -128,6 +130,7 @@ package struct PosixDisk: Disk {
             openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         }
         defer { Glibc.close(descriptor) }
+        handOver(path)
         // It returns what others leave in `errno`.
         errno = posix_fallocate(descriptor, 0, Int(byteCount))
         if errno != 0 { throw failure("fallocate", path) }
@@ -173,6 +176,16 @@ package struct PosixDisk: Disk {
         return Timestamp(Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
+    package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
+        let (seconds, rest) = time.rawValue.quotientAndRemainder(dividingBy: 1000)
+        // The time of the last access stays.
+        let times = [
+            timespec(tv_sec: 0, tv_nsec: Int(UTIME_OMIT)),
+            timespec(tv_sec: Int(seconds), tv_nsec: Int(max(0, rest)) * 1_000_000),
+        ]
+        _ = try check("utimensat", path) { utimensat($0, $1, times, 0) }
+    }
+
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         var status = statvfs()
         let descriptor = try check("open", path) { folder, name in
@@ -189,6 +202,9 @@ package struct PosixDisk: Disk {
         var random = SystemRandomNumberGenerator()
         return random.next()
     }
+
+    /// What root made in somebody else's folder is the folder's owner's.
+    func handOver(_ path: String) { root?.handOver(path) }
 
     /// A path as the calls take it: a folder's descriptor, and the name from there.
     func place(of path: String) -> (folder: Int32, name: String) {

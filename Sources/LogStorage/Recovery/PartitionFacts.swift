@@ -58,7 +58,8 @@ struct PartitionFacts: Equatable, Sendable {
         case .recordsMissing:
             suspicion =
                 "an earlier start found the journal damaged where it told of it, or may have: to "
-                + "go on with what is there, stop and move the directory's folder .millrace away"
+                + "go on with what is there, stop and move what is in the directory's folder "
+                + ".millrace away, but for users, acls and cluster"
         }
     }
 

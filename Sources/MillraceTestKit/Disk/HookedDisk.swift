@@ -21,6 +21,7 @@ package final class HookedDisk: Disk {
     private let unreadable = Lock<(suffix: String, errorNumber: Int32)?>(nil)
 
     private let modified = Lock<Timestamp?>(nil)
+    private let given = Lock<[String: Timestamp]>([:])
 
     package init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
@@ -121,6 +122,11 @@ package final class HookedDisk: Disk {
         if let time = modified.withLock({ $0 }) { return time }
         return try disk.modificationTime(of: path)
     }
+    package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
+        given.withLock { $0[path] = time }
+    }
+    /// What files were said to have been written last.
+    package var givenModificationTimes: [String: Timestamp] { given.withLock { $0 } }
     package func randomNumber() -> UInt64 { disk.randomNumber() }
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)

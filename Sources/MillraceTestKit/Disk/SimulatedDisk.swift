@@ -271,6 +271,8 @@ extension SimulatedDisk {
     /// The simulated machine keeps no times of files.
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? { nil }
 
+    package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {}
+
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         state.withLock { max(0, $0.capacity - $0.usedByteCount) }
     }

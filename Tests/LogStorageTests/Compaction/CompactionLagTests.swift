@@ -33,6 +33,15 @@ import Testing
         #expect(try cleans(fileAge: 11_000, recordsAt: -1))
     }
 
+    /// Else cleaning would make records without a time younger, and retention never come to them.
+    @Test func `a cleaned segment is as old as what it was made of`() throws {
+        #expect(try cleans(fileAge: 11_000, recordsAt: -1))
+        let given = disk.givenModificationTimes
+        let time = Timestamp(log.time.wallTime().rawValue - 11_000)
+        #expect(!given.isEmpty)
+        #expect(given.allSatisfy { $0.key.hasSuffix(".log.cleaned") && $0.value == time })
+    }
+
     @Test func `where nobody knows its time either, they are left alone`() throws {
         #expect(try !cleans(fileAge: nil, recordsAt: -1))
     }

@@ -126,6 +126,35 @@ import Threads
         #expect(try open(disk).records() == records)
     }
 
+    /// As a copy from before the cleaning is, put back in its place.
+    @Test func `a compacted segment that is longer than it was is damage, and shows nothing`()
+        throws
+    {
+        let disk = SimulatedDisk()
+        let log = try TestLog(Self.options, disk: disk)
+        for number in 0..<60 {
+            try log.append(number, key: number % 6 == 0 ? "same" : "key \(number)")
+        }
+        try log.flush()
+        try log.data.writeBack(all: false)
+        let path = try segments(disk)[0].path
+        let before = try disk.content(path)
+        #expect(try log.log.clean { _ in true })
+        let records = try log.records()
+        try log.close()
+        let ended = disk.afterKill()
+        #expect(try ended.content(path).count < before.count)
+        let file = try ended.open(path, .readWrite)
+        try before.withUnsafeBytes { try file.write($0, at: 0) }
+        try file.sync()
+
+        #expect(try !verify(ended).findings.filter { $0.severity == .damage }.isEmpty)
+        let again = try open(ended)
+        #expect(try again.recovery?.damage != nil)
+        #expect(throws: LogStorageError.self) { try again.records() }
+        #expect(records.count > 0)
+    }
+
     @Test func `an entry that another reaches into is replaced by it`() {
         var list = CompactedSegments()
         list.begin(.init(base: Offset(0), end: Offset(10), byteCount: 5, checksum: 1))

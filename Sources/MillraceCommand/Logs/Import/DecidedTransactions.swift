@@ -27,7 +27,7 @@ struct DecidedTransactions {
         _ partition: KafkaPartition,
         disk: any Disk
     ) throws(DiskError) {
-        var newest: [String: TransactionMetadata] = [:]
+        var newest: [ExactText: TransactionMetadata] = [:]
         var decompressor = RecordDecompressor()
         var reader = PartitionReader(partition, disk: disk)
         while let entry = try reader.next() {
@@ -37,7 +37,7 @@ struct DecidedTransactions {
                     guard record.offset >= partition.logStart, let key = record.key else { return }
                     // A record of a kind that is not known decides nothing.
                     if let found = try? TransactionRecord(key: key, value: record.value) {
-                        newest[found.transactionalID] = found.value
+                        newest[ExactText(found.transactionalID)] = found.value
                     }
                 }
             } catch {

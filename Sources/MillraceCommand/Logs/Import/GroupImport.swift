@@ -8,7 +8,7 @@ import LogStorage
 /// them: a position inside a transaction counts once the transaction is committed or decided to be.
 struct GroupImport {
     /// What each group has committed.
-    private(set) var positions: [String: [TopicPartition: CommittedOffset]] = [:]
+    private(set) var positions: [ExactText: [TopicPartition: CommittedOffset]] = [:]
     private(set) var findings: [KafkaFinding] = []
     /// Records that should be positions and cannot be read.
     private(set) var unreadableCount = 0
@@ -75,7 +75,7 @@ struct GroupImport {
         }
         for group in offsets.groups {
             for position in offsets.partitions(of: group) {
-                positions[group, default: [:]][position] = offsets.latest(
+                positions[ExactText(group), default: [:]][position] = offsets.latest(
                     of: position,
                     group: group
                 )
@@ -99,10 +99,11 @@ struct GroupImport {
         ids: [TopicPartition: UniqueID],
         now: Timestamp
     ) -> (
-        offsets: [String: [TopicPartition: CommittedOffset]], cutCount: Int, shortened: [String]
+        offsets: [ExactText: [TopicPartition: CommittedOffset]], cutCount: Int,
+        shortened: [ExactText]
     ) {
-        var shortened: Set<String> = []
-        var result: [String: [TopicPartition: CommittedOffset]] = [:]
+        var shortened: Set<ExactText> = []
+        var result: [ExactText: [TopicPartition: CommittedOffset]] = [:]
         var cutCount = 0
         for (group, values) in positions {
             for (partition, value) in values {

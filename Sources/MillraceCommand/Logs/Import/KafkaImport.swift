@@ -213,7 +213,7 @@ struct KafkaImport {
             for start in stride(from: 0, to: names.count, by: Self.commitCount) {
                 let some = Set(names[start..<min(start + Self.commitCount, names.count)])
                 try log.broker.commitOffsets(
-                    group: group,
+                    group: group.text,
                     offsets.filter { some.contains($0.key) }
                 )
             }
