@@ -165,6 +165,50 @@ import Testing
         #expect(try driver.contents(ofStore: "kept").count == 1)
     }
 
+    @Test func `rows of several tables go in the order of their ends`() throws {
+        struct Two: StreamJob {
+            static let name = "two"
+            var topology: [Statement] {
+                let rows = table(
+                    ExpiringJob.input,
+                    store: "rows",
+                    expiry: .after(.milliseconds(100))
+                )
+                rows.to(ExpiringJob.output)
+                rows.materialized(
+                    store: "kept",
+                    key: .utf8,
+                    value: .utf8,
+                    expiry: .after(.milliseconds(60))
+                )
+                .to(ExpiringJob.output)
+            }
+        }
+        let driver = try TopologyDriver(
+            inputs: [("in", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 5
+        ) { try Topology(of: Two()) }
+        for (key, time) in [("a", 0), ("b", 50), ("c", 300)] {
+            if key == "c" { try driver.crash() }
+            try driver.send(
+                topic: "in",
+                key: Array(key.utf8),
+                value: [120],
+                timestamp: Timestamp(Int64(time))
+            )
+            try driver.runUntilIdle()
+        }
+        let found = try driver.read("out").map(ExpiryHarness.words)
+        #expect(found.prefix(4) == ["a=x@0", "a=x@0", "b=x@50", "b=x@50"])
+        // What ends in the first table is a removal for the second one, as any other.
+        #expect(
+            found.dropFirst(4) == [
+                "a-@60", "a-@100", "a-@100", "b-@110", "b-@150", "b-@150", "c=x@300", "c=x@300",
+            ]
+        )
+    }
+
     @Test func `no join meets a row that has ended, though another input brings the time`() throws {
         struct Joined: StreamJob {
             static let name = "joined"

@@ -165,6 +165,52 @@ import Testing
         #expect(try table.sizes() == (1, 1))
     }
 
+    @Test func `more rows than a turn removes end by the clock in the turns that follow`() throws {
+        let expiry = Expiry.after(.seconds(60), idleAfter: .seconds(5))
+        let table = try ExpiryHarness(ExpiringJob(expiry: expiry))
+        let now = table.driver.time.wallTime().rawValue
+        let count = 17_000
+        for index in 0..<count { try table.send("k\(index)", "x", at: now) }
+        try table.driver.advance(milliseconds: 1)
+        #expect(try table.sizes().rows == count)
+        try table.driver.advance(milliseconds: 70_000)
+        #expect(try table.changes().count == 2 * count)
+        #expect(try table.sizes() == (0, 0))
+    }
+
+    @Test(arguments: [1, 2])
+    func `rows end as they did where fewer threads have the partitions`(threads: Int) throws {
+        var configuration = StreamsConfiguration()
+        configuration.threadCount = 4
+        let driver = try TopologyDriver(
+            inputs: [("in", 4)],
+            configuration: configuration,
+            seed: 9
+        ) { try Topology(of: ExpiringJob()) }
+        func send(_ value: String, at time: Int64) throws {
+            for index in 0..<20 {
+                try driver.send(
+                    topic: "in",
+                    key: Array("k\(index)".utf8),
+                    value: Array(value.utf8),
+                    timestamp: Timestamp(time)
+                )
+            }
+            try driver.runUntilIdle()
+        }
+        try send("a", at: 1_000)
+        try send("b", at: 1_100)
+        #expect(try driver.read("out").count == 60)
+        driver.configuration.threadCount = threads
+        try driver.crash()
+        try send("c", at: 1_150)
+        #expect(try driver.read("out").map(\.value) == Array(repeating: [99], count: 20))
+        try send("d", at: 1_250)
+        let last = try driver.read("out")
+        #expect(last.count == 40 && last.count { $0.value == nil } == 20)
+        #expect(try driver.contents(ofStore: "rows").count == 40)
+    }
+
     @Test func `a row that ends is not the fault of the record in hand`() throws {
         struct Failing: StreamJob {
             static let name = "failing"

@@ -105,7 +105,8 @@ final class ExpiringRows {
         try handle.put(slot, key: key, value: bytes, timestamp: Timestamp(time))
         guard known == nil else { return }
         try changeTwin(to: Self.noBytes, at: place)
-        earliest = min(earliest, place)
+        guard place < earliest else { return }
+        earliest = place
         handle.task.expiry.noteDue()
     }
 
