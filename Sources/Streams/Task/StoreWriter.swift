@@ -81,7 +81,7 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
     /// Whether the record in hand would begin a row that has ended already.
     @inlinable @inline(__always)
     func isTooLate(_ slot: KeyValueTable.Slot) -> Bool {
-        guard let rows else { return false }
+        guard isExpiring, let rows else { return false }
         return handle.bytes(slot) == nil && rows.isEnded(handle.task.record.pointee.timestamp)
     }
 
@@ -102,7 +102,7 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
         at slot: KeyValueTable.Slot,
         timestamp: Timestamp
     ) throws {
-        if let rows { return try write(newValue, to: rows, at: slot, timestamp) }
+        if isExpiring, let rows { return try write(newValue, to: rows, at: slot, timestamp) }
         var bytes: UnsafeRawBufferPointer?
         if let newValue, !value.isNull(newValue) {
             valueSink.pointee.removeAll()
