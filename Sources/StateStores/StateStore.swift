@@ -23,6 +23,8 @@ public final class StateStore {
     let engine: any StoreEngine
     /// What the store holds of the process's memory.
     let share: MemoryShare
+    /// What lies beside the store for its sake, and is not given back.
+    private let besideShare: MemoryShare
     private let budget: MemoryBudget
     private let worker: CheckpointWorker
     /// Whether the table holds every key that the engine holds, or will after the checkpoint under
@@ -58,6 +60,7 @@ public final class StateStore {
         self.worker = worker
         self.budget = budget
         share = MemoryShare(of: budget, isElastic: !engine.isInMemory)
+        besideShare = MemoryShare(of: budget, isElastic: false)
         isComplete = engine.isEmpty
         mayLoadAll = true
         changelogOffset = engine.checkpointedOffset
@@ -84,6 +87,9 @@ public final class StateStore {
 
     /// Tells the budget what the store holds now.
     func noteMemory() { share.update(to: byteCount + engineByteCount) }
+
+    /// Tells the budget what an operator holds in memory for the store's sake, beside it.
+    public func noteBeside(byteCount: Int) { besideShare.update(to: byteCount) }
 
     /// The number of the checkpoint under way, whose keys must stay in memory.
     var numberUnderWay: UInt8? { pending == nil ? nil : checkpointNumber }

@@ -55,6 +55,31 @@ struct MemoryBudgetTests {
         #expect(small.store.table.pointee.count == 1_000)
     }
 
+    @Test func `what lies beside a store counts, and makes others give back`() throws {
+        let budget = MemoryBudget.tables(4 << 20)
+        let worker = CheckpointWorker(inline: true)
+        defer { worker.close() }
+        let other = try CountedStore(number: 0, worker, budget, isOrdered: false)
+        do {
+            let store = try CountedStore(number: 1, worker, budget, isOrdered: true)
+            let before = budget.heldByteCount
+            store.store.noteBeside(byteCount: 3 << 20)
+            #expect(budget.heldByteCount == before + 3 << 20)
+            for number in 0..<20_000 {
+                try other.count(number)
+                if number % 400 == 0 {
+                    other.commit()
+                    try other.checkpoint(now: UInt64(number))
+                }
+            }
+            #expect(!other.store.isComplete)
+            #expect(other.store.byteCount < 2 << 20)
+            store.store.noteBeside(byteCount: 0)
+            try store.store.close(checkpointing: false)
+        }
+        #expect(budget.heldByteCount < 2 << 20)
+    }
+
     @Test func `what is used stays, what is not goes first`() throws {
         let budget = MemoryBudget.tables(512 << 10)
         let worker = CheckpointWorker(inline: true)

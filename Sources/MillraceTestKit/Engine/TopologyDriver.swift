@@ -52,7 +52,8 @@ package final class TopologyDriver {
     package private(set) var stores: SimulatedStores
     package private(set) var broker: Broker
     private let makeTopology: () throws -> Topology
-    private let configuration: StreamsConfiguration
+    /// How the job runs from its next start on.
+    package var configuration: StreamsConfiguration
     private var client: EmbeddedClient
     private var application: StreamsApplication
     private var readers: [TopicPartition: Offset] = [:]

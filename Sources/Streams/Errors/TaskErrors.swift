@@ -89,6 +89,18 @@ public final class TaskErrors {
         try held.resume(task.record, source, body)
     }
 
+    /// Calls `body` with no record at hand: what it meets is not the fault of the one that is, nor
+    /// an effect of it.
+    func withoutRecord(_ body: () throws -> Void) throws {
+        let known = source.pointee
+        source.pointee = nil
+        defer {
+            source.pointee = known
+            source.pointee?.outputCount = task.output.pointee.recordCount
+        }
+        try body()
+    }
+
     /// Forgets what holds on to the task: it is at its end.
     func removeAll() { heldKeys = [] }
 

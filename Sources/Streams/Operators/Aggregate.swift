@@ -4,10 +4,12 @@ public import StateStores
 extension GroupedStream {
     /// How many records each key has had. Every update is a change of the table.
     ///
-    /// - Parameter store: names the store and its changelog; mandatory.
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - expiry: when a key is forgotten that has no records any more; never if nil.
     @inlinable
-    public func count(store: String) -> Table<KeySerde.Value, Int64> {
-        aggregating("count", store: store, value: .int64) { old, _ -> Int64 in
+    public func count(store: String, expiry: Expiry? = nil) -> Table<KeySerde.Value, Int64> {
+        aggregating("count", store: store, value: .int64, expiry) { old, _ -> Int64 in
             (old ?? 0) + 1
         }
     }
@@ -17,9 +19,10 @@ extension GroupedStream {
     public func reduce<ValueSerde: Serde>(
         store: String,
         value: ValueSerde,
+        expiry: Expiry? = nil,
         _ combine: @escaping @Sendable (Value, Value) throws -> Value
     ) -> Table<KeySerde.Value, Value> where ValueSerde.Value == Value {
-        aggregating("reduce", store: store, value: value) { old, new in
+        aggregating("reduce", store: store, value: value, expiry) { old, new in
             guard let old else { return new }
             return try combine(old, new)
         }
@@ -29,9 +32,10 @@ extension GroupedStream {
     @inlinable
     public func reduce(
         store: String,
+        expiry: Expiry? = nil,
         _ combine: @escaping @Sendable (Value, Value) throws -> Value
     ) -> Table<KeySerde.Value, Value> where Value: DefaultSerde {
-        reduce(store: store, value: Value.defaultSerde, combine)
+        reduce(store: store, value: Value.defaultSerde, expiry: expiry, combine)
     }
 
     /// Folds the values of each key into an aggregate that starts as `initial`.
@@ -45,9 +49,10 @@ extension GroupedStream {
         store: String,
         initial: AggregateSerde.Value,
         value: AggregateSerde,
+        expiry: Expiry? = nil,
         _ update: @escaping @Sendable (inout AggregateSerde.Value, Value) throws -> Void
     ) -> Table<KeySerde.Value, AggregateSerde.Value> where AggregateSerde.Value: Sendable {
-        aggregating("aggregate", store: store, value: value) { old, new in
+        aggregating("aggregate", store: store, value: value, expiry) { old, new in
             var aggregate = old ?? initial
             try update(&aggregate, new)
             return aggregate
@@ -59,32 +64,45 @@ extension GroupedStream {
     public func aggregate<Aggregate: DefaultSerde & Sendable>(
         store: String,
         initial: Aggregate,
+        expiry: Expiry? = nil,
         _ update: @escaping @Sendable (inout Aggregate, Value) throws -> Void
     ) -> Table<KeySerde.Value, Aggregate> {
-        aggregate(store: store, initial: initial, value: Aggregate.defaultSerde, update)
+        aggregate(
+            store: store,
+            initial: initial,
+            value: Aggregate.defaultSerde,
+            expiry: expiry,
+            update
+        )
     }
 
     /// The one aggregation below all: reads the old aggregate, writes the new one to the store and
     /// its changelog, and hands it on with the larger of both timestamps (Kafka Streams' rule).
-    /// Records with a null key or value are dropped and counted.
+    /// Records with a null key or value are dropped and counted, and those that would begin an
+    /// aggregate that has ended already.
     @inlinable
     func aggregating<AggregateSerde: Serde>(
         _ word: String,
         store: String,
         value: AggregateSerde,
+        _ expiry: Expiry?,
         _ update: @escaping @Sendable (AggregateSerde.Value?, Value) throws -> AggregateSerde.Value
     ) -> Table<KeySerde.Value, AggregateSerde.Value> {
         let keySerde = key
         let isNullValue = isNullValue
+        let specification = StoreSpecification(store, key: keySerde, value: value, expiry: expiry)
         return Table(
             node: StreamNode(
-                kind: .stateful(
-                    word,
-                    stores: [StoreSpecification(store, key: keySerde, value: value)]
-                ),
+                kind: .stateful(word, stores: [specification]),
                 from: node
             ) { sink, task in
-                let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+                let writer = StoreWriter(
+                    task: task,
+                    store: store,
+                    key: keySerde,
+                    value: value,
+                    expiry: expiry
+                ) { key, old in try sink(key, Change(old: old, new: nil)) }
                 let record = task.record
                 let counters = task.counters
                 return { key, newValue in
@@ -93,6 +111,7 @@ extension GroupedStream {
                         return
                     }
                     let slot = try writer.find(key)
+                    if writer.isTooLate(slot) { return counters.pointee.drop(.late) }
                     let old = try writer.read(slot)
                     let ownTime = record.pointee.timestamp
                     var time = ownTime
@@ -104,7 +123,7 @@ extension GroupedStream {
                     record.pointee.timestamp = ownTime
                 }
             },
-            view: .store(store, key: keySerde, value: value)
+            view: .store(store, key: keySerde, value: value, expiry: expiry)
         )
     }
 }

@@ -10,6 +10,10 @@ public struct RecordContext {
     public var streamTime = Timestamp.none
     /// The stream time at which a timer is due; the largest time where there is none.
     public var timerDue = Timestamp(.max)
+    /// The time at which a row of a table ends, or an earlier one; the largest where there is none.
+    @usableFromInline var rowsDue = Timestamp(.max)
+    /// The clock of the machine when the task had a record last, or was started.
+    package var lastArrival = Timestamp.none
     /// The record's offset in its topic.
     public var offset: Offset
     /// The partition it was read from, which is the task's.
@@ -58,6 +62,10 @@ public struct RecordContext {
     /// Whether stream time has come to that of a timer.
     @inlinable @inline(__always)
     public var isTimerDue: Bool { streamTime >= timerDue }
+
+    /// Whether time has come to the end of a row.
+    @inlinable @inline(__always)
+    var isRowDue: Bool { streamTime >= rowsDue }
 
     /// Moves the time of the record's input, and with it stream time, on to that of the record.
     @inlinable @inline(__always)

@@ -20,6 +20,8 @@ public final class TaskBinding {
     public let hooks: TaskHooks
     /// What becomes of records that an operator cannot handle.
     @usableFromInline private(set) lazy var errors = TaskErrors(self, plan: errorPlan)
+    /// The tables whose rows end.
+    public private(set) lazy var expiry = TaskExpiry(self)
 
     private let partitionCounts: [String: Int32]
     private let stores: [String: StateStore]
@@ -103,6 +105,7 @@ public final class TaskBinding {
     public func close() {
         hooks.removeAll()
         errors.removeAll()
+        expiry.removeAll()
     }
 
     /// Ends the binding: every source of the task is bound.

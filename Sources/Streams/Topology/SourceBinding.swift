@@ -89,6 +89,7 @@ extension StreamNode {
             let counters = task.counters
             let record = task.record
             let partitionTime = task.partitionTime(of: kind)
+            let expiry = task.expiry
             return { rawKey, rawValue in
                 if dropsNullKeys, rawKey == nil {
                     record.pointee.noteTime(partitionTime)
@@ -97,7 +98,9 @@ extension StreamNode {
                 }
                 let decodedKey = try decoder.decodeKey(rawKey)
                 let decodedValue = try decoder.decodeValue(rawValue)
+                let before = partitionTime.pointee
                 record.pointee.noteTime(partitionTime)
+                if record.pointee.isRowDue { try expiry.makeWay(partitionTime, was: before) }
                 try sink(decodedKey, decodedValue)
             }
         }
@@ -117,6 +120,7 @@ extension StreamNode {
         let counters = task.counters
         let record = task.record
         let partitionTime = task.partitionTime(of: kind)
+        let expiry = task.expiry
         return { rawKey, rawValue in
             if dropsNullKeys, rawKey == nil {
                 counters.pointee.drop(.nullKey)
@@ -136,6 +140,7 @@ extension StreamNode {
             }
             record.pointee.timestamp = time
             record.pointee.noteTime(partitionTime)
+            if record.pointee.isRowDue { try expiry.makeWay(partitionTime, was: times.partition) }
             try sink(decodedKey, decodedValue)
         }
     }

@@ -51,6 +51,7 @@ package struct StoreKeyRange: Equatable, Sendable {
 package enum StoreLayout: String, CaseIterable, Sendable {
     case keyValue
     case expiring
+    case expiringRow
     case window
     case sliding
     case windowStore
@@ -96,6 +97,12 @@ package enum StoreLayout: String, CaseIterable, Sendable {
                 self == .foreignKey ? Self.foreignKey(of: value) : value,
                 timestamp
             )
+        case .expiringRow:
+            guard key.first == KeySpace.entry, value.count >= ExpiringRows.prefixByteCount else {
+                return nil
+            }
+            let row = value.from(ExpiringRows.prefixByteCount)
+            return StoreEntry(key.from(1), .row, row, timestamp)
         case .top:
             guard key.first == KeySpace.latest, let plain = Self.plain(key.from(1)) else {
                 return nil
@@ -154,7 +161,8 @@ package enum StoreLayout: String, CaseIterable, Sendable {
         case .suppressed:
             place = .time(Timestamp(key.time(at: end)))
             kept = HeldRecord.content(of: value)
-        case .keyValue, .expiring, .window, .foreignKey, .subscription, .top, .heldKeys, .global:
+        case .keyValue, .expiring, .expiringRow, .window, .foreignKey, .subscription, .top,
+            .heldKeys, .global:
             return nil
         }
         return plain.withUnsafeBytes { StoreEntry($0, place, kept, timestamp, isLeft: isLeft) }
@@ -169,7 +177,8 @@ package enum StoreLayout: String, CaseIterable, Sendable {
         case .joined: (9, TimedKey.suffixByteCount)
         case .held: (9, 8)
         case .waiting: (10, 8)
-        case .keyValue, .expiring, .window, .foreignKey, .subscription, .top, .heldKeys, .global:
+        case .keyValue, .expiring, .expiringRow, .window, .foreignKey, .subscription, .top,
+            .heldKeys, .global:
             (0, 0)
         }
     }
@@ -206,7 +215,8 @@ package enum StoreLayout: String, CaseIterable, Sendable {
     package func ranges(from low: [UInt8], to high: [UInt8]?) -> [StoreKeyRange] {
         switch self {
         case .keyValue, .subscription, .heldKeys: [StoreKeyRange(from: low, to: high)]
-        case .expiring, .foreignKey, .global: [Self.range(KeySpace.entry, low, high)]
+        case .expiring, .expiringRow, .foreignKey, .global:
+            [Self.range(KeySpace.entry, low, high)]
         case .sliding, .windowStore, .sessionByStart, .sessionStore, .suppressed:
             [Self.range(KeySpace.entry, Self.escaped(low), high.map(Self.escaped))]
         case .versioned:

@@ -22,6 +22,8 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case versioned
         /// A value for each key, found by its timestamp too, after which it is forgotten.
         case expiring
+        /// The row of each key, found by a time that stands in its value too, behind which it ends.
+        case expiringRow
     }
 
     /// The store's name, unique in its job.
@@ -32,6 +34,8 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
     public let format: RecordFormat
     /// Whether the store is kept in memory alone: its changelog is read whole at a start.
     public var isInMemory = false
+    /// When its rows end; nil where they do not.
+    public var expiry: Expiry?
     /// Whether several operators may use it.
     var isShared = false
 
@@ -47,9 +51,16 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
     public init<KeySerde: Serde, ValueSerde: Serde>(
         _ name: String,
         key: KeySerde,
-        value: ValueSerde
+        value: ValueSerde,
+        expiry: Expiry? = nil
     ) {
-        self.init(name, .keyValue, RecordFormat("keyValue", key, value))
+        let isPlain = expiry == nil
+        self.init(
+            name,
+            isPlain ? .keyValue : .expiringRow,
+            RecordFormat(isPlain ? "keyValue" : "expiringRow", key, value)
+        )
+        self.expiry = expiry
     }
 
     /// The store of an aggregation by sessions.
@@ -62,6 +73,9 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         StoreSpecification(name, .session, RecordFormat("session by start", key, value))
     }
 
+    /// What its entries are, and when they end, for people.
+    package var words: String { "\(format)" + (expiry.map { "; \($0)" } ?? "") }
+
     /// Whether the store's keys are read in order.
     public var isOrdered: Bool { kind != .keyValue }
 
@@ -71,8 +85,11 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
 
     /// The key under which an entry is found by its time, put together in `sink`; nil for an entry
     /// that is not. Such keys are made of the entries and stand in no changelog.
+    ///
+    /// - Parameter value: the entry's value; nil for its removal.
     public func timeKey(
         of entry: UnsafeRawBufferPointer,
+        value: UnsafeRawBufferPointer?,
         at timestamp: Timestamp,
         in sink: inout ByteSink
     ) -> UnsafeRawBufferPointer? {
@@ -86,8 +103,16 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         case .expiring where entry.first == KeySpace.entry:
             sink.removeAll()
             ExpiringKey.appendTwin(of: entry, at: timestamp.rawValue, to: &sink)
+        case .expiringRow where entry.first == KeySpace.entry:
+            var time = timestamp.rawValue
+            if let value {
+                guard value.count >= ExpiringRows.prefixByteCount else { return nil }
+                time = value.time(at: 0)
+            }
+            sink.removeAll()
+            ExpiringKey.appendTwin(of: entry, at: time, to: &sink)
         case .keyValue, .orderedKeyValue, .window, .timed, .joined, .session, .versioned,
-            .expiring:
+            .expiring, .expiringRow:
             return nil
         }
         return sink.bytes

@@ -19,7 +19,7 @@ extension TopologySpecification {
                 let changelog = names.changelogTopic(store: store.name)
                 lines.append(
                     "  store \(store.name)\(place), changelog \(changelog)"
-                        + "\(Self.spelled(partitionCounts[changelog])): \(store.format)"
+                        + "\(Self.spelled(partitionCounts[changelog])): \(store.words)"
                 )
             }
             if let table = subtopology.globalTable {
@@ -66,7 +66,8 @@ extension TopologySpecification {
 
     /// The topology as one JSON object: `job`, `subtopologies` [`id`, `topics`, `repartitions`,
     /// `stores`, `operators` [`id`, `kind`, `parents`, and `topic`, `partitions` or `stores` where
-    /// they are known]], `changelogs` [`store`, `topic`, `format`, and `partitions`].
+    /// they are known]], `changelogs` [`store`, `topic`, `format`, and `partitions`,
+    /// `rowsEndAfterMilliseconds`, `idleAfterMilliseconds` where there are such].
     public func json(_ partitionCounts: [String: Int32] = [:]) -> String {
         let parts = subtopologies.map { subtopology in
             let items = operators.filter { $0.subtopology == subtopology.id }.map { item in
@@ -102,6 +103,12 @@ extension TopologySpecification {
                 "\"format\":\(Self.quote(store.format.word))",
             ]
             if let count = partitionCounts[topic] { fields.append("\"partitions\":\(count)") }
+            if let expiry = store.expiry {
+                fields.append("\"rowsEndAfterMilliseconds\":\(expiry.life)")
+                if let idle = expiry.idleAfter {
+                    fields.append("\"idleAfterMilliseconds\":\(idle)")
+                }
+            }
             return "{\(fields.joined(separator: ","))}"
         }
         return "{\"job\":\(Self.quote(job)),\"subtopologies\":[\(parts.joined(separator: ","))],"

@@ -15,17 +15,26 @@ import StateStores
 ///          24  length of the key, 2 bytes; 0: the line is free
 ///          26  the key, escaped, up to 38 bytes
 ///
-/// The slot may have moved: nothing is done with its place but to ask for it early.
+/// The slot may have moved: nothing is done with its place but to ask for it early. The lines are
+/// in memory by pages, as keys come to them; what that amounts to is told to the owner.
 final class NewestSessions {
     /// The start of a key that has no session.
     static let none = Int64.min
     private static let lineCount = 16_384
     private static let lineByteCount = 64
     private static let keyByteLimit = 38
+    private static let pageByteCount = 4_096
     /// The lines of this many keys that were told of last: so long a line takes to come.
     private static let aheadCount = 8
 
     @exclusivity(unchecked) private var lines = allocate()
+    /// Which pages of the lines have been written to.
+    @exclusivity(unchecked) private var pages = [Bool](
+        repeating: false,
+        count: lineCount * lineByteCount / pageByteCount
+    )
+    @exclusivity(unchecked) private var byteCount = 0
+    private let noteByteCount: (Int) -> Void
 
     /// The lines that were asked for last, in a ring.
     private let ahead = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(
@@ -36,7 +45,9 @@ final class NewestSessions {
     /// The line whose start was told last.
     @exclusivity(unchecked) private var told: UnsafeMutableRawPointer
 
-    init() {
+    /// Nothing known; `noteByteCount` learns of the memory that is held, each time that it changes.
+    init(_ noteByteCount: @escaping (Int) -> Void) {
+        self.noteByteCount = noteByteCount
         told = lines
         ahead.initialize(repeating: nil, count: Self.aheadCount)
     }
@@ -65,6 +76,15 @@ final class NewestSessions {
         line.storeBytes(of: 0, toByteOffset: 16, as: UInt.self)
         line.storeBytes(of: UInt16(key.count), toByteOffset: 24, as: UInt16.self)
         (line + 26).copyMemory(from: bytes, byteCount: key.count)
+        notePage(of: line)
+    }
+
+    private func notePage(of line: UnsafeMutableRawPointer) {
+        let page = (line - lines) / Self.pageByteCount
+        guard !pages[page] else { return }
+        pages[page] = true
+        byteCount += Self.pageByteCount
+        noteByteCount(byteCount)
     }
 
     /// Takes note of a session that was put.
@@ -99,6 +119,9 @@ final class NewestSessions {
     func removeAll() {
         free(lines)
         lines = Self.allocate()
+        for page in pages.indices { pages[page] = false }
+        byteCount = 0
+        noteByteCount(0)
         told = lines
         ahead.update(repeating: nil, count: Self.aheadCount)
     }

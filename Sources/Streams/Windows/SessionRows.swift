@@ -41,7 +41,7 @@ final class SessionRows {
     private let twin = KeyScratch()
     private let from = KeyScratch()
     private let to = KeyScratch()
-    private let newest = NewestSessions()
+    private let newest: NewestSessions
     /// The session that `forEach` gave first, whose key is in `to`, and the table's `moveCount`.
     @exclusivity(unchecked) private var given: (slot: KeyValueTable.Slot, moveCount: Int)?
     /// No twin has a time before this one.
@@ -50,6 +50,7 @@ final class SessionRows {
     @usableFromInline
     init(_ handle: StoreHandle) {
         self.handle = handle
+        newest = NewestSessions { [store = handle.store] in store.noteBeside(byteCount: $0) }
         handle.task.hooks.onRewind { [unowned self] in
             earliest = .min
             given = nil

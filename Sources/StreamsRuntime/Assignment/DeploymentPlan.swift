@@ -155,18 +155,27 @@ private struct Judge {
             } else if topics[topic] == nil {
                 hasFolder || wasThere(store)
                     ? add(.rebuild, .store, store.name, topic, "its changelog is gone: it is empty")
-                    : add(.create, .store, store.name, topic, "\(store.format)")
+                    : add(.create, .store, store.name, topic, store.words)
             } else if isFilled, store.isInMemory {
                 add(.rebuild, .store, store.name, topic, "in memory: every start reads it")
             } else if isFilled, !hasFolder {
                 add(.rebuild, .store, store.name, topic, "from its changelog")
             } else {
-                add(.keep, .store, store.name, topic, "\(store.format)")
+                let change = formerWords(of: store).map { "; before: \($0)" } ?? ""
+                add(.keep, .store, store.name, topic, store.words + change)
             }
         }
         for table in specification.globalTables {
             add(.keep, .store, table.store, table.topic, "a copy of the topic in every thread")
         }
+    }
+
+    /// When the rows of a store ended as the job was started last, if that was another time.
+    private func formerWords(of store: StoreSpecification) -> String? {
+        let former = deployed.topology?.subtopologies.flatMap(\.stores)
+            .first { $0.name == store.name && $0.format == store.format }
+        guard let former, former.expiry != store.expiry else { return nil }
+        return former.expiry.map { "\($0)" }
     }
 
     /// Whether the job had the store when it was started last.

@@ -110,7 +110,12 @@ package struct ChangelogRestorer: ~Copyable {
                         ?? Timestamp(batch.baseTimestamp &+ record.timestampDelta)
                     if let key = record.key {
                         try restore.put(key: key, value: record.value, timestamp: time)
-                        if let timeKey = entries.timeKey(of: key, at: time, in: &timeKey) {
+                        if let timeKey = entries.timeKey(
+                            of: key,
+                            value: record.value,
+                            at: time,
+                            in: &timeKey
+                        ) {
                             let value = record.value.map { _ in Self.noBytes }
                             try restore.put(key: timeKey, value: value, timestamp: time)
                         }

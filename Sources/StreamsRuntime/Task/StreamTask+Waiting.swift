@@ -19,6 +19,21 @@ extension StreamTask {
         }
     }
 
+    /// Removes rows of tables that have ended, so many of them; true if there are more, which go
+    /// before any record does.
+    func removeEndedRows(_ turn: Turn) throws -> Bool {
+        guard binding.expiry.isDue else { return false }
+        do { return try binding.expiry.removeEnded() } catch {
+            throw timerFailure(error, at: turn.startedAt)
+        }
+    }
+
+    /// Takes note of whether the task had records in a turn: one that waits is there, too.
+    func noteArrival(of count: Int, _ turn: Turn) {
+        guard count > 0 || waiting != nil else { return }
+        binding.record.pointee.lastArrival = turn.wallTime
+    }
+
     /// What a timer's failure is: a record's that an operator had kept, the engine's, or one for
     /// people.
     func timerFailure(_ error: any Error, at now: UInt64) -> any Error {

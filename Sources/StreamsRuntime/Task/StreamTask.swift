@@ -178,6 +178,7 @@ final class StreamTask {
     func didRewind(at now: Timestamp) throws {
         binding.resumeStreamTime()
         binding.record.pointee.wallTime = now
+        binding.record.pointee.lastArrival = now
         try binding.hooks.didRewind()
     }
 
@@ -207,6 +208,7 @@ final class StreamTask {
         binding.record.pointee.wallTime = turn.wallTime
         trapPlace.enter()
         defer { trapPlace.leave() }
+        if try removeEndedRows(turn) { return 0 }
         // An abort may have put the position in front of a record that waits. In the turn in which
         // that is tried again it is the last one, so that what it led to is committed at once.
         var stop = waiting

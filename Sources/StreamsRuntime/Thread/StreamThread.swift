@@ -225,14 +225,17 @@ package final class StreamThread {
 
     private func turn(of task: StreamTask) throws -> Bool {
         let count: Int
+        let removed: Int
         // Before the turn's time begins: there is a whole turn of processing for each piece.
         try task.loadStores()
         var turn = Turn(time: time)
         do {
             count = try task.process(from: client, turn: &turn)
+            task.noteArrival(of: count, turn)
             let hasFired = try task.runTimers(turn)
+            removed = task.binding.expiry.takeStepCount()
             times.noteTurn(since: turn.startedAt, at: time.monotonicNanoseconds())
-            guard count > 0 || hasFired else { return false }
+            guard count > 0 || removed > 0 || hasFired else { return false }
         } catch let error as LogClientError {
             return try handle(.failed(error))
         } catch is TransactionTakenBack {
@@ -240,7 +243,11 @@ package final class StreamThread {
         }
         let bytes = sender.takeByteCount()
         _ = try handle(
-            .processed(records: Int64(count), bytes: bytes, at: time.monotonicNanoseconds())
+            .processed(
+                records: Int64(count + removed),
+                bytes: bytes,
+                at: time.monotonicNanoseconds()
+            )
         )
         return true
     }

@@ -37,6 +37,7 @@ extension EndToEnd {
                 )
                 let grouped = input.groupByKey()
                 grouped.count(store: "counts")
+                grouped.count(store: "recent", expiry: .after(.seconds(30)))
                 grouped.windowed(by: .tumbling(.seconds(60))).count(
                     store: "by-minute",
                     retention: .seconds(3600)
@@ -119,6 +120,7 @@ extension EndToEnd {
         @Test(
             arguments: [
                 ("counts", ["3"]),
+                ("recent", ["2"]),
                 ("sums", [#"{"last":"65000","count":3}"#]),
                 ("largest", [#"["65000","61000"]"#]),
                 (
@@ -213,7 +215,7 @@ extension EndToEnd {
                 grouping: rows,
                 by: { $0["store"] as? String ?? "" }
             ).mapValues { $0[0] }
-            #expect(byName.count == 10)
+            #expect(byName.count == 11)
             let counts = try #require(byName["counts"])
             #expect(counts["entries"] as? Int == 3 && counts["entries_counted"] as? Bool == true)
             #expect(counts["kind"] as? String == "keyValue" && counts["key"] as? String == "utf8")
@@ -225,7 +227,7 @@ extension EndToEnd {
             let note = byName["fleeting"]?["note"] as? String
             #expect(note == "kept in memory: nothing on disk")
             let table = try state("list", "--job", "shown").lines
-            #expect(table.count == 11 && table.contains { $0.contains(" ~") }, "\(table)")
+            #expect(table.count == 12 && table.contains { $0.contains(" ~") }, "\(table)")
         }
 
         @Test func `nothing is written, and the job goes on from its stores`() throws {
@@ -271,7 +273,7 @@ extension EndToEnd {
             let manifest = "\(path)/\(current.trimmingCharacters(in: .newlines))"
             try Data("no manifest".utf8).write(to: URL(filePath: manifest))
             let list = try state("list")
-            #expect(list.status == 1 && list.lines.count == 11)
+            #expect(list.status == 1 && list.lines.count == 12)
             #expect(list.output.contains("it cannot be read: Corruption"), "\(list.output)")
             let get = try state("get", "counts", "a")
             #expect(get.status == 1)

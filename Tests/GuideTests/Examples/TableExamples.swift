@@ -9,6 +9,8 @@ import Testing
         static let tiers = Topic("customers-by-tier", key: .utf8, value: .int64)
         static let latest = Topic("latest-orders", key: .utf8, value: .int64)
         static let spent = Topic("spent-by-tier", key: .utf8, value: .int64)
+        static let active = Topic("active-by-tier", key: .utf8, value: .int64)
+        static let recent = Topic("recent-orders", key: .utf8, value: .int64)
     }
 
     struct Job: StreamJob {
@@ -63,6 +65,48 @@ import Testing
                 .to(Outputs.latest)
             // end: tables-materialized
         }
+    }
+
+    struct Forgetting: StreamJob {
+        static let name = "forgetting"
+
+        var topology: [Statement] {
+            // begin: tables-expiry
+            let customers = table(
+                Topics.customers,
+                store: "active-customers",
+                expiry: .after(.seconds(30 * 86_400), idleAfter: .seconds(60))
+            )
+            customers
+                .groupBy(via: "active-by-tier", key: .utf8, value: .utf8) {
+                    (id: String, customer: Customer) -> (String, String) in (customer.tier, id)
+                }
+                .count(store: "active-by-tier")
+                .to(Outputs.active)
+
+            stream(Topics.orders)
+                .groupBy(\.customer, via: "by-customer", key: .utf8)
+                .count(store: "recent-orders", expiry: .after(.seconds(86_400)))
+                .to(Outputs.recent)
+            // end: tables-expiry
+        }
+    }
+
+    @Test func `a row that is not updated ends, and is taken back`() throws {
+        let engine = try TestEngine(Forgetting(), partitions: 1)
+        let day = 86_400
+        let tier = Customer(name: "Ada", tier: "gold")
+        try engine.send(tier, key: "c-1", to: Topics.customers, at: .seconds(0))
+        try engine.send(tier, key: "c-2", to: Topics.customers, at: .seconds(20 * day))
+        try engine.send(tier, key: "c-3", to: Topics.customers, at: .seconds(30 * day))
+        for hours in [0, 20, 43, 67] {
+            let order = Order.example("o-\(hours)")
+            try engine.send(order, key: order.id, to: Topics.orders, at: .seconds(hours * 3600))
+        }
+        try engine.run()
+        #expect(try engine.read(Outputs.active).map(\.value) == [1, 2, 1, 2])
+        let recent = Topic("recent-orders", key: .utf8, value: .optional(.int64))
+        #expect(try engine.read(recent).map(\.value) == [1, 2, 3, nil, 1])
     }
 
     @Test func `a change takes back what it replaces`() throws {

@@ -71,6 +71,8 @@ import Testing
             words: "entries were session by start and are now sliding"
         ),
         Change(old: .distinct, new: .distinctForAWhile, words: "are now expiring"),
+        Change(old: .counts, new: .fleeting, words: "are now expiringRow"),
+        Change(old: .fleeting, new: .counts, words: "were expiringRow and are now keyValue"),
         Change(old: .memory, new: .memorySums, words: "its values were utf8 and are now double"),
         Change(old: .leftJoin, new: .leftJoinOfInts, words: "its values were utf8"),
     ])
@@ -97,6 +99,8 @@ import Testing
         Change(old: .memory, new: .unordered, words: ""),
         Change(old: .unordered, new: .memory, words: ""),
         Change(old: .sessions, new: .longerSessions, words: ""),
+        Change(old: .fleeting, new: .longerFleeting, words: ""),
+        Change(old: .longerFleeting, new: .fleeting, words: ""),
         Change(old: .counts, new: .none, words: ""),
     ])
     func `what changes no bytes is taken`(change: Change) throws {
@@ -181,7 +185,7 @@ struct ChangedJob: StreamJob {
     enum Form: String, Sendable {
         case counts, sums, intKeys, table, history, minutes, hours, sessions, longerSessions
         case sliding, distinct, distinctForAWhile, memory, memorySums, unordered, leftJoin
-        case leftJoinOfInts, byKey, byKeyOfInts, none
+        case leftJoinOfInts, byKey, byKeyOfInts, none, fleeting, longerFleeting
     }
 
     static let name = "changer"
@@ -199,6 +203,7 @@ struct ChangedJob: StreamJob {
         case .memory, .memorySums, .unordered: processors
         case .minutes, .hours, .sessions, .longerSessions, .sliding: windows
         case .counts, .sums, .table, .history, .distinct, .distinctForAWhile: stores
+        case .fleeting, .longerFleeting: fleeting
         }
     }
 
@@ -223,6 +228,11 @@ struct ChangedJob: StreamJob {
         if form == .distinctForAWhile {
             input.distinct(within: .seconds(60), store: "s").to(Self.out)
         }
+    }
+
+    @TopologyBuilder private var fleeting: [Statement] {
+        let life = Expiry.after(form == .fleeting ? .seconds(60) : .seconds(90))
+        input.groupByKey().count(store: "s", expiry: life)
     }
 
     @TopologyBuilder private var windows: [Statement] {

@@ -70,6 +70,14 @@ import Testing
         #expect(try plan(.sums, over: deployed(.counts, isFilled: false)).isCompatible)
     }
 
+    @Test func `another life of rows is told beside the one before`() throws {
+        let plan = try plan(.longerFleeting, over: deployed(.fleeting))
+        #expect(plan.isCompatible)
+        #expect(verdicts(plan) == ["keep input in", "keep store s"])
+        let words = "rows end after 90000 ms; before: rows end after 60000 ms"
+        #expect(plan.items.last?.reason.hasSuffix(words) == true)
+    }
+
     @Test func `a store whose files are gone is rebuilt, as one in memory always is`() throws {
         var lost = try deployed(.counts)
         lost.storeFolders = []

@@ -110,7 +110,7 @@ struct FlightWeather: StreamJob {
             .repartition("flights-by-place", key: .utf8, value: FlightSerde())
             .join(
                 weather,
-                within: .within(.zero, grace: .seconds(4 * 86_400)),
+                within: .within(.zero, grace: .seconds(366 * 86_400)),
                 store: "flights-and-weather",
                 key: .utf8,
                 left: FlightSerde(),

@@ -114,17 +114,27 @@ extension CogroupedStream where AggregateSerde.Value: Sendable {
     /// Folds the records of all streams into an aggregate of each key that starts as `initial`.
     /// Records with a null key or value are dropped and counted.
     ///
-    /// - Parameter store: names the store and its changelog; mandatory.
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - expiry: when an aggregate is forgotten that has no records any more; never if nil.
     @inlinable
     public func aggregate(
         store: String,
-        initial: AggregateSerde.Value
+        initial: AggregateSerde.Value,
+        expiry: Expiry? = nil
     ) -> Table<KeySerde.Value, AggregateSerde.Value> {
         let (keySerde, value) = (key, value)
+        let specification = StoreSpecification(store, key: keySerde, value: value, expiry: expiry)
         let made: StreamNode<KeySerde.Value, Change<AggregateSerde.Value>> = node(
-            .stateful("cogroup", stores: [StoreSpecification(store, key: keySerde, value: value)])
+            .stateful("cogroup", stores: [specification])
         ) { task, sink in
-            let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+            let writer = StoreWriter(
+                task: task,
+                store: store,
+                key: keySerde,
+                value: value,
+                expiry: expiry
+            ) { key, old in try sink(key, Change(old: old, new: nil)) }
             let record = task.record
             let counters = task.counters
             return { _ in
@@ -134,6 +144,7 @@ extension CogroupedStream where AggregateSerde.Value: Sendable {
                         return
                     }
                     let slot = try writer.find(key)
+                    if writer.isTooLate(slot) { return counters.pointee.drop(.late) }
                     let old = try writer.read(slot)
                     let ownTime = record.pointee.timestamp
                     let time = old == nil ? ownTime : max(ownTime, writer.handle.timestamp(slot))
@@ -146,6 +157,6 @@ extension CogroupedStream where AggregateSerde.Value: Sendable {
                 }
             }
         }
-        return Table(node: made, view: .store(store, key: keySerde, value: value))
+        return Table(node: made, view: .store(store, key: keySerde, value: value, expiry: expiry))
     }
 }

@@ -32,7 +32,42 @@ extension StreamJob {
             store: store,
             key: topic.key,
             value: topic.value,
-            history: history
+            history: history,
+            expiry: nil
+        )
+    }
+
+    /// A topic of changes as a table whose rows end when they are not updated.
+    ///
+    ///     let sensors = table(Topics.readings, store: "sensors", expiry: .after(.seconds(3600)))
+    ///
+    /// A row that has ended is removed as by a null value. A record that is older than rows live,
+    /// seen from stream time, begins none: it is dropped and counted.
+    ///
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - expiry: when rows end.
+    ///   - timestamps: the times of the changes, where they are not the records' own timestamps.
+    @inlinable
+    public func table<KeySerde: Serde, ValueSerde: Serde>(
+        _ topic: Topic<KeySerde, ValueSerde>,
+        store: String,
+        expiry: Expiry,
+        timestamps: TimestampExtractor<KeySerde.Value, ValueSerde.Value?>? = nil
+    ) -> Table<KeySerde.Value, ValueSerde.Value> {
+        let source: StreamNode<KeySerde.Value, ValueSerde.Value?> = .source(
+            kind: .source(topic: topic.name, key: KeySerde.name, value: ValueSerde.name),
+            key: topic.key,
+            value: OptionalSerde(topic.value),
+            dropsNullKeys: true,
+            timestamps: timestamps
+        )
+        return Stream(node: source).materialized(
+            store: store,
+            key: topic.key,
+            value: topic.value,
+            history: nil,
+            expiry: expiry
         )
     }
 }
@@ -48,7 +83,20 @@ extension KeyedStream where Placement == ByKey {
         history: Duration? = nil
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
-        materialized(store: store, key: key, value: value, history: history)
+        materialized(store: store, key: key, value: value, history: history, expiry: nil)
+    }
+
+    /// The stream read as changes of a table whose rows end when they are not updated (see
+    /// `table`).
+    @inlinable
+    public func toTable<KeySerde: Serde, ValueSerde: Serde>(
+        store: String,
+        key: KeySerde,
+        value: ValueSerde,
+        expiry: Expiry
+    ) -> Table<Key, ValueSerde.Value>
+    where KeySerde.Value == Key, Value == ValueSerde.Value? {
+        materialized(store: store, key: key, value: value, history: nil, expiry: expiry)
     }
 
     @inlinable
@@ -56,7 +104,8 @@ extension KeyedStream where Placement == ByKey {
         store: String,
         key keySerde: KeySerde,
         value: ValueSerde,
-        history: Duration?
+        history: Duration?,
+        expiry: Expiry?
     ) -> Table<Key, ValueSerde.Value>
     where KeySerde.Value == Key, Value == ValueSerde.Value? {
         if let history {
@@ -66,7 +115,7 @@ extension KeyedStream where Placement == ByKey {
         let table = StreamNode<Key, Change<ValueSerde.Value>>(
             kind: .stateful(
                 "table",
-                stores: [StoreSpecification(store, key: keySerde, value: value)]
+                stores: [StoreSpecification(store, key: keySerde, value: value, expiry: expiry)]
             ),
             parents: [node]
         )
@@ -75,7 +124,13 @@ extension KeyedStream where Placement == ByKey {
             stream.feed(table) { task in
                 let sink = table.bindConsumers(task)
                 let sendsOldValues = table.sendsOldValues
-                let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+                let writer = StoreWriter(
+                    task: task,
+                    store: store,
+                    key: keySerde,
+                    value: value,
+                    expiry: expiry
+                ) { key, old in try sink(key, Change(old: sendsOldValues ? old : nil, new: nil)) }
                 let record = task.record
                 let counters = task.counters
                 return { key, newValue in
@@ -84,12 +139,15 @@ extension KeyedStream where Placement == ByKey {
                         return
                     }
                     let slot = try writer.find(key)
+                    if newValue != nil, writer.isTooLate(slot) {
+                        return counters.pointee.drop(.late)
+                    }
                     let old = sendsOldValues ? try writer.read(slot) : nil
                     try writer.write(newValue, at: slot, timestamp: record.pointee.timestamp)
                     try sink(key, Change(old: old, new: newValue))
                 }
             }
         }
-        return Table(node: table, view: .store(store, key: keySerde, value: value))
+        return Table(node: table, view: .store(store, key: keySerde, value: value, expiry: expiry))
     }
 }

@@ -78,11 +78,38 @@ extension Table {
             let rows = VersionedRows(store, key: keySerde, value: value, history: history)
             return rows.table("materialized", from: node) { change in change.new }
         }
+        return keeping(store, keySerde, value, nil)
+    }
+
+    /// Keeps the rows in a store of their own, where they end when they are not updated: for what
+    /// is behind this table alone. The table itself keeps its rows.
+    ///
+    /// - Parameters:
+    ///   - store: names the store and its changelog; mandatory.
+    ///   - expiry: when rows end (see `table`).
+    @inlinable
+    public func materialized<KeySerde: Serde, ValueSerde: Serde>(
+        store: String,
+        key keySerde: KeySerde,
+        value: ValueSerde,
+        expiry: Expiry
+    ) -> Table<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
+        keeping(store, keySerde, value, expiry)
+    }
+
+    /// The operator below `materialized`.
+    @inlinable
+    func keeping<KeySerde: Serde, ValueSerde: Serde>(
+        _ store: String,
+        _ keySerde: KeySerde,
+        _ value: ValueSerde,
+        _ expiry: Expiry?
+    ) -> Table<Key, Value> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let upstream = node
         let kept = StreamNode<Key, Change<Value>>(
             kind: .stateful(
                 "materialized",
-                stores: [StoreSpecification(store, key: keySerde, value: value)]
+                stores: [StoreSpecification(store, key: keySerde, value: value, expiry: expiry)]
             ),
             parents: [upstream]
         )
@@ -90,10 +117,19 @@ extension Table {
             upstream.feed(kept) { task in
                 let sink = kept.bindConsumers(task)
                 let sendsOldValues = kept.sendsOldValues
-                let record = task.record
-                let writer = StoreWriter(task: task, store: store, key: keySerde, value: value)
+                let (record, counters) = (task.record, task.counters)
+                let writer = StoreWriter(
+                    task: task,
+                    store: store,
+                    key: keySerde,
+                    value: value,
+                    expiry: expiry
+                ) { key, old in try sink(key, Change(old: sendsOldValues ? old : nil, new: nil)) }
                 return { key, change in
                     let slot = try writer.find(key)
+                    if change.new != nil, writer.isTooLate(slot) {
+                        return counters.pointee.drop(.late)
+                    }
                     let old = sendsOldValues ? try writer.read(slot) : nil
                     try writer.write(change.new, at: slot, timestamp: record.pointee.timestamp)
                     try sink(key, Change(old: old, new: change.new))
@@ -102,7 +138,7 @@ extension Table {
         }
         return Table(
             node: kept,
-            view: .store(store, key: keySerde, value: value),
+            view: .store(store, key: keySerde, value: value, expiry: expiry),
             closesAfter: closesAfter
         )
     }

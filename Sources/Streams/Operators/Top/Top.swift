@@ -10,22 +10,30 @@ extension GroupedStream {
     /// - Parameters:
     ///   - limit: how many values a key keeps, at least 1.
     ///   - store: names the store and its changelog; mandatory.
+    ///   - expiry: when a key's values are forgotten that has no records any more; never if nil.
     @inlinable
     public func top<Score: TopScore, ValueSerde: Serde>(
         _ limit: Int,
         by score: @escaping @Sendable (Value) throws -> Score,
         store: String,
-        value: ValueSerde
+        value: ValueSerde,
+        expiry: Expiry? = nil
     ) -> Table<KeySerde.Value, [Value]> where ValueSerde.Value == Value {
         let ranking = TopRanking(limit: limit, score)
         let (keySerde, isNullValue, list) = (key, isNullValue, ListSerde(of: value))
         let kind = OperatorKind.stateful(
             "top",
-            stores: [StoreSpecification(store, key: keySerde, value: list)]
+            stores: [StoreSpecification(store, key: keySerde, value: list, expiry: expiry)]
         )
         return Table(
             node: StreamNode(kind: kind, from: node) { sink, task in
-                let writer = StoreWriter(task: task, store: store, key: keySerde, value: list)
+                let writer = StoreWriter(
+                    task: task,
+                    store: store,
+                    key: keySerde,
+                    value: list,
+                    expiry: expiry
+                ) { key, old in try sink(key, Change(old: old, new: nil)) }
                 let (record, counters) = (task.record, task.counters)
                 return { key, newValue in
                     if keySerde.isNull(key) || isNullValue?(newValue) == true {
@@ -33,17 +41,23 @@ extension GroupedStream {
                         return
                     }
                     let slot = try writer.find(key)
+                    if writer.isTooLate(slot) { return counters.pointee.drop(.late) }
                     let old = try writer.read(slot)
-                    guard let new = try ranking.taking(newValue, into: old ?? []) else { return }
+                    let taken = try ranking.taking(newValue, into: old ?? [])
                     let ownTime = record.pointee.timestamp
                     let time = old == nil ? ownTime : max(ownTime, writer.handle.timestamp(slot))
+                    guard let new = taken else {
+                        // The list is as it was, and lives on.
+                        if writer.isExpiring { try writer.write(old, at: slot, timestamp: time) }
+                        return
+                    }
                     try writer.write(new, at: slot, timestamp: time)
                     record.pointee.timestamp = time
                     try sink(key, Change(old: old, new: new))
                     record.pointee.timestamp = ownTime
                 }
             },
-            view: .store(store, key: keySerde, value: list)
+            view: .store(store, key: keySerde, value: list, expiry: expiry)
         )
     }
 
@@ -52,9 +66,10 @@ extension GroupedStream {
     public func top<Score: TopScore>(
         _ limit: Int,
         by score: @escaping @Sendable (Value) throws -> Score,
-        store: String
+        store: String,
+        expiry: Expiry? = nil
     ) -> Table<KeySerde.Value, [Value]> where Value: DefaultSerde {
-        top(limit, by: score, store: store, value: Value.defaultSerde)
+        top(limit, by: score, store: store, value: Value.defaultSerde, expiry: expiry)
     }
 }
 
