@@ -21,7 +21,7 @@ public struct RecordCompressor: ~Copyable {
     }
 
     /// The same; `isHard` is for what its codec's usual level makes longer than it was.
-    mutating func compress(
+    package mutating func compress(
         _ block: UnsafeRawBufferPointer,
         codec: CompressionCodec,
         headerByteCount: Int,

@@ -55,8 +55,8 @@ struct SegmentContentCheck: Sendable {
         return nil
     }
 
-    /// Whether what went by is not the begin of what was written: as many bytes and other ones, more
-    /// of them, or fewer that reach the end all the same.
+    /// Whether what went by is not the begin of what was written: as many bytes and other ones,
+    /// more of them, or fewer that reach the end all the same.
     var isOther: Bool {
         guard let entry else { return false }
         if byteCount < entry.byteCount { return next >= entry.end }

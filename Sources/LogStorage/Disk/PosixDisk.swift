@@ -178,12 +178,8 @@ package struct PosixDisk: Disk {
 
     package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
         let (seconds, rest) = time.rawValue.quotientAndRemainder(dividingBy: 1000)
-        // The time of the last access stays.
-        let times = [
-            timespec(tv_sec: 0, tv_nsec: Int(UTIME_OMIT)),
-            timespec(tv_sec: Int(seconds), tv_nsec: Int(max(0, rest)) * 1_000_000),
-        ]
-        _ = try check("utimensat", path) { utimensat($0, $1, times, 0) }
+        let part = timespec(tv_sec: Int(seconds), tv_nsec: Int(max(0, rest)) * 1_000_000)
+        _ = try check("utimensat", path) { utimensat($0, $1, [part, part], 0) }
     }
 
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {

@@ -80,6 +80,16 @@ extension EndToEnd {
                 if user == "bob" {
                     try Millrace.succeed("user", "delete", "alice", "--data", data)
                 }
+                let more = try folder.write("more", "b\n")
+                try Millrace.succeed(
+                    "produce",
+                    "lines",
+                    "--partition",
+                    "\(partition)",
+                    "--data",
+                    data,
+                    input: more
+                )
                 let users = try listedUsers()
                 #expect(users.contains(user))
                 try truncate("\(data)/lines-\(partition)/\(Self.segment)", to: 20)
