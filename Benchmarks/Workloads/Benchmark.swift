@@ -73,10 +73,19 @@ package enum Benchmark: String, CaseIterable, Sendable {
         }
     }
 
+    /// Where it works; the folder is gone at its end.
+    package func folder(_ options: Options) -> String {
+        "\(options.directory)/bench-\(rawValue)-\(recordCount(options))"
+    }
+
+    private func recordCount(_ options: Options) -> Int64 {
+        options.records ?? defaultRecords(keys: options.keys ?? defaultKeys)
+    }
+
     /// Fills, runs, checks, cleans up.
     package func run(_ options: Options) throws -> BenchmarkResult {
         let keys = options.keys ?? defaultKeys
-        let records = options.records ?? defaultRecords(keys: keys)
+        let records = recordCount(options)
         guard records > 0, keys > 0, !usesKeys || keys <= records else {
             throw BenchmarkError("\(records) records with \(keys) keys: need at least one a key")
         }
@@ -86,7 +95,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
             in: options.directory
         )
         let rig = try BenchmarkRig(
-            directory: "\(options.directory)/bench-\(rawValue)-\(records)",
+            directory: folder(options),
             threadCount: options.threadCount,
             memoryByteCount: options.memoryByteCount
         )

@@ -209,7 +209,8 @@ final class BenchmarkRig {
     // MARK: Warming
 
     /// Makes the machine's memory ready: a virtual machine gets its pages at the first touch, ten
-    /// times slower than a page that is there. Writes a file into the page cache and removes it.
+    /// times slower than a page that is there. Writes a file into the page cache that has no name
+    /// any more, so that none stays, however the process ends.
     static func warmMemory(byteCount: Int64, in directory: String) throws {
         let path = "\(directory)/warm-up"
         let disk = PosixDisk()
@@ -217,6 +218,8 @@ final class BenchmarkRig {
         do throws(DiskError) { file = try disk.open(path, .create) } catch {
             throw BenchmarkError("\(path): \(error)")
         }
+        defer { file.close() }
+        try disk.remove(path)
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 4096)
         chunk.initializeMemory(as: UInt8.self, repeating: 0)
         defer { chunk.deallocate() }
@@ -225,8 +228,6 @@ final class BenchmarkRig {
             try file.write(UnsafeRawBufferPointer(chunk), at: position)
             position += Int64(chunk.count)
         }
-        file.close()
-        try disk.remove(path)
     }
 
     /// Removes a folder with all that is in it.

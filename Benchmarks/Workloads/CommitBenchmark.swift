@@ -22,9 +22,12 @@ package struct CommitBenchmark {
         self.directory = directory
     }
 
+    /// Where it works; the folder is gone at its end.
+    package var folder: String { "\(directory)/bench-commit-\(partitionCount)" }
+
     /// Fills, measures, checks, cleans up.
     package func run() throws -> BenchmarkFigures {
-        let rig = try BenchmarkRig(directory: "\(directory)/bench-commit-\(partitionCount)")
+        let rig = try BenchmarkRig(directory: folder)
         let outcome = Result { try run(rig) }
         try rig.remove()
         return try outcome.get()

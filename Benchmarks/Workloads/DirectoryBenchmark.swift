@@ -29,9 +29,14 @@ package struct DirectoryBenchmark: Sendable {
 
     // MARK: Create
 
+    /// Where a topic is made; the folder is gone at the end.
+    package func folder(in directory: String) -> String {
+        "\(directory)/bench-create-\(partitionCount)"
+    }
+
     /// Measures the creation of one topic of so many partitions; cleans up.
     package func create(in directory: String) throws -> BenchmarkFigures {
-        let rig = try BenchmarkRig(directory: "\(directory)/bench-create-\(partitionCount)")
+        let rig = try BenchmarkRig(directory: folder(in: directory))
         let outcome = Result { () throws -> BenchmarkFigures in
             let begin = rig.time.monotonicNanoseconds()
             try rig.broker.createTopic(Self.topic, partitionCount: partitionCount)

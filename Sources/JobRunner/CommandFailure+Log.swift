@@ -28,7 +28,7 @@ extension CommandFailure {
                     ? KafkaDirectoryRefusal.what : KafkaDirectoryRefusal.whatInside,
                 place: kafkas,
                 reason: KafkaDirectoryRefusal.reason,
-                next: KafkaDirectoryRefusal.next(for: shellWord(kafkas))
+                next: KafkaDirectoryRefusal.next(for: shellPath(kafkas))
             )
         case .foreignDirectory:
             self.init(
@@ -39,12 +39,14 @@ extension CommandFailure {
             )
         default:
             self.init("the data directory does not open", place: directory, data: directory, error)
-            if case .disk = error {
+            switch error {
+            case .disk:
                 next =
                     Self.nextWithoutDescriptors(reason)
                     ?? "look at the path and its rights, or give another --data"
-            } else {
-                next = Self.nextWithoutTopics(in: directory) ?? next
+            // Nothing is wrong with what lies there, though the directory may be half made.
+            case .full, .undecided: break
+            default: next = Self.nextWithoutTopics(in: directory) ?? next
             }
         }
     }
@@ -92,7 +94,7 @@ extension CommandFailure {
                     data: data
                 )
             case .full, .undecided: Self.freeSpace
-            case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellWord(path))
+            case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellPath(path))
             case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
                 .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:
                 nil

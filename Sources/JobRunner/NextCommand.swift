@@ -15,3 +15,9 @@ package func shellWord(_ text: String) -> String {
         + text.split(separator: "'", omittingEmptySubsequences: false)
         .joined(separator: "'\\''") + "'"
 }
+
+/// A path that no tool takes for an option, though it begins with a dash.
+package func plainPath(_ path: String) -> String { path.hasPrefix("-") ? "./" + path : path }
+
+/// A path as a shell takes it where it stands by itself.
+package func shellPath(_ path: String) -> String { shellWord(plainPath(path)) }

@@ -162,9 +162,9 @@ package struct OpenLog {
         let own = "\(directory)/\(DataDirectory.ownFolder)"
         let kept = Set(DataDirectory.filesBesideLog + [CredentialStore.fileName])
         let names = (try? broker.disk.list(own)) ?? []
-        let given = shellWord(freeName("\(own)-given-up"))
-        guard names.contains(where: kept.contains) else { return "mv \(shellWord(own)) \(given)" }
-        let going = names.filter { !kept.contains($0) }.map { shellWord("\(own)/\($0)") }
+        let given = shellPath(freeName("\(own)-given-up"))
+        guard names.contains(where: kept.contains) else { return "mv \(shellPath(own)) \(given)" }
+        let going = names.filter { !kept.contains($0) }.map { shellPath("\(own)/\($0)") }
         return "mkdir \(given) && mv \(going.joined(separator: " ")) \(given)/"
     }
 

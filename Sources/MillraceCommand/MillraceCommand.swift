@@ -31,6 +31,9 @@ enum MillraceCommand {
     }
 
     static func main() {
-        Program(root, explain: CommandFailure.explaining).main()
+        Program(root) { error in
+            foundationWords(of: error).map { CommandFailure("the work failed", reason: $0) }
+                ?? CommandFailure.explaining(error)
+        }.main()
     }
 }

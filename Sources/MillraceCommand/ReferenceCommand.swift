@@ -24,7 +24,7 @@ enum ReferenceCommand {
             throw CommandFailure(
                 "the pages cannot be written",
                 place: folder.path,
-                reason: error.localizedDescription,
+                reason: systemWords(of: error),
                 next: "give another DIR"
             )
         }

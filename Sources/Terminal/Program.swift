@@ -21,10 +21,11 @@ package struct Program: Sendable {
     /// Does what `words` (without the program's name) ask and returns how it ended.
     package func run(_ words: [String]) -> ExitStatus {
         let status = end(of: words)
-        guard status == .done, let reason = TextOutput.standardFailure else { return status }
+        guard let reason = TextOutput.standardFailure else { return status }
         let failure = CommandFailure("the output could not be written: \(reason)")
         TextOutput.error.write(failure.text + "\n")
-        return failure.status
+        // What a command found out, or why it ended, stands: its status says it.
+        return status == .done ? failure.status : status
     }
 
     private func end(of words: [String]) -> ExitStatus {

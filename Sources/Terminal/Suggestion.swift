@@ -1,8 +1,9 @@
 /// Guesses which word was meant.
 package enum Suggestion {
-    /// The candidate fewest edits away from `word`, if that is few enough to be a slip.
+    /// The candidate fewest edits away from `word`, if that is few enough to be a slip: one in
+    /// three characters, and not the only one.
     package static func nearest(to word: String, among candidates: [String]) -> String? {
-        let limit = max(1, word.count / 3 + (word.count > 3 ? 1 : 0))
+        let limit = min(max(1, word.count / 3), max(0, word.count - 1))
         var best: (distance: Int, candidate: String)? = nil
         for candidate in candidates {
             var distance = editDistance(word.lowercased(), candidate.lowercased())

@@ -53,6 +53,8 @@ enum BenchCommand {
         help: "the type reads and writes its JSON itself (JSONRecord), not through Codable"
     )
 
+    static let ended = Command.Exit.signalled("ended it: it says where its folder stays")
+
     private static func throughput(_ benchmark: Benchmark) -> Command {
         let own = benchmark == .json ? [byRecord.declaration] : []
         return Command(
@@ -61,7 +63,8 @@ enum BenchCommand {
             parameters: [
                 records.declaration, keys.declaration, threads.declaration, memory.declaration,
             ] + own + [directory.declaration, asJSON.declaration],
-            examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")]
+            examples: [.init("millrace bench \(benchmark.rawValue) --json", "records a second")],
+            exits: [ended]
         ) { invocation in
             try BenchPlace(directory: invocation[directory]).check()
             let options = Benchmark.Options(
@@ -72,6 +75,7 @@ enum BenchCommand {
                 directory: invocation[directory],
                 byRecord: benchmark == .json && invocation[byRecord]
             )
+            try BenchInterrupt.start(folder: benchmark.folder(options))
             let result = try benchmark.run(options)
             if invocation[asJSON] {
                 TextOutput.standard.write(result.json + "\n")

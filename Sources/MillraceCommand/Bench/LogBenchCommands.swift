@@ -35,7 +35,8 @@ enum LogBenchCommands {
         ],
         examples: [
             .init("millrace bench commit --partitions 100 --json", "milliseconds of a commit")
-        ]
+        ],
+        exits: [BenchCommand.ended]
     ) { invocation in
         try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = CommitBenchmark(
@@ -43,6 +44,7 @@ enum LogBenchCommands {
             transactions: invocation[transactions],
             directory: invocation[BenchCommand.directory]
         )
+        try BenchInterrupt.start(folder: benchmark.folder)
         show(try benchmark.run(), invocation)
         return .done
     }
@@ -54,11 +56,16 @@ enum LogBenchCommands {
             partitions.declaration, BenchCommand.directory.declaration,
             BenchCommand.asJSON.declaration,
         ],
-        examples: [.init("millrace bench create --partitions 3000", "milliseconds of the creation")]
+        examples: [
+            .init("millrace bench create --partitions 3000", "milliseconds of the creation")
+        ],
+        exits: [BenchCommand.ended]
     ) { invocation in
         try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = DirectoryBenchmark(partitions: invocation[partitions])
-        show(try benchmark.create(in: invocation[BenchCommand.directory]), invocation)
+        let directory = invocation[BenchCommand.directory]
+        try BenchInterrupt.start(folder: benchmark.folder(in: directory))
+        show(try benchmark.create(in: directory), invocation)
         return .done
     }
 
@@ -74,7 +81,8 @@ enum LogBenchCommands {
         examples: [
             .init("millrace bench open --partitions 3000", "after a clean end"),
             .init("millrace bench open --bytes 1GiB --after-kill", "after kill -9"),
-        ]
+        ],
+        exits: [BenchCommand.ended]
     ) { invocation in
         try BenchPlace(directory: invocation[BenchCommand.directory]).check()
         let benchmark = OpenBenchmark(

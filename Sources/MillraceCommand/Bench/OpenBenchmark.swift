@@ -36,8 +36,13 @@ struct OpenBenchmark {
     }
 
     private func runOtherStages() throws {
+        let interrupt = try BenchInterrupt.start(folder: directory)
         defer { removeDirectory() }
-        let written = try child(CommandLine.arguments.dropFirst(), stage: Self.writer)
+        let written = try child(
+            CommandLine.arguments.dropFirst(),
+            stage: Self.writer,
+            interrupt
+        )
         let expected: Process.TerminationReason = ending == .kill ? .uncaughtSignal : .exit
         guard written.reason == expected,
             let acknowledged = written.output.split(separator: "\n").last
@@ -46,7 +51,8 @@ struct OpenBenchmark {
         }
         let opened = try child(
             CommandLine.arguments.dropFirst(),
-            stage: "\(Self.opener) \(acknowledged)"
+            stage: "\(Self.opener) \(acknowledged)",
+            interrupt
         )
         guard opened.reason == .exit, opened.status == 0 else {
             throw BenchmarkError("the opener failed")
@@ -72,7 +78,11 @@ struct OpenBenchmark {
     }
 
     /// Runs this program with `words` to its end.
-    private func child(_ words: some Sequence<String>, stage: String?) throws -> Outcome {
+    private func child(
+        _ words: some Sequence<String>,
+        stage: String?,
+        _ interrupt: BenchInterrupt? = nil
+    ) throws -> Outcome {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = Executable.path
@@ -83,6 +93,8 @@ struct OpenBenchmark {
         environment[Self.stageVariable] = stage
         process.environment = environment
         try process.run()
+        interrupt?.note(child: process.processIdentifier)
+        defer { interrupt?.note(child: 0) }
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return Outcome(
@@ -96,7 +108,7 @@ struct OpenBenchmark {
         do {
             try DirectoryBenchmark.remove(directory)
         } catch {
-            TextOutput.error.write("warning: \(directory) stays: \(error)\n")
+            TextOutput.error.write("warning: \(directory) stays: \(systemWords(of: error))\n")
         }
     }
 }

@@ -47,6 +47,12 @@ extension ServedLog {
         _ body: (LetterTopic) throws -> Void
     ) throws {
         let topics = try letterTopics(names)
+        if topics.isEmpty {
+            TextOutput.error.write(
+                "note: no topic of \(place) ends in \(LetterTopic.suffix); one of another name is "
+                    + "given as TOPIC\n"
+            )
+        }
         for topic in topics {
             do { try body(topic) } catch let failure as CommandFailure where topics.count > 1 {
                 failures.tell(failure)
@@ -55,7 +61,7 @@ extension ServedLog {
     }
 
     func letterTopic(_ name: String) throws -> LetterTopic {
-        try letterTopic(try requireTopic(name))
+        try letterTopic(try requireTopic(name, canBeMade: false))
     }
 
     private func letterTopic(_ topic: ClusterTopic) throws -> LetterTopic {

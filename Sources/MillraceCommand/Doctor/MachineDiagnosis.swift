@@ -24,7 +24,7 @@ enum MachineDiagnosis {
             )
         }
         let name = "\(mount.kind) on \(mount.source)"
-        let move = "stop what uses it, then: cp -a \(shellWord(directory)) DIR-ON-A-DISK"
+        let move = "stop what uses it, then: cp -a \(shellPath(directory)) DIR-ON-A-DISK"
         if mount.options.contains("ro") {
             return .warning(
                 area,

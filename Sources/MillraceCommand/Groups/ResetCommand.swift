@@ -105,7 +105,7 @@ extension ServedLog {
             try cluster.committedOffsets(group: group, partitions: nil)
         }
         let names = try topic.map { topic throws(CommandFailure) in
-            try requireTopic(topic).partitionNames
+            try requireTopic(topic, canBeMade: false).partitionNames
         }
         let partitions = names ?? old.keys.sorted()
         let new = try positions(start, of: partitions)

@@ -37,10 +37,10 @@ struct JobBuilder {
         var products: [Product]
         var dependencies: [Dependency]
 
-        /// Whether the package takes Millrace from a folder, as the builds of all jobs in one place
-        /// need it.
-        var sharesMillrace: Bool {
-            dependencies.contains { $0.path.map(MillraceHome.isMillrace) ?? false }
+        /// The folder that the package takes Millrace from, as the builds of all jobs in one place
+        /// need it; nil where it takes it from elsewhere.
+        var sharedMillrace: String? {
+            dependencies.compactMap(\.path).first(where: MillraceHome.isMillrace)
         }
     }
 
@@ -57,7 +57,7 @@ struct JobBuilder {
                 "there is no job '\(job)'",
                 place: FileManager.default.currentDirectoryPath,
                 reason: "neither a folder nor a file of that name exists",
-                next: "millrace new NAME --path \(shellWord(job))"
+                next: "millrace new NAME --path \(shellPath(job))"
             )
         }
         guard isFolder.boolValue else {
@@ -76,7 +76,7 @@ struct JobBuilder {
                 "the folder is not a job",
                 place: job,
                 reason: "it has no Package.swift",
-                next: "millrace new NAME --path \(shellWord(job))"
+                next: "millrace new NAME --path \(shellPath(job))"
             )
         }
         return false
@@ -89,7 +89,11 @@ struct JobBuilder {
         let description = try describe(home)
         let product = try executableProduct(of: description)
         var buildPath = "\(job)/.build"
-        if description.sharesMillrace {
+        if let millrace = description.sharedMillrace {
+            try JobFolder(path: job).requireDistinct(
+                from: .folder(millrace),
+                next: "give the job's folder another name"
+            )
             try SharedBuild(home: home).forgetOtherSources()
             buildPath = home.buildPath
         }
@@ -97,7 +101,7 @@ struct JobBuilder {
         // The package manager caches one build plan a folder, without asking whose it is.
         let tool = try ToolProcess.run(
             [
-                "swift", "build", "--configuration", "release", "--package-path", job,
+                "build", "--configuration", "release", "--package-path", job,
                 "--scratch-path", buildPath, "--product", product,
                 "--disable-build-manifest-caching",
             ],
@@ -124,8 +128,8 @@ struct JobBuilder {
     private func describe(_ home: MillraceHome) throws -> Description {
         let tool = try ToolProcess.run(
             [
-                "swift", "package", "--package-path", job, "--scratch-path", home.buildPath,
-                "describe", "--type", "json",
+                "package", "--package-path", job, "--scratch-path", home.buildPath, "describe",
+                "--type", "json",
             ],
             environment: Self.environment(home),
             shows: false

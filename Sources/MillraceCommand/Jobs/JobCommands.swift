@@ -16,6 +16,21 @@ enum JobCommands {
         help: "which executable, where the package has several"
     )
 
+    /// The job of an invocation; refuses an option of packages beside a binary.
+    private static func builder(_ invocation: Invocation) throws -> JobBuilder {
+        let builder = JobBuilder(
+            job: plainPath(invocation[job]),
+            product: invocation[product]
+        )
+        if try builder.isProgram() {
+            try invocation.refuse(
+                [product.declaration],
+                because: "is for a package: \(invocation[job]) is a built binary"
+            )
+        }
+        return builder
+    }
+
     static let run = Command(
         "run",
         summary: "build a job and run it",
@@ -31,8 +46,7 @@ enum JobCommands {
         exits: RunOptions.exits
     ) { invocation in
         let options = try RunOptions(invocation)
-        let builder = JobBuilder(job: invocation[job], product: invocation[product])
-        _ = try builder.isProgram()
+        let builder = try builder(invocation)
         try requireDirectory(options.dataDirectory)
         let binary = try builder.binary()
         // Swift's own backtrace has a hundred lines; a user's wish stays.
@@ -71,8 +85,7 @@ enum JobCommands {
         exits: [.init("2", "the job would be refused")]
     ) { invocation in
         let options = PlanOptions(invocation)
-        let builder = JobBuilder(job: invocation[job], product: invocation[product])
-        _ = try builder.isProgram()
+        let builder = try builder(invocation)
         try requireDirectory(options.dataDirectory)
         throw replaceProcess(try builder.binary(), ["plan"] + options.words)
     }
@@ -86,7 +99,7 @@ enum JobCommands {
             .init("millrace describe Jobs/WordCount --format mermaid", "a flow chart"),
         ]
     ) { invocation in
-        let binary = try JobBuilder(job: invocation[job], product: invocation[product]).binary()
+        let binary = try builder(invocation).binary()
         let format = invocation[DescribeFormat.parameter].rawValue
         let data = invocation[DataDirectoryOption.parameter]
         throw replaceProcess(binary, ["describe", "--format", format, "--data", data])

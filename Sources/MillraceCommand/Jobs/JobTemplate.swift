@@ -52,10 +52,13 @@ enum JobTemplate: String, CaseIterable, Sendable {
             let text = try String(contentsOfFile: "\(folder)/\(path)", encoding: .utf8)
             files[renamed(path, to: name)] = renamed(text, to: name)
                 .replacing(Self.packageLine, with: source.lines)
-                .replacing("package: \"Millrace\"", with: "package: \(literal(source.identity))")
+                .replacing(Self.packageWord, with: "package: \(literal(source.productPackage))")
         }
         return files
     }
+
+    /// How it names the package of a product.
+    private static let packageWord = "package: \"Millrace\""
 
     /// How a template's manifest names the Millrace package.
     private static let packageLine = """

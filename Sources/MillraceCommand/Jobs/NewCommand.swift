@@ -1,4 +1,3 @@
-import Foundation
 import JobRunner
 import Terminal
 
@@ -66,49 +65,26 @@ enum NewCommand {
     ) { invocation in
         let name = invocation[name]
         let path = invocation[path] ?? name
-        let files = try files(of: name, from: invocation[template], invocation)
-        if FileManager.default.fileExists(atPath: path),
-            try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty
-        {
-            throw CommandFailure(
-                "the folder is in use",
-                place: path,
-                reason: "it exists and is not empty",
-                next: "give another --path"
-            )
-        }
-        do { try write(files, to: path) } catch {
-            throw CommandFailure(
-                "the job's folder cannot be written",
-                place: path,
-                reason: error.localizedDescription,
-                next: "give another --path"
-            )
-        }
+        let home = try MillraceHome.find().path
+        let source = try source(invocation, home: home)
+        let folder = JobFolder(path: path)
+        let files = try files(of: name, from: invocation[template], home: home, source: source)
+        try folder.requireDistinct(from: source)
+        try folder.requireFree()
+        try folder.write(files)
         TextOutput.standard.write(
-            "made the job \(name) in \(path)\n  next: millrace run \(shellWord(path))\n"
+            "made the job \(name) in \(path)\n  next: millrace run \(shellPath(path))\n"
         )
         return .done
-    }
-
-    private static func write(_ files: [String: String], to path: String) throws {
-        for (file, text) in files.sorted(by: { $0.key < $1.key }) {
-            let url = URL(filePath: path).appending(path: file)
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: url, atomically: true, encoding: .utf8)
-        }
     }
 
     private static func files(
         of name: String,
         from template: JobTemplate,
-        _ invocation: Invocation
-    ) throws -> [String: String] {
-        let home = try MillraceHome.find().path
-        let source = try source(invocation, home: home)
+        home: String,
+        source: PackageSource
+    ) throws(CommandFailure) -> [String: String] {
+        if let reason = TakenNames.reason(name) { throw taken(name, reason) }
         do {
             if try !template.needs(name, home: home) {
                 return try template.files(of: name, home: home, source: source)
@@ -117,14 +93,18 @@ enum NewCommand {
             throw CommandFailure(
                 "the template cannot be read",
                 place: "\(home)/Templates/\(template.rawValue)",
-                reason: error.localizedDescription,
+                reason: systemWords(of: error),
                 next: "restore the folder from the Millrace checkout"
             )
         }
-        throw CommandFailure(
+        throw taken(name, "the template uses a type or a module of that name")
+    }
+
+    private static func taken(_ name: String, _ reason: String) -> CommandFailure {
+        CommandFailure(
             "the name is taken",
             place: name,
-            reason: "the template uses a type or a module of that name",
+            reason: reason,
             next: "give another NAME"
         )
     }

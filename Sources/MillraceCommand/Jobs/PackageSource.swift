@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where a new job takes the Millrace package from, as its manifest has it.
 enum PackageSource: Equatable {
     /// A folder on this machine. `millrace run` says where its own package is, so that the job goes
@@ -32,9 +34,26 @@ enum PackageSource: Equatable {
         }
     }
 
+    /// What the package manager tells the package from others by.
+    var identities: Set<String> {
+        switch self {
+        case .folder(let path):
+            let given = URL(filePath: path).standardizedFileURL.lastPathComponent
+            return [given.lowercased(), Self.identity(ofFolder: path)]
+        case .repository: return [productPackage.lowercased()]
+        }
+    }
+
+    /// What the package manager tells the package in a folder from others by: the folder's name,
+    /// however it is written, behind links.
+    static func identity(ofFolder path: String) -> String {
+        URL(filePath: path).standardizedFileURL.resolvingSymlinksInPath().lastPathComponent
+            .lowercased()
+    }
+
     /// What the package is called where its products are named: a repository by the last part of
     /// its URL.
-    var identity: String {
+    var productPackage: String {
         switch self {
         case .folder: return "Millrace"
         case .repository(let url, _):

@@ -31,7 +31,7 @@ struct SharedBuild {
             throw CommandFailure(
                 "the build folder of the jobs cannot be made anew",
                 place: home.buildPath,
-                reason: "\(error)",
+                reason: systemWords(of: error),
                 next: "remove it, then run the command again"
             )
         }

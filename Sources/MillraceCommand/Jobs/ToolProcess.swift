@@ -6,24 +6,25 @@ import Terminal
 /// The process id of the tool that runs, for a signal's handler; 0 for none.
 private let runningTool = Atomic<Int32>(0)
 
-/// A tool that runs as a child, and what it printed.
+/// Swift, run as a child, and what it printed.
 struct ToolProcess {
     let status: Int32
     let output: String
 
-    /// Runs `words` to its end. Its output is kept, and with `shows` goes to standard error too,
-    /// which is how a person sees a long build move. It has this process's environment and, over
-    /// it, `environment`.
+    /// Runs `swift` with `words` to its end. Its output is kept, and with `shows` goes to standard
+    /// error too, which is how a person sees a long build move; without it, that it waits for
+    /// another one is told. It has this process's environment and, over it, `environment`.
     static func run(
         _ words: [String],
         environment: [String: String] = [:],
         shows: Bool
     ) throws(CommandFailure) -> ToolProcess {
+        let own = ProcessInfo.processInfo.environment
         let process = Process()
         let pipe = Pipe()
-        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.executableURL = URL(filePath: try swift(in: own["PATH"]))
         process.arguments = words
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = own.merging(environment) { $1 }
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
@@ -31,9 +32,10 @@ struct ToolProcess {
             try process.run()
         } catch {
             throw CommandFailure(
-                "cannot start \(words[0])",
-                reason: "\(error)",
-                next: "see that it is in PATH"
+                "Swift does not start",
+                place: process.executableURL?.path,
+                reason: systemWords(of: error),
+                next: "see that 'swift --version' works"
             )
         }
         runningTool.store(process.processIdentifier, ordering: .sequentiallyConsistent)
@@ -42,18 +44,56 @@ struct ToolProcess {
             runningTool.store(0, ordering: .sequentiallyConsistent)
             for (number, handler) in former { signal(number, handler) }
         }
-        var output = Data()
-        while true {
-            let part = pipe.fileHandleForReading.availableData
-            if part.isEmpty { break }
-            output.append(part)
-            if shows { part.withUnsafeBytes { _ = TextOutput.error.write($0) } }
-        }
+        let output = read(pipe.fileHandleForReading, shows: shows)
         process.waitUntilExit()
         return ToolProcess(
             status: process.terminationStatus,
             output: String(decoding: output, as: UTF8.self)
         )
+    }
+
+    /// The program that a shell would start for the word `swift`.
+    private static func swift(in path: String?) throws(CommandFailure) -> String {
+        // As execvp has it where nothing is said.
+        let folders = (path ?? "/bin:/usr/bin").split(separator: ":")
+        let places = folders.map { "\($0)/swift" }
+        let found = places.first { place in
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(atPath: place, isDirectory: &isFolder)
+                && !isFolder.boolValue && FileManager.default.isExecutableFile(atPath: place)
+        }
+        guard let found else {
+            throw CommandFailure(
+                "Swift was not found, and a job is built with it",
+                reason: "no folder of PATH has a program 'swift'",
+                next: "install Swift from https://www.swift.org/install, or put the folder of its "
+                    + "programs into PATH, then the same command"
+            )
+        }
+        return found
+    }
+
+    /// What the tool prints, to its end.
+    private static func read(_ handle: FileHandle, shows: Bool) -> Data {
+        var output = Data()
+        var hasToldOfWait = false
+        while true {
+            let part = handle.availableData
+            if part.isEmpty { return output }
+            output.append(part)
+            if shows {
+                part.withUnsafeBytes { _ = TextOutput.error.write($0) }
+            } else if !hasToldOfWait, let wait = BuildWait(part), !saysMore(handle) {
+                TextOutput.error.write("note: \(wait.words)\n")
+                hasToldOfWait = true
+            }
+        }
+    }
+
+    /// Whether the tool prints more, or ends, soon enough to need no words about its waiting.
+    private static func saysMore(_ handle: FileHandle) -> Bool {
+        var state = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&state, 1, 1_500) != 0
     }
 
     /// A signal that ends this process ends the tool first, which would go on alone and hold the
@@ -72,5 +112,30 @@ struct ToolProcess {
             if isIgnored { signal(number, SIG_IGN) }
             return (number, former)
         }
+    }
+}
+
+/// The package manager waits for another process of its kind, as its own line says.
+struct BuildWait: Equatable {
+    /// The process that is waited for, and the folder that it builds in, where the line has them.
+    let process: String?
+    let folder: String?
+
+    /// Nil where what was printed says no such thing.
+    init?(_ output: Data) {
+        let text = String(decoding: output, as: UTF8.self)
+        guard let line = text.split(separator: "\n").last(where: { $0.contains(Self.sign) }) else {
+            return nil
+        }
+        process = line.firstMatch(of: /PID: ([0-9]+)/).map { String($0.1) }
+        folder = line.firstMatch(of: /using '([^']*)'/).map { String($0.1) }
+    }
+
+    private static let sign = "Another instance of SwiftPM"
+
+    var words: String {
+        "the build waits for another one"
+            + (process.map { ", of process \($0)" } ?? "")
+            + (folder.map { ", in \($0)" } ?? "")
     }
 }

@@ -23,8 +23,12 @@ extension OpenLog {
         }
     }
 
-    /// The topic of this name, or an error that names the nearest.
-    func requireTopic(_ name: String) throws(CommandFailure) -> Topic {
+    /// The topic of this name, or an error that names the nearest, and how to make one where
+    /// that helps.
+    func requireTopic(
+        _ name: String,
+        canBeMade: Bool = true
+    ) throws(CommandFailure) -> Topic {
         if let topic = broker.topic(name) { return topic }
         if InternalTopic(rawValue: name) != nil {
             throw CommandFailure(
@@ -33,19 +37,25 @@ extension OpenLog {
                 reason: "it is internal: it is made when a transaction or a group first needs it"
             )
         }
-        throw place.missingTopic(name, among: broker.topics().filter { !$0.isInternal }.map(\.name))
+        let names = broker.topics().filter { !$0.isInternal }.map(\.name)
+        throw place.missingTopic(name, among: names, canBeMade: canBeMade)
     }
 }
 
 extension LogPlace {
-    /// There is no topic of this name; `names` are those that there are.
-    func missingTopic(_ name: String, among names: [String]) -> CommandFailure {
+    /// There is no topic of this name; `names` are those that there are. Who reads or writes it
+    /// may want to make it; who deletes it, or changes it, does not.
+    func missingTopic(
+        _ name: String,
+        among names: [String],
+        canBeMade: Bool = true
+    ) -> CommandFailure {
         let hint = Suggestion.nearest(to: name, among: names)
         return CommandFailure(
             "the topic '\(name)' does not exist",
             place: "\(self)",
             reason: hint.map { "did you mean '\($0)'?" },
-            next: hint == nil
+            next: hint == nil && canBeMade
                 ? next("topic create \(shellWord(name)) --partitions N") : next("topic list")
         )
     }

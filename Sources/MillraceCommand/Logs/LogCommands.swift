@@ -29,7 +29,20 @@ enum LogCommands {
         .integer(0...9_999),
         help: "only partitions of this number"
     )
-    private static let records = Parameter.flag("records", help: "each record of a batch too")
+    private static let records = Parameter.flag(
+        "records",
+        help: "each record of a batch too, with its headers"
+    )
+    private static let start = Parameter.optional(
+        "from",
+        .integer(0...Int.max, placeholder: "OFFSET"),
+        help: "only from this offset on, of each partition"
+    )
+    private static let stop = Parameter.optional(
+        "until",
+        .integer(0...Int.max, placeholder: "OFFSET"),
+        help: "only what lies in front of this offset"
+    )
 
     private static let verify = Command(
         "verify",
@@ -60,24 +73,35 @@ enum LogCommands {
     private static let dump = Command(
         "dump",
         summary: "print the batches of the segments",
+        discussion: "Keys, values and headers that are no text stand as hexadecimal digits. With "
+            + "--from and --until a batch is shown\nif one of its offsets lies between them, and "
+            + "those of its records that do; a range with no batch is an error.",
         parameters: [
-            topic.declaration, partition.declaration, records.declaration, data.declaration,
+            topic.declaration, partition.declaration, records.declaration, start.declaration,
+            stop.declaration, data.declaration,
         ],
         examples: [
             .init("millrace log dump --topic orders --records", "batches with their records"),
+            .init(
+                "millrace log dump --topic orders --partition 0 --from 500 --until 520 --records",
+                "twenty offsets of a partition"
+            ),
             .init("millrace log dump --topic __transaction_state", "the coordinator's records"),
         ],
         exits: [.init("1", "something could not be read, or the work failed")]
     ) { invocation in
         var output = BufferedOutput(.standard)
         var isWhole = true
-        var dump = SegmentDump(showsRecords: invocation[records])
+        let range = try DumpRange(from: invocation[start], until: invocation[stop])
+        var dump = SegmentDump(showsRecords: invocation[records], range: range)
         let folders = try partitionFolders(invocation)
         try noteKilledImports(of: folders, in: invocation[data], to: &output)
         for folder in folders {
             let segments: [String]
             do throws(DiskError) {
-                segments = try folder.files(ending: ".log") + folder.files(ending: ".log.swap")
+                segments =
+                    range.files(among: try folder.files(ending: ".log"))
+                    + (try folder.files(ending: ".log.swap"))
             } catch {
                 output.append("\(folder.path): it cannot be read: \(error.words)\n")
                 isWhole = false
@@ -88,6 +112,9 @@ enum LogCommands {
             }
         }
         output.flush()
+        if isWhole, range.isLimited, dump.count == 0 {
+            throw range.nothing(in: folders, data: invocation[data])
+        }
         return isWhole ? .done : .failed
     }
 

@@ -6,9 +6,15 @@ import Terminal
 /// Prints the batches of a segment file, and the messages of the formats before batches.
 struct SegmentDump: ~Copyable {
     private let showsRecords: Bool
+    private let range: DumpRange
     private var decompressor = RecordDecompressor()
+    /// How many batches and messages were in the range.
+    private(set) var count = 0
 
-    init(showsRecords: Bool) { self.showsRecords = showsRecords }
+    init(showsRecords: Bool, range: DumpRange) {
+        self.showsRecords = showsRecords
+        self.range = range
+    }
 
     /// Prints one file; false where its bytes end in damage, or cannot be read. One that is there
     /// no more was removed since it was listed.
@@ -45,6 +51,12 @@ struct SegmentDump: ~Copyable {
                 )
                 return isZero
             case .entry(let entry):
+                guard !range.isReached(by: Self.begin(of: entry)) else { return true }
+                guard !range.isBehind(entry.lastOffset) else {
+                    scanner.advance(by: entry.byteCount)
+                    continue
+                }
+                count += 1
                 switch entry {
                 case .batch(let batch): describe(batch, at: position, to: &output)
                 case .message(let message, let byteCount):
@@ -59,6 +71,13 @@ struct SegmentDump: ~Copyable {
                 scanner.advance(by: entry.byteCount)
             }
         }
+    }
+
+    /// The first offset that an entry may have: a message around others tells its last one alone.
+    private static func begin(of entry: StoredEntry) -> Offset {
+        guard case .message(let message, _) = entry, (try? message.codec()) != CompressionCodec.none
+        else { return entry.firstOffset }
+        return .zero
     }
 
     private func describe(
@@ -104,20 +123,31 @@ struct SegmentDump: ~Copyable {
         }
         var lines: [String] = []
         try entry.forEachRecord(&decompressor) { record in
+            guard range.holds(record.offset) else { return }
             lines.append(
                 "    offset \(record.offset.rawValue) time \(record.timestamp.rawValue) "
-                    + "key \(Self.shown(record.key)) value \(Self.shown(record.value))\n"
+                    + "key \(Self.shown(record.key)) value \(Self.shown(record.value))"
+                    + "\(Self.shown(headers: record.headers))\n"
             )
         }
         for line in lines { output.append(line) }
     }
 
+    /// ` headers name=value,name=value`; nothing for none.
+    private static func shown(headers: UnsafeRawBufferPointer?) -> String {
+        guard let headers else { return "" }
+        var iterator = RecordHeaderIterator(headers)
+        var parts: [String] = []
+        while let header = iterator.next() {
+            parts.append("\(shown(header.key))=\(shown(header.value))")
+        }
+        return parts.isEmpty ? "" : " headers \(parts.joined(separator: ","))"
+    }
+
     /// Text where it is printable text, hexadecimal digits otherwise.
     private static func shown(_ bytes: UnsafeRawBufferPointer?) -> String {
         guard let bytes else { return "null" }
-        if let text = String(validating: bytes, as: UTF8.self),
-            !text.unicodeScalars.contains(where: { $0.value < 32 })
-        {
+        if let text = String(validating: bytes, as: UTF8.self), visible(text) == text {
             return "'\(text)'"
         }
         return "0x" + hexText(bytes)

@@ -69,10 +69,7 @@ enum StateCommands {
             throw CommandFailure(
                 "the job '\(name)' has no stores here",
                 place: invocation[data],
-                reason: Suggestion.nearest(
-                    to: name,
-                    among: Set(stopped.stores.map(\.job)).sorted()
-                ).map { "did you mean '\($0)'?" },
+                reason: stopped.reason(ofNoStoresFor: name),
                 next: nextCommand("state list", data: invocation[data])
             )
         }

@@ -184,13 +184,32 @@ struct StoppedStores {
 
     private func missing(_ name: String, _ job: String?) -> CommandFailure {
         let names = stores.filter { (job ?? $0.job) == $0.job }.map(\.name)
+        if let job, names.isEmpty {
+            return CommandFailure(
+                "the job '\(job)' has no stores here",
+                place: directory,
+                reason: reason(ofNoStoresFor: job),
+                next: nextCommand("state list", data: directory)
+            )
+        }
         let hint = Suggestion.nearest(to: name, among: Set(names).sorted())
         return CommandFailure(
             job.map { "the job \($0) has no store '\(name)'" } ?? "there is no store '\(name)'",
             place: directory,
-            reason: hint.map { "did you mean '\($0)'?" }
-                ?? (names.isEmpty ? "no job has left stores here" : nil),
+            reason: hint.map { "did you mean '\($0)'?" } ?? (names.isEmpty ? jobsThatHave : nil),
             next: nextCommand("state list", data: directory)
         )
+    }
+
+    /// Why nothing is found for a job of this name: which ones have left stores.
+    func reason(ofNoStoresFor job: String) -> String {
+        let hint = Suggestion.nearest(to: job, among: Set(stores.map(\.job)).sorted())
+        return hint.map { "did you mean '\($0)'?" } ?? jobsThatHave
+    }
+
+    private var jobsThatHave: String {
+        let jobs = Set(stores.map(\.job)).sorted()
+        guard !jobs.isEmpty else { return "no job has left stores here" }
+        return "\(counted(jobs.count, "job")) left stores here: \(jobs.joined(separator: ", "))"
     }
 }

@@ -44,6 +44,7 @@ enum DeleteRecordsCommand {
         }
         try withCluster(invocation) { log in
             let topic = invocation[TopicCommands.name]
+            try log.requireKnown(topic)
             var partitions = try log.partitions(of: topic)
             if let index = invocation[partition] {
                 partitions = [try log.place.partition(index, of: topic, among: partitions)]

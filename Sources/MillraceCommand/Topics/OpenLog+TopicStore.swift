@@ -13,8 +13,12 @@ extension OpenLog: TopicStore {
         }
     }
 
+    func requireKnown(_ name: String) throws(CommandFailure) {
+        _ = try requireTopic(name, canBeMade: false)
+    }
+
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
-        let topic = try requireTopic(name)
+        let topic = try requireTopic(name, canBeMade: false)
         var shown = ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
         shown.defaults = try ServedLog(inProcess: self).defaults(ofTopic: name)
         return shown
@@ -41,14 +45,15 @@ extension OpenLog: TopicStore {
     }
 
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
-        try ServedLog(inProcess: self).growTopic(try requireTopic(name).name, to: count)
+        let topic = try requireTopic(name, canBeMade: false)
+        try ServedLog(inProcess: self).growTopic(topic.name, to: count)
     }
 
     func alterTopic(
         _ name: String,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) -> [String: String] {
-        let topic = try requireTopic(name)
+        let topic = try requireTopic(name, canBeMade: false)
         try refuseForJob(topic, changes)
         do throws(BrokerError) {
             try broker.alterTopic(
@@ -99,7 +104,7 @@ extension OpenLog: TopicStore {
     }
 
     func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
-        let topic = try requireTopic(name)
+        let topic = try requireTopic(name, canBeMade: false)
         if !evenOfJob { try refuseDeletionForJob(topic) }
         do throws(BrokerError) {
             try broker.deleteTopic(topic.name)

@@ -15,9 +15,13 @@ extension ServedLog: TopicStore {
         )
     }
 
+    func requireKnown(_ name: String) throws(CommandFailure) {
+        _ = try requireTopic(name, canBeMade: false)
+    }
+
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
-        guard var shown = try shown([try requireTopic(name)]).first else {
-            throw place.missingTopic(name, among: [])
+        guard var shown = try shown([try requireTopic(name, canBeMade: false)]).first else {
+            throw place.missingTopic(name, among: [], canBeMade: false)
         }
         shown.defaults = try defaults(ofTopic: name)
         return shown
@@ -48,7 +52,7 @@ extension ServedLog: TopicStore {
     }
 
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
-        let topic = try requireTopic(name).name
+        let topic = try requireTopic(name, canBeMade: false).name
         try changing("the topic '\(topic)'", .was, "given more partitions") {
             cluster throws(KafkaClientError) in
             try cluster.growTopic(topic, to: count)
@@ -59,7 +63,7 @@ extension ServedLog: TopicStore {
         _ name: String,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) -> [String: String] {
-        let topic = try requireTopic(name).name
+        let topic = try requireTopic(name, canBeMade: false).name
         try changing("the topic '\(topic)'", .was, "changed") { cluster throws(KafkaClientError) in
             try cluster.alterTopic(
                 topic,
@@ -75,14 +79,18 @@ extension ServedLog: TopicStore {
 
     /// The owner itself refuses those of a job: it may run there.
     func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
-        let topic = try requireTopic(name).name
+        let topic = try requireTopic(name, canBeMade: false).name
         try changing("the topic '\(topic)'", .was, "removed") { cluster throws(KafkaClientError) in
             try cluster.deleteTopic(topic)
         }
     }
 
-    /// The topic of this name, or an error that names the nearest.
-    func requireTopic(_ name: String) throws(CommandFailure) -> ClusterTopic {
+    /// The topic of this name, or an error that names the nearest, and how to make one where
+    /// that helps.
+    func requireTopic(
+        _ name: String,
+        canBeMade: Bool = true
+    ) throws(CommandFailure) -> ClusterTopic {
         let what = "the topic '\(name)' is not looked up"
         let topics = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.topics(named: [name])
@@ -91,7 +99,8 @@ extension ServedLog: TopicStore {
         let all = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.topics(named: nil)
         }
-        throw place.missingTopic(name, among: all.filter { !$0.isInternal }.map(\.name))
+        let names = all.filter { !$0.isInternal }.map(\.name)
+        throw place.missingTopic(name, among: names, canBeMade: canBeMade)
     }
 
     /// With `allowsDenials` also those whose options this client may not know, as Kafka's tool

@@ -137,7 +137,7 @@ enum TopicCommands {
     ) { invocation in
         try withLog(invocation) { log in
             // A name that is none is told before anything is gone.
-            for topic in invocation[names] { _ = try log.partitions(of: topic) }
+            for topic in invocation[names] { try log.requireKnown(topic) }
             for topic in invocation[names] {
                 try log.deleteTopic(topic, evenOfJob: invocation[force])
                 TextOutput.standard.write("deleted \(topic)\n")

@@ -9,6 +9,8 @@ protocol TopicStore {
     var place: LogPlace { get }
     /// The topics as `list` shows them, by name.
     func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic]
+    /// Refuses a name that is no topic's.
+    func requireKnown(_ name: String) throws(CommandFailure)
     /// A topic as `describe` shows it.
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic
     /// Makes a topic; false where there is one of that name, if that `mayBeThere`.

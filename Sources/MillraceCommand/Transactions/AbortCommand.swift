@@ -58,7 +58,7 @@ enum AbortCommand {
             throw UsageError("give ID, or --topic, --partition and --start-offset")
         }
         try withCluster(invocation) { log in
-            let names = try log.requireTopic(topic).partitionNames
+            let names = try log.requireTopic(topic, canBeMade: false).partitionNames
             let name = try log.place.partition(partition, of: topic, among: names)
             try log.abort(in: name, from: Offset(Int64(start)))
         }

@@ -37,6 +37,34 @@ extension EndToEnd {
         }
 
         @Test(arguments: [
+            ["commit", "--partitions", "2", "--transactions", "1000000"],
+            ["open", "--partitions", "2", "--bytes", "1GiB"],
+        ])
+        func `a benchmark that a signal ends says where its folder stays`(words: [String]) throws {
+            let place = folder.path("bench-\(words[0])-2")
+            let errors = folder.url.appending(path: "errors")
+            let process = try Millrace.start(
+                Millrace.executable,
+                ["bench"] + words + ["--directory", folder.url.path],
+                input: nil,
+                output: folder.url.appending(path: "output"),
+                errors: errors
+            )
+            while !FileManager.default.fileExists(atPath: "\(place)/meta.properties"),
+                process.isRunning
+            {
+                usleep(10_000)
+            }
+            process.terminate()
+            process.waitUntilExit()
+            #expect(process.terminationReason == .exit && process.terminationStatus == 143)
+            let told = try String(contentsOf: errors, encoding: .utf8)
+            #expect(told.contains("where: \(place)\n  next: rm -r \(place)\n"), "\(told)")
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+            #expect(left.sorted() == ["bench-\(words[0])-2", "errors", "output"])
+        }
+
+        @Test(arguments: [
             ["count", "--records", "10"], ["commit"], ["create"], ["open"],
         ])
         func `a folder that is not there, and too few open files, are told before the begin`(

@@ -165,6 +165,15 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a log without dead letters is told to have none`() throws {
+            try succeed("topic", "create", "payments")
+            for words in [["list"], ["list", "--json"], ["check", "--max-depth", "0"]] {
+                let outcome = try succeed(["dlq"] + words)
+                #expect(outcome.output == "")
+                #expect(outcome.errors.contains("no topic of \(data) ends in -dead-letters"))
+            }
+        }
+
         @Test func `an audit record of a later version stops every command`() throws {
             try succeed("topic", "create", Self.letters)
             try succeed("topic", "create", "payments")

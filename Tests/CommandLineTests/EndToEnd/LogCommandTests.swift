@@ -47,6 +47,67 @@ extension EndToEnd {
             #expect(outcome.output.contains("more-0"))
         }
 
+        private func dump(_ words: String...) throws -> Millrace.Outcome {
+            try Millrace.tool(
+                Millrace.executable,
+                ["log", "dump", "--records", "--data", data] + words,
+                input: nil
+            )
+        }
+
+        @Test func `a dump shows the headers of records`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let headers =
+                #"[{"key":"a","value":"1"},{"key":"b","value":null}"#
+                + #",{"key":"a=","value_base64":"/w=="}]"#
+            let input = try folder.write(
+                "input",
+                "{\"value\":\"x\",\"headers\":\(headers)}\n{\"value\":\"y\"}\n"
+            )
+            try Millrace.succeed(
+                "produce",
+                "lines",
+                "--input",
+                "json",
+                "--data",
+                data,
+                input: input
+            )
+            let output = try dump().output
+            #expect(
+                output.contains("value 'x' headers 'a'='1','b'=null,'a='=0xff\n"),
+                "\(output)"
+            )
+            #expect(output.contains("value 'y'\n"))
+        }
+
+        @Test func `a dump of a range shows the batches and records in it`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            for text in ["a\nb\nc\n", "d\n", "e\nf\n"] {
+                let input = try folder.write("input", text)
+                try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            }
+            let some = try dump("--from", "1", "--until", "4")
+            #expect(some.status == 0)
+            let values = some.lines.compactMap { $0.firstMatch(of: /value '(.)'/)?.1 }
+            #expect(values == ["b", "c", "d"])
+            #expect(some.lines.count { $0.hasPrefix("  offsets") } == 2)
+            #expect(try dump("--from", "5").output.contains("value 'f'"))
+            for words in [["--from", "6"], ["--from", "700", "--until", "800"]] {
+                let outside = try Millrace.tool(
+                    Millrace.executable,
+                    ["log", "dump", "--data", data] + words,
+                    input: nil
+                )
+                #expect(outside.status == 1)
+                #expect(outside.errors.contains("no batch has an offset of this range"))
+                #expect(outside.errors.contains("lines-0 has 0 to 5"), "\(outside.errors)")
+            }
+            let empty = try dump("--from", "4", "--until", "4")
+            #expect(empty.status == 64)
+            #expect(empty.errors.contains("next: millrace log dump --help"), "\(empty.errors)")
+        }
+
         @Test func `a partition that is in no topic has no topic's name as a hint`() throws {
             try lines("a\n")
             let outcome = try Millrace.run("log", "verify", "--partition", "99", "--data", data)

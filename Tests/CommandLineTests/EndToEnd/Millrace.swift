@@ -76,11 +76,20 @@ enum Millrace {
         let errors = folder.url.appending(path: "errors")
         let process = try start(path, words, input: input, output: output, errors: errors)
         process.waitUntilExit()
-        return Outcome(
+        let outcome = Outcome(
             status: process.terminationStatus,
             output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
             errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self)
         )
+        expectWords(outcome.errors)
+        return outcome
+    }
+
+    /// What is printed to a person names no types, domains and codes of a library's.
+    private static func expectWords(_ errors: String) {
+        for text in ["NSCocoaErrorDomain", "NSPOSIXErrorDomain", "Error Domain=", "UserInfo="] {
+            #expect(!errors.contains(text), "\(errors)")
+        }
     }
 
     /// Starts a tool without waiting for its end.

@@ -54,6 +54,19 @@ extension EndToEnd {
                 "2"
             )
             try expect(next: "log dump", after: "log", "dump", "--topic", "linse")
+            // Who deletes a topic, or looks into it, does not want to make one.
+            try expect(next: "topic list", after: "topic", "delete", "nope")
+            try expect(next: "topic list", after: "topic", "describe", "nope")
+            try expect(next: "topic list", after: "topic", "alter", "nope", "--partitions", "9")
+            try expect(
+                next: "topic list",
+                after: "topic",
+                "delete-records",
+                "nope",
+                "--before",
+                "1"
+            )
+            try expect(next: "topic list", after: "dlq", "list", "nope")
         }
 
         @Test func `of an offline partition`() throws {

@@ -66,6 +66,45 @@ extension EndToEnd {
             #expect(gone.errors == "")
         }
 
+        @Test func `output that cannot be written is told where a command finds something too`()
+            throws
+        {
+            try fill(100)
+            try Millrace.succeed(
+                "consume",
+                "lines",
+                "--group",
+                "g",
+                "--max",
+                "1",
+                "--until-end",
+                "--data",
+                data
+            )
+            for (words, status) in [("lag g --slo 1ms", 2), ("lag g nobody", 1)] {
+                let full = try Millrace.shell("\(millrace) \(words) --data '\(data)' > /dev/full")
+                #expect(full.status == status, "\(words): \(full.errors)")
+                let isTold = full.errors.contains("the output could not be written: No space left")
+                #expect(isTold == (status == 2), "\(words): \(full.errors)")
+            }
+            try FileManager.default.removeItem(atPath: "\(data)/lines-0")
+            let damaged = try Millrace.shell("\(millrace) log verify --data '\(data)' > /dev/full")
+            #expect(damaged.status == 1)
+            #expect(damaged.errors.contains("the output could not be written: No space left"))
+        }
+
+        @Test func `a disk that is full at the first topic is told, and what helps`() throws {
+            // What it says goes through a pipe: no file takes a byte.
+            let full = try Millrace.shell(
+                "(ulimit -f 0; \(millrace) topic create a --data '\(data)') 2>&1 | cat"
+            )
+            #expect(full.status == 1)
+            #expect(full.output.contains("why: no space left"), "\(full.output)")
+            #expect(full.output.contains("next: free some space"), "\(full.output)")
+            #expect(!full.output.contains("millrace.topics back"))
+            try Millrace.succeed("topic", "create", "a", "--data", data)
+        }
+
         @Test func `a file that may not grow is like a full disk`() throws {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             let outcome = try Millrace.shell(

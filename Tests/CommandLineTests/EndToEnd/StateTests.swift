@@ -261,7 +261,15 @@ extension EndToEnd {
             let memory = try state("get", "fleeting", "a")
             #expect(memory.status == 1 && memory.errors.contains("keeps it in memory alone"))
             #expect(memory.errors.contains("millrace consume shown-fleeting-changelog"))
-            #expect(try state("list", "--job", "other").status == 1)
+            for job in [
+                try state("list", "--job", "other"),
+                try state("scan", "counts", "--job", "other"),
+                try state("get", "counts", "a", "--job", "other"),
+            ] {
+                #expect(job.status == 1)
+                #expect(job.errors.contains("the job 'other' has no stores here"), "\(job.errors)")
+                #expect(job.errors.contains("1 job left stores here: shown"), "\(job.errors)")
+            }
             #expect(try state("scan", "counts", "--partition", "7").status == 1)
             let usage = try state("scan", "counts", "--prefix", "a", "--from", "b")
             #expect(usage.status == 64)

@@ -15,6 +15,11 @@ import Testing
         #expect(Suggestion.nearest(to: word, among: ["create", "list"]) == nil)
     }
 
+    @Test(arguments: [("nope", "one"), ("a", "b"), ("ab", "cd"), ("users", "orders")])
+    func `a word that shares little is not near`(word: String, candidate: String) {
+        #expect(Suggestion.nearest(to: word, among: [candidate]) == nil)
+    }
+
     @Test(arguments: [("", "abc", 3), ("abc", "abc", 0), ("ab", "ba", 1), ("kitten", "sitting", 3)])
     func `edits are counted, a swap as one`(left: String, right: String, expected: Int) {
         #expect(Suggestion.editDistance(left, right) == expected)

@@ -158,7 +158,7 @@ enum ImportCommand {
             throw CommandFailure(
                 "--data lies in a directory of Kafka's, which is never written to",
                 place: target,
-                next: KafkaDirectoryRefusal.next(for: shellWord(source))
+                next: KafkaDirectoryRefusal.next(for: shellPath(source))
             )
         }
         if kind == .other {
@@ -167,7 +167,7 @@ enum ImportCommand {
                 place: target,
                 reason:
                     "an import takes an absent or empty folder, or a data directory of Millrace",
-                next: KafkaDirectoryRefusal.next(for: shellWord(source))
+                next: KafkaDirectoryRefusal.next(for: shellPath(source))
             )
         }
         return kind == .absent || kind == .empty ? .new : .ours
@@ -192,7 +192,7 @@ enum ImportCommand {
         case let error as DiskError: error.words
         case let error as LogStorageError: BrokerError(error, in: target).description
         case let error as RecordBatchError: error.description
-        default: "\(error)"
+        default: systemWords(of: error)
         }
     }
 }
