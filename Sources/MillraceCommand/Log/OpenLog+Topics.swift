@@ -46,7 +46,7 @@ extension LogPlace {
             place: "\(self)",
             reason: hint.map { "did you mean '\($0)'?" },
             next: hint == nil
-                ? next("topic create \(shellWord(name)) --partitions N") : next("topic list")
+                ? next("topic create \(argument: name) --partitions N") : next("topic list")
         )
     }
 
@@ -62,7 +62,7 @@ extension LogPlace {
                 "the topic '\(topic)' has no partition \(index)",
                 place: "\(self)",
                 reason: "it has \(partitions.count), counted from 0",
-                next: next("topic describe \(shellWord(topic))")
+                next: next("topic describe \(argument: topic)")
             )
         }
         return name

@@ -137,6 +137,11 @@ final class ServedLog: CommandLog {
         )
     }
 
+    /// Whether a denial is one of rules, for all that is told of it: Kafka's words say no more.
+    private static func saysNoMore(_ message: String) -> Bool {
+        message.isEmpty || message.lowercased().contains("authoriz")
+    }
+
     private static func next(_ place: LogPlace, _ error: KafkaClientError) -> String? {
         switch (error, place) {
         case (.unreachable, .cluster):
@@ -150,9 +155,12 @@ final class ServedLog: CommandLog {
             return "see that --command-config says how that listener is spoken to, and whom to "
                 + "trust (ssl.truststore.location)"
         case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
-        case (.refused(let code, _, _), _):
+        case (.refused(let code, _, let message), _):
             switch code {
             case .unknownTopicOrPartition: return place.next("topic list")
+            // Words of its own say that nobody may: a rule would change nothing.
+            case .topicAuthorizationFailed where !saysNoMore(message):
+                return "name another topic: \(place.next("topic list"))"
             case .topicAuthorizationFailed, .groupAuthorizationFailed,
                 .transactionalIDAuthorizationFailed:
                 return "another user in --command-config, or a rule that lets this one: "

@@ -45,6 +45,25 @@ extension EndToEnd {
             try owner.stop()
         }
 
+        @Test func `of a topic that is a job's own no rule is named, and who writes there`() throws
+        {
+            try succeed("topic", "create", "payments")
+            let job = try OwnerProcess.job("WordCountTemplate", data, folder)
+            try job.stop()
+            let topics = try succeed("topic", "list").lines.map { $0.prefix { $0 != " " } }
+            let own = try #require(topics.first { $0.hasSuffix("-changelog") }, "\(topics)")
+            let owner = try OwnerProcess.serve(data, folder)
+            let refused = try Millrace.tool(
+                Millrace.executable,
+                ["produce", String(own), "--bootstrap", try owner.address],
+                input: try folder.write("input", "x\n")
+            )
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("only the job writes to it"), "\(refused.errors)")
+            #expect(!refused.errors.contains("acl add"), "\(refused.errors)")
+            try owner.stop()
+        }
+
         @Test func `dlq does its work with the rights that its guide names`() throws {
             let letters = "p-dead-letters"
             try succeed("topic", "create", letters, "payments")
