@@ -25,7 +25,7 @@ extension KafkaErrorCode {
         24: "the name is none that a group may have",
         25: "the member is not of the group any more",
         27: "its members are just dividing the partitions anew",
-        29: "this user may not do that with the topic",
+        29: "this user may not do that with the topic, or it is a job's own",
         30: "this user may not do that with the group",
         31: "this user may not do that with the cluster",
         36: "a topic of the name is there already",

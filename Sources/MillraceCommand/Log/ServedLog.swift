@@ -137,10 +137,8 @@ final class ServedLog: CommandLog {
         )
     }
 
-    /// Whether a denial is one of rules, for all that is told of it: Kafka's words say no more.
-    private static func saysNoMore(_ message: String) -> Bool {
-        message.isEmpty || message.lowercased().contains("authoriz")
-    }
+    private static let otherUser =
+        "another user in --command-config, or a rule that lets this one: millrace acl add --help"
 
     private static func next(_ place: LogPlace, _ error: KafkaClientError) -> String? {
         switch (error, place) {
@@ -155,16 +153,14 @@ final class ServedLog: CommandLog {
             return "see that --command-config says how that listener is spoken to, and whom to "
                 + "trust (ssl.truststore.location)"
         case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
-        case (.refused(let code, _, let message), _):
+        case (.refused(let code, _, _), _):
             switch code {
             case .unknownTopicOrPartition: return place.next("topic list")
-            // Words of its own say that nobody may: a rule would change nothing.
-            case .topicAuthorizationFailed where !saysNoMore(message):
-                return "name another topic: \(place.next("topic list"))"
-            case .topicAuthorizationFailed, .groupAuthorizationFailed,
-                .transactionalIDAuthorizationFailed:
-                return "another user in --command-config, or a rule that lets this one: "
-                    + "millrace acl add --help"
+            // The code is the same where only a job may: no rule would change that.
+            case .topicAuthorizationFailed:
+                return "if the topic is a job's own (millrace.owner in "
+                    + "\(place.next("topic list --json"))), name another one; else \(otherUser)"
+            case .groupAuthorizationFailed, .transactionalIDAuthorizationFailed: return otherUser
             case .saslAuthenticationFailed, .unsupportedSaslMechanism:
                 return "another user, password or sasl.mechanism in --command-config"
             case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:
