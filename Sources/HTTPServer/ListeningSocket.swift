@@ -1,8 +1,19 @@
 import Glibc
 
 /// A socket that listens on an address.
-enum ListeningSocket {
+package enum ListeningSocket {
     private static let waitingConnections: Int32 = 128
+
+    /// Throws where nobody can listen on all of these addresses together.
+    package static func requireFree(
+        _ addresses: [(host: String, port: UInt16)]
+    ) throws(HTTPServerError) {
+        var descriptors: [Int32] = []
+        defer { for descriptor in descriptors { close(descriptor) } }
+        for address in addresses {
+            descriptors.append(try open(host: address.host, port: address.port).descriptor)
+        }
+    }
 
     /// The socket, and the port that it got. The caller closes it.
     static func open(

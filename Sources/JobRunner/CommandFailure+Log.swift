@@ -90,7 +90,7 @@ extension CommandFailure {
             case .corrupt, .readOnly: nextCommand("log verify", data: data)
             case .offline:
                 nextCommand(
-                    partition.map { "topic describe \($0.topic)" } ?? "log verify",
+                    partition.map { "topic describe \(argument: $0.topic)" } ?? "log verify",
                     data: data
                 )
             case .full, .undecided: Self.freeSpace

@@ -173,7 +173,7 @@ struct JobRun {
                 place: options.dataDirectory,
                 reason: "the job \(topology.job) reads it",
                 next: nextCommand(
-                    "topic create \(missing) --partitions 4",
+                    "topic create \(argument: missing) --partitions 4",
                     data: options.dataDirectory
                 )
             )

@@ -1,7 +1,51 @@
-/// A command of Millrace's for the data directory of the one that failed, as a shell takes it: what
-/// an error names as the next step.
-package func nextCommand(_ words: String, data: String) -> String {
-    "millrace \(words) --data \(shellWord(data))"
+/// A command of Millrace's on a data directory, as a shell takes it: errors name it as what to do
+/// next.
+package func nextCommand(_ words: CommandWords, data: String) -> String {
+    words.command(options: "--data \(shellWord(data))")
+}
+
+/// The words of a command, with the names that it is about: `"topic describe \(argument: name)"`. A
+/// name that begins like an option goes to the end, behind the double dash that says it is none.
+package struct CommandWords: ExpressibleByStringInterpolation, Sendable {
+    private var text: String
+    private var arguments: [String] = []
+
+    package init(stringLiteral text: String) { self.text = text }
+
+    package init(stringInterpolation: StringInterpolation) {
+        text = stringInterpolation.text
+        arguments = stringInterpolation.arguments
+    }
+
+    /// The whole command with the options that say which log it is for.
+    package func command(options: String) -> String {
+        let behind = arguments.isEmpty ? "" : " -- \(arguments.joined(separator: " "))"
+        return "millrace \(text) \(options)\(behind)"
+    }
+
+    package struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var text = ""
+        fileprivate var arguments: [String] = []
+
+        package init(literalCapacity: Int, interpolationCount: Int) {}
+
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+
+        package mutating func appendInterpolation(_ value: some CustomStringConvertible) {
+            text += value.description
+        }
+
+        /// A name from outside, quoted where a shell would take it for something else.
+        package mutating func appendInterpolation(argument: String) {
+            guard argument.hasPrefix("-") else {
+                text += shellWord(argument)
+                return
+            }
+            arguments.append(shellWord(argument))
+            // Its place is gone, and so is the blank in front.
+            if text.last == " " { text.removeLast() }
+        }
+    }
 }
 
 /// A word as a shell takes it, quoted only where it must be.

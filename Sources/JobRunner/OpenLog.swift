@@ -151,7 +151,7 @@ package struct OpenLog {
                 "\(partition) is offline",
                 place: directory,
                 reason: reason,
-                next: nextCommand("topic describe \(partition.topic)", data: directory)
+                next: nextCommand("topic describe \(argument: partition.topic)", data: directory)
             )
         }
     }
@@ -206,11 +206,12 @@ package struct OpenLog {
             $0.id != nil && topics?.contains($0.name) ?? true
         }
         guard let entry = own else { return }
+        let delete = nextCommand("topic delete \(argument: entry.name)", data: directory)
         throw CommandFailure(
             "the topic '\(entry.name)' is not whole",
             place: directory,
             reason: "the import that made it was killed on its way; the next one begins it anew",
-            next: "import again, or \(nextCommand("topic delete \(entry.name)", data: directory))"
+            next: "import again, or \(delete)"
         )
     }
 

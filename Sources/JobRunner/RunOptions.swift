@@ -148,6 +148,7 @@ package struct RunOptions: Sendable, Equatable {
         configuration.threadCount = threadCount
         configuration.commitIntervalMilliseconds = max(1, Int64(commitInterval.seconds * 1000))
         configuration.onDecodeError = onDecodeError
+        configuration.commandOptions = "--data \(shellWord(dataDirectory))"
         return configuration
     }
 }

@@ -63,7 +63,7 @@ extension KafkaClientError: CustomStringConvertible {
         case .refused(let code, let subject, let message):
             // The server's words name what they are about.
             message.isEmpty
-                ? "\(subject): \(code.kafkaName)"
+                ? "\(subject): \(code.told)"
                 : "\(message.last == "." ? String(message.dropLast()) : message) "
                     + "(\(code.kafkaName))"
         }

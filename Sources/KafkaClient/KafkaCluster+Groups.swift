@@ -1,3 +1,4 @@
+import KafkaRecords
 import KafkaWire
 package import LogModel
 
@@ -16,6 +17,8 @@ package struct ClusterGroupMember: Sendable, Equatable {
     package let id: String
     package let clientID: String
     package let host: String
+    /// What it is to read, as far as the group tells that in Kafka's form.
+    package let assigned: [TopicPartition]
 }
 
 /// Groups and their positions.
@@ -128,9 +131,25 @@ extension KafkaCluster {
                     mayBeRead: Self.mayRead(found.authorizedOperations)
                 ),
                 found.members.map {
-                    ClusterGroupMember(id: $0.memberID, clientID: $0.clientID, host: $0.clientHost)
+                    ClusterGroupMember(
+                        id: $0.memberID,
+                        clientID: $0.clientID,
+                        host: $0.clientHost,
+                        assigned: found.protocolType == "consumer"
+                            ? Self.assigned($0.memberAssignment) : []
+                    )
                 }
             )
+        }
+    }
+
+    /// The bytes are a member's, the group's leader: what is no assignment assigns nothing.
+    private static func assigned(_ bytes: [UInt8]) -> [TopicPartition] {
+        let topics = (try? ConsumerProtocolAssignment(decoding: bytes))?.assignedPartitions ?? []
+        return topics.flatMap { topic in
+            topic.partitions.filter { $0 >= 0 }.map {
+                TopicPartition(topic.topic, PartitionIndex($0))
+            }
         }
     }
 
@@ -162,8 +181,17 @@ extension KafkaCluster {
                 state: found.groupState,
                 mayBeRead: Self.mayRead(found.authorizedOperations)
             ),
-            found.members.map {
-                ClusterGroupMember(id: $0.memberID, clientID: $0.clientID, host: $0.clientHost)
+            found.members.map { member in
+                ClusterGroupMember(
+                    id: member.memberID,
+                    clientID: member.clientID,
+                    host: member.clientHost,
+                    assigned: member.assignment.topicPartitions.flatMap { topic in
+                        topic.partitions.filter { $0 >= 0 }.map {
+                            TopicPartition(topic.topicName, PartitionIndex($0))
+                        }
+                    }
+                )
             }
         )
     }

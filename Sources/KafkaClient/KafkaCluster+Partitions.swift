@@ -4,7 +4,11 @@ package import LogModel
 /// More partitions, and fewer records in them.
 extension KafkaCluster {
     /// Gives a topic more partitions, `count` in all.
-    package func growTopic(_ name: String, to count: Int32) throws(KafkaClientError) {
+    package func growTopic(
+        _ name: String,
+        to count: Int32,
+        validateOnly: Bool = false
+    ) throws(KafkaClientError) {
         let request = CreatePartitionsRequest(
             topics: [
                 CreatePartitionsRequest.CreatePartitionsTopic(
@@ -13,7 +17,8 @@ extension KafkaCluster {
                     assignments: nil
                 )
             ],
-            timeoutMs: requestMilliseconds
+            timeoutMs: requestMilliseconds,
+            validateOnly: validateOnly
         )
         var mayBeThere = false
         try retrying { () throws(KafkaClientError) in

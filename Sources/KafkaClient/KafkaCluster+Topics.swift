@@ -106,7 +106,8 @@ extension KafkaCluster {
     /// Gives these options other values; nil takes one back.
     package func alterTopic(
         _ name: String,
-        options: [String: String?]
+        options: [String: String?],
+        validateOnly: Bool = false
     ) throws(KafkaClientError) {
         let request = IncrementalAlterConfigsRequest(
             resources: [
@@ -121,7 +122,8 @@ extension KafkaCluster {
                         )
                     }
                 )
-            ]
+            ],
+            validateOnly: validateOnly
         )
         try retrying { () throws(KafkaClientError) in
             for result in try askPatiently(request).responses {

@@ -51,13 +51,22 @@ package final class StreamsApplication {
                 of: specification.job
             )
             // Nothing depends on it: a group that cannot be asked is asked again by a thread.
-            for note in (try? EmptyStores(specification, plan, client).notes) ?? [] { tell(note) }
+            let stores = try? EmptyStores(
+                specification,
+                plan,
+                client,
+                commandOptions: configuration.commandOptions
+            )
+            for note in stores?.notes ?? [] { tell(note) }
             for topic in plan.topicsToCreate { try client.createTopic(topic) }
             for (topic, label) in plan.topicsToLabel.sorted(by: { $0.key < $1.key }) {
                 try client.alterTopic(topic, options: TopologyPlan.options(for: label))
             }
         } catch let error as PlanError {
-            throw StreamsError(code: .topology, message: error.description)
+            throw StreamsError(
+                code: .topology,
+                message: error.description(commandOptions: configuration.commandOptions)
+            )
         } catch {
             throw StreamsError(code: .log, message: "\(error)")
         }

@@ -25,6 +25,12 @@ package struct StreamsConfiguration: Equatable, Sendable {
     /// Delete what was consumed of repartition topics after this time.
     package var repartitionPurgeIntervalMilliseconds: Int64 = 30_000
 
+    /// The options with which a command that a message names reaches the job's log.
+    package var commandOptions = Self.commandOptions
+
+    /// What a person puts in their own log's place.
+    package static let commandOptions = "--data DIR"
+
     package init() {}
 
     /// How long a transaction may stay open before the log aborts it: a minute, or as long again

@@ -111,3 +111,11 @@ package struct KeyValueArgument: Sendable, Equatable {
         value = String(marks[marks.index(after: cut)...])
     }
 }
+
+extension [KeyValueArgument] {
+    /// The first name that stands there twice: which of its values counts, nobody should guess.
+    package var repeatedKey: String? {
+        var seen: Set<String> = []
+        return first { !seen.insert($0.key).inserted }?.key
+    }
+}

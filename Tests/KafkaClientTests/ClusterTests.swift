@@ -1,6 +1,8 @@
 import BrokerAPI
 import BrokerServer
 import Foundation
+import KafkaRecords
+package import KafkaWire
 import LogModel
 import Testing
 
@@ -136,6 +138,53 @@ import Testing
         try harness.stop()
     }
 
+    @Test func `a member's partitions are told before it has a position in them`() throws {
+        let harness = try ClusterHarness()
+        let cluster = try cluster(harness, .network)
+        try cluster.createTopic("a", partitionCount: 2, options: [:])
+        let node = KafkaCluster.Node.coordinator(.init(kind: .group, name: "g"))
+        let subscription = ConsumerProtocolSubscription(topics: ["a"])
+        let joining = JoinGroupRequest(
+            groupID: "g",
+            sessionTimeoutMs: 30_000,
+            rebalanceTimeoutMs: 30_000,
+            groupInstanceID: "m",
+            protocolType: "consumer",
+            protocols: [.init(name: "range", metadata: try subscription.encoded())]
+        )
+        let joined = try cluster.ask(joining, of: node)
+        #expect(joined.errorCode == 0)
+        let assignment = ConsumerProtocolAssignment(
+            assignedPartitions: [.init(topic: "a", partitions: [0, 1])]
+        )
+        let synchronized = try cluster.ask(
+            SyncGroupRequest(
+                groupID: "g",
+                generationID: joined.generationID,
+                memberID: joined.memberID,
+                groupInstanceID: "m",
+                assignments: [
+                    .init(memberID: joined.memberID, assignment: try assignment.encoded())
+                ]
+            ),
+            of: node
+        )
+        #expect(synchronized.errorCode == 0)
+        let (_, members) = try #require(try cluster.describe(group: "g"))
+        let partitions = (0..<2).map { TopicPartition("a", PartitionIndex($0)) }
+        #expect(members.map(\.assigned) == [partitions])
+        try harness.stop()
+    }
+
+    @Test func `codes are told in words, with the name that Kafka's documentation has`() {
+        let error = KafkaClientError.refused(.nonEmptyGroup, about: "the group 'g'", "")
+        #expect("\(error)" == "the group 'g': it has members (NON_EMPTY_GROUP)")
+        let seldom = KafkaClientError.refused(KafkaErrorCode(rawValue: 94), about: "x", "")
+        #expect("\(seldom)" == "x: INCONSISTENT_VOTER_SET")
+        let told = KafkaClientError.refused(.nonEmptyGroup, about: "the group 'g'", "No.")
+        #expect("\(told)" == "No (NON_EMPTY_GROUP)")
+    }
+
     @Test func `an owner's open transaction is told, and aborted`() throws {
         let harness = try ClusterHarness()
         let cluster = try cluster(harness, .socket)
@@ -164,4 +213,17 @@ import Testing
         try harness.stop()
         #expect(!FileManager.default.fileExists(atPath: harness.socketPath))
     }
+}
+
+/// What a member of a group sends; the client has none.
+extension JoinGroupRequest: KafkaRequest {
+    package typealias Response = JoinGroupResponse
+    package static let api = WireAPI.known(11)
+    package static let usedVersions: ClosedRange<Int16> = 5...7
+}
+
+extension SyncGroupRequest: KafkaRequest {
+    package typealias Response = SyncGroupResponse
+    package static let api = WireAPI.known(14)
+    package static let usedVersions: ClosedRange<Int16> = 3...4
 }

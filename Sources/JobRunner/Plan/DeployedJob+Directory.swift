@@ -39,6 +39,7 @@ extension DeployedJob {
             topology: StoredTopology.read(job, in: state)
         )
         self.offline = offline
+        commandOptions = "--data \(shellWord(directory))"
     }
 
     /// The store of a folder `<store>-<partition>`.

@@ -1,4 +1,5 @@
 package import BrokerServer
+import HTTPServer
 import Security
 package import Terminal
 
@@ -89,6 +90,21 @@ package struct ListenOptions: Sendable, Equatable {
         isInsecureAllowed = invocation[Self.insecure]
         let rules = ListenerRules(listeners, try ServerSettings(settings))
         try rules.check(isInsecureAllowed: isInsecureAllowed)
+    }
+
+    /// Refuses addresses that nobody can listen on, before anything is made for those who come.
+    package func requireFree(beside http: WatchOptions?) throws(CommandFailure) {
+        let addresses = listeners.map(\.address) + (http.map { [$0.address] } ?? [])
+        do throws(HTTPServerError) {
+            try ListeningSocket.requireFree(addresses.map { (host: $0.host, port: $0.port) })
+        } catch {
+            throw CommandFailure(
+                "the log is not served",
+                place: addresses.map(\.description).joined(separator: ", "),
+                reason: error.description,
+                next: "another --listen or --http; port 0 takes a free one"
+            )
+        }
     }
 
     /// The words that give these options to a job's binary.

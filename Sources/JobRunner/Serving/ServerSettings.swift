@@ -40,6 +40,13 @@ package struct ServerSettings: Sendable {
     package static let names: [String] = (setters.keys + TopicDefaults.settings).sorted()
 
     package init(_ pairs: [KeyValueArgument]) throws(CommandFailure) {
+        if let name = pairs.repeatedKey {
+            throw CommandFailure(
+                "--config \(name) is given twice",
+                next: "give it one value",
+                status: .usage
+            )
+        }
         for pair in pairs {
             if TopicDefaults.settings.contains(pair.key) {
                 try setTopicDefault(pair)

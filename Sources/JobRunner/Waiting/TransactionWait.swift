@@ -76,15 +76,18 @@ final class TransactionWait: Sendable {
             .filter { $0.partitions.contains { $0.name == name } }
             .min { $0.startTime < $1.startTime }
         guard let open else {
-            let abort =
-                "txn abort --topic \(name.topic) --partition \(name.partition.rawValue) "
-                + "--start-offset \(start)"
-            return begin + ", of which no coordinator knows: it never ends by itself; "
-                + nextCommand(abort, data: log.directory)
+            let abort = nextCommand(
+                """
+                txn abort --topic \(name.topic) --partition \(name.partition.rawValue) \
+                --start-offset \(start)
+                """,
+                data: log.directory
+            )
+            return begin + ", of which no coordinator knows: it never ends by itself; \(abort)"
         }
         let age = Duration.milliseconds(max(0, open.startTime.milliseconds(to: now)))
         let limit = Duration.milliseconds(Int64(open.timeoutMilliseconds))
-        let abort = nextCommand("txn abort \(shellWord(open.transactionalID))", data: log.directory)
+        let abort = nextCommand("txn abort \(argument: open.transactionalID)", data: log.directory)
         return begin
             + ": that of '\(open.transactionalID)', open for \(age.spelled); it goes on when "
             + "its producer ends it, after \(limit.spelled) of it at the latest, or by \(abort)"

@@ -142,7 +142,8 @@ extension MetricsText {
             "millrace_group_lag_seconds",
             .gauge,
             unit: .seconds,
-            help: "Age of the oldest record that a group has not read; 0 where it has read all."
+            help: "Age of the oldest committed record that a group has not read; 0 where it has "
+                + "read all."
         )
         for group in sample.groups {
             for lag in group.lags where lag.seconds != nil || lag.records == 0 {

@@ -1,6 +1,7 @@
 import Broker
 import LogModel
 import LogStorage
+import StreamsRuntime
 
 /// Reads batches of the log for those who look at it, with a buffer of its own. For one thread.
 final class RecordReader {
@@ -14,8 +15,8 @@ final class RecordReader {
 
     deinit { buffer.deallocate() }
 
-    /// When the first record from an offset on was made; nil where there is none before `end`, it
-    /// cannot be read, or it lies behind too many markers.
+    /// When the first record from an offset on was made that readers of committed ones see; nil
+    /// where there is none before `end`, it cannot be read, or too much else lies before it.
     func firstTime(
         in partition: TopicPartition,
         from offset: Offset,
@@ -23,8 +24,10 @@ final class RecordReader {
     ) -> Timestamp? {
         var next = offset
         for _ in 0..<Self.fetchLimit where next < end {
-            guard let bytes = read(partition, from: next) else { return nil }
-            let (time, behind) = FirstRecordTime.find(in: bytes, from: next)
+            guard let (bytes, aborted) = fetch(partition, from: next, .readCommitted) else {
+                return nil
+            }
+            let (time, behind) = FirstRecordTime.find(in: bytes, from: next, hiding: aborted)
             if let time { return time }
             guard behind > next else { return nil }
             next = behind
@@ -35,17 +38,26 @@ final class RecordReader {
     /// The batches from an offset on, as many as the buffer takes and one at least; nil where they
     /// cannot be read.
     func read(_ partition: TopicPartition, from offset: Offset) -> UnsafeRawBufferPointer? {
+        fetch(partition, from: offset, .readUncommitted)?.bytes
+    }
+
+    private func fetch(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        _ isolation: IsolationLevel
+    ) -> (bytes: UnsafeRawBufferPointer, aborted: AbortedFilter)? {
         while true {
             do throws(BrokerError) {
                 let found = try broker.fetch(
                     partition,
                     from: offset,
-                    isolation: .readUncommitted,
+                    isolation: isolation,
                     into: buffer
                 )
-                return UnsafeRawBufferPointer(
+                let bytes = UnsafeRawBufferPointer(
                     rebasing: buffer[..<min(found.byteCount, buffer.count)]
                 )
+                return (bytes, AbortedFilter(found.abortedTransactions))
             } catch .bufferTooSmall(let needed)
                 where needed > buffer.count && needed <= BatchLimit.byteCount
             {

@@ -96,8 +96,10 @@ extension Consumer {
             reason: "its position is \(position.rawValue), and the partition ends at "
                 + "\(bounds.highWatermark.rawValue): the topic is not the one that it read",
             next: log.place.next(
-                "group reset \(shellWord(group)) --to end --topic \(shellWord(partition.topic)) "
-                    + "--execute"
+                """
+                group reset \(argument: group) --to end --topic \(shellWord(partition.topic)) \
+                --execute
+                """
             )
         )
     }

@@ -99,7 +99,8 @@ extension LogPlace {
             "the group '\(group)' is that of the job '\(group)'",
             place: "\(self)",
             reason: "its positions are where the job goes on",
-            next: toStartOver ? "run the job with --reset" : "--group \(group)-reader"
+            next: toStartOver
+                ? "run the job with --reset" : "--group \(shellWord("\(group)-reader"))"
         )
     }
 }

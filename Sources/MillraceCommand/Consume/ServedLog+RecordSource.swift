@@ -75,7 +75,7 @@ extension ServedLog: RecordSource {
                 "the group '\(group)' has members, which move its positions",
                 place: "\(place)",
                 reason: "it is \(known.state), with \(counted(members.count, "member"))",
-                next: "--group \(group)-reader, or stop them first"
+                next: "--group \(shellWord("\(group)-reader")), or stop them first"
             )
         }
     }
@@ -147,7 +147,7 @@ extension ServedLog: RecordSource {
     ) -> CommandFailure {
         var failure = failure("\(partition) cannot be read", error)
         if error.isOfOnePartition, failure.next == nil {
-            failure.next = place.next("topic describe \(partition.topic)")
+            failure.next = place.next("topic describe \(argument: partition.topic)")
         }
         return failure
     }

@@ -68,7 +68,7 @@ final class AuditWriter {
             place: "topic \(name) of \(log.place)",
             reason: "what was done is noted there, and it would forget that: "
                 + found.joined(separator: ", "),
-            next: log.place.next("topic alter \(name)\(changes.joined())")
+            next: log.place.next("topic alter \(argument: name)\(changes.joined())")
         )
     }
 

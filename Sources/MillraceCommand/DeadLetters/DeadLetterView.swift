@@ -52,6 +52,12 @@ struct DeadLetterView {
     /// writes its own behind those that the record came with.
     subscript(field: Field) -> UnsafeRawBufferPointer? { fields[field.rawValue] }
 
+    /// Whether the record is a dead letter at all: of a failure it has one header at least. That a
+    /// record was replayed is no failure.
+    var isLetter: Bool {
+        Field.allCases.contains { $0 != .replayID && self[$0] != nil }
+    }
+
     /// A header's text, for comparing.
     func text(_ field: Field) -> String? {
         self[field].map { String(decoding: $0, as: UTF8.self) }

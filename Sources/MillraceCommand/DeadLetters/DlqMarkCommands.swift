@@ -64,6 +64,7 @@ enum DlqMarkCommands {
     ) throws -> ExitStatus {
         let choice = try LetterChoice(invocation)
         let signals = try SignalListener.start()
+        var isCutShort = false
         let count = try withCluster(invocation) { log in
             let letters = try choice.letters(in: log)
             guard !choice.isDryRun else {
@@ -77,12 +78,13 @@ enum DlqMarkCommands {
             }
             let cause = choice.cause(action, letters, reason: invocation[because])
             let audit = try AuditWriter(letters, cause: cause, in: log)
-            return try mark(letters, choice, audit, in: log, signals)
+            return try mark(letters, choice, audit, in: log, signals, &isCutShort)
         }
         let letters = counted(count, "dead letter")
         TextOutput.standard.write(
             choice.isDryRun ? "would be \(done): \(letters)\n" : "\(done) \(letters)\n"
         )
+        if isCutShort { TextOutput.standard.write(LetterChoice.cutShort) }
         return signals.request ?? .done
     }
 
@@ -91,14 +93,19 @@ enum DlqMarkCommands {
         _ choice: LetterChoice,
         _ audit: AuditWriter,
         in log: ServedLog,
-        _ signals: SignalListener
+        _ signals: SignalListener,
+        _ isCutShort: inout Bool
     ) throws -> Int {
         let states = try log.states(of: letters, areSettled: true)
         do {
             try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
+                guard signals.request == nil else {
+                    isCutShort = true
+                    return false
+                }
                 audit.note(letter.place)
                 if audit.notedCount == AuditWriter.letterLimit { try audit.commit() }
-                return signals.request == nil
+                return true
             }
             try audit.commit()
             try audit.settle()

@@ -145,11 +145,22 @@ enum DlqReplayCommand {
             sources: SourceRecords(log),
             watch: invocation[stops] ? watch : nil
         )
+        var isCutShort = false
         do {
             try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
-                try replay.add(letter) && signals.request == nil
+                guard signals.request == nil else {
+                    isCutShort = true
+                    return false
+                }
+                let goesOn = try replay.add(letter)
+                isCutShort = !goesOn && signals.request != nil
+                return goesOn
             }
-            if replay.refailure == nil, signals.request == nil { _ = try replay.finishBatch() }
+            if signals.request != nil {
+                isCutShort = isCutShort || audit.notedCount > 0
+            } else if replay.refailure == nil {
+                _ = try replay.finishBatch()
+            }
             if audit.producer.isOpen { try audit.takeBack() }
             try audit.settle()
         } catch {
@@ -158,8 +169,9 @@ enum DlqReplayCommand {
         }
         report(audit, cause.id)
         report(replay.obstacles)
+        if isCutShort { TextOutput.standard.write(LetterChoice.cutShort) }
         guard let refailure = replay.refailure else { return .done }
-        let next = log.place.next("dlq show \(shellWord(letters.name)) --where replay=\(cause.id)")
+        let next = log.place.next("dlq show \(argument: letters.name) --where replay=\(cause.id)")
         TextOutput.standard.write(
             "stopped: \(counted(refailure.count, "record")) of this replay failed again; the first "
                 + "is offset \(refailure.first.offset.rawValue) of \(refailure.first.partition): "

@@ -8,6 +8,11 @@ struct LetterChoice {
     static let all = Parameter.flag("all", help: "every open dead letter, instead of --where")
     static let dryRun = Parameter.flag("dry-run", help: "say what would be done, and do nothing")
 
+    /// Said where a signal has ended the work on the way.
+    static let cutShort =
+        "stopped by a signal: those that were chosen and not yet dealt with are left open; the "
+        + "same command goes on with them\n"
+
     let topic: String
     let conditions: LetterConditions
     /// As they were given; nil for all.
@@ -26,20 +31,8 @@ struct LetterChoice {
         isDryRun = invocation[Self.dryRun]
     }
 
-    /// Finds the topic; that of the audit records is none of dead letters.
-    func letters(in log: ServedLog) throws -> LetterTopic {
-        let letters = try log.letterTopic(topic)
-        let audited = LetterTopic.dropAuditSuffix(of: topic)
-        if let audited, audited.hasSuffix(LetterTopic.suffix) {
-            throw CommandFailure(
-                "'\(topic)' holds no dead letters",
-                place: "\(log.place)",
-                reason: "it is where it is noted what was done about those of '\(audited)'",
-                next: log.place.next("dlq list \(shellWord(audited))")
-            )
-        }
-        return letters
-    }
+    /// Finds the topic.
+    func letters(in log: ServedLog) throws -> LetterTopic { try log.letterTopic(topic) }
 
     func cause(
         _ action: AuditRecord.Action,

@@ -132,9 +132,9 @@ final class RefailWatch {
             guard start < end.rawValue else { continue }
             positions[partition] = try log.scan(partition, start..<end.rawValue) { record, batch in
                 let letter = reader.letter(record, of: batch, in: partition)
-                guard let bytes = letter[.replayID], bytes.elementsEqual(self.id.utf8) else {
-                    return true
-                }
+                guard letter.isLetter, let bytes = letter[.replayID],
+                    bytes.elementsEqual(self.id.utf8)
+                else { return true }
                 let message = letter[.message].map { LetterText.shown($0, limit: 200) } ?? ""
                 found = Refailure(
                     count: (found?.count ?? 0) + 1,

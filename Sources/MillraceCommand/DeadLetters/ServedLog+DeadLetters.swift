@@ -60,8 +60,48 @@ extension ServedLog {
         }
     }
 
+    /// The topic of this name: that of the audit records is none of dead letters, nor one whose
+    /// records are all something else.
     func letterTopic(_ name: String) throws -> LetterTopic {
-        try letterTopic(try requireTopic(name, canBeMade: false))
+        let letters = try letterTopic(try requireTopic(name, canBeMade: false))
+        let audited = LetterTopic.dropAuditSuffix(of: name)
+        if let audited, audited.hasSuffix(LetterTopic.suffix) {
+            throw CommandFailure(
+                "'\(name)' holds no dead letters",
+                place: "\(place)",
+                reason: "it is where it is noted what was done about those of '\(audited)'",
+                next: place.next("dlq list \(argument: audited)")
+            )
+        }
+        let count = try countBeforeFirstLetter(of: letters)
+        guard count == 0 else {
+            throw CommandFailure(
+                "'\(name)' holds no dead letters",
+                place: "\(place)",
+                reason: "a dead letter is told by headers of its failure, such as "
+                    + "\(DeadLetterHeader.reason) or \(DeadLetterHeader.topic), and "
+                    + (count == 1
+                        ? "the record there has none"
+                        : "none of the \(counted(count, "record")) there has one"),
+                next: place.next("dlq list")
+            )
+        }
+        return letters
+    }
+
+    /// How many records there are where none is a dead letter; 0 where one is.
+    private func countBeforeFirstLetter(of letters: LetterTopic) throws -> Int {
+        var reader = DeadLetterReader()
+        var count = 0
+        var isFound = false
+        for (partition, offsets) in letters.bounds.sorted(by: { $0.key < $1.key }) where !isFound {
+            try scan(partition, offsets.lowerBound..<offsets.upperBound) { record, batch in
+                isFound = reader.letter(record, of: batch, in: partition).isLetter
+                count += 1
+                return !isFound
+            }
+        }
+        return isFound ? 0 : count
     }
 
     private func letterTopic(_ topic: ClusterTopic) throws -> LetterTopic {
@@ -105,7 +145,7 @@ extension ServedLog {
                     "what was done about the dead letters of '\(letters.name)' is not known",
                     place: "\(audit) at offset \(batch.offset(of: record).rawValue)",
                     reason: "the record there is a note of dead letters that cannot be read",
-                    next: place.next("consume \(shellWord(audit.topic)) --format '%o %k %s %h\\n'")
+                    next: place.next("consume \(argument: audit.topic) --format '%o %k %s %h\\n'")
                 )
             }
             // A topic that was deleted and made again has other letters at the same offsets.
@@ -161,7 +201,7 @@ extension ServedLog {
     }
 
     /// Calls `body` with the dead letters that meet conditions, and with their states; false ends
-    /// it.
+    /// it. Records that are no dead letters are passed over.
     func scanLetters(
         of letters: LetterTopic,
         _ conditions: LetterConditions,
@@ -174,6 +214,7 @@ extension ServedLog {
         where goesOn && conditions.mayMatch(partition.partition) {
             try scan(partition, conditions.narrowed(offsets)) { record, batch in
                 let letter = reader.letter(record, of: batch, in: partition)
+                guard letter.isLetter else { return true }
                 let state = states.state(of: letter.place)
                 guard conditions.states.contains(state), conditions.matches(letter) else {
                     return true

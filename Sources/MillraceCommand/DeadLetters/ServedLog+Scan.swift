@@ -1,3 +1,4 @@
+import JobRunner
 import KafkaClient
 import LogModel
 import StreamsRuntime

@@ -49,7 +49,7 @@ struct DirectoryDiagnosis {
                     + "\(ByteSize(byteCount: growth)) at the pace so far, \(name) the most",
                 why: "the disk is full before retention removes anything",
                 next: nextCommand(
-                    "topic alter \(name) --config retention.bytes=BYTES",
+                    "topic alter \(argument: name) --config retention.bytes=BYTES",
                     data: directory
                 )
             )
@@ -189,8 +189,10 @@ struct DirectoryDiagnosis {
                     + "whatever --threads says",
                 next: "see which keys those are: "
                     + nextCommand(
-                        "consume \(topic.name) --partition \(largest) --max 1000 --format '%k\\n' "
-                            + "--until-end",
+                        """
+                        consume \(argument: topic.name) --partition \(largest) --max 1000 \
+                        --format '%k\\n' --until-end
+                        """,
                         data: directory
                     ) + " | sort | uniq -c | sort -rn | head"
             )

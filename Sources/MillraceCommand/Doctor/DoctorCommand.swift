@@ -16,8 +16,9 @@ enum DoctorCommand {
         discussion: "Durability (the file system, and how long a flush takes), free space and what "
             + "retention will want,\nopen files, memory, partitions, keys, clocks, how the last "
             + "process ended, partitions that cannot be\nused, transactions that hang, groups that "
-            + "lag. The files are looked at; then the log is opened, or its\nowner asked. "
-            + "`millrace log verify` reads every byte; this does not.",
+            + "lag. The files are looked at; then the log is opened with all of\nits partitions, "
+            + "or its owner asked, who does not tell which are read-only. `millrace log verify`\n"
+            + "reads every byte; this does not.",
         parameters: [asJSON.declaration, data.declaration],
         examples: [
             .init("millrace doctor --data ./data", "before a directory is relied upon"),
@@ -114,12 +115,17 @@ enum DoctorCommand {
             let facts =
                 switch try DirectoryOwner.log(of: .directory(directory), creates: false, nil) {
                 case .served(let served):
-                    try LogFacts(of: served, topics: served.shownTopics(withInternal: true))
+                    try LogFacts(
+                        of: served,
+                        topics: served.shownTopics(withInternal: true),
+                        areOpened: false
+                    )
                 case .opened(let log):
                     try closing(log) {
                         try LogFacts(
                             of: ServedLog(inProcess: log),
-                            topics: log.shownTopics(withInternal: true)
+                            topics: log.openedTopics(),
+                            areOpened: true
                         )
                     }
                 }

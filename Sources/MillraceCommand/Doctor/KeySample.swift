@@ -74,7 +74,7 @@ struct KeySample: Equatable {
                 + "them",
             next: "see which: "
                 + nextCommand(
-                    "consume \(topic) --format '%p %o %K %s\\n' --max 1000 --until-end",
+                    "consume \(argument: topic) --format '%p %o %K %s\\n' --max 1000 --until-end",
                     data: directory
                 ) + " | awk '$3 < 0'"
         )

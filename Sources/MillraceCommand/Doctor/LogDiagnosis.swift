@@ -38,8 +38,17 @@ struct LogDiagnosis {
                 }
             }
         }
-        return found.isEmpty
-            ? [.good(area, "no partition is known to be offline or read-only")] : found
+        guard found.isEmpty else { return found }
+        let count = facts.topics.reduce(0) { $0 + $1.partitions.count }
+        return [
+            .good(
+                area,
+                facts.areOpened
+                    ? "\(counted(count, "partition")) opened, none is offline or read-only"
+                    : "the log's owner knows of no partition that is offline; read-only ones it "
+                        + "does not tell"
+            )
+        ]
     }
 
     // MARK: Transactions
@@ -62,7 +71,7 @@ struct LogDiagnosis {
                 "the transaction of '\(id)' is open for \(age.spelled)",
                 why: why,
                 next: "end the job or producer of that id, or: "
-                    + nextCommand("txn abort \(shellWord(id))", data: directory)
+                    + nextCommand("txn abort \(argument: id)", data: directory)
             )
         }
         found += facts.hanging.map { partition, start in
@@ -72,8 +81,10 @@ struct LogDiagnosis {
                     + "coordinator knows it",
                 why: why + ", for ever",
                 next: nextCommand(
-                    "txn abort --topic \(partition.topic) --partition "
-                        + "\(partition.partition.rawValue) --start-offset \(start.rawValue)",
+                    """
+                    txn abort --topic \(partition.topic) --partition \
+                    \(partition.partition.rawValue) --start-offset \(start.rawValue)
+                    """,
                     data: directory
                 )
             )
@@ -98,7 +109,7 @@ struct LogDiagnosis {
                 "the group '\(group)' has \(counted(Int(records), "record")) before it, in "
                     + "\(worst.partition) one of \(age.spelled) ago",
                 why: "it is stopped or too slow; what retention removes it never reads",
-                next: nextCommand("lag \(shellWord(group))", data: directory)
+                next: nextCommand("lag \(argument: group)", data: directory)
             )
         }
         let noun = counted(facts.lags.count, "group")
@@ -122,8 +133,10 @@ struct LogDiagnosis {
                 + "retention by time keeps such records for longer",
             next: "see which: "
                 + nextCommand(
-                    "consume \(newest.partition.topic) --partition "
-                        + "\(newest.partition.partition.rawValue) --format '%T %k\\n' --until-end",
+                    """
+                    consume \(argument: newest.partition.topic) --partition \
+                    \(newest.partition.partition.rawValue) --format '%T %k\\n' --until-end
+                    """,
                     data: directory
                 ) + " | tail"
         )

@@ -7,6 +7,8 @@ import Terminal
 /// What a log says of itself once it is open, here or in the process that owns it.
 struct LogFacts {
     var topics: [ShownTopic] = []
+    /// Whether all partitions were opened here; an owner tells less of them.
+    var areOpened = false
     var transactions: [ClusterTransaction] = []
     /// Transactions in partitions of which no coordinator knows.
     var hanging: [(partition: TopicPartition, start: Offset)] = []
@@ -17,16 +19,19 @@ struct LogFacts {
     /// So many partitions are looked into one by one.
     static let partitionLimit = 256
 
-    init(of log: ServedLog, topics: [ShownTopic]) throws(CommandFailure) {
+    init(
+        of log: ServedLog,
+        topics: [ShownTopic],
+        areOpened: Bool
+    ) throws(CommandFailure) {
         self.topics = topics
+        self.areOpened = areOpened
         transactions = try log.transactions().filter(\.isOpen)
         hanging = try Self.hanging(log, topics, transactions)
         let groups = try log.asking("the groups are not told") { cluster throws(KafkaClientError) in
             try cluster.groups().map(\.name)
         }
-        for group in groups {
-            lags.append((group, try log.lag(ofGroup: group, withAges: true)))
-        }
+        lags = try log.lags(ofGroups: groups, withAges: true)
         newestRecord = try Self.newestRecord(log, topics)
     }
 

@@ -47,15 +47,17 @@ enum GroupCommands {
     private static let describe = Command(
         "describe",
         summary: "a group's members, positions and lag",
-        discussion: "LAG is the number of offsets up to the high watermark; a transaction's end "
-            + "takes one too.",
+        discussion: "Of each topic that the group has a position in, or a member is to read, all "
+            + "partitions are shown: `-`\nwhere it has none. LAG is the number of offsets up to "
+            + "the high watermark, from the log's begin where\nthere is no position; a "
+            + "transaction's end takes one too.",
         parameters: [group.declaration, asJSON.declaration] + LogOption.parameters,
         examples: [.init("millrace group describe audit", "a line for each partition")]
     ) { invocation in
         let name = invocation[group]
         try withCluster(invocation) { log in
             let (known, members) = try log.requireGroup(name)
-            let lags = try log.lag(ofGroup: name, withAges: false)
+            let lags = try log.lags(ofGroups: [name], withAges: false).flatMap(\.lags)
             if invocation[asJSON] {
                 TextOutput.standard.write(json(known, members, lags))
                 return try log.requireKnown(lags, of: name)
@@ -78,7 +80,7 @@ enum GroupCommands {
                 table.add(
                     lag.partition.topic,
                     "\(lag.partition.partition.rawValue)",
-                    "\(lag.position.rawValue)",
+                    lag.position.map { "\($0.rawValue)" } ?? "-",
                     lag.trouble == nil ? "\(lag.end.rawValue)" : "?",
                     lag.trouble == nil ? grouped(Int(lag.records)) : "?"
                 )
@@ -101,7 +103,7 @@ enum GroupCommands {
         let partitions = lags.map { lag in
             "{\"topic\":\(jsonString(lag.partition.topic)),"
                 + "\"partition\":\(lag.partition.partition.rawValue),"
-                + "\"position\":\(lag.position.rawValue),"
+                + "\"position\":\(lag.position.map { "\($0.rawValue)" } ?? "null"),"
                 + "\"end\":\(lag.trouble == nil ? "\(lag.end.rawValue)" : "null"),"
                 + "\"lag\":\(lag.trouble == nil ? "\(lag.records)" : "null")}"
         }

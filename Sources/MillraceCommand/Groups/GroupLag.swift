@@ -8,42 +8,74 @@ import Terminal
 /// How far a group is behind in one partition.
 struct PartitionLag {
     let partition: TopicPartition
-    /// The next offset that it reads.
-    let position: Offset
+    /// The next offset that it reads; nil where it has no position.
+    let position: Offset?
+    /// What the records count from: the position, or the log's begin where there is none.
+    var start: Offset
     /// The high watermark.
     var end: Offset
-    /// How long ago the first record that it has not read was made; nil where there is none.
+    /// How long ago the first committed record that it has not read was made; nil where there is
+    /// none.
     var age: Duration?
     /// Why the end, or that record, is not known.
     var trouble: String?
 
-    var records: Int64 { max(position.distance(to: end), 0) }
+    var records: Int64 { max(start.distance(to: end), 0) }
+
+    /// Whether nothing says that the group reads it, and there is something to read.
+    var isUnread: Bool { position == nil && age != nil }
 }
 
 extension ServedLog {
-    /// The state of groups in every partition that they have a position in.
-    func lag(ofGroup group: String, withAges: Bool) throws(CommandFailure) -> [PartitionLag] {
-        let what = "the positions of the group '\(group)' are not told"
-        let positions = try asking(what) { cluster throws(KafkaClientError) in
-            try cluster.committedOffsets(group: group, partitions: nil, isStable: false)
+    /// The state of groups in every partition of the topics that they have a position in, or that
+    /// their members are to read.
+    func lags(
+        ofGroups groups: [String],
+        withAges: Bool
+    ) throws(CommandFailure) -> [(group: String, lags: [PartitionLag])] {
+        let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
         }
-        let names = positions.keys.sorted()
-        let ends = try asking(what) { cluster throws(KafkaClientError) in
-            try cluster.offsets(.latest, of: names, isolation: .readUncommitted)
+        let partitions = Dictionary(topics.map { ($0.name, $0.partitionNames) }) { $1 }
+        var found: [(group: String, lags: [PartitionLag])] = []
+        for group in groups {
+            found.append((group, try lag(ofGroup: group, among: partitions, withAges: withAges)))
+        }
+        return found
+    }
+
+    private func lag(
+        ofGroup group: String,
+        among partitions: [String: [TopicPartition]],
+        withAges: Bool
+    ) throws(CommandFailure) -> [PartitionLag] {
+        let what = "the positions of the group '\(group)' are not told"
+        let (positions, assigned) = try asking(what) {
+            cluster throws(KafkaClientError) -> ([TopicPartition: Offset], [TopicPartition]) in
+            (
+                try cluster.committedOffsets(group: group, partitions: nil, isStable: false),
+                try cluster.describe(group: group)?.1.flatMap(\.assigned) ?? []
+            )
+        }
+        let read = Set(positions.keys).union(assigned)
+        let names = read.union(Set(read.map(\.topic)).flatMap { partitions[$0] ?? [] }).sorted()
+        let (starts, ends) = try asking(what) {
+            cluster throws(KafkaClientError) -> (OffsetAnswers, OffsetAnswers) in
+            (
+                try cluster.offsets(
+                    .earliest,
+                    of: names.filter { positions[$0] == nil },
+                    isolation: .readUncommitted
+                ), try cluster.offsets(.latest, of: names, isolation: .readUncommitted)
+            )
         }
         var lags: [PartitionLag] = []
         for name in names {
-            guard let position = positions[name] else { continue }
-            var lag = PartitionLag(partition: name, position: position, end: position)
-            switch ends[name] {
-            // Of a topic that was deleted, the position is left.
-            case nil, .success(nil): continue
-            case .failure(let error) where error.code == .unknownTopicOrPartition: continue
-            case .failure(let error): lag.trouble = "\(error)"
-            case .success(let end?):
-                lag.end = end
-                guard withAges, lag.records > 0 else { break }
-                switch try age(of: name, at: position, before: end) {
+            let position = positions[name]
+            let start = position.map { .success($0) } ?? starts[name] as OffsetAnswers.Value?
+            guard var lag = PartitionLag(name, position, start, ends[name]) else { continue }
+            if withAges, lag.trouble == nil, lag.records > 0 {
+                switch try age(of: name, at: lag.start, before: lag.end) {
                 case .success(let age): lag.age = age
                 case .failure(let trouble): lag.trouble = trouble.text
                 }
@@ -52,6 +84,8 @@ extension ServedLog {
         }
         return lags
     }
+
+    private typealias OffsetAnswers = [TopicPartition: Result<Offset?, KafkaClientError>]
 
     /// Fails where something of `lags` is not known, once the rest is told.
     func requireKnown(_ lags: [PartitionLag], of group: String) throws(CommandFailure) {
@@ -63,9 +97,8 @@ extension ServedLog {
         throw CommandFailure(
             "how far the group '\(group)' is behind in \(lag.partition)\(others) is not known",
             reason: trouble,
-            next: place.directory.map { directory in
-                nextCommand("log verify \(shellWord(lag.partition.topic))", data: directory)
-            }
+            next: place.directory == nil
+                ? nil : place.next("log verify --topic \(shellWord(lag.partition.topic))")
         )
     }
 
@@ -74,7 +107,11 @@ extension ServedLog {
         let text: String
     }
 
-    /// How old the first record from `position` on is; nil where there are markers alone.
+    /// What a fetch brings where the first batch was nothing to readers of committed records.
+    private static let ageByteLimit: Int32 = 1 << 20
+
+    /// How old the first record from `position` on is that readers of committed ones see; nil where
+    /// there is none, now.
     private func age(
         of partition: TopicPartition,
         at position: Offset,
@@ -82,12 +119,13 @@ extension ServedLog {
     ) throws(CommandFailure) -> Result<Duration?, Trouble> {
         let what = "how far \(partition) is behind is not told"
         var next = position
+        var byteLimit: Int32 = 1
         while next < end {
             let answers = try asking(what) { cluster throws(KafkaClientError) in
                 try cluster.fetch(
                     [partition: next],
-                    isolation: .readUncommitted,
-                    byteLimit: 1,
+                    isolation: .readCommitted,
+                    byteLimit: byteLimit,
                     wait: .zero
                 )
             }
@@ -104,10 +142,15 @@ extension ServedLog {
                 continue
             }
             guard answer.code == .none else {
-                return .failure(Trouble(text: "the server answers \(answer.code.kafkaName)"))
+                let refusal = KafkaClientError.refused(answer.code, about: "\(partition)", "")
+                return .failure(Trouble(text: "\(refusal)"))
             }
             let (time, behind) = answer.records.withUnsafeBytes {
-                FirstRecordTime.find(in: $0, from: next)
+                FirstRecordTime.find(
+                    in: $0,
+                    from: next,
+                    hiding: AbortedFilter(answer.abortedTransactions)
+                )
             }
             if let time {
                 let now = SystemTimeSource().wallTime()
@@ -116,12 +159,49 @@ extension ServedLog {
                 return .success(overflows ? nil : .milliseconds(max(milliseconds, 0)))
             }
             guard behind > next else {
+                // What is left waits for an open transaction.
+                if answer.records.isEmpty, next >= answer.lastStableOffset { return .success(nil) }
                 return .failure(
                     Trouble(text: "the record at offset \(next.rawValue) cannot be read")
                 )
             }
             next = behind
+            byteLimit = Self.ageByteLimit
         }
         return .success(nil)
+    }
+}
+
+extension PartitionLag {
+    /// Nil for one of a topic that was deleted: its position is left.
+    fileprivate init?(
+        _ partition: TopicPartition,
+        _ position: Offset?,
+        _ start: Result<Offset?, KafkaClientError>?,
+        _ end: Result<Offset?, KafkaClientError>?
+    ) {
+        self.partition = partition
+        self.position = position
+        self.start = position ?? .zero
+        self.end = self.start
+        switch (start, end) {
+        case (.success(let start?), .success(let end?)):
+            self.start = start
+            self.end = end
+        case (.failure(let error), _), (_, .failure(let error)):
+            guard error.code != .unknownTopicOrPartition else { return nil }
+            trouble = "\(error)"
+        case (nil, _), (.success(nil), _), (_, nil), (_, .success(nil)): return nil
+        }
+    }
+
+    /// Says of which partitions the records count from the log's begin; empty for none.
+    static func words(ofMissingPositions lags: [PartitionLag], of group: String) -> String {
+        let missing = lags.filter { $0.position == nil }
+        guard let first = missing.first else { return "" }
+        let others = missing.count - 1
+        let more = others == 0 ? "" : " and \(counted(others, "other partition"))"
+        return "\(visible(group)) has no position in \(first.partition)\(more): records count from "
+            + "the log's begin there\n"
     }
 }

@@ -19,16 +19,23 @@ enum LagCommand {
     static let command = Command(
         "lag",
         summary: "how far groups are behind, in records and in time",
-        discussion: "RECORDS are offsets up to the high watermark. BEHIND is the age of the oldest "
-            + "record that is not\nread; `-` where none is left, or only the ends of "
-            + "transactions, `?` where it\ncannot be read (exit code 1).",
+        discussion: "Of each topic that a group has a position in, or a member of it is to read, "
+            + "all partitions count.\nRECORDS are offsets up to the high watermark: those of "
+            + "aborted transactions and of their ends are\namong them. BEHIND is the age of the "
+            + "oldest committed record that is not read: `-` where there is\nnone, whatever is "
+            + "aborted or waits for an open transaction (see `millrace txn list`), `?` where it\n"
+            + "cannot be read (exit code 1). In a partition without a position all that is there "
+            + "counts, from the\nlog's begin, and --slo takes any committed record there for too "
+            + "far behind.",
         parameters: [groups.declaration, limit.declaration, GroupCommands.asJSON.declaration]
             + LogOption.parameters,
         examples: [
             .init("millrace lag", "every group, a line for each topic"),
             .init("millrace lag word-count --slo 30s", "for a check that runs now and then"),
         ],
-        exits: [.init("2", "with --slo: a group is further behind")]
+        exits: [
+            .init("2", "with --slo: a group is further behind, or lacks a position")
+        ]
     ) { invocation in
         var isOver = false
         try withCluster(invocation) { log in
@@ -40,7 +47,9 @@ enum LagCommand {
             )
             let partitions = try log.lags(ofGroups: invocation[groups])
             for lag in partitions.flatMap({ TopicLag.of($0.group, $0.lags) }) {
-                if let limit = invocation[limit], let age = lag.age, age > limit { isOver = true }
+                if let limit = invocation[limit] {
+                    isOver = isOver || lag.isUnread || lag.age.map { $0 > limit } ?? false
+                }
                 guard !invocation[GroupCommands.asJSON] else {
                     TextOutput.standard.write(lag.json)
                     continue
@@ -53,7 +62,14 @@ enum LagCommand {
                         ?? (lag.isKnown ? "-" : "?")
                 )
             }
-            if !invocation[GroupCommands.asJSON] { TextOutput.standard.write(table.text) }
+            if !invocation[GroupCommands.asJSON] {
+                TextOutput.standard.write(table.text)
+                for (group, lags) in partitions {
+                    TextOutput.standard.write(
+                        PartitionLag.words(ofMissingPositions: lags, of: group)
+                    )
+                }
+            }
             for (group, lags) in partitions { try log.requireKnown(lags, of: group) }
         }
         return isOver ? .found : .done
@@ -67,12 +83,17 @@ private struct TopicLag {
     let records: Int64
     /// Of the partition that is furthest behind.
     let age: Duration?
+    /// Partitions without a position.
+    let missingCount: Int
+    /// Whether there are committed records in one of those.
+    let isUnread: Bool
     /// Whether all of it could be found out.
     let isKnown: Bool
 
     var json: String {
         "{\"group\":\(jsonString(group)),\"topic\":\(jsonString(topic)),"
             + "\"records\":\(isKnown ? "\(records)" : "null"),"
+            + "\"partitions_without_position\":\(missingCount),"
             + "\"seconds\":\(age.map { decimal($0.seconds, places: 3) } ?? "null")}\n"
     }
 
@@ -87,6 +108,8 @@ private struct TopicLag {
                     Offset(sum).advanced(by: lag.records).rawValue
                 },
                 age: lags.compactMap(\.age).max(),
+                missingCount: lags.count { $0.position == nil },
+                isUnread: lags.contains(where: \.isUnread),
                 isKnown: lags.allSatisfy { $0.trouble == nil }
             )
         }
@@ -106,8 +129,6 @@ extension ServedLog {
         } else {
             for name in names { _ = try requireGroup(name) }
         }
-        var found: [(group: String, lags: [PartitionLag])] = []
-        for name in names { found.append((name, try lag(ofGroup: name, withAges: true))) }
-        return found
+        return try lags(ofGroups: names, withAges: true)
     }
 }

@@ -60,12 +60,14 @@ enum LogPlace: Sendable, CustomStringConvertible {
     }
 
     /// A command of Millrace's for the same log, as a shell takes it.
-    func next(_ words: String) -> String {
+    func next(_ words: CommandWords) -> String {
         switch self {
         case .directory(let path): nextCommand(words, data: path)
         case .cluster(let address, let access):
-            "millrace \(words) --bootstrap \(shellWord("\(address)"))"
-                + (access.map { " --command-config \(shellWord($0.path))" } ?? "")
+            words.command(
+                options: "--bootstrap \(shellWord("\(address)"))"
+                    + (access.map { " --command-config \(shellWord($0.path))" } ?? "")
+            )
         }
     }
 }

@@ -56,7 +56,7 @@ extension LogPlace {
             place: "\(self)",
             reason: hint.map { "did you mean '\($0)'?" },
             next: hint == nil && canBeMade
-                ? next("topic create \(shellWord(name)) --partitions N") : next("topic list")
+                ? next("topic create \(argument: name) --partitions N") : next("topic list")
         )
     }
 
@@ -72,7 +72,7 @@ extension LogPlace {
                 "the topic '\(topic)' has no partition \(index)",
                 place: "\(self)",
                 reason: "it has \(partitions.count), counted from 0",
-                next: next("topic describe \(shellWord(topic))")
+                next: next("topic describe \(argument: topic)")
             )
         }
         return name

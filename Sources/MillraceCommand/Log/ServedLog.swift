@@ -137,6 +137,9 @@ final class ServedLog: CommandLog {
         )
     }
 
+    private static let otherUser =
+        "another user in --command-config, or a rule that lets this one: millrace acl add --help"
+
     private static func next(_ place: LogPlace, _ error: KafkaClientError) -> String? {
         switch (error, place) {
         case (.unreachable, .cluster):
@@ -153,10 +156,11 @@ final class ServedLog: CommandLog {
         case (.refused(let code, _, _), _):
             switch code {
             case .unknownTopicOrPartition: return place.next("topic list")
-            case .topicAuthorizationFailed, .groupAuthorizationFailed,
-                .transactionalIDAuthorizationFailed:
-                return "another user in --command-config, or a rule that lets this one: "
-                    + "millrace acl add --help"
+            // The code is the same where only a job may: no rule would change that.
+            case .topicAuthorizationFailed:
+                return "if the topic is a job's own (millrace.owner in "
+                    + "\(place.next("topic list --json"))), name another one; else \(otherUser)"
+            case .groupAuthorizationFailed, .transactionalIDAuthorizationFailed: return otherUser
             case .saslAuthenticationFailed, .unsupportedSaslMechanism:
                 return "another user, password or sasl.mechanism in --command-config"
             case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:

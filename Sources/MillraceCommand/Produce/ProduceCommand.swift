@@ -189,7 +189,7 @@ enum ProduceCommand {
         let isCompressed = invocation[compression] != .none
         let limit = isCompressed ? BatchLimit.byteCount : topic.largestBatch
         let raising = log.place.next(
-            "topic alter \(topic.name) --config max.message.bytes=\(BatchLimit.byteCount)"
+            "topic alter \(argument: topic.name) --config max.message.bytes=\(BatchLimit.byteCount)"
         )
         var sender = LineSender(
             producer: producer,

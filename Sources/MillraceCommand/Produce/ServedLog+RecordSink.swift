@@ -15,7 +15,7 @@ extension ServedLog: RecordSink {
                 "the topic '\(name)' cannot be written to now",
                 place: "\(place)",
                 reason: "not all of its partitions are told",
-                next: place.next("topic describe \(shellWord(name))")
+                next: place.next("topic describe \(argument: name)")
             )
         }
         let options = try asking("the topic '\(name)' is not described") {

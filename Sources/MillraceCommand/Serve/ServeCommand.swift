@@ -32,6 +32,8 @@ enum ServeCommand {
         let settings = try ServerSettings(options.settings)
         let directory = invocation[DataDirectoryOption.parameter]
         let isNew = access("\(directory)/meta.properties", F_OK) != 0
+        // Nothing is left behind by a server that cannot begin.
+        if isNew { try options.requireFree(beside: http) }
         let signals = try SignalListener.start()
         let log = try OpenLog(
             directory,

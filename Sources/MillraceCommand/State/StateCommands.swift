@@ -115,7 +115,7 @@ enum StateCommands {
                 "the store '\(name)' has no key '\(invocation[key])'",
                 place: invocation[data],
                 next: nextCommand(
-                    "state scan \(shellWord(name)) --max 10",
+                    "state scan \(argument: name) --max 10",
                     data: invocation[data]
                 )
             )

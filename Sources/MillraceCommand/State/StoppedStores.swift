@@ -155,7 +155,7 @@ struct StoppedStores {
                 reason: "the job \(first.job) keeps it in memory alone; what it holds is in its "
                     + "changelog",
                 next: nextCommand(
-                    "consume \(first.changelogName) --until-end",
+                    "consume \(argument: first.changelogName) --until-end",
                     data: directory
                 )
             )

@@ -118,7 +118,7 @@ extension ServedLog {
             "the records of '\(topic)' stay",
             place: "\(place)",
             reason: reason,
-            next: place.next("topic describe \(shellWord(topic))")
+            next: place.next("topic describe \(argument: topic)")
         )
     }
 
@@ -140,7 +140,7 @@ extension ServedLog {
                         "offset \(offset.rawValue) lies behind the end of \(partition)",
                         place: "\(place)",
                         reason: "it ends at \(end.rawValue)",
-                        next: place.next("topic describe \(shellWord(partition.topic))")
+                        next: place.next("topic describe \(argument: partition.topic)")
                     )
                 }
                 new = offset

@@ -17,6 +17,13 @@ extension OpenLog: TopicStore {
         _ = try requireTopic(name, canBeMade: false)
     }
 
+    /// Every topic once its partitions are opened: what is wrong with them is known then.
+    func openedTopics() -> [ShownTopic] {
+        broker.topics().map { topic in
+            ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
+        }
+    }
+
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
         let topic = try requireTopic(name, canBeMade: false)
         var shown = ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
@@ -49,6 +56,15 @@ extension OpenLog: TopicStore {
         try ServedLog(inProcess: self).growTopic(topic.name, to: count)
     }
 
+    func checkChanges(
+        of name: String,
+        to count: Int32,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) {
+        try refuseForJob(try requireTopic(name), changes)
+        try ServedLog(inProcess: self).checkChanges(of: name, to: count, changes)
+    }
+
     func alterTopic(
         _ name: String,
         _ changes: [(name: String, value: String?)]
@@ -72,13 +88,16 @@ extension OpenLog: TopicStore {
     }
 
     /// What a job keeps in a topic of its own would go by the options of another kind of topic.
+    /// That its bytes can be read as another format, a person may say by taking the format back:
+    /// nothing runs on a directory that is opened here.
     private func refuseForJob(
         _ topic: Topic,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
         guard let owner = topic.options[TopicOptionName.owner],
             let option = changes.first(where: {
-                topic.mayNotChange($0.name, to: $0.value ?? "")
+                ($0.name != TopicOptionName.format || $0.value != nil)
+                    && topic.mayNotChange($0.name, to: $0.value ?? "")
             })?.name
         else { return }
         throw CommandFailure(

@@ -1,3 +1,4 @@
+import JobRunner
 import LogClient
 import LogModel
 import StreamsRuntime
@@ -51,7 +52,7 @@ struct RecordCounter: ~Copyable {
                     "the records of \(partition) are not counted",
                     place: "\(partition) at or after offset \(position.rawValue)",
                     reason: "\(error)",
-                    next: log.place.next("topic describe \(partition.topic)")
+                    next: log.place.next("topic describe \(argument: partition.topic)")
                 )
             }
         }

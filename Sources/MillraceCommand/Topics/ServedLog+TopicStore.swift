@@ -59,6 +59,22 @@ extension ServedLog: TopicStore {
         }
     }
 
+    func checkChanges(
+        of name: String,
+        to count: Int32,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) {
+        let topic = try requireTopic(name).name
+        try asking("the topic '\(topic)' was not changed") { cluster throws(KafkaClientError) in
+            try cluster.growTopic(topic, to: count, validateOnly: true)
+            try cluster.alterTopic(
+                topic,
+                options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                validateOnly: true
+            )
+        }
+    }
+
     func alterTopic(
         _ name: String,
         _ changes: [(name: String, value: String?)]
@@ -131,7 +147,7 @@ extension ServedLog: TopicStore {
                     case .failure(let error):
                         return ShownPartition(state: .offline, reason: "\(error)")
                     case nil:
-                        return ShownPartition(state: .offline, reason: partition.code.kafkaName)
+                        return ShownPartition(state: .offline, reason: partition.code.told)
                     }
                 }
             )

@@ -46,14 +46,15 @@ enum TopicCommands {
             .init("millrace topic create a b --if-not-exists", "those that are not there"),
         ]
     ) { invocation in
-        let pairs = invocation[configuration].map { ($0.key, plain($0.value)) }
+        let given = try distinct(invocation[configuration])
+        let options = Dictionary(uniqueKeysWithValues: given.map { ($0.key, plain($0.value)) })
         let count = counted(invocation[partitions], "partition")
         try withLog(invocation, creates: true) { log in
             for topic in invocation[names] {
                 let isNew = try log.createTopic(
                     topic,
                     partitionCount: Int32(invocation[partitions]),
-                    options: Dictionary(pairs, uniquingKeysWith: { $1 }),
+                    options: options,
                     mayBeThere: invocation[ifNotExists]
                 )
                 TextOutput.standard.write(
@@ -64,6 +65,14 @@ enum TopicCommands {
             }
         }
         return .done
+    }
+
+    /// Refuses an option that has two values.
+    private static func distinct(
+        _ pairs: [KeyValueArgument]
+    ) throws(UsageError) -> [KeyValueArgument] {
+        if let name = pairs.repeatedKey { throw UsageError("--config \(name) is given twice") }
+        return pairs
     }
 
     /// A value without the blanks around it and around its commas, as Kafka takes it.
@@ -95,30 +104,27 @@ enum TopicCommands {
             .init("millrace topic alter orders --partitions 8", "adds partitions up to eight"),
         ]
     ) { invocation in
-        let changes = invocation[configuration]
+        let changes = try distinct(invocation[configuration]).map { change in
+            let isTakenBack =
+                change.value.isEmpty && !LogConfiguration.namesThatMayBeEmpty.contains(change.key)
+            return (name: change.key, value: isTakenBack ? nil : plain(change.value))
+        }
         let count = invocation[newPartitions]
         guard !changes.isEmpty || count != nil else {
             throw UsageError("give what to change: --config NAME=VALUE or --partitions N")
         }
         try withLog(invocation) { log in
             let topic = invocation[name]
-            // Partitions first: they are refused more often, and nothing is changed then.
             if let count {
+                // What would be refused behind the partitions is refused before them.
+                if !changes.isEmpty { try log.checkChanges(of: topic, to: Int32(count), changes) }
                 try log.growTopic(topic, to: Int32(count))
                 TextOutput.standard.write(
                     "changed \(topic): \(counted(count, "partition"))\n"
                 )
             }
             guard !changes.isEmpty else { return }
-            let now = try log.alterTopic(
-                topic,
-                changes.map { change in
-                    let isTakenBack =
-                        change.value.isEmpty
-                        && !LogConfiguration.namesThatMayBeEmpty.contains(change.key)
-                    return (change.key, isTakenBack ? nil : plain(change.value))
-                }
-            )
+            let now = try log.alterTopic(topic, changes)
             TextOutput.standard.write("changed \(topic): \(shown(now))\n")
         }
         return .done

@@ -22,6 +22,13 @@ protocol TopicStore {
     ) throws(CommandFailure) -> Bool
     /// Gives a topic more partitions, `count` in all.
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure)
+    /// Throws where the topic would not be given so many partitions and these options; nothing is
+    /// changed.
+    func checkChanges(
+        of name: String,
+        to count: Int32,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure)
     /// Gives options other values, nil takes one back; the options then.
     func alterTopic(
         _ name: String,

@@ -119,7 +119,7 @@ extension ServedLog {
                 place: "\(place)",
                 reason: "it is that of '\(owner.transactionalID)', whose coordinator ends it in "
                     + "all of its partitions",
-                next: place.next("txn abort \(shellWord(owner.transactionalID))")
+                next: place.next("txn abort \(argument: owner.transactionalID)")
             )
         }
         try asking(what) { cluster throws(KafkaClientError) in

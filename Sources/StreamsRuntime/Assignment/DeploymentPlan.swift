@@ -71,6 +71,8 @@ package struct DeployedJob: Sendable {
     package var topology: TopologySpecification?
     /// Why partitions cannot be opened, of those that cannot.
     package var offline: [TopicPartition: String] = [:]
+    /// The options with which a command reaches the log.
+    package var commandOptions = StreamsConfiguration.commandOptions
 
     package init(
         topics: [TopicDescription],
@@ -122,6 +124,10 @@ private struct Judge {
         )
     }
 
+    private func words(of error: PlanError) -> String {
+        error.description(commandOptions: deployed.commandOptions)
+    }
+
     private var inputs: Set<String> { Self.inputs(of: specification) }
 
     private static func inputs(of specification: TopologySpecification) -> Set<String> {
@@ -133,7 +139,8 @@ private struct Judge {
         let former = deployed.topology.map(Self.inputs)
         for topic in inputs.sorted() {
             guard let found = topics[topic] else {
-                add(.refuse, .input, topic, topic, "\(PlanError.missingSource(topic: topic))")
+                let error = PlanError.missingSource(topic: topic)
+                add(.refuse, .input, topic, topic, words(of: error))
                 continue
             }
             let count = PlanError.partitions(found.partitionCount)
@@ -151,7 +158,7 @@ private struct Judge {
             let isFilled = deployed.filledTopics.contains(topic)
             let hasFolder = deployed.storeFolders.contains(store.name)
             if let change = changes[topic], isFilled {
-                add(.refuse, .store, store.name, topic, change.description)
+                add(.refuse, .store, store.name, topic, words(of: .changedFormat(change)))
             } else if topics[topic] == nil {
                 hasFolder || wasThere(store)
                     ? add(.rebuild, .store, store.name, topic, "its changelog is gone: it is empty")
@@ -189,7 +196,7 @@ private struct Judge {
         for (topic, label) in labels.sorted(by: { $0.key < $1.key })
         where label.purpose == .repartition {
             if let change = changes[topic], deployed.filledTopics.contains(topic) {
-                add(.refuse, .repartition, label.name, topic, change.description)
+                add(.refuse, .repartition, label.name, topic, words(of: .changedFormat(change)))
             } else {
                 let verdict: DeploymentPlan.Verdict = topics[topic] == nil ? .create : .keep
                 add(verdict, .repartition, label.name, topic, "\(label.format)")
@@ -267,13 +274,13 @@ private struct Judge {
                     label?.purpose == .store ? .store : .repartition,
                     label?.name ?? topic,
                     topic,
-                    error.description
+                    words(of: error)
                 )
             case .ownedOutput(let topic, _), .internalOutput(let topic):
                 items.removeAll { $0.subject == .output && $0.topic == topic }
-                add(.refuse, .output, topic, topic, error.description)
+                add(.refuse, .output, topic, topic, words(of: error))
             case .notCopartitioned(let topic, _, _, _):
-                add(.refuse, .input, topic, topic, error.description)
+                add(.refuse, .input, topic, topic, words(of: error))
             }
         }
     }
@@ -301,12 +308,19 @@ private struct Judge {
                 )
                 continue
             }
+            // The topic is a job's own, as the command has to be told.
+            let delete = PlanError.command(
+                "topic delete",
+                topic.name,
+                "--force",
+                deployed.commandOptions
+            )
             add(
                 .orphan,
                 isStore ? .store : .repartition,
                 name ?? topic.name,
                 topic.name,
-                "used no more; millrace topic delete \(topic.name) removes it"
+                "used no more; \(delete) removes it"
             )
         }
         // A thread's copy of a global table lies in `<store>~global-<thread>`.

@@ -13,7 +13,8 @@ struct EmptyStores {
     init(
         _ specification: TopologySpecification,
         _ plan: TopologyPlan,
-        _ client: any LogClient
+        _ client: any LogClient,
+        commandOptions: String
     ) throws {
         let new = Set(plan.topicsToCreate.map(\.name))
         for part in specification.subtopologies {
@@ -27,7 +28,7 @@ struct EmptyStores {
                 notes.append(
                     "the store \"\(store.name)\" begins empty, and the job goes on at offset "
                         + "\(offset.rawValue) of \(place): what lies before it is not counted in. "
-                        + "millrace run JOB --reset begins with the first record"
+                        + "millrace run JOB --reset \(commandOptions) begins with the first record"
                 )
             }
         }

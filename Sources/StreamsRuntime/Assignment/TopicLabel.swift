@@ -80,8 +80,8 @@ package struct ChangedFormat: Equatable, Sendable {
     /// The word that the topic has.
     package let found: String
 
-    /// What is refused, and the ways on.
-    var description: String {
+    /// What is refused, and the ways on; commands get these options, so that they reach the log.
+    func description(commandOptions: String) -> String {
         let differences = label.format.differences(fromWord: found)
         let way =
             switch label.purpose {
@@ -91,7 +91,13 @@ package struct ChangedFormat: Equatable, Sendable {
             }
         return "the \(label.purpose.rawValue) \"\(label.name)\" has records of another format in "
             + "\(topic): \(differences). Nothing was changed; \(way), or start over with "
-            + "millrace run JOB --reset. If the old bytes can be read as the new format, say so: "
-            + "millrace topic alter \(topic) --config \(TopicLabel.formatOption)="
+            + "millrace run JOB --reset \(commandOptions). If the old bytes can be read as the new "
+            + "format, say so: "
+            + PlanError.command(
+                "topic alter",
+                topic,
+                "--config \(TopicLabel.formatOption)=",
+                commandOptions
+            )
     }
 }

@@ -301,10 +301,27 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
     }
 
     package var description: String {
+        description(commandOptions: StreamsConfiguration.commandOptions)
+    }
+
+    /// A command of Millrace's about a topic, as a shell takes it.
+    static func command(
+        _ words: String,
+        _ topic: String,
+        _ options: String...
+    ) -> String {
+        // What begins like an option is none behind a double dash.
+        let all =
+            topic.hasPrefix("-") ? [words] + options + ["-- \(topic)"] : [words, topic] + options
+        return "millrace \(all.joined(separator: " "))"
+    }
+
+    /// What is wrong, and the ways on; commands get these options, so that they reach the log.
+    func description(commandOptions: String) -> String {
         switch self {
         case .missingSource(let topic):
             "the input topic \"\(topic)\" does not exist; create it: "
-                + "millrace topic create \(topic) --partitions 4"
+                + Self.command("topic create", topic, "--partitions 4", commandOptions)
         case .partitionCount(let topic, let found, let needed):
             "the topic \"\(topic)\" has \(Self.partitions(found)), and the job needs \(needed): "
                 + "its inputs changed their partition count, or another job uses the name"
@@ -322,12 +339,13 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
         case .internalOutput(let topic):
             "the job writes its results to the topic \"\(topic)\", which is the log's own: name "
                 + "another topic"
-        case .changedFormat(let change): change.description
+        case .changedFormat(let change): change.description(commandOptions: commandOptions)
         case .unreadRepartition(let topic):
             "\(topic) holds records that the job as it was has not processed, or cannot be read, "
                 + "and this one does not read it. Nothing was changed; run the job as it was with "
-                + "--until-caught-up first, start over with millrace run JOB --reset, or give the "
-                + "records up: millrace topic delete \(topic)"
+                + "--until-caught-up first, start over with millrace run JOB --reset "
+                + "\(commandOptions), or give the records up: "
+                + Self.command("topic delete", topic, "--force", commandOptions)
         }
     }
 }

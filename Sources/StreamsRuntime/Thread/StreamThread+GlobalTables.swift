@@ -11,7 +11,8 @@ extension StreamThread {
             guard let topic = try client.topics(named: [table.topic]).first else {
                 throw StreamsError(
                     code: .topology,
-                    message: PlanError.missingSource(topic: table.topic).description
+                    message: PlanError.missingSource(topic: table.topic)
+                        .description(commandOptions: configuration.commandOptions)
                 )
             }
             // No store's name has a tilde: its folders are its own.

@@ -240,6 +240,38 @@ extension EndToEnd {
             try job.stop()
         }
 
+        @Test func `a replay that a signal stops says so, and what is left open`() throws {
+            try succeed("topic", "create", "payments", "--partitions", "2")
+            try succeed("topic", "create", Self.letters)
+            try write(["a:1", "b:2", "c:3"], reason: "refused")
+            let owner = try OwnerProcess.serve(data, folder)
+            let (output, errors) = (
+                folder.url.appending(path: "output"), folder.url.appending(path: "errors")
+            )
+            // Nobody reads as that group: it waits until the signal comes.
+            let process = try Millrace.start(
+                Millrace.executable,
+                [
+                    "dlq", "replay", Self.letters, "--all", "--batch", "1", "--stop-on-refail",
+                    "--group", "nobody", "--data", data,
+                ],
+                input: nil,
+                output: output,
+                errors: errors
+            )
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while try open() != ["refused": 2], Date() < deadline { usleep(20_000) }
+            process.interrupt()
+            process.waitUntilExit()
+            let said = String(decoding: try Data(contentsOf: output), as: UTF8.self)
+            #expect(process.terminationStatus == 130, "\(said)")
+            #expect(said.contains("replayed 1 dead letter in 1 transaction"), "\(said)")
+            #expect(said.contains("stopped by a signal: "), "\(said)")
+            #expect(said.contains("not yet dealt with are left open"), "\(said)")
+            #expect(try open() == ["refused": 2])
+            try owner.stop()
+        }
+
         // MARK: Kills
 
         @Test(arguments: [false, true])

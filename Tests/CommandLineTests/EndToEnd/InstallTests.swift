@@ -98,6 +98,25 @@ extension EndToEnd {
             #expect(refused.status == 1 && refused.errors.contains("move it away"))
         }
 
+        /// Shells that pass `PREFIX=~/.local` on as it is would have a folder of that name made.
+        @Test func `a prefix that a shell has not expanded is refused, a relative one is found`()
+            throws
+        {
+            let script = Millrace.root.appending(path: "scripts/install").path
+            let program = "MILLRACE_PROGRAM='\(Millrace.executable.path)'"
+            for prefix in ["~/.local", "~somebody/x"] {
+                for way in ["", "--remove"] {
+                    let refused = try shell("\(program) '\(script)' \(way) '\(prefix)'")
+                    #expect(refused.status == 1, "\(refused)")
+                    #expect(refused.errors.contains(#"PREFIX="$HOME/.local""#), "\(refused.errors)")
+                }
+            }
+            let relative = try shell("mkdir here; cd here; \(program) '\(script)' 'my own'")
+            #expect(relative.status == 0, "\(relative.errors)")
+            let binary = folder.path("here/my own/bin/millrace")
+            #expect(FileManager.default.isExecutableFile(atPath: binary))
+        }
+
         /// Compiles all of Millrace anew, so only where there is time: `make nightly`.
         @Test(.enabled(if: ProcessInfo.processInfo.environment["MILLRACE_SCALE"] != nil))
         func `a new job is tested and runs with the installed program alone`() throws {

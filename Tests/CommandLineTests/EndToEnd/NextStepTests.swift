@@ -171,6 +171,30 @@ extension EndToEnd {
             #expect(dump.output.contains("value 'a'"))
         }
 
+        @Test func `of names that begin as options do, or that a shell would divide`() throws {
+            try Millrace.succeed("topic", "create", "--data", data, "--", "-dash")
+            let consume = ["consume", "--until-end", "--data", data]
+            for words in [
+                consume + ["--partition", "7", "--", "-dash"],
+                ["produce", "--partition", "7", "--data", data, "--", "-dash"],
+                ["topic", "delete-records", "--before", "9", "--data", data, "--", "-dash"],
+                ["topic", "describe", "--data", data, "--", "-d"],
+            ] {
+                let outcome = try Millrace.tool(
+                    Millrace.executable,
+                    words,
+                    input: try folder.write("input", "a\n")
+                )
+                #expect(outcome.status == 1, "\(words)")
+                let next = try #require(
+                    outcome.errors.firstMatch(of: /next: millrace (.*)\n/),
+                    "\(outcome.errors)"
+                ).1.replacing(" N ", with: " 1 ")
+                let pasted = try Millrace.shell("'\(Millrace.executable.path)' \(next)")
+                #expect(pasted.status == 0, "\(next): \(pasted.errors)")
+            }
+        }
+
         @Test func `of options that are missing, the whole command is named`() throws {
             let outcome = try Millrace.run("topic", "alter", "lines", "--data", data)
             #expect(outcome.status == 64)

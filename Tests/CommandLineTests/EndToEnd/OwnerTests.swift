@@ -141,7 +141,10 @@ extension EndToEnd {
                 #expect(outcome.status == 1, "\(outcome)")
                 #expect(outcome.output.contains("?"), "\(outcome)")
                 #expect(outcome.errors.contains("is not known"), "\(outcome)")
-                #expect(outcome.errors.contains("log verify s"), "\(outcome)")
+                #expect(outcome.errors.contains("log verify --topic s"), "\(outcome)")
+                let next = try #require(outcome.errors.firstMatch(of: /next: millrace (.*)\n/))
+                let pasted = "'\(Millrace.executable.path)' \(next.1)"
+                #expect(try Millrace.shell(pasted).status == 1, "\(pasted)")
             }
         }
 

@@ -129,6 +129,61 @@ extension EndToEnd {
             #expect(run(Counts()) == .done)
         }
 
+        private struct Copy: StreamJob {
+            static let name = "kept"
+            var topology: [Statement] {
+                stream(Topic("lines", value: .utf8)).to(Topic("out", value: .utf8))
+            }
+        }
+
+        private struct OfAnother: StreamJob {
+            static let name = "other"
+            var topology: [Statement] {
+                stream(Topic("-more", value: .utf8)).to(Topic("out", value: .utf8))
+            }
+        }
+
+        /// The commands that a plan names, as they stand there.
+        private func commands<Job: StreamJob>(of job: Job) throws -> [String] {
+            let specification = try Topology(of: job).specification
+            let deployed = try DeployedJob(specification.job, in: data)
+            return DeploymentPlan(specification, over: deployed).items.flatMap { item in
+                item.reason.matches(of: /millrace (topic .*?--data [^ ;,.]+(?: -- [^ ;]+)?)/)
+                    .map { String($0.1) }
+            }
+        }
+
+        private func paste(_ command: String) throws {
+            let outcome = try Millrace.shell("'\(Millrace.executable.path)' \(command)")
+            #expect(outcome.status == 0, "\(command): \(outcome.errors)")
+        }
+
+        @Test func `the commands that a plan names do what it says`() throws {
+            let missing = try commands(of: OfAnother())
+            #expect(missing == ["topic create --partitions 4 --data \(data) -- -more"])
+            #expect(execute(OfAnother(), "plan") == .found)
+            try missing.forEach(paste)
+            #expect(execute(OfAnother(), "plan") == .done)
+
+            // Another format, where the old bytes can be read as the new one.
+            #expect(run(Counts()) == .done)
+            #expect(execute(Sums(), "plan") == .found)
+            let changed = try commands(of: Sums())
+            #expect(
+                changed == [
+                    "topic alter kept-s-changelog --config millrace.format= --data \(data)"
+                ]
+            )
+            try changed.forEach(paste)
+            #expect(execute(Sums(), "plan") == .done)
+
+            // A store that is used no more.
+            let unused = try commands(of: Copy())
+            #expect(unused == ["topic delete kept-s-changelog --force --data \(data)"])
+            try unused.forEach(paste)
+            #expect(try commands(of: Copy()) == [])
+        }
+
         @Test func `a plan without a data directory fails`() {
             let program = JobProgram(
                 makeTopology: { () throws(TopologyError) in try Topology(of: Counts()) }

@@ -45,6 +45,20 @@ extension EndToEnd {
             try owner.stop()
         }
 
+        @Test func `who writes to a job's own topic is told that it may be one`() throws {
+            try succeed("topic", "create", "own", "--config", "millrace.owner=wc/counts")
+            let owner = try OwnerProcess.serve(data, folder)
+            let refused = try Millrace.tool(
+                Millrace.executable,
+                ["produce", "own", "--bootstrap", try owner.address],
+                input: try folder.write("input", "x\n")
+            )
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("next: if the topic is a job's own"))
+            #expect(try ask(owner, "topic", "list", "--json").output.contains("millrace.owner"))
+            try owner.stop()
+        }
+
         @Test func `dlq does its work with the rights that its guide names`() throws {
             let letters = "p-dead-letters"
             try succeed("topic", "create", letters, "payments")

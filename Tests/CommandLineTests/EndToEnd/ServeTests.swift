@@ -25,6 +25,25 @@ extension EndToEnd {
             try Millrace.succeed("topic", "list", "--data", data)
         }
 
+        @Test func `a server whose port is taken leaves nothing behind`() throws {
+            let folder = try TemporaryFolder()
+            let owner = try OwnerProcess.serve(folder.path("data"), folder)
+            let other = folder.path("other")
+            for option in ["--listen", "--http"] {
+                let free = option == "--http" ? ["--listen", "127.0.0.1:0"] : []
+                let refused = try Millrace.tool(
+                    Millrace.executable,
+                    ["serve", "--data", other, option, try owner.address] + free,
+                    input: nil
+                )
+                #expect(refused.status == 1, "\(refused)")
+                #expect(refused.errors.contains("nobody can listen on"), "\(refused.errors)")
+                #expect(!refused.errors.contains("made a new log"), "\(refused.errors)")
+                #expect(!FileManager.default.fileExists(atPath: other))
+            }
+            try owner.stop()
+        }
+
         /// `timeout`, make and supervisors send a signal to a process and to its group.
         @Test(arguments: ["TERM", "INT"])
         func `a signal that comes twice at once is one, another one ends at once`(

@@ -73,6 +73,38 @@ extension EndToEnd {
             #expect(values == ["first", "second"])
         }
 
+        @Test func `records without headers of a failure are no dead letters`() throws {
+            try succeed("topic", "create", "payments", "empty")
+            try succeed("produce", "payments", input: "a\nb\n")
+            for words in [
+                ["list", "payments"], ["check", "payments", "--max-depth", "5"],
+                ["show", "payments"], ["replay", "payments", "--all"],
+                ["park", "payments", "--all"], ["drop", "payments", "--all", "--reason", "x"],
+            ] {
+                let refused = try run(["dlq"] + words)
+                #expect(refused.status == 1 && refused.output.isEmpty, "\(words): \(refused)")
+                #expect(
+                    refused.errors.contains("none of the 2 records there has one"),
+                    "\(words): \(refused.errors)"
+                )
+            }
+            #expect(try succeed("topic", "list").output.contains("payments-audit") == false)
+            #expect(try succeed("dlq", "list", "empty").output == "empty: no dead letters\n")
+            // Among others only letters count, and only they are dealt with.
+            try succeed("topic", "create", "p-dead-letters")
+            try succeed("produce", "p-dead-letters", input: "none\n")
+            try write("letter", to: "p-dead-letters")
+            try succeed("produce", "p-dead-letters", input: "none\n")
+            let listed = try succeed("dlq", "list").output
+            #expect(listed.contains("p-dead-letters: 1 dead letter, 1 open"), "\(listed)")
+            let replayed = try succeed("dlq", "replay", "p-dead-letters", "--all").output
+            #expect(replayed.contains("replayed 1 dead letter "), "\(replayed)")
+            let values = try succeed("consume", "payments", "--until-end").lines
+            #expect(values == ["a", "b", "letter"])
+            // What was replayed is a record again, and no letter.
+            #expect(try run(["dlq", "list", "payments"]).status == 1)
+        }
+
         @Test func `letters of times that their topic does not take are left open`() throws {
             try succeed("topic", "create", "payments")
             try succeed("topic", "create", "p-dead-letters")

@@ -36,6 +36,40 @@ extension EndToEnd {
         }
 
         @Test(arguments: Way.allCases)
+        func `what is refused of a change leaves all of the topic as it was`(way: Way) throws {
+            try succeed(["topic", "create", "a", "--partitions", "2", "--data", data])
+            try with(way) { log in
+                let before = try succeed(["topic", "describe", "a"] + log).output
+                let alter = ["topic", "alter", "a", "--partitions"]
+                for words in [
+                    alter + ["6", "--config", "retention.ms=oops"],
+                    alter + ["6", "--config", "no.such=1"],
+                    alter + ["1", "--config", "retention.ms=5"],
+                ] {
+                    let refused = try run(words + log)
+                    #expect(refused.status == 1 && refused.output.isEmpty, "\(refused)")
+                    #expect(try succeed(["topic", "describe", "a"] + log).output == before)
+                }
+                let both = try succeed(alter + ["6", "--config", "retention.ms=5"] + log)
+                #expect(both.lines == ["changed a: 6 partitions", "changed a: retention.ms=5"])
+            }
+        }
+
+        @Test func `an option has one value`() throws {
+            let twice = ["--config", "retention.ms=1", "--config", "retention.ms=2"]
+            for words in [["topic", "create", "a"], ["topic", "alter", "a"]] {
+                let refused = try run(words + twice + ["--data", data])
+                #expect(refused.status == 64, "\(refused)")
+                #expect(refused.errors.contains("--config retention.ms is given twice"))
+            }
+            let settings = ["--config", "num.partitions=1", "--config", "num.partitions=2"]
+            let refused = try run(["serve"] + settings + ["--data", data])
+            #expect(refused.status == 64, "\(refused)")
+            #expect(refused.errors.contains("--config num.partitions is given twice"))
+            #expect(!FileManager.default.fileExists(atPath: data))
+        }
+
+        @Test(arguments: Way.allCases)
         func `several topics are made and removed, those that are there are left`(way: Way) throws {
             try succeed(["topic", "create", "first", "--data", data])
             try with(way) { log in

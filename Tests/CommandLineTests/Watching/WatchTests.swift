@@ -117,6 +117,35 @@ import Testing
         #expect(metrics["millrace_group_members", ["group": "half way"]] == 0)
     }
 
+    @Test func `what readers of committed records do not see makes no group late`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))
+        try rig.commit(0, of: "t", group: "g")
+        let producer = try rig.client.makeTransactionalProducer(
+            transactionalID: "x",
+            transactionTimeout: .seconds(60)
+        )
+        let partition = TopicPartition("t", PartitionIndex(0))
+        let name = ["group": "g", "topic": "t", "partition": "0"]
+        var batch = RecordBatchBuilder()
+        rig.append(to: &batch)
+        try producer.append(&batch, to: partition)
+        rig.time.advance(milliseconds: 5000)
+        rig.sampleSlowly()
+        #expect(try rig.metrics()["millrace_group_lag_seconds", name] ?? 0 == 0)
+        try producer.abort()
+        rig.sampleSlowly()
+        #expect(try rig.metrics()["millrace_group_lag_seconds", name] == nil)
+        #expect(try rig.metrics()["millrace_group_lag_records", name] == 2)
+        batch.reset()
+        rig.append(to: &batch)
+        try producer.append(&batch, to: partition)
+        try producer.commit()
+        rig.time.advance(milliseconds: 1500)
+        rig.sampleSlowly()
+        #expect(try rig.metrics()["millrace_group_lag_seconds", name] == 1.5)
+    }
+
     @Test func `open transactions are told with their age`() throws {
         let rig = try Rig()
         try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))

@@ -104,6 +104,19 @@ import Testing
         #expect(error?.description.contains("millrace topic create lines") == true)
     }
 
+    @Test func `what errors name to do reaches the log of the job`() {
+        let options = "--data 'my data'"
+        let unread = PlanError.unreadRepartition(topic: "wc-by-word-repartition")
+            .description(commandOptions: options)
+        #expect(
+            unread.hasSuffix("millrace topic delete wc-by-word-repartition --force \(options)"),
+            "\(unread)"
+        )
+        #expect(unread.contains("millrace run JOB --reset \(options)"), "\(unread)")
+        let missing = PlanError.missingSource(topic: "-lines").description(commandOptions: options)
+        #expect(missing.hasSuffix("millrace topic create --partitions 4 \(options) -- -lines"))
+    }
+
     @Test func `a changelog with another partition count is refused`() throws {
         let topology = try Topology(of: WordCount())
         #expect(throws: PlanError.partitionCount(topic: "wc-counts-changelog", found: 2, needed: 3))

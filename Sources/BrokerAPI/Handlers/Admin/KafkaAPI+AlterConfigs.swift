@@ -82,7 +82,6 @@ extension KafkaAPI {
                 )
             }
             let options = try change(topic.options)
-            guard !validateOnly else { return nil }
             var changes: [String: String?] = topic.options.mapValues { _ in nil }
             for (key, value) in options { changes[key] = .some(value) }
             let changed = changes.filter { topic.options[$0.key] != $0.value }
@@ -94,6 +93,7 @@ extension KafkaAPI {
                     "\(fixed) of '\(name)' stays: the topic is a job's own, which counts on it."
                 )
             }
+            guard !validateOnly else { return nil }
             try refusing { () throws(BrokerError) in
                 try broker.alterTopic(name, options: changed)
             }

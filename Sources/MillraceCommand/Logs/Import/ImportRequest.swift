@@ -33,6 +33,13 @@ extension ImportRequest {
                 status: .usage
             )
         }
+        if let name = pairs.repeatedKey {
+            throw CommandFailure(
+                "--config \(name) is given twice",
+                next: "give it one value",
+                status: .usage
+            )
+        }
         for pair in pairs {
             let parts = pair.key.split(separator: ":", maxSplits: 1)
             guard parts.count == 2 else {

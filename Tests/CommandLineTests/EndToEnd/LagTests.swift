@@ -1,0 +1,77 @@
+import EmbeddedClient
+import Foundation
+import JobRunner
+import LogClient
+import LogModel
+import Testing
+
+extension EndToEnd {
+    /// What counts as not read, in records, in seconds and for `--slo`.
+    @Suite(.serialized) struct LagTests: DirectorySuite {
+        let folder: TemporaryFolder
+
+        init() throws { folder = try TemporaryFolder() }
+
+        /// Writes a record in a transaction of its own, in this process.
+        private func write(_ value: String, to topic: String, commits: Bool) throws {
+            let log = try OpenLog(data, creates: false)
+            let producer = try log.client.makeTransactionalProducer(
+                transactionalID: "t",
+                transactionTimeout: .seconds(60)
+            )
+            var batch = RecordBatchBuilder()
+            Array(value.utf8).withUnsafeBytes {
+                batch.append(timestamp: Timestamp(1_000_000_000_000), key: nil, value: $0)
+            }
+            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(0)))
+            try commits ? producer.commit() : producer.abort()
+            producer.close()
+            log.client.close()
+            try log.close()
+        }
+
+        @Test func `what was aborted keeps no group from being caught up`() throws {
+            try succeed("topic", "create", "lines")
+            try write("seen", to: "lines", commits: true)
+            let read = ["consume", "lines", "--group", "g", "--until-end", "--max", "1"]
+            #expect(try succeed(read).lines == ["seen"])
+            try write("unseen", to: "lines", commits: false)
+            let caughtUp = try succeed("lag", "g", "--slo", "1us")
+            #expect(caughtUp.lines.last?.hasSuffix("  -") == true, "\(caughtUp.output)")
+            let fields = try succeed("lag", "g", "--slo", "1us", "--json").output
+            #expect(fields.contains(#""seconds":null"#), "\(fields)")
+            // Behind what is aborted a record counts, with its own age.
+            try write("late", to: "lines", commits: true)
+            let late = try run(["lag", "g", "--slo", "30s"])
+            #expect(late.status == 2, "\(late)")
+            #expect(late.lines.last?.hasSuffix(" s") == true, "\(late.output)")
+        }
+
+        @Test func `a partition without a position counts from the log's begin`() throws {
+            try succeed("topic", "create", "lines", "--partitions", "3")
+            for partition in ["0", "1"] {
+                try succeed("produce", "lines", "--partition", partition, input: "a\nb\nc\n")
+            }
+            try succeed("consume", "lines", "--partition", "1", "--group", "g", "--until-end")
+            let described = try succeed("group", "describe", "g").lines
+            let rows = described.suffix(3).map { $0.split(separator: " ").map(String.init) }
+            #expect(
+                rows == [
+                    ["lines", "0", "-", "3", "3"], ["lines", "1", "3", "3", "0"],
+                    ["lines", "2", "-", "0", "0"],
+                ],
+                "\(described)"
+            )
+            let json = try succeed("group", "describe", "g", "--json").output
+            #expect(json.contains(#""partition":0,"position":null,"end":3,"lag":3"#), "\(json)")
+            let lag = try succeed("lag")
+            #expect(lag.output.contains("no position in lines-0 and 1 other partition"), "\(lag)")
+            let fields = try succeed("lag", "g", "--json").output
+            #expect(fields.contains(#""records":3,"partitions_without_position":2"#), "\(fields)")
+            #expect(try run(["lag", "g", "--slo", "1h"]).status == 2)
+            try succeed("consume", "lines", "--partition", "0", "--group", "g", "--until-end")
+            // Nothing is missed in a partition that is empty.
+            try succeed("lag", "g", "--slo", "1us")
+        }
+    }
+}
