@@ -22,7 +22,11 @@ package struct Program: Sendable {
     package func run(_ words: [String]) -> ExitStatus {
         let status = end(of: words)
         guard let reason = TextOutput.standardFailure else { return status }
-        let failure = CommandFailure("the output could not be written: \(reason)")
+        // Who gives it again because it failed would have its work done twice.
+        let failure = CommandFailure(
+            "the output could not be written: \(reason)",
+            reason: status == .done ? "the command has done its work all the same" : nil
+        )
         TextOutput.error.write(failure.text + "\n")
         // What a command found out, or why it ended, stands: its status says it.
         return status == .done ? failure.status : status

@@ -61,7 +61,7 @@ extension OpenLog: TopicStore {
         to count: Int32,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
-        try refuseForJob(try requireTopic(name), changes)
+        try refuseForJob(try requireTopic(name, canBeMade: false), changes)
         try ServedLog(inProcess: self).checkChanges(of: name, to: count, changes)
     }
 

@@ -64,7 +64,7 @@ extension ServedLog: TopicStore {
         to count: Int32,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
-        let topic = try requireTopic(name).name
+        let topic = try requireTopic(name, canBeMade: false).name
         try asking("the topic '\(topic)' was not changed") { cluster throws(KafkaClientError) in
             try cluster.growTopic(topic, to: count, validateOnly: true)
             try cluster.alterTopic(
