@@ -1,5 +1,3 @@
-import LogClient
-import LogModel
 import Terminal
 
 /// What a run that was to end at the end of its input left, because somebody ended it first.
@@ -11,25 +9,7 @@ struct JobRemainder: Equatable {
         one.topics.elementsEqual(other.topics) { $0 == $1 }
     }
 
-    /// Nil where the job has read all there is of these topics.
-    init?(
-        job: String,
-        topics: [TopicDescription],
-        client: any LogClient
-    ) throws(LogClientError) {
-        let partitions = topics.flatMap { topic in
-            (0..<topic.partitionCount).map { TopicPartition(topic.name, PartitionIndex($0)) }
-        }
-        let committed = try client.committedOffsets(group: job, partitions: partitions)
-        var left: [String: Int64] = [:]
-        for partition in partitions {
-            let bounds = try client.bounds(of: partition)
-            let position = max(committed[partition] ?? .zero, bounds.logStart)
-            left[partition.topic, default: 0] += max(0, position.distance(to: bounds.highWatermark))
-        }
-        self.init(left)
-    }
-
+    /// Nil where nothing is left of any topic.
     init?(_ left: [String: Int64]) {
         topics = left.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         guard !topics.isEmpty else { return nil }

@@ -143,11 +143,9 @@ struct JobRun {
             part.externalTopics
                 + part.repartitions.map { specification.names.repartitionTopic(via: $0) }
         }
-        return try JobRemainder(
-            job: topology.job,
-            topics: try client.topics(named: Set(names).sorted()),
-            client: client
-        )
+        let topics = try client.topics(named: Set(names).sorted())
+        let backlog = try InputBacklog(job: topology.job, topics: topics, client: client)
+        return JobRemainder(backlog.countsByTopic)
     }
 
     private func engines(memoryByteCount: Int) -> RocksStoreFactory {

@@ -63,6 +63,14 @@ struct InputBacklog: Sendable {
         ends.reduce(0) { $0 + Int(start[$1.key]?.distance(to: $1.value) ?? 0) }
     }
 
+    /// The same by topic.
+    var countsByTopic: [String: Int64] {
+        ends.reduce(into: [:]) { counts, end in
+            let count = start[end.key]?.distance(to: end.value) ?? 0
+            counts[end.key.topic, default: 0] += max(0, count)
+        }
+    }
+
     /// The offsets that the positions of `snapshots` have passed.
     func done(_ snapshots: [ThreadProgress.Snapshot]) -> Int {
         var count = 0

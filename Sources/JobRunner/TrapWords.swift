@@ -28,10 +28,12 @@ enum TrapWords {
 
     private static func record(_ data: String, isInternal: Bool) -> [String] {
         let data = data.replacing("%", with: "%%")
-        // The topic's name is filled in when it traps: it may begin as an option does.
-        let look = nextCommand("consume --partition %p --from %o --max 1", data: data) + " -- %t"
-        let delete =
-            nextCommand("topic delete-records --partition %p --before %n", data: data) + " -- %t"
+        // The topic's name is filled in when it traps. Whoever deletes adds --execute at the end.
+        let look = nextCommand("consume %t --partition %p --from %o --max 1", data: data)
+        let delete = nextCommand(
+            "topic delete-records %t --partition %p --before %n",
+            data: data
+        )
         return [
             "error: the job '%j' trapped (%s) while it processed a record",
             "  where: topic %t, partition %p, offset %o",

@@ -101,6 +101,9 @@ package struct RecordBatchRewriter: ~Copyable {
         return try seal(header, codec ?? own)
     }
 
+    /// More than this is not compressed as hard as it goes: nobody can stop that meanwhile.
+    private static let hardByteLimit = 8 << 20
+
     /// What the builder holds, as a batch. One that becomes longer than `limit` is compressed again
     /// as hard as it goes: who wrote it did so, and a segment must not outgrow what it was.
     private mutating func seal(
@@ -115,7 +118,8 @@ package struct RecordBatchRewriter: ~Copyable {
             codec: codec,
             headerByteCount: headerByteCount
         )
-        if bytes.count > limit, codec == .zstd {
+        let isShort = builder.recordBlock.count <= Self.hardByteLimit
+        if bytes.count > limit, codec == .zstd, isShort {
             bytes = try compressor.compress(
                 builder.recordBlock,
                 codec: codec,

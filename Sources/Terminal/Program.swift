@@ -25,7 +25,8 @@ package struct Program: Sendable {
         // Who gives it again because it failed would have its work done twice.
         let failure = CommandFailure(
             "the output could not be written: \(reason)",
-            reason: status == .done ? "the command has done its work all the same" : nil
+            reason: status == .done
+                ? "what was to be printed is cut off; what the command changed stays changed" : nil
         )
         TextOutput.error.write(failure.text + "\n")
         // What a command found out, or why it ended, stands: its status says it.
@@ -37,6 +38,12 @@ package struct Program: Sendable {
         // further is like a full disk.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        // Swift's runtime would print where each thread is, and go on.
+        signal(SIGQUIT, SIG_DFL)
+        var quit = sigset_t()
+        sigemptyset(&quit)
+        sigaddset(&quit, SIGQUIT)
+        pthread_sigmask(SIG_UNBLOCK, &quit, nil)
         do {
             switch try ArgumentParser(root).parse(words) {
             case .help(let command, let path):

@@ -142,14 +142,16 @@ extension Broker {
                 if partition.log.isRetired { continue }
                 counters.countFailure()
                 let error = BrokerError(error, in: partition.name.description)
-                if error.isFull {
+                // A folder of its own may lie on another disk: that is its partition's alone.
+                let isDiskFull = error.isFull && hasRoomToClean(0) == false
+                if isDiskFull {
                     cleaningPause.store(now + Self.roomPauseNanoseconds, ordering: .relaxed)
                 }
                 noteOnce(
                     "\(partition.name) was not compacted, and is as it was: "
                         + error.description
                 )
-                if error.isFull { return }
+                if isDiskFull { return }
             }
             guard throttle(0) else { return }
         }

@@ -82,7 +82,8 @@ struct CleanedSegmentWriter: ~Copyable {
         let (file, files) = (file, files)
         let path = files.path(base, .log) + CleanerSuffix.cleaned
         try onDisk { () throws(DiskError) in
-            if let modified { try files.disk.setModificationTime(of: path, to: modified) }
+            // A file that takes no time is as good, and younger.
+            if let modified { try? files.disk.setModificationTime(of: path, to: modified) }
             try file.sync()
         }
         try write(.index, index.encodedOffsets(base: base))

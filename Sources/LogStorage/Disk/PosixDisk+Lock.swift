@@ -14,7 +14,6 @@ extension PosixDisk {
                 },
                 path: path
             )
-            handOver(path)
             switch Self.takeLock(of: file.descriptor) {
             case .held: break
             case .taken: throw .locked(path: path, owner: Self.owner(in: file))

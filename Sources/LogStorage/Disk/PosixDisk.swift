@@ -43,14 +43,12 @@ package struct PosixDisk: Disk {
                 message: "it is no regular file"
             )
         }
-        if mode == .create { handOver(path) }
         return PosixFile(descriptor: descriptor, path: path, root: root)
     }
 
     package func createDirectory(_ path: String) throws(DiskError) {
         do throws(DiskError) {
             _ = try check("mkdir", path) { mkdirat($0, $1, 0o700) }
-            handOver(path)
         } catch .exists {
             guard try kind(of: path) == .directory else { throw .exists(path: path) }
         }
@@ -130,7 +128,6 @@ package struct PosixDisk: Disk {
             openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         }
         defer { Glibc.close(descriptor) }
-        handOver(path)
         // It returns what others leave in `errno`.
         errno = posix_fallocate(descriptor, 0, Int(byteCount))
         if errno != 0 { throw failure("fallocate", path) }
@@ -198,9 +195,6 @@ package struct PosixDisk: Disk {
         var random = SystemRandomNumberGenerator()
         return random.next()
     }
-
-    /// What root made in somebody else's folder is the folder's owner's.
-    func handOver(_ path: String) { root?.handOver(path) }
 
     /// A path as the calls take it: a folder's descriptor, and the name from there.
     func place(of path: String) -> (folder: Int32, name: String) {

@@ -7,24 +7,10 @@ final class PosixFolder: Sendable {
     /// As it was given.
     let path: String
     private let descriptor: Int32
-    /// Whose what is made in it is to be, where root works in the folder of somebody else: with
-    /// root's files in it, its owner could not open it any more. Nil where whoever makes it has it.
-    private let heir: (user: uid_t, group: gid_t)?
 
     init(descriptor: Int32, path: String) {
         self.descriptor = descriptor
         self.path = path
-        var status = stat()
-        heir =
-            geteuid() == 0 && fstat(descriptor, &status) == 0 && status.st_uid != 0
-            ? (status.st_uid, status.st_gid) : nil
-    }
-
-    /// Gives something that was made in it to whom it is for. Where that is not possible, it stays
-    /// root's, as it would be without.
-    func handOver(_ path: String) {
-        guard let heir, let (folder, name) = place(of: path) else { return }
-        _ = fchownat(folder, name, heir.user, heir.group, AT_SYMLINK_NOFOLLOW)
     }
 
     deinit { Glibc.close(descriptor) }

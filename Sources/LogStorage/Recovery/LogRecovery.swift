@@ -298,11 +298,8 @@ struct LogRecovery {
         if let entry = state.compacted.entry(at: step.base) {
             // At the end of a log whose end is not known, what is whole is all there is.
             let isEnd = next == nil && facts.tail.isUnknown
-            // What was appended since lies behind the last one's.
-            let isOther =
-                next == nil
-                ? step.byteCount < entry.byteCount : step.byteCount != entry.byteCount
-            if isOther, !isEnd {
+            // Of a longer one a read finds out: bytes behind its batches are nobody's.
+            if step.byteCount < entry.byteCount, !isEnd {
                 return "\(step.byteCount) bytes in a compacted segment of \(entry.byteCount)"
             }
             if let next, next != entry.end {

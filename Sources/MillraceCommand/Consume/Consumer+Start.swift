@@ -68,9 +68,6 @@ extension Consumer {
         of partition: TopicPartition
     ) throws -> Offset {
         let bounds = try log.bounds(of: partition)
-        if let group = plan.group, position > bounds.highWatermark {
-            throw behindTheEnd(group, position, of: partition, bounds)
-        }
         guard position < bounds.logStart else { return position }
         try log.refuseDamage(of: partition, at: position)
         let reader = plan.group == nil ? "they were read" : "the group read them"
@@ -82,25 +79,40 @@ extension Consumer {
         return bounds.logStart
     }
 
-    /// The log lost its end, or is another one than the group read: what comes next would be passed
-    /// over until it is there again.
+    /// The partitions in which the group stands behind the end, which lost its end or was put back:
+    /// what comes next would be passed over until the end is there again. What is damaged is told
+    /// as that.
+    func failuresBehindTheEnd() throws -> [(partition: TopicPartition, failure: CommandFailure)] {
+        guard let group = plan.group else { return [] }
+        var failures: [(partition: TopicPartition, failure: CommandFailure)] = []
+        for partition in partitions {
+            guard let position = positions[partition] else { continue }
+            let bounds = try log.bounds(of: partition)
+            guard position > bounds.highWatermark else { continue }
+            do {
+                try log.refuseDamage(of: partition, at: position)
+                failures.append((partition, behindTheEnd(group, position, partition, bounds)))
+            } catch {
+                let failure = CommandFailure(explaining: error, data: log.place.directory)
+                failures.append((partition, failure))
+            }
+        }
+        return failures
+    }
+
     private func behindTheEnd(
         _ group: String,
         _ position: Offset,
-        of partition: TopicPartition,
+        _ partition: TopicPartition,
         _ bounds: PartitionBounds
     ) -> CommandFailure {
         CommandFailure(
             "the group '\(group)' stands behind the end of \(partition)",
             place: "\(log.place)",
             reason: "its position is \(position.rawValue), and the partition ends at "
-                + "\(bounds.highWatermark.rawValue): the topic is not the one that it read",
-            next: log.place.next(
-                """
-                group reset \(argument: group) --to end --topic \(shellWord(partition.topic)) \
-                --execute
-                """
-            )
+                + "\(bounds.highWatermark.rawValue): its end was lost, or the position was set "
+                + "by hand",
+            next: log.place.next("group reset --help")
         )
     }
 

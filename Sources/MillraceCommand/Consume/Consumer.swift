@@ -64,6 +64,7 @@ struct Consumer: ~Copyable {
     private mutating func read(_ signals: SignalListener) throws {
         let stop = StopSwitch()
         signals.onRequest { stop.request() }
+        for (partition, failure) in try failuresBehindTheEnd() { setAside(partition, failure) }
         var targets: [TopicPartition: Offset] = [:]
         if plan.endsAtEnd {
             for partition in partitions {

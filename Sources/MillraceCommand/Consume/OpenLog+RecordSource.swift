@@ -44,10 +44,19 @@ extension OpenLog: RecordSource {
 
     func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws {
         let now = SystemTimeSource().wallTime()
-        try broker.commitOffsets(
-            group: group,
-            offsets.mapValues { CommittedOffset(offset: $0, commitTime: now) }
-        )
+        do throws(BrokerError) {
+            try broker.commitOffsets(
+                group: group,
+                offsets.mapValues { CommittedOffset(offset: $0, commitTime: now) }
+            )
+        } catch {
+            throw CommandFailure(
+                "the group's positions are not noted",
+                place: directory,
+                data: directory,
+                error
+            )
+        }
     }
 
     func refuseDamage(of partition: TopicPartition, at offset: Offset) throws {
@@ -63,7 +72,8 @@ extension OpenLog: RecordSource {
         do throws(LogClientError) {
             return try client.fetch(partition, from: offset, isolation: isolation, into: buffer)
         } catch {
-            let failure = CommandFailure(explaining: error, data: directory)
+            var failure = CommandFailure(explaining: error, data: directory)
+            if case .corrupt = error { failure.what = "\(partition) is damaged" }
             switch error {
             case .offsetOutOfRange(_, _, let bounds): throw .outOfRange(bounds)
             case .corrupt: throw .damaged(failure)

@@ -139,7 +139,7 @@ struct RecordPrinter: ~Copyable {
         CommandFailure(
             "a \(what) is no \(format.rawValue)",
             place: "\(partition) at offset \(batch.offset(of: record).rawValue)",
-            reason: "it has \(byteCount) bytes",
+            reason: "it has \(counted(byteCount, "byte"))",
             next: "print it with --\(what) hex"
         )
     }

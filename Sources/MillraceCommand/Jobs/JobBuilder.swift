@@ -76,7 +76,7 @@ struct JobBuilder {
                 "the folder is not a job",
                 place: job,
                 reason: "it has no Package.swift",
-                next: "millrace new NAME --path \(shellPath(job))"
+                next: "give the folder of a job's package; millrace new NAME makes one"
             )
         }
         return false

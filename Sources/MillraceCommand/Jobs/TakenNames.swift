@@ -11,7 +11,7 @@ enum TakenNames {
 
     /// Swift's reserved words that begin as a type's name does, and the name of its library.
     /// `Type` and `Protocol` are reserved within other types alone.
-    private static let words: Set = ["Any", "Self", "Swift"]
+    private static let words: Set = ["Any", "Self", "Swift", "Void"]
 
     /// Modules that come with Swift: in a job, its own would stand before them.
     static let swiftModules: Set = [

@@ -102,7 +102,8 @@ struct ToolProcess {
         [SIGHUP, SIGINT, SIGQUIT, SIGTERM].compactMap { number in
             let former = signal(number) { number in
                 let tool = runningTool.load(ordering: .sequentiallyConsistent)
-                if tool > 0 { kill(tool, number) }
+                // Of SIGQUIT the tool would print a backtrace, and go on.
+                if tool > 0 { kill(tool, number == SIGQUIT ? SIGTERM : number) }
                 signal(number, SIG_DFL)
                 raise(number)
             }

@@ -55,7 +55,7 @@ extension LogPlace {
             "the topic '\(name)' does not exist",
             place: "\(self)",
             reason: hint.map { "did you mean '\($0)'?" },
-            next: hint == nil && canBeMade
+            next: hint == nil && canBeMade && TopicName.problem(with: name) == nil
                 ? next("topic create \(argument: name) --partitions N") : next("topic list")
         )
     }

@@ -51,8 +51,10 @@ struct SegmentDump: ~Copyable {
                 )
                 return isZero
             case .entry(let entry):
-                guard !range.isReached(by: Self.begin(of: entry)) else { return true }
-                guard !range.isBehind(entry.lastOffset) else {
+                // Behind an offset that is damaged others of the range may follow.
+                guard !range.isReached(by: Self.begin(of: entry)),
+                    !range.isBehind(entry.lastOffset)
+                else {
                     scanner.advance(by: entry.byteCount)
                     continue
                 }

@@ -206,11 +206,16 @@ enum ProduceCommand {
         do { try sender.send(inputs) } catch {
             let failure = CommandFailure(explaining: error, data: log.place.directory)
             let kept = sender.keep(after: failure)
-            guard (try? log.isStillThere(topic)) ?? true else { throw deleted(topic, log.place) }
+            if isGone(topic, log) { throw deleted(topic, log.place) }
             throw kept
         }
-        guard try log.isStillThere(topic) else { throw deleted(topic, log.place) }
+        if isGone(topic, log) { throw deleted(topic, log.place) }
         return producer.appendedCount
+    }
+
+    /// False where nobody tells: what was acknowledged is in the topic, as far as is known.
+    private static func isGone(_ topic: OutputTopic, _ log: any CommandLog) -> Bool {
+        do { return try !log.isStillThere(topic) } catch { return false }
     }
 
     /// What is there of a topic made anew came behind its making, and nobody knows which line that

@@ -50,10 +50,12 @@ extension ServedLog: RecordSink {
                 failure.what = "'\(partition.topic)' takes no records from here"
             }
             failure.place = "\(partition) of \(place)"
-            if case .lost = error.error {
+            switch error.error {
+            case .lost, .unreachable:
                 failure.next =
                     "see that the log is served again, and go on behind the lines that "
                     + "are in the topic: the same input once more would be there twice"
+            default: break
             }
             throw AppendFailure(failure: failure, isUncertain: error.isUncertain)
         }

@@ -90,6 +90,26 @@ extension EndToEnd {
             #expect(try owner.warnings.contains("ended at once"))
         }
 
+        @Test func `SIGQUIT ends what only reads at once as well`() throws {
+            try Millrace.succeed("topic", "create", "t", "--data", data)
+            try produce(50_000, to: "t")
+            // Nobody takes what it prints, so that the signal finds it at work.
+            let outcome = try Millrace.shell(
+                """
+                cd '\(folder.url.path)' && mkfifo read
+                \(millrace) log dump --records --data data > read 2> err &
+                pid=$!
+                exec 3< read
+                read -r first <&3
+                kill -QUIT $pid
+                wait $pid
+                """
+            )
+            #expect(outcome.status == 131, "\(outcome)")
+            let said = try String(contentsOfFile: folder.path("err"), encoding: .utf8)
+            #expect(said == "")
+        }
+
         @Test(arguments: [false, true])
         func `a run that is ended before it has caught up says what is left`(asJSON: Bool) throws {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
@@ -148,34 +168,65 @@ extension EndToEnd {
             try owner.stop()
         }
 
-        @Test(arguments: [[], ["--until-end"]])
-        func `a group behind the end is told so, with the way on`(words: [String]) throws {
-            try Millrace.succeed("topic", "create", "t", "--data", data)
-            try produce(3, to: "t")
+        /// The other partition is read, and nothing is proposed that would pass over its records.
+        @Test(arguments: [false, true])
+        func `a group behind the end of a partition is told so`(isDamaged: Bool) throws {
+            try Millrace.succeed("topic", "create", "t", "--partitions", "2", "--data", data)
+            for partition in 0..<2 {
+                let sent = try Millrace.shell(
+                    "seq 3 | \(millrace) produce t --partition \(partition) --data '\(data)'"
+                )
+                #expect(sent.status == 0)
+            }
             let log = try OpenLog(data, creates: false)
-            let now = SystemTimeSource().wallTime()
+            let position = CommittedOffset(
+                offset: Offset(isDamaged ? 3 : 500),
+                commitTime: SystemTimeSource().wallTime()
+            )
             try log.broker.commitOffsets(
                 group: "g",
-                [
-                    TopicPartition("t", PartitionIndex(0)): CommittedOffset(
-                        offset: Offset(500),
-                        commitTime: now
-                    )
-                ]
+                [TopicPartition("t", PartitionIndex(0)): position]
             )
             try log.close()
+            if isDamaged {
+                let segment = URL(filePath: "\(data)/t-0/00000000000000000000.log")
+                let handle = try FileHandle(forWritingTo: segment)
+                try handle.truncate(atOffset: 20)
+                try handle.close()
+            }
             let refused = try Millrace.tool(
                 Millrace.executable,
-                ["consume", "t", "--group", "g", "--data", data] + words,
+                ["consume", "t", "--group", "g", "--data", data, "--until-end"],
                 input: nil
             )
             #expect(refused.status == 1)
-            let said = "'g' stands behind the end of t-0"
+            #expect(refused.lines == ["1", "2", "3"])
+            let said = isDamaged ? "t-0 is damaged" : "'g' stands behind the end of t-0"
             #expect(refused.errors.contains(said), "\(refused.errors)")
-            let next = try #require(refused.errors.firstMatch(of: /next: millrace (.*)\n/))
-            #expect(try Millrace.shell("\(millrace) \(next.1)").status == 0, "\(next.1)")
-            let again = ["consume", "t", "--group", "g", "--until-end", "--data", data]
-            #expect(try Millrace.tool(Millrace.executable, again, input: nil).status == 0)
+            #expect(!refused.errors.contains("--execute"), "\(refused.errors)")
+        }
+
+        @Test func `what was acknowledged counts where the server goes before the end`() throws {
+            let owner = try OwnerProcess.serve(data, folder)
+            try Millrace.succeed("topic", "create", "t", "--data", data)
+            let outcome = try Millrace.shell(
+                """
+                cd '\(folder.url.path)' && mkfifo lines
+                \(millrace) produce t --data data --linger 10ms < lines > out 2> err &
+                pid=$!
+                exec 3> lines
+                seq 2 >&3
+                until [ "$(\(millrace) consume t --until-end --data data | wc -l)" = 2 ]
+                do :; done
+                kill -9 \(owner.identifier)
+                exec 3>&-
+                wait $pid
+                """
+            )
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let said = try String(contentsOfFile: folder.path("out"), encoding: .utf8)
+            #expect(said == "produced 2 records to t\n")
+            owner.kill()
         }
 
         @Test(arguments: [false, true])

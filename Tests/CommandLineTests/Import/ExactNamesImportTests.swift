@@ -15,18 +15,6 @@ import Testing
     private static let time: Int64 = 1_700_000_000_000
     private static let names = ["caf\u{E9}", "cafe\u{301}"]
 
-    private static func batch(_ records: [(key: [UInt8], value: [UInt8])]) -> [UInt8] {
-        var builder = RecordBatchBuilder()
-        for record in records {
-            record.key.withUnsafeBytes { key in
-                record.value.withUnsafeBytes { value in
-                    builder.append(timestamp: Timestamp(time), key: key, value: value)
-                }
-            }
-        }
-        return Array(builder.seal())
-    }
-
     @Test func `each group keeps its own positions`() throws {
         let harness = try ImportHarness()
         try harness.maker.partition("t-0", [0: [Maker.batch(0, values: "a", "b", "c")]])
@@ -39,7 +27,7 @@ import Testing
                 ).encoded(version: 3)
             )
         }
-        try harness.maker.partition("__consumer_offsets-3", [0: [Self.batch(records)]])
+        try harness.maker.partition("__consumer_offsets-3", [0: [ImportHarness.batch(records)]])
         let report = try harness.bring { (log) throws in
             for (number, name) in Self.names.enumerated() {
                 let answers = try log.broker.committedOffsets(
@@ -79,7 +67,7 @@ import Testing
             let record = try TransactionRecord(transactionalID: name, value: metadata).encoded()
             return (key: record.key, value: try #require(record.value))
         }
-        try harness.maker.partition("__transaction_state-4", [0: [Self.batch(records)]])
+        try harness.maker.partition("__transaction_state-4", [0: [ImportHarness.batch(records)]])
         try harness.bring(raw: raw) { (log) throws in
             let seen = try ImportHarness.records(log, "t-0")
             #expect(seen == ["0:a@\(Self.time)", "1:b@\(Self.time)"])

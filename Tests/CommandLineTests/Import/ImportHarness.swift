@@ -55,6 +55,22 @@ struct ImportHarness {
         return try result.get()
     }
 
+    /// A batch of these records, all of that time.
+    static func batch(
+        _ records: [(key: [UInt8], value: [UInt8])],
+        at time: Int64 = 1_700_000_000_000
+    ) -> [UInt8] {
+        var builder = RecordBatchBuilder()
+        for record in records {
+            record.key.withUnsafeBytes { key in
+                record.value.withUnsafeBytes { value in
+                    builder.append(timestamp: Timestamp(time), key: key, value: value)
+                }
+            }
+        }
+        return Array(builder.seal())
+    }
+
     /// `offset:value@time` of every record that an isolation level shows.
     static func records(
         _ log: OpenLog,

@@ -17,18 +17,6 @@ import Testing
     private static let id = "AAAAAAAAQACAAAAAAAAAAg"
     private static let time: Int64 = 1_700_000_000_000
 
-    private static func batch(_ records: [(key: [UInt8], value: [UInt8])]) -> [UInt8] {
-        var builder = RecordBatchBuilder()
-        for record in records {
-            record.key.withUnsafeBytes { key in
-                record.value.withUnsafeBytes { value in
-                    builder.append(timestamp: Timestamp(time), key: key, value: value)
-                }
-            }
-        }
-        return Array(builder.seal())
-    }
-
     private static func position(
         _ partition: Int32,
         _ offset: Int64,
@@ -58,7 +46,7 @@ import Testing
             "__consumer_offsets-3",
             [
                 0: [
-                    Self.batch([
+                    ImportHarness.batch([
                         try Self.position(0, 2, topicID: id),
                         try Self.position(1, 2, topicID: earlier),
                     ])
@@ -89,7 +77,7 @@ import Testing
         let key = try OffsetCommitKey(group: "g", topic: "t", partition: 0).encoded()
         try harness.maker.partition(
             "__consumer_offsets-0",
-            [0: [Self.batch([(key, try value.encoded(version: 3))])]]
+            [0: [ImportHarness.batch([(key, try value.encoded(version: 3))])]]
         )
         let report = try harness.bring { (log) throws in
             let answers = try log.broker.committedOffsets(
@@ -176,7 +164,7 @@ import Testing
         let record = try TransactionRecord(transactionalID: "tx", value: metadata).encoded()
         try harness.maker.partition(
             "__transaction_state-4",
-            [0: [Self.batch([(record.key, try #require(record.value))])]]
+            [0: [ImportHarness.batch([(record.key, try #require(record.value))])]]
         )
         let seen = result == .commit ? ["0:a@\(Self.time)", "1:b@\(Self.time)"] : []
         try harness.bring(raw: raw, options: ["t:cleanup.policy=compact"]) { (log) throws in

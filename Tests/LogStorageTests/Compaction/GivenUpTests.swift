@@ -150,7 +150,6 @@ import Threads
 
         #expect(try !verify(ended).findings.filter { $0.severity == .damage }.isEmpty)
         let again = try open(ended)
-        #expect(try again.recovery?.damage != nil)
         #expect(throws: LogStorageError.self) { try again.records() }
         #expect(records.count > 0)
     }
