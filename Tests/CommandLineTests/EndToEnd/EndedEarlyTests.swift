@@ -64,7 +64,7 @@ extension EndToEnd {
             let errors = folder.url.appending(path: "read-errors")
             let reader = try Millrace.start(
                 Millrace.executable,
-                ["consume", "t", "--group", "g", "--bootstrap", try owner.address],
+                ["consume", "t", "--group", "g", "--data", data],
                 input: nil,
                 output: output,
                 errors: errors
