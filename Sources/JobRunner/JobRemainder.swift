@@ -3,15 +3,17 @@ import Terminal
 /// What a run that was to end at the end of its input left, because somebody ended it first.
 struct JobRemainder: Equatable {
     /// The offsets that are left of each topic: records, and the ends of transactions.
-    var topics: [(name: String, count: Int64)]
+    let topics: [Part]
 
-    static func == (one: JobRemainder, other: JobRemainder) -> Bool {
-        one.topics.elementsEqual(other.topics) { $0 == $1 }
+    struct Part: Equatable {
+        let name: String
+        let count: Int64
     }
 
     /// Nil where nothing is left of any topic.
     init?(_ left: [String: Int64]) {
-        topics = left.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        topics = left.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+            .map { Part(name: $0.key, count: $0.value) }
         guard !topics.isEmpty else { return nil }
     }
 

@@ -59,9 +59,7 @@ struct InputBacklog: Sendable {
         ends = end
     }
 
-    var total: Int {
-        ends.reduce(0) { $0 + Int(start[$1.key]?.distance(to: $1.value) ?? 0) }
-    }
+    var total: Int { Int(countsByTopic.values.reduce(0, +)) }
 
     /// The same by topic.
     var countsByTopic: [String: Int64] {

@@ -203,24 +203,6 @@ package final class StreamThread {
         if let result { throw result }
     }
 
-    /// What the thread's tasks counted so far.
-    package var counters: TaskCounters {
-        tasks.reduce(into: globalTableCounters) { $0.add($1.counters) }
-    }
-
-    /// Every key with a value of a store, of the thread's partitions.
-    package func contents(
-        ofStore name: String
-    ) throws(StoreError) -> [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] {
-        var result: [(key: [UInt8], value: [UInt8], timestamp: Timestamp)] = []
-        for task in tasks {
-            for owned in task.stores where owned.name == name {
-                result += try owned.store.contents()
-            }
-        }
-        return try result + globalContents(ofStore: name)
-    }
-
     // MARK: Processing
 
     private func turn(of task: StreamTask) throws -> Bool {

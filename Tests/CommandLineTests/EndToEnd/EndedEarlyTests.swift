@@ -44,9 +44,18 @@ extension EndToEnd {
             try Millrace.succeed("topic", "create", "t", "--data", data)
             kill(owner.identifier, SIGSTOP)
             let begin = Date()
+            let address = try owner.address
+            let port = try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+            let hexPort = String(port, radix: 16, uppercase: true)
+            // It waits for an answer once its connection is there: state 01 of the system's table.
             let outcome = try Millrace.shell(
-                "\(millrace) consume t --group g --bootstrap \(try owner.address) & "
-                    + "pid=$!; sleep 1; kill -INT $pid; wait $pid"
+                """
+                \(millrace) consume t --group g --bootstrap \(address) &
+                pid=$!
+                until grep -q ':0*\(hexPort) 01 ' /proc/net/tcp || ! kill -0 $pid; do :; done
+                kill -INT $pid
+                wait $pid
+                """
             )
             kill(owner.identifier, SIGCONT)
             #expect(outcome.status == 1, "\(outcome)")
@@ -206,26 +215,44 @@ extension EndToEnd {
             #expect(!refused.errors.contains("--execute"), "\(refused.errors)")
         }
 
-        @Test func `what was acknowledged counts where the server goes before the end`() throws {
-            let owner = try OwnerProcess.serve(data, folder)
-            try Millrace.succeed("topic", "create", "t", "--data", data)
+        /// A producer of lines that come from a pipe: `count` of them, what happens once all of
+        /// these can be read, more of them, and the end.
+        private func produce(
+            _ count: Int,
+            then event: String,
+            _ rest: String
+        ) throws
+            -> (status: Int32, output: String, errors: String)
+        {
             let outcome = try Millrace.shell(
                 """
                 cd '\(folder.url.path)' && mkfifo lines
                 \(millrace) produce t --data data --linger 10ms < lines > out 2> err &
                 pid=$!
                 exec 3> lines
-                seq 2 >&3
-                until [ "$(\(millrace) consume t --until-end --data data | wc -l)" = 2 ]
-                do :; done
-                kill -9 \(owner.identifier)
+                seq \(count) >&3
+                for try in $(seq 500); do
+                    read=$(\(millrace) consume t --until-end --data data | wc -l)
+                    [ "$read" = \(count) ] && break
+                done
+                \(event)
+                \(rest) >&3
                 exec 3>&-
                 wait $pid
                 """
             )
+            return (
+                outcome.status, try String(contentsOfFile: folder.path("out"), encoding: .utf8),
+                try String(contentsOfFile: folder.path("err"), encoding: .utf8)
+            )
+        }
+
+        @Test func `what was acknowledged counts where the server goes before the end`() throws {
+            let owner = try OwnerProcess.serve(data, folder)
+            try Millrace.succeed("topic", "create", "t", "--data", data)
+            let outcome = try produce(2, then: "kill -9 \(owner.identifier)", ":")
             #expect(outcome.status == 0, "\(outcome.errors)")
-            let said = try String(contentsOfFile: folder.path("out"), encoding: .utf8)
-            #expect(said == "produced 2 records to t\n")
+            #expect(outcome.output == "produced 2 records to t\n")
             owner.kill()
         }
 
@@ -233,27 +260,13 @@ extension EndToEnd {
         func `a producer says that its topic was deleted, made anew or not`(anew: Bool) throws {
             let owner = try OwnerProcess.serve(data, folder)
             try Millrace.succeed("topic", "create", "t", "--data", data)
-            let create = anew ? "\(millrace) topic create t --data data;" : ":;"
-            let outcome = try Millrace.shell(
-                """
-                cd '\(folder.url.path)' && mkfifo lines
-                \(millrace) produce t --data data --linger 10ms < lines > out 2> err &
-                pid=$!
-                exec 3> lines
-                seq 5 >&3
-                until [ "$(\(millrace) consume t --until-end --data data | wc -l)" = 5 ]
-                do :; done
-                \(millrace) topic delete t --data data
-                \(create)
-                seq 6 10 >&3
-                exec 3>&-
-                wait $pid
-                """
-            )
-            let said = try String(contentsOfFile: folder.path("err"), encoding: .utf8)
+            let delete = "\(millrace) topic delete t --data data"
+            let create = anew ? "\(millrace) topic create t --data data" : ":"
+            let outcome = try produce(5, then: "\(delete); \(create)", "seq 6 10")
             #expect(outcome.status == 1, "\(outcome.errors)")
-            #expect(said.contains("the topic 't' was deleted while it was written to"), "\(said)")
-            #expect(!said.contains("in the topic"), "\(said)")
+            let said = "the topic 't' was deleted while it was written to"
+            #expect(outcome.errors.contains(said), "\(outcome.errors)")
+            #expect(!outcome.errors.contains("in the topic"), "\(outcome.errors)")
             try owner.stop()
         }
 

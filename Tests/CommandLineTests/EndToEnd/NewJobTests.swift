@@ -158,7 +158,7 @@ extension EndToEnd {
                 #!/bin/sh
                 printf '%s' "Another instance of SwiftPM (PID: 4711) is already running using \
                 '/a/b', waiting until that process has finished execution..."
-                until [ -e '\(go)' ]; do sleep 0.1; done
+                for try in $(seq 600); do [ -e '\(go)' ] && break; sleep 0.1; done
                 echo '{"name": "Job", "products": [], "dependencies": []}'
                 """
             )
