@@ -51,11 +51,14 @@ extension KafkaCluster {
         }
     }
 
-    /// - Parameter options: Kafka's topic options by name.
+    /// - Parameters:
+    ///   - options: Kafka's topic options by name.
+    ///   - validateOnly: nothing is made; throws where it would not be.
     package func createTopic(
         _ name: String,
         partitionCount: Int32,
-        options: [String: String]
+        options: [String: String],
+        validateOnly: Bool = false
     ) throws(KafkaClientError) {
         let request = CreateTopicsRequest(
             topics: [
@@ -68,13 +71,14 @@ extension KafkaCluster {
                     }
                 )
             ],
-            timeoutMs: requestMilliseconds
+            timeoutMs: requestMilliseconds,
+            validateOnly: validateOnly
         )
         var mayBeThere = false
         try retrying { () throws(KafkaClientError) in
             let response: CreateTopicsResponse
             do throws(KafkaClientError) { response = try askPatiently(request) } catch {
-                mayBeThere = mayBeThere || error.isUncertain
+                mayBeThere = mayBeThere || (error.isUncertain && !validateOnly)
                 throw error
             }
             for topic in response.topics {

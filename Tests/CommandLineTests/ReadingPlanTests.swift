@@ -41,4 +41,25 @@ import Testing
         #expect(!progress.isDue(at: 100 + interval))
         #expect(progress.news(in: [first: .zero, second: Offset(1)]) == [second: Offset(1)])
     }
+
+    @Test func `a position that somebody else moved is none to write over`() {
+        let first = TopicPartition("a", PartitionIndex(0))
+        let second = TopicPartition("a", PartitionIndex(1))
+        var progress = GroupProgress(at: 0)
+        progress.begin(with: [first: Offset(3)])
+        let news = [first: Offset(5), second: Offset(1)]
+        #expect(progress.move(in: [first: Offset(3)], to: news) == nil)
+        // An attempt whose answer was lost has noted it.
+        #expect(progress.move(in: [first: Offset(5), second: Offset(1)], to: news) == nil)
+        #expect(
+            progress.move(in: [:], to: news)
+                == .init(partition: first, left: Offset(3), found: nil)
+        )
+        progress.note(news, at: 1)
+        let other = [first: Offset(5), second: Offset(0)]
+        #expect(
+            progress.move(in: other, to: [second: Offset(2)])
+                == .init(partition: second, left: Offset(1), found: .zero)
+        )
+    }
 }

@@ -14,6 +14,7 @@ extension Consumer {
         if let group = plan.group {
             try log.requireReadable(group: group)
             committed = try log.committedOffsets(group: group, partitions: partitions)
+            progress.begin(with: committed)
         }
         if plan.start != nil { sayWhichGoOn(committed) }
         try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })

@@ -19,7 +19,9 @@ struct Consumer: ~Copyable {
     private var failures: [CommandFailure] = []
     /// Where to ask for what comes behind damage that was left out.
     private var regained: [TopicPartition: Offset] = [:]
-    private var progress: GroupProgress
+    var progress: GroupProgress
+    /// Somebody else moved the group's positions: those of this reader are not noted any more.
+    private var isOvertaken = false
     private var hasSaidItWaits = false
     private let time = SystemTimeSource()
     let buffer = FetchBuffer(byteCount: 1 << 20)
@@ -312,10 +314,31 @@ struct Consumer: ~Copyable {
 
     /// Commits the group's positions, once what they stand for is written out.
     private mutating func noteProgress() throws {
-        guard let group = plan.group, !printer.output.isBroken else { return }
+        guard let group = plan.group, !printer.output.isBroken, !isOvertaken else { return }
         let news = progress.news(in: positions)
-        if !news.isEmpty { try log.commitOffsets(group: group, news) }
+        if !news.isEmpty {
+            let now = try log.committedOffsets(group: group, partitions: news.keys.sorted())
+            if let move = progress.move(in: now, to: news) {
+                isOvertaken = true
+                throw overtaken(group, move)
+            }
+            try log.commitOffsets(group: group, news)
+        }
         progress.note(positions, at: time.monotonicNanoseconds())
+    }
+
+    /// A reset that was made meanwhile stays, and what another reader has read is not read again.
+    private func overtaken(_ group: String, _ move: GroupProgress.Move) -> CommandFailure {
+        let left = move.left.map { "at \($0.rawValue)" } ?? "without a position"
+        let found = move.found.map { "it is at \($0.rawValue)" } ?? "it has none"
+        return CommandFailure(
+            "the positions of the group '\(group)' were moved by somebody else meanwhile",
+            place: "\(log.place)",
+            reason: "in \(move.partition) this command left it \(left), and now \(found); what "
+                + "was printed since is not noted",
+            next: log.place.next("group describe \(argument: group)")
+                + ", then consume again: it goes on from there"
+        )
     }
 
     /// Notes the positions once the work failed; says so where that fails as well.

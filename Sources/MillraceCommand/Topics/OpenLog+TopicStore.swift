@@ -51,6 +51,20 @@ extension OpenLog: TopicStore {
         }
     }
 
+    func checkCreation(
+        of name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) {
+        try ServedLog(inProcess: self).checkCreation(
+            of: name,
+            partitionCount: partitionCount,
+            options: options,
+            mayBeThere: mayBeThere
+        )
+    }
+
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false)
         try ServedLog(inProcess: self).growTopic(topic.name, to: count)

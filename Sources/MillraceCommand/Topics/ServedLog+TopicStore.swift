@@ -51,6 +51,26 @@ extension ServedLog: TopicStore {
         }
     }
 
+    func checkCreation(
+        of name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) {
+        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
+            do throws(KafkaClientError) {
+                try cluster.createTopic(
+                    name,
+                    partitionCount: partitionCount,
+                    options: options,
+                    validateOnly: true
+                )
+            } catch {
+                guard mayBeThere, error.code == .topicAlreadyExists else { throw error }
+            }
+        }
+    }
+
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false).name
         try changing("the topic '\(topic)'", .was, "given more partitions") {

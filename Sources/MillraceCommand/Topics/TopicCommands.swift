@@ -49,8 +49,18 @@ enum TopicCommands {
         let given = try distinct(invocation[configuration])
         let options = Dictionary(uniqueKeysWithValues: given.map { ($0.key, plain($0.value)) })
         let count = counted(invocation[partitions], "partition")
+        let topics = try distinctNames(invocation)
         try withLog(invocation, creates: true) { log in
-            for topic in invocation[names] {
+            // One that cannot be made is told before another one is.
+            for topic in topics where topics.count > 1 {
+                try log.checkCreation(
+                    of: topic,
+                    partitionCount: Int32(invocation[partitions]),
+                    options: options,
+                    mayBeThere: invocation[ifNotExists]
+                )
+            }
+            for topic in topics {
                 let isNew = try log.createTopic(
                     topic,
                     partitionCount: Int32(invocation[partitions]),
@@ -65,6 +75,15 @@ enum TopicCommands {
             }
         }
         return .done
+    }
+
+    /// The names given; refuses one that is given twice.
+    private static func distinctNames(_ invocation: Invocation) throws(UsageError) -> [String] {
+        let topics = invocation[names]
+        for (index, topic) in topics.enumerated() where topics[..<index].contains(topic) {
+            throw UsageError("the topic '\(topic)' is given twice")
+        }
+        return topics
     }
 
     /// Refuses an option that has two values.
@@ -141,10 +160,11 @@ enum TopicCommands {
         parameters: [names.declaration, force.declaration] + LogOption.parameters,
         examples: [.init("millrace topic delete orders", "nothing of it stays")]
     ) { invocation in
+        let topics = try distinctNames(invocation)
         try withLog(invocation) { log in
             // A name that is none is told before anything is gone.
-            for topic in invocation[names] { try log.requireKnown(topic) }
-            for topic in invocation[names] {
+            for topic in topics { try log.requireKnown(topic) }
+            for topic in topics {
                 try log.deleteTopic(topic, evenOfJob: invocation[force])
                 TextOutput.standard.write("deleted \(topic)\n")
             }

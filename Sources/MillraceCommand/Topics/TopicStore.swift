@@ -20,6 +20,13 @@ protocol TopicStore {
         options: [String: String],
         mayBeThere: Bool
     ) throws(CommandFailure) -> Bool
+    /// Throws where a topic would not be made; nothing is made.
+    func checkCreation(
+        of name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure)
     /// Gives a topic more partitions, `count` in all.
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure)
     /// Throws where the topic would not be given so many partitions and these options; nothing is

@@ -79,7 +79,13 @@ extension EndToEnd {
                 )
                 let again = try run(["topic", "create", "c", "a"] + log)
                 #expect(again.status == 1)
-                #expect(again.output == "created c with 1 partition\n")
+                #expect(again.output == "" && again.errors.contains("'a' was not made"))
+                for word in ["create", "delete"] {
+                    let twice = try run(["topic", word, "c", "c"] + log)
+                    #expect(twice.status == 64, "\(twice)")
+                    #expect(twice.errors.contains("the topic 'c' is given twice"))
+                }
+                try succeed(["topic", "create", "c"] + log)
                 let kept = try succeed(["topic", "create", "a", "d", "--if-not-exists"] + log)
                 #expect(
                     kept.lines == [
