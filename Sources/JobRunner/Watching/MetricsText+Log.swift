@@ -133,7 +133,8 @@ extension MetricsText {
         begin(
             "millrace_group_lag_records",
             .gauge,
-            help: "Offsets between a group's position and the high watermark."
+            help: "Offsets between a group's position, or the log's begin where it has none, and "
+                + "the high watermark."
         )
         for group in sample.groups {
             for lag in group.lags { self.sample(lag.records, Self.labels(group, lag)) }

@@ -98,9 +98,17 @@ final class SlowSampler: Sendable {
             limit: WatchSample.groupLimit,
             positionLimit: WatchSample.groupPartitionLimit
         ).groups
+        let places = GroupPlaces(topics, starts: bounds.mapValues(\.logStart))
+        let found = groups.flatMap {
+            places.places(
+                of: $0,
+                positionLimit: WatchSample.groupPartitionLimit,
+                limit: WatchSample.groupPartitionLimit
+            ).found
+        }
         var times: [Place: Timestamp] = [:]
         var readCount = 0
-        for (partition, offset) in groups.flatMap(\.positions) {
+        for (partition, offset) in found {
             let place = Place(partition: partition, offset: offset)
             guard let bounds = bounds[partition], offset < bounds.highWatermark,
                 times[place] == nil

@@ -43,8 +43,8 @@ final class Watch: Sendable {
             journalByteCount: probe.bytes.current
         )
         sample.freeByteCount = slow.freeByteCount
-        let ends = lookAtTopics(&sample, slow)
-        lookAtGroups(&sample, slow, ends)
+        let (places, ends) = lookAtTopics(&sample, slow)
+        lookAtGroups(&sample, slow, places, ends)
         lookAtTransactions(&sample)
         sample.connections = self.probe?.connections
         sample.failedLoginCount = self.probe?.failedLoginCount
@@ -53,14 +53,15 @@ final class Watch: Sendable {
         return sample
     }
 
-    /// Where the partitions end.
+    /// Where groups may go on, and where the partitions end.
     private func lookAtTopics(
         _ sample: inout WatchSample,
         _ slow: SlowSampler.Sample
-    ) -> [TopicPartition: Offset] {
+    ) -> (GroupPlaces, ends: [TopicPartition: Offset]) {
         let topics = broker.topics()
         let last = glimpses.withLock { $0 }
         var seen: [TopicIDPartition: LogGlimpse] = [:]
+        var starts: [TopicPartition: Offset] = [:]
         var ends: [TopicPartition: Offset] = [:]
         sample.topicCount = topics.count
         for topic in topics {
@@ -75,6 +76,7 @@ final class Watch: Sendable {
                 seen[partition.id] = glimpse
                 note(glimpse, of: partition.name, &sample)
                 guard let bounds = glimpse.bounds else { continue }
+                starts[partition.name] = bounds.logStart
                 ends[partition.name] = bounds.highWatermark
                 told.offsetCount &+= bounds.logEnd.rawValue
                 told.heldOffsetCount &+= bounds.logStart.distance(to: bounds.logEnd)
@@ -93,7 +95,7 @@ final class Watch: Sendable {
             }
         }
         glimpses.withLock { $0 = seen }
-        return ends
+        return (GroupPlaces(topics, starts: starts), ends)
     }
 
     private func note(
@@ -115,6 +117,7 @@ final class Watch: Sendable {
     private func lookAtGroups(
         _ sample: inout WatchSample,
         _ slow: SlowSampler.Sample,
+        _ places: GroupPlaces,
         _ ends: [TopicPartition: Offset]
     ) {
         let seen = broker.observeGroups(
@@ -125,8 +128,13 @@ final class Watch: Sendable {
         sample.leftOutLagCount = seen.leftOutPositionCount
         var room = WatchSample.groupPartitionLimit
         for group in seen.groups {
-            let positions = group.positions.sorted { $0.key < $1.key }
-            let lags = positions.compactMap { partition, position -> WatchSample.PartitionLag? in
+            let (found, leftOutCount) = places.places(
+                of: group,
+                positionLimit: WatchSample.groupPartitionLimit,
+                limit: room
+            )
+            sample.leftOutLagCount += leftOutCount
+            let lags = found.compactMap { partition, position -> WatchSample.PartitionLag? in
                 // Of a topic that was deleted, the position is left.
                 guard let end = ends[partition] else { return nil }
                 let place = SlowSampler.Place(partition: partition, offset: position)

@@ -37,11 +37,11 @@ import Testing
             watch = Watch(broker, nil, sampler)
         }
 
-        func write(_ count: Int, to topic: String) throws {
+        func write(_ count: Int, to topic: String, partition: Int32 = 0) throws {
             let producer = try EmbeddedProducer(broker: broker)
             var batch = RecordBatchBuilder()
             for _ in 0..<count { append(to: &batch) }
-            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(0)))
+            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(partition)))
             try producer.flush()
         }
 
@@ -115,6 +115,32 @@ import Testing
         let name = ["group": "half way", "topic": "t", "partition": "0"]
         #expect(try rig.metrics()["millrace_group_lag_seconds", name] == 2.5)
         #expect(metrics["millrace_group_members", ["group": "half way"]] == 0)
+    }
+
+    @Test func `a partition without a position counts from the log's begin`() throws {
+        var rig = try Rig()
+        try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 3))
+        try rig.client.createTopic(TopicSpecification(name: "other", partitionCount: 1))
+        for partition in [0, 1] { try rig.write(3, to: "t", partition: Int32(partition)) }
+        try rig.write(1, to: "other")
+        try rig.client.deleteRecords(
+            of: TopicPartition("t", PartitionIndex(1)),
+            before: Offset(1)
+        )
+        try rig.commit(3, of: "t", group: "g")
+        rig.time.advance(milliseconds: 2500)
+        rig.sampleSlowly()
+        let metrics = try rig.metrics()
+        func lag(_ unit: String, _ topic: String, _ partition: String) -> Double? {
+            let labels = ["group": "g", "topic": topic, "partition": partition]
+            return metrics["millrace_group_lag_\(unit)", labels]
+        }
+        #expect(lag("records", "t", "0") == 0)
+        #expect(lag("records", "t", "1") == 2)
+        #expect(lag("seconds", "t", "1") == 2.5)
+        #expect(lag("records", "t", "2") == 0)
+        #expect(lag("records", "other", "0") == nil)
+        #expect(metrics["millrace_group_partitions_left_out", [:]] == 0)
     }
 
     @Test func `what readers of committed records do not see makes no group late`() throws {
