@@ -28,6 +28,8 @@ struct ToolProcess {
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
+        let blocked = Self.letSignalsThrough()
+        defer { Self.restore(blocked) }
         do {
             try process.run()
         } catch {
@@ -96,14 +98,32 @@ struct ToolProcess {
         return poll(&state, 1, 1_500) != 0
     }
 
+    private static let endings = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+
+    /// Who starts this process may have blocked signals, which it and the tool would inherit; the
+    /// set that was blocked.
+    private static func letSignalsThrough() -> sigset_t {
+        var signals = sigset_t()
+        var former = sigset_t()
+        sigemptyset(&signals)
+        for number in endings { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, &former)
+        return former
+    }
+
+    private static func restore(_ blocked: sigset_t) {
+        var blocked = blocked
+        pthread_sigmask(SIG_SETMASK, &blocked, nil)
+    }
+
     /// A signal that ends this process ends the tool first, which would go on alone and hold the
-    /// build's folder. Those that are ignored stay ignored.
+    /// build's folder. The tool gets an interrupt whatever came: of it alone it ends its compilers
+    /// as well, each a process group of its own. Signals that are ignored stay ignored.
     private static func passSignalsOn() -> [(Int32, sighandler_t?)] {
-        [SIGHUP, SIGINT, SIGQUIT, SIGTERM].compactMap { number in
+        endings.map { number in
             let former = signal(number) { number in
                 let tool = runningTool.load(ordering: .sequentiallyConsistent)
-                // Of SIGQUIT the tool would print a backtrace, and go on.
-                if tool > 0 { kill(tool, number == SIGQUIT ? SIGTERM : number) }
+                if tool > 0 { kill(tool, SIGINT) }
                 signal(number, SIG_DFL)
                 raise(number)
             }

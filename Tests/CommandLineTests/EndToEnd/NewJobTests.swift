@@ -184,5 +184,55 @@ extension EndToEnd {
             let errors = try String(contentsOfFile: folder.path("errors"), encoding: .utf8)
             #expect(errors.contains("the package is no job"), "\(errors)")
         }
+
+        /// The package manager starts each compiler in a process group of its own.
+        @Test(arguments: ["TERM", "HUP", "QUIT"])
+        func `a signal while the compiler works ends the compiler`(signal: String) throws {
+            let job = folder.path("Slow")
+            _ = try folder.write(
+                "Slow/Package.swift",
+                """
+                // swift-tools-version: 6.0
+                import PackageDescription
+                let package = Package(
+                    name: "Slow",
+                    products: [.executable(name: "Slow", targets: ["Slow"])],
+                    targets: [.executableTarget(name: "Slow")]
+                )
+                """
+            )
+            // Minutes of work for the compiler.
+            let functions = (0..<3_000).map { number in
+                "func f\(number)(_ a: Int, _ b: Double) -> Double { let x = [a, \(number), a * 2]"
+                    + ".map { Double($0) * b }.filter { $0 > \(number).5 }.reduce(0, +); "
+                    + "return x + Double(a) * b - Double(\(number)) }\n"
+            }
+            _ = try folder.write(
+                "Slow/Sources/Slow/main.swift",
+                functions.joined() + "print(f1(1, 2))\n"
+            )
+            let outcome = try Millrace.shell(
+                """
+                compilers() {
+                    for file in /proc/[0-9]*/cmdline; do
+                        tr '\\0' ' ' 2>/dev/null < "$file" \
+                            | grep -q '^[^ ]*swift-frontend .*\(job)' && return 0
+                    done
+                    return 1
+                }
+                setsid \(millrace) describe '\(job)' > /dev/null 2>&1 & pid=$!
+                until compilers || ! kill -0 $pid 2>/dev/null; do sleep 0.1; done
+                kill -\(signal) $pid || exit 97
+                for try in $(seq 100); do
+                    compilers || break
+                    sleep 0.05
+                done
+                compilers && exit 98
+                find '\(job)/.build' -name Slow -type f -perm -u+x
+                """
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.output.isEmpty, "\(outcome.output)")
+        }
     }
 }
