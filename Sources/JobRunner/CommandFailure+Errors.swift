@@ -50,7 +50,7 @@ extension CommandFailure {
                 next: data.map { nextCommand("log verify", data: $0) }
             )
         case .full(let text):
-            self.init(what, reason: text, next: Self.freeSpace)
+            self.init(what, reason: text, next: Self.freeSpace(for: data))
         }
     }
 }

@@ -72,8 +72,15 @@ extension CommandFailure {
         return "allow more open files (ulimit -n 65536), then the same command"
     }
 
-    static var freeSpace: String {
-        "free some space: what runs goes on by itself, what has ended is started again"
+    /// What helps where a directory's file system has no room; a full one may lack room for bytes,
+    /// or for files.
+    static func freeSpace(for directory: String?) -> String {
+        let isOutOfFiles = directory.map { Folder.freeFileCount(at: $0) == 0 } ?? false
+        let first =
+            isOutOfFiles
+            ? "remove some files, the file system has room for no other one (df -i "
+                + "\(shellPath(directory ?? "")) counts them)" : "free some space"
+        return first + ": what runs goes on by itself, what has ended is started again"
     }
 
     /// What went wrong, in the log's words, with the command that helps next; `data` is the
@@ -93,7 +100,7 @@ extension CommandFailure {
                     partition.map { "topic describe \(argument: $0.topic)" } ?? "log verify",
                     data: data
                 )
-            case .full, .undecided: Self.freeSpace
+            case .full, .undecided: Self.freeSpace(for: data)
             case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellPath(path))
             case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
                 .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:

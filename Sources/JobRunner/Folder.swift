@@ -67,4 +67,12 @@ package enum Folder {
             reason: String(cString: strerror(errno))
         )
     }
+
+    /// How many files the file system of a folder can have beside those it has; nil where it has no
+    /// such limit, or tells none.
+    package static func freeFileCount(at path: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0, status.f_files > 0 else { return nil }
+        return Int(clamping: status.f_favail)
+    }
 }

@@ -10,7 +10,7 @@ struct DirectoryDiagnosis {
     let now: Timestamp
 
     var findings: [Finding] {
-        [space, descriptors] + memory + skewed + [clock]
+        [space] + files + [descriptors] + memory + skewed + [clock]
     }
 
     // MARK: Space
@@ -57,6 +57,23 @@ struct DirectoryDiagnosis {
         guard growth > 0 else { return .good(area, what) }
         let more = ByteSize(byteCount: growth)
         return .good(area, what + "; retention lets it grow by \(more) at the pace so far")
+    }
+
+    /// Fewer files are used up by a hundred partitions, and a disk that has no room for files takes
+    /// nothing though it has room for bytes.
+    private static let leastFreeFileCount = 1_000
+
+    private var files: [Finding] {
+        guard let count = machine.freeFileCount, count < Self.leastFreeFileCount else { return [] }
+        return [
+            .warning(
+                "files",
+                "the file system has room for \(counted(count, "more file"))",
+                why: "a new partition takes 6, a segment 4; without room for them nothing is "
+                    + "produced or committed",
+                next: "remove files that nobody needs (df -i \(shellPath(directory)) counts them)"
+            )
+        ]
     }
 
     /// By how many bytes a topic grows until retention removes as much as comes, at the pace of its

@@ -6,6 +6,8 @@ struct MachineFacts {
     var mount: Mount?
     var flush: Result<FlushMeasurement, FlushFailure>
     var freeByteCount: Int
+    /// Files that the file system can have beside those it has; nil where it has no limit.
+    var freeFileCount: Int?
     /// Open files that a process may have.
     var descriptorLimit: Int
     /// Memory that a process may have.
@@ -29,6 +31,7 @@ extension MachineFacts {
         let isKnown = statvfs(directory, &status) == 0
         let unit = isKnown ? Double(status.f_frsize) : 0
         freeByteCount = Int(min(Double(status.f_bavail) * unit, 1e18))
+        freeFileCount = Folder.freeFileCount(at: directory)
         var limit = rlimit()
         let hasLimit = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
         // Millrace raises its own limit as far as it may.

@@ -148,6 +148,7 @@ extension EndToEnd {
             mount: Mount.of(path, in: Self.mounts),
             flush: flush,
             freeByteCount: 100 << 30,
+            freeFileCount: nil,
             descriptorLimit: 65_536,
             memoryByteCount: 8 << 30
         )
@@ -222,6 +223,11 @@ extension EndToEnd {
             ).findings
             return Dictionary(found.map { ($0.area, $0.level) }) { first, _ in first }
         }
+        var crowded = small
+        crowded.freeFileCount = 999
+        #expect(levels(crowded)["files"] == .warning)
+        crowded.freeFileCount = 1_000
+        #expect(levels(crowded)["files"] == nil)
         #expect(
             levels(small) == [
                 "space": .good, "descriptors": .good, "memory": .good, "partitions": .warning,
