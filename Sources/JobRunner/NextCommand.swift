@@ -1,3 +1,5 @@
+import Terminal
+
 /// A command of Millrace's on a data directory, as a shell takes it: errors name it as what to do
 /// next.
 package func nextCommand(_ words: CommandWords, data: String) -> String {
@@ -55,9 +57,27 @@ package func shellWord(_ text: String) -> String {
             || "/._-+,:@%=".utf8.contains(byte)
     }
     guard !isPlain || text.isEmpty else { return text }
+    guard !hasUnseen(text) else { return escapedWord(text) }
     return "'"
         + text.split(separator: "'", omittingEmptySubsequences: false)
         .joined(separator: "'\\''") + "'"
+}
+
+/// With what a terminal would not show written as bytes: a form of bash, zsh and POSIX of 2024.
+private func escapedWord(_ text: String) -> String {
+    var word = "$'"
+    for scalar in text.unicodeScalars {
+        if hasUnseen(String(scalar)) {
+            for byte in String(scalar).utf8 {
+                word += byte < 16 ? "\\x0" : "\\x"
+                word += String(byte, radix: 16)
+            }
+        } else {
+            if scalar == "'" || scalar == "\\" { word += "\\" }
+            word.unicodeScalars.append(scalar)
+        }
+    }
+    return word + "'"
 }
 
 /// A path that no tool takes for an option, though it begins with a dash.

@@ -158,12 +158,18 @@ package struct CommandFailure: Error, Equatable {
         self.status = status
     }
 
-    /// The lines as they are printed.
+    /// The lines as they are printed: names in them may be anybody's.
     package var text: String {
-        var lines = ["error: \(what)"]
-        if let place { lines.append("  where: \(place)") }
-        if let reason { lines.append("  why: \(reason)") }
+        var lines = ["error: \(shown(what))"]
+        if let place { lines.append("  where: \(shown(place))") }
+        if let reason { lines.append("  why: \(shown(reason))") }
         if let next { lines.append("  next: \(next)") }
         return lines.joined(separator: "\n")
+    }
+
+    /// A reason may have several lines.
+    private func shown(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { visible(String($0)) }
+            .joined(separator: "\n")
     }
 }

@@ -1,7 +1,7 @@
 /// A text for a terminal: what moves its cursor, ends a line or turns the direction of writing is
 /// shown as `\u{1b}`.
 package func visible(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isUnseen) else { return text }
+    guard hasUnseen(text) else { return text }
     var result = ""
     for scalar in text.unicodeScalars {
         if isUnseen(scalar) {
@@ -12,6 +12,9 @@ package func visible(_ text: String) -> String {
     }
     return result
 }
+
+/// Whether something in the text is not shown by a terminal, or moves its cursor.
+package func hasUnseen(_ text: String) -> Bool { text.unicodeScalars.contains(where: isUnseen) }
 
 private func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {

@@ -1,3 +1,4 @@
+import Terminal
 import Testing
 
 @testable import JobRunner
@@ -23,5 +24,27 @@ import Testing
             command("txn abort \(argument: "--it's")")
                 == #"millrace txn abort --data 'my data' -- '--it'\''s'"#
         )
+    }
+
+    @Test(arguments: [
+        "a\u{1b}[31mred", "two\nlines", "it's\t\\ \u{7}f", "right\u{202e}left", "é\u{85}1",
+    ])
+    func `what a terminal would not show is escaped, and is the same word to a shell`(
+        name: String
+    ) throws {
+        let word = shellWord(name)
+        #expect(!hasUnseen(word), "\(word)")
+        let outcome = try Millrace.shell("printf %s \(word) | od -An -tx1 | tr -d ' \\n'")
+        let bytes = name.utf8.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }
+        #expect(outcome.output == bytes.joined())
+        let failure = CommandFailure(
+            "no group '\(name)'",
+            place: name,
+            reason: "it is\n  \(name)",
+            next: "millrace group describe \(word)"
+        )
+        let lines = failure.text.split(separator: "\n")
+        #expect(lines.allSatisfy { !hasUnseen(String($0)) }, "\(failure.text)")
+        #expect(lines.last == "  next: millrace group describe \(word)")
     }
 }
