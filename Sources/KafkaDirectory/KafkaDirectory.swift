@@ -19,6 +19,8 @@ package struct KafkaDirectory: Sendable {
     package let isClean: Bool
     /// Every partition, Kafka's own included, by name.
     package let partitions: [KafkaPartition]
+    /// What its checkpoint names and has no folder, by name.
+    package let lost: [KafkaFinding]
     /// What the metadata log says of topics; nil where there is none.
     package let metadata: ClusterMetadata?
     /// What its broker was told of all topics, as the metadata log has it.
@@ -93,9 +95,35 @@ package struct KafkaDirectory: Sendable {
             disk: reader.disk,
             isClean: isClean,
             partitions: partitions,
+            lost: lost(points.keys.sorted(), among: partitions, in: reader.path, isClean: isClean),
             metadata: metadata,
             defaults: defaults
         )
+    }
+
+    /// The partitions that a broker had when it noted `named` and that are not there. It notes them
+    /// once a minute and at a clean end: after a kill a topic may have been deleted since, or a
+    /// partition moved to another broker.
+    private static func lost(
+        _ named: [TopicPartition],
+        among partitions: [KafkaPartition],
+        in path: String,
+        isClean: Bool
+    ) -> [KafkaFinding] {
+        let there = Set(partitions.map(\.name))
+        let topics = Set(there.map(\.topic))
+        return named.filter { !there.contains($0) && (isClean || topics.contains($0.topic)) }
+            .map { partition in
+                KafkaFinding(
+                    severity: isClean ? .damage : .note,
+                    partition: partition,
+                    file: "\(path)/\(CheckpointFile.recoveryPoint)",
+                    reason: "the broker had this partition, and there is no folder \(partition)"
+                        + (isClean
+                            ? ": its records are lost"
+                            : ": it was moved to another broker just before the end, or is lost")
+                )
+            }
     }
 
     /// Fails if a broker holds the directory's lock. Asked again at the end of a long reading, it
@@ -167,12 +195,14 @@ struct DirectoryReader {
             try SegmentFiles.segments(in: folder, names: try disk.list(folder), disk: disk)
         }
         let metadata = try content(of: "\(folder)/partition.metadata")
+        let epochs = try content(of: "\(folder)/leader-epoch-checkpoint")
         return KafkaPartition(
             name: name,
             path: folder,
             topicID: metadata.flatMap(KafkaPartition.topicID),
             segments: segments,
             logStart: .zero,
+            epochStart: epochs.flatMap(KafkaPartition.epochStart),
             recoveryPoint: .zero,
             wasCompacted: false,
             isClean: false

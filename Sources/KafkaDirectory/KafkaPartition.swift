@@ -15,6 +15,9 @@ package struct KafkaPartition: Sendable {
     package var logStart: Offset
     /// What the checkpoint says, which may lie before the first segment.
     package var checkpointedStart: Offset?
+    /// Where the first leader epoch of its `leader-epoch-checkpoint` begins, which retention moves
+    /// with the log's begin; nil where there is none.
+    package var epochStart: Offset?
     /// Everything below was flushed; 0 where no checkpoint says so.
     package var recoveryPoint: Offset
     /// Everything below is on all replicas that are in sync, as the broker noted last, which it
@@ -56,6 +59,16 @@ extension KafkaPartition {
             return nil
         }
         return name
+    }
+
+    /// The first offset in the text of `leader-epoch-checkpoint`: a version, a count, and a line
+    /// with epoch and offset each.
+    static func epochStart(in bytes: [UInt8]) -> Offset? {
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard lines.count >= 3, lines[0] == "0" else { return nil }
+        let parts = lines[2].split(separator: " ")
+        guard parts.count == 2, let offset = Int64(parts[1]), offset >= 0 else { return nil }
+        return Offset(offset)
     }
 
     /// The topic's id in the text of `partition.metadata`.

@@ -53,6 +53,33 @@ import Testing
         }
     }
 
+    /// A broker notes its partitions once a minute and at a clean end.
+    @Test(arguments: [true, false])
+    func `a partition that the broker had and that has no folder is told`(isClean: Bool) throws {
+        let kafka = try KafkaReading(isClean: isClean)
+        try kafka.maker.partition("t-0", [0: [Maker.batch(0, values: "a")]])
+        try kafka.maker.checkpoint("recovery-point-offset", "t 0 1", "t 1 7", "gone 0 3")
+        let lost = try kafka.open().lost
+        #expect(lost.map { "\($0.partition)" } == (isClean ? ["gone-0", "t-1"] : ["t-1"]))
+        #expect(lost.allSatisfy { $0.severity == (isClean ? .damage : .note) })
+    }
+
+    @Test(arguments: [
+        ("0\n1\n3 0\n", 0), ("0\n2\n3 4\n7 9\n", nil), ("0\n0\n", nil), ("x", nil),
+    ])
+    func `what retention would have told of is noted where a log begins later`(
+        epochs: String,
+        start: Int64?
+    ) throws {
+        let kafka = try KafkaReading()
+        try kafka.maker.partition("t-0", [4: [Maker.batch(4, values: "a")]])
+        try kafka.maker.write("t-0/leader-epoch-checkpoint", Array(epochs.utf8))
+        let survey = try kafka.survey()
+        #expect(survey.findings.map(\.severity) == (start == nil ? [] : [.note]))
+        #expect(survey.findings.first?.offset == start.map { Offset($0) })
+        #expect(!survey.isDamaged)
+    }
+
     @Test func `the log starts where the checkpoint says`() throws {
         let kafka = try KafkaReading()
         try kafka.maker.partition("t-0", [4: [Maker.batch(4, values: "a", "b", "c")]])

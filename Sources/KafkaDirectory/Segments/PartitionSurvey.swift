@@ -114,7 +114,8 @@ package struct PartitionSurvey: Sendable {
 
     /// Takes note of what is whole, and not all there was.
     private mutating func noteBegin(of partition: KafkaPartition) {
-        guard let start = partition.checkpointedStart, let first = partition.segments.first,
+        let starts = [partition.checkpointedStart, partition.epochStart].compactMap(\.self)
+        guard let start = starts.max(), let first = partition.segments.first,
             start < first.baseOffset
         else { return }
         note(

@@ -8,12 +8,15 @@ import Terminal
 enum KafkaVerification {
     static func run(
         _ directory: String,
-        partitions: Set<TopicPartition>
+        isChosen: (TopicPartition) -> Bool
     ) throws(CommandFailure) -> ExitStatus {
         let kafka = try ImportCommand.open(directory)
-        let chosen = kafka.partitions.filter { partitions.contains($0.name) }
+        let chosen = kafka.partitions.filter { isChosen($0.name) }
         var totals = Totals()
         var output = BufferedOutput(.standard)
+        let lost = kafka.lost.filter { isChosen($0.partition) }
+        for finding in lost { output.append("\(finding)\n") }
+        totals.damageCount = lost.count { $0.severity == .damage }
         for partition in chosen {
             let survey: PartitionSurvey
             do throws(DiskError) {

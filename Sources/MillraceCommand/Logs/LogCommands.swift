@@ -63,7 +63,11 @@ enum LogCommands {
         let chosen = Set(try partitionFolders(invocation).map(\.partition))
             .union(knownPartitions(invocation))
         if try kind(of: invocation[data]) == .kafka {
-            return try KafkaVerification.run(invocation[data], partitions: chosen)
+            return try KafkaVerification.run(invocation[data]) { name in
+                (invocation[topic] ?? name.topic) == name.topic
+                    && (invocation[partition] ?? Int(name.partition.rawValue))
+                        == Int(name.partition.rawValue)
+            }
         }
         let report = try LogVerification.run(invocation[data], partitions: chosen)
         LogVerification.print(report)

@@ -53,6 +53,8 @@ struct KafkaImport {
             makeID: log.broker.makeTopicID
         )
         report.notes += plan.notes
+        let brought = Set(plan.topics.map(\.name))
+        report.findings += source.lost.filter { brought.contains($0.partition.topic) }
         try remove(unfinished, &report)
         if !unknown.isEmpty { report.notes.append(Self.words(ofUnknown: unknown)) }
         try ledger.begin(plan.topics.map { .init(name: $0.name, id: $0.id) })
