@@ -9,9 +9,7 @@ extension PosixDisk {
         let folder = try lockedFolder(of: path)
         while true {
             let file = PosixFile(
-                descriptor: try check("open", path) { folder, name in
-                    openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-                },
+                descriptor: try openOrMake(path, O_RDWR, for: "open"),
                 path: path
             )
             switch Self.takeLock(of: file.descriptor) {

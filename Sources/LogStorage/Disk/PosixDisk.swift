@@ -20,16 +20,14 @@ package struct PosixDisk: Disk {
     }
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
-        let flags: Int32 =
-            switch mode {
-            case .read: O_RDONLY
-            case .readWrite: O_RDWR
-            case .create: O_RDWR | O_CREAT | O_EXCL
-            }
         // What is no file, such as a named pipe, would have its opening wait for another process. A
         // folder says by itself that it cannot be read.
-        let descriptor = try check("open", path) { folder, name in
-            openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
+        let descriptor: Int32
+        switch mode {
+        case .create: descriptor = try make(path, O_RDWR | O_NONBLOCK, for: "open")
+        case .read, .readWrite:
+            let flags = (mode == .read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK
+            descriptor = try check("open", path) { openat($0, $1, flags) }
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0,
@@ -48,7 +46,7 @@ package struct PosixDisk: Disk {
 
     package func createDirectory(_ path: String) throws(DiskError) {
         do throws(DiskError) {
-            _ = try check("mkdir", path) { mkdirat($0, $1, 0o700) }
+            try makeFolder(path)
         } catch .exists {
             guard try kind(of: path) == .directory else { throw .exists(path: path) }
         }
@@ -124,9 +122,7 @@ package struct PosixDisk: Disk {
     }
 
     package func reserve(_ path: String, _ byteCount: Int64) throws(DiskError) {
-        let descriptor = try check("open", path) { folder, name in
-            openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        }
+        let descriptor = try openOrMake(path, O_RDWR, for: "open")
         defer { Glibc.close(descriptor) }
         // It returns what others leave in `errno`.
         errno = posix_fallocate(descriptor, 0, Int(byteCount))

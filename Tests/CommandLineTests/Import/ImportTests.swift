@@ -231,7 +231,9 @@ import Testing
         )
         let other = try ImportHarness()
         try other.maker.partition("t-0", [0: []])
-        for option in ["t:retention.ms=x", "v:retention.ms=5", "retention.ms=5"] {
+        for option in [
+            "t:retention.ms=x", "v:retention.ms=5", "retention.ms=5", "t:retention.mss=5",
+        ] {
             #expect(throws: CommandFailure.self) { try other.bring(options: [option]) }
         }
         try other.bring { (log) throws in

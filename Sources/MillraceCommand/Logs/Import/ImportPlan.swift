@@ -1,4 +1,5 @@
 import Broker
+import BrokerAPI
 import Bytes
 import JobRunner
 import KafkaDirectory
@@ -222,8 +223,18 @@ struct ImportPlan {
         to options: inout [String: String]
     ) throws(CommandFailure) {
         guard LogConfiguration.names.contains(option.name) else {
-            unknown[option.name, default: []].append(option.topic)
-            return
+            let known = Set(KafkaTopicOptions.names).union(LogConfiguration.names).sorted()
+            guard !known.contains(option.name) else {
+                unknown[option.name, default: []].append(option.topic)
+                return
+            }
+            throw CommandFailure(
+                "--config \(option.topic):\(option.name): there is no such option of topics",
+                reason: Suggestion.nearest(to: option.name, among: known)
+                    .map { "did you mean '\($0)'?" }
+                    ?? "there are: " + known.joined(separator: ", "),
+                status: .usage
+            )
         }
         let value = option.value.filter { !$0.isWhitespace }
         do throws(LogStorageError) {
