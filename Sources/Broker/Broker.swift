@@ -60,6 +60,8 @@ package final class Broker: Sendable {
     let cleaningTurns = Lock(SleeperTurns())
     /// Until when there is no compaction, on the monotonic clock: it found no room.
     let cleaningPause = Atomic<UInt64>(0)
+    /// Until when compaction leaves partitions alone that found no room where they lie.
+    let partitionPauses = Lock<[TopicIDPartition: UInt64]>([:])
     /// When segments were last written back for the cleaner, on the monotonic clock.
     let lastCleaningWriteBack = Atomic<UInt64>(0)
     /// When segments were last written back, on the monotonic clock.

@@ -72,6 +72,50 @@ import Threads
         #expect(try names().contains("compacted-segments"))
     }
 
+    /// Its folder lies on another disk, or has a quota of its own.
+    @Test func `a partition that finds no room where it lies is left alone, and no other`() throws {
+        let harness = try LogHarness(configuration: configuration())
+        let options = [
+            "cleanup.policy": "compact", "segment.bytes": "20000", "min.cleanable.dirty.ratio": "0",
+        ]
+        for name in ["a", "b"] {
+            try harness.broker.createTopic(name, partitionCount: 1, options: options)
+            let producer = try EmbeddedProducer(broker: harness.broker)
+            for _ in 0..<20 {
+                var batch = RecordBatchBuilder()
+                [UInt8](repeating: 7, count: 2_000).withUnsafeBytes { value in
+                    batch.append(timestamp: harness.time.wallTime(), key: value, value: value)
+                }
+                try producer.append(&batch, to: TopicPartition(name, PartitionIndex(0)))
+            }
+            try producer.flush()
+        }
+        try harness.broker.close()
+        let hooked = HookedDisk(harness.disk)
+        let broker = try Broker.open(
+            disk: hooked,
+            directory: LogHarness.directory,
+            configuration: harness.broker.configuration,
+            time: harness.time
+        )
+        let tries = Lock(0)
+        hooked.onFileOperation { operation, path in
+            guard operation == .write, path.contains("/a-0/"), path.contains(".cleaned") else {
+                return nil
+            }
+            tries.withLock { $0 += 1 }
+            return .full(path: path)
+        }
+        for _ in 0..<3 { broker.clean { _ in true } }
+        #expect(tries.withLock { $0 } == 1)
+        let cleaned = try hooked.list("\(LogHarness.directory)/b-0")
+        #expect(cleaned.contains("compacted-segments"))
+        harness.time.advance(milliseconds: 60_000)
+        broker.clean { _ in true }
+        #expect(tries.withLock { $0 } == 2)
+        try broker.close()
+    }
+
     @Test func `a position behind the end of a relaxed log waits for room to be put back`() throws {
         let harness = try LogHarness(configuration: configuration())
         try harness.broker.createTopic(

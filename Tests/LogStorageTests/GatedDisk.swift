@@ -122,7 +122,7 @@ private final class Gate: @unchecked Sendable {
 }
 
 /// Threads of a test, waited for together.
-final class ThreadGroup {
+final class ThreadGroup: Sendable {
     private let group = DispatchGroup()
 
     func start(_ body: @escaping @Sendable () -> Void) {

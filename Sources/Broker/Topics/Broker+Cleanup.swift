@@ -115,7 +115,9 @@ extension Broker {
     private func clean(_ partitions: [Partition], throttle: (Int) -> Bool) {
         let now = time.monotonicNanoseconds()
         guard now >= cleaningPause.load(ordering: .relaxed) else { return }
+        partitionPauses.withLock { $0 = $0.filter { now < $0.value } }
         for partition in partitions {
+            if partitionPauses.withLock({ $0[partition.id] != nil }) { continue }
             guard let hasRoom = hasRoomToClean(0) else { continue }
             var lacksRoom = !hasRoom
             do throws(LogStorageError) {
@@ -146,6 +148,10 @@ extension Broker {
                 let isDiskFull = error.isFull && hasRoomToClean(0) == false
                 if isDiskFull {
                     cleaningPause.store(now + Self.roomPauseNanoseconds, ordering: .relaxed)
+                } else if error.isFull {
+                    partitionPauses.withLock {
+                        $0[partition.id] = now + Self.roomPauseNanoseconds
+                    }
                 }
                 noteOnce(
                     "\(partition.name) was not compacted, and is as it was: "

@@ -165,8 +165,7 @@ package struct PosixDisk: Disk {
     package func modificationTime(of path: String) throws(DiskError) -> Timestamp? {
         var status = stat()
         _ = try check("stat", path) { fstatat($0, $1, &status, 0) }
-        let time = status.st_mtim
-        return Timestamp(Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        return Self.timestamp(of: status.st_mtim)
     }
 
     package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {
@@ -184,7 +183,24 @@ package struct PosixDisk: Disk {
         _ = try check("statvfs", path) { _, _ in fstatvfs(descriptor, &status) }
         // Some file systems say nothing at all: a write that finds no room will.
         guard status.f_blocks > 0 else { return .max }
-        return Int64(status.f_bavail) * Int64(status.f_frsize)
+        return Self.byteCount(UInt64(status.f_bavail), of: UInt64(status.f_frsize))
+    }
+
+    /// In milliseconds, the most or the least that there is for one that does not fit: a file may
+    /// bear any time.
+    static func timestamp(of time: timespec) -> Timestamp {
+        let (milliseconds, overflows) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1000)
+        guard !overflows else { return Timestamp(time.tv_sec < 0 ? .min : .max) }
+        let (sum, isTooMuch) = milliseconds.addingReportingOverflow(
+            Int64(time.tv_nsec) / 1_000_000
+        )
+        return Timestamp(isTooMuch ? .max : sum)
+    }
+
+    /// The bytes of so many blocks; a file system without an end may tell more than there can be.
+    static func byteCount(_ blockCount: UInt64, of blockByteCount: UInt64) -> Int64 {
+        let (count, overflows) = blockCount.multipliedReportingOverflow(by: blockByteCount)
+        return overflows ? .max : Int64(clamping: count)
     }
 
     package func randomNumber() -> UInt64 {

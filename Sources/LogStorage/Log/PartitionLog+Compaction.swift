@@ -18,7 +18,10 @@ extension PartitionLog {
                 while true {
                     // Whoever deletes the topic waits for this round.
                     switch try cleaner.next(throttle: { throttle($0) && !isRetired }) {
-                    case .cleaned(let group): try swap(group)
+                    case .cleaned(let group):
+                        try swap(group)
+                        // Of many small ones little is read, and a stop would wait for all.
+                        guard throttle(0), !isRetired else { return false }
                     case .finished(let firstDirty):
                         try finishCleaning(at: firstDirty)
                         return true
@@ -111,9 +114,15 @@ extension PartitionLog {
         return options
     }
 
-    /// Puts a cleaned group in place. Readers of the old segments keep their files open.
+    /// Puts a cleaned group in place. Readers of the old segments keep their files open. A
+    /// write-back under way would write the indexes of old segments over those of the new one, and
+    /// make some for segments that are gone.
     private func swap(_ group: CleanedGroup) throws(LogStorageError) {
         try context.cleanEnd.end()
+        try fileWork.withLock { _ throws(LogStorageError) in try replace(by: group) }
+    }
+
+    private func replace(by group: CleanedGroup) throws(LogStorageError) {
         let old = segments(replacedBy: group)
         var compacted = state.withLock { $0.compacted }
         let swap = SegmentSwap(files: files)
@@ -143,6 +152,10 @@ extension PartitionLog {
     /// start would. Until then the old segments are read from their open files.
     func completeInterruptedSwap() throws(LogStorageError) {
         guard let group = state.withLock({ $0.interruptedSwap }) else { return }
+        try fileWork.withLock { _ throws(LogStorageError) in try completeSwap(of: group) }
+    }
+
+    private func completeSwap(of group: CleanedGroup) throws(LogStorageError) {
         let files = files
         let compacted: CompactedSegments
         do throws(LogStorageError) {
