@@ -1,6 +1,7 @@
 import LogModel
 import MillraceTestKit
 import Testing
+import Threads
 
 @testable import LogStorage
 
@@ -62,4 +63,51 @@ import Testing
             #expect(throws: LogStorageError.self) { try again.append(["more"], to: partition) }
         }
     }
+
+    /// A length is a number in the file system, and no proof that there are so many bytes.
+    @Test(arguments: [true, false])
+    func `a file that was made longer is read as far as it was written`(hasHeader: Bool) throws {
+        let disk = try filled()
+        let whole = try disk.content(Self.file)
+        let long = disk.copy()
+        if !hasHeader {
+            let file = try long.open(Self.file, .readWrite)
+            try [UInt8](repeating: 0, count: 8).withUnsafeBytes { try file.write($0, at: 0) }
+            file.close()
+        }
+        let far = LongFile(try long.open(Self.file, .read), byteCount: 300 << 30)
+        let bytes = try JournalContent.bytes(of: far)
+        #expect(bytes.count == (hasHeader ? whole.count : 1 << 30))
+        #expect(far.largestRead <= 1 << 30)
+    }
+}
+
+/// A file that tells another length than it has.
+private final class LongFile: DiskFile {
+    private let file: any DiskFile
+    private let told: Int64
+    private let largest = Lock(0)
+
+    init(_ file: any DiskFile, byteCount: Int64) {
+        self.file = file
+        told = byteCount
+    }
+
+    var largestRead: Int { largest.withLock { $0 } }
+
+    func read(
+        into bytes: UnsafeMutableRawBufferPointer,
+        at position: Int64
+    ) throws(DiskError) -> Int {
+        largest.withLock { $0 = max($0, bytes.count) }
+        _ = try file.read(into: bytes, at: position)
+        return bytes.count
+    }
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(DiskError) {
+        try file.write(bytes, at: position)
+    }
+    func truncate(to byteCount: Int64) throws(DiskError) { try file.truncate(to: byteCount) }
+    func byteCount() throws(DiskError) -> Int64 { told }
+    func sync() throws(DiskError) { try file.sync() }
+    func close() { file.close() }
 }

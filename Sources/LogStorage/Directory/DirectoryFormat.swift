@@ -5,6 +5,8 @@ enum DirectoryFormat {
     /// The format that this program writes, and the oldest program's that may read it.
     static let current = 2
     static let metaFile = "meta.properties"
+    /// It has some lines: of a longer one the rest is none of them.
+    static let metaByteLimit: Int64 = 1 << 16
     /// What stands in `meta.properties`: the first two lines for tools of Kafka's.
     static var text: [UInt8] {
         Array(
@@ -77,7 +79,10 @@ enum DirectoryFormat {
         _ format: Int
     ) throws(LogStorageError) {
         let bytes = try onDisk { () throws(DiskError) in
-            try files.content(of: files.path(metaFile))
+            try files.content(
+                of: files.path(metaFile),
+                byteLimit: metaByteLimit
+            )
         }
         let reader = DirectoryKind.properties(of: bytes ?? [])["millrace.minimum.reader"]
         guard let number = reader.flatMap({ Int($0) }), number <= current else {

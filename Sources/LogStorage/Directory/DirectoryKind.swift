@@ -68,7 +68,10 @@ package enum DirectoryKind: Equatable, Sendable {
         let files = PartitionFiles(disk: disk, directory: path)
         return of(
             names: try disk.list(path),
-            meta: try files.content(of: files.path(metaFile)),
+            meta: try files.content(
+                of: files.path(metaFile),
+                byteLimit: DirectoryFormat.metaByteLimit
+            ),
             isBegun: isBegun(
                 topics: try files.content(of: files.path(TopicTable.fileName)),
                 producerIDs: try files.readableContent(of: files.path(ProducerIDBlock.fileName))

@@ -135,7 +135,21 @@ struct JournalContent: Sendable {
     /// What stands for a header that is damaged or was never written: nil if the first group is
     /// not whole.
     private static func header(of file: any DiskFile) throws(DiskError) -> JournalFileHeader? {
-        try PartitionFiles.whole(file).withUnsafeBytes { JournalFileScan.header(in: $0) }
+        try bytes(of: file).withUnsafeBytes { JournalFileScan.header(in: $0) }
+    }
+
+    /// What a file without a header is read of at most: none is made as large.
+    private static let byteLimit: Int64 = 1 << 30
+
+    /// The bytes of a file in the journal's form, as many as its header says: whatever length the
+    /// file has got since, what lies behind is nobody's.
+    static func bytes(of file: any DiskFile) throws(DiskError) -> [UInt8] {
+        let begin = try PartitionFiles.content(
+            of: file,
+            byteLimit: Int64(JournalFileHeader.byteCount)
+        )
+        let header = begin.withUnsafeBytes { JournalFileHeader($0) }
+        return try PartitionFiles.content(of: file, byteLimit: header?.fileByteCount ?? byteLimit)
     }
 
     /// Nil for a file that is not read.
@@ -151,7 +165,7 @@ struct JournalContent: Sendable {
         guard isBehind || first == next || next == replayFrom else { return nil }
         let file = try disk.open(path, .read)
         defer { file.close() }
-        let bytes = try PartitionFiles.whole(file)
+        let bytes = try Self.bytes(of: file)
         readByteCount += Int64(bytes.count)
         return bytes.withUnsafeBytes { bytes in
             let scan = JournalFileScan(bytes, header, replayFrom: replayFrom)
@@ -211,7 +225,7 @@ enum HeldGroups {
         }
         let file = try disk.open(path, .read)
         defer { file.close() }
-        let bytes = try PartitionFiles.whole(file)
+        let bytes = try JournalContent.bytes(of: file)
         return bytes.withUnsafeBytes { bytes in
             // But for the salt the header says nothing that is not known.
             let found = JournalFileHeader(bytes) ?? JournalFileScan.header(in: bytes)

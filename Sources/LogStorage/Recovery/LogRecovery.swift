@@ -271,7 +271,7 @@ struct LogRecovery {
             if liar != nil || epochDispute != nil { return }
             if let obstacle {
                 // Behind the last batch of a closed segment lies what a failed write left.
-                guard let next, next == state.logEnd else {
+                guard let next, isBehindAll(obstacle, of: step, next: next) else {
                     return try handle(obstacle, step, rest: plan.steps[(index + 1)...])
                 }
             }

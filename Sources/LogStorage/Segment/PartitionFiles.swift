@@ -32,11 +32,14 @@ struct PartitionFiles: Sendable {
     static let smallFileByteLimit = 256 << 20
 
     /// The whole content of a small file; nil if there is none.
-    func content(of path: String) throws(DiskError) -> [UInt8]? {
+    func content(
+        of path: String,
+        byteLimit: Int64 = Int64(smallFileByteLimit)
+    ) throws(DiskError) -> [UInt8]? {
         do throws(DiskError) {
             let file = try disk.open(path, .read)
             defer { file.close() }
-            return try Self.content(of: file)
+            return try Self.content(of: file, byteLimit: byteLimit)
         } catch .notFound {
             return nil
         }
@@ -50,14 +53,12 @@ struct PartitionFiles: Sendable {
         }
     }
 
-    static func content(of file: any DiskFile) throws(DiskError) -> [UInt8] {
-        let count = Int(min(try file.byteCount(), Int64(smallFileByteLimit)))
+    static func content(
+        of file: any DiskFile,
+        byteLimit: Int64 = Int64(smallFileByteLimit)
+    ) throws(DiskError) -> [UInt8] {
+        let count = Int(clamping: min(try file.byteCount(), byteLimit))
         return try bytes(of: file, at: 0, count: count)
-    }
-
-    /// All bytes of a file that may be a large one.
-    static func whole(_ file: any DiskFile) throws(DiskError) -> [UInt8] {
-        try bytes(of: file, at: 0, count: Int(try file.byteCount()))
     }
 
     /// Up to `count` bytes from a position on.

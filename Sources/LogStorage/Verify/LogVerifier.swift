@@ -49,7 +49,10 @@ package struct LogVerifier {
         let found = try onDisk { () throws(DiskError) in
             (
                 try DirectoryKind.of(files.directory, on: files.disk),
-                try files.content(of: files.path(DirectoryFormat.metaFile))
+                try files.content(
+                    of: files.path(DirectoryFormat.metaFile),
+                    byteLimit: DirectoryFormat.metaByteLimit
+                )
             )
         }
         guard case (.other, let meta) = found else {

@@ -38,6 +38,7 @@ struct SegmentDump: ~Copyable {
         to output: inout BufferedOutput
     ) throws(DiskError) -> Bool {
         var scanner = EntryScanner(file: file, to: try file.byteCount())
+        var behind: Offset?
         while true {
             let position = scanner.position
             switch try scanner.next() {
@@ -51,10 +52,12 @@ struct SegmentDump: ~Copyable {
                 )
                 return isZero
             case .entry(let entry):
-                // Behind an offset that is damaged others of the range may follow.
-                guard !range.isReached(by: Self.begin(of: entry)),
-                    !range.isBehind(entry.lastOffset)
-                else {
+                let isReached = range.isReached(by: Self.begin(of: entry))
+                // Behind one offset that is damaged others of the range may follow; behind two that
+                // ascend there is nothing of it.
+                if isReached, let behind, entry.firstOffset > behind { return true }
+                behind = isReached ? entry.lastOffset : nil
+                guard !isReached, !range.isBehind(entry.lastOffset) else {
                     scanner.advance(by: entry.byteCount)
                     continue
                 }

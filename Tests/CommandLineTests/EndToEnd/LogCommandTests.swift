@@ -108,6 +108,33 @@ extension EndToEnd {
             #expect(empty.errors.contains("next: millrace log dump --help"), "\(empty.errors)")
         }
 
+        @Test func `damage behind a range is not the range's, and one bad offset hides nothing`()
+            throws
+        {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            var ends: [UInt64] = []
+            let path = folder.path("data/lines-0/00000000000000000000.log")
+            for text in ["a\n", "b\n", "c\n", "d\n", "e\n"] {
+                let input = try folder.write("input", text)
+                try Millrace.succeed("produce", "lines", "--data", data, input: input)
+                ends.append(UInt64(try Data(contentsOf: URL(filePath: path)).count))
+            }
+            let file = try FileHandle(forUpdating: URL(filePath: path))
+            // The last batch does not bear its checksum any more.
+            try file.seek(toOffset: ends[4] - 3)
+            try file.write(contentsOf: Data([0xFF]))
+            let some = try dump("--from", "0", "--until", "2")
+            #expect(some.status == 0, "\(some)")
+            #expect(some.lines.count { $0.contains("value '") } == 2, "\(some.output)")
+            #expect(try dump("--from", "3").status == 1)
+            // The second batch says that it is behind all others; its offset has no checksum.
+            try file.seek(toOffset: ends[0] + 6)
+            try file.write(contentsOf: Data([0x7F]))
+            let more = try dump("--from", "0", "--until", "3")
+            #expect(more.output.contains("value 'c'"), "\(more.output)")
+            try file.close()
+        }
+
         @Test func `a partition that is in no topic has no topic's name as a hint`() throws {
             try lines("a\n")
             let outcome = try Millrace.run("log", "verify", "--partition", "99", "--data", data)

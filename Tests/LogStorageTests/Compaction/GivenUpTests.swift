@@ -127,6 +127,43 @@ import Threads
     }
 
     /// As a copy from before the cleaning is, put back in its place.
+    /// The last records of a segment are gone, so that its last batch ends before its entry does.
+    @Test(arguments: [true, false])
+    func `bytes behind a compacted segment are nobody's, whatever it ends with`(
+        isOrderly: Bool
+    ) throws {
+        let disk = SimulatedDisk()
+        let log = try TestLog(Self.options, disk: disk)
+        for number in 0..<60 {
+            try log.append(number, key: number % 8 < 5 ? "key \(number)" : "same")
+        }
+        try log.flush()
+        try log.data.writeBack(all: false)
+        #expect(try log.log.clean { _ in true })
+        let records = try log.records()
+        try log.close()
+        let ended = disk.afterKill()
+        var gapCount = 0
+        for entry in try entries(ended) {
+            let changed = ended.copy()
+            let path = "\(TestLog.directory)/\(SegmentName.base(entry.base)).log"
+            var last: Int64 = -1
+            try changed.content(path).withUnsafeBytes { bytes in
+                var batches = RecordBatchSequence(bytes)
+                while let batch = try batches.next() { last = batch.lastOffset.rawValue }
+            }
+            if last + 1 < entry.end.rawValue { gapCount += 1 }
+            try changed.append([UInt8](repeating: 0, count: 100), to: path)
+            if !isOrderly { try loseOwnFolder(changed) }
+            let again = try open(changed)
+            #expect(again.log.readOnlyReason == nil, "segment \(entry.base.rawValue)")
+            #expect(try again.records().count == records.count)
+            try again.append(60, key: "more")
+            try again.close()
+        }
+        #expect(gapCount > 0, "no segment ends in a gap")
+    }
+
     @Test func `a compacted segment that is longer than it was is damage, and shows nothing`()
         throws
     {
