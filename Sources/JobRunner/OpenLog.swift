@@ -96,9 +96,16 @@ package struct OpenLog {
     package func requireIntact(
         _ matters: (TopicPartition) -> Bool
     ) throws(CommandFailure) {
-        for (partition, health) in broker.check(matters) {
+        if let fault = faults(matters).first { throw fault.failure }
+    }
+
+    /// Opens the partitions and gives those that are damaged or offline, and why.
+    package func faults(
+        _ matters: (TopicPartition) -> Bool
+    ) -> [(partition: TopicPartition, failure: CommandFailure)] {
+        broker.check(matters).compactMap { partition, health in
             if case .cut = health { tell([(partition, health)]) }
-            if let failure = failure(of: health, partition) { throw failure }
+            return failure(of: health, partition).map { (partition, $0) }
         }
     }
 

@@ -7,14 +7,16 @@ package enum OffsetQuestion: Sendable, Equatable {
     case earliest
     /// Behind the last record that the isolation level shows.
     case latest
-    /// The first record at this time or later.
+    /// The first record at this time or later; the protocol has no question for one before 1970.
     case time(Timestamp)
 
+    /// Kafka's special numbers, or the time: one before 1970 is sent as the number that no broker
+    /// takes, and not as another question.
     var timestamp: Int64 {
         switch self {
         case .earliest: -2
         case .latest: -1
-        case .time(let time): max(time.rawValue, 0)
+        case .time(let time): time.rawValue < 0 ? .min : time.rawValue
         }
     }
 }

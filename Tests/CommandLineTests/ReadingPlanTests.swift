@@ -63,3 +63,29 @@ import Testing
         )
     }
 }
+
+/// When a reader is told of what open transactions hold up.
+@Suite struct HeldUpRecordsTests {
+    private static let partition = TopicPartition("a", PartitionIndex(0))
+    private static let second: UInt64 = 1_000_000_000
+
+    @Test func `what is held up for three seconds is told once`() {
+        var held = HeldUpRecords()
+        held.note(Self.partition, 2, at: Self.second)
+        #expect(held.takeDue(at: 3 * Self.second) == [])
+        held.note(Self.partition, 5, at: 3 * Self.second)
+        #expect(held.all == [.init(partition: Self.partition, count: 5)])
+        #expect(held.takeDue(at: 4 * Self.second) == [.init(partition: Self.partition, count: 5)])
+        #expect(held.takeDue(at: 9 * Self.second) == [])
+    }
+
+    @Test func `one that ends in time is not told, and the next one waits anew`() {
+        var held = HeldUpRecords()
+        held.note(Self.partition, 2, at: 0)
+        held.note(Self.partition, 0, at: 2 * Self.second)
+        #expect(held.all == [])
+        held.note(Self.partition, 1, at: 3 * Self.second)
+        #expect(held.takeDue(at: 5 * Self.second) == [])
+        #expect(held.takeDue(at: 6 * Self.second).map(\.count) == [1])
+    }
+}

@@ -19,12 +19,24 @@ extension Consumer {
         if plan.start != nil { sayWhichGoOn(committed) }
         try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
         for partition in partitions {
-            guard let position = committed[partition] else {
-                positions[partition] = try first(of: partition, at: start)
-                continue
+            do {
+                positions[partition] =
+                    try committed[partition].map { try readable($0, of: partition) }
+                    ?? first(of: partition, at: start)
+            } catch let error as DamageFound {
+                try leaveOutBegin(of: partition, error.failure)
             }
-            positions[partition] = try readable(position, of: partition)
         }
+    }
+
+    /// What a group was to read first is damaged: the others are read, or what is left of this one.
+    private mutating func leaveOutBegin(
+        of partition: TopicPartition,
+        _ failure: CommandFailure
+    ) throws {
+        let logStart = try log.bounds(of: partition).logStart
+        guard plan.skipsDamage, logStart > .zero else { return setAside(partition, failure) }
+        leaveOut(partition, to: Regained(begin: logStart, from: logStart), failure)
     }
 
     /// As with Kafka's and kcat's readers, a position of the group wins over what is asked for.
@@ -53,7 +65,11 @@ extension Consumer {
             if end >= offset { return }
             if end > last.end { last = (partition, end) }
         }
-        for partition in partitions { try log.refuseDamage(of: partition, at: offset) }
+        for partition in partitions {
+            do throws(DamageFound) { try log.refuseDamage(of: partition, at: offset) } catch {
+                throw error.failure
+            }
+        }
         throw CommandFailure(
             "offset \(offset.rawValue) lies behind the end of what there is to read",
             place: "\(log.place)",
@@ -90,13 +106,10 @@ extension Consumer {
             guard let position = positions[partition] else { continue }
             let bounds = try log.bounds(of: partition)
             guard position > bounds.highWatermark else { continue }
-            do {
+            do throws(DamageFound) {
                 try log.refuseDamage(of: partition, at: position)
                 failures.append((partition, behindTheEnd(group, position, partition, bounds)))
-            } catch {
-                let failure = CommandFailure(explaining: error, data: log.place.directory)
-                failures.append((partition, failure))
-            }
+            } catch { failures.append((partition, error.failure)) }
         }
         return failures
     }
@@ -113,7 +126,9 @@ extension Consumer {
             reason: "its position is \(position.rawValue), and the partition ends at "
                 + "\(bounds.highWatermark.rawValue): its end was lost, or the position was set "
                 + "by hand",
-            next: log.place.next("group reset --help")
+            next: log.place.next(
+                "group reset \(argument: group) --topic \(argument: partition.topic)"
+            ) + ", which shows what beginning anew would change, and does not change it"
         )
     }
 

@@ -8,6 +8,8 @@ import Terminal
 struct Consumer: ~Copyable {
     let log: any CommandLog
     let plan: ReadingPlan
+    /// All that were chosen.
+    let chosen: [TopicPartition]
     /// Those that are read; a partition in which damage is met leaves them.
     var partitions: [TopicPartition]
     /// Those of them that are read up to where reading ends.
@@ -16,9 +18,11 @@ struct Consumer: ~Copyable {
     private var printer: RecordPrinter
     var positions: [TopicPartition: Offset] = [:]
     /// Why partitions are not read on, or not whole.
-    private var failures: [CommandFailure] = []
+    var failures: [(partition: TopicPartition, failure: CommandFailure)] = []
     /// Where to ask for what comes behind damage that was left out.
-    private var regained: [TopicPartition: Offset] = [:]
+    var regained: [TopicPartition: Offset] = [:]
+    /// What open transactions hold up.
+    private var heldUp = HeldUpRecords()
     var progress: GroupProgress
     /// Somebody else moved the group's positions: those of this reader are not noted any more.
     private var isOvertaken = false
@@ -38,6 +42,7 @@ struct Consumer: ~Copyable {
         printer: consuming RecordPrinter
     ) {
         self.log = log
+        chosen = partitions
         self.partitions = partitions
         self.plan = plan
         remaining = plan.limit
@@ -60,7 +65,8 @@ struct Consumer: ~Copyable {
         }
         printer.output.flush()
         try noteProgress()
-        if let failure = failures.first { throw failure }
+        if plan.endsAtEnd { tell(heldUp.all) }
+        try conclude()
     }
 
     private mutating func read(_ signals: SignalListener) throws {
@@ -70,7 +76,9 @@ struct Consumer: ~Copyable {
         var targets: [TopicPartition: Offset] = [:]
         if plan.endsAtEnd {
             for partition in partitions {
-                targets[partition] = end(of: try log.bounds(of: partition))
+                let bounds = try log.bounds(of: partition)
+                targets[partition] = end(of: bounds)
+                noteHeldUp(partition, bounds)
             }
         }
         var signal: UInt64 = 0
@@ -95,6 +103,7 @@ struct Consumer: ~Copyable {
             printer.output.lookForReader()
             guard !printer.output.isBroken else { break }
             sayItWaits()
+            tell(heldUp.takeDue(at: time.monotonicNanoseconds()))
             signal = try log.waitForChange(
                 since: signal,
                 of: positions.filter { waiting.contains($0.key) },
@@ -104,7 +113,7 @@ struct Consumer: ~Copyable {
         }
     }
 
-    private var unfinished: [TopicPartition] { partitions.filter { !finished.contains($0) } }
+    var unfinished: [TopicPartition] { partitions.filter { !finished.contains($0) } }
 
     /// What was written before this moment is all that was written before the time at which reading
     /// ends.
@@ -120,21 +129,21 @@ struct Consumer: ~Copyable {
         TextOutput.error.write("note: \(note)\n")
     }
 
-    /// A partition cannot be read on; the others can.
-    private struct DamageFound: Error {
-        let failure: CommandFailure
+    /// What an open transaction keeps from readers of committed records.
+    private mutating func noteHeldUp(_ partition: TopicPartition, _ bounds: PartitionBounds) {
+        guard plan.isolation == .readCommitted else { return }
+        let count = bounds.lastStableOffset.distance(to: bounds.highWatermark)
+        heldUp.note(partition, count, at: time.monotonicNanoseconds())
     }
 
-    /// Reads the other partitions on. The error comes at the end; who waits for more learns of it
-    /// at once.
-    private mutating func setAside(_ partition: TopicPartition, _ failure: CommandFailure) {
-        partitions.removeAll { $0 == partition }
-        failures.append(failure)
-        guard !partitions.isEmpty else { return }
-        TextOutput.error.write(
-            "warning: \(failure.what)\(failure.place.map { ", \($0)" } ?? ""); the other "
-                + "partitions are read on\n"
-        )
+    private func tell(_ held: [HeldUpRecords.Held]) {
+        for held in held {
+            TextOutput.error.write(
+                "note: \(held.partition): \(counted(Int(held.count), "offset")) behind what was "
+                    + "printed \(held.count == 1 ? "waits" : "wait") for a transaction that is "
+                    + "open: \(log.place.next("txn list"))\n"
+            )
+        }
     }
 
     /// One fetch of a partition; true if there is nothing more to print before `target`.
@@ -171,6 +180,7 @@ struct Consumer: ~Copyable {
             positions[partition] = try readable(position, of: partition)
             return false
         }
+        noteHeldUp(partition, result.bounds)
         guard result.byteCount > 0 else { return true }
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
         do {
@@ -278,29 +288,6 @@ struct Consumer: ~Copyable {
             if remaining % Self.recordsPerLook == 0 { try noteProgressIfDue() }
         }
         if remaining > 0 { positions[partition] = batch.nextOffset }
-    }
-
-    // MARK: Damage
-
-    /// Goes on at `next`, and tells what is left out.
-    private mutating func leaveOut(
-        _ partition: TopicPartition,
-        to next: Regained,
-        _ failure: CommandFailure
-    ) {
-        let first = (positions[partition] ?? .zero).rawValue
-        let last = next.begin.rawValue - 1
-        positions[partition] = next.begin
-        if next.from != next.begin { regained[partition] = next.from }
-        var failure = failure
-        failure.what =
-            first == last
-            ? "\(partition): offset \(first) is damaged and was left out"
-            : "\(partition): offsets \(first) to \(last) are damaged and were left out"
-        failures.append(failure)
-        TextOutput.error.write(
-            "warning: \(failure.what)\(failure.reason.map { ": \($0)" } ?? "")\n"
-        )
     }
 
     // MARK: The group

@@ -59,8 +59,13 @@ extension OpenLog: RecordSource {
         }
     }
 
-    func refuseDamage(of partition: TopicPartition, at offset: Offset) throws {
-        try client.refuseDamage(of: partition, at: offset)
+    func refuseDamage(of partition: TopicPartition, at offset: Offset) throws(DamageFound) {
+        do throws(LogClientError) { try client.refuseDamage(of: partition, at: offset) } catch {
+            var failure = CommandFailure(explaining: error, data: directory)
+            failure.what = "\(partition) is damaged"
+            failure.place = failure.place ?? directory
+            throw DamageFound(failure: failure)
+        }
     }
 
     func fetch(
@@ -97,8 +102,10 @@ extension OpenLog: RecordSource {
             + "waits (Ctrl-C ends it, --until-end does not begin to wait)"
     }
 
-    func requireIntact(_ partitions: [TopicPartition]) throws(CommandFailure) {
-        try requireIntact { partitions.contains($0) }
+    func faults(
+        of partitions: [TopicPartition]
+    ) -> [(partition: TopicPartition, failure: CommandFailure)] {
+        faults { partitions.contains($0) }
     }
 }
 

@@ -26,7 +26,7 @@ protocol RecordSource {
     ) throws -> [TopicPartition: Offset]
     func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws
     /// Refuses to take for deleted what damage has taken away.
-    func refuseDamage(of partition: TopicPartition, at offset: Offset) throws
+    func refuseDamage(of partition: TopicPartition, at offset: Offset) throws(DamageFound)
     /// Whole batches from `offset` on, none at the end. The first may begin below it.
     func fetch(
         _ partition: TopicPartition,
@@ -44,9 +44,10 @@ protocol RecordSource {
     ) throws -> UInt64
     /// What a person who waits for more should know; nil where more can come.
     var waitingNote: String? { get }
-    /// Fails where one of the partitions is damaged or offline: what cannot be seen of it must not
-    /// pass for an end.
-    func requireIntact(_ partitions: [TopicPartition]) throws(CommandFailure)
+    /// Those of the partitions that are damaged or offline, as far as it is known, and why.
+    func faults(
+        of partitions: [TopicPartition]
+    ) -> [(partition: TopicPartition, failure: CommandFailure)]
 }
 
 /// Why there are no records.

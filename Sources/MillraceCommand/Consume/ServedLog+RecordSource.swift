@@ -35,7 +35,7 @@ extension ServedLog: RecordSource {
                     + "\(failure.reason ?? "no reason given"); the other partitions are read\n"
             )
         }
-        unreadable = lost.map(\.failure)
+        unreadable = lost
         return partitions.filter { partition in !lost.contains { $0.partition == partition } }
     }
 
@@ -57,7 +57,9 @@ extension ServedLog: RecordSource {
         in partition: TopicPartition,
         isolation: IsolationLevel
     ) throws -> Offset? {
-        try asking("the offset of that time is not told") { cluster throws(KafkaClientError) in
+        try refuseUnaskable(time)
+        let what = "the offset of that time is not told"
+        return try asking(what) { cluster throws(KafkaClientError) in
             try cluster.offset(.time(time), of: partition, isolation: isolation)
         }
     }
@@ -207,9 +209,9 @@ extension ServedLog: RecordSource {
 
     var waitingNote: String? { nil }
 
-    func requireIntact(_ partitions: [TopicPartition]) throws(CommandFailure) {
-        if let failure = unreadable.first { throw failure }
-    }
+    func faults(
+        of partitions: [TopicPartition]
+    ) -> [(partition: TopicPartition, failure: CommandFailure)] { unreadable }
 }
 
 extension KafkaClientError {

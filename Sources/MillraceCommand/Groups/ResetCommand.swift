@@ -125,6 +125,7 @@ extension ServedLog {
         let bounds = try bounds(of: partitions)
         var times: [TopicPartition: Result<Offset?, KafkaClientError>] = [:]
         if case .time(let time) = start {
+            try refuseUnaskable(time)
             times = try asking(what) { cluster throws(KafkaClientError) in
                 try cluster.offsets(.time(time), of: partitions, isolation: .readUncommitted)
             }

@@ -14,7 +14,7 @@ final class ServedLog: CommandLog {
     /// Fetched and not read yet.
     var fetched: [TopicPartition: (position: Offset, answer: FetchedPartition)] = [:]
     /// Why partitions are left out of what is read.
-    var unreadable: [CommandFailure] = []
+    var unreadable: [(partition: TopicPartition, failure: CommandFailure)] = []
 
     /// A cluster of which one address is known.
     init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {
@@ -70,6 +70,18 @@ final class ServedLog: CommandLog {
     }
 
     // MARK: Failures
+
+    /// Kafka's protocol has other meanings for times below zero: asked for the first second of 1970
+    /// instead, a deletion would take records that are later than the time meant.
+    func refuseUnaskable(_ time: Timestamp) throws(CommandFailure) {
+        guard time.rawValue < 0 else { return }
+        throw CommandFailure(
+            "no log tells which record is the first since \(utcText(time))",
+            place: "\(place)",
+            reason: "Kafka's protocol asks for no time before 1970",
+            next: "give an offset instead; consume --format '%p %o %T\\n' shows the times"
+        )
+    }
 
     /// Asks the cluster; what it refuses is told as `what`, with the advice for its code.
     func asking<Result>(

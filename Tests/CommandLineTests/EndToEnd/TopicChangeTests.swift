@@ -145,6 +145,15 @@ extension EndToEnd {
                 )
                 let all = ["consume", "a", "--until-end"] + log
                 #expect(try succeed(all).lines.count == 10)
+                // Asked for as 1970 it would be behind records that are later.
+                for words in [
+                    delete + ["--before", "1955-01-01T00:00:00Z", "--execute"],
+                    ["group", "reset", "g", "--topic", "a", "--to", "1000-01-01T00:00:00Z"],
+                ] {
+                    let before = try run(words + log)
+                    #expect(before.status == 1, "\(before)")
+                    #expect(before.errors.contains("no time before 1970"), "\(before.errors)")
+                }
                 let several = try run(delete + ["--before", "3"] + log)
                 #expect(several.status == 64)
                 #expect(several.errors.contains("give --partition too"))
