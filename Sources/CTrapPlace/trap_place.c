@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,6 +106,13 @@ static void append_list(text *out) {
     if (!told) append(out, "none");
 }
 
+/// A word of a command: where it begins as options do it stands behind all of them.
+static void append_argument(text *out, const char *name, bool is_at_end) {
+    if ((*name == '-') != is_at_end) return;
+    append(out, is_at_end ? " -- " : " ");
+    append(out, name);
+}
+
 static void fill_in(text *out, const char *form, const millrace_trap_place *place, int number) {
     const millrace_trap_topic *topic = topic_of(place);
     for (; *form; form++) {
@@ -116,6 +124,8 @@ static void fill_in(text *out, const char *form, const millrace_trap_place *plac
         case 'j': append(out, place && place->job ? place->job : "?"); break;
         case 's': append(out, name_of(number)); break;
         case 't': append(out, topic ? topic->name : "?"); break;
+        case 'a': append_argument(out, topic ? topic->name : "?", false); break;
+        case 'z': append_argument(out, topic ? topic->name : "?", true); break;
         case 'p': append_number(out, place ? place->partition : -1); break;
         case 'o': append_number(out, topic ? *place->offset : -1); break;
         case 'n': append_number(out, topic ? *place->offset + 1 : -1); break;

@@ -28,12 +28,10 @@ enum TrapWords {
 
     private static func record(_ data: String, isInternal: Bool) -> [String] {
         let data = data.replacing("%", with: "%%")
-        // The topic's name is filled in when it traps. Whoever deletes adds --execute at the end.
-        let look = nextCommand("consume %t --partition %p --from %o --max 1", data: data)
-        let delete = nextCommand(
-            "topic delete-records %t --partition %p --before %n",
-            data: data
-        )
+        // The topic's name is filled in when it traps. Whoever deletes adds --execute.
+        let look = nextCommand("consume%a --partition %p --from %o --max 1", data: data) + "%z"
+        let delete =
+            nextCommand("topic delete-records%a --partition %p --before %n", data: data) + "%z"
         return [
             "error: the job '%j' trapped (%s) while it processed a record",
             "  where: topic %t, partition %p, offset %o",

@@ -7,7 +7,7 @@ struct Trapping: StreamJob {
 
     enum Topics {
         static let numbers = Topic("numbers", key: .utf8, value: .utf8)
-        static let others = Topic("others", key: .utf8, value: .utf8)
+        static let others = Topic("-others", key: .utf8, value: .utf8)
         static let results = Topic("results", key: .utf8, value: .utf8)
         static let answers = Topic("answers", key: .utf8, value: .utf8)
     }

@@ -39,7 +39,8 @@ millrace_trap_place *millrace_trap_place_of_thread(void);
 
 /// What is written for each case. `%j` is the job, `%s` the signal, `%t` the topic, `%p` the
 /// partition, `%o` the offset, `%n` the offset behind it, `%l` the records that all threads have at
-/// hand, `%%` a percent sign.
+/// hand, `%%` a percent sign. `%a` is the topic as the first word of a command, with a blank in
+/// front, and nothing where it begins as options do; `%z` is it then, behind a double dash.
 typedef struct {
     const char *record;
     /// The same for a record of a topic that is the job's own.

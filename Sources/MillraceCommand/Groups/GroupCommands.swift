@@ -82,7 +82,7 @@ enum GroupCommands {
                     "\(lag.partition.partition.rawValue)",
                     lag.position.map { "\($0.rawValue)" } ?? "-",
                     lag.trouble == nil ? "\(lag.end.rawValue)" : "?",
-                    lag.trouble == nil ? grouped(Int(lag.records)) : "?"
+                    lag.trouble == nil && !lag.isBehindEnd ? grouped(Int(lag.records)) : "?"
                 )
             }
             if !lags.isEmpty { TextOutput.standard.write("\n" + table.text) }
@@ -105,7 +105,7 @@ enum GroupCommands {
                 + "\"partition\":\(lag.partition.partition.rawValue),"
                 + "\"position\":\(lag.position.map { "\($0.rawValue)" } ?? "null"),"
                 + "\"end\":\(lag.trouble == nil ? "\(lag.end.rawValue)" : "null"),"
-                + "\"lag\":\(lag.trouble == nil ? "\(lag.records)" : "null")}"
+                + "\"lag\":\(lag.trouble == nil && !lag.isBehindEnd ? "\(lag.records)" : "null")}"
         }
         return "{\"group\":\(jsonString(group.name)),\"state\":\(jsonString(group.state)),"
             + "\"members\":[\(members.joined(separator: ","))],"

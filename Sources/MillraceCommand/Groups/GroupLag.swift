@@ -17,10 +17,24 @@ struct PartitionLag {
     /// How long ago the first committed record that it has not read was made; nil where there is
     /// none.
     var age: Duration?
-    /// Why the end, or that record, is not known.
+    /// Why the end is not known.
     var trouble: String?
+    /// Why that record is not known.
+    var ageTrouble: String?
 
     var records: Int64 { max(start.distance(to: end), 0) }
+
+    /// Whether the end was lost, or the position set by hand: what is written next is passed over.
+    var isBehindEnd: Bool { trouble == nil && position.map { $0 > end } ?? false }
+
+    /// Why nobody can say how far the group is behind; nil where it is known.
+    var doubt: String? {
+        if let doubt = trouble ?? ageTrouble { return doubt }
+        guard isBehindEnd, let position else { return nil }
+        return "its position is \(grouped(Int(position.rawValue))), behind the partition's end at "
+            + "\(grouped(Int(end.rawValue))): the end was lost, or the position was set by hand; "
+            + "what is written up to there is passed over"
+    }
 
     /// Whether nothing says that the group reads it, and there is something to read.
     var isUnread: Bool { position == nil && age != nil }
@@ -77,7 +91,7 @@ extension ServedLog {
             if withAges, lag.trouble == nil, lag.records > 0 {
                 switch try age(of: name, at: lag.start, before: lag.end) {
                 case .success(let age): lag.age = age
-                case .failure(let trouble): lag.trouble = trouble.text
+                case .failure(let trouble): lag.ageTrouble = trouble.text
                 }
             }
             lags.append(lag)
@@ -89,22 +103,40 @@ extension ServedLog {
 
     /// Fails where something of `lags` is not known, once the rest is told.
     func requireKnown(_ lags: [PartitionLag], of group: String) throws(CommandFailure) {
-        guard let lag = lags.first(where: { $0.trouble != nil }), let trouble = lag.trouble else {
-            return
-        }
-        let count = lags.count { $0.trouble != nil } - 1
+        let doubtful = lags.filter { $0.doubt != nil }
+        guard let lag = doubtful.first, let doubt = lag.doubt else { return }
+        let count = doubtful.count - 1
         let others = count == 0 ? "" : count == 1 ? ", and 1 other" : ", and \(count) others"
+        let topic = lag.partition.topic
         throw CommandFailure(
             "how far the group '\(group)' is behind in \(lag.partition)\(others) is not known",
-            reason: trouble,
-            next: place.directory == nil
-                ? nil : place.next("log verify --topic \(shellWord(lag.partition.topic))")
+            place: "\(place)",
+            reason: doubt,
+            next: lag.isBehindEnd
+                ? place.next("group reset \(argument: group) --topic \(argument: topic)")
+                    + ", which shows what beginning anew would change, and does not change it"
+                : place.directory == nil
+                    ? nil : place.next("log verify --topic \(shellWord(topic))")
         )
     }
 
     /// Why a record is not known.
     private struct Trouble: Error {
         let text: String
+    }
+
+    /// The owner tells of a damaged batch what it tells of a partition that is offline.
+    private static func words(
+        _ code: KafkaErrorCode,
+        _ offset: Offset,
+        _ partition: TopicPartition
+    ) -> String {
+        switch code {
+        case .kafkaStorageError, .corruptMessage, .unknownServerError:
+            "the record at offset \(grouped(Int(offset.rawValue))) of \(partition) cannot be read: "
+                + "it is damaged, or the partition is offline"
+        default: "\(KafkaClientError.refused(code, about: "\(partition)", ""))"
+        }
     }
 
     /// What a fetch brings where the first batch was nothing to readers of committed records.
@@ -142,8 +174,7 @@ extension ServedLog {
                 continue
             }
             guard answer.code == .none else {
-                let refusal = KafkaClientError.refused(answer.code, about: "\(partition)", "")
-                return .failure(Trouble(text: "\(refusal)"))
+                return .failure(Trouble(text: Self.words(answer.code, next, partition)))
             }
             let (time, behind) = answer.records.withUnsafeBytes {
                 FirstRecordTime.find(

@@ -26,7 +26,8 @@ enum LagCommand {
             + "aborted or waits for an open transaction (see `millrace txn list`), `?` where it\n"
             + "cannot be read (exit code 1). In a partition without a position all that is there "
             + "counts, from the\nlog's begin, and --slo takes any committed record there for too "
-            + "far behind.",
+            + "far behind. Nothing can be counted\nfrom a position behind the end of its "
+            + "partition (exit code 1).",
         parameters: [groups.declaration, limit.declaration, GroupCommands.asJSON.declaration]
             + LogOption.parameters,
         examples: [
@@ -59,7 +60,7 @@ enum LagCommand {
                     lag.topic,
                     lag.isKnown ? grouped(Int(lag.records)) : "?",
                     lag.age.map { "\(decimal($0.seconds, places: 1)) s" }
-                        ?? (lag.isKnown ? "-" : "?")
+                        ?? (lag.isAgeKnown ? "-" : "?")
                 )
             }
             if !invocation[GroupCommands.asJSON] {
@@ -87,8 +88,10 @@ private struct TopicLag {
     let missingCount: Int
     /// Whether there are committed records in one of those.
     let isUnread: Bool
-    /// Whether all of it could be found out.
+    /// Whether all of the records could be counted.
     let isKnown: Bool
+    /// Whether the oldest of them could be found.
+    let isAgeKnown: Bool
 
     var json: String {
         "{\"group\":\(jsonString(group)),\"topic\":\(jsonString(topic)),"
@@ -110,7 +113,8 @@ private struct TopicLag {
                 age: lags.compactMap(\.age).max(),
                 missingCount: lags.count { $0.position == nil },
                 isUnread: lags.contains(where: \.isUnread),
-                isKnown: lags.allSatisfy { $0.trouble == nil }
+                isKnown: lags.allSatisfy { $0.trouble == nil && !$0.isBehindEnd },
+                isAgeKnown: lags.allSatisfy { $0.doubt == nil }
             )
         }
     }

@@ -1,3 +1,5 @@
+import Broker
+import Coordination
 import EmbeddedClient
 import Foundation
 import JobRunner
@@ -72,6 +74,68 @@ extension EndToEnd {
             try succeed("consume", "lines", "--partition", "0", "--group", "g", "--until-end")
             // Nothing is missed in a partition that is empty.
             try succeed("lag", "g", "--slo", "1us")
+        }
+
+        @Test func `a position behind the end is told, and passes no check`() throws {
+            try succeed("topic", "create", "lines")
+            try succeed("produce", "lines", input: "a\nb\n")
+            let log = try OpenLog(data, creates: false)
+            try log.broker.commitOffsets(
+                group: "g",
+                [
+                    TopicPartition("lines", PartitionIndex(0)): CommittedOffset(
+                        offset: Offset(500),
+                        commitTime: SystemTimeSource().wallTime()
+                    )
+                ]
+            )
+            try log.close()
+            for words in [["lag", "g"], ["lag", "--slo", "1h"], ["group", "describe", "g"]] {
+                let outcome = try run(words)
+                #expect(outcome.status == 1, "\(outcome)")
+                #expect(
+                    outcome.errors.contains("its position is 500, behind the partition's end at 2"),
+                    "\(outcome.errors)"
+                )
+                #expect(outcome.errors.contains("group reset g --topic lines"))
+                let row = outcome.lines.last { $0.contains("lines") } ?? ""
+                #expect(row.contains("?"), "\(outcome.output)")
+            }
+            let diagnosis = try run(["doctor"])
+            #expect(
+                diagnosis.output.contains(
+                    "how far the group 'g' is behind in lines-0 is not known"
+                ),
+                "\(diagnosis.output)"
+            )
+        }
+
+        @Test func `behind damage the records count, and their age is not known`() throws {
+            try succeed("topic", "create", "lines")
+            try succeed("produce", "lines", input: "a\nb\n")
+            try succeed("consume", "lines", "--group", "g", "--until-end")
+            let segment = URL(filePath: "\(data)/lines-0/00000000000000000000.log")
+            let begin = try Data(contentsOf: segment).count
+            for _ in 0..<3 {
+                let lines = (0..<500).map { "line \($0)\n" }.joined()
+                try succeed("produce", "lines", input: lines)
+            }
+            var bytes = try Data(contentsOf: segment)
+            bytes[begin + 70] ^= 0x10
+            try bytes.write(to: segment)
+            let outcome = try run(["lag", "g"])
+            #expect(outcome.status == 1)
+            let row = outcome.lines.last?.split(separator: " ").map(String.init)
+            #expect(row == ["g", "lines", "1,500", "?"], "\(outcome.output)")
+            #expect(
+                outcome.errors.contains(
+                    "the record at offset 2 of lines-0 cannot be read: it is damaged, or the "
+                        + "partition is offline"
+                ),
+                "\(outcome.errors)"
+            )
+            let diagnosis = try run(["doctor"])
+            #expect(diagnosis.output.contains("how far the group 'g' is behind in lines-0"))
         }
     }
 }

@@ -8,9 +8,23 @@ extension EndToEnd {
 
         init() throws {
             folder = try TemporaryFolder()
-            for topic in ["numbers", "others", "results", "answers"] {
-                try succeed("topic", "create", topic, "--partitions", "2")
+            for topic in ["numbers", "-others", "results", "answers"] {
+                try withTopic(topic, "topic", "create", "--partitions", "2")
             }
+        }
+
+        /// A command about a topic, whose name may begin as options do.
+        private func withTopic(
+            _ topic: String,
+            _ words: String...,
+            input: String? = nil
+        ) throws {
+            let outcome = try Millrace.tool(
+                Millrace.executable,
+                words + ["--data", data, "--", topic],
+                input: try input.map { try folder.write("input", $0) }
+            )
+            #expect(outcome.status == 0, "\(words): \(outcome.errors)")
         }
 
         private func produce(
@@ -18,9 +32,9 @@ extension EndToEnd {
             to topic: String,
             partition: String
         ) throws {
-            try succeed(
-                "produce",
+            try withTopic(
                 topic,
+                "produce",
                 "--partition",
                 partition,
                 "--key-separator",
@@ -93,13 +107,22 @@ extension EndToEnd {
 
         @Test func `of two inputs the one is named whose record traps`() throws {
             try produce(["1"], to: "numbers", partition: "0")
-            try produce(["2", "3", "-129"], to: "others", partition: "0")
-            let outcome = try runJob()
+            try produce(["2", "3", "-129"], to: "-others", partition: "0")
+            let lines = lines(of: try runJob())
             #expect(
-                lines(of: outcome).dropFirst().first
-                    == "  where: topic others, partition 0, offset 2",
-                "\(outcome.errors)"
+                lines.dropFirst().first == "  where: topic -others, partition 0, offset 2",
+                "\(lines)"
             )
+            // The name of the topic begins as options do.
+            let commands = lines.compactMap { line in
+                line.firstRange(of: "millrace ").map { String(line[$0.upperBound...]) }
+            }
+            try #require(commands.count == 2, "\(lines)")
+            #expect(commands.allSatisfy { $0.hasSuffix(" -- -others") }, "\(commands)")
+            let shown = try Millrace.shell("'\(Millrace.executable.path)' \(commands[0])")
+            #expect(shown.output == "-129\n", "\(shown.errors)")
+            let deleted = try Millrace.shell("'\(Millrace.executable.path)' \(commands[1])")
+            #expect(deleted.status == 0, "\(deleted.errors)")
         }
 
         @Test func `nobody is told to delete records of a topic that is the job's own`() throws {
