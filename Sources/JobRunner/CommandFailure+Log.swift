@@ -69,8 +69,15 @@ extension CommandFailure {
     static func nextWithoutDescriptors(_ reason: String?) -> String? {
         let words = [EMFILE, ENFILE].map { String(cString: strerror($0)) }
         guard let reason, words.contains(where: reason.contains) else { return nil }
-        return "allow more open files (ulimit -n 65536), then the same command"
+        return "allow more open files (ulimit -n 65536)" + sameCommand
     }
+
+    private static let sameCommand = ", then the same command"
+    private static let startedAgain =
+        ": what runs goes on by itself, what has ended is started again"
+
+    /// The ends of next steps that have a command given again as it was.
+    package static let repeatingEnds = [sameCommand, startedAgain]
 
     /// What helps where a directory's file system has no room; a full one may lack room for bytes,
     /// or for files.
@@ -80,7 +87,7 @@ extension CommandFailure {
             isOutOfFiles
             ? "remove some files, the file system has room for no other one (df -i "
                 + "\(shellPath(directory ?? "")) counts them)" : "free some space"
-        return first + ": what runs goes on by itself, what has ended is started again"
+        return first + startedAgain
     }
 
     /// What went wrong, in the log's words, with the command that helps next; `data` is the

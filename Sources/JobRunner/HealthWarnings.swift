@@ -66,15 +66,16 @@ struct HealthWarnings {
         shared[reason, default: []].append((name, words))
     }
 
-    /// A reason in which each path below the partition's folder is `FILE`.
+    /// A reason without the paths of the partition's own folder and files.
     private func withoutFiles(_ words: String, of name: TopicPartition) -> String {
         let folder = "\(directory)/\(name)"
         var rest = Substring(words)
         var common = ""
         while let found = rest.firstRange(of: folder) {
             common += rest[..<found.lowerBound]
-            common += "FILE"
-            rest = rest[found.upperBound...].drop { !" :;,".contains($0) }
+            rest = rest[found.upperBound...]
+            common += rest.first == "/" ? "a file of it" : "its folder"
+            rest = rest.drop { !" :;,".contains($0) }
         }
         return common + String(rest)
     }

@@ -42,7 +42,7 @@ import Testing
     func `many that are offline for the same reason share one`(count: Int, names: String) {
         #expect(
             lines((0..<count).map { withoutDescriptor("t-\($0)") }) == [
-                "\(names) are offline: open of FILE failed: Too many open files"
+                "\(names) are offline: open of a file of it failed: Too many open files"
             ]
         )
     }
@@ -57,7 +57,7 @@ import Testing
         #expect(
             found == [
                 "c-0 lost 7 bytes behind offset 3 that no one was told were stored: torn",
-                "a-0 and a-1 are offline: open of FILE failed: Too many open files",
+                "a-0 and a-1 are offline: open of a file of it failed: Too many open files",
                 "a-2 is offline: the folder /data/a-2 is missing",
                 "b-0 and b-1 take no more: the journal could not be flushed",
             ]

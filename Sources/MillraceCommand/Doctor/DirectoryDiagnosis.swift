@@ -107,6 +107,9 @@ struct DirectoryDiagnosis {
     /// Log, index and time index of the segment that takes the appends.
     private static let filesOfAPartition = 3
 
+    /// With less the log cannot open its own files: partitions go offline.
+    private static let leastDescriptorLimit = 64
+
     private var descriptors: Finding {
         let area = "descriptors"
         let limit = machine.descriptorLimit
@@ -117,6 +120,15 @@ struct DirectoryDiagnosis {
             + "\(counted(facts.partitionCount, "partition")) may use \(grouped(partitions)), the "
             + "stores of a job \(grouped(stores))"
         let next = "ulimit -n 65536 before the command; for a service LimitNOFILE=65536"
+        if limit < Self.leastDescriptorLimit {
+            return .warning(
+                area,
+                what,
+                why: "the log needs \(Self.leastDescriptorLimit) at least: with fewer partitions "
+                    + "go offline, and commands end",
+                next: next
+            )
+        }
         // The log keeps half of them at most, connections a quarter.
         if stores > limit / 4 {
             return .warning(

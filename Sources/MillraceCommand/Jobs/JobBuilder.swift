@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import JobRunner
 import Terminal
 
@@ -110,14 +111,38 @@ struct JobBuilder {
         )
         guard tool.status == 0 else {
             if !shows { TextOutput.error.write(tool.output) }
-            throw CommandFailure(
+            throw Self.failure(of: tool, job)
+        }
+        return "\(buildPath)/release/\(product)"
+    }
+
+    /// Why a job was not built, its compiler's words being shown already.
+    static func failure(of tool: ToolProcess, _ job: String) -> CommandFailure {
+        switch tool.compilerSignal {
+        case SIGKILL?:
+            CommandFailure(
+                "the build was broken off: something ended the compiler (SIGKILL)",
+                place: job,
+                reason: "a machine whose memory is full does that, or a person; the job itself may "
+                    + "be right",
+                next: "see that there is memory left (free -m), then run the command again"
+            )
+        case let number?:
+            CommandFailure(
+                "the build was broken off: the compiler crashed (signal \(number))",
+                place: job,
+                reason: "what it was at is above; the job itself may be right",
+                next: "run the command again; if it ends so once more, write what it was at in "
+                    + "another way"
+            )
+        case nil:
+            CommandFailure(
                 "the job does not compile",
                 place: job,
                 reason: "the compiler's words are above",
                 next: "correct the job, then run the command again"
             )
         }
-        return "\(buildPath)/release/\(product)"
     }
 
     /// For manifests that take the Millrace package from there, as those that `millrace new` makes.

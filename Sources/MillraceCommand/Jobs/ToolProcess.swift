@@ -11,6 +11,11 @@ struct ToolProcess {
     let status: Int32
     let output: String
 
+    /// The signal that ended a compiler, as the package manager tells; nil where none did.
+    var compilerSignal: Int32? {
+        output.matches(of: /failed due to signal ([0-9]+)/).last.flatMap { Int32($0.1) }
+    }
+
     /// Runs `swift` with `words` to its end. Its output is kept, and with `shows` goes to standard
     /// error too, which is how a person sees a long build move; without it, that it waits for
     /// another one is told. It has this process's environment and, over it, `environment`.

@@ -267,7 +267,19 @@ struct LineSender {
                 + (error.reason.map { ", \($0)" } ?? "")
         }
         failure.reason = failure.reason.map { "\($0); \(kept)" } ?? kept
+        if producer.appendedCount > 0 || producer.uncertainCount > 0 {
+            failure.next = failure.next.map { nextWithoutRepeating($0) }
+        }
         return failure
+    }
+
+    /// What is in the topic would be there twice if the command was given again as it was.
+    private func nextWithoutRepeating(_ next: String) -> String {
+        for end in CommandFailure.repeatingEnds where next.hasSuffix(end) {
+            return next.dropLast(end.count) + ", then give the \(form.unit)s that are not in the "
+                + "topic"
+        }
+        return next
     }
 
     /// Which lines are in the topic, as far as that can be said by numbers.

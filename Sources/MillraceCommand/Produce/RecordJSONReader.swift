@@ -99,7 +99,7 @@ struct RecordJSONReader {
             default: try headerValue.set(base64: member, known)
             }
         }
-        try headerMembers.requireOne(of: "key", "key_base64", orNone: false)
+        try headerMembers.requireOne(of: "key", "key_base64", orNone: false, mayBeNull: false)
         try headerMembers.requireOne(of: "value", "value_base64", orNone: false)
         try headerKey.withBytes { key in
             guard let key else { throw JSONError(path: "key", "null, where a string is needed") }
@@ -137,13 +137,18 @@ private struct MemberNames {
         return names[index]
     }
 
-    func requireOne(of text: String, _ base64: String, orNone: Bool) throws(JSONError) {
+    func requireOne(
+        of text: String,
+        _ base64: String,
+        orNone: Bool,
+        mayBeNull: Bool = true
+    ) throws(JSONError) {
         let count = names.indices.count {
             isThere[$0] && (names[$0] == text || names[$0] == base64)
         }
         if count == 2 { throw JSONError(path: base64, "there beside \(text): give one of them") }
         guard count == 1 || orNone else {
-            throw JSONError(path: text, "absent; null is written as such")
+            throw JSONError(path: text, mayBeNull ? "absent; null is written as such" : "absent")
         }
     }
 }

@@ -150,5 +150,29 @@ extension EndToEnd {
             #expect(outcome.errors.contains("stopped by SIG\(signal)"))
             #expect(outcome.errors.contains("the first \(count)"), "\(outcome.errors)")
         }
+
+        /// What is stored would be there twice.
+        @Test func `where some lines are stored nobody is told to give all of them again`() throws {
+            let lines = try folder.write(
+                "many",
+                (0..<3_000).map { "\($0)\t\($0)\n" }.joined()
+            )
+            let produce =
+                "'\(Millrace.executable.path)' produce many --key-separator '\\t' --data "
+                + "'\(data)' '\(lines.path)'"
+            try Millrace.succeed("topic", "create", "many", "--partitions", "60", "--data", data)
+            #expect(try Millrace.shell(produce).status == 0)
+            let outcome = try Millrace.shell("ulimit -n 20; \(produce)")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("Too many open files"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("of the input are in the topic"), "\(outcome.errors)")
+            #expect(
+                outcome.errors.contains(
+                    "next: allow more open files (ulimit -n 65536), then give the lines that are "
+                        + "not in the topic\n"
+                ),
+                "\(outcome.errors)"
+            )
+        }
     }
 }

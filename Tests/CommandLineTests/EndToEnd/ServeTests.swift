@@ -25,6 +25,18 @@ extension EndToEnd {
             try Millrace.succeed("topic", "list", "--data", data)
         }
 
+        /// Nobody would find a server whose address was lost.
+        @Test func `a server that cannot tell its address ends`() throws {
+            let folder = try TemporaryFolder()
+            let outcome = try Millrace.shell(
+                "'\(Millrace.executable.path)' serve --data '\(folder.path("data"))' "
+                    + "--listen 127.0.0.1:0 > /dev/full"
+            )
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("the output could not be written"), "\(outcome)")
+            try Millrace.succeed("topic", "list", "--data", folder.path("data"))
+        }
+
         @Test func `a server whose port is taken leaves nothing behind`() throws {
             let folder = try TemporaryFolder()
             let owner = try OwnerProcess.serve(folder.path("data"), folder)
