@@ -98,4 +98,46 @@ import Testing
             #expect(survey.isDamaged && survey.lastStableOffset == Offset(end), "\(epoch)")
         }
     }
+
+    private static func completed(
+        _ epoch: Int16,
+        version: Int16,
+        _ result: TransactionResult = .commit
+    ) -> PartitionTransactions.Decision {
+        var completed = decision(epoch, version: version, result)
+        completed.isComplete = true
+        return completed
+    }
+
+    /// The coordinator wrote that all markers are there; a power loss took one.
+    @Test(arguments: [TransactionResult.commit, .abort])
+    func `one that has ended ends here where version 2 tells that it is that one`(
+        result: TransactionResult
+    ) throws {
+        let survey = try Self.survey(
+            [Self.records(0, epoch: 3)],
+            Self.completed(4, version: 2, result)
+        )
+        #expect(survey.lastStableOffset == Offset(1) && survey.pendingEnds.count == 1)
+        #expect(survey.aborted.isEmpty == (result == .commit))
+        #expect(!survey.isDamaged && !survey.hasLostEnds)
+    }
+
+    @Test(arguments: [(3, 1), (4, 1), (3, 0), (3, 2), (5, 2)] as [(Int16, Int16)])
+    func `one that is open though all have ended is damage, whose end nothing tells`(
+        epoch: Int16,
+        version: Int16
+    ) throws {
+        let decision = Self.completed(epoch, version: version)
+        let survey = try Self.survey([Self.records(0, epoch: 3)], decision)
+        #expect(survey.lastStableOffset == .zero && survey.pendingEnds.isEmpty)
+        #expect(survey.hasLostEnds && survey.isDamaged)
+        #expect(survey.findings.map(\.offset) == [.zero])
+        // With its marker all is well.
+        let whole = try Self.survey(
+            [Self.records(0, epoch: 3), Self.marker(1, epoch: version >= 2 ? 4 : 3)],
+            decision
+        )
+        #expect(!whole.isDamaged && !whole.hasLostEnds)
+    }
 }

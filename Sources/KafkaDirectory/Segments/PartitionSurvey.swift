@@ -23,6 +23,9 @@ package struct PartitionSurvey: Sendable {
     /// Where transactions begin that were ended because nobody has decided them.
     private var undecided: [ProducerID: Offset] = [:]
 
+    /// Whether transactions are open that have ended for all that their coordinator knows.
+    package private(set) var hasLostEnds = false
+
     /// Ends of transactions that are decided and have no marker here.
     package private(set) var pendingEnds: [PartitionTransactions.PendingEnd] = []
 
@@ -103,6 +106,7 @@ package struct PartitionSurvey: Sendable {
         note(understated.first, understated.reason, of: partition)
         note(unnumbered.first, unnumbered.reason, of: partition)
         pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
+        noteLostEnds(decided, in: partition)
         if endsOpen { undecided = transactions.abortOpen(at: logEnd) }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
@@ -137,6 +141,27 @@ package struct PartitionSurvey: Sendable {
             of: partition,
             at: end
         )
+    }
+
+    private mutating func noteLostEnds(
+        _ decided: [PartitionTransactions.Decision],
+        in partition: KafkaPartition
+    ) {
+        for (producer, first) in transactions.openThoughEnded(decided, before: logEnd) {
+            hasLostEnds = true
+            findings.append(
+                KafkaFinding(
+                    severity: .damage,
+                    partition: partition.name,
+                    file: partition.path,
+                    offset: first,
+                    reason: "a transaction of producer \(producer.rawValue) begins here and has no "
+                        + "end, and __transaction_state says that all of this producer's have "
+                        + "ended: its marker is lost, or what was noted there since, and nothing "
+                        + "tells whether its records are committed"
+                )
+            )
+        }
     }
 
     private mutating func note(_ reason: String, of partition: KafkaPartition, at offset: Offset) {

@@ -4,7 +4,8 @@ package import LogStorage
 /// The transactions of one partition of Kafka's, followed batch by batch: which were aborted, which
 /// are open, and which of these their coordinator has decided.
 package struct PartitionTransactions: Sendable {
-    /// How a transaction ends that its coordinator has decided, as its Prepare record has it.
+    /// How a transaction ends that its coordinator has decided, as its Prepare record has it, or
+    /// has ended, as its Complete record has it.
     package struct Decision: Equatable, Sendable {
         package var producerID: ProducerID
         /// The epoch of the markers.
@@ -15,19 +16,23 @@ package struct PartitionTransactions: Sendable {
         package var clientVersion: Int16
         /// When it was decided.
         package var time: Timestamp
+        /// Its markers were written everywhere; in which partitions nothing tells any more.
+        package var isComplete: Bool
 
         package init(
             producerID: ProducerID,
             epoch: ProducerEpoch,
             result: TransactionResult,
             clientVersion: Int16,
-            time: Timestamp
+            time: Timestamp,
+            isComplete: Bool = false
         ) {
             self.producerID = producerID
             self.epoch = epoch
             self.result = result
             self.clientVersion = clientVersion
             self.time = time
+            self.isComplete = isComplete
         }
     }
 
@@ -79,6 +84,20 @@ package struct PartitionTransactions: Sendable {
         isWhole: Bool
     ) -> [PendingEnd] {
         decisions.compactMap { end(by: $0, at: logEnd, isWhole: isWhole) }
+    }
+
+    /// What producers hold open whose coordinator says that it has ended all of theirs: markers are
+    /// lost, here or what the coordinator noted since. Nothing tells how they ended.
+    package func openThoughEnded(
+        _ decisions: [Decision],
+        before logEnd: Offset
+    ) -> [(producer: ProducerID, first: Offset)] {
+        decisions.filter(\.isComplete).compactMap { decision in
+            guard let first = producers.entries[decision.producerID]?.transactionFirstOffset,
+                first < logEnd
+            else { return nil }
+            return (decision.producerID, first)
+        }.sorted { $0.first < $1.first }
     }
 
     /// Ends what nobody has decided as the next start of its broker would, in the end: no owner is
@@ -135,7 +154,7 @@ package struct PartitionTransactions: Sendable {
         isWhole: Bool
     ) -> Bool {
         let bumpsEpoch = decision.clientVersion >= Self.versionOfBumpedEpochs
-        guard isWhole else {
+        guard isWhole, !decision.isComplete else {
             return bumpsEpoch && Int(open.epoch.rawValue) + 1 == Int(decision.epoch.rawValue)
         }
         // A marker raises the epoch of its producer: this decision's is not there.

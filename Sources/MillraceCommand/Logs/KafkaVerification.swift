@@ -17,10 +17,22 @@ enum KafkaVerification {
         let lost = kafka.lost.filter { isChosen($0.partition) }
         for finding in lost { output.append("\(finding)\n") }
         totals.damageCount = lost.count { $0.severity == .damage }
+        let decided: DecidedTransactions
+        do throws(DiskError) { decided = try DecidedTransactions(kafka) } catch {
+            throw CommandFailure(
+                "the decisions on transactions cannot be read",
+                place: directory,
+                reason: error.words
+            )
+        }
         for partition in chosen {
             let survey: PartitionSurvey
             do throws(DiskError) {
-                survey = try PartitionSurvey(partition, disk: kafka.disk)
+                survey = try PartitionSurvey(
+                    partition,
+                    disk: kafka.disk,
+                    decided: decided.decisions(in: partition.name)
+                )
             } catch {
                 output.append("damage: \(partition.name): \(error.words)\n")
                 totals.damageCount += 1

@@ -8,6 +8,8 @@ import LogStorage
 /// that was killed may not have written all of their markers; its next start would.
 struct DecidedTransactions {
     private var byPartition: [TopicPartition: [PartitionTransactions.Decision]] = [:]
+    /// Those that have ended, in partitions that nothing names any more.
+    private var complete: [PartitionTransactions.Decision] = []
     private(set) var findings: [KafkaFinding] = []
 
     private static let topic = "__transaction_state"
@@ -20,7 +22,7 @@ struct DecidedTransactions {
 
     /// What was decided of transactions in a partition, Kafka's own included.
     func decisions(in partition: TopicPartition) -> [PartitionTransactions.Decision] {
-        byPartition[partition] ?? []
+        (byPartition[partition] ?? []) + complete
     }
 
     private mutating func read(
@@ -48,18 +50,21 @@ struct DecidedTransactions {
         for metadata in newest.values {
             let result: TransactionResult
             switch metadata.state {
-            case .prepareCommit: result = .commit
-            case .prepareAbort: result = .abort
+            case .prepareCommit, .completeCommit: result = .commit
+            case .prepareAbort, .completeAbort: result = .abort
             default: continue
             }
+            let isComplete = [.completeCommit, .completeAbort].contains(metadata.state)
             let decision = PartitionTransactions.Decision(
                 producerID: metadata.producerID,
                 epoch: metadata.epoch,
                 result: result,
                 clientVersion: metadata.clientVersion,
-                time: metadata.lastUpdateTime
+                time: metadata.lastUpdateTime,
+                isComplete: isComplete
             )
-            for place in metadata.partitions {
+            if isComplete { complete.append(decision) }
+            for place in metadata.partitions where !isComplete {
                 byPartition[place.name, default: []].append(decision)
             }
         }

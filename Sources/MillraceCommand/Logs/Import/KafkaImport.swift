@@ -148,7 +148,11 @@ struct KafkaImport {
             )
             let outcome = try copying.run(disk: source.disk)
             line.add(outcome, of: partition.name)
-            report.add(outcome, of: partition.name, isDecided: source.holdsAllDecisions)
+            report.add(
+                outcome,
+                of: partition.name,
+                isDecided: source.holdsAllDecisions && !survey.hasLostEnds
+            )
         }
         for index in 0..<topic.partitionCount {
             let name = TopicPartition(topic.name, PartitionIndex(index))
