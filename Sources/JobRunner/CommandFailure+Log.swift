@@ -13,7 +13,9 @@ extension CommandFailure {
                 "the data directory is in use",
                 place: directory,
                 reason: "it belongs to \(owner)",
-                next: "wait for that process or stop it, or give another --data"
+                next: "wait for that process or stop it, or give another --data; while "
+                    + "'\(nextCommand("serve", data: directory))' has it open, commands work "
+                    + "beside each other"
             )
         case .noDirectory:
             self.init(

@@ -147,7 +147,7 @@ extension Consumer {
             return max(Offset(max(0, end(of: bounds).rawValue - count)), bounds.logStart)
         case .offset(let offset):
             try refuseToSkip(from: offset, to: bounds.logStart, partition)
-            return min(max(offset, bounds.logStart), end(of: bounds))
+            return try min(readable(offset, of: partition), end(of: bounds))
         case .time(let time):
             return try log.offset(at: time, in: partition, isolation: plan.isolation)
                 ?? end(of: bounds)

@@ -215,10 +215,11 @@ enum LogCommands {
             let others = count == 1 ? "1 partition, 0" : "\(count) partitions, 0 to \(count - 1)"
             return "the topic '\(name)' has \(others)"
         }
-        return Suggestion.nearest(
+        let hint = Suggestion.nearest(
             to: name,
             among: Set(folders.map(\.partition.topic) + counts.keys).sorted()
-        ).map { "did you mean '\($0)'?" }
+        )
+        return "no topic has the name '\(name)'" + (hint.map { "; did you mean '\($0)'?" } ?? "")
     }
 
     /// The partitions of the data directory that the options choose, by name.
