@@ -259,7 +259,7 @@ package struct PartitionReader: ~Copyable {
             return "the next segment begins at offset \(following.baseOffset.rawValue)"
         }
         if case .gaveUp = search { return "whether anything whole follows was not found out" }
-        return "nothing whole follows"
+        return "nothing whole that this segment could hold follows"
     }
 
     /// Holds the end against what was flushed.

@@ -67,7 +67,20 @@ extension OpenLog: TopicStore {
 
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false)
-        try ServedLog(inProcess: self).growTopic(topic.name, to: count)
+        do throws(CommandFailure) {
+            try ServedLog(inProcess: self).growTopic(topic.name, to: count)
+        } catch {
+            // Of a log that is opened here nobody has to wonder what became of it.
+            guard broker.topic(name)?.partitions.count == topic.partitions.count else {
+                throw error
+            }
+            throw CommandFailure(
+                "the topic '\(name)' was not given more partitions",
+                place: error.place,
+                reason: error.reason,
+                next: "mend that, then the same command"
+            )
+        }
     }
 
     func checkChanges(

@@ -125,6 +125,20 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what was not changed of a log that nobody else has is told for certain`() throws {
+            try succeed(["topic", "create", "a", "--data", data])
+            _ = try folder.write("data/a-1/notes.txt", "not a log's")
+            let refused = try run(["topic", "alter", "a", "--partitions", "2", "--data", data])
+            #expect(refused.status == 1)
+            #expect(
+                refused.errors.hasPrefix("error: the topic 'a' was not given more partitions\n"),
+                "\(refused.errors)"
+            )
+            #expect(refused.errors.contains("a-1 holds files"), "\(refused.errors)")
+            let shown = try succeed(["topic", "list", "--data", data]).lines.last
+            #expect(shown?.split(separator: " ").map(String.init) == ["a", "1", "0"])
+        }
+
         @Test(arguments: Way.allCases)
         func `old records are deleted once that is said`(way: Way) throws {
             try succeed(["topic", "create", "a", "--partitions", "2", "--data", data])
