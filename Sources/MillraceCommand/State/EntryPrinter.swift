@@ -13,6 +13,8 @@ struct EntryPrinter: ~Copyable {
     private var output = BufferedOutput(.standard)
     /// How many were printed.
     private(set) var count = 0
+    /// What the parts that were looked at may lack.
+    private(set) var lacks = StoreLacks()
 
     init(asJSON: Bool, showsKey: Bool, limit: Int) {
         self.asJSON = asJSON
@@ -24,6 +26,9 @@ struct EntryPrinter: ~Copyable {
     mutating func show(_ part: StoredStore, _ choice: KeyChoice) throws(CommandFailure) -> Bool {
         let store = try part.open()
         defer { store.close() }
+        if let lack = part.standing(of: store)?.lack {
+            lacks.add(lack, partition: part.part.number)
+        }
         return try part.forEach(choice, in: store) { entry in
             output.append(asJSON ? json(entry, of: part) : line(entry, of: part))
             count += 1
@@ -32,6 +37,13 @@ struct EntryPrinter: ~Copyable {
     }
 
     mutating func flush() { output.flush() }
+
+    /// Says what the parts of the store may lack.
+    func tellLacks(of store: String) {
+        for reason in lacks.reasons {
+            TextOutput.error.write("note: the store '\(visible(store))', \(reason)\n")
+        }
+    }
 
     private func line(_ entry: StoreEntry, of part: StoredStore) -> String {
         var fields = showsKey ? [entry.key.withUnsafeBytes(part.keyForm.text)] : []

@@ -16,7 +16,9 @@ enum StateCommands {
     )
     private static let key = Parameter.argument(
         .text("KEY"),
-        help: "text or a number, as the store's keys are; of others their bytes: 0x01ab"
+        help:
+            "text or a number, as the store's keys are; of others, and where they are none, their "
+            + "bytes: 0x01ab"
     )
     private static let partition = Parameter.optional(
         "partition",
@@ -28,8 +30,8 @@ enum StateCommands {
         "state",
         summary: "read the stores of stopped jobs",
         discussion: "What a store holds is as of the job's last checkpoint: the last commit, where "
-            + "the job ended in order.\nNothing is written, and no job starts meanwhile. A store "
-            + "whose job runs is not read; its\nchangelog is.",
+            + "the job ended in order.\nThat its changelog has more is said. Nothing is written, "
+            + "and no job starts meanwhile. A store\nwhose job runs is not read; its changelog is.",
         examples: [
             .init("millrace state list", "every store, and how far it is"),
             .init("millrace state get counts rose", "what the store has for a key"),
@@ -52,7 +54,7 @@ enum StateCommands {
             + "a store keeps for itself\nand entries that were overwritten since the last "
             + "merging. POSITION is the changelog's offset up to which\nthe store has the "
             + "changes, BEHIND how many offsets the changelog has after it: 1 is the end of the\n"
-            + "last transaction.",
+            + "last transaction. Of a store without a checkpoint BEHIND is the whole changelog.",
         parameters: [
             job.declaration, count.declaration, asJSON.declaration, data.declaration,
         ],
@@ -105,22 +107,43 @@ enum StateCommands {
         defer { stopped.close() }
         let name = invocation[store]
         let parts = try stopped.require(name, job: invocation[job], partition: nil)
-        let form = parts[0].keyForm
-        let choice = try KeyChoice.one(invocation[key], form)
-        var printer = EntryPrinter(asJSON: invocation[asJSON], showsKey: false, limit: .max)
-        for part in parts { _ = try printer.show(part, choice) }
-        printer.flush()
-        guard printer.count > 0 else {
-            throw CommandFailure(
-                "the store '\(name)' has no key '\(invocation[key])'",
-                place: invocation[data],
+        var lacks = StoreLacks()
+        for choice in try KeyChoice.one(invocation[key], parts[0].keyForm) {
+            var printer = EntryPrinter(asJSON: invocation[asJSON], showsKey: false, limit: .max)
+            for part in parts { _ = try printer.show(part, choice) }
+            printer.flush()
+            if printer.count > 0 {
+                printer.tellLacks(of: name)
+                return .done
+            }
+            lacks = printer.lacks
+        }
+        throw missing(invocation[key], parts[0], lacks, data: invocation[data])
+    }
+
+    /// A key that is not found: of a store that may lack what its job knew, that says little.
+    private static func missing(
+        _ key: String,
+        _ store: StoredStore,
+        _ lacks: StoreLacks,
+        data: String
+    ) -> CommandFailure {
+        guard lacks.isEmpty else {
+            return CommandFailure(
+                "whether the store '\(store.name)' has the key '\(key)' is not known here",
+                place: data,
+                reason: lacks.reasons.joined(separator: "; "),
                 next: nextCommand(
-                    "state scan \(argument: name) --max 10",
-                    data: invocation[data]
+                    "consume \(argument: store.changelogName) --until-end",
+                    data: data
                 )
             )
         }
-        return .done
+        return CommandFailure(
+            "the store '\(store.name)' has no key '\(key)'",
+            place: data,
+            next: nextCommand("state scan \(argument: store.name) --max 10", data: data)
+        )
     }
 
     // MARK: scan
@@ -177,7 +200,10 @@ enum StateCommands {
             to: invocation[to],
             prefix: invocation[prefix],
             parts[0].keyForm
-        )
+        ) { beginning in
+            for part in parts where try part.hasKey(beginning) { return true }
+            return false
+        }
         var printer = EntryPrinter(
             asJSON: invocation[asJSON],
             showsKey: true,
@@ -187,6 +213,7 @@ enum StateCommands {
             guard try printer.show(part, choice) else { break }
         }
         printer.flush()
+        printer.tellLacks(of: invocation[store])
         return .done
     }
 }

@@ -58,26 +58,14 @@ struct StoreRow {
     }
 
     private mutating func readPosition(of opened: RocksStore) {
-        guard case .partition = store.part else {
+        guard let standing = store.standing(of: opened) else {
             note = note ?? "a copy of a whole topic"
             return
         }
-        position = opened.checkpointedOffset
-        guard let known = store.changelogID else {
-            note = note ?? "its changelog is gone: it is made anew at the next start"
-            return
-        }
-        if let followed = opened.changelog?.id, followed != known {
-            note = "its changelog was made anew: so is the store at the next start"
-            return
-        }
-        guard let position, let end = store.changelogEnd else { return }
-        behind = position.rawValue > end.rawValue ? nil : end.rawValue - position.rawValue
-        if behind == nil {
-            note =
-                "it is ahead of its changelog, which has lost records: it is made anew at the "
-                + "next start"
-        }
+        position = standing.position
+        behind = standing.behind
+        // That its changes are not all there says more than how they are shown.
+        note = standing.note ?? note
     }
 
     // MARK: Showing

@@ -82,6 +82,25 @@ struct StoredStore {
         } catch { throw failure(error) }
     }
 
+    /// How far it is beside its changelog, once it is open; nil for a copy of a topic, which has
+    /// none.
+    func standing(of opened: RocksStore) -> StoreStanding? {
+        guard case .partition = part else { return nil }
+        return StoreStanding(
+            position: opened.checkpointedOffset,
+            followed: opened.changelog?.id,
+            changelog: changelogID,
+            end: changelogEnd
+        )
+    }
+
+    /// Whether it has a key among those that are chosen.
+    func hasKey(_ choice: KeyChoice) throws(CommandFailure) -> Bool {
+        let store = try open()
+        defer { store.close() }
+        return try !forEach(choice, in: store) { _ in false }
+    }
+
     /// Lends the entries of keys that are chosen until `body` returns false; false if it did.
     func forEach(
         _ choice: KeyChoice,

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// A suite whose commands work on one data directory, in a folder that goes with the test.
@@ -23,6 +24,13 @@ extension DirectorySuite {
         let outcome = try run(words, input: input)
         #expect(outcome.status == 0, "\(words.joined(separator: " ")): \(outcome.errors)")
         return outcome
+    }
+
+    /// Whether this process owns the directory.
+    func isOwner(_ process: Int32) -> Bool {
+        let lock = FileManager.default.contents(atPath: "\(data)/millrace.lock") ?? Data()
+        return String(decoding: lock, as: UTF8.self).split { !$0.isNumber }
+            .contains { $0 == "\(process)" }
     }
 
     @discardableResult
