@@ -61,11 +61,26 @@ package struct Logger: Sendable {
         }
     }
 
-    /// Where log lines go: one `write` each, so that lines of several threads stay whole.
+    /// Where log lines go: one `write` each, so that lines of several threads stay whole. An output
+    /// that does not wait by itself (O_NONBLOCK) is waited for, as every other one.
     package static let standardError: @Sendable (String) -> Void = { line in
         var line = line
-        line.withUTF8 { bytes in
-            _ = writeBytes(2, bytes.baseAddress, bytes.count)
+        line.withUTF8 { Logger.writeAll($0, to: 2) }
+    }
+
+    /// Writes bytes where something may be lost, and nobody could be told.
+    package static func writeAll(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) {
+        var rest = UnsafeRawBufferPointer(bytes)
+        while !rest.isEmpty {
+            let count = writeBytes(descriptor, rest.baseAddress, rest.count)
+            if count >= 0 {
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            } else if errno == EAGAIN {
+                var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&output, 1, -1)
+            } else if errno != EINTR {
+                return
+            }
         }
     }
 }

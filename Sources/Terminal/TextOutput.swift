@@ -75,7 +75,8 @@ package struct TextOutput: Sendable {
     }
 
     /// Writes all of `bytes`; false where the reader is gone or the file takes no more, or where
-    /// the reader stalls while `interrupt` has something to read.
+    /// the reader stalls while `interrupt` has something to read. An output that does not wait by
+    /// itself (O_NONBLOCK, as another process that has it may have set) is waited for all the same.
     @discardableResult
     package func write(_ bytes: UnsafeRawBufferPointer, until interrupt: Int32? = nil) -> Bool {
         var written = 0
@@ -96,6 +97,11 @@ package struct TextOutput: Sendable {
             let count = systemWrite(descriptor, rest)
             if count < 0 {
                 if errno == EINTR { continue }
+                if errno == EAGAIN {
+                    // With something that interrupts, both are waited for at the next turn.
+                    if watched == nil { waitForRoom() }
+                    continue
+                }
                 if descriptor == 1, errno != EPIPE {
                     Self.standardError.store(errno, ordering: .relaxed)
                 }
@@ -120,6 +126,12 @@ package struct TextOutput: Sendable {
     package var hasLostReader: Bool {
         var output = pollfd(fd: descriptor, events: 0, revents: 0)
         return poll(&output, 1, 0) > 0 && output.revents & Int16(POLLERR | POLLHUP) != 0
+    }
+
+    /// Waits until something can be written, or an error is there to be found.
+    private func waitForRoom() {
+        var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while poll(&output, 1, -1) < 0, errno == EINTR {}
     }
 
     /// Waits until something can be written; false if there is something to read first.

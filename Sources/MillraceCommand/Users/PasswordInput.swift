@@ -27,6 +27,12 @@ enum PasswordInput {
         while text.count <= byteLimit + 2 {
             let count = Glibc.read(descriptor, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // An input that does not wait by itself.
+                var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                _ = poll(&input, 1, -1)
+                continue
+            }
             guard count >= 0 else {
                 throw CommandFailure(
                     "the password cannot be read",

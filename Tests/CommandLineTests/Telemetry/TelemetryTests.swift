@@ -1,3 +1,4 @@
+import Foundation
 import Telemetry
 import Testing
 import Threads
@@ -22,6 +23,29 @@ import Threads
             )
         )
         return lines.all.withLock { $0 }
+    }
+
+    @Test func `a line that an output has no room for yet is written whole`() throws {
+        let pipe = Pipe()
+        let writer = pipe.fileHandleForWriting.fileDescriptor
+        #expect(fcntl(writer, F_SETFL, fcntl(writer, F_GETFL) | O_NONBLOCK) == 0)
+        let line = [UInt8](repeating: 120, count: 1 << 18)
+        let handle = pipe.fileHandleForWriting
+        let thread = OwnedThread {
+            line.withUnsafeBufferPointer { Logger.writeAll($0, to: handle.fileDescriptor) }
+            do { try handle.close() } catch { Issue.record(error) }
+        }
+        // Once it is full, the writer waits.
+        var output = pollfd(fd: writer, events: Int16(POLLOUT), revents: 0)
+        while poll(&output, 1, 0) > 0 { sched_yield() }
+        var count = 0
+        while count < line.count {
+            let piece = try pipe.fileHandleForReading.read(upToCount: 10_000)
+            try #require(piece?.isEmpty == false)
+            count += piece?.count ?? 0
+        }
+        thread.join()
+        #expect(count == line.count)
     }
 
     @Test func `a text line has time, level, message and pairs`() {
