@@ -15,12 +15,24 @@ extension CommandFailure {
     package init(explaining error: any Error, data: String?) {
         switch error {
         case let error as CommandFailure: self = error
-        case let error as StreamsError: self.init("the job stopped", reason: error.message)
+        case let error as StreamsError:
+            self.init("the job stopped", data: data, error)
         case let error as BrokerError: self.init("the log refused", reason: "\(error)")
         case let error as LogClientError: self.init("the log refused", data: data, error)
         default: self.init("\(error)")
         }
         next = next ?? Self.nextWithoutDescriptors(reason)
+    }
+
+    /// What stopped a job. Of damage, and of a disk without room, something helps.
+    private init(_ what: String, data: String?, _ error: StreamsError) {
+        switch error.cause {
+        case .corrupt(let text)?: self.init(what, data: data, .corrupt(text))
+        case .full(let text)?: self.init(what, data: data, .full(text))
+        case nil, .retriable, .abortable, .producerInvalid, .fenced, .offsetOutOfRange,
+            .unknownTopicOrPartition, .topicReplaced, .topicExists, .invalid, .fatal:
+            self.init(what, reason: error.message)
+        }
     }
 
     /// What the log's client met.
@@ -46,11 +58,12 @@ extension CommandFailure {
         case .corrupt(let text):
             self.init(
                 what,
+                place: data,
                 reason: text,
                 next: data.map { nextCommand("log verify", data: $0) }
             )
         case .full(let text):
-            self.init(what, reason: text, next: Self.freeSpace(for: data))
+            self.init(what, place: data, reason: text, next: Self.freeSpace(for: data))
         }
     }
 }

@@ -68,7 +68,7 @@ package final class StreamsApplication {
                 message: error.description(commandOptions: configuration.commandOptions)
             )
         } catch {
-            throw StreamsError(code: .log, message: "\(error)")
+            throw StreamsError(ofLog: error)
         }
         let count = max(1, min(configuration.threadCount, plan.tasks.count))
         let plan = plan
@@ -136,7 +136,7 @@ package final class StreamsApplication {
         do throws(StoreError) {
             for thread in threads { result += try thread.contents(ofStore: name) }
             return result
-        } catch { throw StreamsError(code: .store, message: error.message) }
+        } catch { throw StreamsError(ofStore: error) }
     }
 
     /// Runs the threads until the end, until a stop is requested, or until one fails: then the
@@ -147,7 +147,7 @@ package final class StreamsApplication {
             if case .whenCaughtUp = end {
                 monitor = try CatchUpMonitor(plan: plan, topology: topology, client: client)
             }
-        } catch { throw StreamsError(code: .log, message: "\(error)") }
+        } catch { throw StreamsError(ofLog: error) }
         let failure = Lock<StreamsError?>(nil)
         let stopSwitch = stopSwitch
         let loops = threads.map { thread in

@@ -1,3 +1,4 @@
+package import LogClient
 import Streams
 
 /// How a job runs; every option with its default.
@@ -74,9 +75,13 @@ package struct StreamsError: Error, Equatable, CustomStringConvertible, Sendable
     }
     package let code: Code
     package let message: String
-    package init(code: Code, message: String) {
+    /// What the log said, where it was the log; a store without room says what a log without room
+    /// does.
+    package let cause: LogClientError?
+    package init(code: Code, message: String, cause: LogClientError? = nil) {
         self.code = code
         self.message = message
+        self.cause = cause
     }
     package var description: String { message }
 }

@@ -46,7 +46,7 @@ extension StreamThread {
             } catch let error as LogClientError {
                 return try handle(.failed(error))
             } catch let error as StoreError where error.code == .full {
-                return try handle(.failed(.full("\(error)")))
+                return try handle(.failed(LogClientError(full: error)))
             }
         }
         return hasChanged
@@ -57,7 +57,7 @@ extension StreamThread {
         for reader in globalTables {
             do throws(StoreError) {
                 try reader.store.close(checkpointing: failure == nil)
-            } catch { first = first ?? StreamsError(code: .store, message: "\(error)") }
+            } catch { first = first ?? StreamsError(ofStore: error) }
         }
         globalTables = []
         if let first { throw first }

@@ -192,7 +192,7 @@ package final class StreamThread {
             for owned in task.stores {
                 if isWhole { owned.store.noteWhole(at: time.wallTime()) }
                 do throws(StoreError) { try owned.store.close(checkpointing: isWhole) } catch {
-                    result = result ?? StreamsError(code: .store, message: "\(error)")
+                    result = result ?? StreamsError(ofStore: error)
                 }
             }
         }
@@ -345,7 +345,7 @@ package final class StreamThread {
             do {
                 try restore(task.stores)
             } catch let error as StoreError where error.code == .full {
-                throw LogClientError.full("\(error.path): \(error.message)")
+                throw LogClientError(full: error)
             }
             task.rewind(to: committed)
             try task.didRewind(at: time.wallTime())

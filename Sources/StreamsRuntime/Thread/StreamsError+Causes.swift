@@ -6,13 +6,29 @@ import Streams
 /// No policy of a job applies to what fails in the log.
 extension LogClientError: EngineFailure {}
 
+extension LogClientError {
+    /// A store without room: its disk is the log's.
+    init(full error: StoreError) { self = .full("\(error.path): \(error.message)") }
+}
+
 /// What the errors of the layers below mean to the owner of a job.
 extension StreamsError {
     init(_ reason: CommitCycle.Stop) {
         switch reason {
         case .fenced(let text): self.init(code: .fenced, message: text)
-        case .failed(let error): self.init(code: .log, message: "\(error)")
+        case .failed(let error): self.init(ofLog: error)
         }
+    }
+
+    /// What the log refused.
+    init(ofLog error: any Error) {
+        self.init(code: .log, message: "\(error)", cause: error as? LogClientError)
+    }
+
+    /// What a store could not do.
+    init(ofStore error: StoreError) {
+        let cause: LogClientError? = error.code == .full ? LogClientError(full: error) : nil
+        self.init(code: .store, message: "\(error)", cause: cause)
     }
 
     /// What stops the job because of a record, with the record's place; errors of the log and of
@@ -54,9 +70,9 @@ extension StreamsError {
             throw error
         } catch let error as LogClientError {
             if case .fenced(let text) = error { throw StreamsError(code: .fenced, message: text) }
-            throw StreamsError(code: .log, message: "\(error)")
+            throw StreamsError(ofLog: error)
         } catch let error as StoreError {
-            throw StreamsError(code: .store, message: "\(error)")
+            throw StreamsError(ofStore: error)
         } catch {
             throw StreamsError(code: .processing, message: "\(error)")
         }

@@ -51,7 +51,7 @@ final class ThreadLoop: @unchecked Sendable {
                 if try monitor?.isCaughtUp(progress.map(\.snapshot)) == true {
                     return stopSwitch.request()
                 }
-            } catch { return fail(StreamsError(code: .log, message: "\(error)")) }
+            } catch { return fail(StreamsError(ofLog: error)) }
             signal = client.waitForChange(since: signal, timeout: Self.longestWait)
         }
     }
