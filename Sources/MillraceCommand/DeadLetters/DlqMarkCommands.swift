@@ -64,28 +64,48 @@ enum DlqMarkCommands {
     ) throws -> ExitStatus {
         let choice = try LetterChoice(invocation)
         let signals = try SignalListener.start()
-        var isCutShort = false
-        let count = try withCluster(invocation) { log in
+        let outcome = try withCluster(invocation) { log in
             let letters = try choice.letters(in: log)
-            guard !choice.isDryRun else {
-                var count = 0
-                let states = try log.states(of: letters)
-                try log.scanLetters(of: letters, choice.conditions, states) { _, _ in
-                    count += 1
-                    return true
-                }
-                return count
+            if choice.isDryRun { return try count(letters, choice, upTo: .max, in: log, signals) }
+            // Where nothing was noted yet and nothing is to be, no topic is made for it.
+            if try !log.hasAudit(of: letters) {
+                let first = try count(letters, choice, upTo: 1, in: log, signals)
+                if first.count == 0 { return first }
             }
             let cause = choice.cause(action, letters, reason: invocation[because])
             let audit = try AuditWriter(letters, cause: cause, in: log)
-            return try mark(letters, choice, audit, in: log, signals, &isCutShort)
+            return try mark(letters, choice, audit, in: log, signals)
         }
-        let letters = counted(count, "dead letter")
+        let letters = counted(outcome.count, "dead letter")
         TextOutput.standard.write(
             choice.isDryRun ? "would be \(done): \(letters)\n" : "\(done) \(letters)\n"
         )
-        if isCutShort { TextOutput.standard.write(LetterChoice.cutShort) }
+        guard outcome.isCutShort else { return .done }
+        TextOutput.standard.write(
+            choice.isDryRun ? LetterChoice.lookedShort : LetterChoice.cutShort
+        )
         return signals.request ?? .done
+    }
+
+    /// Counts the dead letters that are meant, up to a number that is enough.
+    private static func count(
+        _ letters: LetterTopic,
+        _ choice: LetterChoice,
+        upTo limit: Int,
+        in log: ServedLog,
+        _ signals: SignalListener
+    ) throws -> (count: Int, isCutShort: Bool) {
+        var count = 0
+        let isCutShort = try log.scanLetters(
+            of: letters,
+            choice.conditions,
+            try log.states(of: letters),
+            isStopped: { signals.request != nil }
+        ) { _, _ in
+            count += 1
+            return count < limit
+        }
+        return (count, isCutShort)
     }
 
     private static func mark(
@@ -93,23 +113,23 @@ enum DlqMarkCommands {
         _ choice: LetterChoice,
         _ audit: AuditWriter,
         in log: ServedLog,
-        _ signals: SignalListener,
-        _ isCutShort: inout Bool
-    ) throws -> Int {
+        _ signals: SignalListener
+    ) throws -> (count: Int, isCutShort: Bool) {
         let states = try log.states(of: letters, areSettled: true)
         do {
-            try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
-                guard signals.request == nil else {
-                    isCutShort = true
-                    return false
-                }
+            let isCutShort = try log.scanLetters(
+                of: letters,
+                choice.conditions,
+                states,
+                isStopped: { signals.request != nil }
+            ) { letter, _ in
                 audit.note(letter.place)
                 if audit.notedCount == AuditWriter.letterLimit { try audit.commit() }
                 return true
             }
             try audit.commit()
             try audit.settle()
+            return (audit.committedCount, isCutShort)
         } catch { throw audit.abandon(after: error) }
-        return audit.committedCount
     }
 }

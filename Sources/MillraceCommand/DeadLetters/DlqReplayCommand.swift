@@ -90,7 +90,7 @@ enum DlqReplayCommand {
             throw UsageError("name who reads the other topic: --group GROUP")
         }
         let signals = try SignalListener.start()
-        let status = try withCluster(invocation) { log in
+        return try withCluster(invocation) { log in
             if invocation[stops], log.isOpenedHere, !choice.isDryRun {
                 throw CommandFailure(
                     "--stop-on-refail cannot know whether records fail again",
@@ -101,13 +101,38 @@ enum DlqReplayCommand {
             }
             let letters = try choice.letters(in: log)
             if case .topic(let name) = destination { _ = try log.requireTopic(name) }
-            guard !choice.isDryRun else {
-                try rehearse(letters, choice, destination, invocation[limit] ?? Int.max, log)
-                return ExitStatus.done
+            func rehearse(upTo limit: Int) throws -> LetterRehearsal {
+                try LetterRehearsal(letters, choice, destination, limit: limit, in: log) {
+                    signals.request != nil
+                }
+            }
+            if choice.isDryRun {
+                let rehearsal = try rehearse(upTo: invocation[limit] ?? Int.max)
+                rehearsal.tell()
+                return end(rehearsal, LetterChoice.lookedShort, signals)
+            }
+            // Where nothing was noted yet and nothing is to be, no topic is made for it.
+            if try !log.hasAudit(of: letters) {
+                let rehearsal = try rehearse(upTo: 1)
+                if rehearsal.counts.isEmpty {
+                    TextOutput.standard.write("replayed 0 dead letters\n")
+                    return end(rehearsal, LetterChoice.cutShort, signals)
+                }
             }
             return try replay(letters, choice, destination, invocation, log, signals)
         }
-        return signals.request ?? status
+    }
+
+    /// Says what is left open, and `words` where a signal ended the looking.
+    private static func end(
+        _ rehearsal: LetterRehearsal,
+        _ words: String,
+        _ signals: SignalListener
+    ) -> ExitStatus {
+        report(rehearsal.obstacles)
+        guard rehearsal.isCutShort else { return .done }
+        TextOutput.standard.write(words)
+        return signals.request ?? .done
     }
 
     private static func replay(
@@ -147,20 +172,16 @@ enum DlqReplayCommand {
         )
         var isCutShort = false
         do {
-            try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
-                guard signals.request == nil else {
-                    isCutShort = true
-                    return false
-                }
-                let goesOn = try replay.add(letter)
-                isCutShort = !goesOn && signals.request != nil
-                return goesOn
-            }
-            if signals.request != nil {
-                isCutShort = isCutShort || audit.notedCount > 0
-            } else if replay.refailure == nil {
+            isCutShort = try log.scanLetters(
+                of: letters,
+                choice.conditions,
+                states,
+                isStopped: { signals.request != nil }
+            ) { letter, _ in try replay.add(letter) }
+            if !isCutShort, !replay.isInterrupted, replay.refailure == nil {
                 _ = try replay.finishBatch()
             }
+            isCutShort = isCutShort || replay.isInterrupted
             if audit.producer.isOpen { try audit.takeBack() }
             try audit.settle()
         } catch {
@@ -170,7 +191,9 @@ enum DlqReplayCommand {
         report(audit, cause.id)
         report(replay.obstacles)
         if isCutShort { TextOutput.standard.write(LetterChoice.cutShort) }
-        guard let refailure = replay.refailure else { return .done }
+        guard let refailure = replay.refailure else {
+            return isCutShort ? signals.request ?? .done : .done
+        }
         let next = log.place.next("dlq show \(argument: letters.name) --where replay=\(cause.id)")
         TextOutput.standard.write(
             "stopped: \(counted(refailure.count, "record")) of this replay failed again; the first "
@@ -194,49 +217,6 @@ enum DlqReplayCommand {
                 "left open: \(counted(count, "dead letter")), \(obstacle.rawValue)\n"
             )
         }
-    }
-
-    /// Counts what a replay would do.
-    private static func rehearse(
-        _ letters: LetterTopic,
-        _ choice: LetterChoice,
-        _ destination: ReplayTargets.Destination,
-        _ limit: Int,
-        _ log: ServedLog
-    ) throws {
-        var targets = ReplayTargets(
-            log,
-            letters,
-            destination,
-            now: choice.now,
-            makesTopics: false
-        )
-        var sources = SourceRecords(log)
-        var counts: [String: Int] = [:]
-        var obstacles: [ReplayTargets.Obstacle: Int] = [:]
-        var left = limit
-        let states = try log.states(of: letters)
-        try log.scanLetters(of: letters, choice.conditions, states) { letter, _ in
-            switch try targets.target(of: letter) {
-            case .success(let target):
-                // Its record is taken from where it came.
-                if letter[.leftOut] != nil, try sources.presence(of: letter) != .there {
-                    obstacles[.isGone, default: 0] += 1
-                    return true
-                }
-                counts[target.partition.topic, default: 0] += 1
-                left -= 1
-            case .failure(let obstacle): obstacles[obstacle, default: 0] += 1
-            }
-            return left > 0
-        }
-        if counts.isEmpty { TextOutput.standard.write("nothing would be replayed\n") }
-        for (topic, count) in counts.sorted(by: { $0.key < $1.key }) {
-            TextOutput.standard.write(
-                "would be replayed to \(topic): \(counted(count, "dead letter"))\n"
-            )
-        }
-        report(obstacles)
     }
 }
 

@@ -13,6 +13,10 @@ struct LetterChoice {
         "stopped by a signal: those that were chosen and not yet dealt with are left open; the "
         + "same command goes on with them\n"
 
+    /// Said where a signal has ended a look at what would be done.
+    static let lookedShort =
+        "stopped by a signal: there may be more than those that were looked at; nothing was done\n"
+
     let topic: String
     let conditions: LetterConditions
     /// As they were given; nil for all.

@@ -43,6 +43,8 @@ final class LetterReplay {
     private(set) var obstacles: [ReplayTargets.Obstacle: Int] = [:]
     /// What the watch has found; nil while nothing failed again.
     private(set) var refailure: RefailWatch.Refailure?
+    /// Whether a signal ended the wait for what became of a batch.
+    private(set) var isInterrupted = false
 
     init(
         _ audit: AuditWriter,
@@ -102,7 +104,8 @@ final class LetterReplay {
         size = min(size * 2, sizes.most)
         guard let watch else { return true }
         refailure = try watch.refailure(of: readers, behind: ends)
-        guard !watch.isInterrupted else {
+        guard refailure != nil || !watch.isInterrupted else {
+            isInterrupted = true
             TextOutput.error.write(
                 "interrupted: whether the last \(counted(count, "record")) failed again is not "
                     + "known\n"

@@ -119,16 +119,21 @@ extension ServedLog {
         return LetterTopic(topic: topic, bounds: known)
     }
 
+    /// Whether there is a topic for what is done about these dead letters.
+    func hasAudit(of letters: LetterTopic) throws(CommandFailure) -> Bool {
+        let name = letters.audit.topic
+        return try asking("the topic '\(name)' is not looked up") {
+            cluster throws(KafkaClientError) in
+            try !cluster.topics(named: [name]).isEmpty
+        }
+    }
+
     /// What was done about the dead letters of a topic, from its audit topic. Where they are to be
     /// settled, nobody may have a transaction open that could say more.
     func states(of letters: LetterTopic, areSettled: Bool = false) throws -> LetterStates {
         var states = LetterStates(of: letters.bounds)
         let audit = letters.audit
-        let found = try asking("the topic '\(audit.topic)' is not looked up") {
-            cluster throws(KafkaClientError) in
-            try cluster.topics(named: [audit.topic])
-        }
-        guard !found.isEmpty else { return states }
+        guard try hasAudit(of: letters) else { return states }
         if areSettled { try waitUntilStable(audit) }
         let bounds = try bounds(of: audit)
         guard bounds.logStart < bounds.lastStableOffset else { return states }
@@ -202,17 +207,27 @@ extension ServedLog {
 
     /// Calls `body` with the dead letters that meet conditions, and with their states; false ends
     /// it. Records that are no dead letters are passed over.
+    ///
+    /// - Returns: whether `isStopped`, which is asked at each record, ended it on the way.
+    @discardableResult
     func scanLetters(
         of letters: LetterTopic,
         _ conditions: LetterConditions,
         _ states: LetterStates,
+        isStopped: () -> Bool = { false },
         _ body: (DeadLetterView, LetterState) throws -> Bool
-    ) throws {
+    ) throws -> Bool {
         var reader = DeadLetterReader()
         var goesOn = true
+        var isCutShort = false
         for (partition, offsets) in letters.bounds.sorted(by: { $0.key < $1.key })
         where goesOn && conditions.mayMatch(partition.partition) {
             try scan(partition, conditions.narrowed(offsets)) { record, batch in
+                isCutShort = isStopped()
+                guard !isCutShort else {
+                    goesOn = false
+                    return false
+                }
                 let letter = reader.letter(record, of: batch, in: partition)
                 guard letter.isLetter else { return true }
                 let state = states.state(of: letter.place)
@@ -223,6 +238,7 @@ extension ServedLog {
                 return goesOn
             }
         }
+        return isCutShort
     }
 }
 
