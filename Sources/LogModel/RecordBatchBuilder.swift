@@ -76,8 +76,7 @@ public struct RecordBatchBuilder: ~Copyable {
         let headersCount = headers?.count ?? 1
         let length =
             1 + Varint.byteCount(timestampDelta) + Varint.byteCount(offsetDelta)
-            + Varint.byteCount(keyCount) + max(0, Int(keyCount))
-            + Varint.byteCount(valueCount) + max(0, Int(valueCount)) + headersCount
+            + Self.partsByteCount(keyCount, valueCount, headersCount)
         if capacity - byteCount < length + 10 { grow(by: length + 10) }
 
         var p = base + byteCount
@@ -97,6 +96,30 @@ public struct RecordBatchBuilder: ~Copyable {
             Self.copy(headers, to: &p)
         }
         noteAppended(byteCount: p - base)
+    }
+
+    /// What a batch takes, uncompressed, that has one record of such parts and no other: so many
+    /// bytes a log looks at. `headers` is a header block; nil for none.
+    public static func byteCount(
+        ofOneRecordWithKey key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        headers: UnsafeRawBufferPointer?
+    ) -> Int {
+        let parts = partsByteCount(
+            Int64(key?.count ?? -1),
+            Int64(value?.count ?? -1),
+            headers?.count ?? 1
+        )
+        // The attributes, and the deltas of the first record, which are 0.
+        let length = 3 + parts
+        return RecordBatchLayout.headerByteCount + Varint.byteCount(Int64(length)) + length
+    }
+
+    /// What key, value and headers of a record take with their lengths; -1 for one that is null.
+    @inlinable @inline(__always)
+    static func partsByteCount(_ key: Int64, _ value: Int64, _ headers: Int) -> Int {
+        Varint.byteCount(key) + max(0, Int(key)) + Varint.byteCount(value) + max(0, Int(value))
+            + headers
     }
 
     @inlinable @inline(__always)

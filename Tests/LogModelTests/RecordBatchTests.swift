@@ -117,6 +117,27 @@ struct RecordBatchTests {
         }
     }
 
+    @Test(arguments: [nil, 0, 1, 63, 64, 8_191, 8_192, 1_048_516, 1_048_517] as [Int?])
+    func `what a record alone takes is known before it is built`(count: Int?) {
+        let bytes = [UInt8](repeating: 7, count: count ?? 0)
+        bytes.withUnsafeBytes { bytes in
+            let part = count == nil ? nil : bytes
+            for (key, value) in [(part, nil), (nil, part), (part, part)] {
+                for headers in [nil, part] {
+                    var builder = RecordBatchBuilder()
+                    let time = Timestamp(1)
+                    builder.append(timestamp: time, key: key, value: value, headers: headers)
+                    let known = RecordBatchBuilder.byteCount(
+                        ofOneRecordWithKey: key,
+                        value: value,
+                        headers: headers
+                    )
+                    #expect(known == builder.byteCount)
+                }
+            }
+        }
+    }
+
     @Test(arguments: UInt64(0)..<25)
     func `what is built is read, with every codec`(_ seed: UInt64) throws {
         let records = Self.records(seed: seed)

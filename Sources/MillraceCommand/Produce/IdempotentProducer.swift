@@ -12,6 +12,8 @@ final class IdempotentProducer {
         var sequence = SequenceNumber(0)
         /// The number of the batch's first record, counted from 1 over all that were added.
         var firstNumber = 0
+        /// Where that record stands in the input.
+        var firstPlace: InputPlace?
         /// The log took something that was not flushed.
         var needsFlush = false
 
@@ -21,6 +23,7 @@ final class IdempotentProducer {
     /// A batch is appended when it is this long, if its topic takes that much.
     private static let batchByteLimit = 512 << 10
     private let batchByteLimit: Int
+    private let room: RecordRoom
     /// Records without a key go to one partition until so many bytes did, then to the next. The
     /// first is chosen at random, so that many small inputs do not all fill the same one.
     private static let stickyByteLimit = 16 << 10
@@ -45,17 +48,18 @@ final class IdempotentProducer {
     private(set) var uncertainCount = 0
 
     /// - Parameters:
-    ///   - batchByteLimit: what the topic takes.
+    ///   - room: what the topic takes.
     ///   - random: any number; it says where records without a key begin.
     init(
         log: any RecordSink,
         topic: OutputTopic,
         codec: CompressionCodec,
-        batchByteLimit: Int,
+        room: RecordRoom,
         random: UInt64
     ) throws(CommandFailure) {
         self.log = log
-        self.batchByteLimit = min(Self.batchByteLimit, batchByteLimit)
+        batchByteLimit = min(Self.batchByteLimit, room.topicByteCount)
+        self.room = room
         self.codec = codec
         lanes = topic.partitions.map { Lane($0) }
         stickyLane = Int(random % UInt64(max(lanes.count, 1)))
@@ -69,23 +73,25 @@ final class IdempotentProducer {
         value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer?,
         to partition: Int?,
-        at time: Timestamp
+        at time: Timestamp,
+        from place: InputPlace
     ) throws(CommandFailure) {
         let size = (value?.count ?? 0) + (key?.count ?? 0) + (headers?.count ?? 0)
         let lane = lanes[partition ?? choose(key: key, byteCount: size)]
-        if !lane.batch.isEmpty, !lane.batch.hasRoom(for: size, limit: batchByteLimit) {
-            try append(lane)
-        }
-        guard lane.batch.hasRoom(for: size, limit: BatchLimit.byteCount) else {
-            throw CommandFailure(
-                "a record is too large",
-                place: "\(lane.partition)",
-                reason: "key, value and headers take \(grouped(size)) bytes; a batch has at most "
-                    + grouped(BatchLimit.byteCount)
+        if !lane.batch.hasRoom(for: size, limit: batchByteLimit) {
+            if !lane.batch.isEmpty { try append(lane) }
+            let byteCount = RecordBatchBuilder.byteCount(
+                ofOneRecordWithKey: key,
+                value: value,
+                headers: headers
             )
+            guard byteCount <= room.byteCount else { throw room.refusal(of: place) }
         }
         addedCount += 1
-        if lane.batch.isEmpty { lane.firstNumber = addedCount }
+        if lane.batch.isEmpty {
+            lane.firstNumber = addedCount
+            lane.firstPlace = place
+        }
         lane.batch.append(timestamp: time, key: key, value: value, headers: headers)
     }
 
@@ -132,10 +138,17 @@ final class IdempotentProducer {
         let count = lane.batch.recordCount
         isRefused = true
         do throws(AppendFailure) {
-            try log.append(try seal(lane), of: producerID, to: lane.partition)
+            let batch = try seal(lane)
+            if batch.count > room.topicByteCount, let place = lane.firstPlace {
+                throw AppendFailure(failure: room.refusalOfCompressed(from: place))
+            }
+            try log.append(batch, of: producerID, to: lane.partition)
         } catch {
             if error.isUncertain { uncertainCount = Int(count) }
-            throw error.failure
+            var failure = error.failure
+            // As the topic compresses it, or with a limit that was lowered meanwhile.
+            if error.isTooLarge { failure.next = failure.next ?? room.raising }
+            throw failure
         }
         isRefused = false
         lane.batch.reset()

@@ -26,8 +26,7 @@ struct LineReader: ~Copyable {
     /// Everything was read. Lines may be left.
     private(set) var isAtEnd = false
     private let lineByteLimit: Int
-    /// The command that raises it.
-    private let raising: String?
+    private let room: RecordRoom
     /// Lines that were given out.
     private(set) var lineCount = 0
 
@@ -37,7 +36,7 @@ struct LineReader: ~Copyable {
         end: End = .delimiter([10]),
         byteCount: Int = 1 << 20,
         lineByteLimit: Int = BatchLimit.byteCount,
-        raising: String? = nil
+        room: RecordRoom
     ) {
         self.descriptor = descriptor
         if case .delimiter(let bytes) = end {
@@ -46,7 +45,7 @@ struct LineReader: ~Copyable {
         self.name = name
         self.end = end
         self.lineByteLimit = lineByteLimit
-        self.raising = raising
+        self.room = room
         buffer = .allocate(byteCount: byteCount, alignment: 64)
     }
 
@@ -124,13 +123,7 @@ struct LineReader: ~Copyable {
     }
 
     private func tooLong(_ unit: String) -> CommandFailure {
-        CommandFailure(
-            "\(unit) \(grouped(lineCount + 1)) is too long for a record",
-            place: name,
-            reason: "it has more than the \(grouped(lineByteLimit)) bytes that a record can have"
-                + (raising == nil ? "" : " in this topic"),
-            next: raising
-        )
+        room.refusal(of: InputPlace(unit: unit, number: lineCount + 1, input: name))
     }
 
     /// Moves what is unread to the front and reads behind it.
@@ -151,7 +144,8 @@ struct LineReader: ~Copyable {
         guard let base = buffer.baseAddress else { return }
         let count = read(descriptor, base + kept, buffer.count - kept)
         if count < 0 {
-            if errno == EINTR { return }
+            // Of an input that does not wait by itself, the owner waits for more.
+            if errno == EINTR || errno == EAGAIN { return }
             throw CommandFailure(
                 "cannot read the input",
                 place: name,

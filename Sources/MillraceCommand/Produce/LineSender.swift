@@ -19,10 +19,8 @@ struct LineSender {
     /// Headers of every record, behind its own.
     let headers: [KeyValueArgument]
     let linger: Duration
-    /// What a record may have in the topic.
-    let recordByteLimit: Int
-    /// The command that raises that limit; nil where it cannot be raised.
-    let raising: String?
+    /// What a record may take in the topic.
+    let room: RecordRoom
     let signals: SignalListener
     private let time = SystemTimeSource()
     /// The inputs so far, each with the number of records before it.
@@ -37,8 +35,7 @@ struct LineSender {
         partition: Int?,
         headers: [KeyValueArgument],
         linger: Duration,
-        recordByteLimit: Int,
-        raising: String?,
+        room: RecordRoom,
         signals: SignalListener
     ) {
         self.producer = producer
@@ -47,8 +44,7 @@ struct LineSender {
         self.partition = partition
         self.headers = headers
         self.linger = linger
-        self.recordByteLimit = recordByteLimit
-        self.raising = raising
+        self.room = room
         self.signals = signals
     }
 
@@ -89,15 +85,15 @@ struct LineSender {
             name: name,
             end: end,
             lineByteLimit: lineByteLimit,
-            raising: raising
+            room: room
         )
         // When the oldest record that is not settled was read, as far as it matters.
         var begin: UInt64?
         while true {
             switch form {
-            case .text(let shape): try addLines(of: &lines, shape.parts, &bar)
+            case .text(let shape): try addLines(of: &lines, name, shape.parts, &bar)
             case .lengthPrefixed:
-                try addLines(of: &lines, LengthPrefixedRecord.parts, &bar)
+                try addLines(of: &lines, name, LengthPrefixedRecord.parts, &bar)
             case .json(let ignoresPartitions):
                 try addJSON(of: &lines, name, ignoresPartitions, &bar)
             }
@@ -118,8 +114,8 @@ struct LineSender {
     /// In JSON a byte takes six characters at most.
     private var lineByteLimit: Int {
         switch form {
-        case .text, .lengthPrefixed: recordByteLimit
-        case .json: recordByteLimit * 6 + (64 << 10)
+        case .text, .lengthPrefixed: room.byteCount
+        case .json: room.byteCount * 6 + (64 << 10)
         }
     }
 
@@ -133,6 +129,7 @@ struct LineSender {
     /// Adds the whole lines that were read.
     private func addLines(
         of lines: inout LineReader,
+        _ name: String,
         _ parts: (UnsafeRawBufferPointer) -> (
             key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
         ),
@@ -147,7 +144,8 @@ struct LineSender {
                         value: value,
                         headers: headers.isEmpty ? nil : block,
                         to: partition,
-                        at: time.wallTime()
+                        at: time.wallTime(),
+                        from: InputPlace(unit: form.unit, number: lines.lineCount, input: name)
                     )
                     show(&bar)
                 }
@@ -203,16 +201,6 @@ struct LineSender {
         _ line: Int,
         _ name: String
     ) throws {
-        let size = json.key.byteCount + json.value.byteCount + (headers?.count ?? 0)
-        guard size <= recordByteLimit else {
-            throw CommandFailure(
-                "a record is too large",
-                place: Self.place(line, name),
-                reason: "key, value and headers take \(grouped(size)) bytes; a record has at most "
-                    + grouped(recordByteLimit),
-                next: raising
-            )
-        }
         try json.key.withBytes { key in
             try json.value.withBytes { value in
                 try producer.add(
@@ -220,7 +208,8 @@ struct LineSender {
                     value: value,
                     headers: headers,
                     to: partition,
-                    at: json.timestamp ?? time.wallTime()
+                    at: json.timestamp ?? time.wallTime(),
+                    from: InputPlace(unit: form.unit, number: line, input: name)
                 )
             }
         }

@@ -88,7 +88,8 @@ extension OpenLog: RecordSink {
                     "the log refused a batch",
                     place: "\(partition)",
                     reason: message.isEmpty ? "Kafka's error \(code.rawValue)" : message
-                )
+                ),
+                isTooLarge: code == .messageTooLarge
             )
         }
     }

@@ -178,18 +178,20 @@ enum ProduceCommand {
         if let index = invocation[partition] {
             _ = try log.place.partition(index, of: topic.name, among: topic.partitions)
         }
+        let most = BatchLimit.byteCount
+        let room = RecordRoom(
+            topicByteCount: topic.largestBatch,
+            isCompressed: invocation[compression] != .none,
+            raising: log.place.next(
+                "topic alter \(argument: topic.name) --config max.message.bytes=\(most)"
+            )
+        )
         let producer = try IdempotentProducer(
             log: log,
             topic: topic,
             codec: invocation[compression].codec,
-            batchByteLimit: topic.largestBatch,
+            room: room,
             random: UInt64.random(in: 0...UInt64.max)
-        )
-        // Compressed, a longer record may fit.
-        let isCompressed = invocation[compression] != .none
-        let limit = isCompressed ? BatchLimit.byteCount : topic.largestBatch
-        let raising = log.place.next(
-            "topic alter \(argument: topic.name) --config max.message.bytes=\(BatchLimit.byteCount)"
         )
         var sender = LineSender(
             producer: producer,
@@ -198,8 +200,7 @@ enum ProduceCommand {
             partition: invocation[partition],
             headers: invocation[header],
             linger: invocation[linger],
-            recordByteLimit: limit,
-            raising: limit < BatchLimit.byteCount ? raising : nil,
+            room: room,
             signals: signals
         )
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]

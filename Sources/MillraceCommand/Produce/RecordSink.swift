@@ -38,4 +38,6 @@ struct AppendFailure: Error {
     var failure: CommandFailure
     /// Whether it may have taken it all the same.
     var isUncertain = false
+    /// Whether the topic's limit is in the way.
+    var isTooLarge = false
 }

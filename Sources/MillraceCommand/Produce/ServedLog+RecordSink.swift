@@ -57,7 +57,11 @@ extension ServedLog: RecordSink {
                     + "are in the topic: the same input once more would be there twice"
             default: break
             }
-            throw AppendFailure(failure: failure, isUncertain: error.isUncertain)
+            throw AppendFailure(
+                failure: failure,
+                isUncertain: error.isUncertain,
+                isTooLarge: error.error.code == .messageTooLarge
+            )
         }
     }
 

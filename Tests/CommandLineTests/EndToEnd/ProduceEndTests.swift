@@ -77,6 +77,69 @@ extension EndToEnd {
             #expect(try numbers() == [1, 2, 3])
         }
 
+        /// The longest line that a batch of the topic's 1,048,588 bytes has room for has 1,048,516.
+        @Test func `a record is too long as the log counts it, whatever form it comes in`() throws {
+            try create()
+            let room = 1_048_516
+            let next = "next: millrace topic alter lines --config max.message.bytes=268435456 "
+            let said = "error: line 2 is too long for a record\n"
+            let why = "takes more than the 1,048,588 bytes that a batch can have in this topic"
+            for length in [room + 1, 1_048_520, 1_048_588, 1_048_589, 3_000_000] {
+                let long = String(repeating: "x", count: length)
+                for (input, form) in [
+                    ("a\n\(long)\n", "text"),
+                    ("{\"value\":\"a\"}\n{\"value\":\"\(long)\"}\n", "json"),
+                ] {
+                    let outcome = try Millrace.run(
+                        "produce",
+                        "lines",
+                        "--input",
+                        form,
+                        "--data",
+                        data,
+                        input: try folder.write("input", input)
+                    )
+                    #expect(outcome.status == 1)
+                    for words in [said, why, next, "the first line of the input is in the topic"] {
+                        #expect(outcome.errors.contains(words), "\(length): \(outcome.errors)")
+                    }
+                }
+            }
+            let fits = try folder.write("input", String(repeating: "x", count: room) + "\n")
+            try Millrace.succeed("produce", "lines", "--data", data, input: fits)
+        }
+
+        @Test(arguments: ["producer", "topic"])
+        func `a record that is too long once it is compressed is named as well`(
+            who: String
+        ) throws {
+            try create()
+            // Noise, which no codec makes shorter; or what the topic does not compress.
+            let made = try Millrace.shell(
+                who == "producer"
+                    ? "echo a; head -c 1200000 /dev/urandom | base64 -w 0"
+                    : "echo a; head -c 1200000 /dev/zero | tr '\\0' x"
+            )
+            if who == "topic" {
+                let option = "compression.type=uncompressed"
+                try Millrace.succeed("topic", "alter", "lines", "--config", option, "--data", data)
+            }
+            let outcome = try Millrace.run(
+                "produce",
+                "lines",
+                "--compression",
+                "gzip",
+                "--data",
+                data,
+                input: try folder.write("input", made.output)
+            )
+            #expect(outcome.status == 1)
+            let next = "next: millrace topic alter lines --config max.message.bytes=268435456 "
+            #expect(outcome.errors.contains(next), "\(outcome.errors)")
+            let isNamed = outcome.errors.contains("error: line 2 is too long for a record\n")
+            #expect(isNamed == (who == "producer"), "\(outcome.errors)")
+        }
+
         @Test func `lines that trickle in are stored before more come`() throws {
             try create()
             // Behind the head of a journal file: the first group.
