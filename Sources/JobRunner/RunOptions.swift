@@ -157,7 +157,7 @@ package struct RunOptions: Sendable, Equatable {
 package enum DataDirectoryOption {
     package static let parameter = Parameter.option(
         "data",
-        .path("DIR"),
+        .path("DIR", .folder),
         default: defaultPath,
         shown: shownDefault,
         help: "the folder of the bundled log"

@@ -5,7 +5,10 @@ import Terminal
 /// `millrace reference`: writes the pages of docs/reference, as scripts/reference has it. It is for
 /// those who work on Millrace, and help leaves it out.
 enum ReferenceCommand {
-    private static let directory = Parameter.argument(.path("DIR"), help: "where the pages go")
+    private static let directory = Parameter.argument(
+        .path("DIR", .folder),
+        help: "where the pages go"
+    )
 
     static let command = Command(
         "reference",

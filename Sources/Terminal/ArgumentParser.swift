@@ -97,9 +97,18 @@ package struct ArgumentParser: Sendable {
         let name = String(body.unicodeScalars.prefix { $0 != "=" })
         guard word.hasPrefix("--"), let option = options.first(where: { $0.name == name }) else {
             let hint = Suggestion.nearest(to: name, among: options.map(\.name) + ["help"])
+            var suggestions = hint.map { ["did you mean '--\($0)'?"] } ?? []
+            // Two dashes and nearly an option's name are a slip.
+            let isSlip = hint != nil && word.hasPrefix("--")
+            if !isSlip, let argument = command.parameters.first(where: \.isArgument) {
+                suggestions.append(
+                    "\(argument.placeholder) that begins with a dash goes behind --, at the end: "
+                        + "-- \(word)"
+                )
+            }
             throw UsageError(
                 "unknown option '\(word.prefix { $0 != "=" })'",
-                suggestion: hint.map { "did you mean '--\($0)'?" },
+                suggestion: suggestions.isEmpty ? nil : suggestions.joined(separator: " "),
                 path: path
             )
         }

@@ -36,38 +36,71 @@ package enum Completions {
         }
     }
 
-    /// Each command's words with what may follow them.
+    /// What is offered behind words of the command line.
+    private struct Offer {
+        let path: [String]
+        /// Words, and calls that print some.
+        var next: [String] = []
+        var files = Files.none
+
+        enum Files: String {
+            case none = ""
+            /// As well.
+            case file = "-f"
+            case folder = "-d"
+            /// Where nothing else begins so.
+            case fileOtherwise = "?-f"
+            case folderOtherwise = "?-d"
+        }
+
+        /// Files for the value of a parameter, as names are found for it otherwise or not.
+        static func files(_ parameter: ParameterDeclaration, hasNames: Bool) -> Files {
+            switch parameter.paths {
+            case nil: .none
+            case .file: hasNames ? .fileOtherwise : .file
+            case .folder: hasNames ? .folderOtherwise : .folder
+            }
+        }
+    }
+
+    /// What may follow each command's words.
     private static func words(
         of command: Command,
         path: [String],
         _ names: [Names]
-    ) -> [(path: [String], next: String)] {
-        var next = command.shownSubcommands.map(\.name)
-        next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
-        next += command.parameters.filter(\.isArgument).flatMap(\.choices)
-        next.append("--help")
-        for names in names
-        where command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
-            next.append(names.call)
+    ) -> [Offer] {
+        let arguments = command.parameters.filter(\.isArgument)
+        var offer = Offer(path: path, next: command.shownSubcommands.map(\.name))
+        offer.next += command.parameters.filter { !$0.isArgument }.map { "--\($0.name)" }
+        offer.next += arguments.flatMap(\.choices)
+        offer.next.append("--help")
+        for names in names where arguments.contains(where: { $0.takes(names) }) {
+            offer.next.append(names.call)
+        }
+        for argument in arguments where argument.paths != nil {
+            offer.files = Offer.files(argument, hasNames: names.contains { argument.takes($0) })
         }
         let below = command.shownSubcommands.flatMap {
             words(of: $0, path: path + [$0.name], names)
         }
-        return [(path, next.joined(separator: " "))] + below
+        return [offer] + below
     }
 
-    /// The options whose values are few, or names, as the words before such a value, with those.
+    /// What may follow an option that has a value: its few words, names or files, and nothing where
+    /// it is none of those.
     private static func values(
         of command: Command,
         path: [String],
         _ names: [Names]
-    ) -> [(path: [String], next: String)] {
-        let options = command.parameters.filter { !$0.isArgument }
-        let own = options.compactMap { option -> (path: [String], next: String)? in
-            let next =
-                names.first { option.takes($0) }?.call
-                ?? option.choices.joined(separator: " ")
-            return next.isEmpty ? nil : (path + ["--\(option.name)"], next)
+    ) -> [Offer] {
+        let options = command.parameters.filter { !$0.isArgument && $0.kind != .flag }
+        let own = options.map { option -> Offer in
+            let known = names.first { option.takes($0) }
+            return Offer(
+                path: path + ["--\(option.name)"],
+                next: known.map { [$0.call] } ?? option.choices,
+                files: Offer.files(option, hasNames: known != nil)
+            )
         }
         let below = command.shownSubcommands.flatMap {
             values(of: $0, path: path + [$0.name], names)
@@ -76,14 +109,16 @@ package enum Completions {
     }
 
     private static func bash(_ root: Command, _ names: [Names]) -> String {
-        func lines(_ words: [(path: [String], next: String)]) -> String {
-            words.map { path, next in
-                "        '\(path.joined(separator: " "))') next=\"\(next)\" ;;"
+        func lines(_ offers: [Offer]) -> String {
+            offers.map { offer in
+                "        '\(offer.path.joined(separator: " "))') "
+                    + "next=\"\(offer.next.joined(separator: " "))\" "
+                    + "files='\(offer.files.rawValue)' ;;"
             }.joined(separator: "\n")
         }
         return names.map(\.bash).joined() + """
             _\(root.name)() {
-                local path='\(root.name)' next='' word
+                local path='\(root.name)' next='' files='' word
                 local current="${COMP_WORDS[COMP_CWORD]}"
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                     case "$word" in -*) break ;; esac
@@ -96,7 +131,14 @@ package enum Completions {
             \(lines(values(of: root, path: [root.name], names)))
                 esac
                 COMPREPLY=($(compgen -W "$next" -- "$current"))
-                [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$current"))
+                case "$files$current" in
+                    -[fd]-* | [?]-[fd]-*) return ;;
+                    [?]*) [ ${#COMPREPLY[@]} -eq 0 ] || return; files="${files#?}" ;;
+                esac
+                [ -n "$files" ] || return
+                while IFS= read -r word; do
+                    COMPREPLY+=("$word")
+                done < <(compgen "$files" -- "$current")
             }
             complete -o filenames -F _\(root.name) \(root.name)
 
@@ -131,26 +173,36 @@ package enum Completions {
                 )
                 add(child, seen + [child.name])
             }
-            for names in names
-            where command.parameters.contains(where: { $0.isArgument && $0.takes(names) }) {
-                lines.append(
-                    "complete -c \(root.name) -n '\(condition)' -a '(\(names.function))'"
-                )
+            for parameter in command.parameters where parameter.isArgument {
+                for offered in fishWords(of: parameter, names) {
+                    lines.append("complete -c \(root.name) -n '\(condition)' \(offered)")
+                }
             }
             for parameter in command.parameters where !parameter.isArgument {
                 let value = parameter.kind == .flag ? "" : " -r"
-                let looked = names.first { parameter.takes($0) }.map { "(\($0.function))" }
-                let words = looked ?? parameter.choices.joined(separator: " ")
-                let choices = words.isEmpty ? "" : " -a \(quoted(words))"
+                let offered = fishWords(of: parameter, names).map { " \($0)" }.joined()
                 lines.append(
                     "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value)"
-                        + "\(choices) -d \(quoted(parameter.help))"
+                        + "\(offered) -d \(quoted(parameter.help))"
                 )
             }
         }
+        // Files are offered where the value is one, and nowhere else.
+        lines.append("complete -c \(root.name) -f")
         add(root, [])
         lines.insert(contentsOf: names.map(\.fish), at: 0)
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What fish is told of a parameter's value.
+    private static func fishWords(of parameter: ParameterDeclaration, _ names: [Names]) -> [String]
+    {
+        let known = names.first { parameter.takes($0) }.map { "(\($0.function))" }
+        let folders = parameter.paths == .folder ? "(__fish_complete_directories)" : nil
+        let words = [known ?? parameter.choices.joined(separator: " "), folders ?? ""]
+            .filter { !$0.isEmpty }
+        return (words.isEmpty ? [] : ["-a '\(words.joined(separator: " "))'"])
+            + (parameter.paths == .file ? ["-F"] : [])
     }
 }
 

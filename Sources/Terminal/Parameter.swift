@@ -18,6 +18,8 @@ package struct ParameterDeclaration: Sendable {
     package var placeholder: String
     package var help: String
     package var choices: [String]
+    /// What its value is the path of; nil for one that is no path.
+    package var paths: PathKind?
     package var defaultText: String?
     /// The value in a box, or why the texts are none.
     let box: @Sendable ([String]) throws(UsageError) -> any Sendable
@@ -54,6 +56,7 @@ extension Parameter {
         placeholder: String,
         help: String,
         choices: [String] = [],
+        paths: PathKind? = nil,
         defaultText: String? = nil,
         evaluate: @escaping @Sendable ([String]) throws(UsageError) -> Value
     ) {
@@ -64,6 +67,7 @@ extension Parameter {
             placeholder: placeholder,
             help: help,
             choices: choices,
+            paths: paths,
             defaultText: defaultText,
             box: { (texts) throws(UsageError) in Box(value: try evaluate(texts)) }
         )
@@ -83,6 +87,7 @@ extension Parameter {
             placeholder: kind.placeholder,
             help: help,
             choices: kind.choices,
+            paths: kind.paths,
             defaultText: shown ?? "\(value)"
         ) { (texts) throws(UsageError) in
             guard let text = texts.last else { return value }
@@ -101,7 +106,8 @@ extension Parameter {
             .option(repeats: false),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             guard let text = texts.last else { return nil }
             return try read(text, as: kind, of: "--\(name)")
@@ -119,7 +125,8 @@ extension Parameter {
             .option(repeats: true),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             try readAll(texts, as: kind, of: "--\(name)")
         }
@@ -137,7 +144,8 @@ extension Parameter {
             .argument(isRequired: true, repeats: false),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             guard let text = texts.first else {
                 throw UsageError("\(kind.placeholder) is missing: \(help)")
@@ -156,7 +164,8 @@ extension Parameter {
             .argument(isRequired: false, repeats: false),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             guard let text = texts.first else { return nil }
             return try read(text, as: kind, of: kind.placeholder)
@@ -173,7 +182,8 @@ extension Parameter {
             .argument(isRequired: true, repeats: true),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             guard !texts.isEmpty else {
                 throw UsageError("\(kind.placeholder) is missing: \(help)")
@@ -192,7 +202,8 @@ extension Parameter {
             .argument(isRequired: false, repeats: true),
             placeholder: kind.placeholder,
             help: help,
-            choices: kind.choices
+            choices: kind.choices,
+            paths: kind.paths
         ) { (texts) throws(UsageError) in
             try readAll(texts, as: kind, of: kind.placeholder)
         }

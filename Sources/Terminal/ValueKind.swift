@@ -6,6 +6,8 @@ package struct ValueKind<Value: Sendable>: Sendable {
     package var expectation: String
     /// The accepted words where they are few: help and completions list them.
     package var choices: [String]
+    /// What the value is the path of; nil for one that is no path.
+    package var paths: PathKind?
     /// The value, or nil where the text is none.
     package var parse: @Sendable (String) -> Value?
 
@@ -13,13 +15,21 @@ package struct ValueKind<Value: Sendable>: Sendable {
         placeholder: String,
         expectation: String,
         choices: [String] = [],
+        paths: PathKind? = nil,
         parse: @escaping @Sendable (String) -> Value?
     ) {
         self.placeholder = placeholder
         self.expectation = expectation
         self.choices = choices
+        self.paths = paths
         self.parse = parse
     }
+}
+
+/// What shells offer where a path is typed.
+package enum PathKind: Sendable {
+    case file
+    case folder
 }
 
 extension ValueKind where Value == String {
@@ -36,8 +46,10 @@ extension ValueKind where Value == String {
     }
 
     /// A path; an empty one is refused.
-    package static func path(_ placeholder: String) -> ValueKind {
-        ValueKind(placeholder: placeholder, expectation: "a path") { $0.isEmpty ? nil : $0 }
+    package static func path(_ placeholder: String, _ kind: PathKind = .file) -> ValueKind {
+        ValueKind(placeholder: placeholder, expectation: "a path", paths: kind) {
+            $0.isEmpty ? nil : $0
+        }
     }
 }
 

@@ -6,7 +6,7 @@ import Terminal
 enum BenchCommand {
     static let directory = Parameter.option(
         "directory",
-        .path("DIR"),
+        .path("DIR", .folder),
         default: ".",
         help: "an existing folder on the disk to be measured"
     )
@@ -77,17 +77,19 @@ enum BenchCommand {
             )
             try BenchInterrupt.start(folder: benchmark.folder(options))
             let result = try benchmark.run(options)
-            if invocation[asJSON] {
-                TextOutput.standard.write(result.json + "\n")
-            } else {
-                TextOutput.standard.write(
-                    "\(result.bench): \(result.records) records in \(result.seconds) s, "
-                        + "\(Int64(result.recordsPerSecond)) records/s, "
-                        + "cpu \(result.cpuSeconds) s, \(result.commits) commits, "
-                        + "\(result.fdatasyncs) fdatasyncs, output checked\n"
-                )
-            }
+            let text = invocation[asJSON] ? result.json : result.line
+            TextOutput.standard.write(text + "\n")
             return .done
         }
+    }
+}
+
+extension BenchmarkResult {
+    /// One line for a person.
+    var line: String {
+        "\(bench): \(counted(Int(records), "record")) in \(decimal(seconds, places: 3)) s, "
+            + "\(grouped(Int(recordsPerSecond))) records/s, "
+            + "cpu \(decimal(cpuSeconds, places: 3)) s, \(counted(Int(commits), "commit")), "
+            + "\(counted(Int(fdatasyncs), "fdatasync")), output checked"
     }
 }

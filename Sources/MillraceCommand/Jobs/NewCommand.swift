@@ -17,7 +17,7 @@ enum NewCommand {
     )
     private static let path = Parameter.optional(
         "path",
-        .path("DIR"),
+        .path("DIR", .folder),
         help: "the folder to make; ./NAME without it"
     )
     private static let template = Parameter.option(

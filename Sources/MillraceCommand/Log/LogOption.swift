@@ -6,7 +6,7 @@ import Terminal
 enum LogOption {
     private static let data = Parameter.optional(
         "data",
-        .path("DIR"),
+        .path("DIR", .folder),
         help: "the folder of the bundled log, whoever has it open (default: "
             + "\(DataDirectoryOption.shownDefault))"
     )

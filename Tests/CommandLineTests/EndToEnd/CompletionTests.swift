@@ -86,6 +86,54 @@ extension EndToEnd {
             try owner.stop()
         }
 
+        @Test func `files and folders are offered where a path is typed, and nowhere else`() throws
+        {
+            let place = folder.path("files")
+            _ = try folder.write("files/a b.txt", "")
+            _ = try folder.write("files/sub/x", "")
+            let (file, sub) = ("\(place)/a b.txt", "\(place)/sub")
+            for words in [
+                ["user", "set", "ada", "--password-file"], ["topic", "list", "--command-config"],
+                ["produce", "orders"], ["produce", "--partition", "0", "orders", file],
+            ] {
+                let found = try offered(["millrace"] + words + ["\(place)/"])
+                #expect(found.sorted() == [file, sub], "\(words)")
+            }
+            for words in [
+                ["new", "mine", "--path"], ["topic", "list", "--data"],
+                ["bench", "count", "--directory"],
+            ] {
+                #expect(try offered(["millrace"] + words + ["\(place)/"]) == [sub], "\(words)")
+                // Not the command's own words.
+                let all = try offered(["millrace"] + words + [""])
+                #expect(all.contains("Sources") && !all.contains { $0.hasPrefix("-") }, "\(words)")
+            }
+            for words in [["topic", "create", "t", "--partitions"], ["consume", "t", "--max"]] {
+                #expect(try offered(["millrace"] + words + [""]) == [], "\(words)")
+            }
+            #expect(try offered(["millrace", "topic", "describe", "\(place)/"]) == [])
+            #expect(try offered(["millrace", "produce", "orders", "--part"]) == ["--partition"])
+        }
+
+        /// A shell that need not be here, by its script.
+        @Test func `fish is told where files are offered`() throws {
+            let script = try Millrace.succeed("completions", "fish").lines
+            #expect(script.contains("complete -c millrace -f"))
+            func line(_ command: String, _ option: String) throws -> String {
+                try #require(
+                    script.first {
+                        $0.contains("_from \(command)'") && $0.contains(" -l \(option) ")
+                    },
+                    "\(command) \(option)"
+                )
+            }
+            #expect(try line("new", "path").contains(" -r -a '(__fish_complete_directories)' "))
+            #expect(try line("set", "password-file").contains(" -r -F "))
+            #expect(try line("list", "command-config").contains(" -r -F "))
+            #expect(try !line("create", "partitions").contains("-F"))
+            #expect(script.contains { $0.hasSuffix("_from produce' -F") })
+        }
+
         @Test func `the folders of jobs are offered`() throws {
             #expect(
                 try offered(["millrace", "run", "Jobs/W"]) == ["Jobs/WordCount"]

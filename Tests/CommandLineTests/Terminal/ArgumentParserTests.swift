@@ -111,6 +111,16 @@ import Testing
         #expect(found?.path == ["tool", "send"])
     }
 
+    @Test(arguments: ["-x", "--frobnicate"])
+    func `of a word with a dash it is said how it is a name`(word: String) {
+        let advice = "TOPIC that begins with a dash goes behind --, at the end: -- \(word)"
+        #expect(error("send", word)?.suggestion == advice)
+        // Nothing is named there.
+        #expect(error("box", "open", word)?.suggestion == nil)
+        let near = error("send", "-count")?.suggestion
+        #expect(near?.hasPrefix("did you mean '--count'? TOPIC that begins with a dash") == true)
+    }
+
     @Test(arguments: [["--header", "k=\u{301}v"], ["--header=k=\u{301}v"]])
     func `a value may begin with a mark that combines`(words: [String]) throws {
         let outcome = try ArgumentParser(Self.root).parse(["send", "a"] + words)
