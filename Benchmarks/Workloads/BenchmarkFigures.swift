@@ -25,18 +25,20 @@ package struct BenchmarkFigures: Sendable {
 
     /// One JSON object on one line.
     package var json: String {
-        "{\(texts.map { "\"\($0.name)\":\($0.text)" }.joined(separator: ","))}"
+        let fields = texts { "\($0)" }.map { "\"\($0.name)\":\($0.text)" }
+        return "{\(fields.joined(separator: ","))}"
     }
 
-    /// One line for a person.
-    package var line: String {
-        texts.map { "\($0.name.replacing("_", with: " ")) \($0.text)" }.joined(separator: ", ")
+    /// One line for a person, who reads counts as `count` writes them.
+    package func line(count: (Int64) -> String) -> String {
+        texts(count).map { "\($0.name.replacing("_", with: " ")): \($0.text)" }
+            .joined(separator: ", ")
     }
 
-    private var texts: [(name: String, text: String)] {
+    private func texts(_ spelled: (Int64) -> String) -> [(name: String, text: String)] {
         figures.map { name, figure in
             switch figure {
-            case .count(let count): (name, "\(count)")
+            case .count(let count): (name, spelled(count))
             case .decimal(let value): (name, "\(value)")
             case .truth(let isSo): (name, "\(isSo)")
             }

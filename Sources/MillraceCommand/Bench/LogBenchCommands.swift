@@ -98,7 +98,8 @@ enum LogBenchCommands {
     }
 
     private static func show(_ figures: BenchmarkFigures, _ invocation: Invocation) {
-        let text = invocation[BenchCommand.asJSON] ? figures.json : figures.line
+        let isJSON = invocation[BenchCommand.asJSON]
+        let text = isJSON ? figures.json : figures.line { grouped(Int($0)) }
         TextOutput.standard.write(text + "\n")
     }
 }

@@ -36,6 +36,44 @@ extension EndToEnd {
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [])
         }
 
+        @Test(arguments: [["stateless"], ["count", "--keys", "40"], ["cold"]])
+        func `figures for a person are rounded and counted in words`(words: [String]) throws {
+            let place = ["--records", "400", "--directory", folder.path("")]
+            let outcome = try Millrace.tool(
+                Millrace.executable,
+                ["bench"] + words + place,
+                input: nil
+            )
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let form =
+                #/
+                [-a-z]+:\ (?<records>[0-9,]+\ records?)\ in\ [0-9]+\.[0-9]{3}\ s,
+                \ [0-9,]+\ records/s,\ cpu\ [0-9]+\.[0-9]{3}\ s,\ (?<commits>[0-9,]+\ commits?),
+                \ (?<flushes>[0-9,]+\ fdatasyncs?),\ output\ checked\n
+                /#
+            let found = try #require(outcome.output.wholeMatch(of: form), "\(outcome.output)")
+            for counted in [found.records, found.commits, found.flushes] {
+                #expect(counted.hasPrefix("1 ") == !counted.hasSuffix("s"), "\(outcome.output)")
+            }
+        }
+
+        @Test func `the figures of the log's benchmarks stand behind their names`() throws {
+            let outcome = try Millrace.succeed(
+                "bench",
+                "create",
+                "--partitions",
+                "1",
+                "--directory",
+                folder.path("")
+            )
+            #expect(
+                outcome.output.wholeMatch(
+                    of: /partitions: 1, milliseconds: [0-9]+\.[0-9]{1,3}, verified: true\n/
+                ) != nil,
+                "\(outcome.output)"
+            )
+        }
+
         @Test(arguments: [
             ["commit", "--partitions", "2", "--transactions", "1000000"],
             ["open", "--partitions", "2", "--bytes", "1GiB"],
