@@ -165,11 +165,16 @@ struct DirectoryDiagnosis {
             + "of what this process may have"
         guard !facts.jobs.isEmpty else { return [.good(area, all)] }
         return facts.jobs.map { job in
-            let share = budget / 8 * 5 / max(job.storeCount, 1)
-            let what =
+            // The rest is for the blocks that are read, for checkpoints and for merging.
+            let tables = budget / 8 * 5
+            let share = tables / max(job.storeCount, 1)
+            var what =
                 "\(job.name): \(counted(job.storeCount, "store")) of "
-                + "\(ByteSize(byteCount: job.byteCount)) on disk share "
-                + "\(ByteSize(byteCount: budget)), \(ByteSize(byteCount: share)) each"
+                + "\(ByteSize(byteCount: job.byteCount)) on disk "
+                + (job.storeCount == 1 ? "has " : "share ")
+                + "\(ByteSize(byteCount: tables)) for tables, five eighths of the "
+                + "\(ByteSize(byteCount: budget)) that a job gets without --memory"
+            if job.storeCount > 1 { what += ": \(ByteSize(byteCount: share)) each" }
             let next = "give more: millrace run JOB --memory SIZE; or have fewer partitions"
             if share < Self.leastShare {
                 return .warning(

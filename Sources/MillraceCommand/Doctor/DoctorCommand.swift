@@ -33,8 +33,18 @@ enum DoctorCommand {
         var report = DoctorReport(asJSON: invocation[asJSON])
         report.tell(MachineDiagnosis.findings(machine, directory: directory))
         report.tell([end(of: directory)] + users(of: directory))
-        report.tell(try files(of: directory, machine, now))
-        report.tell(log(in: directory, now))
+        let facts = try directoryFacts(of: directory)
+        let diagnosis = DirectoryDiagnosis(
+            directory: directory,
+            machine: machine,
+            facts: facts,
+            now: now
+        )
+        report.tell(diagnosis.findings)
+        // Which records are deleted the log says.
+        let log = log(in: directory, now)
+        report.tell(keys(of: facts, in: directory, log.starts))
+        report.tell(log.findings)
         report.tellVerdict(of: directory)
         return report.warningCount == 0 ? .done : .failed
     }
@@ -89,28 +99,30 @@ enum DoctorCommand {
         return count == 0 ? [] : [.good("users", "\(counted(count, "user")) may log in")]
     }
 
-    private static func files(
-        of directory: String,
-        _ machine: MachineFacts,
-        _ now: Timestamp
-    ) throws(CommandFailure) -> [Finding] {
-        let facts: DirectoryFacts
-        do throws(LogStorageError) { facts = try DirectoryFacts(of: directory) } catch {
+    private static func directoryFacts(
+        of directory: String
+    ) throws(CommandFailure) -> DirectoryFacts {
+        do throws(LogStorageError) { return try DirectoryFacts(of: directory) } catch {
             throw CommandFailure(opening: directory, BrokerError(error, in: directory))
         }
-        let diagnosis = DirectoryDiagnosis(
-            directory: directory,
-            machine: machine,
-            facts: facts,
-            now: now
-        )
-        let keys = facts.topics.filter { !$0.isInternal && $0.byteCount > 0 }
-            .compactMap { KeySample.read($0, in: directory).finding(directory: directory) }
-        return diagnosis.findings + keys
     }
 
-    /// What the log itself says. That it does not open is a finding like others.
-    private static func log(in directory: String, _ now: Timestamp) -> [Finding] {
+    private static func keys(
+        of facts: DirectoryFacts,
+        in directory: String,
+        _ starts: [TopicPartition: Offset]
+    ) -> [Finding] {
+        facts.topics.filter { !$0.isInternal && $0.byteCount > 0 }.compactMap { topic in
+            KeySample.read(topic, in: directory, logStarts: starts).finding(directory: directory)
+        }
+    }
+
+    /// What the log itself says, and where its partitions start. That it does not open is a finding
+    /// like others.
+    private static func log(
+        in directory: String,
+        _ now: Timestamp
+    ) -> (findings: [Finding], starts: [TopicPartition: Offset]) {
         do {
             let facts =
                 switch try DirectoryOwner.log(of: .directory(directory), creates: false, nil) {
@@ -129,17 +141,17 @@ enum DoctorCommand {
                         )
                     }
                 }
-            return LogDiagnosis(directory: directory, facts: facts, now: now).findings
+            let diagnosis = LogDiagnosis(directory: directory, facts: facts, now: now)
+            return (diagnosis.findings, facts.logStarts)
         } catch {
             let failure = CommandFailure(explaining: error, data: directory)
-            return [
-                .warning(
-                    "health",
-                    failure.what,
-                    why: failure.reason ?? "what it holds cannot be read or written",
-                    next: failure.next ?? nextCommand("log verify", data: directory)
-                )
-            ]
+            let finding = Finding.warning(
+                "health",
+                failure.what,
+                why: failure.reason ?? "what it holds cannot be read or written",
+                next: failure.next ?? nextCommand("log verify", data: directory)
+            )
+            return ([finding], [:])
         }
     }
 }

@@ -14,6 +14,8 @@ struct KeySample: Equatable {
     private static let partitionLimit = 4
     private static let recordLimit = 500
     private static let byteLimit: Int64 = 1 << 20
+    /// So far into a segment it is looked for records that are not deleted.
+    private static let skippedByteLimit: Int64 = 64 << 20
 
     init(topic: String, recordCount: Int = 0, nullKeyCount: Int = 0) {
         self.topic = topic
@@ -21,17 +23,24 @@ struct KeySample: Equatable {
         self.nullKeyCount = nullKeyCount
     }
 
-    /// Reads the files of a topic as far as they are whole: its owner may be writing them.
-    static func read(_ topic: DirectoryFacts.Topic, in directory: String) -> KeySample {
+    /// Reads the files of a topic as far as they are whole: its owner may be writing them. What
+    /// lies below the log start of a partition, where that is known, is deleted, though it is
+    /// there.
+    static func read(
+        _ topic: DirectoryFacts.Topic,
+        in directory: String,
+        logStarts: [TopicPartition: Offset] = [:]
+    ) -> KeySample {
         var sample = KeySample(topic: topic.name)
         for index in topic.byteCounts.indices.prefix(partitionLimit) {
             let folder = "\(directory)/\(topic.name)-\(index)"
             let segments = Folder.names(in: folder).filter { $0.hasSuffix(".log") }.sorted()
             guard let newest = segments.last else { continue }
+            let partition = TopicPartition(topic.name, PartitionIndex(Int32(clamping: index)))
             do throws(DiskError) {
                 let file = try PosixDisk().open("\(folder)/\(newest)", .read)
                 defer { file.close() }
-                try sample.add(file)
+                try sample.add(file, from: logStarts[partition] ?? .zero)
             } catch {
                 // Removed by retention meanwhile, or not to be read: no part of the sample, and
                 // what cannot be read is told by those who open it.
@@ -41,19 +50,22 @@ struct KeySample: Equatable {
         return sample
     }
 
-    private mutating func add(_ file: any DiskFile) throws(DiskError) {
-        let byteCount = try file.byteCount()
-        var scanner = EntryScanner(file: file, to: min(byteCount, Self.byteLimit))
+    private mutating func add(_ file: any DiskFile, from start: Offset) throws(DiskError) {
+        let end = min(try file.byteCount(), Self.skippedByteLimit)
+        var scanner = EntryScanner(file: file, to: end)
         var decompressor = RecordDecompressor()
         let limit = recordCount + Self.recordLimit
-        while recordCount < limit {
+        var bytesLeft = Self.byteLimit
+        while recordCount < limit, bytesLeft > 0 {
             guard case .entry(let entry) = try scanner.next() else { return }
-            if case .batch(let batch) = entry, batch.attributes.isControl {
+            guard !entry.isControl, entry.lastOffset >= start else {
                 scanner.advance(by: entry.byteCount)
                 continue
             }
+            bytesLeft -= Int64(entry.byteCount)
             do throws(RecordBatchError) {
                 try entry.forEachRecord(&decompressor) { record in
+                    guard record.offset >= start else { return }
                     recordCount += 1
                     if record.key == nil { nullKeyCount += 1 }
                 }

@@ -35,6 +35,11 @@ struct LogFacts {
         newestRecord = try Self.newestRecord(log, topics)
     }
 
+    /// The first offset that is not deleted, of the partitions that can be read.
+    var logStarts: [TopicPartition: Offset] {
+        Dictionary(uniqueKeysWithValues: Self.bounds(topics).map { ($0, $1.logStart) })
+    }
+
     /// The partitions with what is known of their ends, those that can be read.
     private static func bounds(_ topics: [ShownTopic]) -> [(TopicPartition, PartitionBounds)] {
         topics.flatMap { topic in

@@ -107,6 +107,26 @@ extension EndToEnd {
             #expect(found["keys"] == [note], "\(found)")
         }
 
+        @Test func `deleted records are no part of the sample, though their file has them`() throws
+        {
+            try produce("a\nb\n", "--partition", "0")
+            try produce("k|1\nk|2\n", "--key-separator", "|", "--partition", "0")
+            #expect(try findings().byArea["keys"]?.first?.hasPrefix("note: 2 of 4") == true)
+            try Millrace.succeed(
+                "topic",
+                "delete-records",
+                "lines",
+                "--partition",
+                "0",
+                "--before",
+                "1",
+                "--execute",
+                "--data",
+                data
+            )
+            #expect(try findings().byArea["keys"]?.first?.hasPrefix("note: 1 of 3") == true)
+        }
+
         @Test func `a folder that is no data directory is refused`() throws {
             let outcome = try Millrace.run("doctor", "--data", folder.path("none"))
             #expect(outcome.status == 1 && outcome.output.isEmpty)
@@ -203,6 +223,28 @@ extension EndToEnd {
         #expect(growth(["retention.ms": "-1", "retention.bytes": "700"], days: 1) == 400)
         #expect(growth(["cleanup.policy": "compact"], days: 1) == 0)
         #expect(growth(["retention.bytes": "\(Int.max)"], days: 1) == 6_000)
+    }
+
+    @Test(arguments: [
+        (4, "j: 4 stores of 1 B on disk share 10.0 GiB for tables", ": 2.5 GiB each"),
+        (1, "j: 1 store of 1 B on disk has 10.0 GiB for tables", ""),
+    ])
+    func `what stores share adds up`(count: Int, begin: String, end: String) {
+        let whole = ", five eighths of the 16.0 GiB that a job gets without --memory"
+        var facts = DirectoryFacts()
+        facts.jobs = [DirectoryFacts.Job(name: "j", storeCount: count, fileCount: 1, byteCount: 1)]
+        var machine = machine(
+            "/home",
+            flush: .success(FlushMeasurement(median: .milliseconds(1), count: 32))
+        )
+        machine.memoryByteCount = 32 << 30
+        let findings = DirectoryDiagnosis(
+            directory: "d",
+            machine: machine,
+            facts: facts,
+            now: Timestamp(1)
+        ).findings
+        #expect(findings.first { $0.area == "memory" }?.what == begin + whole + end)
     }
 
     @Test func `sizes, files and shares are weighed against the machine`() {
