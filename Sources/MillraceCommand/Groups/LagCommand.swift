@@ -59,8 +59,7 @@ enum LagCommand {
                     lag.group,
                     lag.topic,
                     lag.isKnown ? grouped(Int(lag.records)) : "?",
-                    lag.age.map { "\(decimal($0.seconds, places: 1)) s" }
-                        ?? (lag.isAgeKnown ? "-" : "?")
+                    lag.age?.spelled ?? (lag.isAgeKnown ? "-" : "?")
                 )
             }
             if !invocation[GroupCommands.asJSON] {

@@ -44,7 +44,7 @@ enum TransactionCommands {
                 table.add(
                     transaction.transactionalID,
                     transaction.state,
-                    transaction.age(at: now).map { "\(decimal($0.seconds, places: 1)) s" } ?? "-",
+                    transaction.age(at: now).map { $0.spelled } ?? "-",
                     "\(transaction.producerID.rawValue)",
                     "\(transaction.partitions.count)"
                 )
@@ -87,8 +87,8 @@ extension ClusterTransaction {
 
     fileprivate func text(at now: Timestamp) -> String {
         var text = "transactional id \(transactionalID): \(state)\n"
-        if let age = age(at: now) { text += "  open for   \(decimal(age.seconds, places: 1)) s\n" }
-        text += "  time-out   \(decimal(timeout.seconds, places: 1)) s\n"
+        if let age = age(at: now) { text += "  open for   \(age.spelled)\n" }
+        text += "  time-out   \(timeout.spelled)\n"
         text += "  producer   \(producerID.rawValue), epoch \(epoch.rawValue)\n"
         for partition in partitions { text += "  partition  \(partition)\n" }
         return text

@@ -46,7 +46,11 @@ extension EndToEnd {
             try write("late", to: "lines", commits: true)
             let late = try run(["lag", "g", "--slo", "30s"])
             #expect(late.status == 2, "\(late)")
-            #expect(late.lines.last?.hasSuffix(" s") == true, "\(late.output)")
+            // Hours and minutes, as of 2001 on.
+            let age = try #require(late.lines.last?.split(separator: " ").last)
+            #expect(age.wholeMatch(of: /[0-9]{6,}h[0-9]{2}m/) != nil, "\(late.output)")
+            let seconds = try run(["lag", "g", "--json"]).output
+            #expect(seconds.contains(/"seconds":[0-9]{9,}\.[0-9]{3}}/), "\(seconds)")
         }
 
         @Test func `a partition without a position counts from the log's begin`() throws {
