@@ -26,6 +26,8 @@ struct LineReader: ~Copyable {
     /// Everything was read. Lines may be left.
     private(set) var isAtEnd = false
     private let lineByteLimit: Int
+    /// What a record may have of which a line is the JSON; nil where a line is the record.
+    private let spelledByteLimit: Int?
     /// The command that raises it.
     private let raising: String?
     /// Lines that were given out.
@@ -37,6 +39,7 @@ struct LineReader: ~Copyable {
         end: End = .delimiter([10]),
         byteCount: Int = 1 << 20,
         lineByteLimit: Int = BatchLimit.byteCount,
+        spelledByteLimit: Int? = nil,
         raising: String? = nil
     ) {
         self.descriptor = descriptor
@@ -46,6 +49,7 @@ struct LineReader: ~Copyable {
         self.name = name
         self.end = end
         self.lineByteLimit = lineByteLimit
+        self.spelledByteLimit = spelledByteLimit
         self.raising = raising
         buffer = .allocate(byteCount: byteCount, alignment: 64)
     }
@@ -76,7 +80,7 @@ struct LineReader: ~Copyable {
                     reason: "a length is that of the bytes behind it, or -1, which is null; the "
                         + "input is of another form, or an earlier length is wrong"
                 )
-            case .tooLong: throw tooLong("record")
+            case .tooLong(let byteCount): throw tooLong(byteCount)
             }
         }
         guard let count = needed, count <= rest.count else {
@@ -120,14 +124,42 @@ struct LineReader: ~Copyable {
     }
 
     private func checkLength(_ byteCount: Int) throws(CommandFailure) {
-        guard byteCount <= lineByteLimit else { throw tooLong("line") }
+        guard byteCount <= lineByteLimit else { throw lineTooLong }
     }
 
-    private func tooLong(_ unit: String) -> CommandFailure {
-        CommandFailure(
-            "\(unit) \(grouped(lineCount + 1)) is too long for a record",
+    private var lineTooLong: CommandFailure {
+        let scope = raising == nil ? "" : " in this topic"
+        let bound =
+            spelledByteLimit.map { spelled in
+                "it has more than \(grouped(lineByteLimit)) bytes, the most that JSON takes for "
+                    + "the \(grouped(spelled)) that a record can have\(scope)"
+            }
+            ?? "it has more than the \(grouped(lineByteLimit)) bytes that a record can have\(scope)"
+        return CommandFailure(
+            "line \(grouped(lineCount + 1)) is too long for a record",
             place: name,
-            reason: "it has more than the \(grouped(lineByteLimit)) bytes that a record can have"
+            reason: bound,
+            next: raising
+        )
+    }
+
+    /// Of a record whose lengths say that key and value have so many bytes.
+    private func tooLong(_ byteCount: Int) -> CommandFailure {
+        let number = grouped(lineCount + 1)
+        guard BatchLimit.hasRoom(forRecord: byteCount) else {
+            return CommandFailure(
+                "record \(number) has lengths that no record can have",
+                place: name,
+                reason: "key and value would take \(grouped(byteCount)) bytes, and a batch has at "
+                    + "most \(grouped(BatchLimit.byteCount)); the input is of another form, or an "
+                    + "earlier length is wrong"
+            )
+        }
+        return CommandFailure(
+            "record \(number) is too long",
+            place: name,
+            reason: "by its lengths, key and value take \(grouped(byteCount)) bytes, more than the "
+                + "\(grouped(lineByteLimit)) that a record can have"
                 + (raising == nil ? "" : " in this topic"),
             next: raising
         )

@@ -89,6 +89,7 @@ struct LineSender {
             name: name,
             end: end,
             lineByteLimit: lineByteLimit,
+            spelledByteLimit: spelledByteLimit,
             raising: raising
         )
         // When the oldest record that is not settled was read, as far as it matters.
@@ -121,6 +122,10 @@ struct LineSender {
         case .text, .lengthPrefixed: recordByteLimit
         case .json: recordByteLimit * 6 + (64 << 10)
         }
+    }
+
+    private var spelledByteLimit: Int? {
+        if case .json = form { recordByteLimit } else { nil }
     }
 
     private var end: LineReader.End {
@@ -210,7 +215,7 @@ struct LineSender {
                 place: Self.place(line, name),
                 reason: "key, value and headers take \(grouped(size)) bytes; a record has at most "
                     + grouped(recordByteLimit),
-                next: raising
+                next: BatchLimit.hasRoom(forRecord: size) ? raising : nil
             )
         }
         try json.key.withBytes { key in
