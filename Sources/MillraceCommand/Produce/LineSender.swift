@@ -85,7 +85,8 @@ struct LineSender {
             name: name,
             end: end,
             lineByteLimit: lineByteLimit,
-            room: room
+            room: room,
+            spelledByteLimit: spelledByteLimit
         )
         // When the oldest record that is not settled was read, as far as it matters.
         var begin: UInt64?
@@ -117,6 +118,10 @@ struct LineSender {
         case .text, .lengthPrefixed: room.byteCount
         case .json: room.byteCount * 6 + (64 << 10)
         }
+    }
+
+    private var spelledByteLimit: Int? {
+        if case .json = form { room.byteCount } else { nil }
     }
 
     private var end: LineReader.End {

@@ -13,6 +13,9 @@ struct RecordRoom {
     /// What a batch may have before it is compressed.
     var byteCount: Int { isCompressed ? BatchLimit.byteCount : topicByteCount }
 
+    /// Whether the topic may be given more room for that.
+    var canBeRaised: Bool { byteCount < BatchLimit.byteCount }
+
     /// What is said of a record that takes more than that before it is compressed.
     func refusal(of place: InputPlace) -> CommandFailure { refusal(of: place, beyond: byteCount) }
 
