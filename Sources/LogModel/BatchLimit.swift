@@ -9,4 +9,9 @@ public enum BatchLimit {
     public static let recordByteCount = byteCount
     /// `max.message.bytes` where a topic does not say otherwise, Kafka's number.
     public static let defaultByteCount = 1_048_588
+
+    /// Whether a batch can have a record of so many bytes of key, value and headers.
+    package static func hasRoom(forRecord byteCount: Int) -> Bool {
+        RecordBatchBuilder(capacity: 0).hasRoom(for: byteCount, limit: Self.byteCount)
+    }
 }

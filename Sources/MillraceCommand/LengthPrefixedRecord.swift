@@ -10,8 +10,9 @@ enum LengthPrefixedRecord {
     enum Refusal: Error, Equatable {
         /// A length that is less than -1.
         case length(Int32)
-        /// Key and value have more bytes than a record may have.
-        case tooLong
+        /// Key and value have so many bytes, more than a record may have; where the key alone does,
+        /// the value's are not known.
+        case tooLong(Int)
     }
 
     private static let lengthByteCount = 4
@@ -28,13 +29,13 @@ enum LengthPrefixedRecord {
         limit: Int
     ) throws(Refusal) -> Int? {
         var end = 0
-        var left = limit
+        var total = 0
         for _ in 0..<2 {
             guard let length = length(in: bytes, at: end) else { return nil }
             guard length >= -1 else { throw .length(length) }
             let count = max(0, Int(length))
-            guard count <= left else { throw .tooLong }
-            left -= count
+            total += count
+            guard total <= limit else { throw .tooLong(total) }
             end += lengthByteCount + count
         }
         return end

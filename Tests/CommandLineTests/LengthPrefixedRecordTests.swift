@@ -41,11 +41,11 @@ import Testing
         #expect(throws: LengthPrefixedRecord.Refusal.length(-2)) {
             try byteCount([255, 255, 255, 254])
         }
-        #expect(throws: LengthPrefixedRecord.Refusal.tooLong) {
+        #expect(throws: LengthPrefixedRecord.Refusal.tooLong(Int(Int32.max))) {
             try byteCount([127, 255, 255, 255])
         }
         // Together they are too long, whichever each is.
-        #expect(throws: LengthPrefixedRecord.Refusal.tooLong) {
+        #expect(throws: LengthPrefixedRecord.Refusal.tooLong(3)) {
             try byteCount(Self.record, limit: 2)
         }
         #expect(throws: Never.self) { try byteCount(Self.record, limit: 3) }

@@ -60,6 +60,16 @@ extension LogPlace {
         )
     }
 
+    /// Only the log itself writes to this topic.
+    func internalTopic(_ name: String) -> CommandFailure {
+        CommandFailure(
+            "'\(name)' takes no records but the log's own",
+            place: "\(self)",
+            reason: "it is internal: what groups and transactions do is noted there",
+            next: next("topic list")
+        )
+    }
+
     /// The partition of this number, or an error that says how many there are.
     func partition(
         _ index: Int,

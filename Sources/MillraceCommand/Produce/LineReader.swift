@@ -75,7 +75,8 @@ struct LineReader: ~Copyable {
                     reason: "a length is that of the bytes behind it, or -1, which is null; the "
                         + "input is of another form, or an earlier length is wrong"
                 )
-            case .tooLong: throw tooLong("record")
+            case .tooLong(let byteCount):
+                throw room.refusal(ofLengths: byteCount, at: place("record"))
             }
         }
         guard let count = needed, count <= rest.count else {
@@ -119,11 +120,14 @@ struct LineReader: ~Copyable {
     }
 
     private func checkLength(_ byteCount: Int) throws(CommandFailure) {
-        guard byteCount <= lineByteLimit else { throw tooLong("line") }
+        guard byteCount <= lineByteLimit else {
+            throw room.refusal(ofLine: place("line"), beyond: lineByteLimit)
+        }
     }
 
-    private func tooLong(_ unit: String) -> CommandFailure {
-        room.refusal(of: InputPlace(unit: unit, number: lineCount + 1, input: name))
+    /// Of what comes next.
+    private func place(_ unit: String) -> InputPlace {
+        InputPlace(unit: unit, number: lineCount + 1, input: name)
     }
 
     /// Moves what is unread to the front and reads behind it.

@@ -9,6 +9,7 @@ import Terminal
 extension OpenLog: RecordSink {
     func outputTopic(_ name: String) throws(CommandFailure) -> OutputTopic {
         let topic = try requireTopic(name)
+        if topic.isInternal { throw place.internalTopic(name) }
         if let owner = topic.options[TopicOptionName.owner] {
             throw CommandFailure(
                 "'\(topic.name)' takes no records but its job's",

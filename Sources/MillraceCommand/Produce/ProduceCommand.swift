@@ -129,7 +129,9 @@ enum ProduceCommand {
         let count = try withLog(invocation, signals: signals) {
             try produce(invocation, inputForm, log: $0, signals)
         }
-        TextOutput.standard.write("produced \(counted(count)) to \(invocation[topic])\n")
+        TextOutput.standard.write(
+            "produced \(counted(count, "record")) to \(invocation[topic])\n"
+        )
         return .done
     }
 
@@ -229,10 +231,5 @@ enum ProduceCommand {
             next: "see what is there now (\(place.next("topic list"))), and give the whole input "
                 + "to a topic that stays"
         )
-    }
-
-    /// `1 record`, `1234 records`.
-    private static func counted(_ count: Int) -> String {
-        "\(count) record\(count == 1 ? "" : "s")"
     }
 }

@@ -7,6 +7,7 @@ import Terminal
 extension ServedLog: RecordSink {
     func outputTopic(_ name: String) throws(CommandFailure) -> OutputTopic {
         let topic = try requireTopic(name)
+        if topic.isInternal { throw place.internalTopic(name) }
         let partitions = topic.partitionNames
         // Keys choose by number.
         guard let last = partitions.last?.partition.rawValue, Int(last) == partitions.count - 1
@@ -46,15 +47,13 @@ extension ServedLog: RecordSink {
             try cluster.produce(Array(batch), to: partition)
         } catch {
             var failure = failure("the log takes no more", error.error)
-            if error.error.code == .topicAuthorizationFailed {
-                failure.what = "'\(partition.topic)' takes no records from here"
-            }
             failure.place = "\(partition) of \(place)"
             switch error.error {
             case .lost, .unreachable:
                 failure.next =
                     "see that the log is served again, and go on behind the lines that "
                     + "are in the topic: the same input once more would be there twice"
+            case .refused(let code, _, _): explain(code, of: batch.count, to: partition, &failure)
             default: break
             }
             throw AppendFailure(
@@ -62,6 +61,32 @@ extension ServedLog: RecordSink {
                 isUncertain: error.isUncertain,
                 isTooLarge: error.error.code == .messageTooLarge
             )
+        }
+    }
+
+    /// A batch that is refused for what it is says nothing of those behind it.
+    private func explain(
+        _ code: KafkaErrorCode,
+        of byteCount: Int,
+        to partition: TopicPartition,
+        _ failure: inout CommandFailure
+    ) {
+        switch code {
+        case .topicAuthorizationFailed, .invalidTopic:
+            failure.what = "'\(partition.topic)' takes no records from here"
+        case .messageTooLarge, .recordListTooLarge:
+            failure.what = "a batch is larger than the topic takes"
+            failure.reason =
+                "it has \(grouped(byteCount)) bytes, and max.message.bytes of the topic says how "
+                + "many one may have (\(code.kafkaName))"
+            let option = "max.message.bytes=\(BatchLimit.byteCount)"
+            failure.next = place.next(
+                "topic alter \(argument: partition.topic) --config \(option)"
+            )
+        case .unknownServerError: return
+        case let code where !code.isRetriable:
+            failure.what = "the log refused a batch"
+        default: return
         }
     }
 
