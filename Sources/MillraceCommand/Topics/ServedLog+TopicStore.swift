@@ -23,7 +23,7 @@ extension ServedLog: TopicStore {
         guard var shown = try shown([try requireTopic(name, canBeMade: false)]).first else {
             throw place.missingTopic(name, among: [], canBeMade: false)
         }
-        shown.defaults = try defaults(ofTopic: name)
+        shown.take(defaults: try defaults(ofTopic: name), of: place)
         return shown
     }
 

@@ -46,7 +46,9 @@ extension TopicCommands {
 
     private static let withDefaults = Parameter.flag(
         "defaults",
-        help: "the defaults beside the options that are set, and those that are not"
+        help:
+            "the defaults beside the options that are set, and those that are not; also Kafka's "
+            + "options that are fixed in this log"
     )
 
     private static let withRecords = Parameter.flag(

@@ -51,6 +51,9 @@ enum TopicCommands {
         let count = counted(invocation[partitions], "partition")
         let topics = try distinctNames(invocation)
         try withLog(invocation, creates: true) { log in
+            let what =
+                topics.count == 1 ? "the topic '\(topics[0])' was not made" : "no topic was made"
+            try log.place.checkOptions(options.keys.sorted(), what)
             // One that cannot be made is told before another one is.
             for topic in topics where topics.count > 1 {
                 try log.checkCreation(
@@ -134,6 +137,12 @@ enum TopicCommands {
         }
         try withLog(invocation) { log in
             let topic = invocation[name]
+            if !changes.isEmpty { try log.requireKnown(topic) }
+            try log.place.checkOptions(
+                changes.map(\.name),
+                "the topic '\(topic)' was not changed",
+                of: topic
+            )
             if let count {
                 // What would be refused behind the partitions is refused before them.
                 if !changes.isEmpty { try log.checkChanges(of: topic, to: Int32(count), changes) }

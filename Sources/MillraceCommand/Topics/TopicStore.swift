@@ -72,6 +72,8 @@ struct ShownTopic {
     var partitions: [ShownPartition]
     /// What options have that are not set; empty where that was not looked at.
     var defaults: [String: String] = [:]
+    /// Options of Kafka's that this log does not heed, as it has them.
+    var fixed: [String: String] = [:]
 
     /// The offsets between the log starts and the high watermarks, of partitions that can be read.
     var offsetCount: Int {
@@ -117,7 +119,13 @@ struct ShownTopic {
     private var defaultLines: String {
         let lines = defaults.filter { options?[$0.key] == nil }.sorted { $0.key < $1.key }
             .map { "  \($0.key)=\($0.value)\n" }
-        return "defaults\n" + lines.joined()
+        return "defaults\n" + lines.joined() + fixedLines
+    }
+
+    private var fixedLines: String {
+        guard !fixed.isEmpty else { return "" }
+        let lines = fixed.sorted { $0.key < $1.key }.map { "  \($0.key)=\($0.value)\n" }
+        return "fixed (options of Kafka's that cannot be set here)\n" + lines.joined()
     }
 
     /// As narrow as it can be: log start, last stable offset, high watermark.
@@ -154,7 +162,9 @@ struct ShownTopic {
 
     var json: String {
         let own = options.map(Self.json) ?? "null"
-        let inherited = defaults.isEmpty ? "" : "\"defaults\":\(Self.json(defaults)),"
+        let inherited =
+            (defaults.isEmpty ? "" : "\"defaults\":\(Self.json(defaults)),")
+            + (fixed.isEmpty ? "" : "\"fixed\":\(Self.json(fixed)),")
         let partitions = partitions.enumerated().map { index, partition in
             let bounds = partition.bounds
             var fields = "{\"partition\":\(index)"
