@@ -98,6 +98,35 @@ extension EndToEnd {
             #expect(refused.status == 1 && refused.errors.contains("move it away"))
         }
 
+        @Test func `what somebody else has put there is neither written over nor removed`() throws {
+            let program = "MILLRACE_PROGRAM='\(Millrace.executable.path)'"
+            for file in [
+                "bin/millrace", "share/bash-completion/completions/millrace",
+                "share/zsh/site-functions/_millrace",
+            ] {
+                let path = try folder.write("usr with blanks/\(file)", "mine").path
+                for way in ["", "--remove"] {
+                    let refused = try Millrace.shell(
+                        "\(program) scripts/install \(way) '\(prefix)'"
+                    )
+                    #expect(refused.status == 1, "\(refused)")
+                    let what = "\(path) is not what this script made: move it away"
+                    #expect(refused.errors.contains(what), "\(refused.errors)")
+                }
+                #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
+                #expect(!FileManager.default.fileExists(atPath: share))
+                try FileManager.default.removeItem(atPath: path)
+            }
+            let link = "ln -s /nonexist '\(prefix)/bin/millrace'"
+            #expect(try Millrace.shell("\(link); scripts/install --remove '\(prefix)'").status == 1)
+        }
+
+        @Test func `where nothing is installed, nothing is said to be removed`() throws {
+            let refused = try Millrace.shell("scripts/install --remove '\(folder.path("none"))'")
+            #expect(refused.status == 1 && refused.output == "")
+            #expect(refused.errors.contains("nothing was removed"), "\(refused.errors)")
+        }
+
         /// Shells that pass `PREFIX=~/.local` on as it is would have a folder of that name made.
         @Test func `a prefix that a shell has not expanded is refused, a relative one is found`()
             throws
