@@ -106,6 +106,7 @@ struct JobBuilder {
                 "--scratch-path", buildPath, "--product", product,
                 "--disable-build-manifest-caching",
             ],
+            of: "the job is being built",
             environment: Self.environment(home),
             shows: shows
         )
@@ -156,6 +157,7 @@ struct JobBuilder {
                 "package", "--package-path", job, "--scratch-path", home.buildPath, "describe",
                 "--type", "json",
             ],
+            of: "the job's package is being read",
             environment: Self.environment(home),
             shows: false
         )
@@ -178,14 +180,25 @@ struct JobBuilder {
     }
 
     private func executableProduct(of description: Description) throws(CommandFailure) -> String {
-        let names = description.products.filter(\.isExecutable).map(\.name)
+        let names = description.products.filter(\.isExecutable).map(\.name).sorted()
+        guard !names.isEmpty else {
+            throw CommandFailure(
+                "the package is no job",
+                place: job,
+                reason: "it has no executable product",
+                next: "give its manifest an .executableTarget, or the folder of another package; "
+                    + "millrace new NAME makes one"
+            )
+        }
         if let product {
             guard names.contains(product) else {
                 throw CommandFailure(
                     "the job's package has no executable '\(product)'",
                     place: job,
                     reason: "it has \(names.joined(separator: ", "))",
-                    next: "give one of them to --product"
+                    next: names.count == 1
+                        ? "--product \(shellWord(names[0])), or leave --product out"
+                        : "give one of them to --product"
                 )
             }
             return product
@@ -193,10 +206,9 @@ struct JobBuilder {
         if names.contains(description.name) { return description.name }
         guard let only = names.first, names.count == 1 else {
             throw CommandFailure(
-                names.isEmpty ? "the package is no job" : "the package has several executables",
+                "the package has several executables",
                 place: job,
-                reason: names.isEmpty
-                    ? "it has no executable product" : "they are \(names.joined(separator: ", "))",
+                reason: "they are \(names.joined(separator: ", "))",
                 next: "give one to --product"
             )
         }

@@ -30,7 +30,11 @@ enum NewCommand {
 
     private static let url = Parameter.optional(
         "url",
-        .nonemptyText("URL"),
+        ValueKind<String>(
+            placeholder: "URL",
+            expectation: "the URL of a Git repository, such as https://HOST/PATH, ssh://HOST/PATH, "
+                + "git@HOST:PATH, file:///PATH or an absolute path"
+        ) { PackageSource.isRepository($0) ? $0 : nil },
         help: "the Git repository that the job takes Millrace from, in place of the folder that "
             + "this program was built in"
     )

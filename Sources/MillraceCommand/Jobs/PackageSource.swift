@@ -63,6 +63,25 @@ enum PackageSource: Equatable {
     }
 }
 
+extension PackageSource {
+    /// Whether a text can be where SwiftPM fetches a repository from. What has no scheme is a path
+    /// for it, below the job's folder if it does not begin at the root: nobody means that one.
+    static func isRepository(_ text: String) -> Bool {
+        guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+            return false
+        }
+        func isPath(_ text: Substring) -> Bool {
+            text.hasPrefix("/") && text.contains { $0 != "/" }
+        }
+        if let path = text.wholeMatch(of: /(?:file:\/\/|~)?(\/.*)/) { return isPath(path.1) }
+        if let url = text.wholeMatch(of: /(?:https?|ssh|git):\/\/[^\/\s]+(\/[^\s]*)/) {
+            return isPath(url.1)
+        }
+        // As ssh has it: `git@host:path`.
+        return text.wholeMatch(of: /[^\/\s:@]+@[^\/\s:@]+:[^\s]+/) != nil
+    }
+}
+
 extension PackageSource.Requirement {
     fileprivate var words: String {
         switch self {

@@ -18,9 +18,11 @@ struct ToolProcess {
 
     /// Runs `swift` with `words` to its end. Its output is kept, and with `shows` goes to standard
     /// error too, which is how a person sees a long build move; without it, that it waits for
-    /// another one is told. It has this process's environment and, over it, `environment`.
+    /// another one is told, and now and then that `work` goes on. It has this process's environment
+    /// and, over it, `environment`.
     static func run(
         _ words: [String],
+        of work: String,
         environment: [String: String] = [:],
         shows: Bool
     ) throws(CommandFailure) -> ToolProcess {
@@ -51,7 +53,7 @@ struct ToolProcess {
             runningTool.store(0, ordering: .sequentiallyConsistent)
             for (number, handler) in former { signal(number, handler) }
         }
-        let output = read(pipe.fileHandleForReading, shows: shows)
+        let output = read(pipe.fileHandleForReading, of: work, shows: shows)
         process.waitUntilExit()
         return ToolProcess(
             status: process.terminationStatus,
@@ -81,26 +83,41 @@ struct ToolProcess {
     }
 
     /// What the tool prints, to its end.
-    private static func read(_ handle: FileHandle, shows: Bool) -> Data {
+    private static func read(_ handle: FileHandle, of work: String, shows: Bool) -> Data {
         var output = Data()
         var hasToldOfWait = false
+        let clock = ContinuousClock()
+        var progress = BuildProgress(of: work, from: clock.now)
         while true {
+            if !shows {
+                while !hasMore(handle, within: progress.deadline - clock.now) {
+                    if let line = progress.line(at: clock.now) { TextOutput.error.write(line) }
+                }
+            }
             let part = handle.availableData
             if part.isEmpty { return output }
             output.append(part)
             if shows {
                 part.withUnsafeBytes { _ = TextOutput.error.write($0) }
-            } else if !hasToldOfWait, let wait = BuildWait(part), !saysMore(handle) {
+                continue
+            }
+            progress.note(part)
+            if !hasToldOfWait, let wait = BuildWait(part), !hasMore(handle, within: waitLimit) {
                 TextOutput.error.write("note: \(wait.words)\n")
                 hasToldOfWait = true
             }
+            if let line = progress.line(at: clock.now) { TextOutput.error.write(line) }
         }
     }
 
-    /// Whether the tool prints more, or ends, soon enough to need no words about its waiting.
-    private static func saysMore(_ handle: FileHandle) -> Bool {
+    /// The tool prints more, or ends, within this time where no words about its waiting are needed.
+    private static let waitLimit = Duration.milliseconds(1_500)
+
+    /// Whether the tool prints more, or ends, within `limit`.
+    private static func hasMore(_ handle: FileHandle, within limit: Duration) -> Bool {
         var state = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&state, 1, 1_500) != 0
+        let milliseconds = (max(.zero, limit).seconds * 1000).rounded(.up)
+        return poll(&state, 1, Int32(clamping: Int64(milliseconds))) != 0
     }
 
     private static let endings = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]

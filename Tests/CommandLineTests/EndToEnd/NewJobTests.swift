@@ -66,6 +66,52 @@ extension EndToEnd {
             )
         }
 
+        @Test(arguments: ["run", "plan", "describe"])
+        func `a package without an executable is told what it lacks`(word: String) throws {
+            let job = try unbuildable("Job")
+            try Millrace.succeed("topic", "create", "lines", "--data", folder.path("data"))
+            for product in [[], ["--product", "Job"]] {
+                let outcome = try Millrace.tool(
+                    Millrace.executable,
+                    [word, job, "--data", folder.path("data")] + product,
+                    input: nil
+                )
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains("it has no executable product"))
+                #expect(outcome.errors.contains("next: give its manifest an .executableTarget"))
+                #expect(!outcome.errors.contains("--product"), "\(outcome.errors)")
+            }
+        }
+
+        @Test func `the executables of a package are named in order`() throws {
+            let names = ["Beta", "Alpha"]
+            let targets = names.map { ".executableTarget(name: \"\($0)\")" }
+            _ = try folder.write(
+                "Two/Package.swift",
+                """
+                // swift-tools-version: 6.2
+                import PackageDescription
+                let package = Package(name: "Two", targets: [\(targets.joined(separator: ", "))])
+                """
+            )
+            for name in names { _ = try folder.write("Two/Sources/\(name)/main.swift", "") }
+            let outcome = try Millrace.run("describe", folder.path("Two"))
+            #expect(outcome.errors.contains("why: they are Alpha, Beta\n"), "\(outcome.errors)")
+            let other = try Millrace.run("describe", folder.path("Two"), "--product", "Gamma")
+            #expect(other.errors.contains("why: it has Alpha, Beta\n"), "\(other.errors)")
+        }
+
+        @Test func `a URL that can be none makes no job`() throws {
+            for url in ["not a url", "millrace", "../millrace", "https://", "https://example.org/"]
+            {
+                let path = folder.path("Mine")
+                let outcome = try Millrace.run("new", "Mine", "--path", path, "--url", url)
+                #expect(outcome.status == 64 && outcome.output == "", "\(url)")
+                #expect(outcome.errors.contains("--url takes the URL of a Git repository"))
+                #expect(try names(in: folder.url.path) == [])
+            }
+        }
+
         @Test func `a file in the way is named`() throws {
             let file = try folder.write("file", "text")
             for path in [file.path, "\(file.path)/x/y"] {
