@@ -102,9 +102,12 @@ enum LogCommands {
         try noteKilledImports(of: folders, in: invocation[data], to: &output)
         for folder in folders {
             let segments: [String]
+            let missing: [String]
             do throws(DiskError) {
+                let listed = try folder.files(ending: ".log")
+                missing = try folder.missingSegments()
                 segments =
-                    range.files(among: try folder.files(ending: ".log"))
+                    range.files(among: (listed + missing).sorted())
                     + (try folder.files(ending: ".log.swap"))
             } catch {
                 output.append("\(folder.path): it cannot be read: \(error.words)\n")
@@ -112,6 +115,11 @@ enum LogCommands {
                 continue
             }
             for segment in segments {
+                guard !missing.contains(segment) else {
+                    output.append("\(segment)\n  it is missing: its indexes lie there without it\n")
+                    isWhole = false
+                    continue
+                }
                 if !dump.print(segment, to: &output) { isWhole = false }
             }
         }

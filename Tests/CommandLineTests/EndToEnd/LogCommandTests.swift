@@ -135,6 +135,19 @@ extension EndToEnd {
             try file.close()
         }
 
+        @Test func `a segment that is gone while its indexes lie there is no whole dump`() throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let input = try folder.write("input", "a\nb\n")
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            try FileManager.default.removeItem(atPath: "\(data)/lines-0/\(Self.segment)")
+            let whole = try Millrace.run("log", "dump", "--topic", "lines", "--data", data)
+            #expect(whole.status == 1, "\(whole.output)")
+            #expect(whole.output.contains("lines-0/\(Self.segment)\n  it is missing"))
+            #expect(try Millrace.run("log", "verify", "--data", data).status == 1)
+            let range = ["--from", "1", "--until", "2"]
+            #expect(try dump(range[0], range[1], range[2], range[3]).status == 1)
+        }
+
         @Test func `a partition that is in no topic has no topic's name as a hint`() throws {
             try lines("a\n")
             let outcome = try Millrace.run("log", "verify", "--partition", "99", "--data", data)
