@@ -122,7 +122,7 @@ public struct OutputBuffer: ~Copyable {
         let refusal = OutputRefusal(
             reason,
             topic: slot.pointee.partition.topic,
-            batchByteLimit: slot.pointee.rules.batchByteLimit
+            rules: slot.pointee.rules
         )
         if slot.pointee.isChangelog { throw FinalRefusal(refusal: refusal) }
         throw refusal

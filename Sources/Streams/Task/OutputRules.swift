@@ -1,9 +1,13 @@
+import LogModel
+
 /// What a topic takes, by its options.
 public struct OutputRules: Sendable {
     /// `max.message.bytes`: the largest batch, header and all.
     public var batchByteLimit: Int
     /// A compacted topic: its cleaner would drop a record without a key.
     public var requiresKeys: Bool
+    /// The options that let a command reach the log of the topic, for what a refusal suggests.
+    package var commandOptions = "--data DIR"
 
     /// The rules of a topic without options.
     public init(batchByteLimit: Int = .max, requiresKeys: Bool = false) {
@@ -23,12 +27,12 @@ public struct OutputRefusal: DeadLetterReason, CustomStringConvertible {
 
     private let reason: Reason
     private let topic: String
-    private let batchByteLimit: Int
+    private let rules: OutputRules
 
-    init(_ reason: Reason, topic: String, batchByteLimit: Int) {
+    init(_ reason: Reason, topic: String, rules: OutputRules) {
         self.reason = reason
         self.topic = topic
-        self.batchByteLimit = batchByteLimit
+        self.rules = rules
     }
 
     /// `no-key` or `too-large`.
@@ -44,10 +48,21 @@ public struct OutputRefusal: DeadLetterReason, CustomStringConvertible {
         switch reason {
         case .noKey: "the topic '\(topic)' is compacted, and takes no record without a key"
         case .tooLarge(let byteCount):
-            "a record takes \(byteCount) bytes, more than max.message.bytes=\(batchByteLimit) of "
-                + "the topic '\(topic)': millrace topic alter \(topic) --config "
-                + "max.message.bytes=\(byteCount) raises it"
+            "a record takes \(byteCount) bytes, more than "
+                + "max.message.bytes=\(rules.batchByteLimit) of the topic '\(topic)'"
+                + way(to: byteCount)
         }
+    }
+
+    /// How the topic comes to take so many bytes; none takes more than any batch may have.
+    private func way(to byteCount: Int) -> String {
+        guard byteCount <= BatchLimit.byteCount else {
+            return ", and no topic takes more than \(BatchLimit.byteCount)"
+        }
+        let options = "--config max.message.bytes=\(byteCount) \(rules.commandOptions)"
+        // What begins like an option is none behind a double dash.
+        let words = topic.hasPrefix("-") ? "\(options) -- \(topic)" : "\(topic) \(options)"
+        return ": millrace topic alter \(words) raises it"
     }
 }
 

@@ -4,7 +4,8 @@ import Streams
 
 extension OutputRules {
     /// What a topic takes. Where the log does not say, it refuses by itself, and the job stops.
-    init(of topic: String, in client: any LogClient) {
+    /// Commands reach the log by `commandOptions`.
+    init(of topic: String, in client: any LogClient, commandOptions: String) {
         let options = (try? client.topics(named: [topic]))?.first?.configuration ?? [:]
         let limit = options["max.message.bytes"].flatMap { Int($0) }
         let policies = options["cleanup.policy"]?.split(separator: ",") ?? []
@@ -12,5 +13,6 @@ extension OutputRules {
             batchByteLimit: limit ?? BatchLimit.defaultByteCount,
             requiresKeys: policies.contains { $0.drop { $0 == " " } == "compact" }
         )
+        self.commandOptions = commandOptions
     }
 }

@@ -92,7 +92,13 @@ package final class StreamThread {
         output.initialize(
             to: OutputBuffer(
                 batchByteLimit: configuration.batchByteLimit,
-                rules: { [client] topic in OutputRules(of: topic, in: client) },
+                rules: { [client] topic in
+                    OutputRules(
+                        of: topic,
+                        in: client,
+                        commandOptions: configuration.commandOptions
+                    )
+                },
                 drain: { batch, partition in try sender.send(&batch, to: partition) }
             )
         )
