@@ -250,5 +250,20 @@ const char *millrace_json_number_text(millrace_json_parser *parser, size_t word,
 }
 
 const char *millrace_json_error_text(int error) {
-    return simdjson::error_message(static_cast<simdjson::error_code>(error));
+    switch (error) {
+    case simdjson::CAPACITY: return "the text has more than 4 GiB";
+    case simdjson::MEMALLOC: return "there is no memory to read the text";
+    case simdjson::DEPTH_ERROR: return "there are too many levels of nesting";
+    case simdjson::STRING_ERROR: return "a string has an escape that stands for no character";
+    case simdjson::T_ATOM_ERROR:
+    case simdjson::F_ATOM_ERROR:
+    case simdjson::N_ATOM_ERROR: return "a word is none of true, false and null";
+    case simdjson::NUMBER_ERROR: return "a number is none that JSON allows";
+    case simdjson::UTF8_ERROR: return "the text is not UTF-8";
+    case simdjson::EMPTY: return "the text is empty";
+    case simdjson::UNESCAPED_CHARS: return "a string has a control character without an escape";
+    case simdjson::UNCLOSED_STRING: return "a string has no end";
+    case simdjson::TAPE_ERROR: return "the text does not have the form of a value";
+    default: return "the text cannot be read";
+    }
 }

@@ -166,12 +166,35 @@ struct JSONSyntax {
             guard digits.count == 4, isHexadecimal else {
                 throw fault("an escape \\u without four hexadecimal digits")
             }
-            index += 6
+            try surrogates()
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
             UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             index += 2
         default: throw fault("an escape that JSON does not have")
         }
+    }
+
+    /// Goes over an escape of four digits, and over the second one where both are one character.
+    private mutating func surrogates() throws(Fault) {
+        let lead = codeUnit(at: index)
+        guard let lead, UTF16.isLeadSurrogate(lead) || UTF16.isTrailSurrogate(lead) else {
+            index += 6
+            return
+        }
+        let trail = UTF16.isLeadSurrogate(lead) ? codeUnit(at: index + 6) : nil
+        guard let trail, UTF16.isTrailSurrogate(trail) else {
+            throw fault("half of a surrogate pair, which is no character by itself")
+        }
+        index += 12
+    }
+
+    /// What an escape `\u` with four hexadecimal digits stands for; nil where there is none.
+    private func codeUnit(at start: Int) -> UInt16? {
+        guard text[start...].prefix(2).elementsEqual("\\u".utf8) else { return nil }
+        let digits = text[start...].dropFirst(2).prefix(4)
+        guard digits.count == 4, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
+        else { return nil }
+        return UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 
     private mutating func skipBlanks() {

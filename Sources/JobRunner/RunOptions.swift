@@ -49,8 +49,8 @@ package struct RunOptions: Sendable, Equatable {
     private static let decodeError = Parameter.optional(
         "on-decode-error",
         ValueKind<DecodeErrorPolicy>.choice("WORD"),
-        help: "a record that cannot be decoded: stop the job, or skip and count it; without this, "
-            + "what the job says, which is to stop if it says nothing"
+        help: "a record that cannot be decoded ends the job, or is left out and counted; without "
+            + "this, what the job says, which ends if it says nothing"
     )
     private static let memoryLimit = Parameter.optional(
         "memory",

@@ -153,9 +153,14 @@ package struct CommandFailure: Error, Equatable {
     ) {
         self.what = what
         self.place = place
-        self.reason = reason
+        self.reason = reason.map(Self.withoutFullStop)
         self.next = next
         self.status = status
+    }
+
+    /// Others' words may be whole sentences; ours go on behind them, and have no full stop.
+    private static func withoutFullStop(_ text: String) -> String {
+        text.hasSuffix(".") && !text.hasSuffix("..") ? String(text.dropLast()) : text
     }
 
     /// The lines as they are printed: names in them may be anybody's.

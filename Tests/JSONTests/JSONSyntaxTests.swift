@@ -25,6 +25,14 @@ struct JSONSyntaxTests {
         (#"["abc"#, "byte 5: the text ends within the string that begins at byte 1"),
         (#"["\q"]"#, "byte 2: an escape that JSON does not have"),
         (#"["\u12g4"]"#, #"byte 2: an escape \u without four hexadecimal digits"#),
+        (#"["\ud800"]"#, "byte 2: half of a surrogate pair, which is no character by itself"),
+        (#"["a\udc00"]"#, "byte 3: half of a surrogate pair, which is no character by itself"),
+        (#"["\ud83d\u0041"]"#, "byte 2: half of a surrogate pair, which is no character by itself"),
+        (
+            #"["\ud83d\ud83d\ude00"]"#,
+            "byte 2: half of a surrogate pair, which is no character by itself"
+        ),
+        (#"["\ud83dx"]"#, "byte 2: half of a surrogate pair, which is no character by itself"),
         ("[\"a\u{1}\"]", "byte 3: 0x1 within a string, which needs an escape"),
         ("\u{feff}{}", "byte 0: 0xef, where a value is needed"),
     ])
@@ -46,13 +54,16 @@ struct JSONSyntaxTests {
 
     /// Of every text one byte away from a valid one, both checks must say the same.
     @Test func `a fault is found where the parser finds one`() throws {
-        let text = Array(#"{"a":[1,-2.5e3,true,null,"x\n\u00e9"],"b":{"c":false,"":[]}} "#.utf8)
+        let text = Array(
+            #"{"a":[1,-2.5e3,true,null,"x\n\u00e9\ud83d\ude00"],"b":{"c":false,"":[]}} "#.utf8
+        )
         for index in text.indices {
             for byte in UInt8.min...UInt8.max {
                 var changed = text
                 changed[index] = byte
                 do { _ = try JSONDocument(parsing: changed) } catch {
-                    #expect(error.reason.contains("byte "), "\(changed): \(error.reason)")
+                    let bytes = String(decoding: changed, as: UTF8.self)
+                    #expect(error.reason.contains("byte "), "\(bytes): \(error.reason)")
                 }
             }
         }

@@ -24,7 +24,7 @@ enum ConsumeCommand {
     private static let from = Parameter.optional(
         "from",
         ReadingPlan.Start.kind,
-        help: "where to begin: beginning, where nothing is said; end, an offset, or a time in UTC"
+        help: "where to begin, if not at the beginning; an offset, a time in UTC, or a word"
     )
     private static let last = Parameter.optional(
         "last",

@@ -29,9 +29,9 @@ extension ServedLog: RecordSource {
             lost.append((partition, unreadable(partition, error)))
         }
         guard lost.count < partitions.count else { return partitions }
-        for (_, failure) in lost {
+        for (partition, failure) in lost {
             TextOutput.error.write(
-                "warning: \(failure.what), \(failure.place ?? "\(place)"): "
+                "warning: \(partition) of \(place) cannot be read: "
                     + "\(failure.reason ?? "no reason given"); the other partitions are read\n"
             )
         }

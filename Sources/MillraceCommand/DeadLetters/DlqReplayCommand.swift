@@ -47,7 +47,7 @@ enum DlqReplayCommand {
         ValueKind<HoldPassage>.choice("WORD"),
         default: .pass,
         shown: "pass",
-        help: "where keys are held: pass them by, or release them too"
+        help: "whether keys that are held are passed by or freed too"
     )
 
     static let command = Command(

@@ -191,7 +191,7 @@ struct ShownLetter {
             headers.append(
                 (
                     LetterText.shown(header.key, limit: Self.headerLimit),
-                    header.value.map { LetterText.shown($0, limit: Self.headerLimit) } ?? "null"
+                    LetterText.shown(orNull: header.value, limit: Self.headerLimit)
                 )
             )
         }
@@ -202,9 +202,8 @@ struct ShownLetter {
         _ bytes: UnsafeRawBufferPointer?,
         _ format: ValueFormat?
     ) -> String {
-        guard let bytes else { return "null" }
-        guard let format, format != .utf8, format.fits(bytes) else {
-            return LetterText.shown(bytes, limit: textLimit)
+        guard let bytes, let format, format != .utf8, format.fits(bytes) else {
+            return LetterText.shown(orNull: bytes, limit: textLimit)
         }
         return format.text(of: bytes)
     }

@@ -15,6 +15,13 @@ enum LetterText {
         return shown(text, limit: limit)
     }
 
+    /// The same where null may stand as well: a text that reads like it is quoted.
+    static func shown(orNull bytes: UnsafeRawBufferPointer?, limit: Int) -> String {
+        guard let bytes else { return "null" }
+        let text = shown(bytes, limit: limit)
+        return text.filter { $0 != "\"" } == "null" ? "\"\(text)\"" : text
+    }
+
     /// At most `limit` characters of a text.
     static func shown(_ text: String, limit: Int) -> String {
         var result = ""

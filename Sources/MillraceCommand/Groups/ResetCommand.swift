@@ -11,7 +11,7 @@ enum ResetCommand {
         ReadingPlan.Start.kind,
         default: .beginning,
         shown: "beginning",
-        help: "where it goes on: beginning, end, an offset, or a time in UTC"
+        help: "where it goes on; an offset, a time in UTC, or a word"
     )
     private static let topic = Parameter.optional(
         "topic",

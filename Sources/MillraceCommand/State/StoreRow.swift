@@ -101,7 +101,7 @@ struct StoreRow {
                 row.store.job,
                 row.store.name,
                 row.part,
-                row.store.format?.layout ?? "?",
+                row.store.format?.kind ?? "?",
                 row.store.format?.key ?? "?",
                 row.store.format?.value ?? "?",
                 row.entries,
@@ -126,7 +126,7 @@ struct StoreRow {
         let fields: [(String, String)] = [
             ("job", jsonString(store.job)), ("store", jsonString(store.name)),
             ("partition", number(partition)), ("thread", number(thread)),
-            ("kind", text(store.format?.layout)), ("key", text(store.format?.key)),
+            ("kind", text(store.format?.kind)), ("key", text(store.format?.key)),
             ("value", text(store.format?.value)),
             ("window_ms", number(store.format?.windowSize)), ("entries", number(entryCount)),
             ("entries_counted", isCounted ? "true" : "false"), ("bytes", "\(byteCount)"),

@@ -66,7 +66,7 @@ public struct RecordFormat: Hashable, Codable, Sendable {
         func compare(_ what: String, _ old: String, _ new: String) {
             if old != new { parts.append("\(what) \(old) and are now \(new)") }
         }
-        compare("its entries were", old.layout, layout)
+        compare("its entries were", old.kind, kind)
         compare("its keys were", old.key, key)
         compare("its values were", old.value, value)
         compare("its windows were", Self.spelled(old.windowSize), Self.spelled(windowSize))
@@ -108,10 +108,22 @@ public struct RecordFormat: Hashable, Codable, Sendable {
     }
 }
 
+extension RecordFormat {
+    /// The layout in words: `key-value`.
+    package var kind: String {
+        var words = ""
+        for character in layout {
+            if character.isUppercase { words += "-" }
+            words += character.lowercased()
+        }
+        return words
+    }
+}
+
 extension RecordFormat: CustomStringConvertible {
-    /// `keyValue, key utf8, value int64`.
+    /// `key-value, key utf8, value int64`.
     public var description: String {
-        "\(layout), key \(key), value \(value)"
+        "\(kind), key \(key), value \(value)"
             + (windowSize.map { ", windows of \($0) ms" } ?? "")
     }
 }

@@ -218,7 +218,7 @@ extension EndToEnd {
             #expect(byName.count == 11)
             let counts = try #require(byName["counts"])
             #expect(counts["entries"] as? Int == 3 && counts["entries_counted"] as? Bool == true)
-            #expect(counts["kind"] as? String == "keyValue" && counts["key"] as? String == "utf8")
+            #expect(counts["kind"] as? String == "key-value" && counts["key"] as? String == "utf8")
             #expect(counts["value"] as? String == "int64" && counts["behind"] as? Int == 1)
             #expect(counts["changelog"] as? String == "shown-counts-changelog-0")
             #expect((counts["bytes"] as? Int ?? 0) > 0)

@@ -62,17 +62,17 @@ import Testing
         Change(old: .counts, new: .sums, words: "its values were int64 and are now double"),
         Change(old: .sums, new: .table, words: "its values were double and are now utf8"),
         Change(old: .counts, new: .intKeys, words: "its keys were utf8 and are now int64"),
-        Change(old: .table, new: .history, words: "entries were keyValue and are now versioned"),
+        Change(old: .table, new: .history, words: "entries were key-value and are now versioned"),
         Change(old: .minutes, new: .hours, words: "windows were 60000 ms long"),
-        Change(old: .minutes, new: .counts, words: "entries were window and are now keyValue"),
+        Change(old: .minutes, new: .counts, words: "entries were window and are now key-value"),
         Change(
             old: .sessions,
             new: .sliding,
             words: "entries were session by start and are now sliding"
         ),
         Change(old: .distinct, new: .distinctForAWhile, words: "are now expiring"),
-        Change(old: .counts, new: .fleeting, words: "are now expiringRow"),
-        Change(old: .fleeting, new: .counts, words: "were expiringRow and are now keyValue"),
+        Change(old: .counts, new: .fleeting, words: "are now expiring-row"),
+        Change(old: .fleeting, new: .counts, words: "were expiring-row and are now key-value"),
         Change(old: .memory, new: .memorySums, words: "its values were utf8 and are now double"),
         Change(old: .leftJoin, new: .leftJoinOfInts, words: "its values were utf8"),
     ])
