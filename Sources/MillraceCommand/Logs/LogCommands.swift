@@ -102,24 +102,18 @@ enum LogCommands {
         try noteKilledImports(of: folders, in: invocation[data], to: &output)
         for folder in folders {
             let segments: [String]
-            let missing: [String]
             do throws(DiskError) {
                 let listed = try folder.files(ending: ".log")
-                missing = try folder.missingSegments()
+                let missing = range.files(among: try folder.missingSegments())
+                if !note(missing, isAlone: listed.isEmpty, to: &output) { isWhole = false }
                 segments =
-                    range.files(among: (listed + missing).sorted())
-                    + (try folder.files(ending: ".log.swap"))
+                    range.files(among: listed) + (try folder.files(ending: ".log.swap"))
             } catch {
                 output.append("\(folder.path): it cannot be read: \(error.words)\n")
                 isWhole = false
                 continue
             }
             for segment in segments {
-                guard !missing.contains(segment) else {
-                    output.append("\(segment)\n  it is missing: its indexes lie there without it\n")
-                    isWhole = false
-                    continue
-                }
                 if !dump.print(segment, to: &output) { isWhole = false }
             }
         }
@@ -128,6 +122,25 @@ enum LogCommands {
             throw range.nothing(in: folders, data: invocation[data])
         }
         return isWhole ? .done : .failed
+    }
+
+    /// Tells segments whose indexes alone lie there; false where they must be missed. Beside others
+    /// it may be one that retention has removed, ended before the indexes were.
+    private static func note(
+        _ missing: [String],
+        isAlone: Bool,
+        to output: inout BufferedOutput
+    ) -> Bool {
+        for path in missing {
+            output.append(
+                "\(path)\n"
+                    + (isAlone
+                        ? "  it is missing: its indexes lie there without it\n"
+                        : "  note: only its indexes lie there; millrace log verify says whether it "
+                            + "is missed\n")
+            )
+        }
+        return missing.isEmpty || !isAlone
     }
 
     /// Says which of the topics an import has left half filled, as the verification does.

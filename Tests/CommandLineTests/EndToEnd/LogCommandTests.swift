@@ -144,8 +144,22 @@ extension EndToEnd {
             #expect(whole.status == 1, "\(whole.output)")
             #expect(whole.output.contains("lines-0/\(Self.segment)\n  it is missing"))
             #expect(try Millrace.run("log", "verify", "--data", data).status == 1)
-            let range = ["--from", "1", "--until", "2"]
-            #expect(try dump(range[0], range[1], range[2], range[3]).status == 1)
+            #expect(try dump("--from", "1", "--until", "2").status == 1)
+        }
+
+        @Test func `indexes that a removed segment has left behind are a note, and hide nothing`()
+            throws
+        {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let input = try folder.write("input", "a\nb\nc\n")
+            try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            _ = try folder.write("data/lines-0/00000000000000000001.index", "")
+            let some = try dump("--from", "2")
+            #expect(some.status == 0, "\(some)")
+            #expect(
+                some.output.contains("value 'c'")
+                    && some.output.contains("  note: only its indexes")
+            )
         }
 
         @Test func `a partition that is in no topic has no topic's name as a hint`() throws {

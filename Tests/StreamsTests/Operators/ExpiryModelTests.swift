@@ -246,7 +246,7 @@ import Testing
     @Test func `the description tells when rows end, and a store is read without them`() throws {
         let expiry = Expiry.after(.seconds(60), idleAfter: .seconds(5))
         let specification = try Topology(of: ExpiringJob(expiry: expiry)).specification
-        let words = "expiringRow, key utf8, value utf8; rows end after 60000 ms"
+        let words = "expiring-row, key utf8, value utf8; rows end after 60000 ms"
         #expect(specification.text().contains("\(words), by the clock after 5000 ms idle\n"))
         let fields = #""rowsEndAfterMilliseconds":60000,"idleAfterMilliseconds":5000}"#
         #expect(specification.json().contains(fields))

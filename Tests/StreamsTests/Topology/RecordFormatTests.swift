@@ -19,6 +19,15 @@ import Testing
         #expect(RecordFormat(word: word) == nil)
     }
 
+    @Test func `people read the layout in words`() {
+        #expect(RecordFormat("keyValue", .utf8, .int64).kind == "key-value")
+        #expect(
+            RecordFormat("expiringRow", .utf8, .int64).description
+                == "expiring-row, key utf8, value int64"
+        )
+        #expect(RecordFormat("session by start", .utf8, .int64).kind == "session by start")
+    }
+
     @Test func `what differs is said, and nothing else`() {
         let old = RecordFormat("window", .utf8, .int64, windowSize: 1_000)
         let new = RecordFormat("window", .utf8, .double, windowSize: 2_000)
