@@ -10,12 +10,31 @@ enum NameCompletions {
         placeholder: "TOPIC",
         function: "_millrace_topics",
         bash: #"""
+            # A word as it was typed, without its quotes and with the home and variables in front:
+            # nothing of it is run.
+            _millrace_unquoted() {
+                local word="$1" name
+                case "$word" in
+                    \'*) word="${word#\'}" word="${word%\'}"; printf '%s\n' "$word"; return ;;
+                    \"*) word="${word#\"}" word="${word%\"}" ;;
+                    '~' | '~/'*) word="$HOME${word#'~'}" ;;
+                esac
+                if [[ "$word" =~ ^\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?(.*)$ ]]; then
+                    name="${BASH_REMATCH[1]}"
+                    word="${!name}${BASH_REMATCH[2]}"
+                fi
+                printf '%s\n' "${word//\\/}"
+            }
             _millrace_data() {
-                local data="${MILLRACE_DATA:-./millrace-data}" index
+                local data="${MILLRACE_DATA:-./millrace-data}" index at
                 for ((index = 1; index < COMP_CWORD; index++)); do
                     case "${COMP_WORDS[index]}" in
                         --bootstrap) return ;;
-                        --data) data="${COMP_WORDS[index + 1]}" ;;
+                        --data)
+                            at=$((index + 1))
+                            [ "${COMP_WORDS[at]}" != = ] || at=$((at + 1))
+                            data="$(_millrace_unquoted "${COMP_WORDS[at]}")" ;;
+                        --data=*) data="$(_millrace_unquoted "${COMP_WORDS[index]#--data=}")" ;;
                     esac
                 done
                 printf '%s\n' "$data"

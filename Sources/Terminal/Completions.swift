@@ -119,7 +119,13 @@ package enum Completions {
         return names.map(\.bash).joined() + """
             _\(root.name)() {
                 local path='\(root.name)' next='' files='' word
-                local current="${COMP_WORDS[COMP_CWORD]}"
+                local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}"
+                # --option=value comes as three words.
+                if [ "$current" = = ]; then
+                    current=''
+                elif [ "$before" = = ]; then
+                    before="${COMP_WORDS[COMP_CWORD-2]}"
+                fi
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                     case "$word" in -*) break ;; esac
                     case " \(parents(root)) " in *" ${path// /_} "*) path="$path $word" ;; esac
@@ -127,7 +133,7 @@ package enum Completions {
                 case "$path" in
             \(lines(words(of: root, path: [root.name], names)))
                 esac
-                case "$path ${COMP_WORDS[COMP_CWORD-1]}" in
+                case "$path $before" in
             \(lines(values(of: root, path: [root.name], names)))
                 esac
                 COMPREPLY=($(compgen -W "$next" -- "$current"))
@@ -136,11 +142,14 @@ package enum Completions {
                     [?]*) [ ${#COMPREPLY[@]} -eq 0 ] || return; files="${files#?}" ;;
                 esac
                 [ -n "$files" ] || return
+                # A path gets a slash and quotes; a command or a name beside a folder of that name
+                # does not.
+                compopt -o filenames 2>/dev/null
                 while IFS= read -r word; do
                     COMPREPLY+=("$word")
                 done < <(compgen "$files" -- "$current")
             }
-            complete -o filenames -F _\(root.name) \(root.name)
+            complete -F _\(root.name) \(root.name)
 
             """
     }

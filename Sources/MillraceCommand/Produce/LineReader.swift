@@ -27,8 +27,6 @@ struct LineReader: ~Copyable {
     private(set) var isAtEnd = false
     private let lineByteLimit: Int
     private let room: RecordRoom
-    /// What a record may have of which a line is the JSON; nil where a line is the record.
-    private let spelledByteLimit: Int?
     /// Lines that were given out.
     private(set) var lineCount = 0
 
@@ -38,8 +36,7 @@ struct LineReader: ~Copyable {
         end: End = .delimiter([10]),
         byteCount: Int = 1 << 20,
         lineByteLimit: Int = BatchLimit.byteCount,
-        room: RecordRoom,
-        spelledByteLimit: Int? = nil
+        room: RecordRoom
     ) {
         self.descriptor = descriptor
         if case .delimiter(let bytes) = end {
@@ -49,7 +46,6 @@ struct LineReader: ~Copyable {
         self.end = end
         self.lineByteLimit = lineByteLimit
         self.room = room
-        self.spelledByteLimit = spelledByteLimit
         buffer = .allocate(byteCount: byteCount, alignment: 64)
     }
 
@@ -79,7 +75,8 @@ struct LineReader: ~Copyable {
                     reason: "a length is that of the bytes behind it, or -1, which is null; the "
                         + "input is of another form, or an earlier length is wrong"
                 )
-            case .tooLong(let byteCount): throw tooLong(byteCount)
+            case .tooLong(let byteCount):
+                throw room.refusal(ofLengths: byteCount, at: place("record"))
             }
         }
         guard let count = needed, count <= rest.count else {
@@ -123,40 +120,14 @@ struct LineReader: ~Copyable {
     }
 
     private func checkLength(_ byteCount: Int) throws(CommandFailure) {
-        guard byteCount <= lineByteLimit else { throw lineTooLong }
-    }
-
-    private func place(of unit: String) -> InputPlace {
-        InputPlace(unit: unit, number: lineCount + 1, input: name)
-    }
-
-    private var lineTooLong: CommandFailure {
-        var failure = room.refusal(of: place(of: "line"))
-        guard let spelledByteLimit else { return failure }
-        failure.reason =
-            "it has more than \(grouped(lineByteLimit)) bytes, the most that JSON takes for the "
-            + "\(grouped(spelledByteLimit)) that a record can have"
-            + (room.canBeRaised ? " in this topic" : "")
-        return failure
-    }
-
-    /// Of a record whose lengths say that key and value have so many bytes.
-    private func tooLong(_ byteCount: Int) -> CommandFailure {
-        let place = place(of: "record")
-        guard BatchLimit.hasRoom(forRecord: byteCount) else {
-            return CommandFailure(
-                "record \(grouped(place.number)) has lengths that no record can have",
-                place: name,
-                reason: "key and value would take \(grouped(byteCount)) bytes, and a batch has at "
-                    + "most \(grouped(BatchLimit.byteCount)); the input is of another form, or an "
-                    + "earlier length is wrong"
-            )
+        guard byteCount <= lineByteLimit else {
+            throw room.refusal(ofLine: place("line"), beyond: lineByteLimit)
         }
-        var failure = room.refusal(of: place)
-        failure.reason =
-            "by its lengths, key and value take \(grouped(byteCount)) bytes; "
-            + (failure.reason ?? "")
-        return failure
+    }
+
+    /// Of what comes next.
+    private func place(_ unit: String) -> InputPlace {
+        InputPlace(unit: unit, number: lineCount + 1, input: name)
     }
 
     /// Moves what is unread to the front and reads behind it.

@@ -85,8 +85,7 @@ struct LineSender {
             name: name,
             end: end,
             lineByteLimit: lineByteLimit,
-            room: room,
-            spelledByteLimit: spelledByteLimit
+            room: room
         )
         // When the oldest record that is not settled was read, as far as it matters.
         var begin: UInt64?
@@ -118,10 +117,6 @@ struct LineSender {
         case .text, .lengthPrefixed: room.byteCount
         case .json: room.byteCount * 6 + (64 << 10)
         }
-    }
-
-    private var spelledByteLimit: Int? {
-        if case .json = form { room.byteCount } else { nil }
     }
 
     private var end: LineReader.End {

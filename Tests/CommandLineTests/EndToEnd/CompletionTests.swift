@@ -53,6 +53,44 @@ extension EndToEnd {
             #expect(try offered(cluster, environment: place) == [])
         }
 
+        /// The words are given to the function as a shell has them, as they were typed.
+        @Test(arguments: [
+            "'FOLDER/d 3'", "\"FOLDER/d 3\"", "FOLDER/d\\ 3", "$PLACE/d\\ 3", "${PLACE}/d\\ 3",
+            "~/d\\ 3",
+        ])
+        func `the folder is found however it was typed`(typed: String) throws {
+            let path = folder.path("d 3")
+            try Millrace.succeed("topic", "create", "orders", "--data", path)
+            let word = typed.replacing("FOLDER", with: folder.url.path)
+            let quoted = "'" + word.replacing("'", with: #"'\''"#) + "'"
+            for words in ["--data \(quoted)", "--data = \(quoted)"] {
+                let outcome = try Millrace.shell(
+                    """
+                    export HOME='\(folder.url.path)' PLACE='\(folder.url.path)'
+                    source <('\(Millrace.executable.path)' completions bash)
+                    COMP_WORDS=(millrace consume \(words) ord)
+                    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+                    _millrace
+                    printf '%s\\n' "${COMPREPLY[@]}"
+                    """
+                )
+                #expect(outcome.lines == ["orders"], "\(words): \(outcome)")
+            }
+        }
+
+        @Test func `a value behind an equals sign is offered`() throws {
+            #expect(try offered(["millrace", "consume", "--output", "=", "j"]) == ["json"])
+            #expect(try offered(["millrace", "consume", "--output", "="]).contains("json"))
+        }
+
+        /// The shell itself puts a slash behind what names a folder, where it is told of files.
+        @Test func `only what is a path is told to the shell as one`() throws {
+            let script = try Millrace.succeed("completions", "bash").output
+            #expect(script.contains("complete -F _millrace millrace\n"))
+            let tells = script.split(separator: "\n").filter { $0.contains("compopt -o filenames") }
+            #expect(tells.count == 1)
+        }
+
         @Test func `the names of groups are offered, of jobs and of those that an owner knows`()
             throws
         {

@@ -97,7 +97,7 @@ extension EndToEnd {
             for (rest, words) in [
                 (Array(whole.dropLast()), "record 2 is cut off"),
                 ([0xFF, 0xFF, 0xFF, 0xFE], "record 2 has a length of -2"),
-                ([0x7F, 0xFF, 0xFF, 0xFF], "record 2 is too long for a record"),
+                ([0x7F, 0xFF, 0xFF, 0xFF], "record 2 has lengths that no record can have"),
             ] {
                 let file = folder.url.appending(path: "input")
                 try Data(whole + rest).write(to: file)
