@@ -28,8 +28,8 @@ struct RecordRoom {
         var failure = refusal(of: place)
         if lineByteLimit > byteCount {
             failure.reason =
-                "it has more than \(grouped(lineByteLimit)) bytes, the most that JSON takes for the "
-                + "\(grouped(byteCount)) that a batch can have"
+                "it has more than \(grouped(lineByteLimit)) bytes, the most that JSON takes for "
+                + "the \(grouped(byteCount)) that a batch can have"
                 + (byteCount < BatchLimit.byteCount ? " in this topic" : "")
         }
         return failure

@@ -125,7 +125,8 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what was not changed of a log that nobody else has is told for certain`() throws {
+        @Test func `what was not changed of a log that nobody else has is told for certain`() throws
+        {
             try succeed(["topic", "create", "a", "--data", data])
             _ = try folder.write("data/a-1/notes.txt", "not a log's")
             let refused = try run(["topic", "alter", "a", "--partitions", "2", "--data", data])
