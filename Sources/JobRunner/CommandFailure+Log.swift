@@ -13,9 +13,10 @@ extension CommandFailure {
                 "the data directory is in use",
                 place: directory,
                 reason: "it belongs to \(owner)",
-                next: "wait for that process or stop it, or give another --data; while "
-                    + "'\(nextCommand("serve", data: directory))' has it open, commands work "
-                    + "beside each other"
+                next: "wait for that process or stop it, or give another --data"
+                    + (["produce", "consume"].contains { owner.contains($0) }
+                        ? "; most commands work beside each other while "
+                            + "'\(nextCommand("serve", data: directory))' has it open" : "")
             )
         case .noDirectory:
             self.init(

@@ -69,8 +69,8 @@ private func escapedWord(_ text: String) -> String {
     for scalar in text.unicodeScalars {
         if hasUnseen(String(scalar)) {
             for byte in String(scalar).utf8 {
-                word += byte < 16 ? "\\x0" : "\\x"
-                word += String(byte, radix: 16)
+                let digits = String(byte, radix: 8)
+                word += "\\" + String(repeating: "0", count: 3 - digits.utf8.count) + digits
             }
         } else {
             if scalar == "'" || scalar == "\\" { word += "\\" }

@@ -95,7 +95,12 @@ package struct KafkaDirectory: Sendable {
             disk: reader.disk,
             isClean: isClean,
             partitions: partitions,
-            lost: lost(points.keys.sorted(), among: partitions, in: reader.path, isClean: isClean),
+            lost: lost(
+                points.keys.sorted(),
+                among: Set(partitions.map(\.name) + names.compactMap(KafkaPartition.leaving)),
+                in: reader.path,
+                isClean: isClean
+            ),
             metadata: metadata,
             defaults: defaults
         )
@@ -106,11 +111,10 @@ package struct KafkaDirectory: Sendable {
     /// partition moved to another broker.
     private static func lost(
         _ named: [TopicPartition],
-        among partitions: [KafkaPartition],
+        among there: Set<TopicPartition>,
         in path: String,
         isClean: Bool
     ) -> [KafkaFinding] {
-        let there = Set(partitions.map(\.name))
         let topics = Set(there.map(\.topic))
         return named.filter { !there.contains($0) && (isClean || topics.contains($0.topic)) }
             .map { partition in
@@ -121,7 +125,7 @@ package struct KafkaDirectory: Sendable {
                     reason: "the broker had this partition, and there is no folder \(partition)"
                         + (isClean
                             ? ": its records are lost"
-                            : ": it was moved to another broker just before the end, or is lost")
+                            : ": it was moved away just before the end, or is lost")
                 )
             }
     }
@@ -195,7 +199,8 @@ struct DirectoryReader {
             try SegmentFiles.segments(in: folder, names: try disk.list(folder), disk: disk)
         }
         let metadata = try content(of: "\(folder)/partition.metadata")
-        let epochs = try content(of: "\(folder)/leader-epoch-checkpoint")
+        // It serves one note: one that cannot be read says nothing.
+        let epochs = (try? content(of: "\(folder)/leader-epoch-checkpoint")) ?? nil
         return KafkaPartition(
             name: name,
             path: folder,

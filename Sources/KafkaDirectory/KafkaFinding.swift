@@ -20,6 +20,26 @@ package struct KafkaFinding: Equatable, Sendable {
     package var reason: String
 }
 
+extension KafkaFinding {
+    /// A transaction that is open for ever, as its coordinator has it.
+    package static func lostEnd(
+        of producer: ProducerID,
+        at first: Offset,
+        in partition: KafkaPartition
+    ) -> KafkaFinding {
+        KafkaFinding(
+            severity: .damage,
+            partition: partition.name,
+            file: partition.path,
+            offset: first,
+            reason: "a transaction of producer \(producer.rawValue) begins here and has no end, "
+                + "and __transaction_state says that all of this producer's have ended: its marker "
+                + "is lost, or what was noted there since, or a record came in behind its marker; "
+                + "nothing tells whether its records are committed"
+        )
+    }
+}
+
 extension KafkaFinding: CustomStringConvertible {
     /// `damage: t-0: /d/t-0/0….log, byte 70, offset 1: the checksum is …`
     package var description: String {

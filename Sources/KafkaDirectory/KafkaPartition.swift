@@ -61,6 +61,15 @@ extension KafkaPartition {
         return name
     }
 
+    /// The partition of a folder that is on its way from one log directory to another, or out of
+    /// this one: Kafka's checkpoints name those, too.
+    static func leaving(ofFolder folder: String) -> TopicPartition? {
+        guard let dot = folder.lastIndex(of: "."),
+            ["-future", "-delete", "-stray"].contains(where: { folder.hasSuffix($0) })
+        else { return nil }
+        return name(ofFolder: String(folder[..<dot]))
+    }
+
     /// The first offset in the text of `leader-epoch-checkpoint`: a version, a count, and a line
     /// with epoch and offset each.
     static func epochStart(in bytes: [UInt8]) -> Offset? {

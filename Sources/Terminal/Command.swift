@@ -165,8 +165,8 @@ package struct CommandFailure: Error, Equatable {
 
     /// The lines as they are printed: names in them may be anybody's.
     package var text: String {
-        var lines = ["error: \(shown(what))"]
-        if let place { lines.append("  where: \(shown(place))") }
+        var lines = ["error: \(visible(what))"]
+        if let place { lines.append("  where: \(visible(place))") }
         if let reason { lines.append("  why: \(shown(reason))") }
         if let next { lines.append("  next: \(next)") }
         return lines.joined(separator: "\n")

@@ -81,8 +81,8 @@ package struct Program: Sendable {
 
     /// The lines that a refused command line prints.
     package static func text(of error: UsageError, program: String) -> String {
-        var lines = ["error: \(error.message)"]
-        if let suggestion = error.suggestion { lines.append("  \(suggestion)") }
+        var lines = ["error: \(visible(error.message))"]
+        if let suggestion = error.suggestion { lines.append("  \(visible(suggestion))") }
         let path = error.path.isEmpty ? [program] : error.path
         lines.append("  next: \(path.joined(separator: " ")) --help")
         return lines.joined(separator: "\n")

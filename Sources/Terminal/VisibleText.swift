@@ -17,7 +17,9 @@ package func visible(_ text: String) -> String {
 package func hasUnseen(_ text: String) -> Bool { text.unicodeScalars.contains(where: isUnseen) }
 
 private func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
+    // Joins what is one sign, as a family of emoji.
+    if scalar == "\u{200D}" || scalar == "\u{200C}" { return false }
+    return switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
     default: false
     }

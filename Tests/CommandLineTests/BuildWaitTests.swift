@@ -32,6 +32,7 @@ import Testing
     @Test(arguments: [
         ("error: compile command failed due to signal 9 (use -v to see invocation)", "SIGKILL"),
         ("error: compile command failed due to signal 6 (use -v)\nStack dump:", "signal 6"),
+        ("error: linker command failed due to signal (use -v to see invocation)", "SIGKILL"),
         ("main.swift:3:5: error: cannot find 'x' in scope", nil),
     ])
     func `a compiler that was ended is no fault of the job`(output: String, words: String?) {

@@ -45,6 +45,8 @@ import Testing
         )
         let lines = failure.text.split(separator: "\n")
         #expect(lines.allSatisfy { !hasUnseen(String($0)) }, "\(failure.text)")
+        #expect(lines[0] == "error: no group '\(visible(name))'")
+        #expect(lines[1] == "  where: \(visible(name))")
         #expect(lines.last == "  next: millrace group describe \(word)")
     }
 }

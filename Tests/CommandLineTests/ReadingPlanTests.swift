@@ -1,3 +1,4 @@
+import LogClient
 import LogModel
 import Terminal
 import Testing
@@ -46,19 +47,23 @@ import Testing
         let first = TopicPartition("a", PartitionIndex(0))
         let second = TopicPartition("a", PartitionIndex(1))
         var progress = GroupProgress(at: 0)
-        progress.begin(with: [first: Offset(3)])
+        progress.begin(with: [first: Offset(3)], at: 0)
         let news = [first: Offset(5), second: Offset(1)]
-        #expect(progress.move(in: [first: Offset(3)], to: news) == nil)
+        #expect(progress.move(in: [first: Offset(3)], to: news, at: 1) == nil)
         // An attempt whose answer was lost has noted it.
-        #expect(progress.move(in: [first: Offset(5), second: Offset(1)], to: news) == nil)
+        let noted = [first: Offset(5), second: Offset(1)]
+        #expect(progress.move(in: noted, to: news, at: 1) == nil)
         #expect(
-            progress.move(in: [:], to: news)
+            progress.move(in: [:], to: news, at: 1)
                 == .init(partition: first, left: Offset(3), found: nil)
         )
+        // Positions of groups that are quiet for long expire.
+        let minute: UInt64 = 60_000_000_000
+        #expect(progress.move(in: [:], to: news, at: minute) == nil)
         progress.note(news, at: 1)
         let other = [first: Offset(5), second: Offset(0)]
         #expect(
-            progress.move(in: other, to: [second: Offset(2)])
+            progress.move(in: other, to: [second: Offset(2)], at: minute)
                 == .init(partition: second, left: Offset(1), found: .zero)
         )
     }
@@ -69,11 +74,19 @@ import Testing
     private static let partition = TopicPartition("a", PartitionIndex(0))
     private static let second: UInt64 = 1_000_000_000
 
+    private static func bounds(_ stable: Int64, _ end: Int64) -> PartitionBounds {
+        PartitionBounds(
+            logStart: .zero,
+            highWatermark: Offset(end),
+            lastStableOffset: Offset(stable)
+        )
+    }
+
     @Test func `what is held up for three seconds is told once`() {
         var held = HeldUpRecords()
-        held.note(Self.partition, 2, at: Self.second)
+        held.note(Self.partition, Self.bounds(4, 6), at: Self.second)
         #expect(held.takeDue(at: 3 * Self.second) == [])
-        held.note(Self.partition, 5, at: 3 * Self.second)
+        held.note(Self.partition, Self.bounds(4, 9), at: 3 * Self.second)
         #expect(held.all == [.init(partition: Self.partition, count: 5)])
         #expect(held.takeDue(at: 4 * Self.second) == [.init(partition: Self.partition, count: 5)])
         #expect(held.takeDue(at: 9 * Self.second) == [])
@@ -81,11 +94,18 @@ import Testing
 
     @Test func `one that ends in time is not told, and the next one waits anew`() {
         var held = HeldUpRecords()
-        held.note(Self.partition, 2, at: 0)
-        held.note(Self.partition, 0, at: 2 * Self.second)
+        held.note(Self.partition, Self.bounds(4, 6), at: 0)
+        held.note(Self.partition, Self.bounds(6, 6), at: 2 * Self.second)
         #expect(held.all == [])
-        held.note(Self.partition, 1, at: 3 * Self.second)
+        held.note(Self.partition, Self.bounds(6, 7), at: 3 * Self.second)
         #expect(held.takeDue(at: 5 * Self.second) == [])
-        #expect(held.takeDue(at: 6 * Self.second).map(\.count) == [1])
+        // Of a producer of many transactions there is always one open, and never for long.
+        for count in 1..<9 {
+            let stable = Int64(6 + count)
+            let time = UInt64(3 + count) * Self.second
+            held.note(Self.partition, Self.bounds(stable, stable + 3), at: time)
+            #expect(held.takeDue(at: time) == [])
+        }
+        #expect(held.takeDue(at: 14 * Self.second).map(\.count) == [3])
     }
 }

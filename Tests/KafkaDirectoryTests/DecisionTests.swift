@@ -38,7 +38,8 @@ import Testing
         return try PartitionSurvey(
             try kafka.partition(),
             disk: kafka.disk,
-            decided: [decision]
+            decided: decision.isComplete ? [] : [decision],
+            complete: decision.isComplete ? [decision.producerID: decision] : [:]
         )
     }
 

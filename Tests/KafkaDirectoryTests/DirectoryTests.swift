@@ -58,7 +58,9 @@ import Testing
     func `a partition that the broker had and that has no folder is told`(isClean: Bool) throws {
         let kafka = try KafkaReading(isClean: isClean)
         try kafka.maker.partition("t-0", [0: [Maker.batch(0, values: "a")]])
-        try kafka.maker.checkpoint("recovery-point-offset", "t 0 1", "t 1 7", "gone 0 3")
+        try kafka.maker.checkpoint("recovery-point-offset", "t 0 1", "t 1 7", "t 2 9", "gone 0 3")
+        // On its way from another log directory.
+        try kafka.disk.createDirectory("\(kafka.maker.path)/t-2.0123abcd-future")
         let lost = try kafka.open().lost
         #expect(lost.map { "\($0.partition)" } == (isClean ? ["gone-0", "t-1"] : ["t-1"]))
         #expect(lost.allSatisfy { $0.severity == (isClean ? .damage : .note) })

@@ -47,6 +47,9 @@ package struct ListenOptions: Sendable, Equatable {
         requiredListen.declaration, setting.declaration, insecure.declaration,
     ]
 
+    /// Whether a port is one that the system chooses.
+    package var hasChosenPort: Bool { listeners.contains { $0.address.port == 0 } }
+
     /// Whether a command line allows what reaches beyond this machine.
     static func isInsecureAllowed(_ invocation: Invocation) -> Bool { invocation[insecure] }
 

@@ -22,7 +22,10 @@ package enum OwnerAddresses {
         let path = "\(folder(in: directory))/\(fileName)"
         var text = "process \(getpid())\n"
         if let address { text += "tcp \(address)\n" }
-        let descriptor = open("\(path).tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // What is left of another process, or was put there to lead elsewhere.
+        unlink("\(path).tmp")
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = open("\(path).tmp", flags, 0o600)
         guard descriptor >= 0 else { return }
         let written = Glibc.write(descriptor, text, text.utf8.count)
         close(descriptor)

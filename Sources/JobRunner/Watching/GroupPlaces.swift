@@ -2,7 +2,8 @@ import Broker
 import LogModel
 
 /// Where groups go on: at their positions, and in the other partitions of the topics that they have
-/// one in at the log's begin, as `millrace lag` counts.
+/// one in at the log's begin. `millrace lag` counts in the same way, and also what members are
+/// assigned of other topics.
 struct GroupPlaces {
     /// The partitions that there are, by their topic.
     private let partitions: [String: [TopicPartition]]

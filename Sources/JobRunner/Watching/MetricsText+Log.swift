@@ -134,7 +134,7 @@ extension MetricsText {
             "millrace_group_lag_records",
             .gauge,
             help: "Offsets between a group's position, or the log's begin where it has none, and "
-                + "the high watermark."
+                + "the high watermark; negative where a position is behind it."
         )
         for group in sample.groups {
             for lag in group.lags { self.sample(lag.records, Self.labels(group, lag)) }

@@ -138,7 +138,8 @@ final class Watch: Sendable {
                 // Of a topic that was deleted, the position is left.
                 guard let end = ends[partition] else { return nil }
                 let place = SlowSampler.Place(partition: partition, offset: position)
-                let records = max(0, position.distance(to: end))
+                // Behind the end nothing is read for all that is written up to there.
+                let records = position.distance(to: end)
                 let time = records == 0 ? nil : slow.recordTimes[place]
                 return WatchSample.PartitionLag(
                     partition: partition,

@@ -44,6 +44,7 @@ package struct PartitionSurvey: Sendable {
         _ partition: KafkaPartition,
         disk: any Disk,
         decided: [PartitionTransactions.Decision] = [],
+        complete: [ProducerID: PartitionTransactions.Decision] = [:],
         endsOpen: Bool = false,
         isStopped: () -> Bool = { false }
     ) throws(DiskError) {
@@ -105,8 +106,23 @@ package struct PartitionSurvey: Sendable {
         noteStart(of: partition, behind: foundEnd)
         note(understated.first, understated.reason, of: partition)
         note(unnumbered.first, unnumbered.reason, of: partition)
-        pendingEnds = transactions.end(by: decided, at: logEnd, isWhole: !isDamaged)
-        noteLostEnds(decided, in: partition)
+        endTransactions(of: partition, by: decided, complete: complete, endsOpen: endsOpen)
+    }
+
+    /// Ends what is open at the end, as far as it is told how.
+    private mutating func endTransactions(
+        of partition: KafkaPartition,
+        by decided: [PartitionTransactions.Decision],
+        complete: [ProducerID: PartitionTransactions.Decision],
+        endsOpen: Bool
+    ) {
+        pendingEnds = transactions.end(
+            by: decided,
+            complete: complete,
+            at: logEnd,
+            isWhole: !isDamaged
+        )
+        noteLostEnds(complete, in: partition)
         if endsOpen { undecided = transactions.abortOpen(at: logEnd) }
         lastStableOffset = max(logStart, min(producers.firstUnstableOffset ?? logEnd, logEnd))
     }
@@ -144,23 +160,12 @@ package struct PartitionSurvey: Sendable {
     }
 
     private mutating func noteLostEnds(
-        _ decided: [PartitionTransactions.Decision],
+        _ complete: [ProducerID: PartitionTransactions.Decision],
         in partition: KafkaPartition
     ) {
-        for (producer, first) in transactions.openThoughEnded(decided, before: logEnd) {
+        for (producer, first) in transactions.openThoughEnded(complete, before: logEnd) {
             hasLostEnds = true
-            findings.append(
-                KafkaFinding(
-                    severity: .damage,
-                    partition: partition.name,
-                    file: partition.path,
-                    offset: first,
-                    reason: "a transaction of producer \(producer.rawValue) begins here and has no "
-                        + "end, and __transaction_state says that all of this producer's have "
-                        + "ended: its marker is lost, or what was noted there since, and nothing "
-                        + "tells whether its records are committed"
-                )
-            )
+            findings.append(.lostEnd(of: producer, at: first, in: partition))
         }
     }
 

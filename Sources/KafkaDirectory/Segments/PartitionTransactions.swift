@@ -76,27 +76,37 @@ package struct PartitionTransactions: Sendable {
 
     /// Ends what producers hold open at the end of the log as their coordinator has decided.
     ///
-    /// - Parameter isWhole: Whether all of the partition was read. Of one that is damaged the
-    ///   missing part may hold the marker that an open transaction seems to lack.
+    /// - Parameters:
+    ///   - decisions: on transactions in this partition.
+    ///   - complete: of each producer whose transactions have all ended, its last one.
+    ///   - isWhole: Whether all of the partition was read. Of one that is damaged the missing part
+    ///     may hold the marker that an open transaction seems to lack.
     package mutating func end(
         by decisions: [Decision],
+        complete: [ProducerID: Decision] = [:],
         at logEnd: Offset,
         isWhole: Bool
     ) -> [PendingEnd] {
-        decisions.compactMap { end(by: $0, at: logEnd, isWhole: isWhole) }
+        let ended = openTransactions(before: logEnd).compactMap { complete[$0.producer] }
+        return (decisions + ended).compactMap { end(by: $0, at: logEnd, isWhole: isWhole) }
     }
 
     /// What producers hold open whose coordinator says that it has ended all of theirs: markers are
     /// lost, here or what the coordinator noted since. Nothing tells how they ended.
     package func openThoughEnded(
-        _ decisions: [Decision],
+        _ complete: [ProducerID: Decision],
         before logEnd: Offset
     ) -> [(producer: ProducerID, first: Offset)] {
-        decisions.filter(\.isComplete).compactMap { decision in
-            guard let first = producers.entries[decision.producerID]?.transactionFirstOffset,
-                first < logEnd
-            else { return nil }
-            return (decision.producerID, first)
+        openTransactions(before: logEnd).filter { complete[$0.producer] != nil }
+    }
+
+    /// The transactions that are open at an end of the log, by their begin.
+    private func openTransactions(
+        before logEnd: Offset
+    ) -> [(producer: ProducerID, first: Offset)] {
+        producers.entries.compactMap { id, entry in
+            guard let first = entry.transactionFirstOffset, first < logEnd else { return nil }
+            return (id, first)
         }.sorted { $0.first < $1.first }
     }
 

@@ -27,14 +27,15 @@ extension PosixDisk {
         _ flags: Int32,
         for operation: String
     ) throws(DiskError) -> Int32 {
-        do throws(DiskError) {
-            return try check(operation, path) { openat($0, $1, flags | O_CLOEXEC) }
-        } catch .notFound {
+        var attemptsLeft = 3
+        while true {
+            attemptsLeft -= 1
             do throws(DiskError) {
-                return try make(path, flags, for: operation)
-            } catch .exists {
-                // Somebody else has made it meanwhile.
                 return try check(operation, path) { openat($0, $1, flags | O_CLOEXEC) }
+            } catch .notFound {}
+            // Somebody else may make it meanwhile, or remove it again.
+            do throws(DiskError) { return try make(path, flags, for: operation) } catch {
+                guard case .exists = error, attemptsLeft > 0 else { throw error }
             }
         }
     }

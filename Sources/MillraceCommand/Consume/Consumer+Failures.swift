@@ -45,7 +45,14 @@ extension Consumer {
     borrowing func conclude() throws(CommandFailure) {
         var failure = failures.first?.failure
         let told = Set(failures.map(\.partition))
-        for (partition, fault) in log.faults(of: chosen) where !told.contains(partition) {
+        for (partition, fault) in log.faults(of: chosen) {
+            // What the log knows of the damage is more than what a reader met.
+            if let first = failures.first, first.partition == partition, !plan.skipsDamage,
+                fault.next != nil
+            {
+                failure = fault
+            }
+            guard !told.contains(partition) else { continue }
             // Of those that were not read at all it was told when reading began.
             if failure != nil, positions[partition] != nil { Self.warn(fault, "") }
             failure = failure ?? fault

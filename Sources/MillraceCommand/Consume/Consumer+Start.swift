@@ -14,7 +14,7 @@ extension Consumer {
         if let group = plan.group {
             try log.requireReadable(group: group)
             committed = try log.committedOffsets(group: group, partitions: partitions)
-            progress.begin(with: committed)
+            progress.begin(with: committed, at: SystemTimeSource().monotonicNanoseconds())
         }
         if plan.start != nil { sayWhichGoOn(committed) }
         try refuseBehindTheEnd(start, partitions.filter { committed[$0] == nil })
@@ -24,7 +24,7 @@ extension Consumer {
                     try committed[partition].map { try readable($0, of: partition) }
                     ?? first(of: partition, at: start)
             } catch let error as DamageFound {
-                try leaveOutBegin(of: partition, error.failure)
+                try leaveOutBegin(of: partition, committed[partition], error.failure)
             }
         }
     }
@@ -32,8 +32,10 @@ extension Consumer {
     /// What a group was to read first is damaged: the others are read, or what is left of this one.
     private mutating func leaveOutBegin(
         of partition: TopicPartition,
+        _ position: Offset?,
         _ failure: CommandFailure
     ) throws {
+        positions[partition] = position
         let logStart = try log.bounds(of: partition).logStart
         guard plan.skipsDamage, logStart > .zero else { return setAside(partition, failure) }
         leaveOut(partition, to: Regained(begin: logStart, from: logStart), failure)
@@ -47,7 +49,7 @@ extension Consumer {
         var option = "--from"
         if case .last = plan.start { option = "--last" }
         TextOutput.error.write(
-            "note: the group \(group) goes on where it stopped, not at \(option): "
+            "note: the group \(visible(group)) goes on where it stopped, not at \(option): "
                 + places.joined(separator: ", ") + "\n"
         )
     }
@@ -87,13 +89,16 @@ extension Consumer {
         let bounds = try log.bounds(of: partition)
         guard position < bounds.logStart else { return position }
         try log.refuseDamage(of: partition, at: position)
+        tellDeletion(position, bounds.logStart, partition)
+        return bounds.logStart
+    }
+
+    private func tellDeletion(_ first: Offset, _ logStart: Offset, _ partition: TopicPartition) {
         let reader = plan.group == nil ? "they were read" : "the group read them"
         TextOutput.error.write(
-            "warning: \(partition): offsets \(position.rawValue) to "
-                + "\(bounds.logStart.rawValue - 1) were deleted before \(reader); it "
-                + "goes on at \(bounds.logStart.rawValue)\n"
+            "warning: \(partition): offsets \(first.rawValue) to \(logStart.rawValue - 1) were "
+                + "deleted before \(reader); it goes on at \(logStart.rawValue)\n"
         )
-        return bounds.logStart
     }
 
     /// The partitions in which the group stands behind the end, which lost its end or was put back:
@@ -127,7 +132,7 @@ extension Consumer {
                 + "\(bounds.highWatermark.rawValue): its end was lost, or the position was set "
                 + "by hand",
             next: log.place.next(
-                "group reset \(argument: group) --topic \(argument: partition.topic)"
+                "group reset \(argument: group) --topic=\(shellWord(partition.topic))"
             ) + ", which shows what beginning anew would change, and does not change it"
         )
     }
@@ -147,7 +152,11 @@ extension Consumer {
             return max(Offset(max(0, end(of: bounds).rawValue - count)), bounds.logStart)
         case .offset(let offset):
             try refuseToSkip(from: offset, to: bounds.logStart, partition)
-            return try min(readable(offset, of: partition), end(of: bounds))
+            // What damage took is told with the partition, at the end.
+            if offset < bounds.logStart, (try? log.refuseDamage(of: partition, at: offset)) != nil {
+                tellDeletion(offset, bounds.logStart, partition)
+            }
+            return min(max(offset, bounds.logStart), end(of: bounds))
         case .time(let time):
             return try log.offset(at: time, in: partition, isolation: plan.isolation)
                 ?? end(of: bounds)

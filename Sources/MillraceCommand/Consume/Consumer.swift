@@ -65,7 +65,7 @@ struct Consumer: ~Copyable {
         }
         printer.output.flush()
         try noteProgress()
-        if plan.endsAtEnd { tell(heldUp.all) }
+        try tellWhatWaits()
         try conclude()
     }
 
@@ -132,8 +132,18 @@ struct Consumer: ~Copyable {
     /// What an open transaction keeps from readers of committed records.
     private mutating func noteHeldUp(_ partition: TopicPartition, _ bounds: PartitionBounds) {
         guard plan.isolation == .readCommitted else { return }
-        let count = bounds.lastStableOffset.distance(to: bounds.highWatermark)
-        heldUp.note(partition, count, at: time.monotonicNanoseconds())
+        heldUp.note(partition, bounds, at: time.monotonicNanoseconds())
+    }
+
+    /// At an end that was the end of what there was, the transactions that are still open.
+    private mutating func tellWhatWaits() throws {
+        guard plan.endsAtEnd, plan.stop == nil, remaining > 0, !printer.output.isBroken else {
+            return
+        }
+        let before = heldUp.stableOffsets
+        for partition in before.keys { noteHeldUp(partition, try log.bounds(of: partition)) }
+        let now = heldUp.stableOffsets
+        tell(heldUp.all.filter { now[$0.partition] == before[$0.partition] })
     }
 
     private func tell(_ held: [HeldUpRecords.Held]) {
@@ -305,7 +315,8 @@ struct Consumer: ~Copyable {
         let news = progress.news(in: positions)
         if !news.isEmpty {
             let now = try log.committedOffsets(group: group, partitions: news.keys.sorted())
-            if let move = progress.move(in: now, to: news) {
+            let time = time.monotonicNanoseconds()
+            if let move = progress.move(in: now, to: news, at: time) {
                 isOvertaken = true
                 throw overtaken(group, move)
             }

@@ -13,8 +13,11 @@ struct GroupProgress {
     }
 
     private var noted: [TopicPartition: Offset] = [:]
-    /// The group's positions as this reader last saw or left them.
-    private var left: [TopicPartition: Offset] = [:]
+    /// The group's positions as this reader last saw or left them, and when.
+    private var left: [TopicPartition: (offset: Offset, time: UInt64)] = [:]
+    /// A position that nobody has noted for so long may have expired: Kafka's least
+    /// `offsets.retention.minutes`.
+    private static let leastRetention = Duration.seconds(60)
     private var last: UInt64
 
     /// - Parameter now: nanoseconds of a clock that only goes forward, as in the other calls.
@@ -25,16 +28,31 @@ struct GroupProgress {
     }
 
     /// What the group had when reading began.
-    mutating func begin(with committed: [TopicPartition: Offset]) { left = committed }
+    mutating func begin(with committed: [TopicPartition: Offset], at now: UInt64) {
+        left = committed.mapValues { ($0, now) }
+    }
 
     /// The first position, in the partitions' order, that somebody else has moved or removed since:
     /// noting `news` would undo that. One that has the new value already is this reader's, of an
     /// attempt whose answer was lost.
-    func move(in now: [TopicPartition: Offset], to news: [TopicPartition: Offset]) -> Move? {
+    func move(
+        in committed: [TopicPartition: Offset],
+        to news: [TopicPartition: Offset],
+        at now: UInt64
+    ) -> Move? {
         let partition = news.keys.sorted().first { partition in
-            now[partition] != left[partition] && now[partition] != news[partition]
+            let found = committed[partition]
+            if found == nil, mayHaveExpired(partition, at: now) { return false }
+            return found != left[partition]?.offset && found != news[partition]
         }
-        return partition.map { Move(partition: $0, left: left[$0], found: now[$0]) }
+        return partition.map {
+            Move(partition: $0, left: left[$0]?.offset, found: committed[$0])
+        }
+    }
+
+    private func mayHaveExpired(_ partition: TopicPartition, at now: UInt64) -> Bool {
+        guard let time = left[partition]?.time, now >= time else { return true }
+        return Duration.nanoseconds(Int64(clamping: now - time)) >= Self.leastRetention
     }
 
     /// The positions that are not noted as they are.
@@ -43,8 +61,9 @@ struct GroupProgress {
     }
 
     mutating func note(_ positions: [TopicPartition: Offset], at now: UInt64) {
+        let news = news(in: positions)
         noted = positions
-        left.merge(positions) { $1 }
+        left.merge(news.mapValues { ($0, now) }) { $1 }
         last = now
     }
 }

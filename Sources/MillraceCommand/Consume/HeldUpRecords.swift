@@ -1,3 +1,4 @@
+import LogClient
 import LogModel
 
 /// What lies behind the last stable offsets of partitions, which readers of committed records wait
@@ -12,25 +13,30 @@ struct HeldUpRecords {
     /// A transaction that is under way is open for a moment, and nothing to tell of.
     private static let patience = Duration.seconds(3)
 
-    private var counts: [TopicPartition: Int64] = [:]
+    private var bounds: [TopicPartition: PartitionBounds] = [:]
     private var since: [TopicPartition: UInt64] = [:]
     private var told: Set<TopicPartition> = []
 
-    /// - Parameters:
-    ///   - count: offsets between the last stable one and the high watermark.
-    ///   - now: nanoseconds of a clock that only goes forward, as in the other calls.
-    mutating func note(_ partition: TopicPartition, _ count: Int64, at now: UInt64) {
-        guard count > 0 else {
-            counts[partition] = nil
+    /// - Parameter now: nanoseconds of a clock that only goes forward, as in the other calls.
+    mutating func note(_ partition: TopicPartition, _ now: PartitionBounds, at time: UInt64) {
+        guard now.lastStableOffset < now.highWatermark else {
+            bounds[partition] = nil
             since[partition] = nil
             return
         }
-        counts[partition] = count
-        since[partition] = since[partition] ?? now
+        // Behind each transaction that ends the next one is waited for.
+        if bounds[partition]?.lastStableOffset != now.lastStableOffset { since[partition] = time }
+        bounds[partition] = now
     }
 
+    /// Where those stand that are held up.
+    var stableOffsets: [TopicPartition: Offset] { bounds.mapValues(\.lastStableOffset) }
+
     var all: [Held] {
-        counts.sorted { $0.key < $1.key }.map { Held(partition: $0.key, count: $0.value) }
+        bounds.sorted { $0.key < $1.key }.map { partition, bounds in
+            let count = bounds.lastStableOffset.distance(to: bounds.highWatermark)
+            return Held(partition: partition, count: count)
+        }
     }
 
     /// Those that are held up for long, each of them once.

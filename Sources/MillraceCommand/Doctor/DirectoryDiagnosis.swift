@@ -69,8 +69,8 @@ struct DirectoryDiagnosis {
             .warning(
                 "files",
                 "the file system has room for \(counted(count, "more file"))",
-                why: "a new partition takes 6, a segment 4; without room for them nothing is "
-                    + "produced or committed",
+                why: "a partition takes 7 once it is written to, each further segment up to 5; "
+                    + "without room for them nothing is produced or committed",
                 next: "remove files that nobody needs (df -i \(shellPath(directory)) counts them)"
             )
         ]
@@ -108,7 +108,7 @@ struct DirectoryDiagnosis {
     private static let filesOfAPartition = 3
 
     /// With less the log cannot open its own files: partitions go offline.
-    private static let leastDescriptorLimit = 64
+    private static let leastDescriptorLimit = 32
 
     private var descriptors: Finding {
         let area = "descriptors"

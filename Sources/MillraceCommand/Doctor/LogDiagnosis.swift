@@ -100,15 +100,18 @@ struct LogDiagnosis {
 
     private var lags: [Finding] {
         let area = "groups"
-        let found = facts.lags.compactMap { group, lags -> Finding? in
-            if let lag = lags.first(where: { $0.doubt != nil }), let doubt = lag.doubt {
-                return .warning(
-                    area,
-                    "how far the group '\(group)' is behind in \(lag.partition) is not known",
-                    why: doubt,
-                    next: nextCommand("lag \(argument: group)", data: directory)
-                )
+        let doubts = facts.lags.compactMap { group, lags -> Finding? in
+            guard let lag = lags.first(where: { $0.doubt != nil }), let doubt = lag.doubt else {
+                return nil
             }
+            return .warning(
+                area,
+                "how far the group '\(group)' is behind in \(lag.partition) is not known",
+                why: doubt,
+                next: nextCommand("lag \(argument: group)", data: directory)
+            )
+        }
+        let found = doubts + facts.lags.compactMap { group, lags -> Finding? in
             let worst = lags.max { ($0.age ?? .zero) < ($1.age ?? .zero) }
             guard let worst, let age = worst.age, age > Self.longLag else { return nil }
             let records = lags.reduce(Offset.zero) { $0.advanced(by: $1.records) }.rawValue

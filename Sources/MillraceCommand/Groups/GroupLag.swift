@@ -113,7 +113,7 @@ extension ServedLog {
             place: "\(place)",
             reason: doubt,
             next: lag.isBehindEnd
-                ? place.next("group reset \(argument: group) --topic \(argument: topic)")
+                ? place.next("group reset \(argument: group) --topic=\(shellWord(topic))")
                     + ", which shows what beginning anew would change, and does not change it"
                 : place.directory == nil
                     ? nil : place.next("log verify --topic \(shellWord(topic))")

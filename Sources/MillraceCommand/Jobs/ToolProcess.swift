@@ -6,6 +6,21 @@ import Terminal
 /// The process id of the tool that runs, for a signal's handler; 0 for none.
 private let runningTool = Atomic<Int32>(0)
 
+/// How long the tool may take for an interrupt, in steps of ten milliseconds.
+private let interruptSteps = 30
+
+/// Ends the tool, in a signal's handler. An interrupt brings it to end its compilers too; where it
+/// ignores one, or does not listen yet, it is ended without.
+private func endTool(_ tool: Int32, beforeIt number: Int32) {
+    kill(tool, SIGINT)
+    for _ in 0..<interruptSteps {
+        // Whoever has waited for it already has seen its end as well.
+        if waitpid(tool, nil, WNOHANG) != 0 { return }
+        usleep(10_000)
+    }
+    kill(tool, number == SIGHUP ? SIGHUP : SIGTERM)
+}
+
 /// Swift, run as a child, and what it printed.
 struct ToolProcess {
     let status: Int32
@@ -13,7 +28,9 @@ struct ToolProcess {
 
     /// The signal that ended a compiler, as the package manager tells; nil where none did.
     var compilerSignal: Int32? {
-        output.matches(of: /failed due to signal ([0-9]+)/).last.flatMap { Int32($0.1) }
+        output.matches(of: /failed due to signal(?: ([0-9]+))?/).last.map { found in
+            found.1.flatMap { Int32($0) } ?? SIGKILL
+        }
     }
 
     /// Runs `swift` with `words` to its end. Its output is kept, and with `shows` goes to standard
@@ -145,7 +162,7 @@ struct ToolProcess {
         endings.map { number in
             let former = signal(number) { number in
                 let tool = runningTool.load(ordering: .sequentiallyConsistent)
-                if tool > 0 { kill(tool, SIGINT) }
+                if tool > 0 { endTool(tool, beforeIt: number) }
                 signal(number, SIG_DFL)
                 raise(number)
             }

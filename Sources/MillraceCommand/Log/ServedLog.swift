@@ -76,9 +76,9 @@ final class ServedLog: CommandLog {
     func refuseUnaskable(_ time: Timestamp) throws(CommandFailure) {
         guard time.rawValue < 0 else { return }
         throw CommandFailure(
-            "no log tells which record is the first since \(utcText(time))",
+            "which record is the first since \(utcText(time)) is not told",
             place: "\(place)",
-            reason: "Kafka's protocol asks for no time before 1970",
+            reason: "this command asks over Kafka's protocol, which has no times before 1970",
             next: "give an offset instead; consume --format '%p %o %T\\n' shows the times"
         )
     }

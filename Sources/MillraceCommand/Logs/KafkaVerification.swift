@@ -15,30 +15,25 @@ enum KafkaVerification {
         var totals = Totals()
         var output = BufferedOutput(.standard)
         let lost = kafka.lost.filter { isChosen($0.partition) }
-        for finding in lost { output.append("\(finding)\n") }
+        for finding in lost { output.append("\(visible("\(finding)"))\n") }
         totals.damageCount = lost.count { $0.severity == .damage }
-        let decided: DecidedTransactions
-        do throws(DiskError) { decided = try DecidedTransactions(kafka) } catch {
-            throw CommandFailure(
-                "the decisions on transactions cannot be read",
-                place: directory,
-                reason: error.words
-            )
-        }
+        // What cannot be read of the decisions is told with the partition that they lie in.
+        let decided = (try? DecidedTransactions(kafka)) ?? DecidedTransactions()
         for partition in chosen {
             let survey: PartitionSurvey
             do throws(DiskError) {
                 survey = try PartitionSurvey(
                     partition,
                     disk: kafka.disk,
-                    decided: decided.decisions(in: partition.name)
+                    decided: decided.decisions(in: partition.name),
+                    complete: decided.complete
                 )
             } catch {
                 output.append("damage: \(partition.name): \(error.words)\n")
                 totals.damageCount += 1
                 continue
             }
-            for finding in survey.findings { output.append("\(finding)\n") }
+            for finding in survey.findings { output.append("\(visible("\(finding)"))\n") }
             totals.add(survey, of: partition)
         }
         output.append(totals.line(partitionCount: chosen.count))

@@ -39,6 +39,7 @@ struct SegmentDump: ~Copyable {
     ) throws(DiskError) -> Bool {
         var scanner = EntryScanner(file: file, to: try file.byteCount())
         var behind: Offset?
+        var expected: Offset?
         while true {
             let position = scanner.position
             switch try scanner.next() {
@@ -52,12 +53,17 @@ struct SegmentDump: ~Copyable {
                 )
                 return isZero
             case .entry(let entry):
+                // Where one begins as the one before has it, its own end is where the next begins.
+                let isExpected = expected == entry.firstOffset
+                let next = entry.lastOffset.advanced(by: 1)
+                expected = next
                 let isReached = range.isReached(by: Self.begin(of: entry))
                 // Behind one offset that is damaged others of the range may follow; behind two that
                 // ascend there is nothing of it.
                 if isReached, let behind, entry.firstOffset > behind { return true }
                 behind = isReached ? entry.lastOffset : nil
                 guard !isReached, !range.isBehind(entry.lastOffset) else {
+                    if isReached, isExpected { return true }
                     scanner.advance(by: entry.byteCount)
                     continue
                 }
@@ -73,6 +79,7 @@ struct SegmentDump: ~Copyable {
                     output.append("  damaged at byte \(position) of \(scanner.end): \(error)\n")
                     return false
                 }
+                if isExpected, range.isReached(by: next) { return true }
                 scanner.advance(by: entry.byteCount)
             }
         }

@@ -264,9 +264,13 @@ struct LineSender {
 
     /// What is in the topic would be there twice if the command was given again as it was.
     private func nextWithoutRepeating(_ next: String) -> String {
+        let isBegin =
+            producer.uncertainCount == 0 && producer.appendedCount == producer.leadingCount
         for end in CommandFailure.repeatingEnds where next.hasSuffix(end) {
-            return next.dropLast(end.count) + ", then give the \(form.unit)s that are not in the "
-                + "topic"
+            return next.dropLast(end.count)
+                + (isBegin
+                    ? ", then give what follows in the input"
+                    : "; given again, what is in the topic would be there twice")
         }
         return next
     }

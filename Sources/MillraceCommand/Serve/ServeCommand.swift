@@ -67,8 +67,11 @@ enum ServeCommand {
             listener.addresses.map { "listening on \($0)\n" }.joined()
         )
         if let watch { TextOutput.standard.write("watch at http://\(watch.address)/\n") }
-        // Nobody would find what has no address: that is said now, and not at the end.
-        guard TextOutput.standardFailure == nil else { return }
+        if let failure = TextOutput.standardFailure {
+            // Nobody would find a port that the system chose.
+            guard !options.hasChosenPort else { return }
+            TextOutput.error.write("warning: the addresses could not be written: \(failure)\n")
+        }
         let isRequested = ConditionLock(false)
         signals.onRequest { isRequested.update { $0 = true } }
         while isRequested.wait(atMost: .seconds(2), for: { $0 ? () : nil }) == nil {

@@ -71,9 +71,9 @@ extension OpenLog: TopicStore {
             try ServedLog(inProcess: self).growTopic(topic.name, to: count)
         } catch {
             // Of a log that is opened here nobody has to wonder what became of it.
-            guard broker.topic(name)?.partitions.count == topic.partitions.count else {
-                throw error
-            }
+            guard error.what.hasPrefix("it is not known"),
+                broker.topic(name)?.partitions.count == topic.partitions.count
+            else { throw error }
             throw CommandFailure(
                 "the topic '\(name)' was not given more partitions",
                 place: error.place,

@@ -1,4 +1,5 @@
 import JobRunner
+import LogModel
 import LogStorage
 import Terminal
 
@@ -49,7 +50,17 @@ enum TopicCommands {
         let given = try distinct(invocation[configuration])
         let options = Dictionary(uniqueKeysWithValues: given.map { ($0.key, plain($0.value)) })
         let count = counted(invocation[partitions], "partition")
-        let topics = try distinctNames(invocation)
+        let topics =
+            invocation[ifNotExists] ? invocation[names] : try distinctNames(invocation)
+        for (index, topic) in topics.enumerated() {
+            guard let other = TopicName.collision(of: topic, with: Array(topics[..<index])) else {
+                continue
+            }
+            throw UsageError(
+                "the topics '\(other)' and '\(topic)' cannot both be made: they differ in dots and "
+                    + "underscores alone, which names of metrics do not tell apart"
+            )
+        }
         try withLog(invocation, creates: true) { log in
             let what =
                 topics.count == 1 ? "the topic '\(topics[0])' was not made" : "no topic was made"

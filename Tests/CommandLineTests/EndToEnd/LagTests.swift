@@ -101,7 +101,7 @@ extension EndToEnd {
                     outcome.errors.contains("its position is 500, behind the partition's end at 2"),
                     "\(outcome.errors)"
                 )
-                #expect(outcome.errors.contains("group reset g --topic lines"))
+                #expect(outcome.errors.contains("group reset g --topic=lines"))
                 let row = outcome.lines.last { $0.contains("lines") } ?? ""
                 #expect(row.contains("?"), "\(outcome.output)")
             }

@@ -57,6 +57,18 @@ extension EndToEnd {
             #expect(outcome.errors.contains("lines-1"), "\(outcome.errors)")
         }
 
+        /// Nobody's position passes over it.
+        @Test(arguments: ["0", "3", "beginning"])
+        func `what is left of a partition without its begin is printed`(from: String) throws {
+            try fill()
+            try FileManager.default.removeItem(at: segment(1))
+            try succeed("produce", "lines", "--partition", "0", input: "more\n")
+            let outcome = try run(["consume", "lines", "--until-end", "--from", from])
+            #expect(outcome.status == 1)
+            #expect(outcome.lines.count == 3_001 - 2 * (Int(from) ?? 0), "\(outcome.errors)")
+            #expect(!outcome.errors.contains("were deleted before"), "\(outcome.errors)")
+        }
+
         @Test(arguments: [false, true])
         func `a group reads the others where one lacks its begin`(skips: Bool) throws {
             try fill()

@@ -231,8 +231,8 @@ extension EndToEnd {
             #expect(outcome.errors.contains("of the input are in the topic"), "\(outcome.errors)")
             #expect(
                 outcome.errors.contains(
-                    "next: allow more open files (ulimit -n 65536), then give the lines that are "
-                        + "not in the topic\n"
+                    "next: allow more open files (ulimit -n 65536); given again, what is in "
+                        + "the topic would be there twice\n"
                 ),
                 "\(outcome.errors)"
             )

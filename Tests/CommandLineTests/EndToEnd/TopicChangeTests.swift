@@ -85,7 +85,9 @@ extension EndToEnd {
                     #expect(twice.status == 64, "\(twice)")
                     #expect(twice.errors.contains("the topic 'c' is given twice"))
                 }
-                try succeed(["topic", "create", "c"] + log)
+                let alike = try run(["topic", "create", "x.y", "x_y"] + log)
+                #expect(alike.status == 64 && alike.output.isEmpty, "\(alike)")
+                try succeed(["topic", "create", "c", "c", "--if-not-exists"] + log)
                 let kept = try succeed(["topic", "create", "a", "d", "--if-not-exists"] + log)
                 #expect(
                     kept.lines == [
@@ -167,7 +169,7 @@ extension EndToEnd {
                 ] {
                     let before = try run(words + log)
                     #expect(before.status == 1, "\(before)")
-                    #expect(before.errors.contains("no time before 1970"), "\(before.errors)")
+                    #expect(before.errors.contains("no times before 1970"), "\(before.errors)")
                 }
                 let several = try run(delete + ["--before", "3"] + log)
                 #expect(several.status == 64)

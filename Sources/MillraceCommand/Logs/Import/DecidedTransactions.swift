@@ -8,11 +8,15 @@ import LogStorage
 /// that was killed may not have written all of their markers; its next start would.
 struct DecidedTransactions {
     private var byPartition: [TopicPartition: [PartitionTransactions.Decision]] = [:]
-    /// Those that have ended, in partitions that nothing names any more.
-    private var complete: [PartitionTransactions.Decision] = []
+    /// The last one of each producer whose transactions have all ended, in partitions that nothing
+    /// names any more.
+    private(set) var complete: [ProducerID: PartitionTransactions.Decision] = [:]
     private(set) var findings: [KafkaFinding] = []
 
     private static let topic = "__transaction_state"
+
+    /// Nothing is decided.
+    init() {}
 
     init(_ directory: KafkaDirectory) throws(DiskError) {
         for partition in directory.partitions(of: Self.topic) {
@@ -22,7 +26,7 @@ struct DecidedTransactions {
 
     /// What was decided of transactions in a partition, Kafka's own included.
     func decisions(in partition: TopicPartition) -> [PartitionTransactions.Decision] {
-        (byPartition[partition] ?? []) + complete
+        byPartition[partition] ?? []
     }
 
     private mutating func read(
@@ -63,7 +67,7 @@ struct DecidedTransactions {
                 time: metadata.lastUpdateTime,
                 isComplete: isComplete
             )
-            if isComplete { complete.append(decision) }
+            if isComplete { complete[metadata.producerID] = decision }
             for place in metadata.partitions where !isComplete {
                 byPartition[place.name, default: []].append(decision)
             }

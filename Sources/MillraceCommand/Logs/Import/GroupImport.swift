@@ -19,7 +19,7 @@ struct GroupImport {
         for partition in directory.partitions(of: Self.topic) {
             try read(
                 partition,
-                decided: decided.decisions(in: partition.name),
+                decided,
                 disk: directory.disk
             )
         }
@@ -27,7 +27,7 @@ struct GroupImport {
 
     private mutating func read(
         _ partition: KafkaPartition,
-        decided: [PartitionTransactions.Decision],
+        _ decided: DecidedTransactions,
         disk: any Disk
     ) throws(DiskError) {
         var offsets = GroupOffsets()
@@ -62,10 +62,13 @@ struct GroupImport {
         }
         findings += reader.findings
         let pendingEnds = transactions.end(
-            by: decided,
+            by: decided.decisions(in: partition.name),
+            complete: decided.complete,
             at: reader.nextOffset,
             isWhole: !reader.findings.contains { $0.severity == .damage }
         )
+        findings += transactions.openThoughEnded(decided.complete, before: reader.nextOffset)
+            .map { .lostEnd(of: $0.producer, at: $0.first, in: partition) }
         for (decision, _) in pendingEnds {
             offsets.end(
                 producerID: decision.producerID,

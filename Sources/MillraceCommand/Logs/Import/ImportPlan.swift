@@ -218,12 +218,19 @@ struct ImportPlan {
         return nil
     }
 
+    /// Options that Kafka's topics had before 4.0.
+    private static let formerOptions = [
+        "message.downconversion.enable", "message.format.version",
+        "message.timestamp.difference.max.ms",
+    ]
+
     private mutating func add(
         _ option: ImportRequest.TopicOption,
         to options: inout [String: String]
     ) throws(CommandFailure) {
         guard LogConfiguration.names.contains(option.name) else {
-            let known = Set(KafkaTopicOptions.names).union(LogConfiguration.names).sorted()
+            let known = Set(KafkaTopicOptions.names + Self.formerOptions)
+                .union(LogConfiguration.names).sorted()
             guard !known.contains(option.name) else {
                 unknown[option.name, default: []].append(option.topic)
                 return

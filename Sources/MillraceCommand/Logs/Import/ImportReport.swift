@@ -69,7 +69,7 @@ struct ImportReport {
 
     /// The lines for standard error.
     var warnings: String {
-        (notes.map { "note: \($0)\n" } + findings.map { "\($0)\n" }).joined()
+        (notes.map { "note: \(visible($0))\n" } + findings.map { "\(visible("\($0)"))\n" }).joined()
     }
 
     fileprivate static func count(_ count: Int, _ noun: String) -> String {

@@ -54,7 +54,11 @@ struct KafkaImport {
         )
         report.notes += plan.notes
         let brought = Set(plan.topics.map(\.name))
-        report.findings += source.lost.filter { brought.contains($0.partition.topic) }
+        report.findings += source.lost.filter { finding in
+            let topic = finding.partition.topic
+            return brought.contains(topic) || KafkaPartition.isInternal(topic)
+                || request.topics.map { $0.contains(topic) } ?? true
+        }
         try remove(unfinished, &report)
         if !unknown.isEmpty { report.notes.append(Self.words(ofUnknown: unknown)) }
         try ledger.begin(plan.topics.map { .init(name: $0.name, id: $0.id) })
@@ -135,6 +139,7 @@ struct KafkaImport {
                 partition,
                 disk: source.disk,
                 decided: decided.decisions(in: partition.name),
+                complete: decided.complete,
                 // The next start here ends what is brought as it lies.
                 endsOpen: !request.isRaw
             ) { stop.isRequested }
