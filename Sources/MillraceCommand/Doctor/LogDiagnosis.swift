@@ -111,18 +111,20 @@ struct LogDiagnosis {
                 next: nextCommand("lag \(argument: group)", data: directory)
             )
         }
-        let found = doubts + facts.lags.compactMap { group, lags -> Finding? in
-            let worst = lags.max { ($0.age ?? .zero) < ($1.age ?? .zero) }
-            guard let worst, let age = worst.age, age > Self.longLag else { return nil }
-            let records = lags.reduce(Offset.zero) { $0.advanced(by: $1.records) }.rawValue
-            return .note(
-                area,
-                "the group '\(group)' has \(counted(Int(records), "record")) before it, in "
-                    + "\(worst.partition) one of \(age.spelled) ago",
-                why: "it is stopped or too slow; what retention removes it never reads",
-                next: nextCommand("lag \(argument: group)", data: directory)
-            )
-        }
+        let found =
+            doubts
+            + facts.lags.compactMap { group, lags -> Finding? in
+                let worst = lags.max { ($0.age ?? .zero) < ($1.age ?? .zero) }
+                guard let worst, let age = worst.age, age > Self.longLag else { return nil }
+                let records = lags.reduce(Offset.zero) { $0.advanced(by: $1.records) }.rawValue
+                return .note(
+                    area,
+                    "the group '\(group)' has \(counted(Int(records), "record")) before it, in "
+                        + "\(worst.partition) one of \(age.spelled) ago",
+                    why: "it is stopped or too slow; what retention removes it never reads",
+                    next: nextCommand("lag \(argument: group)", data: directory)
+                )
+            }
         let noun = counted(facts.lags.count, "group")
         return found.isEmpty ? [.good(area, "\(noun), none an hour behind")] : found
     }
