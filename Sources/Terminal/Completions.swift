@@ -136,15 +136,15 @@ package enum Completions {
                 case "$path $before" in
             \(lines(values(of: root, path: [root.name], names)))
                 esac
-                COMPREPLY=($(compgen -W "$next" -- "$current"))
+                COMPREPLY=($(compgen -W "$next" -- "$current")) || :
                 case "$files$current" in
-                    -[fd]-* | [?]-[fd]-*) return ;;
-                    [?]*) [ ${#COMPREPLY[@]} -eq 0 ] || return; files="${files#?}" ;;
+                    -[fd]-* | [?]-[fd]-*) return 0 ;;
+                    [?]*) [ ${#COMPREPLY[@]} -eq 0 ] || return 0; files="${files#?}" ;;
                 esac
-                [ -n "$files" ] || return
+                [ -n "$files" ] || return 0
                 # A path gets a slash and quotes; a command or a name beside a folder of that name
                 # does not.
-                compopt -o filenames 2>/dev/null
+                compopt -o filenames 2>/dev/null || :
                 while IFS= read -r word; do
                     COMPREPLY+=("$word")
                 done < <(compgen "$files" -- "$current")

@@ -65,7 +65,7 @@ struct Consumer: ~Copyable {
         }
         printer.output.flush()
         try noteProgress()
-        try tellWhatWaits()
+        if signals.request == nil { tellWhatWaits() }
         try conclude()
     }
 
@@ -135,14 +135,19 @@ struct Consumer: ~Copyable {
         heldUp.note(partition, bounds, at: time.monotonicNanoseconds())
     }
 
-    /// At an end that was the end of what there was, the transactions that are still open.
-    private mutating func tellWhatWaits() throws {
+    /// At an end that was the end of what there was, the transactions that are still open, as far
+    /// as the log tells.
+    private mutating func tellWhatWaits() {
         guard plan.endsAtEnd, plan.stop == nil, remaining > 0, !printer.output.isBroken else {
             return
         }
         let before = heldUp.stableOffsets
-        for partition in before.keys { noteHeldUp(partition, try log.bounds(of: partition)) }
-        let now = heldUp.stableOffsets
+        var now: [TopicPartition: Offset] = [:]
+        for partition in before.keys {
+            guard let bounds = try? log.bounds(of: partition) else { return }
+            noteHeldUp(partition, bounds)
+            now[partition] = bounds.lastStableOffset
+        }
         tell(heldUp.all.filter { now[$0.partition] == before[$0.partition] })
     }
 
