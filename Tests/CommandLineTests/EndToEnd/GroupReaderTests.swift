@@ -18,7 +18,10 @@ extension EndToEnd {
                 : > "$out"
                 \(millrace) consume t --group g \(place) > "$out" &
                 pid=$!
-                until [ "$(wc -l < "$out")" -ge 2 ] || ! kill -0 $pid; do :; done
+                for try in $(seq 600); do
+                    [ "$(wc -l < "$out")" -lt 2 ] && kill -0 $pid || break
+                    sleep 0.1
+                done
                 \(millrace) \(meanwhile) \(place) || exit 99
                 kill -TERM $pid
                 wait $pid

@@ -267,7 +267,10 @@ extension EndToEnd {
                     return 1
                 }
                 setsid \(millrace) describe '\(job)' > /dev/null 2>&1 & pid=$!
-                until compilers || ! kill -0 $pid 2>/dev/null; do sleep 0.1; done
+                for try in $(seq 600); do
+                    compilers || ! kill -0 $pid 2>/dev/null && break
+                    sleep 0.1
+                done
                 kill -\(signal) $pid || exit 97
                 for try in $(seq 100); do
                     compilers || break
