@@ -20,7 +20,7 @@ fuzz: deps ## libFuzzer over every reader of bytes from outside, SECONDS_EACH (1
 	scripts/fuzz all $${SECONDS_EACH:-150}
 
 build: deps ## the release binary: .build/release/millrace
-	swift build --configuration release --product millrace
+	scripts/build
 
 install: build ## the program, completions and what jobs are built with, below $(PREFIX)
 	scripts/install "$(DESTDIR)$(PREFIX)"

@@ -34,8 +34,13 @@ struct JobBuilder {
             var path: String?
         }
 
+        struct Target: Decodable {
+            var type: String
+        }
+
         var name: String
         var products: [Product]
+        var targets: [Target]
         var dependencies: [Dependency]
 
         /// The folder that the package takes Millrace from, as the builds of all jobs in one place
@@ -83,30 +88,68 @@ struct JobBuilder {
         return false
     }
 
-    /// Builds the package in the folder that all jobs share; one that has Millrace's sources from
-    /// elsewhere in its own, for what is made of two versions of them must not meet.
+    /// Builds the package's executable; its path.
     private func build() throws -> String {
         let home = try MillraceHome.find()
         let description = try describe(home)
         let product = try executableProduct(of: description)
-        var buildPath = "\(job)/.build"
-        if let millrace = description.sharedMillrace {
-            try JobFolder(path: job).requireDistinct(
-                from: .folder(millrace),
-                next: "give the job's folder another name"
+        let buildPath = try buildPath(of: description, home)
+        try compile(
+            ["--configuration", "release", "--product", product],
+            in: buildPath,
+            home,
+            of: "the job is being built"
+        )
+        return "\(buildPath)/release/\(product)"
+    }
+
+    /// Builds the package's tests in debug, as `swift test` does; the words for `swift` that run
+    /// them, and what they need of the environment.
+    func buildTests() throws -> (words: [String], environment: [String: String]) {
+        let home = try MillraceHome.find()
+        let description = try describe(home)
+        guard description.targets.contains(where: { $0.type == "test" }) else {
+            throw CommandFailure(
+                "the job has no tests",
+                place: job,
+                reason: "its package has no test target",
+                next:
+                    "give its manifest a .testTarget, as that of a job has which millrace new NAME "
+                    + "makes"
             )
-            try SharedBuild(home: home).forgetOtherSources()
-            buildPath = home.buildPath
         }
+        let buildPath = try buildPath(of: description, home)
+        try compile(["--build-tests"], in: buildPath, home, of: "the job's tests are being built")
+        let words = ["test", "--skip-build", "--package-path", job, "--scratch-path", buildPath]
+        return (words, Self.environment(home))
+    }
+
+    /// The folder that all jobs share; for one that has Millrace's sources from elsewhere its own,
+    /// for what is made of two versions of them must not meet.
+    private func buildPath(of description: Description, _ home: MillraceHome) throws -> String {
+        guard let millrace = description.sharedMillrace else { return "\(job)/.build" }
+        try JobFolder(path: job).requireDistinct(
+            from: .folder(millrace),
+            next: "give the job's folder another name"
+        )
+        try SharedBuild(home: home).forgetOtherSources()
+        return home.buildPath
+    }
+
+    private func compile(
+        _ words: [String],
+        in buildPath: String,
+        _ home: MillraceHome,
+        of work: String
+    ) throws {
         let shows = TextOutput.error.isTerminal
         // The package manager caches one build plan a folder, without asking whose it is.
         let tool = try ToolProcess.run(
             [
-                "build", "--configuration", "release", "--package-path", job,
-                "--scratch-path", buildPath, "--product", product,
+                "build", "--package-path", job, "--scratch-path", buildPath,
                 "--disable-build-manifest-caching",
-            ],
-            of: "the job is being built",
+            ] + words,
+            of: work,
             environment: Self.environment(home),
             shows: shows
         )
@@ -114,7 +157,6 @@ struct JobBuilder {
             if !shows { TextOutput.error.write(tool.output) }
             throw Self.failure(of: tool, job)
         }
-        return "\(buildPath)/release/\(product)"
     }
 
     /// Why a job was not built, its compiler's words being shown already.

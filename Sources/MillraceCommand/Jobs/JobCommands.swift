@@ -4,7 +4,8 @@ import JobRunner
 import LogStorage
 import Terminal
 
-/// `run`, `plan` and `describe`: build the job, then hand over to its binary.
+/// `run`, `plan` and `describe` build the job, then hand over to its binary; `test` builds and runs
+/// its tests.
 enum JobCommands {
     private static let job = Parameter.argument(
         .path("JOB"),
@@ -103,6 +104,46 @@ enum JobCommands {
         let format = invocation[DescribeFormat.parameter].rawValue
         let data = invocation[DataDirectoryOption.parameter]
         throw replaceProcess(binary, ["describe", "--format", format, "--data", data])
+    }
+
+    private static let package = Parameter.argument(
+        .path("JOB", .folder),
+        help: "the folder of a job's package"
+    )
+    private static let filter = Parameter.optional(
+        "filter",
+        .nonemptyText("PATTERN"),
+        help: "only tests whose name, as `TARGET.NAME()`, has a part that this regular expression "
+            + "matches"
+    )
+
+    static let test = Command(
+        "test",
+        summary: "build a job's tests and run them",
+        discussion: "As swift test does in the job's folder, but in the one that jobs build in "
+            + "(millrace run --help), so\nthat only the first job's tests wait for Millrace "
+            + "itself. Ends as swift test does: 0 where all passed.",
+        parameters: [package.declaration, filter.declaration],
+        examples: [
+            .init("millrace test Jobs/WordCount", "all of its tests"),
+            .init("millrace test Jobs/WordCount --filter crash", "those about crashes"),
+        ],
+        exits: [.init("1", "a test failed, or the tests do not compile")]
+    ) { invocation in
+        let folder = plainPath(invocation[package])
+        let builder = JobBuilder(job: folder, product: nil)
+        guard try !builder.isProgram() else {
+            throw CommandFailure(
+                "a built binary has no tests with it",
+                place: folder,
+                reason: "tests are built of the job's package",
+                next: "give the folder of the job's package"
+            )
+        }
+        let tests = try builder.buildTests()
+        for (name, value) in tests.environment { setenv(name, value, 1) }
+        let filter = invocation[filter].map { ["--filter", $0] } ?? []
+        throw replaceProcess("/usr/bin/env", ["swift"] + tests.words + filter)
     }
 
     /// Becomes the job: its signals and its exit code are then the command's. Returns only why not.

@@ -1,5 +1,5 @@
-import Bytes
 import Foundation
+import Security
 import Terminal
 
 /// What the shared build folder of the jobs was made from.
@@ -37,15 +37,19 @@ struct SharedBuild {
         }
     }
 
-    /// Path, size and checksum of every source of Millrace.
-    private func fingerprint() -> String {
+    /// Checksum and path of every source of Millrace, as `sha256sum` prints them: scripts/build
+    /// writes the same where it built the program in that folder.
+    func fingerprint() -> String {
         let sources = "\(home.path)/Sources"
         let names = (try? FileManager.default.subpathsOfDirectory(atPath: sources)) ?? []
         let paths = ["\(home.path)/Package.swift"] + names.sorted().map { "\(sources)/\($0)" }
         var lines = ""
         for path in paths {
             guard let content = FileManager.default.contents(atPath: path) else { continue }
-            lines += "\(path) \(content.count) \(content.withUnsafeBytes { crc32c($0) })\n"
+            let digest = Cryptography.sha256([UInt8](content)).map { byte in
+                (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+            lines += "\(digest.joined())  \(path)\n"
         }
         return lines
     }

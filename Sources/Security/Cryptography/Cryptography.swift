@@ -23,6 +23,9 @@ package enum Cryptography {
         return code
     }
 
+    /// SHA-256, of 32 bytes.
+    package static func sha256(_ message: [UInt8]) -> [UInt8] { digest(.sha256, message) }
+
     static func digest(_ hash: HashFunction, _ message: [UInt8]) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: hash.byteCount)
         var count: UInt32 = 0

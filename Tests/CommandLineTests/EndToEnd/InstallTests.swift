@@ -153,7 +153,7 @@ extension EndToEnd {
             let outcome = try shell(
                 """
                 millrace new Mine --path job >&2
-                swift test --package-path job --scratch-path tested >&2
+                millrace test job >&2
                 cd job
                 millrace topic create lines --partitions 1 >&2
                 millrace produce lines Data/lines.txt >&2

@@ -205,7 +205,7 @@ extension EndToEnd {
                 printf '%s' "Another instance of SwiftPM (PID: 4711) is already running using \
                 '/a/b', waiting until that process has finished execution..."
                 for try in $(seq 600); do [ -e '\(go)' ] && break; sleep 0.1; done
-                echo '{"name": "Job", "products": [], "dependencies": []}'
+                echo '{"name": "Job", "products": [], "targets": [], "dependencies": []}'
                 """
             )
             try FileManager.default.setAttributes(
