@@ -12,7 +12,11 @@ public enum Varint {
     /// The bytes that the unsigned form of `value` takes: 1 to 10.
     @inlinable @inline(__always)
     public static func byteCount(unsigned value: UInt64) -> Int {
-        (70 &- (value | 1).leadingZeroBitCount) / 7
+        // Comparisons that nearly always come out the same cost less than a division.
+        if value < 0x80 { return 1 }
+        if value < 0x4000 { return 2 }
+        if value < 0x20_0000 { return 3 }
+        return (70 &- value.leadingZeroBitCount) / 7
     }
 
     /// The bytes that the zigzag form of `value` takes: 1 to 10.
@@ -47,13 +51,27 @@ public enum Varint {
             let both = UInt16(truncatingIfNeeded: (value & 0x7f) | 0x80 | (value &>> 7) &<< 8)
             pointer.storeBytes(of: both.littleEndian, as: UInt16.self)
             pointer += 2
+        } else if value < 0x20_0000 {
+            let both = UInt16(truncatingIfNeeded: (value & 0x7f) | 0x8080 | (value & 0x3f80) &<< 1)
+            pointer.storeBytes(of: both.littleEndian, as: UInt16.self)
+            pointer.storeBytes(
+                of: UInt8(truncatingIfNeeded: value &>> 14),
+                toByteOffset: 2,
+                as: UInt8.self
+            )
+            pointer += 3
         } else {
-            writeLong(value, to: &pointer)
+            pointer = writeLong(value, at: pointer)
         }
     }
 
-    @inlinable @inline(__always)
-    static func writeLong(_ value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
+    @usableFromInline @inline(never)
+    static func writeLong(
+        _ value: UInt64,
+        at start: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer {
+        // A pointer that is lent out of line lies in memory from then on, and costs everybody.
+        var pointer = start
         var rest = value
         while rest >= 0x80 {
             pointer.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, as: UInt8.self)
@@ -61,7 +79,7 @@ public enum Varint {
             rest &>>= 7
         }
         pointer.storeBytes(of: UInt8(truncatingIfNeeded: rest), as: UInt8.self)
-        pointer += 1
+        return pointer + 1
     }
 
     /// Appends the zigzag form to `bytes`.
@@ -116,7 +134,29 @@ public enum Varint {
         pointer += 1
         let value = (first & 0x7f) | (second & 0x7f) &<< 7
         if second < 0x80 { return value }
-        return try readRest(&pointer, end: end, value: value)
+        let (whole, rest) = try readRest(pointer, end: end, value: value)
+        pointer = rest
+        return whole
+    }
+
+    /// Reads an unsigned form of one to three bytes and advances `pointer`; nil for a longer one.
+    /// The caller has checked that three bytes are there.
+    @inlinable @inline(__always)
+    public static func readShort(_ pointer: inout UnsafeRawPointer) -> UInt64? {
+        let first = UInt64(pointer.load(as: UInt8.self))
+        if first < 0x80 {
+            pointer += 1
+            return first
+        }
+        let second = UInt64(pointer.load(fromByteOffset: 1, as: UInt8.self))
+        if second < 0x80 {
+            pointer += 2
+            return (first & 0x7f) | second &<< 7
+        }
+        let third = UInt64(pointer.load(fromByteOffset: 2, as: UInt8.self))
+        guard third < 0x80 else { return nil }
+        pointer += 3
+        return (first & 0x7f) | (second & 0x7f) &<< 7 | third &<< 14
     }
 
     /// Reads an unsigned integer of at most 32 bits; bits above the 32nd are dropped as Kafka does.
@@ -132,10 +172,12 @@ public enum Varint {
 
     @usableFromInline @inline(never)
     static func readRest(
-        _ pointer: inout UnsafeRawPointer,
+        _ start: UnsafeRawPointer,
         end: UnsafeRawPointer,
         value: UInt64
-    ) throws(VarintError) -> UInt64 {
+    ) throws(VarintError) -> (value: UInt64, rest: UnsafeRawPointer) {
+        // As in `writeLong`.
+        var pointer = start
         var value = value
         var shift: UInt64 = 14
         while true {
@@ -144,7 +186,7 @@ public enum Varint {
             let byte = UInt64(pointer.load(as: UInt8.self))
             pointer += 1
             value |= (byte & 0x7f) &<< shift
-            if byte < 0x80 { return value }
+            if byte < 0x80 { return (value, pointer) }
             shift += 7
         }
     }

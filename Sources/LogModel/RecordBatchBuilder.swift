@@ -50,7 +50,9 @@ public struct RecordBatchBuilder: ~Copyable {
 
     /// What a record takes beside key, value and headers, at most: an attribute byte, two varints
     /// of ten bytes, four of five.
-    private static let recordFrameByteLimit = 41
+    @usableFromInline static let recordFrameByteLimit = 41
+    /// With fewer bytes of key, value and headers the length of a record mostly takes one byte.
+    @usableFromInline static let shortPartsByteCount = 56
 
     /// Appends one record. `headers` is a header block as a `RecordView` has it; nil for none.
     ///
@@ -69,25 +71,23 @@ public struct RecordBatchBuilder: ~Copyable {
         } else if time > maxTimestamp {
             maxTimestamp = time
         }
-        let timestampDelta = time &- baseTimestamp
-        let offsetDelta = Int64(recordCount)
-        let keyCount = Int64(key?.count ?? -1)
-        let valueCount = Int64(value?.count ?? -1)
-        let headersCount = headers?.count ?? 1
-        let length =
-            1 + Varint.byteCount(timestampDelta) + Varint.byteCount(offsetDelta)
-            + Self.partsByteCount(keyCount, valueCount, headersCount)
-        if capacity - byteCount < length + 10 { grow(by: length + 10) }
+        let byteCountOfParts =
+            (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0)
+        let room = byteCountOfParts &+ Self.recordFrameByteLimit
+        if capacity &- byteCount < room { grow(by: room) }
 
-        var p = base + byteCount
-        Varint.write(Int64(length), to: &p)
+        // The record is written behind the one or two bytes that its length will most likely take.
+        let start = base + byteCount
+        let guess = byteCountOfParts < Self.shortPartsByteCount ? 1 : 2
+        let body = start + guess
+        var p = body
         p.storeBytes(of: 0, as: UInt8.self)
         p += 1
-        Varint.write(timestampDelta, to: &p)
-        Varint.write(offsetDelta, to: &p)
-        Varint.write(keyCount, to: &p)
+        Varint.write(time &- baseTimestamp, to: &p)
+        Varint.write(Int64(recordCount), to: &p)
+        Varint.write(Int64(key?.count ?? -1), to: &p)
         Self.copy(key, to: &p)
-        Varint.write(valueCount, to: &p)
+        Varint.write(Int64(value?.count ?? -1), to: &p)
         Self.copy(value, to: &p)
         if headers == nil {
             p.storeBytes(of: 0, as: UInt8.self)
@@ -95,6 +95,14 @@ public struct RecordBatchBuilder: ~Copyable {
         } else {
             Self.copy(headers, to: &p)
         }
+        let length = p - body
+        let lengthByteCount = Varint.byteCount(Int64(length))
+        if lengthByteCount != guess {
+            (start + lengthByteCount).copyMemory(from: body, byteCount: length)
+            p += lengthByteCount &- guess
+        }
+        var front = start
+        Varint.write(Int64(length), to: &front)
         noteAppended(byteCount: p - base)
     }
 
@@ -116,8 +124,7 @@ public struct RecordBatchBuilder: ~Copyable {
     }
 
     /// What key, value and headers of a record take with their lengths; -1 for one that is null.
-    @inlinable @inline(__always)
-    static func partsByteCount(_ key: Int64, _ value: Int64, _ headers: Int) -> Int {
+    private static func partsByteCount(_ key: Int64, _ value: Int64, _ headers: Int) -> Int {
         Varint.byteCount(key) + max(0, Int(key)) + Varint.byteCount(value) + max(0, Int(value))
             + headers
     }
