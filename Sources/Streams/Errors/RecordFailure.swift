@@ -44,10 +44,14 @@ struct ErrorSite {
     @inlinable @inline(__always)
     func attempt<Result>(_ body: () throws -> Result) throws -> Result? {
         do { return try body() } catch {
-            try errors.settle(error, at: node)
+            try settle(error)
             return nil
         }
     }
+
+    /// Applies the operator's policy to an error of it: returns where the record is left out.
+    @inlinable
+    func settle(_ error: any Error) throws { try errors.settle(error, at: node) }
 }
 
 /// A record is to be tried again later: its task goes back to it, and waits.

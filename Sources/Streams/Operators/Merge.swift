@@ -9,8 +9,8 @@ extension KeyedStream {
         let first = node
         let second = other.node
         merged.attach = { [unowned merged] in
-            first.consumers.append { task in merged.bindConsumers(task) }
-            second.consumers.append { task in merged.bindConsumers(task) }
+            first.add { task in merged.bindConsumers(task) }
+            second.add { task in merged.bindConsumers(task) }
         }
         return Self(node: merged)
     }

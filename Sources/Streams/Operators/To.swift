@@ -32,12 +32,15 @@ extension StreamNode {
         StreamNode<Never, Never>(kind: kind, from: self) { _, task, site in
             let target = target(task)
             let writer = RecordWriter(task: task, target: target, key: key, value: value)
+            // Not by `attempt`: its closure would be a function of its own.
             guard leavesOutEmpty else {
-                return { key, value in _ = try site.attempt { try writer.write(key, value) } }
+                return { key, value in
+                    do { try writer.write(key, value) } catch { try site.settle(error) }
+                }
             }
             return { newKey, newValue in
                 if key.isNull(newKey), value.isNull(newValue) { return }
-                _ = try site.attempt { try writer.write(newKey, newValue) }
+                do { try writer.write(newKey, newValue) } catch { try site.settle(error) }
             }
         }
     }

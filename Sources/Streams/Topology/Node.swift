@@ -34,7 +34,7 @@ public class AnyNode {
 
     /// Puts the operator's policy for errors around what takes its records in a task.
     @inlinable
-    func guarding<Key, Value>(
+    final func guarding<Key, Value>(
         _ task: TaskBinding,
         _ receive: @escaping (Key, Value) throws -> Void
     ) -> (Key, Value) throws -> Void {
@@ -111,12 +111,33 @@ public enum OperatorKind: Sendable, Equatable, Codable {
     }
 }
 
+/// What takes the records of a node in one task.
+///
+/// Swift calls a function that lies in an array, or that a generic function gave back, through
+/// another one that converts its arguments: with every record. One in a struct it calls as it is.
+@usableFromInline
+struct NodeSink<Key, Value> {
+    @usableFromInline let receive: (Key, Value) throws -> Void
+
+    @inlinable
+    init(_ receive: @escaping (Key, Value) throws -> Void) { self.receive = receive }
+}
+
+/// One who follows a node: makes, for a task, what takes the node's records.
+@usableFromInline
+struct NodeConsumer<Key, Value> {
+    @usableFromInline let bind: (TaskBinding) -> (Key, Value) throws -> Void
+
+    @inlinable
+    init(_ bind: @escaping (TaskBinding) -> (Key, Value) throws -> Void) { self.bind = bind }
+}
+
 /// A node that hands records of these types on to whoever follows it.
 public final class StreamNode<Key, Value>: AnyNode {
     /// What a record is given to.
     public typealias Sink = (Key, Value) throws -> Void
 
-    @usableFromInline var consumers: [(TaskBinding) -> Sink] = []
+    @usableFromInline var consumers: [NodeConsumer<Key, Value>] = []
     /// Set for sources: binds the decoder of raw records in front of the consumers.
     @usableFromInline var bindSource: ((TaskBinding) -> RawSink)?
     /// Set for sources with a timestamp extractor: binds what tells the time of a raw record.
@@ -152,7 +173,7 @@ public final class StreamNode<Key, Value>: AnyNode {
     ) {
         self.init(kind: kind, parents: [upstream])
         attach = { [unowned self] in
-            upstream.consumers.append { task in
+            upstream.add { task in
                 bind(self.bindConsumers(task), task, ErrorSite(task.errors, node: self.number))
             }
         }
@@ -162,24 +183,30 @@ public final class StreamNode<Key, Value>: AnyNode {
     /// it is that one's.
     @inlinable
     func feed(_ consumer: AnyNode, _ bind: @escaping (TaskBinding) -> Sink) {
-        consumers.append { [unowned consumer] task in consumer.guarding(task, bind(task)) }
+        add { [unowned consumer] task in consumer.guarding(task, bind(task)) }
     }
+
+    /// Gives the records of this node to what `bind` makes for a task; errors of it are not looked
+    /// at here.
+    @inlinable
+    func add(_ bind: @escaping (TaskBinding) -> Sink) { consumers.append(NodeConsumer(bind)) }
 
     /// One function that gives a record to every consumer, in the order of their declaration. A
     /// task has one of it, however many ways lead here.
     @inlinable
     func bindConsumers(_ task: TaskBinding) -> Sink {
-        task.shared(of: self) {
-            let sinks = consumers.map { $0(task) }
+        let shared = task.shared(of: self) { () -> NodeSink<Key, Value> in
+            let sinks = consumers.map { NodeSink($0.bind(task)) }
             switch sinks.count {
-            case 0: return { _, _ in }
+            case 0: return NodeSink { _, _ in }
             case 1: return sinks[0]
             default:
-                return { key, value in
-                    for sink in sinks { try sink(key, value) }
+                return NodeSink { key, value in
+                    for sink in sinks { try sink.receive(key, value) }
                 }
             }
         }
+        return shared.receive
     }
 }
 

@@ -15,6 +15,12 @@ final class StreamTask {
         var name: String { specification.name }
     }
 
+    /// What takes the records of an input. In a struct, for what lies in an array by itself Swift
+    /// calls through a conversion.
+    private struct InputSink {
+        let receive: RawSink
+    }
+
     /// A record to which its task comes back.
     struct WaitingRecord {
         let queue: Int
@@ -28,7 +34,7 @@ final class StreamTask {
     let binding: TaskBinding
     let queues: UnsafeMutablePointer<PartitionQueue>
     let queueCount: Int
-    private let sinks: [RawSink]
+    private let sinks: [InputSink]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
     /// A record that failed and is to be tried again; what is behind it waits too.
@@ -69,7 +75,7 @@ final class StreamTask {
                 )
             )
         }
-        sinks = inputs.map { topology.bindSource(topic: $0.topic, to: binding) }
+        sinks = inputs.map { InputSink(receive: topology.bindSource(topic: $0.topic, to: binding)) }
         partitionTimes = inputs.map { binding.partitionTime(of: $0.topic) }
         extractors = inputs.map { topology.bindTime(topic: $0.topic, to: binding) }
         headTimes = inputs.map { _ in nil }
@@ -236,7 +242,7 @@ final class StreamTask {
     ) throws -> Int {
         let queue = queues
         let context = binding.record
-        let sink = sinks[0]
+        let sink = sinks[0].receive
         let topic = trapPlace.topic(0)
         var count = 0
         var isHeld = queue.pointee.position >= end
@@ -356,7 +362,7 @@ final class StreamTask {
             headers: record.headers
         )
         do {
-            try sinks[index](record.key, record.value)
+            try sinks[index].receive(record.key, record.value)
         } catch {
             try wait(after: error, of: index, offset: queue.pointee.headOffset, turn)
             return false
