@@ -44,6 +44,16 @@ public struct ByteSink: ~Copyable {
         reserve(bytes.count).copyBytes(from: from, count: bytes.count)
     }
 
+    /// Appends the first `count` of 16 bytes in two words. They are written by one store, so that
+    /// what reads them right after it, in whatever pieces, does not wait.
+    @inlinable @inline(__always)
+    mutating func append(_ low: UInt64, _ high: UInt64, count: Int) {
+        assert(count >= 0 && count <= 16)
+        if capacity &- self.count < 16 { grow(by: 16) }
+        (base + self.count).storeBytes(of: SIMD2(low, high), as: SIMD2<UInt64>.self)
+        setCount(self.count &+ count)
+    }
+
     /// Appends the UTF-8 bytes of `text`.
     @inlinable @inline(__always)
     public mutating func append(utf8 text: String) {

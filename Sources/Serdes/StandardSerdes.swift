@@ -2,11 +2,14 @@ public import Bytes
 
 /// Text as UTF-8, Kafka's StringSerializer.
 public struct UTF8Serde: Serde {
+    @usableFromInline let knowsSmallText = SmallText.isKnown
+
     /// The serde.
     public init() {}
 
     @inlinable
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> String {
+        if knowsSmallText, let text = SmallText.text(bytes) { return text }
         if bytes.isASCII { return bytes.text }
         return try decodeUnicode(bytes)
     }
@@ -20,7 +23,12 @@ public struct UTF8Serde: Serde {
     }
 
     @inlinable
-    public func encode(_ value: String, into sink: inout ByteSink) { sink.append(utf8: value) }
+    public func encode(_ value: String, into sink: inout ByteSink) {
+        if knowsSmallText, let bytes = SmallText.bytes(of: value) {
+            return sink.append(bytes.low, bytes.high, count: bytes.count)
+        }
+        sink.append(utf8: value)
+    }
 
     public static var name: String { "utf8" }
 }
