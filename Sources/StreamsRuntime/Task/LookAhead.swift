@@ -19,10 +19,8 @@ struct LookAhead {
     private static let distance = 16
     /// Keys of one look-up: many share files and blocks, and their places stay in the cache.
     private static let lookupCount = 256
-    /// Smaller tables lie in the processor's caches anyway.
-    private static let tableByteCount = 4 << 20
-    /// The same where a record needs more than one line.
-    private static let entriesByteCount = 256 << 10
+    /// Smaller tables stay in the processor's caches beside the records that pass through them.
+    private static let tableByteCount = 256 << 10
 
     /// Nil where looking ahead would not pay.
     init?(
@@ -33,8 +31,7 @@ struct LookAhead {
         self.keysAhead = keyedStore == nil ? keysAhead : nil
         guard let store = keyedStore ?? keysAhead?.store else { return nil }
         isAsking = keyedStore != nil && !store.isComplete
-        let limit = keyedStore == nil ? Self.entriesByteCount : Self.tableByteCount
-        guard isAsking || store.table.pointee.byteCount > limit else { return nil }
+        guard isAsking || store.table.pointee.byteCount > Self.tableByteCount else { return nil }
         self.records = records
         self.store = store
         guard !isAsking else { return }
