@@ -181,7 +181,7 @@ extension PartitionLog {
                         || !view.attributes.isControl && view.recordCount > 0
                             && view.lastOffsetDelta == view.recordCount - 1
                 else { return .refused(.invalidRecord, "not one whole data batch") }
-                try view.verifyChecksum()
+                if origin != .embedded { try view.verifyChecksum() }
                 guard !isImported else { return .asItIs(.asSent) }
                 let time = appendTime.map(RecordBatchStamp.Time.appended) ?? .asSent
                 let isKept = origin == .coordinator || !wantsOtherCodec(batch, configuration)
