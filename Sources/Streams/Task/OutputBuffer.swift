@@ -139,7 +139,12 @@ public struct OutputBuffer: ~Copyable {
             return PartitionIndex(fallback.rawValue % target.partitionCount)
         }
         let positive = murmur2(key) & 0x7fff_ffff
-        return PartitionIndex(positive % target.partitionCount)
+        let count = target.partitionCount
+        // Mostly a power of two, for which a division takes needlessly long.
+        if count > 0, count & (count &- 1) == 0 {
+            return PartitionIndex(positive & (count &- 1))
+        }
+        return PartitionIndex(positive % count)
     }
 
     /// Gives every batch with records to the log, in the order in which topics were first used.
