@@ -41,37 +41,38 @@ extension KafkaCluster {
         }
     }
 
-    /// Gives a user a password, of which only the rounds leave this process.
+    /// Gives a user a password, of which only the rounds leave this process: a request for each
+    /// mechanism, for a cluster takes a user once in one.
     package func setPassword(
         of user: String,
         _ password: [UInt8],
         _ mechanisms: [ScramMechanism],
         iterations: Int32
     ) throws(KafkaClientError) {
-        let upsertions = mechanisms.map { mechanism in
+        for mechanism in mechanisms {
             let salted = SaltedPassword(mechanism, password: password, iterations)
-            return AlterUserScramCredentialsRequest.ScramCredentialUpsertion(
+            let upsertion = AlterUserScramCredentialsRequest.ScramCredentialUpsertion(
                 name: user,
                 mechanism: Int8(mechanism.rawValue),
                 iterations: salted.iterations,
                 salt: salted.salt,
                 saltedPassword: salted.bytes
             )
+            try alter(AlterUserScramCredentialsRequest(upsertions: [upsertion]))
         }
-        try alter(AlterUserScramCredentialsRequest(upsertions: upsertions))
     }
 
     package func deleteCredentials(
         of user: String,
         _ mechanisms: [ScramMechanism]
     ) throws(KafkaClientError) {
-        let deletions = mechanisms.map { mechanism in
-            AlterUserScramCredentialsRequest.ScramCredentialDeletion(
+        for mechanism in mechanisms {
+            let deletion = AlterUserScramCredentialsRequest.ScramCredentialDeletion(
                 name: user,
                 mechanism: Int8(mechanism.rawValue)
             )
+            try alter(AlterUserScramCredentialsRequest(deletions: [deletion]))
         }
-        try alter(AlterUserScramCredentialsRequest(deletions: deletions))
     }
 
     private func alter(

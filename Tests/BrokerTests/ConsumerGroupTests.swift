@@ -97,7 +97,7 @@ import Threads
         #expect(try beat(second, "a", 2).code == .none)
         #expect(try beat(second, "a", 5).code == .fencedMemberEpoch)
         #expect(try second.deleteGroup("g") == .nonEmptyGroup)
-        #expect(try second.subscribedTopics(of: "g") == ["t"])
+        #expect(try second.subscription(of: "g") == .topics(["t"]))
         time.advance(milliseconds: 45_000)
         second.expireGroups()
         #expect(try beat(second, "a", 2).code == .unknownMemberID)

@@ -1,3 +1,4 @@
+import Bytes
 package import Coordination
 import KafkaRecords
 package import LogModel
@@ -151,19 +152,48 @@ extension Broker {
         }
     }
 
-    /// The topics that members of the group subscribe to; nil where the group does not speak
-    /// Kafka's consumer protocol and has members.
-    package func subscribedTopics(of id: String) throws(BrokerError) -> Set<String>? {
-        guard let shard = try existingOffsetShard(of: id) else { return [] }
+    /// What members of the group subscribe to.
+    package func subscription(of id: String) throws(BrokerError) -> GroupSubscription {
+        guard let shard = try existingOffsetShard(of: id) else { return .topics([]) }
         let (group, consumers) = shard.groups.withLock { ($0.groups[id], $0.consumers[id]) }
-        if let consumers { return consumers.subscribedTopics }
-        guard let group, !group.isEmpty else { return [] }
-        guard group.protocolType == "consumer" else { return nil }
-        let topics = group.subscriptions.compactMap { bytes in
-            // Bytes that are no subscription name no topics.
-            (try? ConsumerProtocolSubscription(decoding: bytes))?.topics
+        if let consumers { return .topics(consumers.subscribedTopics) }
+        guard let group, !group.isEmpty else { return .topics([]) }
+        guard group.protocolType == "consumer" else { return .ofOtherProtocol }
+        var topics: Set<String> = []
+        for bytes in group.subscriptions {
+            guard let named = Self.topics(ofSubscription: bytes) else { return .unreadable }
+            topics.formUnion(named.filter { TopicName.problem(with: $0) == nil })
         }
-        return Set(topics.joined().filter { TopicName.problem(with: $0) == nil })
+        return .topics(topics)
+    }
+
+    /// The topics come first in every version, and are all that is looked at: there are clients
+    /// whose later fields are missing. Nil for bytes that are no subscription.
+    private static func topics(ofSubscription bytes: [UInt8]) -> [String]? {
+        bytes.withUnsafeBytes { buffer in
+            var reader = ByteReader(buffer)
+            do throws(WireError) {
+                let version = try reader.readInteger(Int16.self)
+                guard version >= 0 else { return nil }
+                return try ConsumerProtocolSubscription(reading: &reader, version: 0).topics
+            } catch { return nil }
+        }
+    }
+}
+
+/// What members of a group read.
+package enum GroupSubscription: Equatable, Sendable {
+    case topics(Set<String>)
+    /// Any topic may be one of theirs.
+    case unreadable
+    /// The group has members and does not speak Kafka's consumer protocol.
+    case ofOtherProtocol
+
+    package func contains(_ topic: String) -> Bool {
+        switch self {
+        case .topics(let names): names.contains(topic)
+        case .unreadable, .ofOtherProtocol: true
+        }
     }
 }
 

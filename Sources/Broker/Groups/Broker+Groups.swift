@@ -154,7 +154,10 @@ extension Broker {
                 } else if isKnown, claim.generation >= 0 || !claim.memberID.isEmpty {
                     code = claim.generation < 0 ? .none : .unknownMemberID
                 } else {
-                    code = ClassicGroup.commitToUnknown(claim)
+                    code = ClassicGroup.commitToUnknown(
+                        claim,
+                        hasMemberEpochs: hasMemberEpochs
+                    )
                 }
                 return GroupWrite(
                     group: id,
@@ -178,6 +181,7 @@ extension Broker {
         do throws(BrokerError) {
             let shard = try offsetShard(of: id)
             if let unavailability = shard.unavailability { throw unavailability }
+            let isKnown = try hasPositions(of: id, in: shard)
             let now = groupClock
             let assigned = partitions.compactMap { name in
                 topic(name.topic).map { AssignedPartition($0.id, name.partition) }
@@ -190,7 +194,9 @@ extension Broker {
                     hasMemberEpochs: true
                 )
                     ?? state.groups[id]?.commit(claim, isTransactional: true, now: now)
-                    ?? ClassicGroup.commitToUnknown(claim)
+                    ?? (isKnown && claim.generation >= 0
+                        ? .unknownMemberID
+                        : ClassicGroup.commitToUnknown(claim, hasMemberEpochs: false))
             }
         } catch {
             return error.groupCode

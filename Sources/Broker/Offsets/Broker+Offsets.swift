@@ -150,7 +150,7 @@ extension Broker {
         guard code == .none else {
             throw .refused(
                 code,
-                "offset metadata may have \(GroupOffsets.metadataByteLimit) bytes"
+                "offset metadata may have \(GroupOffsets.metadataLengthLimit) characters"
             )
         }
         var records: [OffsetRecord] = []

@@ -26,9 +26,14 @@ extension ClassicGroup {
         return .none
     }
 
-    /// Kafka's answer to a commit for a group that nobody knows.
-    package static func commitToUnknown(_ claim: GroupMemberClaim) -> KafkaErrorCode {
-        claim.generation < 0 ? .none : .illegalGeneration
+    /// Kafka's answer to a commit for a group that nobody knows; who speaks of members' epochs may be
+    /// told that there is none.
+    package static func commitToUnknown(
+        _ claim: GroupMemberClaim,
+        hasMemberEpochs: Bool
+    ) -> KafkaErrorCode {
+        if claim.generation < 0 { return .none }
+        return hasMemberEpochs ? .groupIDNotFound : .illegalGeneration
     }
 }
 

@@ -13,8 +13,8 @@ package import LogModel
 /// log needs neither. What is asked of the shell: a marker is applied before the next transaction
 /// of its producer begins.
 package struct GroupOffsets: Sendable {
-    /// The longest metadata that a client may attach, in bytes of UTF-8.
-    package static let metadataByteLimit = 4096
+    /// The longest metadata that a client may attach, in UTF-16 code units, as Java counts.
+    package static let metadataLengthLimit = 4096
 
     struct Located: Equatable, Sendable {
         var value: CommittedOffset
@@ -57,7 +57,8 @@ package struct GroupOffsets: Sendable {
 
     /// Whether these offsets may be committed; `.none` if so.
     package static func check(_ values: some Sequence<CommittedOffset>) -> KafkaErrorCode {
-        values.contains { $0.metadata.utf8.count > metadataByteLimit }
+        // Kafka counts as Java does.
+        values.contains { $0.metadata.utf16.count > metadataLengthLimit }
             ? .offsetMetadataTooLarge : .none
     }
 

@@ -245,6 +245,7 @@ private let administrationRequests: [Int16: any KafkaMessage] = [
     49: AlterClientQuotasRequest(),
     50: DescribeUserScramCredentialsRequest(),
     51: AlterUserScramCredentialsRequest(),
+    55: DescribeQuorumRequest(),
     60: DescribeClusterRequest(),
     61: DescribeProducersRequest(),
     65: DescribeTransactionsRequest(),

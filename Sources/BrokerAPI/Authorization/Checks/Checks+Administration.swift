@@ -29,13 +29,19 @@ extension Checks {
         }
     }
 
-    /// The name behind an id is told to those who may describe the topic.
+    /// The name behind an id is told to those who may describe the topic, and to them alone whether
+    /// there is one of a name. Who may delete in all of the cluster, may delete any.
     static let deleteTopics = AccessCheck<DeleteTopicsRequest, DeleteTopicsResponse> {
         request,
         _,
         rights,
         api in
+        if rights.mayKnow(.delete, .cluster, Authorizer.clusterName) { return .passed(nil) }
         var denied: [DeleteTopicsResponse.DeletableTopicResult] = []
+        let mayTry = { (name: String) in
+            api.broker.topic(name) == nil && rights.mayKnow(.describe, .topic, name)
+                || rights.allows(.delete, .topic, name)
+        }
         let refuse = { (name: String?) in
             DeleteTopicsResponse.DeletableTopicResult(
                 name: name,
@@ -43,12 +49,12 @@ extension Checks {
                 errorMessage: Unauthorized.words
             )
         }
-        let names = request.topicNames.takeDenied { rights.allows(.delete, .topic, $0) }
+        let names = request.topicNames.takeDenied(mayTry)
         denied += names.map(refuse)
         let topics = request.topics.takeDenied { topic in
             // Of both, the name is what counts for the handler.
             let name = topic.name ?? api.broker.topic(id: topic.topicID)?.name
-            return name.map { rights.allows(.delete, .topic, $0) } ?? true
+            return name.map(mayTry) ?? true
         }
         denied += topics.map { topic in
             if topic.name != nil { return refuse(topic.name) }

@@ -28,6 +28,8 @@ extension Checks {
     static let offsetForLeaderEpoch = AccessCheck<
         OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse
     > { request, _, rights, _ in
+        // Once only brokers asked, of whom there are rules for the cluster.
+        if rights.mayKnow(.clusterAction, .cluster, Authorizer.clusterName) { return .passed(nil) }
         let denied = request.topics.takeDenied { rights.allows(.describe, .topic, $0.topic) }
         return .passed { response in
             response.topics += denied.map { topic in
@@ -172,6 +174,9 @@ extension Checks {
         let (tellsTopics, tellsCluster) = (
             request.includeTopicAuthorizedOperations, request.includeClusterAuthorizedOperations
         )
+        if call.version < KafkaAPI.namelessTopicsVersion {
+            for index in failures.indices { failures[index].name = failures[index].name ?? "" }
+        }
         let denied = failures
         return .passed { response in
             if asksForNone { response.topics = [] }
@@ -179,8 +184,8 @@ extension Checks {
                 response.topics.removeAll { !rights.mayKnow(.describe, .topic, $0.name ?? "") }
             }
             for index in response.topics.indices
-            where tellsTopics && response.topics[index].errorCode == 0 {
-                let name = response.topics[index].name ?? ""
+            where tellsTopics {
+                guard let name = response.topics[index].name, !name.isEmpty else { continue }
                 response.topics[index].topicAuthorizedOperations =
                     rights.bits(ResourceType.topic.operations, .topic, name)
             }
@@ -216,7 +221,7 @@ extension Checks {
             return .refused(DescribeTopicPartitionsResponse(topics: failures))
         }
         return .passed { response in
-            for index in response.topics.indices where response.topics[index].errorCode == 0 {
+            for index in response.topics.indices {
                 let name = response.topics[index].name ?? ""
                 response.topics[index].topicAuthorizedOperations =
                     rights.bits(ResourceType.topic.operations, .topic, name)

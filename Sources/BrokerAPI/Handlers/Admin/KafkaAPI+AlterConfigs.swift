@@ -1,4 +1,5 @@
 import Broker
+import Coordination
 import KafkaWire
 import LogModel
 
@@ -6,9 +7,12 @@ import LogModel
 /// some.
 extension KafkaAPI {
     func alterConfigs(_ request: AlterConfigsRequest, _ call: APICall) -> AlterConfigsResponse {
-        AlterConfigsResponse(
+        let doubled = Self.doubled(request.resources.map { ($0.resourceType, $0.resourceName) })
+        return AlterConfigsResponse(
             responses: request.resources.map { resource in
-                let refusal = alter(
+                let names = resource.configs.map(\.name)
+                let target = AlteredResource(resource.resourceType, resource.resourceName)
+                let refusal = Self.contradiction(doubled.contains(target), names) ?? alter(
                     resource.resourceName,
                     ofType: resource.resourceType,
                     validateOnly: request.validateOnly
@@ -35,9 +39,12 @@ extension KafkaAPI {
         _ request: IncrementalAlterConfigsRequest,
         _ call: APICall
     ) -> IncrementalAlterConfigsResponse {
-        IncrementalAlterConfigsResponse(
+        let doubled = Self.doubled(request.resources.map { ($0.resourceType, $0.resourceName) })
+        return IncrementalAlterConfigsResponse(
             responses: request.resources.map { resource in
-                let refusal = alter(
+                let names = resource.configs.map(\.name)
+                let target = AlteredResource(resource.resourceType, resource.resourceName)
+                let refusal = Self.contradiction(doubled.contains(target), names) ?? alter(
                     resource.resourceName,
                     ofType: resource.resourceType,
                     validateOnly: request.validateOnly
@@ -64,6 +71,28 @@ extension KafkaAPI {
                 )
             }
         )
+    }
+
+    private struct AlteredResource: Hashable {
+        let type: Int8
+        let name: ExactText
+
+        init(_ type: Int8, _ name: String) { (self.type, self.name) = (type, ExactText(name)) }
+    }
+
+    /// Those that a request names twice.
+    private static func doubled(_ resources: [(Int8, String)]) -> Set<AlteredResource> {
+        var seen: Set<AlteredResource> = []
+        return Set(resources.map(AlteredResource.init).filter { !seen.insert($0).inserted })
+    }
+
+    /// Why nothing of it is done, whatever the options are; nil where they may be looked at.
+    private static func contradiction(_ isDoubled: Bool, _ names: [String]) -> Refusal? {
+        if isDoubled {
+            return Refusal(.invalidRequest, "Each resource must appear at most once.")
+        }
+        return Set(names).count < names.count
+            ? Refusal(.invalidRequest, "Error due to duplicate config keys") : nil
     }
 
     /// Why it was not changed; nil if it was.

@@ -42,6 +42,9 @@ extension KafkaAPI {
         guard let topic = broker.topic(asked.name) else {
             throw Refusal(.unknownTopicOrPartition, "")
         }
+        guard !topic.isInternal else {
+            throw Refusal(.invalidTopic, "\(asked.name) is internal and keeps its partitions.")
+        }
         let count = Int32(topic.partitions.count)
         guard asked.count != count else {
             throw Refusal(.invalidPartitions, "Topic already has \(count) partition(s).")

@@ -38,7 +38,8 @@ extension KafkaAPI {
             guard broker.topic(name.topic)?.options[TopicOptionName.owner] == nil else {
                 throw .refused(.policyViolation, "\(name) is a job's own: its records stay")
             }
-            guard partition.log.configuration.deletesOldSegments else {
+            let configuration = partition.log.configuration
+            guard configuration.deletesOldSegments || !configuration.compacts else {
                 throw .refused(.policyViolation, "\(name) keeps its records: it is compacted")
             }
             let bounds = try broker.bounds(of: name)

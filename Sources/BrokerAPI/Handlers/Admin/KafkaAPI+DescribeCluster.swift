@@ -31,6 +31,10 @@ extension KafkaAPI {
             response.clusterID = ""
             return response
         }
+        // Of somebody who may not do all, the check in front of this says what he may.
+        if request.includeClusterAuthorizedOperations {
+            response.clusterAuthorizedOperations = Self.clusterOperations
+        }
         let address = self.address(for: call.connection)
         response.brokers = [
             DescribeClusterResponse.DescribeClusterBroker(
@@ -76,6 +80,8 @@ extension KafkaAPI {
                 }
             )
         }
+        // Where they listen is told from version 2 on.
+        guard call.version >= 2 else { return response }
         response.nodes = [
             .init(
                 nodeID: configuration.nodeID,

@@ -33,8 +33,10 @@ extension KafkaAPI {
                         throw Refusal(.invalidRequest, Self.malformedRequestMessage)
                     }
                     let options = try options(of: resource)
-                    let keys = resource.configurationKeys.map { Set($0) }
-                    result.configs = options.filter { keys?.contains($0.name) ?? true }.map {
+                    // None stands for all of them, as in Kafka.
+                    let keys = Set(resource.configurationKeys ?? [])
+                    let wanted = options.filter { keys.isEmpty || keys.contains($0.name) }
+                    result.configs = wanted.map {
                         Self.describe($0, withSynonyms: request.includeSynonyms)
                     }
                 } catch {

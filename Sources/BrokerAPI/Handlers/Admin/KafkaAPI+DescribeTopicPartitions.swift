@@ -53,7 +53,11 @@ extension KafkaAPI {
     private func unknown(_ name: String) -> DescribedTopic {
         let isLegal = TopicName.problem(with: name) == nil
         let code: KafkaErrorCode = isLegal ? .unknownTopicOrPartition : .invalidTopic
-        return DescribedTopic(errorCode: code.rawValue, name: name)
+        return DescribedTopic(
+            errorCode: code.rawValue,
+            name: name,
+            topicAuthorizedOperations: Self.topicOperations
+        )
     }
 
     private func describe(
@@ -75,7 +79,8 @@ extension KafkaAPI {
                     eligibleLeaderReplicas: [],
                     lastKnownElr: []
                 )
-            }
+            },
+            topicAuthorizedOperations: Self.topicOperations
         )
     }
 }

@@ -78,11 +78,12 @@ enum TopicOptionRules {
         byOwner isOwner: Bool
     ) throws(Refusal) {
         let name = change.name
-        guard isKnown(name) else { throw unknown(name) }
+        // What is not there can be taken away, as in Kafka.
         if change.operation == 1 {
             options[name] = defaults.options[name]
             return
         }
+        guard isKnown(name) else { throw unknown(name) }
         guard let value = change.value else {
             throw Refusal(.invalidRequest, "Null value not supported for : \(name)")
         }
@@ -95,6 +96,9 @@ enum TopicOptionRules {
                     .invalidConfiguration,
                     "Can't \(verb) key \(name) because its type is not LIST."
                 )
+            }
+            guard change.operation == 3 || !value.isEmpty else {
+                throw invalid(name, value, "there is nothing to append")
             }
             var items = items(options[name] ?? option.defaultValue)
             for item in Self.items(value) {
@@ -124,7 +128,9 @@ enum TopicOptionRules {
     /// A value as it is kept: Kafka's tools send numbers and lists with blanks around them.
     private static func plain(_ value: String, of option: TopicOption) -> String {
         switch option.kind {
-        case .int, .long, .double, .boolean: trimmed(Substring(value).utf8)
+        case .int, .long, .double: trimmed(Substring(value).utf8)
+        // Kafka ignores the case: Python's clients send False.
+        case .boolean: trimmed(Substring(value).utf8).lowercased()
         case .list:
             // A missing item stays, so that it is refused: a slip must not become a policy.
             value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)

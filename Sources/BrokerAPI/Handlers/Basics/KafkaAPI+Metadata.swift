@@ -18,9 +18,16 @@ extension KafkaAPI {
         response.clusterID = clusterID
         response.controllerID = configuration.nodeID
         response.topics = topics(of: request, call)
+        // Only later versions know of topics without a name.
+        if call.version < Self.namelessTopicsVersion {
+            for index in response.topics.indices where response.topics[index].name == nil {
+                response.topics[index].name = ""
+            }
+        }
         // Nobody is authorized or not: all operations are open.
         if request.includeTopicAuthorizedOperations {
-            for index in response.topics.indices where response.topics[index].errorCode == 0 {
+            for index in response.topics.indices 
+            where !(response.topics[index].name ?? "").isEmpty {
                 response.topics[index].topicAuthorizedOperations = Self.topicOperations
             }
         }
@@ -30,9 +37,12 @@ extension KafkaAPI {
         return response
     }
 
+    /// From here on a topic's name may be null in an answer of Metadata.
+    static let namelessTopicsVersion: Int16 = 12
+
     /// Kafka's bits of what may be done with a topic, and with the cluster.
-    private static let topicOperations: Int32 = 0b1101_1111_1000
-    private static let clusterOperations: Int32 = 0b1_1111_1010_0000
+    static let topicOperations: Int32 = 0b1101_1111_1000
+    static let clusterOperations: Int32 = 0b1_1111_1010_0000
 
     private func topics(of request: MetadataRequest, _ call: APICall) -> [Answer] {
         guard let asked = request.topics, call.version > 0 || !asked.isEmpty else {

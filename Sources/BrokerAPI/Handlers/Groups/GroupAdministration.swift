@@ -115,7 +115,8 @@ extension KafkaAPI {
             guard try broker.describeGroup(request.groupID) != nil else {
                 return OffsetDeleteResponse(errorCode: KafkaErrorCode.groupIDNotFound.rawValue)
             }
-            guard let subscribed = try broker.subscribedTopics(of: request.groupID) else {
+            let subscribed = try broker.subscription(of: request.groupID)
+            guard subscribed != .ofOtherProtocol else {
                 return OffsetDeleteResponse(errorCode: KafkaErrorCode.nonEmptyGroup.rawValue)
             }
             var removed: Set<TopicPartition> = []

@@ -10,6 +10,11 @@ extension KafkaAPI {
         _ call: APICall,
         answer: @escaping @Sendable (SyncGroupResponse?) -> Void
     ) {
+        // KIP-559: both are told from version 5 on.
+        guard call.version < 5 || request.protocolType != nil && request.protocolName != nil else {
+            let code = KafkaErrorCode.inconsistentGroupProtocol
+            return answer(SyncGroupResponse(errorCode: code.rawValue))
+        }
         let sync = GroupSync(
             member: GroupMemberClaim(
                 memberID: request.memberID,

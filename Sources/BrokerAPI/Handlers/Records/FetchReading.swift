@@ -15,13 +15,20 @@ struct FetchReading {
         init(_ request: FetchRequest, byteLimit: Int) {
             isolation = IsolationLevel(wire: request.isolationLevel)
             self.byteLimit = max(0, min(Int(request.maxBytes), byteLimit))
-            leastByteCount = max(Int(request.minBytes), 0)
+            // More than it may bring is not waited for.
+            leastByteCount = max(min(Int(request.minBytes), self.byteLimit), 0)
         }
     }
 
-    private let isolation: IsolationLevel
+    private let limits: Limits
+    private var isolation: IsolationLevel { limits.isolation }
     private var leftByteCount: Int
     private(set) var byteCount = 0
+    /// What there is to bring within the limits of the client: as Kafka counts, by bytes, not by
+    /// the whole batches that are brought of them.
+    private var countedByteCount = 0
+    /// There is more that the client would take, and this answer may not bring.
+    private var isCut = false
     private(set) var hasFailed = false
     private(set) var watched: [ParkedFetches.Watched] = []
     /// In the order of the partitions.
@@ -31,10 +38,14 @@ struct FetchReading {
     /// with its next fetch.
     private static let partitionByteLimit = 8 << 20
 
-    init(_ limits: Limits) {
-        isolation = limits.isolation
-        leftByteCount = limits.byteLimit
+    /// - Parameter room: The bytes that answers may still hold, of all clients.
+    init(_ limits: Limits, room: Int) {
+        self.limits = limits
+        leftByteCount = min(limits.byteLimit, room)
     }
+
+    /// Whether it need not wait for more.
+    var isEnough: Bool { isCut || countedByteCount >= limits.leastByteCount }
 
     /// The rights of now count: a session may have begun with others.
     mutating func run(_ partitions: [FetchedPartition], _ broker: Broker, _ rights: Rights?) {
@@ -111,7 +122,7 @@ struct FetchReading {
         var bounds = try broker.bounds(of: partition.name)
         let end = end(of: bounds)
         if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
-            let read: (bytes: [UInt8], result: LogReadResult?)
+            let read: FoundRecords
             do throws(BrokerError) {
                 read = try records(partition.name, topicID, offset, limit, broker)
             } catch .offsetOutOfRange(let what) {
@@ -121,6 +132,15 @@ struct FetchReading {
                 throw .offsetOutOfRange(what)
             }
             bounds = read.result?.bounds ?? bounds
+            // Below the end nothing may be left, where compaction was.
+            let isAll = read.end.map { $0 >= self.end(of: bounds) } ?? (read.result != nil)
+            let wanted = min(Int(asked.byteLimit), limits.byteLimit - byteCount)
+            if isAll {
+                countedByteCount += read.bytes.count
+            } else {
+                countedByteCount += max(wanted, read.bytes.count)
+                isCut = isCut || limit < wanted
+            }
             byteCount += read.bytes.count
             leftByteCount -= read.bytes.count
             if isolation == .readCommitted {
@@ -154,24 +174,26 @@ struct FetchReading {
         isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
     }
 
-    /// How many bytes of whole batches are as they were written: what lies behind them is answered
-    /// with an error, once it comes first.
-    private static func soundByteCount(
+    /// How many bytes of whole batches are as they were written, and where they end: what lies
+    /// behind them is answered with an error, once it comes first.
+    private static func soundPart(
         of bytes: [UInt8],
         _ name: TopicPartition
-    ) throws(BrokerError) -> Int {
-        let (sound, reason) = bytes.withUnsafeBytes { bytes in
+    ) throws(BrokerError) -> (byteCount: Int, end: Offset?) {
+        let (sound, end, reason) = bytes.withUnsafeBytes { bytes in
             var batches = RecordBatchSequence(bytes)
             var sound = 0
+            var end: Offset?
             do throws(RecordBatchError) {
                 while let batch = try batches.next() {
                     try batch.verifyChecksum()
                     sound += batch.byteCount
+                    end = batch.nextOffset
                 }
-                return (sound, String?.none)
-            } catch { return (sound, "\(error)") }
+                return (sound, end, String?.none)
+            } catch { return (sound, end, "\(error)") }
         }
-        guard let reason, sound == 0 else { return sound }
+        guard let reason, sound == 0 else { return (sound, end) }
         throw .corrupt("\(name): \(reason)")
     }
 
@@ -182,7 +204,7 @@ struct FetchReading {
         _ offset: Offset,
         _ limit: Int,
         _ broker: Broker
-    ) throws(BrokerError) -> (bytes: [UInt8], result: LogReadResult?) {
+    ) throws(BrokerError) -> FoundRecords {
         var capacity = limit
         while true {
             var outcome: Result<LogReadResult, BrokerError> = .failure(.closed)
@@ -203,19 +225,30 @@ struct FetchReading {
             switch outcome {
             case .success(var result):
                 // Not every client looks at checksums.
-                result.byteCount = try Self.soundByteCount(of: bytes, name)
-                if result.byteCount < bytes.count {
-                    return (Array(bytes[..<result.byteCount]), result)
-                }
+                let sound = try Self.soundPart(of: bytes, name)
+                result.byteCount = sound.byteCount
                 // What waits to be sent must not hold much more than it sends.
-                return (bytes.count < capacity / 2 ? Array(bytes[...]) : bytes, result)
+                let isWhole = sound.byteCount == bytes.count && bytes.count >= capacity / 2
+                return FoundRecords(
+                    bytes: isWhole ? bytes : Array(bytes[..<sound.byteCount]),
+                    end: sound.end,
+                    result: result
+                )
             case .failure(.bufferTooSmall(let needed)) where byteCount == 0 && needed > capacity:
                 capacity = needed
-            case .failure(.bufferTooSmall): return ([], nil)
+            case .failure(.bufferTooSmall): return FoundRecords(bytes: [], end: nil, result: nil)
             case .failure(let error): throw error
             }
         }
     }
+}
+
+/// What was read of a partition.
+private struct FoundRecords {
+    var bytes: [UInt8]
+    /// Behind the last batch of them; nil where there is none.
+    var end: Offset?
+    var result: LogReadResult?
 }
 
 extension WireTopic {

@@ -21,10 +21,7 @@ extension KafkaAPI {
             response.errorCode = code.rawValue
             return complete(response)
         }
-        let limits = FetchReading.Limits(
-            request,
-            byteLimit: min(configuration.fetchByteLimit, answerMemory.room)
-        )
+        let limits = FetchReading.Limits(request, byteLimit: configuration.fetchByteLimit)
         let wait = UInt64(max(request.maxWaitMs, 0)) * 1_000_000
         // Nothing would end the waiting for no partition.
         let isLast = wait == 0 || plan.partitions.isEmpty
@@ -41,9 +38,10 @@ extension KafkaAPI {
         isLast: Bool,
         complete: @escaping @Sendable ([FetchResponse.PartitionData]) -> Void
     ) {
-        var reading = FetchReading(limits)
+        // Of now: those that wait are woken together, and each finds what the others have left.
+        var reading = FetchReading(limits, room: answerMemory.room)
         reading.run(plan.partitions, broker, rights(of: call.connection))
-        let isEnough = reading.byteCount >= limits.leastByteCount || reading.hasFailed
+        let isEnough = reading.isEnough || reading.hasFailed
         if isLast || isEnough { return complete(reading.answers) }
         parkedFetches.park(call.connection, until: deadline, reading.watched) { [self] isLast in
             attempt(plan, limits, call, deadline: deadline, isLast: isLast, complete: complete)

@@ -97,21 +97,15 @@ extension KafkaAPI {
         )
     }
 
-    /// A user's credential of one mechanism that is to become two things at once.
+    /// Users that are named twice, for one mechanism or for two.
     private func doubledUsers(
         _ request: AlterUserScramCredentialsRequest
     ) -> [ExactText: Refusal] {
-        struct Target: Hashable {
-            let name: ExactText
-            let mechanism: Int8
-        }
-        let targets =
-            request.deletions.map { Target(name: ExactText($0.name), mechanism: $0.mechanism) }
-            + request.upsertions.map { Target(name: ExactText($0.name), mechanism: $0.mechanism) }
-        var seen: Set<Target> = []
+        let names = request.deletions.map(\.name) + request.upsertions.map(\.name)
+        var seen: Set<ExactText> = []
         var refusals: [ExactText: Refusal] = [:]
-        for target in targets where !seen.insert(target).inserted {
-            refusals[target.name] = Refusal(
+        for name in names.map({ ExactText($0) }) where !seen.insert(name).inserted {
+            refusals[name] = Refusal(
                 .duplicateResource,
                 "A user credential cannot be altered twice in the same request"
             )

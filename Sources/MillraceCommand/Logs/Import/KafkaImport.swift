@@ -215,7 +215,7 @@ struct KafkaImport {
         for group in shortened {
             report.notes.append(
                 "the group \(group) had metadata of more than "
-                    + "\(grouped(GroupOffsets.metadataByteLimit)) bytes at positions: these came "
+                    + "\(grouped(GroupOffsets.metadataLengthLimit)) characters at positions: these came "
                     + "over without it"
             )
         }
