@@ -150,8 +150,8 @@ extension ServedLog: RecordSource {
         return CommandFailure(
             "\(partition) is damaged",
             place: "\(place)",
-            reason: "the record at offset \(grouped(Int(offset.rawValue))) cannot be read "
-                + "(\(code.kafkaName)), and the partition's offsets are known",
+            reason: "the record at offset \(grouped(Int(offset.rawValue))) cannot be read: what is "
+                + "stored there is damaged, or its disk failed (\(code.kafkaName))",
             next: verification(of: partition.topic)
                 ?? place.next("topic describe \(argument: partition.topic)")
         )

@@ -94,7 +94,8 @@ struct ShownTopic {
         let records = counted(known.reduce(0) { $0 + ($1.recordCount ?? 0) }, "record")
         let offsets = counted(known.reduce(0) { $0 + $1.offsetCount }, "offset")
         let others = partitions.count { $0.uncounted != nil }
-        let without = others == 0 ? "" : ", without the damaged \(counted(others, "partition"))"
+        let without =
+            others == 0 ? "" : ", without \(counted(others, "partition")) that cannot be read whole"
         return "\n\(records) in \(offsets)\(without)\n"
     }
 
