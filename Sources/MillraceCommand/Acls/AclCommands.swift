@@ -19,8 +19,8 @@ enum AclCommands {
     private static let list = Command(
         "list",
         summary: "the rules, all or those of some words",
-        discussion: "Of a name also the rules of * and of begins of it, which hold for it; with "
-            + "--pattern only\nthose of the name itself. " + AclWords.where,
+        discussion: "Those of a name are all that hold for it, also as rules of begins of names or "
+            + "of every\nname; with --pattern only the ones of that very name. " + AclWords.where,
         parameters: AclWords.parameters + LogOption.parameters,
         examples: [
             .init("millrace acl list --allow User:alice", "what alice may do"),
