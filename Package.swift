@@ -142,6 +142,9 @@ let package = Package(
         library("Terminal", []),
         library("Telemetry", ["Threads"]),
 
+        // Whose the files are that root makes.
+        library("FileOwner", []),
+
         // Threads with owners, and locks.
         library("Threads", []),
 
@@ -160,7 +163,7 @@ let package = Package(
         // The log.
         library(
             "LogStorage",
-            ["Bytes", "CDisk", "LogModel", "KafkaRecords", "Telemetry", "Threads"]
+            ["Bytes", "CDisk", "FileOwner", "LogModel", "KafkaRecords", "Telemetry", "Threads"]
         ),
         library("KafkaDirectory", ["Bytes", "LogModel", "KafkaRecords", "LogStorage"]),
         library("Coordination", ["Bytes", "LogModel", "KafkaRecords"]),
@@ -183,7 +186,7 @@ let package = Package(
             "BrokerServer",
             [
                 "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Security", "Threads",
-                "CUV",
+                "CUV", "FileOwner",
             ]
         ),
         library(
@@ -198,7 +201,10 @@ let package = Package(
 
         // Streams.
         library("StateStores", ["Bytes", "CChecksum", "LogModel", "Threads"]),
-        library("RocksStore", ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"]),
+        library(
+            "RocksStore",
+            ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB", "FileOwner"]
+        ),
         library("Streams", ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"]),
         library(
             "StreamsRuntime",
@@ -213,7 +219,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security", "HTTPServer", "CTrapPlace",
+                "Security", "HTTPServer", "CTrapPlace", "FileOwner",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -274,7 +280,7 @@ let package = Package(
         ),
         tests(
             "LogStorageTests",
-            ["Bytes", "LogModel", "LogStorage", "MillraceTestKit", "Threads"]
+            ["Bytes", "FileOwner", "LogModel", "LogStorage", "MillraceTestKit", "Threads"]
         ),
         tests(
             "KafkaDirectoryTests",

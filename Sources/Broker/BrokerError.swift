@@ -50,8 +50,7 @@ extension BrokerError: CustomStringConvertible {
         case .otherFormat(let what): what
         case .refused(let code, let message):
             message.isEmpty ? "refused with Kafka's error \(code.rawValue)" : message
-        case .full(let what): "no space left for \(what)"
-        case .undecided(let what), .readOnly(let what), .offline(let what): what
+        case .full(let what), .undecided(let what), .readOnly(let what), .offline(let what): what
         case .corrupt(let what): what
         case .offsetOutOfRange(let what): what
         case .bufferTooSmall(let needed): "the first batch needs a buffer of \(needed) bytes"
@@ -71,7 +70,12 @@ extension BrokerError {
     /// What an error of the storage means here; `partition` is where it happened.
     package init(_ error: LogStorageError, in partition: String) {
         switch error {
-        case .disk(.full): self = .full(partition)
+        case .disk(.full(_, let isLargest)):
+            self = .full(
+                isLargest
+                    ? "\(partition) takes no more: \(DiskError.largestWords)"
+                    : "no space left for \(partition)"
+            )
         case .disk(let error): self = .disk(error)
         case .readOnly(let reason): self = .readOnly("\(partition) takes no more: \(reason)")
         case .offline(let reason): self = .offline("\(partition) is offline: \(reason)")

@@ -39,7 +39,10 @@ final class SpaceGuard: Sendable {
         }
         guard free - Int64(byteCount) >= reservedByteCount else {
             allowance.store(0, ordering: .relaxed)
-            throw .full("\(partition): \(free) bytes are free, \(reservedByteCount) are reserved")
+            throw .full(
+                "no space left for \(partition): \(free) bytes are free, \(reservedByteCount) are "
+                    + "reserved"
+            )
         }
         let next = min(Int64(Self.checkedByteCount), free - Int64(byteCount) - reservedByteCount)
         allowance.store(Int(next), ordering: .relaxed)

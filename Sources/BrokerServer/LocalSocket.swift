@@ -1,6 +1,8 @@
+import FileOwner
 import Glibc
 
-/// A Unix socket that only this user's processes can connect to.
+/// A Unix socket that only this user's processes can connect to; in a folder of another user's, one
+/// that root has made is that user's.
 ///
 /// Where its path is longer than an address of a socket can be, it is reached by way of its folder,
 /// which is opened. One that a dead process has left is replaced, so the caller must own the
@@ -42,6 +44,7 @@ package struct LocalSocket: Sendable {
             }
             // Before anybody can connect, for nobody listens yet.
             guard bound == 0, fchmodat(parent, name, 0o600, 0) == 0 else { throw failure() }
+            FileOwner.handOver(socket: name, in: parent)
             return descriptor
         } catch {
             close(descriptor)

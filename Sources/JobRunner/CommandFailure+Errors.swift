@@ -63,7 +63,7 @@ extension CommandFailure {
                 next: data.map { nextCommand("log verify", data: $0) }
             )
         case .full(let text):
-            self.init(what, place: data, reason: text, next: Self.freeSpace(for: data))
+            self.init(what, place: data, reason: text, next: Self.freeSpace(for: data, text))
         }
     }
 }

@@ -82,9 +82,14 @@ extension CommandFailure {
     /// The ends of next steps that have a command given again as it was.
     package static let repeatingEnds = [sameCommand, startedAgain]
 
-    /// What helps where a directory's file system has no room; a full one may lack room for bytes,
-    /// or for files.
-    static func freeSpace(for directory: String?) -> String {
+    /// What helps where a directory's file system has no room, for this reason; a full one may lack
+    /// room for bytes, or for files, and a file may have all the size that it may have.
+    static func freeSpace(for directory: String?, _ reason: String?) -> String {
+        if let reason, reason.contains(String(cString: strerror(EFBIG))) {
+            return
+                "allow larger files (ulimit -f unlimited), or put the directory on a file system "
+                + "that has them, and start again what was started with that limit"
+        }
         let isOutOfFiles = directory.map { Folder.freeFileCount(at: $0) == 0 } ?? false
         let first =
             isOutOfFiles
@@ -110,7 +115,7 @@ extension CommandFailure {
                     partition.map { "topic describe \(argument: $0.topic)" } ?? "log verify",
                     data: data
                 )
-            case .full, .undecided: Self.freeSpace(for: data)
+            case .full(let why), .undecided(let why): Self.freeSpace(for: data, why)
             case .kafkaDirectory(let path): KafkaDirectoryRefusal.next(for: shellPath(path))
             case .directoryInUse, .noDirectory, .foreignDirectory, .otherFormat, .refused,
                 .offsetOutOfRange, .bufferTooSmall, .closed, .disk, .tooLong:

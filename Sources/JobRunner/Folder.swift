@@ -1,3 +1,4 @@
+import FileOwner
 import Glibc
 package import Terminal
 
@@ -9,7 +10,7 @@ package enum Folder {
         for part in path.split(separator: "/") {
             let parent = prefix.isEmpty ? "." : prefix
             prefix += prefix.isEmpty || prefix.hasSuffix("/") ? part : "/\(part)"
-            if mkdir(prefix, 0o755) == 0 {
+            if FileOwner.makeFolder(prefix, mode: 0o755) == 0 {
                 try flush(parent)
             } else if errno != EEXIST {
                 throw failure("create", prefix)

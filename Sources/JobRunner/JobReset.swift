@@ -1,3 +1,4 @@
+import FileOwner
 import Glibc
 import LogClient
 import LogModel
@@ -65,7 +66,11 @@ struct JobReset {
     }
 
     private func mark() throws(CommandFailure) {
-        let descriptor = open(markerPath, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+        // One of a reset that was interrupted is taken as it is.
+        var descriptor = open(markerPath, O_WRONLY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT {
+            descriptor = FileOwner.make(markerPath, O_WRONLY, mode: 0o644)
+        }
         guard descriptor >= 0 else { throw Folder.failure("create", markerPath) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw Folder.failure("flush", markerPath) }

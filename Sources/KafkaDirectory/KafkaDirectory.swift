@@ -89,6 +89,8 @@ package struct KafkaDirectory: Sendable {
                 metadata?.topics[topic]?.options["cleanup.policy"]
                 ?? defaults.values["cleanup.policy"]
             if KafkaPartition.compacts(policy) { partitions[index].wasCompacted = true }
+            partitions[index].isTiered =
+                metadata?.topics[topic]?.options["remote.storage.enable"] == "true"
         }
         return KafkaDirectory(
             path: reader.path,

@@ -28,7 +28,7 @@ extension DiskError {
         switch self {
         case .notFound(let path): "\(path) is not there"
         case .exists(let path): "\(path) is there already"
-        case .full(let path): "no space left for \(path)"
+        case .full: description
         case .locked(let path, let owner): "\(path) is locked by \(owner)"
         case .removed: description
         case .failed(let operation, let path, _, let message): "\(operation) \(path): \(message)"

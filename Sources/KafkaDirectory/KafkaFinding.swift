@@ -1,4 +1,5 @@
 package import LogModel
+package import LogStorage
 
 /// One place of a Kafka directory that is not as it should be, or worth knowing.
 package struct KafkaFinding: Equatable, Sendable {
@@ -21,6 +22,19 @@ package struct KafkaFinding: Equatable, Sendable {
 }
 
 extension KafkaFinding {
+    /// A partition that the disk does not give.
+    package static func unreadable(
+        _ partition: KafkaPartition,
+        _ error: DiskError
+    ) -> KafkaFinding {
+        KafkaFinding(
+            severity: .damage,
+            partition: partition.name,
+            file: partition.path,
+            reason: "it cannot be read: \(error.words)"
+        )
+    }
+
     /// A transaction that is open for ever, as its coordinator has it.
     package static func lostEnd(
         of producer: ProducerID,

@@ -25,6 +25,9 @@ package struct KafkaPartition: Sendable {
     package var highWatermark: Offset?
     /// The cleaner has been here, or may have been: offsets may be missing.
     package var wasCompacted: Bool
+    /// Whether Kafka keeps what lies before the folder's begin in remote storage; nil where no
+    /// metadata log tells.
+    package var isTiered: Bool?
     /// The broker that wrote it ended cleanly: nothing may be torn.
     package var isClean: Bool
 

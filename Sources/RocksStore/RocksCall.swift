@@ -1,4 +1,5 @@
 import CRocksDB
+import FileOwner
 import Glibc
 import StateStores
 
@@ -42,7 +43,9 @@ enum RocksCall {
         let code: StoreError.Code =
             if message.hasPrefix("Corruption") {
                 .corrupt
-            } else if message.contains("No space left on device") {
+            } else if [ENOSPC, EDQUOT, EFBIG].contains(where: {
+                message.contains(String(cString: strerror($0)))
+            }) {
                 .full
             } else if message.hasPrefix("IO error: lock hold by current process")
                 || message.hasPrefix("IO error: While lock file")
@@ -59,7 +62,7 @@ enum RocksCall {
 
     /// Creates an empty file. Best effort: without it the damage is met again.
     static func createFile(_ path: String) {
-        let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        let descriptor = FileOwner.make(path, O_WRONLY, mode: 0o600)
         if descriptor >= 0 { close(descriptor) }
     }
 

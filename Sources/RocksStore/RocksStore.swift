@@ -1,5 +1,6 @@
 import Bytes
 import CRocksDB
+import FileOwner
 package import LogModel
 package import StateStores
 import Threads
@@ -83,7 +84,10 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             database.close()
             throw error
         }
-        if !isReadOnly { Self.removeUnfinishedFiles(in: path) }
+        guard !isReadOnly else { return }
+        Self.removeUnfinishedFiles(in: path)
+        // Its lock file above all, without which nobody else opens it.
+        FileOwner.handOverFiles(in: path)
     }
 
     /// An owner whose start failed may not have come to close its stores.
@@ -240,6 +244,7 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             RocksCall.removeFile(file)
             throw error
         }
+        FileOwner.handOverFiles(in: path)
         state.withLock { state in
             state.changelogOffset = changelogOffset
             if entries.count > 0 { state.isEmpty = false }
@@ -275,7 +280,9 @@ package final class RocksStore: StoreEngine, @unchecked Sendable {
             defer { state.isClosed = true }
             return !state.isClosed
         }
-        if isFirst { database.close() }
+        guard isFirst else { return }
+        database.close()
+        if !isReadOnly { FileOwner.handOverFiles(in: path) }
     }
 
     // MARK: The mark

@@ -1,3 +1,4 @@
+import FileOwner
 import Glibc
 package import StateStores
 
@@ -53,7 +54,8 @@ package struct RocksStoreFactory: StoreEngineFactory {
         var prefix = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             prefix += "/\(part)"
-            guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
+            let isMade = FileOwner.makeFolder(prefix, mode: 0o700) == 0
+            guard !isMade, errno != EEXIST else { continue }
             throw StoreError(
                 code: .io,
                 path: path,

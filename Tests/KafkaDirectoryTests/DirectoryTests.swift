@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 import KafkaDirectory
 import LogModel
@@ -80,6 +81,35 @@ import Testing
         #expect(survey.findings.map(\.severity) == (start == nil ? [] : [.note]))
         #expect(survey.findings.first?.offset == start.map { Offset($0) })
         #expect(!survey.isDamaged)
+    }
+
+    @Test(arguments: [
+        ("true", "is in remote storage (remote.storage.enable), which is not read"),
+        ("false", "was deleted by retention, or is lost"),
+        (nil, "was deleted by retention, or is in remote storage, or lost"),
+    ])
+    func `of a tiered topic what lies before is said to be in remote storage`(
+        option: String?,
+        told: String
+    ) throws {
+        let kafka = try KafkaReading()
+        try kafka.maker.partition("t-0", [4: [Maker.batch(4, values: "a")]])
+        try kafka.maker.write("t-0/leader-epoch-checkpoint", Array("0\n1\n3 0\n".utf8))
+        if let option {
+            let id = UniqueID(high: 1, low: 2)
+            let records = [
+                try KafkaMetadataMaker.topic("t", id),
+                try KafkaMetadataMaker.partition(0, of: id),
+                try KafkaMetadataMaker.option("t", "remote.storage.enable", option),
+            ]
+            try kafka.maker.partition(
+                "__cluster_metadata-0",
+                [0: [KafkaMetadataMaker.batch(0, records)]]
+            )
+        }
+        let survey = try kafka.survey()
+        #expect(survey.findings.count == 1)
+        #expect(survey.findings.first?.reason.hasSuffix("what lies before \(told)") == true)
     }
 
     @Test func `the log starts where the checkpoint says`() throws {

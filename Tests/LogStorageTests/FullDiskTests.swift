@@ -117,7 +117,7 @@ import Testing
         do {
             _ = try TestLog(opening: disk, journal: journal)
             Issue.record("it opened")
-        } catch LogStorageError.disk(.full(let path)) {
+        } catch LogStorageError.disk(.full(let path, _)) {
             #expect(path.hasPrefix(TestLog.root))
         }
     }

@@ -1,3 +1,4 @@
+import FileOwner
 import Foundation
 import Glibc
 import LogModel
@@ -48,6 +49,30 @@ import Testing
         try disk.reserve("\(place)/reserve", 8_192)
         try disk.open("\(folder)/ours/file", .create).close()
         #expect(owner(of: "ours/file") == 0)
+    }
+
+    /// What other programs make for us there, such as a database or a bound socket.
+    @Test func `what root has in somebody's folder is handed over, but for what may be another's`()
+        throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for name in ["ours/secret", "theirs/file"] {
+            #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: nil))
+        }
+        #expect(link("\(folder)/ours/secret", "\(folder)/theirs/hard") == 0)
+        #expect(symlink("\(folder)/ours/secret", "\(folder)/theirs/soft") == 0)
+        #expect(symlink("\(folder)/theirs", "\(folder)/ours/way") == 0)
+        FileOwner.handOverFiles(in: "\(folder)/ours/way")
+        #expect(owner(of: "theirs/file") == 0)
+        FileOwner.handOverFiles(in: "\(folder)/theirs")
+        #expect(owner(of: "theirs/file") == Self.nobody)
+        #expect(owner(of: "ours/secret") == 0 && owner(of: "theirs/soft") == 0)
+        let theirs = open("\(folder)/theirs", O_RDONLY | O_DIRECTORY)
+        defer { close(theirs) }
+        // A file is no socket.
+        #expect(FileManager.default.createFile(atPath: "\(folder)/theirs/new", contents: nil))
+        FileOwner.handOver(socket: "new", in: theirs)
+        #expect(owner(of: "theirs/new") == 0)
     }
 
     /// The owner of a folder puts links into it, to places of root's.

@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import Glibc
 import LogModel
 import MillraceTestKit
 import RocksStore
@@ -32,6 +33,31 @@ import Testing
         try again.expect([], offset: nil)
         again.close()
         try folder.open().expect([], offset: nil)
+    }
+
+    /// Root looks after the job of another user.
+    @Test(.enabled(if: geteuid() == 0, "only root makes files for others"))
+    func `what root's store writes in another's folder is the folder's owner's`() throws {
+        let folder = try StoreFolder(.rocksDB)
+        defer { withExtendedLifetime(folder) {} }
+        try FileManager.default.createDirectory(
+            atPath: folder.path,
+            withIntermediateDirectories: true
+        )
+        #expect(chown(folder.path, 65_534, 65_534) == 0)
+        func expectTheirs(_ place: Comment) throws {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+                var status = stat()
+                #expect(lstat("\(folder.path)/\(name)", &status) == 0)
+                #expect(status.st_uid == 65_534, "\(name), \(place)")
+            }
+        }
+        let engine = try folder.open()
+        try expectTheirs("opened")
+        try engine.write([([1], [1])], upTo: 1)
+        try expectTheirs("written to")
+        engine.close()
+        try expectTheirs("closed")
     }
 
     @Test(arguments: Kind.allCases)

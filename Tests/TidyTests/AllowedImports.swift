@@ -5,6 +5,7 @@ enum AllowedImports {
     static let table: [String: Set<String>] = {
         var table: [String: Set<String>] = [
             "Terminal": [], "Telemetry": ["Threads"], "Threads": [],
+            "FileOwner": [],
             "Security": ["COpenSSL"],
             "HTTPServer": ["Threads", "CMicroHTTPD"],
             "Bytes": ["CChecksum"],
@@ -16,6 +17,7 @@ enum AllowedImports {
             "KafkaRecords": ["Bytes", "LogModel"],
             "LogStorage": [
                 "Bytes", "LogModel", "KafkaRecords", "Telemetry", "Threads", "CDisk",
+                "FileOwner",
             ],
             "KafkaDirectory": ["Bytes", "LogModel", "KafkaRecords", "LogStorage"],
             "Coordination": ["Bytes", "LogModel", "KafkaRecords"],
@@ -30,7 +32,7 @@ enum AllowedImports {
             ],
             "BrokerServer": [
                 "Bytes", "LogModel", "KafkaWire", "Broker", "BrokerAPI", "Security", "Threads",
-                "CUV",
+                "CUV", "FileOwner",
             ],
             "KafkaClient": ["Bytes", "LogModel", "KafkaRecords", "KafkaWire", "Security"],
             "LogClient": ["Bytes", "LogModel"],
@@ -38,7 +40,7 @@ enum AllowedImports {
                 "Bytes", "LogModel", "LogClient", "LogStorage", "Coordination", "Broker",
             ],
             "StateStores": ["Bytes", "CChecksum", "LogModel", "Threads"],
-            "RocksStore": ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB"],
+            "RocksStore": ["Bytes", "StateStores", "LogModel", "Threads", "CRocksDB", "FileOwner"],
             "Streams": ["Bytes", "LogModel", "StateStores", "Serdes", "JSON", "Threads"],
             "StreamsRuntime": [
                 "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads",
@@ -56,6 +58,7 @@ enum AllowedImports {
         ])
         table["JobRunner"] = belowRunner.union([
             "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security", "CTrapPlace",
+            "FileOwner",
         ])
         table["MillraceTestKit"] = everything.union(["CTrapPlace"])
         table["MillraceCommand"] = everything.union([

@@ -1,3 +1,4 @@
+import FileOwner
 import Glibc
 import JSON
 import Serdes
@@ -38,7 +39,15 @@ package struct StoredTopology: Codable, Sendable {
         try Folder.create("\(stateDirectory)/\(topology.job)")
         let path = Self.path(topology.job, stateDirectory)
         let unfinished = path + ".unfinished"
-        guard let file = fopen(unfinished, "we") else { throw Folder.failure("create", unfinished) }
+        // What a start that was killed has left.
+        unlink(unfinished)
+        let descriptor = FileOwner.make(unfinished, O_WRONLY, mode: 0o644)
+        guard descriptor >= 0 else { throw Folder.failure("create", unfinished) }
+        guard let file = fdopen(descriptor, "w") else {
+            let failure = Folder.failure("create", unfinished)
+            close(descriptor)
+            throw failure
+        }
         let bytes = sink.bytes
         let isWritten = fwrite(bytes.baseAddress, 1, bytes.count, file) == bytes.count
         guard fclose(file) == 0, isWritten else { throw Folder.failure("write", unfinished) }

@@ -99,19 +99,39 @@ struct ListenerRules {
         } catch {
             throw CommandFailure(
                 "the listener \(listener) cannot be encrypted",
+                place: place(of: error, certificates),
                 reason: error.description,
-                next: next(after: error),
+                next: next(after: error, certificates),
                 status: .usage
             )
         }
     }
 
-    private func next(after error: TLSError) -> String? {
-        guard case .file("ssl.truststore.location", _) = error else {
-            return "PEM files in ssl.keystore.location, and in ssl.truststore.location where "
-                + "clients show certificates"
+    /// The setting that names the file.
+    private func place(
+        of error: TLSError,
+        _ certificates: ServerSecurity.Certificates
+    ) -> String? {
+        guard case .file(let path, _) = error else { return nil }
+        return switch path {
+        case certificates.keystore: "ssl.keystore.location"
+        case certificates.truststore: "ssl.truststore.location"
+        default: nil
         }
-        return "--config ssl.truststore.location=FILE, a PEM file of the authorities"
+    }
+
+    private func next(
+        after error: TLSError,
+        _ certificates: ServerSecurity.Certificates
+    ) -> String? {
+        guard case .file(let path, _) = error else { return nil }
+        if path == certificates.keystore {
+            return "--config ssl.keystore.location=FILE, a PEM file that this user may read, with "
+                + "the private key and the certificate chain"
+        }
+        return
+            "--config ssl.truststore.location=FILE, a PEM file of the authorities that this user "
+            + "may read"
     }
 
     /// PLAIN shows the password to whoever listens in.

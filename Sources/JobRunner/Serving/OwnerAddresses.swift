@@ -1,3 +1,4 @@
+import FileOwner
 import Glibc
 
 /// Where the process that owns a data directory is found by others, while it serves them.
@@ -24,8 +25,7 @@ package enum OwnerAddresses {
         if let address { text += "tcp \(address)\n" }
         // What is left of another process, or was put there to lead elsewhere.
         unlink("\(path).tmp")
-        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-        let descriptor = open("\(path).tmp", flags, 0o600)
+        let descriptor = FileOwner.make("\(path).tmp", O_WRONLY | O_NOFOLLOW, mode: 0o600)
         guard descriptor >= 0 else { return }
         let written = Glibc.write(descriptor, text, text.utf8.count)
         close(descriptor)

@@ -138,13 +138,23 @@ package struct PartitionSurvey: Sendable {
         guard let start = starts.max(), let first = partition.segments.first,
             start < first.baseOffset
         else { return }
+        // Of a tiered topic the leader epochs are those of all of it, wherever the folder begins.
         note(
             "Kafka's log begins at offset \(start.rawValue), this folder at "
-                + "\(first.baseOffset.rawValue): what lies before was deleted by retention, or is "
-                + "in remote storage, or lost",
+                + "\(first.baseOffset.rawValue): what lies before "
+                + Self.fate(isTiered: partition.isTiered),
             of: partition,
             at: start
         )
+    }
+
+    /// What has become of what lies before a folder's begin.
+    private static func fate(isTiered: Bool?) -> String {
+        switch isTiered {
+        case true: "is in remote storage (remote.storage.enable), which is not read"
+        case false: "was deleted by retention, or is lost"
+        case nil: "was deleted by retention, or is in remote storage, or lost"
+        }
     }
 
     /// Takes note of a log that begins behind all that is there: Kafka makes it empty, there.

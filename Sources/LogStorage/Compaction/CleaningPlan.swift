@@ -18,6 +18,9 @@ struct CleaningOptions: Equatable, Sendable {
     var indexIntervalByteCount: Int64 = 4096
     /// What the map of latest offsets may take: Kafka's `log.cleaner.dedupe.buffer.size`.
     var offsetMapByteLimit = 128 << 20
+
+    /// What several segments may have as one; an index entry has four bytes for a position.
+    var joinedByteLimit: Int64 { min(segmentByteLimit, Int64(Int32.max)) }
 }
 
 /// What the cleaner needs to know of one segment.
@@ -128,7 +131,7 @@ struct CleaningPlan: Equatable, Sendable {
     /// What bounds a group is `segment.bytes`, the size of its index, how far the index's four-byte
     /// numbers reach, and that all of its segments are open while it takes their place.
     func groups(upTo roundEnd: Offset, options: CleaningOptions) -> [[CleanableSegment]] {
-        let byteLimit = min(options.segmentByteLimit, Int64(Int32.max))
+        let byteLimit = options.joinedByteLimit
         var groups: [[CleanableSegment]] = []
         var byteCount: Int64 = 0
         var indexByteCount = 0

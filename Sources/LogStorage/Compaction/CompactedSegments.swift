@@ -69,6 +69,20 @@ struct CompactedSegments: Equatable, Sendable {
         return pending.map(holds) ?? false
     }
 
+    /// Whether a closed segment has all that it has to have: what lies behind that place is what a
+    /// failed write left. The last records of a compacted one may be gone: of it the entry knows
+    /// how long it is.
+    ///
+    /// - Parameters:
+    ///   - position: Where its batches end, as they were read,
+    ///   - end: with this offset.
+    ///   - next: The base of the next segment.
+    func isWhole(_ base: Offset, upTo position: Int64, _ end: Offset, next: Offset) -> Bool {
+        if next == end { return true }
+        guard let entry = entry(at: base) else { return false }
+        return position == entry.byteCount && next == entry.end
+    }
+
     /// The first entry whose base is not below this one.
     private func firstIndex(from base: Offset) -> Int {
         var low = 0

@@ -65,6 +65,9 @@ struct SegmentCleaner: ~Copyable {
                 isOver = false
                 return .cleaned(cleaned)
             case .unchanged: continue
+            case .outgrown:
+                // What they were, each of them may be.
+                groups = (group.map { [$0] } + groups)[...]
             case .stopped: return .stopped
             }
         }
@@ -135,6 +138,8 @@ struct SegmentCleaner: ~Copyable {
         case cleaned(CleanedGroup)
         /// The group is one segment, and nothing of it had to go.
         case unchanged
+        /// Batches became longer, so that its segments are too much for one.
+        case outgrown
         case stopped
     }
 
@@ -149,14 +154,20 @@ struct SegmentCleaner: ~Copyable {
             end: group[group.count - 1].nextBase,
             interval: round.options.indexIntervalByteCount
         )
+        let before = (transactions, statistics)
         do throws(LogStorageError) {
-            guard let isUnchanged = try write(group, rules, throttle, to: &writer) else {
-                try writer.discard()
-                return .stopped
-            }
-            if isUnchanged, group.count == 1 {
-                try writer.discard()
-                return .unchanged
+            let written = try write(group, rules, throttle, to: &writer)
+            if written != .changed { try writer.discard() }
+            switch written {
+            case .changed: break
+            case .unchanged: return .unchanged
+            case .stopped: return .stopped
+            case .outgrown:
+                // It is counted again, but for what the disk had to read.
+                let readByteCount = statistics.readByteCount
+                (transactions, statistics) = before
+                statistics.readByteCount = readByteCount
+                return .outgrown
             }
             let newest = files.path(group[group.count - 1].baseOffset, .log)
             let modified = try onDisk { [files] () throws(DiskError) in
@@ -172,18 +183,27 @@ struct SegmentCleaner: ~Copyable {
         return .cleaned(writer.group(of: group.map(\.baseOffset)))
     }
 
-    /// Writes what stays of a group; whether that is all of it, nil if it was stopped.
+    private enum Written {
+        case changed
+        /// The group is one segment, and all of it stays.
+        case unchanged
+        case outgrown
+        case stopped
+    }
+
+    /// Writes what stays of a group.
     private mutating func write(
         _ group: [CleanableSegment],
         _ rules: RetentionRules,
         _ throttle: Throttle,
         to writer: inout CleanedSegmentWriter
-    ) throws(LogStorageError) -> Bool? {
+    ) throws(LogStorageError) -> Written {
+        let byteLimit = round.options.joinedByteLimit
         var isUnchanged = true
         for segment in group {
             var reader = try CheckedSegmentReader(segment, of: round, in: files)
             while let batch = try reader.next() {
-                guard goesOn(behind: batch, throttle) else { return nil }
+                guard goesOn(behind: batch, throttle) else { return .stopped }
                 let role = try transactions.note(batch)
                 let verdict = rules.verdict(on: RetentionRules.Batch(batch), role)
                 if case .marker(_, let aborted?) = role { writer.append(aborted) }
@@ -200,11 +220,15 @@ struct SegmentCleaner: ~Copyable {
                         &statistics
                     )
                 } catch { throw reader.damaged("\(error)") }
-                if let kept { try writer.append(kept) }
+                if let kept {
+                    let byteCount = writer.byteCount + Int64(kept.byteCount)
+                    if group.count > 1, byteCount > byteLimit { return .outgrown }
+                    try writer.append(kept)
+                }
                 if kept?.base != batch.base { isUnchanged = false }
             }
         }
-        return isUnchanged
+        return isUnchanged && group.count == 1 ? .unchanged : .changed
     }
 
     private mutating func count(

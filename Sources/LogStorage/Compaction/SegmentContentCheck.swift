@@ -31,8 +31,8 @@ struct SegmentContentCheck: Sendable {
         next = base
     }
 
-    /// Takes note of the next batch; why it is not the one that was written there. A batch that is
-    /// refused ends the check.
+    /// Takes note of the next batch; why it is not the one that was written there. Behind a batch
+    /// that is refused the sum tells nothing more, and the order goes on.
     mutating func note(_ batch: RecordBatchView) -> String? {
         let first = batch.baseOffset
         let (behind, overflows) = first.rawValue.addingReportingOverflow(
@@ -43,8 +43,11 @@ struct SegmentContentCheck: Sendable {
         }
         if let entry {
             guard first >= next, behind <= entry.end.rawValue else {
-                return "offset \(first.rawValue), where one from \(next.rawValue) to "
-                    + "\(entry.end.rawValue - 1) belongs"
+                let expected = next
+                // It is as likely right as the one in front of it.
+                if first < next { next = Offset(behind) }
+                return "offset \(first.rawValue), where one from \(expected.rawValue) "
+                    + "to \(entry.end.rawValue - 1) belongs"
             }
             checksum.note(batch)
         } else if first != next {

@@ -125,8 +125,8 @@ package enum DiskEntryKind: Sendable, Equatable {
 package enum DiskError: Error, Equatable, Sendable {
     case notFound(path: String)
     case exists(path: String)
-    /// No space, or a quota is used up.
-    case full(path: String)
+    /// No space, or a quota is used up; or the file may not become larger, which no room helps.
+    case full(path: String, isLargest: Bool = false)
     /// Another process holds the lock; `owner` is what it wrote into the file.
     case locked(path: String, owner: String)
     /// The folder or file was there when it was opened, and is nowhere now.
@@ -136,6 +136,11 @@ package enum DiskError: Error, Equatable, Sendable {
 }
 
 extension DiskError {
+    /// Why a file that has all the size it may have does not grow, with the system's words.
+    package static let largestWords =
+        "the process's limit (ulimit -f) or the file system allows no larger file "
+        + "(\(String(cString: strerror(EFBIG))))"
+
     /// Whether the bytes are lost, as with a bad sector: to be met like a damaged file.
     var saysUnreadable: Bool {
         guard case .failed(_, _, let errorNumber, _) = self else { return false }
@@ -171,7 +176,8 @@ extension DiskError: CustomStringConvertible {
         switch self {
         case .notFound(let path): "\(path) does not exist"
         case .exists(let path): "\(path) exists already"
-        case .full(let path): "no space is left for \(path)"
+        case .full(let path, let isLargest):
+            isLargest ? "\(path): \(Self.largestWords)" : "no space is left for \(path)"
         case .locked(let path, let owner): "\(path) is locked by \(owner)"
         case .removed(let path):
             "\(path) was removed while it was open, or moved to another disk: "

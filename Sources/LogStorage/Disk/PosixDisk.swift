@@ -242,8 +242,8 @@ package struct PosixDisk: Disk {
         switch number {
         case ENOENT: return .notFound(path: path)
         case EEXIST: return .exists(path: path)
-        // EFBIG: the process may write no larger files.
-        case ENOSPC, EDQUOT, EFBIG: return .full(path: path)
+        case ENOSPC, EDQUOT: return .full(path: path)
+        case EFBIG: return .full(path: path, isLargest: true)
         default:
             return .failed(
                 operation: operation,

@@ -167,9 +167,9 @@ extension GroupCommit {
                 payload: parts.map(\.part.payload),
                 mayExceed: mayExceed
             )
-        } catch .full(let path) {
+        } catch .full(let path, let isLargest) {
             putBack(parts, needs)
-            return .failed(.disk(.full(path: path)))
+            return .failed(.disk(.full(path: path, isLargest: isLargest)))
         } catch {
             let reason = "the journal could not be flushed: \(error)"
             round.failure = reason

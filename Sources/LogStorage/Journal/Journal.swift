@@ -164,7 +164,7 @@ struct Journal: Sendable {
     /// A failed flush is final whatever the reason: pages may count as clean that the disk never
     /// got.
     private func flush(_ file: JournalFile) throws(DiskError) {
-        do throws(DiskError) { try file.file.sync() } catch .full(let path) {
+        do throws(DiskError) { try file.file.sync() } catch .full(let path, _) {
             throw .failed(
                 operation: "fdatasync",
                 path: path,

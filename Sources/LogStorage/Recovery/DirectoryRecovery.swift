@@ -244,7 +244,7 @@ struct DirectoryRecovery {
                 written.partitions[key]?.doubt = .endUnknown
             }
         }
-        noteUnnamed(unnamed.union(written.partitions.keys.filter { facts[$0] == nil }))
+        try noteUnnamed(unnamed.union(written.partitions.keys.filter { facts[$0] == nil }))
         written.replayFrom = content.next
         for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
             var value = known.recovery
@@ -291,15 +291,9 @@ struct DirectoryRecovery {
         }
     }
 
-    private mutating func noteUnnamed(_ keys: Set<PartitionKey>) {
+    private mutating func noteUnnamed(_ keys: Set<PartitionKey>) throws(LogStorageError) {
         recovered.unnamedTopics = Set(keys.map(\.topicID))
-        guard !keys.isEmpty else { return }
-        recovered.notes.append(
-            "\(files.path(TopicTable.fileName)) does not name the topics of "
-                + (keys.count == 1 ? "1 partition" : "\(keys.count) partitions")
-                + " that \(files.path(DataDirectory.ownFolder)) knows: nothing of them "
-                + "was changed"
-        )
+        recovered.notes += try UnnamedTopics(files).note(keys).map { [$0] } ?? []
     }
 
     private func hold(

@@ -83,15 +83,12 @@ extension LogRecovery {
         state.readOnlyReason = text
     }
 
-    /// Whether all that a segment has to have lies in front of what stopped its reading. The last
-    /// records of a compacted one may be gone: of it the entry knows how long it is.
+    /// Whether all that a segment has to have lies in front of what stopped its reading.
     func isBehindAll(
         _ obstacle: Obstacle,
         of step: RecoveryPlan.Step,
         next: Offset
     ) -> Bool {
-        if next == state.logEnd { return true }
-        guard let entry = state.compacted.entry(at: step.base) else { return false }
-        return obstacle.position == entry.byteCount && next == entry.end
+        state.compacted.isWhole(step.base, upTo: obstacle.position, state.logEnd, next: next)
     }
 }

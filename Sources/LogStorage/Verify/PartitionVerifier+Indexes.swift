@@ -12,7 +12,7 @@ extension PartitionVerifier {
                 find(.note, path, nil, nil, "the file is missing: made anew at the next start")
                 continue
             }
-            guard !isBroken, let fault = facts.fault(of: kind, bytes) else { continue }
+            guard !segmentIsBroken, let fault = facts.fault(of: kind, bytes) else { continue }
             let offsets = try files.content(of: files.path(base, .index)) ?? []
             let isLast = kind == .times && fault.position == bytes.count
             if isLast, facts.showsLastTime(beyond: bytes, offsets) {
@@ -65,7 +65,7 @@ extension PartitionVerifier {
         }
         // Entries behind the recovery point, of a write-back that was killed: it is made anew.
         let index = SegmentIndex(offsets: offsets, times: times, base: base, byteCount: end)
-        guard isPossible, !isBroken, let index else { return }
+        guard isPossible, !segmentIsBroken, let index else { return }
         let isBelieved = segment.isBelieved(index, before: end)
         for kind in SegmentFacts.IndexKind.allCases {
             let bytes = kind == .offsets ? offsets : times

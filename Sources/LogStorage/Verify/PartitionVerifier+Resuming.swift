@@ -2,17 +2,21 @@ import Bytes
 import LogModel
 
 extension PartitionVerifier {
-    /// Where the batch behind a bad one begins, if its length can be believed.
+    /// Where the batch behind a bad one begins, if its length can be believed: by the offset of what
+    /// lies there, or by its checksum.
     func next(
         behind position: Int64,
         in file: any DiskFile,
         to end: Int64
     ) throws(DiskError) -> Int64? {
         guard let here = try header(file, at: position, end),
-            let next = try header(file, at: position + here.byteCount, end),
-            next.offset > here.offset
+            let next = try header(file, at: position + here.byteCount, end)
         else { return nil }
-        return position + here.byteCount
+        let place = position + here.byteCount
+        if next.offset > here.offset { return place }
+        var scanner = SegmentScanner(file: file, from: place, to: end)
+        if case .batch = try scanner.next() { return place }
+        return nil
     }
 
     private func header(

@@ -23,8 +23,7 @@ struct PartitionVerifier: ~Copyable {
     var gapsAreUnknown = false
     /// Of the segment that is read.
     private var content = SegmentContentCheck(base: .zero, entry: nil)
-    /// Behind the last batch that was read.
-    private(set) var logEnd = Offset.zero
+    private var order = OffsetOrder()
     /// The segment that is read may have gaps.
     private var mayGap = false
     /// The segment that is read.
@@ -38,6 +37,13 @@ struct PartitionVerifier: ~Copyable {
     private var understated = UnderstatedTimes()
     /// Batches were skipped: what follows from all of them cannot be checked any more.
     private(set) var isBroken = false
+    /// Of the segment that is read.
+    private(set) var segmentIsBroken = false
+    /// Of the segment that is read: bytes that are nobody's lie behind its batches.
+    private var hasBytesBehind = false
+
+    /// Behind the last batch that was read.
+    var logEnd: Offset { order.end }
 
     private static let recordByteLimit = BatchLimit.recordByteCount
 
@@ -76,7 +82,7 @@ struct PartitionVerifier: ~Copyable {
             }
             return report
         }
-        logEnd = first
+        order.begin(at: first)
         checkBegin(first)
         startReplay(at: first)
         for (index, base) in bases.enumerated() {
@@ -126,13 +132,15 @@ struct PartitionVerifier: ~Copyable {
     private mutating func verifySegment(_ base: Offset, next: Offset?) throws(DiskError) {
         let path = files.path(base, .log)
         let words = "the segment before it ends at \(logEnd.rawValue)"
-        if base < logEnd { obstacle(path, 0, in: base, words) }
-        if base > logEnd, !mayGap {
+        if !order.allows(base, mayGap: mayGap) {
             // What is missing lies behind the segment before, or in one that is not there.
-            let isJournaled = isJournaled(self.base, previous) || isJournaled(logEnd, 0)
+            let isJournaled =
+                base > logEnd ? isJournaled(self.base, previous) || isJournaled(logEnd, 0) : nil
             obstacle(path, 0, in: base, words, isJournaled: isJournaled)
         }
-        logEnd = base
+        order.begin(at: base)
+        segmentIsBroken = false
+        hasBytesBehind = false
         self.base = base
         let entry = compacted.entry(at: base)
         mayGap = entry != nil || gapsAreUnknown
@@ -148,18 +156,18 @@ struct PartitionVerifier: ~Copyable {
         var segment = SegmentFacts(base: base, byteCount: byteCount)
         replay.beginSegment()
         var position: Int64 = 0
-        while let resumed = try scan(file, path, from: position, to: byteCount, &segment) {
+        while let resumed = try scan(file, path, from: position, next: next, &segment) {
             position = resumed
         }
         checkLength(path, base, byteCount)
-        if entry != nil, !isBroken, let reason = content.finish(end: next) {
+        if entry != nil, !segmentIsBroken, let reason = content.finish(end: next) {
             damage(path, at: byteCount, offset: logEnd, reason)
         }
         segment.isCompacted = replay.sawCompaction
         // What the next start does not trust it makes anew.
         if base == facts.recovery.place.segment {
             try verifyResumedIndexes(segment)
-        } else if base < facts.recovery.place.segment, next != nil {
+        } else if base < facts.recovery.place.segment, next != nil, !hasBytesBehind {
             try verifyCaches(segment)
         }
     }
@@ -181,34 +189,60 @@ struct PartitionVerifier: ~Copyable {
         _ file: any DiskFile,
         _ path: String,
         from start: Int64,
-        to end: Int64,
+        next: Offset?,
         _ facts: inout SegmentFacts
     ) throws(DiskError) -> Int64? {
+        let end = facts.byteCount
         var scanner = SegmentScanner(file: file, from: start, to: end)
         while true {
+            let at = scanner.position
             switch try scanner.next() {
             case .end: return nil
             case .bad(let error):
-                let at = scanner.position
+                if isBehindAll(at, next: next) {
+                    noteBytesBehind(path, at, to: end)
+                    return nil
+                }
                 obstacle(path, at, in: base, "\(error)")
+                order.skip()
                 return try self.next(behind: at, in: file, to: end)
             case .batch(let batch):
-                if isUnvouched(base, scanner.position) {
+                if isUnvouched(base, at) {
                     unvouched.recordCount += Int(max(0, batch.recordCount))
                     unvouched.first = unvouched.first ?? batch.baseOffset
                 }
-                if let reason = straddle(batch, at: scanner.position) {
-                    damage(path, at: scanner.position, offset: batch.baseOffset, reason)
+                if let reason = straddle(batch, at: at) {
+                    damage(path, at: at, offset: batch.baseOffset, reason)
                 }
-                if let reason = fault(of: batch, path, at: scanner.position) {
-                    obstacle(path, scanner.position, in: base, reason)
+                let isInOrder = order.allows(batch.baseOffset, mayGap: mayGap)
+                if !isInOrder, isBehindAll(at, next: next) {
+                    noteBytesBehind(path, at, to: end)
+                    return nil
                 }
-                compareSnapshots(below: batch.nextOffset)
-                facts.note(batch, at: scanner.position)
-                take(batch, path, at: scanner.position)
+                take(batch, path, at: at, &facts)
                 scanner.advance(by: batch.byteCount)
             }
         }
+    }
+
+    /// As the start has it: what lies behind the last batch of a closed segment is nobody's.
+    private func isBehindAll(_ position: Int64, next: Offset?) -> Bool {
+        guard let next else { return false }
+        return compacted.isWhole(base, upTo: position, logEnd, next: next)
+    }
+
+    private mutating func noteBytesBehind(_ path: String, _ position: Int64, to end: Int64) {
+        hasBytesBehind = true
+        let count = end - position
+        let bytes = count == 1 ? "1 byte lies" : "\(count) bytes lie"
+        find(
+            .note,
+            path,
+            position,
+            logEnd,
+            "\(bytes) behind the segment's last batch: a write that failed left them, and nobody "
+                + "reads them"
+        )
     }
 
     /// What was acknowledged ends with a batch: one that goes on behind it is another's.
@@ -222,19 +256,22 @@ struct PartitionVerifier: ~Copyable {
             + "ends, \(end)"
     }
 
-    /// What is wrong with a batch whose CRC is right.
+    /// What is wrong with the place of a batch whose CRC is right.
+    private mutating func misplacement(of batch: RecordBatchView) -> String? {
+        let base = batch.baseOffset
+        if mayGap, !gapsAreUnknown, let reason = content.note(batch) { return reason }
+        guard !order.allows(base, mayGap: mayGap) else { return nil }
+        return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
+    }
+
+    /// What is wrong with a batch whose CRC and place are right.
     private mutating func fault(
         of batch: RecordBatchView,
         _ path: String,
         at position: Int64
     ) -> String? {
-        let base = batch.baseOffset
-        if mayGap, !gapsAreUnknown, let reason = content.note(batch) { return reason }
-        if base < logEnd || (base > logEnd && !mayGap) {
-            return "base offset \(base.rawValue), where \(logEnd.rawValue) is next"
-        }
         guard batch.lastOffsetDelta >= 0 else { return "a negative offset delta" }
-        if let known = epochs?.expected(at: base), known != batch.leaderEpoch {
+        if let known = epochs?.expected(at: batch.baseOffset), known != batch.leaderEpoch {
             return "leader epoch \(batch.leaderEpoch.rawValue), where \(known.rawValue) is known"
         }
         return recordFault(of: batch, path, at: position)
@@ -311,6 +348,7 @@ struct PartitionVerifier: ~Copyable {
         isJournaled: Bool? = nil
     ) {
         isBroken = true
+        segmentIsBroken = true
         if isUnvouched(segment, position) {
             let why = facts.tail == .cut ? "never acknowledged" : "not flushed when the log ended"
             let what = "\(reason); \(why): the next start cuts it"
@@ -334,14 +372,26 @@ struct PartitionVerifier: ~Copyable {
             }
     }
 
-    private mutating func take(_ batch: RecordBatchView, _ path: String, at position: Int64) {
+    /// Holds a batch against what is known, and goes on behind it.
+    private mutating func take(
+        _ batch: RecordBatchView,
+        _ path: String,
+        at position: Int64,
+        _ facts: inout SegmentFacts
+    ) {
+        let misplaced = misplacement(of: batch)
+        if let reason = misplaced ?? fault(of: batch, path, at: position) {
+            obstacle(path, position, in: base, reason)
+        }
+        compareSnapshots(below: batch.nextOffset)
+        facts.note(batch, at: position)
         report.batchCount += 1
         report.byteCount += Int64(batch.byteCount)
         if batch.baseOffset > logEnd || isCompacted(batch) { replay.sawCompaction = true }
         if let reason = replay.note(batch) {
             damage(path, at: position, offset: batch.baseOffset, reason)
         }
-        logEnd = max(logEnd, batch.nextOffset)
+        if misplaced == nil { order.take(batch) } else { order.refuse(batch, mayGap: mayGap) }
     }
 
     // MARK: The end

@@ -19,12 +19,17 @@ enum AclCommands {
     private static let list = Command(
         "list",
         summary: "the rules, all or those of some words",
-        discussion: AclWords.where,
+        discussion: "Those of a name are all that hold for it, also as rules of begins of names or "
+            + "of every\nname; with --pattern only the ones of that very name. " + AclWords.where,
         parameters: AclWords.parameters + LogOption.parameters,
-        examples: [.init("millrace acl list --allow User:alice", "what alice may do")]
+        examples: [
+            .init("millrace acl list --allow User:alice", "what alice may do"),
+            .init("millrace acl list --topic orders", "the rules that hold for a topic"),
+        ]
     ) { invocation in
         try withRules(invocation) { log in
-            show(try log.rules(AclWords(invocation)))
+            let words = AclWords(invocation)
+            show(try log.rules { words.concern($0) })
         }
         return .done
     }
@@ -72,7 +77,7 @@ enum AclCommands {
             throw UsageError("say which rules, such as --topic orders or --allow User:alice")
         }
         try withRules(invocation) { log in
-            let rules = try log.rules(words)
+            let rules = try log.rules { words.mean($0) }
             show(rules)
             guard invocation[execute] else {
                 TextOutput.standard.write("nothing is changed; --execute removes them\n")
@@ -143,12 +148,12 @@ extension ServedLog {
     }
 
     fileprivate func rules(
-        _ words: AclWords
+        where isMeant: (CreateAclsRequest.AclCreation) -> Bool
     ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {
         try asking("the rules are not told", advice: AclCommands.advice) {
             cluster throws(KafkaClientError) in
             try cluster.rules(.all)
-        }.filter(words.mean)
+        }.filter(isMeant)
     }
 }
 

@@ -65,7 +65,7 @@ struct AclWords {
     private let principals: [(name: String, permission: ACLPermission)]
     private let operations: [ACLOperation]
     private let host: String?
-    private let resources: [(type: ResourceType, name: String)]
+    private var resources: [(type: ResourceType, name: String)]
     private let pattern: PatternType?
 
     init(_ invocation: Invocation) {
@@ -117,6 +117,23 @@ struct AclWords {
     private func isFrom(_ other: String) -> Bool {
         guard let host else { return true }
         return HostAddress.spelling(host) == HostAddress.spelling(other)
+    }
+
+    /// Whether a rule holds for what they name, as well as where it names just that: a rule of `*`
+    /// holds for every name, a prefixed one for those that begin so. With a pattern only those of
+    /// that name are meant.
+    func concern(_ rule: CreateAclsRequest.AclCreation) -> Bool {
+        guard pattern == nil else { return mean(rule) }
+        var widened = self
+        widened.resources = resources.map { resource in
+            let holds =
+                resource.type.rawValue == rule.resourceType
+                && (rule.resourcePatternType == PatternType.prefixed.rawValue
+                    ? resource.name.utf8.starts(with: rule.resourceName.utf8)
+                    : rule.resourceName == "*")
+            return holds ? (resource.type, rule.resourceName) : resource
+        }
+        return widened.mean(rule)
     }
 
     /// Whether they mean a rule that there is: any of the words of each kind.

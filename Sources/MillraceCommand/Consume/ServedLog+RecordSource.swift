@@ -123,8 +123,9 @@ extension ServedLog: RecordSource {
         case .none: break
         case .offsetOutOfRange: throw .outOfRange(try boundsNow(of: partition))
         case .corruptMessage, .kafkaStorageError, .unknownServerError:
-            throw .damaged(refusal(answer.code, partition))
-        default: throw .failed(refusal(answer.code, partition))
+            throw .damaged(refusal(answer.code, partition, at: offset))
+        default:
+            throw .failed(unreadable(partition, .refused(answer.code, about: "\(partition)", "")))
         }
         buffer.reserve(answer.records.count)
         buffer.bytes.copyBytes(from: answer.records)
@@ -135,11 +136,25 @@ extension ServedLog: RecordSource {
         )
     }
 
+    /// The owner says the same of a damaged batch and of a partition that is offline; of that one
+    /// it does not know the offsets.
     private func refusal(
         _ code: KafkaErrorCode,
-        _ partition: TopicPartition
+        _ partition: TopicPartition,
+        at offset: Offset
     ) -> CommandFailure {
-        unreadable(partition, .refused(code, about: "\(partition)", ""))
+        let isKnown = (try? bounds(of: [partition])[partition]?.get()) != nil
+        guard isKnown else {
+            return unreadable(partition, .refused(code, about: "\(partition)", ""))
+        }
+        return CommandFailure(
+            "\(partition) is damaged",
+            place: "\(place)",
+            reason: "the record at offset \(grouped(Int(offset.rawValue))) cannot be read: what is "
+                + "stored there is damaged, or its disk failed (\(code.kafkaName))",
+            next: verification(of: partition.topic)
+                ?? place.next("topic describe \(argument: partition.topic)")
+        )
     }
 
     /// The description of its topic tells why it is offline, where it is one of ours.

@@ -115,8 +115,7 @@ extension ServedLog {
             next: lag.isBehindEnd
                 ? place.next("group reset \(argument: group) --topic=\(shellWord(topic))")
                     + ", which shows what beginning anew would change, and does not change it"
-                : place.directory == nil
-                    ? nil : place.next("log verify --topic \(shellWord(topic))")
+                : verification(of: topic)
         )
     }
 

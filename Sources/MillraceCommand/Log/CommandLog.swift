@@ -8,10 +8,24 @@ import Terminal
 /// Each area of commands says what it needs of it.
 protocol CommandLog: TopicStore, RecordSink, RecordSource {
     var place: LogPlace { get }
+    /// Whether this process has it open, and so nobody else.
+    var isOpenedHere: Bool { get }
+}
+
+extension CommandLog {
+    /// The command that shows what is damaged in a topic, which needs the directory for itself; nil
+    /// for a cluster's, whose files lie elsewhere.
+    func verification(of topic: String) -> String? {
+        guard place.directory != nil else { return nil }
+        let command = place.next("log verify --topic \(shellWord(topic))")
+        return isOpenedHere
+            ? command : "stop the process that has the directory open, then \(command)"
+    }
 }
 
 extension OpenLog: CommandLog {
     var place: LogPlace { .directory(directory) }
+    var isOpenedHere: Bool { true }
 }
 
 /// Lends the log of an invocation to `body`: that of a cluster, of a directory that another process

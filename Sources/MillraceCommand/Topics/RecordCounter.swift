@@ -14,6 +14,8 @@ struct RecordCounter: ~Copyable {
     init(_ log: any CommandLog) { self.log = log }
 
     /// The records of a partition that is read from its start to what is its end now.
+    ///
+    /// - Throws: `DamageFound` where some of it cannot be read.
     mutating func count(of partition: TopicPartition) throws -> Int {
         let bounds = try log.bounds(of: partition)
         var position = bounds.logStart
@@ -29,7 +31,10 @@ struct RecordCounter: ~Copyable {
                 )
             } catch {
                 switch error {
-                case .damaged(let failure), .failed(let failure): throw failure
+                case .damaged(var failure):
+                    failure.what = "the records of \(partition) are not counted"
+                    throw DamageFound(failure: failure)
+                case .failed(let failure): throw failure
                 case .outOfRange(let now):
                     // Retention was quicker; what it took is not there to be counted.
                     guard position < now.logStart else { return count }
@@ -48,11 +53,14 @@ struct RecordCounter: ~Copyable {
                     from: &position
                 )
             } catch let error as RecordBatchError {
-                throw CommandFailure(
-                    "the records of \(partition) are not counted",
-                    place: "\(partition) at or after offset \(position.rawValue)",
-                    reason: "\(error)",
-                    next: log.place.next("topic describe \(argument: partition.topic)")
+                throw DamageFound(
+                    failure: CommandFailure(
+                        "the records of \(partition) are not counted",
+                        place: "\(log.place)",
+                        reason: "a batch at or after offset \(position.rawValue) is damaged: "
+                            + "\(error)",
+                        next: log.verification(of: partition.topic)
+                    )
                 )
             }
         }

@@ -71,25 +71,37 @@ extension TopicCommands {
     ) { invocation in
         try withLog(invocation) { log in
             var found = try log.describedTopic(invocation[name])
-            if invocation[withRecords] { try count(&found, in: log) }
+            let damage = invocation[withRecords] ? try count(&found, in: log) : nil
             if invocation[asJSON] {
                 TextOutput.standard.write(found.json)
-                return
+            } else {
+                let options = found.optionLines(withDefaults: invocation[withDefaults])
+                TextOutput.standard.write(
+                    "topic \(found.name)\n\(options)\n\(found.table)\(found.countLine)"
+                )
             }
-            let options = found.optionLines(withDefaults: invocation[withDefaults])
-            TextOutput.standard.write(
-                "topic \(found.name)\n\(options)\n\(found.table)\(found.countLine)"
-            )
+            if let damage { throw damage }
         }
         return .done
     }
 
-    /// Those of partitions that can be used.
-    private static func count(_ topic: inout ShownTopic, in log: any CommandLog) throws {
+    /// Those of partitions that can be used. Of one that is damaged they are not counted, and the
+    /// first such failure is to be told once the rest is shown.
+    private static func count(
+        _ topic: inout ShownTopic,
+        in log: any CommandLog
+    ) throws -> CommandFailure? {
         var counter = RecordCounter(log)
+        var first: CommandFailure?
         for (index, name) in zip(topic.partitions.indices, try log.partitions(of: topic.name))
         where topic.partitions[index].bounds != nil {
-            topic.partitions[index].recordCount = try counter.count(of: name)
+            do {
+                topic.partitions[index].recordCount = try counter.count(of: name)
+            } catch let damage as DamageFound {
+                topic.partitions[index].uncounted = damage.failure.reason ?? damage.failure.what
+                first = first ?? damage.failure
+            }
         }
+        return first
     }
 }

@@ -58,9 +58,16 @@ struct ShownPartition {
     var bounds: PartitionBounds?
     /// How many records readers of committed ones see; nil where they were not counted.
     var recordCount: Int?
+    /// Why they could not be counted.
+    var uncounted: String?
     var state = State.good
     /// What is wrong with it.
     var reason: String?
+
+    /// The offsets between the log start and the high watermark; 0 where they are not known.
+    var offsetCount: Int {
+        Int(bounds.map { $0.logStart.distance(to: $0.highWatermark) } ?? 0)
+    }
 }
 
 /// A topic as it is shown.
@@ -77,18 +84,19 @@ struct ShownTopic {
 
     /// The offsets between the log starts and the high watermarks, of partitions that can be read.
     var offsetCount: Int {
-        partitions.reduce(0) { sum, partition in
-            let count = partition.bounds.map { $0.logStart.distance(to: $0.highWatermark) } ?? 0
-            return sum + Int(count)
-        }
+        partitions.reduce(0) { $0 + $1.offsetCount }
     }
 
     /// How many records there are in how many offsets, on a line; empty where nobody counted.
     var countLine: String {
-        let counts = partitions.compactMap(\.recordCount)
-        guard !counts.isEmpty else { return "" }
-        let records = counted(counts.reduce(0, +), "record")
-        return "\n\(records) in \(counted(offsetCount, "offset"))\n"
+        let known = partitions.filter { $0.recordCount != nil }
+        guard !known.isEmpty else { return "" }
+        let records = counted(known.reduce(0) { $0 + ($1.recordCount ?? 0) }, "record")
+        let offsets = counted(known.reduce(0) { $0 + $1.offsetCount }, "offset")
+        let others = partitions.count { $0.uncounted != nil }
+        let without =
+            others == 0 ? "" : ", without \(counted(others, "partition")) that cannot be read whole"
+        return "\n\(records) in \(offsets)\(without)\n"
     }
 
     /// `1 offline, 2 read-only`; empty where all is well.
@@ -156,6 +164,9 @@ struct ShownTopic {
             if let reason = partition.reason {
                 reasons += "\npartition \(index) is \(state): \(reason)\n"
             }
+            if let reason = partition.uncounted {
+                reasons += "\nthe records of partition \(index) are not counted: \(reason)\n"
+            }
         }
         return table.text + reasons
     }
@@ -176,6 +187,9 @@ struct ShownTopic {
                 fields += ",\"\(name)\":\(offset.map { "\($0.rawValue)" } ?? "null")"
             }
             if let count = partition.recordCount { fields += ",\"records\":\(count)" }
+            if let reason = partition.uncounted {
+                fields += ",\"records\":null,\"records_reason\":\(jsonString(reason))"
+            }
             fields += ",\"state\":\"\(partition.state.rawValue)\""
             if let reason = partition.reason { fields += ",\"reason\":\(jsonString(reason))" }
             return fields + "}"

@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 
 /// What the sessions of a listener or of a client have in common: certificates and rules. TLS 1.2
 /// and later, no renegotiation, no compression, no sessions that are taken up again.
@@ -116,10 +117,15 @@ package final class TLSContext: @unchecked Sendable {
 
     private static func requireReadable(_ path: String) throws(TLSError) {
         ERR_clear_error()
-        guard let file = BIO_new_file(path, "r") else {
-            throw .file(path, "cannot be read: \(words)")
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw .file(path, "cannot be read: \(String(cString: strerror(errno)))")
         }
-        BIO_free(file)
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+            throw .file(path, "cannot be read: \(String(cString: strerror(EISDIR)))")
+        }
     }
 
     private static var words: String {

@@ -136,6 +136,29 @@ struct AccessTests {
         return message
     }
 
+    /// As Kafka's answer has it: the code of the whole, and that of each partition.
+    @Test(arguments: [0, 2])
+    func `a denied reassignment names each partition that was asked for`(count: Int32) throws {
+        try withLog { harness in
+            let request = AlterPartitionReassignmentsRequest(
+                topics: count == 0
+                    ? []
+                    : [
+                        .init(
+                            name: "t",
+                            partitions: (0..<count).map { .init(partitionIndex: $0, replicas: [0]) }
+                        )
+                    ]
+            )
+            let answer: AlterPartitionReassignmentsResponse = try harness.ask(request, 45, 1)
+            #expect(answer.errorCode == 31)
+            let partitions = answer.responses.flatMap(\.partitions)
+            #expect(answer.responses.map(\.name) == (count == 0 ? [] : ["t"]))
+            #expect(partitions.map(\.partitionIndex) == Array(0..<count))
+            #expect(partitions.allSatisfy { $0.errorCode == 31 && $0.errorMessage != nil })
+        }
+    }
+
     @Test func `without a right no API does anything`() throws {
         try withLog { harness in
             let before = try Self.state(harness)

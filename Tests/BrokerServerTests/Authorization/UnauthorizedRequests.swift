@@ -215,7 +215,11 @@ private let clusterRequests: [Int16: (any KafkaMessage, any KafkaMessage.Type)] 
         ElectLeadersRequest(topicPartitions: [.init(topic: "t", partitions: [0])]),
         ElectLeadersResponse.self
     ),
-    45: (AlterPartitionReassignmentsRequest(), AlterPartitionReassignmentsResponse.self),
+    45: (
+        AlterPartitionReassignmentsRequest(
+            topics: [.init(name: "t", partitions: [.init(partitionIndex: 0, replicas: [0])])]
+        ), AlterPartitionReassignmentsResponse.self
+    ),
     46: (ListPartitionReassignmentsRequest(topics: nil), ListPartitionReassignmentsResponse.self),
     48: (DescribeClientQuotasRequest(), DescribeClientQuotasResponse.self),
     49: (

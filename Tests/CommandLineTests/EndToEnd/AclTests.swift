@@ -54,6 +54,40 @@ extension EndToEnd {
             #expect(left.contains("Read") && !left.contains("Write"))
         }
 
+        @Test func `the rules of a topic are those that hold for it`() throws {
+            for (user, words) in [
+                ("whole", ["--topic", "orders"]), ("all", ["--topic", "*"]),
+                ("begin", ["--topic", "ord", "--pattern", "prefixed"]),
+                ("other", ["--topic", "order"]), ("group", ["--group", "orders"]),
+                ("longer", ["--topic", "orders-", "--pattern", "prefixed"]),
+            ] {
+                let added = try Millrace.tool(
+                    Millrace.executable,
+                    ["acl", "add", "--allow", "User:\(user)", "--operation", "read"] + words
+                        + ["--data", data],
+                    input: nil
+                )
+                #expect(added.status == 0, "\(added.errors)")
+            }
+            func users(_ words: String...) throws -> Set<String> {
+                let listed = try Millrace.tool(
+                    Millrace.executable,
+                    ["acl", "list", "--data", data] + words,
+                    input: nil
+                )
+                #expect(listed.status == 0, "\(listed.errors)")
+                let names = listed.lines.dropFirst().compactMap { $0.split(separator: " ").first }
+                return Set(names.map { String($0.dropFirst("User:".count)) })
+            }
+            #expect(try users("--topic", "orders") == ["whole", "all", "begin"])
+            #expect(try users("--topic", "orders", "--pattern", "literal") == ["whole"])
+            #expect(try users("--topic", "ord", "--pattern", "prefixed") == ["begin"])
+            #expect(try users("--group", "orders") == ["group"])
+            // What is removed is what is named, and no rule of others.
+            let removed = try Millrace.succeed("acl", "remove", "--topic", "orders", "--data", data)
+            #expect(removed.output.contains("User:whole") && !removed.output.contains("User:all"))
+        }
+
         @Test func `where some rules are refused, it is said which were made`() throws {
             let words = ["acl", "add", "--allow", "User:alice", "--operation", "read"]
             let half = try Millrace.tool(

@@ -93,19 +93,20 @@ extension EndToEnd {
             #expect(damaged.errors.contains("the output could not be written: No space left"))
         }
 
-        @Test func `a disk that is full at the first topic is told, and what helps`() throws {
+        @Test func `a limit of files' sizes is told at the first topic, and what helps`() throws {
             // What it says goes through a pipe: no file takes a byte.
             let full = try Millrace.shell(
                 "(ulimit -f 0; \(millrace) topic create a --data '\(data)') 2>&1 | cat"
             )
             #expect(full.status == 1)
-            #expect(full.output.contains("why: no space left"), "\(full.output)")
-            #expect(full.output.contains("next: free some space"), "\(full.output)")
+            #expect(full.output.contains("allows no larger file"), "\(full.output)")
+            #expect(full.output.contains("next: allow larger files (ulimit -f unlimited)"))
+            #expect(!full.output.contains("no space"), "\(full.output)")
             #expect(!full.output.contains("millrace.topics back"))
             try Millrace.succeed("topic", "create", "a", "--data", data)
         }
 
-        @Test func `a file that may not grow is like a full disk`() throws {
+        @Test func `a file that may not grow loses nothing, and what helps is told`() throws {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             let outcome = try Millrace.shell(
                 """
@@ -115,6 +116,9 @@ extension EndToEnd {
             )
             #expect(outcome.status == 1)
             #expect(outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
+            #expect(outcome.errors.contains("allows no larger file"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("next: allow larger files"), "\(outcome.errors)")
+            #expect(!outcome.errors.contains("no space"), "\(outcome.errors)")
             let verified = try Millrace.run("log", "verify", "--data", data)
             #expect(verified.status == 0, "\(verified.output)")
         }

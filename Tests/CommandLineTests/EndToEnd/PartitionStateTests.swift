@@ -192,6 +192,26 @@ extension EndToEnd {
             }
         }
 
+        @Test func `decisions of Kafka's that cannot be read are told to who verifies a topic`()
+            throws
+        {
+            _ = try folder.write("kafka/meta.properties", "version=1\nnode.id=1\ncluster.id=a\n")
+            _ = try folder.write("kafka/recovery-point-offset-checkpoint", "0\n0\n")
+            _ = try folder.write("kafka/t-0/\(Self.segment)", "")
+            let state = "kafka/__transaction_state-0/\(Self.segment)"
+            _ = try folder.write(state, String(repeating: "no batch", count: 20))
+            let kafka = folder.path("kafka")
+            let topic = try Millrace.run("log", "verify", "--topic", "t", "--data", kafka)
+            #expect(topic.status == 0, "\(topic.output)")
+            #expect(topic.output.contains("note: __transaction_state-0: "), "\(topic.output)")
+            #expect(topic.output.contains("are taken to be open"), "\(topic.output)")
+            // Verified itself, it is damaged, and that is told once.
+            let all = try Millrace.run("log", "verify", "--data", kafka)
+            #expect(all.status == 1)
+            #expect(all.output.contains("damage: __transaction_state-0: "), "\(all.output)")
+            #expect(!all.output.contains("note: __transaction_state-0"), "\(all.output)")
+        }
+
         @Test func `a directory of Kafka's is left alone, and the way out of it is named`() throws {
             _ = try folder.write("kafka/meta.properties", "version=1\nnode.id=1\ncluster.id=a\n")
             _ = try folder.write("kafka/recovery-point-offset-checkpoint", "0\n0\n")

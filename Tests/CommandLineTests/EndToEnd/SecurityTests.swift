@@ -66,7 +66,8 @@ extension EndToEnd {
             }
             for (name, told) in [
                 ("expired", "not valid any more"), ("mismatched", "key"),
-                ("missing", "cannot be read"), ("locked", "without a password"),
+                ("missing", "cannot be read: No such file or directory"),
+                ("locked", "without a password"),
             ] {
                 let errors = try refusal(
                     [
@@ -76,6 +77,8 @@ extension EndToEnd {
                     folder
                 )
                 #expect(errors.contains("\(c)/\(name).pem"), "\(errors)")
+                #expect(errors.contains("where: ssl.keystore.location\n"), "\(errors)")
+                #expect(errors.contains("next: --config ssl.keystore.location=FILE"), "\(errors)")
                 #expect(errors.contains(told), "\(errors)")
             }
         }

@@ -68,6 +68,57 @@ extension EndToEnd {
             try owner?.stop()
         }
 
+        @Test(arguments: [false, true])
+        func `records are counted as far as they are whole, and damage is told as damage`(
+            isServed: Bool
+        ) throws {
+            let begins = try fill([500, 500, 500, 2])
+            try Millrace.succeed("topic", "alter", "lines", "--partitions", "2", "--data", data)
+            let more = try folder.write("more", "a\nb\nc\n")
+            try Millrace.succeed(
+                "produce",
+                "lines",
+                "--partition",
+                "1",
+                "--data",
+                data,
+                input: more
+            )
+            try flip(begins[1] + 70)
+            let owner = isServed ? try OwnerProcess.serve(data, folder) : nil
+            let shown = try Millrace.run("topic", "describe", "lines", "--records", "--data", data)
+            #expect(shown.status == 1)
+            #expect(shown.output.contains("   0      0    1502  1502"), "\(shown.output)")
+            #expect(shown.output.contains("the records of partition 0 are not counted: "))
+            #expect(shown.output.contains("offset 500"), "\(shown.output)")
+            #expect(
+                shown.output.hasSuffix(
+                    "3 records in 3 offsets, without 1 partition that cannot be read whole\n"
+                ),
+                "\(shown.output)"
+            )
+            let json = try Millrace.run(
+                "topic",
+                "describe",
+                "lines",
+                "--records",
+                "--json",
+                "--data",
+                data
+            )
+            #expect(json.status == 1)
+            #expect(json.output.contains("\"records\":null,\"records_reason\":\""))
+            #expect(json.output.contains("\"records\":3,"), "\(json.output)")
+            let read = try consume()
+            for errors in [shown.errors, json.errors, read.errors] {
+                #expect(errors.contains("log verify --topic lines --data "), "\(errors)")
+                #expect(!errors.contains("offline"), "\(errors)")
+            }
+            #expect(read.errors.contains("error: lines-0 is damaged"), "\(read.errors)")
+            #expect(read.status == 1)
+            try owner?.stop()
+        }
+
         @Test func `a batch whose header is damaged is left out, up to what can be read again`()
             throws
         {

@@ -45,6 +45,28 @@ import Testing
         )
     }
 
+    @Test func `decisions that the disk does not give are a finding, and the others count`()
+        throws
+    {
+        let harness = try ImportHarness()
+        for number in 0..<2 {
+            try harness.maker.partition(
+                "__transaction_state-\(number)",
+                [0: [Self.batch(0, [1], [1])]]
+            )
+        }
+        harness.disk.inject(
+            DiskFault(.read, onPathEnding: "__transaction_state-0/\(Self.segment)")
+        )
+        let source = try KafkaDirectory.open(disk: harness.disk, path: harness.maker.path)
+        let decided = DecidedTransactions(readableIn: source)
+        #expect(decided.findings.map(\.severity) == [.damage])
+        #expect(decided.findings.first?.partition.description == "__transaction_state-0")
+        #expect(decided.findings.first?.reason.hasPrefix("it cannot be read: ") == true)
+    }
+
+    private static let segment = "00000000000000000000.log"
+
     /// The group's position in `in-0`.
     private static func position(
         _ base: Int64,

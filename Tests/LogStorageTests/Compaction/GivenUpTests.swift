@@ -154,6 +154,10 @@ import Threads
             }
             if last + 1 < entry.end.rawValue { gapCount += 1 }
             try changed.append([UInt8](repeating: 0, count: 100), to: path)
+            // A verification says what the start does.
+            let found = try verify(changed).findings
+            #expect(found.map(\.severity) == [.note], "\(found)")
+            #expect(found.first?.file == path)
             if !isOrderly { try loseOwnFolder(changed) }
             let again = try open(changed)
             #expect(again.log.readOnlyReason == nil, "segment \(entry.base.rawValue)")

@@ -60,6 +60,64 @@ import Testing
         #expect(try Self.offsets(topic) == [0, 1, 2, 3, 4, 5])
     }
 
+    /// What a producer compressed over a longer window than the usual level has, and is too much to
+    /// be compressed as hard again.
+    private static func hardBatch(
+        _ values: [[UInt8]],
+        keys: [String],
+        at offset: Int64
+    ) throws -> [UInt8] {
+        var builder = RecordBatchBuilder()
+        for (index, (key, value)) in zip(keys, values).enumerated() {
+            Array(key.utf8).withUnsafeBytes { key in
+                value.withUnsafeBytes { value in
+                    builder.append(timestamp: Timestamp(Int64(index)), key: key, value: value)
+                }
+            }
+        }
+        var header = try Array(builder.seal(baseOffset: Offset(offset))).withUnsafeBytes {
+            RecordBatchHeader(of: try RecordBatchView($0))
+        }
+        header.attributes = BatchAttributes(codec: .zstd)
+        var compressor = RecordCompressor()
+        let bytes = try compressor.compress(
+            builder.recordBlock,
+            codec: .zstd,
+            headerByteCount: RecordBatchLayout.headerByteCount,
+            isHard: true
+        )
+        header.write(to: bytes)
+        return Array(bytes)
+    }
+
+    @Test func `segments whose batches become longer are not joined beyond the limit`() throws {
+        var random = SystemRandomNumberGenerator()
+        let value = (0..<(3 << 17)).flatMap { _ in
+            withUnsafeBytes(of: random.next()) { Array($0) }
+        }
+        // One record of each goes, and the rest takes three times as much.
+        let values = [value, [7], value, value]
+        let first = try Self.hardBatch(values, keys: ["a", "x", "b", "c"], at: 0)
+        let second = try Self.hardBatch(values, keys: ["d", "x", "e", "f"], at: 4)
+        let third = try Self.hardBatch([[1]], keys: ["x"], at: 8)
+        let last = try Self.hardBatch([[1]], keys: ["y"], at: 9)
+        let limit: Int64 = 14 << 20
+        #expect(first.count + second.count < Int(limit) / 2)
+        var topic = try CompactedTopic(
+            segments: [
+                (Offset(0), first), (Offset(4), second), (Offset(8), third), (Offset(9), last),
+            ],
+            segmentByteLimit: limit
+        )
+        try topic.clean()
+        #expect(topic.segments.map(\.base.rawValue) == [0, 4, 8, 9])
+        #expect(topic.segments.allSatisfy { $0.byteCount <= limit })
+        #expect(topic.segments[0].byteCount > 9 << 20)
+        #expect(try Self.offsets(topic) == [0, 2, 3, 4, 6, 7, 8, 9])
+        #expect(topic.statistics.keptRecordCount == 7)
+        #expect(topic.statistics.supersededCount == 2)
+    }
+
     @Test func `the last batch of a round stays without records, for readers to reach the end`()
         throws
     {

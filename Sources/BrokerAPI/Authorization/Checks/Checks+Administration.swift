@@ -275,10 +275,22 @@ extension Checks {
 
     static let alterReassignments = AccessCheck<
         AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse
-    >.cluster(.alter) { _ in
+    >.cluster(.alter) { request in
         AlterPartitionReassignmentsResponse(
             errorCode: Unauthorized.cluster,
-            errorMessage: Unauthorized.words
+            errorMessage: Unauthorized.words,
+            responses: request.topics.map { topic in
+                AlterPartitionReassignmentsResponse.ReassignableTopicResponse(
+                    name: topic.name,
+                    partitions: topic.partitions.map {
+                        AlterPartitionReassignmentsResponse.ReassignablePartitionResponse(
+                            partitionIndex: $0.partitionIndex,
+                            errorCode: Unauthorized.cluster,
+                            errorMessage: Unauthorized.words
+                        )
+                    }
+                )
+            }
         )
     }
 

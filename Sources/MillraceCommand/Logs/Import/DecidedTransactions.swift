@@ -15,12 +15,18 @@ struct DecidedTransactions {
 
     private static let topic = "__transaction_state"
 
-    /// Nothing is decided.
-    init() {}
-
     init(_ directory: KafkaDirectory) throws(DiskError) {
         for partition in directory.partitions(of: Self.topic) {
             try read(partition, disk: directory.disk)
+        }
+    }
+
+    /// As far as it can be read: a partition that cannot is a finding.
+    init(readableIn directory: KafkaDirectory) {
+        for partition in directory.partitions(of: Self.topic) {
+            do throws(DiskError) { try read(partition, disk: directory.disk) } catch {
+                findings.append(.unreadable(partition, error))
+            }
         }
     }
 

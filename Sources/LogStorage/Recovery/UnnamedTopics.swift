@@ -1,0 +1,95 @@
+import Bytes
+import LogModel
+
+/// What is said of partitions that the journal or the checkpoint knows and the table of topics does
+/// not name, and did not delete: once, until they are others. Their topics' names are told by their
+/// folders, where those are there.
+///
+///     .millrace/unnamed    a sealed file; for each partition that was told: topic id (16 bytes),
+///                          partition (4)
+struct UnnamedTopics {
+    private let files: PartitionFiles
+    private let told: SealedFile
+
+    private static let fileName = "unnamed"
+    private static let format: UInt32 = 1
+    /// More names make no line for people.
+    private static let nameLimit = 20
+
+    init(_ files: PartitionFiles) {
+        self.files = files
+        told = SealedFile(
+            Self.fileName,
+            format: Self.format,
+            disk: files.disk,
+            directory: files.directory
+        )
+    }
+
+    /// The note about these partitions; nil where it was given before, or there are none.
+    func note(_ keys: Set<PartitionKey>) throws(LogStorageError) -> String? {
+        guard !keys.isEmpty else {
+            // Should they be missing once more, that is told again.
+            try onDisk { () throws(DiskError) in
+                guard try files.disk.kind(of: told.path) != nil else { return }
+                try files.disk.remove(told.path)
+            }
+            return nil
+        }
+        let content = Self.content(keys)
+        let before: [UInt8]?
+        // One that is damaged tells of nothing.
+        do throws(LogStorageError) { before = try told.content() } catch .corrupt { before = nil }
+        guard before != content else { return nil }
+        let note = try words(keys)
+        do throws(LogStorageError) { try told.replace(with: content) } catch {
+            return "\(note); that this was told could not be noted: \(error)"
+        }
+        return note
+    }
+
+    private func words(_ keys: Set<PartitionKey>) throws(LogStorageError) -> String {
+        let topics = Set(keys.map(\.topicID))
+        let known = try names(of: topics)
+        var whose = known.prefix(Self.nameLimit).joined(separator: ", ")
+        let nameless = topics.count - min(known.count, Self.nameLimit)
+        if nameless > 0 {
+            let others = nameless == 1 ? "1 topic" : "\(nameless) topics"
+            whose += whose.isEmpty ? "\(others) without a folder" : " and \(others) more"
+        }
+        let count = keys.count == 1 ? "1 partition" : "\(keys.count) partitions"
+        return "\(files.path(TopicTable.fileName)) does not name \(whose), of which "
+            + "\(files.path(DataDirectory.ownFolder)) knows \(count): nothing of that was changed; "
+            + "if it is missed, put the file back as it was; this is told once"
+    }
+
+    /// The names of topics, as far as folders bear their marks.
+    private func names(of topics: Set<UniqueID>) throws(LogStorageError) -> [String] {
+        let found = try onDisk { () throws(DiskError) -> Set<String> in
+            var found: Set<String> = []
+            for folder in try files.disk.list(files.directory) {
+                guard let partition = TopicPartition(folder: folder),
+                    let bytes = try files.content(
+                        of: files.path("\(folder)/\(FolderMark.fileName)")
+                    ),
+                    let mark = FolderMark(bytes), topics.contains(mark.topicID)
+                else { continue }
+                found.insert(partition.topic)
+            }
+            return found
+        }
+        return found.sorted()
+    }
+
+    private static func content(_ keys: Set<PartitionKey>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(keys.count * 20)
+        for key in keys.sorted() {
+            withUnsafeBytes(of: key.topicID.high.bigEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: key.topicID.low.bigEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: key.partition.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
+        }
+        // Of more partitions than a small file names, those that are told are the first.
+        return Array(bytes.prefix(SealedFile.contentByteLimit))
+    }
+}
