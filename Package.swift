@@ -213,7 +213,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security", "HTTPServer", "CTrapPlace",
+                "Security", "HTTPServer", "CTrapPlace", "KafkaRecords",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),

@@ -56,6 +56,7 @@ enum AllowedImports {
         ])
         table["JobRunner"] = belowRunner.union([
             "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security", "CTrapPlace",
+            "KafkaRecords",
         ])
         table["MillraceTestKit"] = everything.union(["CTrapPlace"])
         table["MillraceCommand"] = everything.union([
