@@ -72,9 +72,9 @@ enum ConsumeCommand {
         discussion: "Partitions are read side by side; the order is kept within each. Integers "
             + "and doubles are big-endian.\nA partition that ends before the offset of --from "
             + "begins at its end; where all do, that is an error.\n--last counts the records "
-            + "that --isolation shows, whatever offsets lie\nbetween them. A time of --until that "
-            + "has passed ends a partition without a later record at its end.\nTopics made after "
-            + "the start are not read. A group's position is noted every 5 seconds and at the end.\n\n"
+            + "that --isolation shows, whatever offsets lie between them. A time of\n--until that "
+            + "has passed ends a partition without a later record at its end. Topics made after "
+            + "the\nstart are not read. A group's position is noted every 5 seconds and at the end.\n\n"
             + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,

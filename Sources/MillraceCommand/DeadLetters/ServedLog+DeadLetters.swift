@@ -130,11 +130,7 @@ extension ServedLog {
 
     /// Whether there is a topic for what is done about these dead letters.
     func hasAudit(of letters: LetterTopic) throws(CommandFailure) -> Bool {
-        try hasAudit(ofTopic: letters.name)
-    }
-
-    func hasAudit(ofTopic topic: String) throws(CommandFailure) -> Bool {
-        let name = LetterTopic.auditTopic(of: topic)
+        let name = letters.audit.topic
         return try asking("the topic '\(name)' is not looked up") {
             cluster throws(KafkaClientError) in
             try !cluster.topics(named: [name]).isEmpty

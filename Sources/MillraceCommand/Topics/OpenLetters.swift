@@ -1,4 +1,6 @@
 import JobRunner
+import KafkaClient
+import LogModel
 import Terminal
 
 /// The dead letters of a topic about which nothing was done yet, as far as they were looked at.
@@ -27,7 +29,7 @@ struct OpenLetters: Equatable {
 extension ServedLog {
     func openLetters(of name: String) throws -> OpenLetters? {
         let topic = try requireTopic(name, canBeMade: false)
-        guard try name.hasSuffix(LetterTopic.suffix) || hasAudit(ofTopic: name) else { return nil }
+        guard try name.hasSuffix(LetterTopic.suffix) || isAudited(name) else { return nil }
         let letters = try letters(of: topic)
         let states = try states(of: letters)
         var count = 0
@@ -48,6 +50,22 @@ extension ServedLog {
             count: count,
             isCutShort: isCutShort || count == OpenLetters.countLimit
         )
+    }
+}
+
+extension ServedLog {
+    /// Whether anything was noted about dead letters of a topic. Who may not know of the notes made
+    /// none.
+    private func isAudited(_ name: String) throws(CommandFailure) -> Bool {
+        let audit = LetterTopic.auditTopic(of: name)
+        return try asking("the topic '\(audit)' is not looked up") {
+            cluster throws(KafkaClientError) in
+            do throws(KafkaClientError) { return try !cluster.topics(named: [audit]).isEmpty } catch
+            {
+                guard error.code == .topicAuthorizationFailed else { throw error }
+                return false
+            }
+        }
     }
 }
 
