@@ -33,7 +33,9 @@ extension Completions {
                 compadd -a next
                 [[ -z "$files" || "$current" == -* ]] && return 0
                 # Where a name is found, no file is looked for.
-                if [[ "$files" == '?'* ]] && (( ${#${(@M)next:#${(b)current}*}} )); then return 0; fi
+                if [[ "$files" == '?'* ]] && (( ${#${(@M)next:#${(b)current}*}} )); then
+                    return 0
+                fi
                 case "${files#'?'}" in
                     -d) _files -/ ;;
                     *) _files ;;

@@ -123,6 +123,7 @@ package enum Completions {
                     + "files='\(offer.files.rawValue)' ;;"
             }.joined(separator: "\n")
         }
+        let parents = parents(root, "_").joined(separator: " ")
         return names.map(\.bash).joined() + """
             _\(root.name)() {
                 local path='\(root.name)' next='' files='' word
@@ -135,7 +136,7 @@ package enum Completions {
                 fi
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                     case "$word" in -*) break ;; esac
-                    case " \(parents(root, "_").joined(separator: " ")) " in *" ${path// /_} "*) path="$path $word" ;; esac
+                    case " \(parents) " in *" ${path// /_} "*) path="$path $word" ;; esac
                 done
                 case "$path" in
             \(lines(words(of: root, path: [root.name], names)))

@@ -48,4 +48,28 @@ import Testing
         #expect(Self.find(1, among: [], from: 5, to: 5).spans == [])
         #expect(Self.find(1, among: [], from: 5, to: 3).begin == 5)
     }
+
+    @Test(arguments: [0, 1, 17, 98, 99] as [Int64])
+    func `of what cannot be counted all behind it is found`(damaged: Int64) {
+        var last = LastRecords(1, from: .zero, to: Offset(101))
+        last.note(0)
+        var spanCount = 0
+        while let span = last.span {
+            spanCount += 1
+            if span.contains(Offset(damaged)) { last.noteUncountable() } else { last.note(0) }
+        }
+        #expect(last.begin == Offset(damaged + 1))
+        #expect(!last.isEnough)
+        #expect(spanCount <= 2 * 7)
+    }
+
+    @Test func `what is enough behind it is enough`() {
+        var last = LastRecords(2, from: .zero, to: Offset(10))
+        last.note(1)
+        last.noteUncountable()
+        #expect(last.span == Offset(4)..<Offset(8))
+        last.note(3)
+        #expect(last.isEnough && last.span == nil)
+        #expect(last.begin == Offset(4) && last.excess == 2)
+    }
 }

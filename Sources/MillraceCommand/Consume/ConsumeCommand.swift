@@ -74,7 +74,8 @@ enum ConsumeCommand {
             + "begins at its end; where all do, that is an error.\n--last counts the records "
             + "that --isolation shows, whatever offsets lie between them. A time of\n--until that "
             + "has passed ends a partition without a later record at its end. Topics made after "
-            + "the\nstart are not read. A group's position is noted every 5 seconds and at the end.\n\n"
+            + "the\nstart are not read. A group's position is noted every 5 seconds and at the "
+            + "end.\n\n"
             + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,

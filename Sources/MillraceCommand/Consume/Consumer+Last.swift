@@ -9,8 +9,8 @@ extension Consumer {
     /// Where the last `count` records begin that the isolation level shows. What lies there in
     /// front of them is passed over when it is read.
     ///
-    /// Of a span that cannot be counted nothing is known: its records are left out and that is
-    /// told, or it is read as it is where it is the last one.
+    /// What cannot be counted is read as it is in the span at the end; where fewer records lie
+    /// behind it further in front, it is left out, and that is told.
     mutating func beginOfLast(
         _ count: Int64,
         of partition: TopicPartition,
@@ -19,15 +19,17 @@ extension Consumer {
     ) -> Offset {
         let end = end(of: bounds)
         var last = LastRecords(count, from: bounds.logStart, to: end)
+        var damage: CommandFailure?
         while let span = last.span, signals.request == nil {
             do {
                 last.note(try countRecords(of: partition, in: span, signals))
             } catch {
                 guard last.begin < end else { return span.lowerBound }
-                tellFewer(of: partition, from: last.begin, error)
-                return last.begin
+                last.noteUncountable()
+                damage = error
             }
         }
+        if let damage, !last.isEnough { tellFewer(of: partition, from: last.begin, damage) }
         if last.excess > 0 { passedOver[partition] = last.excess }
         return last.begin
     }

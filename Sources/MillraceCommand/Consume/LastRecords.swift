@@ -15,6 +15,8 @@ struct LastRecords: Equatable {
     /// The records behind it are counted.
     private(set) var begin: Offset
     private var found: Int64 = 0
+    /// What lies from here up to `begin` cannot be counted, or not all of it.
+    private var uncountable: Offset?
 
     /// - Parameter wanted: how many records, one at least.
     init(_ wanted: Int64, from logStart: Offset, to end: Offset) {
@@ -28,7 +30,11 @@ struct LastRecords: Equatable {
     /// The offsets of which the records are to be counted next; nil where it is known where to
     /// begin.
     var span: Range<Offset>? {
-        guard found < wanted, begin > logStart else { return nil }
+        guard !isEnough, begin > logStart else { return nil }
+        if let uncountable {
+            let length = uncountable.distance(to: begin) / 2
+            return length > 0 ? Offset(begin.rawValue - length)..<begin : nil
+        }
         let counted = begin.distance(to: end)
         let length = counted == 0 ? wanted : max(counted, Self.leastLength)
         return Offset(begin.rawValue - min(length, logStart.distance(to: begin)))..<begin
@@ -40,6 +46,13 @@ struct LastRecords: Equatable {
         begin = span.lowerBound
         found += count
     }
+
+    /// Takes that the span cannot be counted: how near to it one comes is found by halving.
+    mutating func noteUncountable() {
+        uncountable = span?.lowerBound ?? uncountable
+    }
+
+    var isEnough: Bool { found >= wanted }
 
     /// How many records there are from `begin` on in front of the last ones.
     var excess: Int64 { max(0, found - wanted) }

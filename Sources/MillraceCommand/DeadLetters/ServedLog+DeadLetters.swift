@@ -223,7 +223,7 @@ extension ServedLog {
     /// Calls `body` with the dead letters that meet conditions, and with their states; false ends
     /// it. Records that are no dead letters are passed over.
     ///
-    /// - Returns: whether `isStopped`, which is asked at each fetch and record, ended it on the way.
+    /// - Returns: whether `isStopped`, which is asked at fetches and records, ended it on the way.
     @discardableResult
     func scanLetters(
         of letters: LetterTopic,
