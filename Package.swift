@@ -219,7 +219,7 @@ let package = Package(
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
                 "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security", "HTTPServer", "CTrapPlace", "FileOwner",
+                "Security", "HTTPServer", "CTrapPlace", "FileOwner", "KafkaRecords",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),

@@ -175,8 +175,16 @@ extension KafkaCluster {
         }
     }
 
-    /// The defaults of a topic's options, of those that have one, whether they are set or not.
-    package func defaults(ofTopic name: String) throws(KafkaClientError) -> [String: String] {
+    /// What a topic's options have that are not set.
+    package struct TopicDefaults {
+        /// Of those that have a default, whether they are set or not.
+        package var values: [String: String] = [:]
+        /// Those of them that nobody can set, as the server says.
+        package var fixedNames: Set<String> = []
+    }
+
+    /// The defaults of a topic's options.
+    package func defaults(ofTopic name: String) throws(KafkaClientError) -> TopicDefaults {
         let request = DescribeConfigsRequest(
             resources: [
                 DescribeConfigsRequest.DescribeConfigsResource(
@@ -188,17 +196,20 @@ extension KafkaCluster {
             includeSynonyms: true
         )
         return try retrying { () throws(KafkaClientError) in
-            var defaults: [String: String] = [:]
+            var defaults = TopicDefaults()
             for result in try ask(request).results {
                 try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
                 for option in result.configs {
+                    if option.readOnly { defaults.fixedNames.insert(option.name) }
                     guard option.configSource == Self.setForTopic else {
-                        defaults[option.name] = option.value
+                        defaults.values[option.name] = option.value
                         continue
                     }
                     // Of several that would count without the topic's own, the first does.
                     let inherited = option.synonyms.first { $0.source != Self.setForTopic }
-                    defaults[option.name] = inherited.flatMap { Self.value($0, for: option.name) }
+                    defaults.values[option.name] = inherited.flatMap {
+                        Self.value($0, for: option.name)
+                    }
                 }
             }
             return defaults

@@ -164,8 +164,13 @@ package struct CommandFailure: Error, Equatable {
     }
 
     /// The lines as they are printed: names in them may be anybody's.
-    package var text: String {
-        var lines = ["error: \(visible(what))"]
+    package var text: String { lines("error: \(visible(what))") }
+
+    /// The same where the command goes on; `end` is what it does.
+    package func warning(_ end: String = "") -> String { lines("warning: \(visible(what))\(end)") }
+
+    private func lines(_ first: String) -> String {
+        var lines = [first]
         if let place { lines.append("  where: \(visible(place))") }
         if let reason { lines.append("  why: \(shown(reason))") }
         if let next { lines.append("  next: \(next)") }

@@ -10,17 +10,26 @@ package enum Completions {
     package struct Names: Sendable {
         /// The parameters whose values they are, by what stands for a value.
         package var placeholder: String
-        /// The function for bash and zsh, in which `COMP_WORDS` are the words so far.
+        /// The function for bash, in which `COMP_WORDS` are the words so far.
         package var bash: String
+        /// The function for zsh, in which `words` are.
+        package var zsh: String
         /// The function for fish.
         package var fish: String
-        /// What both are called.
+        /// What they are called.
         package var function: String
 
-        package init(placeholder: String, function: String, bash: String, fish: String) {
+        package init(
+            placeholder: String,
+            function: String,
+            bash: String,
+            zsh: String,
+            fish: String
+        ) {
             self.placeholder = placeholder
             self.function = function
             self.bash = bash
+            self.zsh = zsh
             self.fish = fish
         }
     }
@@ -29,15 +38,13 @@ package enum Completions {
     package static func script(for root: Command, shell: Shell, names: [Names] = []) -> String {
         switch shell {
         case .bash: bash(root, names)
-        case .zsh:
-            "#compdef \(root.name)\nautoload -U +X bashcompinit && bashcompinit\n"
-                + bash(root, names)
+        case .zsh: zsh(root, names)
         case .fish: fish(root, names)
         }
     }
 
     /// What is offered behind words of the command line.
-    private struct Offer {
+    struct Offer {
         let path: [String]
         /// Words, and calls that print some.
         var next: [String] = []
@@ -64,7 +71,7 @@ package enum Completions {
     }
 
     /// What may follow each command's words.
-    private static func words(
+    static func words(
         of command: Command,
         path: [String],
         _ names: [Names]
@@ -88,7 +95,7 @@ package enum Completions {
 
     /// What may follow an option that has a value: its few words, names or files, and nothing where
     /// it is none of those.
-    private static func values(
+    static func values(
         of command: Command,
         path: [String],
         _ names: [Names]
@@ -116,6 +123,7 @@ package enum Completions {
                     + "files='\(offer.files.rawValue)' ;;"
             }.joined(separator: "\n")
         }
+        let parents = parents(root, "_").joined(separator: " ")
         return names.map(\.bash).joined() + """
             _\(root.name)() {
                 local path='\(root.name)' next='' files='' word
@@ -128,7 +136,7 @@ package enum Completions {
                 fi
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                     case "$word" in -*) break ;; esac
-                    case " \(parents(root)) " in *" ${path// /_} "*) path="$path $word" ;; esac
+                    case " \(parents) " in *" ${path// /_} "*) path="$path $word" ;; esac
                 done
                 case "$path" in
             \(lines(words(of: root, path: [root.name], names)))
@@ -154,72 +162,22 @@ package enum Completions {
             """
     }
 
-    /// The commands that have subcommands, their words joined by `_`.
-    private static func parents(_ root: Command) -> String {
+    /// The commands that have subcommands, their words joined by `separator`.
+    static func parents(_ root: Command, _ separator: String) -> [String] {
         func collect(_ command: Command, _ path: String) -> [String] {
             guard !command.shownSubcommands.isEmpty else { return [] }
-            return [path] + command.shownSubcommands.flatMap { collect($0, "\(path)_\($0.name)") }
+            return [path]
+                + command.shownSubcommands.flatMap { collect($0, path + separator + $0.name) }
         }
-        return collect(root, root.name).joined(separator: " ")
-    }
-
-    private static func fish(_ root: Command, _ names: [Names]) -> String {
-        var lines: [String] = []
-        func quoted(_ text: String) -> String {
-            "'"
-                + text.split(separator: "'", omittingEmptySubsequences: false)
-                .joined(separator: "\\'") + "'"
-        }
-        func add(_ command: Command, _ seen: [String]) {
-            let condition =
-                seen.isEmpty
-                ? "__fish_use_subcommand"
-                : seen.map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
-            for child in command.shownSubcommands {
-                lines.append(
-                    "complete -c \(root.name) -n '\(condition)' -a \(child.name) "
-                        + "-d \(quoted(child.summary))"
-                )
-                add(child, seen + [child.name])
-            }
-            for parameter in command.parameters where parameter.isArgument {
-                for offered in fishWords(of: parameter, names) {
-                    lines.append("complete -c \(root.name) -n '\(condition)' \(offered)")
-                }
-            }
-            for parameter in command.parameters where !parameter.isArgument {
-                let value = parameter.kind == .flag ? "" : " -r"
-                let offered = fishWords(of: parameter, names).map { " \($0)" }.joined()
-                lines.append(
-                    "complete -c \(root.name) -n '\(condition)' -l \(parameter.name)\(value)"
-                        + "\(offered) -d \(quoted(parameter.help))"
-                )
-            }
-        }
-        // Files are offered where the value is one, and nowhere else.
-        lines.append("complete -c \(root.name) -f")
-        add(root, [])
-        lines.insert(contentsOf: names.map(\.fish), at: 0)
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    /// What fish is told of a parameter's value.
-    private static func fishWords(of parameter: ParameterDeclaration, _ names: [Names]) -> [String]
-    {
-        let known = names.first { parameter.takes($0) }.map { "(\($0.function))" }
-        let folders = parameter.paths == .folder ? "(__fish_complete_directories)" : nil
-        let words = [known ?? parameter.choices.joined(separator: " "), folders ?? ""]
-            .filter { !$0.isEmpty }
-        return (words.isEmpty ? [] : ["-a '\(words.joined(separator: " "))'"])
-            + (parameter.paths == .file ? ["-F"] : [])
+        return collect(root, root.name)
     }
 }
 
 extension ParameterDeclaration {
-    fileprivate func takes(_ names: Completions.Names) -> Bool { placeholder == names.placeholder }
+    func takes(_ names: Completions.Names) -> Bool { placeholder == names.placeholder }
 }
 
 extension Completions.Names {
-    /// How bash has the names in place of the call.
-    fileprivate var call: String { "$(\(function))" }
+    /// How bash and zsh have the names in place of the call.
+    var call: String { "$(\(function))" }
 }

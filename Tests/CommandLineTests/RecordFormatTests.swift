@@ -7,8 +7,8 @@ import Testing
     @Test func `letters and escapes are read as in kcat`() {
         #expect(
             RecordFormat("%t/%p@%o:%k=%s%%\\n")?.parts == [
-                .topic, .text("/"), .partition, .text("@"), .offset, .text(":"), .key,
-                .text("="), .value, .text("%\n"),
+                .topic, .text([47]), .partition, .text([64]), .offset, .text([58]), .key,
+                .text([61]), .value, .text([37, 10]),
             ]
         )
         #expect(RecordFormat("%v")?.parts == [.value])
@@ -20,10 +20,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\\t", "\t"), ("a\\nb", "a\nb"), ("\\\\n", "\\n"), ("\\q", "\\q"), ("\\", "\\"),
+        ("\\t", [9]), ("a\\nb", [97, 10, 98]), ("\\\\n", [92, 110]), ("\\0\\r", [0, 13]),
+        ("\\x1e\\xFF", [0x1E, 0xFF]), ("é", [0xC3, 0xA9]), ("\\", [92]), ("", []),
     ])
-    func `escapes are replaced`(text: String, expected: String) {
-        #expect(unescaped(text) == expected)
+    func `escapes are replaced`(text: String, expected: [UInt8]) {
+        #expect(EscapedText(text)?.bytes == expected)
+    }
+
+    @Test(arguments: ["\\q", "a\\eb", "\\x", "\\x1", "\\xg0", "\\u0009", "\\ n", "\\é"])
+    func `an unknown escape is refused`(text: String) {
+        #expect(EscapedText(text) == nil)
+        #expect(RecordFormat(text) == nil)
     }
 
     @Test(arguments: [

@@ -173,6 +173,35 @@ import Testing
         #expect(reader.timestamp == nil && reader.partition == nil)
     }
 
+    @Test func `a line of kcat's is read`() throws {
+        let reader = try read(
+            #"{"topic":"a","partition":2,"offset":7,"tstype":"create","ts":1359608400000,"#
+                + #""broker":1,"headers":["a","1","a",null],"key":"k","payload":null}"#
+        )
+        let found = sample(reader)
+        #expect(found.timestamp == 1_359_608_400_000)
+        #expect(found.key == Array("k".utf8))
+        #expect(found.value == nil)
+        #expect(
+            found.headers
+                == [.init(key: [0x61], value: [0x31]), .init(key: [0x61], value: nil)]
+        )
+        #expect(reader.partition == 2)
+        #expect(try read(#"{"payload":"v","ts":0,"tstype":"unknown"}"#).timestamp == nil)
+    }
+
+    @Test func `headers that are an object's members are read in their order`() throws {
+        let found = sample(try read(#"{"value":"v","headers":{"b":"1","a":null,"b":""}}"#))
+        #expect(
+            found.headers == [
+                .init(key: [0x62], value: [0x31]), .init(key: [0x61], value: nil),
+                .init(key: [0x62], value: []),
+            ]
+        )
+        #expect(sample(try read(#"{"value":"v","headers":{}}"#)).headers == [])
+        #expect(sample(try read(#"{"value":"v","headers":[]}"#)).headers == [])
+    }
+
     @Test(arguments: [
         ("", "not JSON"), ("[]", "an array, where an object is needed"), ("{}", "value: absent"),
         (#"{"key":"a"}"#, "value: absent; null is written as such"),
@@ -188,7 +217,17 @@ import Testing
         (#"{"value":"a","partition":3000000000}"#, "where a partition is needed"),
         (#"{"value":"a","timestamp":"now"}"#, "timestamp: a string"),
         (#"{"value":"a","timestamp":1.5}"#, "where milliseconds since 1970 are needed"),
-        (#"{"value":"a","headers":{}}"#, "headers: an object, where an array is needed"),
+        (#"{"value":"a","headers":1}"#, "headers: the number 1, where an array is needed"),
+        (#"{"value":"a","headers":{"h":1}}"#, "headers.h: the number 1, where a string"),
+        (#"{"value":"a","headers":["h"]}"#, "headers[0]: a name without a value"),
+        (#"{"value":"a","headers":["h",1]}"#, "headers[1]: the number 1, where a string"),
+        (#"{"value":"a","headers":["h","v",null,"v"]}"#, "headers[2]: null, where a header's name"),
+        (#"{"value":"a","headers":["h",{"key":"a"}]}"#, "headers[1]: an object, where a string"),
+        (#"{"value":"a","headers":[null,"v"]}"#, "headers[0]: null, where an object"),
+        (#"{"value":"a","payload":"b"}"#, "payload: there beside value"),
+        (#"{"value_base64":"YQ==","payload":"b"}"#, "payload: there beside value_base64"),
+        (#"{"value":"a","ts":1,"timestamp":1}"#, "ts: there beside timestamp"),
+        (#"{"payload":"a","key_schema_id":1}"#, "key_schema_id: no member of a record"),
         (#"{"value":"a","headers":[1]}"#, "headers[0]: the number 1, where an object"),
         (#"{"value":"a","headers":[{"key":"h"}]}"#, "headers[0].value: absent"),
         (#"{"value":"a","headers":[{"key":null,"value":"v"}]}"#, "headers[0].key: null"),

@@ -58,7 +58,7 @@ enum AllowedImports {
         ])
         table["JobRunner"] = belowRunner.union([
             "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security", "CTrapPlace",
-            "FileOwner",
+            "FileOwner", "KafkaRecords",
         ])
         table["MillraceTestKit"] = everything.union(["CTrapPlace"])
         table["MillraceCommand"] = everything.union([

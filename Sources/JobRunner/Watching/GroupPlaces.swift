@@ -2,8 +2,8 @@ import Broker
 import LogModel
 
 /// Where groups go on: at their positions, and in the other partitions of the topics that they have
-/// one in at the log's begin. `millrace lag` counts in the same way, and also what members are
-/// assigned of other topics.
+/// one in at the log's begin. In topics that are assigned to their members alone nobody knows: a
+/// reader begins there where its settings say.
 struct GroupPlaces {
     /// The partitions that there are, by their topic.
     private let partitions: [String: [TopicPartition]]
@@ -41,5 +41,19 @@ struct GroupPlaces {
             }
         }
         return (found.sorted { $0.partition < $1.partition }, leftOutCount)
+    }
+
+    /// How many partitions of topics that a group has no position in are assigned to its members.
+    func unplacedCounts(
+        of group: GroupObservation,
+        assigned: Set<TopicPartition>,
+        positionLimit: Int
+    ) -> [String: Int] {
+        guard group.positions.count < positionLimit else { return [:] }
+        let placed = Set(group.positions.keys.map(\.topic))
+        let there = assigned.filter {
+            !placed.contains($0.topic) && partitions[$0.topic]?.contains($0) == true
+        }
+        return Dictionary(grouping: there, by: \.topic).mapValues(\.count)
     }
 }

@@ -151,6 +151,18 @@ extension MetricsText {
                 self.sample(lag.seconds ?? 0, Self.labels(group, lag))
             }
         }
+        begin(
+            "millrace_group_partitions_without_position",
+            .gauge,
+            help:
+                "Partitions that members of a group are to read of a topic that it has no position "
+                + "in: how far it is behind there nobody knows, and no lag is told."
+        )
+        for group in sample.groups {
+            for (topic, count) in group.unplacedCounts {
+                self.sample(count, [("group", group.id), ("topic", topic)])
+            }
+        }
         add(
             "millrace_group_partitions_left_out",
             .gauge,

@@ -25,6 +25,8 @@ final class SlowSampler: Sendable {
         var topicByteCounts: [String: Int64] = [:]
         var recordTimes: [Place: Timestamp] = [:]
         var deadLetters: [String: DeadLetters] = [:]
+        /// What the members of groups are to read.
+        var assigned: [String: Set<TopicPartition>] = [:]
     }
 
     private let broker: Broker
@@ -76,7 +78,12 @@ final class SlowSampler: Sendable {
         let topics = broker.topics()
         let reader = RecordReader(broker)
         next.deadLetters = deadLetters(in: topics, reader, &letters)
-        next.recordTimes = recordTimes(topics, reader, last.recordTimes)
+        let groups = broker.observeGroups(
+            limit: WatchSample.groupLimit,
+            positionLimit: WatchSample.groupPartitionLimit
+        ).groups
+        next.assigned = assigned(groups)
+        next.recordTimes = recordTimes(of: groups, topics, reader, last.recordTimes)
         sample.withLock { [next] in $0 = next }
         // The files behind the rest: there may be thousands.
         let hasNew = topics.contains { next.topicByteCounts[$0.name] == nil }
@@ -85,7 +92,17 @@ final class SlowSampler: Sendable {
         sample.withLock { $0.topicByteCounts = counts }
     }
 
+    private func assigned(_ groups: [GroupObservation]) -> [String: Set<TopicPartition>] {
+        let assignments = GroupAssignments(broker)
+        var assigned: [String: Set<TopicPartition>] = [:]
+        for group in groups where group.memberCount > 0 && !isStopped {
+            assigned[group.id] = assignments.partitions(of: group.id)
+        }
+        return assigned
+    }
+
     private func recordTimes(
+        of groups: [GroupObservation],
         _ topics: [Topic],
         _ reader: RecordReader,
         _ known: [Place: Timestamp]
@@ -94,10 +111,6 @@ final class SlowSampler: Sendable {
         for partition in topics.lazy.flatMap(\.partitions) {
             bounds[partition.name] = partition.log.glimpse?.bounds
         }
-        let groups = broker.observeGroups(
-            limit: WatchSample.groupLimit,
-            positionLimit: WatchSample.groupPartitionLimit
-        ).groups
         let places = GroupPlaces(topics, starts: bounds.mapValues(\.logStart))
         let found = groups.flatMap {
             places.places(

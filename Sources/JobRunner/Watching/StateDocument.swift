@@ -97,21 +97,39 @@ struct StateDocument {
     private var groups: String {
         Self.list(
             sample.groups.prefix(Self.groupLimit).map { group in
-                let topics = Dictionary(grouping: group.lags, by: \.partition.topic)
-                let lags = topics.sorted { $0.key < $1.key }.prefix(Self.groupTopicLimit)
-                    .map { topic, lags in
-                        Self.object([
-                            ("topic", jsonString(topic)),
-                            ("records", "\(lags.reduce(0) { $0 &+ $1.records })"),
-                            ("seconds", Self.seconds(lags.compactMap(\.seconds).max())),
-                        ])
-                    }
+                let topics = Self.topics(of: group).prefix(Self.groupTopicLimit).map(\.json)
                 return Self.object([
                     ("id", jsonString(group.id)), ("state", jsonString(group.state)),
-                    ("members", "\(group.memberCount)"), ("topics", Self.list(lags)),
+                    ("members", "\(group.memberCount)"), ("topics", Self.list(Array(topics))),
                 ])
             }
         )
+    }
+
+    /// By topic; of those without a position nobody knows how far behind they are.
+    private static func topics(
+        of group: WatchSample.GroupSample
+    ) -> [(topic: String, json: String)] {
+        let placed = Dictionary(grouping: group.lags, by: \.partition.topic).map { topic, lags in
+            (
+                topic: topic,
+                json: object([
+                    ("topic", jsonString(topic)),
+                    ("records", "\(lags.reduce(0) { $0 &+ $1.records })"),
+                    ("seconds", seconds(lags.compactMap(\.seconds).max())),
+                ])
+            )
+        }
+        let unplaced = group.unplacedCounts.map { topic, count in
+            (
+                topic: topic,
+                json: object([
+                    ("topic", jsonString(topic)), ("records", "null"), ("seconds", "null"),
+                    ("withoutPosition", "\(count)"),
+                ])
+            )
+        }
+        return (placed + unplaced).sorted { $0.topic < $1.topic }
     }
 
     private var transactions: String {

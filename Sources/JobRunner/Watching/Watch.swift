@@ -148,15 +148,22 @@ final class Watch: Sendable {
                 )
             }
             sample.leftOutLagCount += max(0, lags.count - room)
-            sample.groups.append(
-                WatchSample.GroupSample(
-                    id: group.id,
-                    state: group.state,
-                    memberCount: group.memberCount,
-                    lags: Array(lags.prefix(room))
-                )
+            var told = WatchSample.GroupSample(
+                id: group.id,
+                state: group.state,
+                memberCount: group.memberCount,
+                lags: Array(lags.prefix(room))
             )
             room = max(0, room - lags.count)
+            let unplaced = places.unplacedCounts(
+                of: group,
+                assigned: slow.assigned[group.id] ?? [],
+                positionLimit: WatchSample.groupPartitionLimit
+            ).sorted { $0.key < $1.key }
+            told.unplacedCounts = unplaced.prefix(room).map { (topic: $0.key, count: $0.value) }
+            sample.leftOutLagCount += unplaced.dropFirst(room).reduce(0) { $0 + $1.value }
+            room -= told.unplacedCounts.count
+            sample.groups.append(told)
         }
     }
 

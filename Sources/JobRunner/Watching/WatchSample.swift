@@ -48,6 +48,8 @@ struct WatchSample: Sendable {
         var state: String
         var memberCount: Int
         var lags: [PartitionLag]
+        /// Partitions that its members are to read of topics that it has no position in, by topic.
+        var unplacedCounts: [(topic: String, count: Int)] = []
     }
 
     struct TransactionSample: Sendable {

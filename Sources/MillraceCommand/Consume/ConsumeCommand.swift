@@ -29,7 +29,7 @@ enum ConsumeCommand {
     private static let last = Parameter.optional(
         "last",
         .integer(1...Int.max),
-        help: "begin so many offsets before the end of each partition, instead of --from"
+        help: "only the last so many records of each partition, and what comes, instead of --from"
     )
     private static let until = Parameter.optional(
         "until",
@@ -71,10 +71,11 @@ enum ConsumeCommand {
         summary: "print records",
         discussion: "Partitions are read side by side; the order is kept within each. Integers "
             + "and doubles are big-endian.\nA partition that ends before the offset of --from "
-            + "begins at its end; where all do, that is an error.\n--last counts as kcat's -o -N: "
-            + "the ends of transactions take offsets as well. A time of --until that\nhas passed "
-            + "ends a partition without a later record at its end. Topics made after the start are"
-            + "\nnot read. A group's position is noted every 5 seconds and at the end.\n\n"
+            + "begins at its end; where all do, that is an error.\n--last counts the records "
+            + "that --isolation shows, whatever offsets lie between them. A time of\n--until that "
+            + "has passed ends a partition without a later record at its end. Topics made after "
+            + "the\nstart are not read. A group's position is noted every 5 seconds and at the "
+            + "end.\n\n"
             + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,
@@ -114,7 +115,7 @@ enum ConsumeCommand {
                 plan: reading,
                 printer: RecordPrinter(style, forGroup: reading.group != nil)
             )
-            try consumer.begin()
+            try consumer.begin(signals)
             try consumer.run(signals)
             return consumer.wasCutShort(by: signals)
         }

@@ -28,6 +28,7 @@ extension Consumer {
         let first = (positions[partition] ?? .zero).rawValue
         let last = next.begin.rawValue - 1
         positions[partition] = next.begin
+        passedOver[partition] = nil
         if next.from != next.begin { regained[partition] = next.from }
         var failure = failure
         failure.what =
@@ -61,7 +62,6 @@ extension Consumer {
     }
 
     private static func warn(_ failure: CommandFailure, _ end: String) {
-        let place = failure.place.map { ", \($0)" } ?? ""
-        TextOutput.error.write("warning: \(failure.what)\(place)\(end)\n")
+        TextOutput.error.write(failure.warning(end) + "\n")
     }
 }

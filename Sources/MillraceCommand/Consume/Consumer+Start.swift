@@ -6,7 +6,7 @@ import Terminal
 /// Where reading begins.
 extension Consumer {
     /// Finds where to begin: the group's offsets, else what is asked for, else the beginning.
-    mutating func begin() throws {
+    mutating func begin(_ signals: SignalListener) throws {
         // What the checkpoint knows of a partition may lie in a file that is not there any more.
         partitions = log.readable(partitions)
         let start = plan.start ?? .beginning
@@ -22,7 +22,7 @@ extension Consumer {
             do {
                 positions[partition] =
                     try committed[partition].map { try readable($0, of: partition) }
-                    ?? first(of: partition, at: start)
+                    ?? first(of: partition, at: start, signals)
             } catch let error as DamageFound {
                 try leaveOutBegin(of: partition, committed[partition], error.failure)
             }
@@ -137,9 +137,10 @@ extension Consumer {
         )
     }
 
-    private func first(
+    private mutating func first(
         of partition: TopicPartition,
-        at start: ReadingPlan.Start
+        at start: ReadingPlan.Start,
+        _ signals: SignalListener
     ) throws -> Offset {
         let bounds = try log.bounds(of: partition)
         switch start {
@@ -148,8 +149,7 @@ extension Consumer {
             return bounds.logStart
         case .end: return end(of: bounds)
         case .last(let count):
-            // The end is no less than zero, the count no less than one.
-            return max(Offset(max(0, end(of: bounds).rawValue - count)), bounds.logStart)
+            return beginOfLast(count, of: partition, bounds, signals)
         case .offset(let offset):
             try refuseToSkip(from: offset, to: bounds.logStart, partition)
             // What damage took is told with the partition, at the end.

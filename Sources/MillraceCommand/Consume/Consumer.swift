@@ -23,17 +23,19 @@ struct Consumer: ~Copyable {
     var regained: [TopicPartition: Offset] = [:]
     /// What open transactions hold up.
     private var heldUp = HeldUpRecords()
+    /// Records in front of the last ones, which were asked for.
+    var passedOver: [TopicPartition: Int64] = [:]
     var progress: GroupProgress
     /// Somebody else moved the group's positions: those of this reader are not noted any more.
     private var isOvertaken = false
     private var hasSaidItWaits = false
     private let time = SystemTimeSource()
     let buffer = FetchBuffer(byteCount: 1 << 20)
-    private var decompressor = RecordDecompressor()
+    var decompressor = RecordDecompressor()
     /// After so many records it is looked whether a group's position is to be noted.
     private static let recordsPerLook = 64
     /// The most that one batch may grow to.
-    private static let decompressedByteLimit = BatchLimit.recordByteCount
+    static let decompressedByteLimit = BatchLimit.recordByteCount
 
     init(
         log: any CommandLog,
@@ -192,6 +194,7 @@ struct Consumer: ~Copyable {
                 }
             }
             // Retention was quicker than the reader.
+            passedOver[partition] = nil
             positions[partition] = try readable(position, of: partition)
             return false
         }
@@ -216,10 +219,15 @@ struct Consumer: ~Copyable {
         return false
     }
 
-    private func damage(of partition: TopicPartition, _ error: RecordBatchError) -> CommandFailure {
-        CommandFailure(
+    func damage(
+        of partition: TopicPartition,
+        at position: Offset? = nil,
+        _ error: RecordBatchError
+    ) -> CommandFailure {
+        let position = position ?? positions[partition] ?? .zero
+        return CommandFailure(
             "a batch is damaged",
-            place: "\(partition) at or after offset \(positions[partition]?.rawValue ?? 0)",
+            place: "\(partition) at or after offset \(position.rawValue)",
             reason: "\(error)",
             next: log.place.directory.map { nextCommand("log verify", data: $0) }
         )
@@ -283,6 +291,7 @@ struct Consumer: ~Copyable {
         target: Offset?
     ) throws {
         let position = positions[partition] ?? .zero
+        var passedOver = passedOver.removeValue(forKey: partition) ?? 0
         var records = try decompressor.records(of: batch, byteLimit: Self.decompressedByteLimit)
         while remaining > 0, let record = try records.next() {
             let offset = batch.offset(of: record)
@@ -296,12 +305,17 @@ struct Consumer: ~Copyable {
                 finished.insert(partition)
                 return
             }
+            guard passedOver == 0 else {
+                passedOver -= 1
+                continue
+            }
             try printer.print(record, of: batch, partition: partition)
             positions[partition] = offset.advanced(by: 1)
             remaining -= 1
             // A reader that takes little at a time is behind by less than what was fetched.
             if remaining % Self.recordsPerLook == 0 { try noteProgressIfDue() }
         }
+        if passedOver > 0 { self.passedOver[partition] = passedOver }
         if remaining > 0 { positions[partition] = batch.nextOffset }
     }
 

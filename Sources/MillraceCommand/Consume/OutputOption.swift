@@ -22,7 +22,7 @@ enum OutputOption {
         default: RecordFormat.valueLine,
         shown: "%s\\n",
         help: "%t topic, %p partition, %o offset, %k key, %s value, %T time, %h headers, "
-            + "%K and %S byte counts"
+            + "%K and %S byte counts; \(EscapedText.known)"
     )
     private static let key = Parameter.option(
         "key",
@@ -47,8 +47,9 @@ enum OutputOption {
     )
     private static let null = Parameter.option(
         "null",
-        .text("TEXT"),
-        default: "",
+        .escapedText("TEXT"),
+        default: EscapedText(bytes: []),
+        shown: "",
         help: "what is printed for null, which is not the same as empty"
     )
 
@@ -80,7 +81,7 @@ enum OutputOption {
                     key: invocation[key],
                     value: invocation[value],
                     time: invocation[time],
-                    null: unescaped(invocation[null])
+                    null: invocation[null].bytes
                 )
             )
         }
@@ -89,7 +90,7 @@ enum OutputOption {
 
 extension RecordFormat {
     /// A value on each line.
-    static let valueLine = RecordFormat(parts: [.value, .text("\n")])
+    static let valueLine = RecordFormat(parts: [.value, .text([UInt8(ascii: "\n")])])
 
     init(parts: [Part]) { self.parts = parts }
 }

@@ -10,7 +10,7 @@ struct ReadingPlan {
         case end
         case offset(Offset)
         case time(Timestamp)
-        /// So many offsets before the end of each partition.
+        /// So many records before the end of each partition.
         case last(Int64)
 
         static let kind = ValueKind<Start>(

@@ -41,7 +41,7 @@ enum ValueFormat: String, CaseIterable, Sendable {
 /// `%k\t%s\n`, read once: the letters of kcat, and `%v` for `%s`.
 struct RecordFormat: Sendable, Equatable {
     enum Part: Sendable, Equatable {
-        case text(String)
+        case text([UInt8])
         case topic
         case partition
         case offset
@@ -55,32 +55,33 @@ struct RecordFormat: Sendable, Equatable {
 
     let parts: [Part]
 
-    /// Reads a format; nil for a letter that means nothing.
+    /// Reads a format; nil for a letter, or an escape, that means nothing.
     init?(_ format: String) {
+        guard let format = EscapedText(format) else { return nil }
         var parts: [Part] = []
-        var text = ""
-        var rest = unescaped(format)[...]
-        while let character = rest.popFirst() {
-            guard character == "%" else {
-                text.append(character)
+        var text: [UInt8] = []
+        var rest = format.bytes[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                text.append(byte)
                 continue
             }
             guard let letter = rest.popFirst() else { return nil }
-            if letter == "%" {
-                text.append("%")
+            if letter == UInt8(ascii: "%") {
+                text.append(letter)
                 continue
             }
             guard let part = Self.part(letter) else { return nil }
             if !text.isEmpty { parts.append(.text(text)) }
-            text = ""
+            text = []
             parts.append(part)
         }
         if !text.isEmpty { parts.append(.text(text)) }
         self.parts = parts
     }
 
-    private static func part(_ letter: Character) -> Part? {
-        switch letter {
+    private static func part(_ letter: UInt8) -> Part? {
+        switch Character(UnicodeScalar(letter)) {
         case "t": .topic
         case "p": .partition
         case "o": .offset
@@ -96,32 +97,9 @@ struct RecordFormat: Sendable, Equatable {
 
     static let kind = ValueKind<RecordFormat>(
         placeholder: "TEXT",
-        expectation: "a text with the letters %t %p %o %k %s %T %h %K %S or %%"
+        expectation: "a text with the letters %t %p %o %k %s %T %h %K %S or %%, and with a "
+            + "backslash only in \(EscapedText.known)"
     ) { RecordFormat($0) }
-}
-
-/// `\n`, `\t`, `\r`, `\0` and `\\` as the characters they stand for.
-func unescaped(_ text: String) -> String {
-    var result = ""
-    var isEscaped = false
-    for character in text {
-        if isEscaped {
-            switch character {
-            case "n": result.append("\n")
-            case "t": result.append("\t")
-            case "r": result.append("\r")
-            case "0": result.append("\0")
-            case "\\": result.append("\\")
-            default: result += "\\\(character)"
-            }
-            isEscaped = false
-        } else if character == "\\" {
-            isEscaped = true
-        } else {
-            result.append(character)
-        }
-    }
-    return isEscaped ? result + "\\" : result
 }
 
 func hexText(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -19,7 +19,7 @@ struct RecordText: Sendable {
     var value = ValueFormat.utf8
     var time = TimeFormat.milliseconds
     /// What is printed for a key or value that is null, and for the value of a header.
-    var null = ""
+    var null: [UInt8] = []
 }
 
 /// How timestamps are printed.
@@ -88,7 +88,7 @@ struct RecordPrinter: ~Copyable {
         }
         for part in parts {
             switch part {
-            case .text(let words): output.append(words)
+            case .text(let bytes): append(bytes)
             case .topic: output.append(partition.topic)
             case .partition: output.append("\(partition.partition.rawValue)")
             case .offset: output.append("\(batch.offset(of: record).rawValue)")
@@ -102,6 +102,10 @@ struct RecordPrinter: ~Copyable {
         }
     }
 
+    private mutating func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { output.append($0) }
+    }
+
     private mutating func append(lengthPrefixed part: UnsafeRawBufferPointer?) {
         withUnsafeBytes(of: LengthPrefixedRecord.length(of: part)) { output.append($0) }
         if let part { output.append(part) }
@@ -110,13 +114,13 @@ struct RecordPrinter: ~Copyable {
     private mutating func append(
         _ bytes: UnsafeRawBufferPointer?,
         as format: ValueFormat,
-        null: String
+        null: [UInt8]
     ) {
-        if let bytes { format.append(bytes, to: &output) } else { output.append(null) }
+        if let bytes { format.append(bytes, to: &output) } else { append(null) }
     }
 
     /// `name=value,name=value`, as kcat does.
-    private mutating func appendHeaders(_ block: UnsafeRawBufferPointer, null: String) {
+    private mutating func appendHeaders(_ block: UnsafeRawBufferPointer, null: [UInt8]) {
         var headers = RecordHeaderIterator(block)
         var isFirst = true
         while let header = headers.next() {

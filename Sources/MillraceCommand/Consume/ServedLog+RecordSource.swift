@@ -29,11 +29,8 @@ extension ServedLog: RecordSource {
             lost.append((partition, unreadable(partition, error)))
         }
         guard lost.count < partitions.count else { return partitions }
-        for (partition, failure) in lost {
-            TextOutput.error.write(
-                "warning: \(partition) of \(place) cannot be read: "
-                    + "\(failure.reason ?? "no reason given"); the other partitions are read\n"
-            )
+        for (_, failure) in lost {
+            TextOutput.error.write(failure.warning("; the other partitions are read") + "\n")
         }
         unreadable = lost
         return partitions.filter { partition in !lost.contains { $0.partition == partition } }

@@ -65,16 +65,9 @@ enum DlqMarkCommands {
         let choice = try LetterChoice(invocation)
         let signals = try SignalListener.start()
         let outcome = try withCluster(invocation) { log in
-            let letters = try choice.letters(in: log)
-            if choice.isDryRun { return try count(letters, choice, upTo: .max, in: log, signals) }
-            // Where nothing was noted yet and nothing is to be, no topic is made for it.
-            if try !log.hasAudit(of: letters) {
-                let first = try count(letters, choice, upTo: 1, in: log, signals)
-                if first.count == 0 { return first }
-            }
-            let cause = choice.cause(action, letters, reason: invocation[because])
-            let audit = try AuditWriter(letters, cause: cause, in: log)
-            return try mark(letters, choice, audit, in: log, signals)
+            do {
+                return try mark(choice, action, reason: invocation[because], in: log, signals)
+            } catch is ScanStopped { return (0, true) }
         }
         let letters = counted(outcome.count, "dead letter")
         TextOutput.standard.write(
@@ -85,6 +78,26 @@ enum DlqMarkCommands {
             choice.isDryRun ? LetterChoice.lookedShort : LetterChoice.cutShort
         )
         return signals.request ?? .done
+    }
+
+    /// How many were noted, or would be.
+    private static func mark(
+        _ choice: LetterChoice,
+        _ action: AuditRecord.Action,
+        reason: String?,
+        in log: ServedLog,
+        _ signals: SignalListener
+    ) throws -> (count: Int, isCutShort: Bool) {
+        let letters = try choice.letters(in: log, signals)
+        if choice.isDryRun { return try count(letters, choice, upTo: .max, in: log, signals) }
+        // Where nothing was noted yet and nothing is to be, no topic is made for it.
+        if try !log.hasAudit(of: letters) {
+            let first = try count(letters, choice, upTo: 1, in: log, signals)
+            if first.count == 0 { return first }
+        }
+        let cause = choice.cause(action, letters, reason: reason)
+        let audit = try AuditWriter(letters, cause: cause, in: log)
+        return try mark(letters, choice, audit, in: log, signals)
     }
 
     /// Counts the dead letters that are meant, up to a number that is enough.
@@ -99,7 +112,7 @@ enum DlqMarkCommands {
         let isCutShort = try log.scanLetters(
             of: letters,
             choice.conditions,
-            try log.states(of: letters),
+            try log.states(of: letters) { signals.request != nil },
             isStopped: { signals.request != nil }
         ) { _, _ in
             count += 1
@@ -115,7 +128,7 @@ enum DlqMarkCommands {
         in log: ServedLog,
         _ signals: SignalListener
     ) throws -> (count: Int, isCutShort: Bool) {
-        let states = try log.states(of: letters, areSettled: true)
+        let states = try log.states(of: letters, areSettled: true) { signals.request != nil }
         do {
             let isCutShort = try log.scanLetters(
                 of: letters,

@@ -99,28 +99,47 @@ enum DlqReplayCommand {
                     next: "start the job first, or leave --stop-on-refail out"
                 )
             }
-            let letters = try choice.letters(in: log)
-            if case .topic(let name) = destination { _ = try log.requireTopic(name) }
-            func rehearse(upTo limit: Int) throws -> LetterRehearsal {
-                try LetterRehearsal(letters, choice, destination, limit: limit, in: log) {
-                    signals.request != nil
-                }
+            do {
+                return try run(choice, destination, invocation, log, signals)
+            } catch is ScanStopped {
+                TextOutput.standard.write(
+                    choice.isDryRun
+                        ? LetterChoice.lookedShort
+                        : "replayed 0 dead letters\n" + LetterChoice.cutShort
+                )
+                return signals.request ?? .done
             }
-            if choice.isDryRun {
-                let rehearsal = try rehearse(upTo: invocation[limit] ?? Int.max)
-                rehearsal.tell()
-                return end(rehearsal, LetterChoice.lookedShort, signals)
-            }
-            // Where nothing was noted yet and nothing is to be, no topic is made for it.
-            if try !log.hasAudit(of: letters) {
-                let rehearsal = try rehearse(upTo: 1)
-                if rehearsal.counts.isEmpty {
-                    TextOutput.standard.write("replayed 0 dead letters\n")
-                    return end(rehearsal, LetterChoice.cutShort, signals)
-                }
-            }
-            return try replay(letters, choice, destination, invocation, log, signals)
         }
+    }
+
+    private static func run(
+        _ choice: LetterChoice,
+        _ destination: ReplayTargets.Destination,
+        _ invocation: Invocation,
+        _ log: ServedLog,
+        _ signals: SignalListener
+    ) throws -> ExitStatus {
+        let letters = try choice.letters(in: log, signals)
+        if case .topic(let name) = destination { _ = try log.requireTopic(name) }
+        func rehearse(upTo limit: Int) throws -> LetterRehearsal {
+            try LetterRehearsal(letters, choice, destination, limit: limit, in: log) {
+                signals.request != nil
+            }
+        }
+        if choice.isDryRun {
+            let rehearsal = try rehearse(upTo: invocation[limit] ?? Int.max)
+            rehearsal.tell()
+            return end(rehearsal, LetterChoice.lookedShort, signals)
+        }
+        // Where nothing was noted yet and nothing is to be, no topic is made for it.
+        if try !log.hasAudit(of: letters) {
+            let rehearsal = try rehearse(upTo: 1)
+            if rehearsal.counts.isEmpty {
+                TextOutput.standard.write("replayed 0 dead letters\n")
+                return end(rehearsal, LetterChoice.cutShort, signals)
+            }
+        }
+        return try replay(letters, choice, destination, invocation, log, signals)
     }
 
     /// Says what is left open, and `words` where a signal ended the looking.
@@ -145,7 +164,7 @@ enum DlqReplayCommand {
     ) throws -> ExitStatus {
         let cause = choice.cause(.replay, letters, target: destination.words)
         let audit = try AuditWriter(letters, cause: cause, in: log)
-        let states = try log.states(of: letters, areSettled: true)
+        let states = try log.states(of: letters, areSettled: true) { signals.request != nil }
         let watch = RefailWatch(
             log,
             letters,

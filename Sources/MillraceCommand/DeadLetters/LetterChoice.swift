@@ -35,8 +35,10 @@ struct LetterChoice {
         isDryRun = invocation[Self.dryRun]
     }
 
-    /// Finds the topic.
-    func letters(in log: ServedLog) throws -> LetterTopic { try log.letterTopic(topic) }
+    /// Finds the topic; `ScanStopped` where a signal came meanwhile.
+    func letters(in log: ServedLog, _ signals: SignalListener) throws -> LetterTopic {
+        try log.letterTopic(topic) { signals.request != nil }
+    }
 
     func cause(
         _ action: AuditRecord.Action,

@@ -29,7 +29,7 @@ struct LetterRehearsal {
         )
         var sources = SourceRecords(log)
         var left = limit
-        let states = try log.states(of: letters)
+        let states = try log.states(of: letters, isStopped: isStopped)
         var (counts, obstacles) = (self.counts, self.obstacles)
         isCutShort = try log.scanLetters(
             of: letters,

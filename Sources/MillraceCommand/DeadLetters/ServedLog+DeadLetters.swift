@@ -36,7 +36,7 @@ extension ServedLog {
         let all = try asking("the topics are not told") { cluster throws(KafkaClientError) in
             try cluster.topics(named: nil)
         }
-        return try all.filter { $0.name.hasSuffix(LetterTopic.suffix) }.map(letterTopic)
+        return try all.filter { $0.name.hasSuffix(LetterTopic.suffix) }.map(letters(of:))
     }
 
     /// Calls `body` with each of these topics, every topic of dead letters for none. What fails of
@@ -62,8 +62,13 @@ extension ServedLog {
 
     /// The topic of this name: that of the audit records is none of dead letters, nor one whose
     /// records are all something else.
-    func letterTopic(_ name: String) throws -> LetterTopic {
-        let letters = try letterTopic(try requireTopic(name, canBeMade: false))
+    ///
+    /// - Throws: `ScanStopped` where `isStopped` said so.
+    func letterTopic(
+        _ name: String,
+        isStopped: () -> Bool = { false }
+    ) throws -> LetterTopic {
+        let letters = try letters(of: try requireTopic(name, canBeMade: false))
         let audited = LetterTopic.dropAuditSuffix(of: name)
         if let audited, audited.hasSuffix(LetterTopic.suffix) {
             throw CommandFailure(
@@ -73,7 +78,7 @@ extension ServedLog {
                 next: place.next("dlq list \(argument: audited)")
             )
         }
-        let count = try countBeforeFirstLetter(of: letters)
+        let count = try countBeforeFirstLetter(of: letters, isStopped)
         guard count == 0 else {
             throw CommandFailure(
                 "'\(name)' holds no dead letters",
@@ -90,21 +95,25 @@ extension ServedLog {
     }
 
     /// How many records there are where none is a dead letter; 0 where one is.
-    private func countBeforeFirstLetter(of letters: LetterTopic) throws -> Int {
+    private func countBeforeFirstLetter(
+        of letters: LetterTopic,
+        _ isStopped: () -> Bool
+    ) throws -> Int {
         var reader = DeadLetterReader()
         var count = 0
         var isFound = false
         for (partition, offsets) in letters.bounds.sorted(by: { $0.key < $1.key }) where !isFound {
-            try scan(partition, offsets.lowerBound..<offsets.upperBound) { record, batch in
+            try scan(partition, offsets, isStopped: isStopped) { record, batch in
                 isFound = reader.letter(record, of: batch, in: partition).isLetter
                 count += 1
                 return !isFound
             }
+            if isStopped() { throw ScanStopped() }
         }
         return isFound ? 0 : count
     }
 
-    private func letterTopic(_ topic: ClusterTopic) throws -> LetterTopic {
+    func letters(of topic: ClusterTopic) throws -> LetterTopic {
         let bounds = try bounds(of: topic.partitionNames)
         var known: [TopicPartition: Range<Int64>] = [:]
         for name in topic.partitionNames {
@@ -130,17 +139,22 @@ extension ServedLog {
 
     /// What was done about the dead letters of a topic, from its audit topic. Where they are to be
     /// settled, nobody may have a transaction open that could say more.
-    func states(of letters: LetterTopic, areSettled: Bool = false) throws -> LetterStates {
+    ///
+    /// - Throws: `ScanStopped` where `isStopped` said so.
+    func states(
+        of letters: LetterTopic,
+        areSettled: Bool = false,
+        isStopped: () -> Bool = { false }
+    ) throws -> LetterStates {
         var states = LetterStates(of: letters.bounds)
         let audit = letters.audit
         guard try hasAudit(of: letters) else { return states }
-        if areSettled { try waitUntilStable(audit) }
+        if areSettled { try waitUntilStable(audit, isStopped: isStopped) }
         let bounds = try bounds(of: audit)
         guard bounds.logStart < bounds.lastStableOffset else { return states }
         var foreign = ForeignRecords()
-        let end = try scan(audit, bounds.logStart.rawValue..<bounds.lastStableOffset.rawValue) {
-            record,
-            batch in
+        let all = bounds.logStart.rawValue..<bounds.lastStableOffset.rawValue
+        let end = try scan(audit, all, isStopped: isStopped) { record, batch in
             guard let noted = AuditRecord(record) else {
                 if AuditRecord.isForeign(record) {
                     foreign.add(batch.offset(of: record))
@@ -161,6 +175,7 @@ extension ServedLog {
             }
             return true
         }
+        if isStopped() { throw ScanStopped() }
         foreign.tell(of: audit)
         guard end >= bounds.lastStableOffset.rawValue else {
             throw CommandFailure(
@@ -208,7 +223,7 @@ extension ServedLog {
     /// Calls `body` with the dead letters that meet conditions, and with their states; false ends
     /// it. Records that are no dead letters are passed over.
     ///
-    /// - Returns: whether `isStopped`, which is asked at each record, ended it on the way.
+    /// - Returns: whether `isStopped`, which is asked at fetches and records, ended it on the way.
     @discardableResult
     func scanLetters(
         of letters: LetterTopic,
@@ -222,7 +237,8 @@ extension ServedLog {
         var isCutShort = false
         for (partition, offsets) in letters.bounds.sorted(by: { $0.key < $1.key })
         where goesOn && conditions.mayMatch(partition.partition) {
-            try scan(partition, conditions.narrowed(offsets)) { record, batch in
+            let narrowed = conditions.narrowed(offsets)
+            let end = try scan(partition, narrowed, isStopped: isStopped) { record, batch in
                 isCutShort = isStopped()
                 guard !isCutShort else {
                     goesOn = false
@@ -237,6 +253,7 @@ extension ServedLog {
                 goesOn = try body(letter, state)
                 return goesOn
             }
+            if goesOn, end < narrowed.upperBound, isStopped() { return true }
         }
         return isCutShort
     }

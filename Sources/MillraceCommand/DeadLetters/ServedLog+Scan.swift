@@ -4,6 +4,9 @@ import LogModel
 import StreamsRuntime
 import Terminal
 
+/// A signal came before it was known what there is to do: nothing was done.
+struct ScanStopped: Error {}
+
 /// Reading stretches of partitions, batch by batch.
 extension ServedLog {
     /// What one fetch of a scan brings.
@@ -12,18 +15,20 @@ extension ServedLog {
     /// Calls `body` with each committed record of these offsets, in order, until it says that it
     /// has seen enough.
     ///
+    /// - Parameter isStopped: asked before each fetch; true ends it.
     /// - Returns: where it ended: at the end of the offsets, where there are no more records now,
     ///   or behind the record that was enough.
     @discardableResult
     func scan(
         _ partition: TopicPartition,
         _ offsets: Range<Int64>,
+        isStopped: () -> Bool = { false },
         _ body: (RecordView, RecordBatchView) throws -> Bool
     ) throws -> Int64 {
         var position = offsets.lowerBound
         var decompressor = RecordDecompressor()
         let what = "\(partition) is not read on"
-        while position < offsets.upperBound {
+        while position < offsets.upperBound, !isStopped() {
             let from = Offset(position)
             let answers = try asking(what) { cluster throws(KafkaClientError) in
                 try cluster.fetch(

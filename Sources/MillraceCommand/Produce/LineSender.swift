@@ -27,6 +27,8 @@ struct LineSender {
     private var begun: [(name: String, before: Int)] = []
     private var inputCount = 0
     private var json = RecordJSONReader()
+    /// Nil where nothing goes by the records' times.
+    private(set) var oldRecords: OldRecords?
 
     init(
         producer: IdempotentProducer,
@@ -36,8 +38,10 @@ struct LineSender {
         headers: [KeyValueArgument],
         linger: Duration,
         room: RecordRoom,
+        oldRecords: OldRecords?,
         signals: SignalListener
     ) {
+        self.oldRecords = oldRecords
         self.producer = producer
         self.form = form
         self.delimiter = delimiter
@@ -162,7 +166,10 @@ struct LineSender {
     ) throws {
         while let line = try lines.next() {
             let number = lines.lineCount
-            do { try json.read(line) } catch {
+            let text = number == 1 ? try ByteOrderMark.drop(from: line, of: name) : line
+            // An input of nothing but the mark is empty.
+            if text.isEmpty, text.count < line.count { continue }
+            do { try json.read(text) } catch {
                 throw CommandFailure(
                     "a line is no record",
                     place: Self.place(number, name),
@@ -179,6 +186,7 @@ struct LineSender {
                 )
             }
             try addRead(to: chosen, number, name)
+            if let time = json.timestamp { oldRecords?.note(time) }
             show(&bar)
         }
     }

@@ -19,11 +19,16 @@ extension OpenLog: RecordSink {
         }
         try refuseUnfinished([topic.name])
         do throws(LogStorageError) {
+            let options = try LogConfiguration(topicOptions: topic.options)
+            let goesByTime =
+                options.deletesOldSegments && !options.usesLogAppendTime
+                && options.retentionMilliseconds >= 0
             return OutputTopic(
                 name: name,
                 id: topic.id,
                 partitions: topic.partitions.map(\.name),
-                largestBatch: try LogConfiguration(topicOptions: topic.options).maxMessageByteCount
+                largestBatch: options.maxMessageByteCount,
+                retentionMilliseconds: goesByTime ? options.retentionMilliseconds : nil
             )
         } catch {
             throw CommandFailure(

@@ -36,7 +36,7 @@ enum ProduceCommand {
     )
     private static let separator = Parameter.optional(
         "key-separator",
-        .nonemptyText("TEXT"),
+        .nonemptyEscapedText("TEXT"),
         help: "a line's key ends at the first TEXT; \\t is a tab; lines without it have no key"
     )
     private static let input = Parameter.option(
@@ -53,14 +53,14 @@ enum ProduceCommand {
     )
     private static let delimiter = Parameter.option(
         "delimiter",
-        .nonemptyText("TEXT"),
-        default: "\n",
+        .nonemptyEscapedText("TEXT"),
+        default: EscapedText(bytes: [UInt8(ascii: "\n")]),
         shown: "\\n",
-        help: "what ends a line; \\0 is a zero byte, \\t a tab"
+        help: "what ends a line, with \(EscapedText.known); \\0 is a zero byte"
     )
     private static let null = Parameter.optional(
         "null",
-        .text("TEXT"),
+        .escapedText("TEXT"),
         help: "a value, or key, that is exactly TEXT is null: a tombstone"
     )
     private static let partition = Parameter.optional(
@@ -163,8 +163,8 @@ enum ProduceCommand {
             )
             return .text(
                 LineShape(
-                    separator: invocation[separator].map { Array(unescaped($0).utf8) } ?? [],
-                    null: invocation[null].map { Array(unescaped($0).utf8) }
+                    separator: invocation[separator]?.bytes ?? [],
+                    null: invocation[null]?.bytes
                 )
             )
         }
@@ -198,11 +198,12 @@ enum ProduceCommand {
         var sender = LineSender(
             producer: producer,
             form: form,
-            delimiter: Array(unescaped(invocation[delimiter]).utf8),
+            delimiter: invocation[delimiter].bytes,
             partition: invocation[partition],
             headers: invocation[header],
             linger: invocation[linger],
             room: room,
+            oldRecords: OldRecords(of: topic, at: SystemTimeSource().wallTime()),
             signals: signals
         )
         let inputs = invocation[files].isEmpty ? ["-"] : invocation[files]
@@ -210,10 +211,17 @@ enum ProduceCommand {
             let failure = CommandFailure(explaining: error, data: log.place.directory)
             let kept = sender.keep(after: failure)
             if isGone(topic, log) { throw deleted(topic, log.place) }
+            tell(sender.oldRecords, log.place)
             throw kept
         }
         if isGone(topic, log) { throw deleted(topic, log.place) }
+        tell(sender.oldRecords, log.place)
         return producer.appendedCount
+    }
+
+    private static func tell(_ records: OldRecords?, _ place: LogPlace) {
+        guard let warning = records?.warning(in: place) else { return }
+        TextOutput.error.write(warning + "\n")
     }
 
     /// False where nobody tells: what was acknowledged is in the topic, as far as is known.

@@ -2,7 +2,10 @@ import JSON
 import LogModel
 import Terminal
 
-/// Reads records from JSON objects as `RecordJSONWriter` writes them.
+/// Reads records from JSON objects as `RecordJSONWriter` writes them, or kcat:
+///
+///     {"topic":"orders","partition":0,"offset":7,"tstype":"create","ts":1359608400000,"broker":1,
+///      "headers":["a","1","b",null],"key":"k","payload":"v"}
 ///
 /// `value` has to be there, null for a tombstone; everything else may be left out. Of a member
 /// that nobody knows nothing can be kept, so it is refused, as one that is there twice.
@@ -14,11 +17,18 @@ struct RecordJSONReader {
     private(set) var partition: Int32?
     private(set) var timestamp: Timestamp?
 
+    private static let keys = ["key", "key_base64"]
+    private static let headerValues = ["value", "value_base64"]
+    private static let values = headerValues + ["payload"]
+    private static let times = ["timestamp", "ts"]
+
     private var members = MemberNames([
         "topic", "partition", "offset", "timestamp", "timestamp_type", "key", "key_base64", "value",
-        "value_base64", "headers",
+        "value_base64", "headers", "payload", "ts", "tstype", "broker",
     ])
     private var headerMembers = MemberNames(["key", "key_base64", "value", "value_base64"])
+    /// False where kcat says that the record has none, and prints 0.
+    private var hasTime = true
     private var headerKey = NullableBytes()
     private var headerValue = NullableBytes()
 
@@ -29,6 +39,7 @@ struct RecordJSONReader {
         headers.reset()
         partition = nil
         timestamp = nil
+        hasTime = true
         members.reset()
         let document = try JSONDocument(parsing: line)
         try document.withRoot { root in
@@ -40,22 +51,24 @@ struct RecordJSONReader {
                 try take(known, member)
             }
         }
-        try members.requireOne(of: "key", "key_base64", orNone: true)
-        try members.requireOne(of: "value", "value_base64", orNone: false)
+        try members.requireOne(of: Self.keys, orNone: true)
+        try members.requireOne(of: Self.values, orNone: false)
+        try members.requireOne(of: Self.times, orNone: true)
+        if !hasTime { timestamp = nil }
     }
 
     private mutating func take(_ name: String, _ member: JSONValue) throws {
         switch name {
         case "key": try key.set(string: member, name)
         case "key_base64": try key.set(base64: member, name)
-        case "value": try value.set(string: member, name)
+        case "value", "payload": try value.set(string: member, name)
         case "value_base64": try value.set(base64: member, name)
         case "partition":
             guard let number = member.int64.flatMap({ Int32(exactly: $0) }), number >= 0 else {
                 throw JSONError(path: name, "\(member.article), where a partition is needed")
             }
             partition = number
-        case "timestamp":
+        case "timestamp", "ts":
             guard let number = member.int64 else {
                 throw JSONError(
                     path: name,
@@ -63,16 +76,35 @@ struct RecordJSONReader {
                 )
             }
             timestamp = Timestamp(number)
+        case "tstype": hasTime = member.string != "unknown"
         case "headers": try takeHeaders(member)
         // Where the record was is not where it goes.
         default: return
         }
     }
 
+    /// Objects with names and values, as we write them; names and values in turn, as kcat does; or
+    /// an object of which the members are the headers.
     private mutating func takeHeaders(_ list: JSONValue) throws {
+        if let object = list.object {
+            try object.forEachMember { name, member in
+                let path = name.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+                name.withUnsafeBytes { headerKey.set($0) }
+                try takeValue(member, at: "headers.\(path)")
+            }
+            return
+        }
         var index = 0
+        var isFlat = false
         let isArray = try list.forEachElement { header in
-            do { try takeHeader(header) } catch let error as JSONError {
+            if index == 0 { isFlat = header.utf8 != nil }
+            do {
+                if isFlat {
+                    try takeFlat(header, isName: index % 2 == 0)
+                } else {
+                    try takeHeader(header)
+                }
+            } catch let error as JSONError {
                 let path = error.path.isEmpty ? "" : ".\(error.path)"
                 throw JSONError(path: "headers[\(index)]\(path)", error.reason)
             }
@@ -80,6 +112,35 @@ struct RecordJSONReader {
         }
         guard isArray else {
             throw JSONError(path: "headers", "\(list.article), where an array is needed")
+        }
+        guard !isFlat || index % 2 == 0 else {
+            throw JSONError(
+                path: "headers[\(index - 1)]",
+                "a name without a value: names and values stand in turn"
+            )
+        }
+    }
+
+    private mutating func takeFlat(_ element: JSONValue, isName: Bool) throws {
+        guard isName else { return try takeValue(element, at: "") }
+        guard let text = element.utf8 else {
+            throw JSONError("\(element.article), where a header's name is needed")
+        }
+        text.withUnsafeBytes { headerKey.set($0) }
+    }
+
+    private mutating func takeValue(_ value: JSONValue, at path: String) throws {
+        do throws(JSONError) { try headerValue.set(string: value, "") } catch {
+            throw JSONError(path: path, error.reason)
+        }
+        appendHeader()
+    }
+
+    /// Of the name and the value that were read last.
+    private mutating func appendHeader() {
+        headerKey.withBytes { key in
+            guard let key else { return }
+            headerValue.withBytes { headers.append(key: key, value: $0) }
         }
     }
 
@@ -99,12 +160,12 @@ struct RecordJSONReader {
             default: try headerValue.set(base64: member, known)
             }
         }
-        try headerMembers.requireOne(of: "key", "key_base64", orNone: false, mayBeNull: false)
-        try headerMembers.requireOne(of: "value", "value_base64", orNone: false)
-        try headerKey.withBytes { key in
-            guard let key else { throw JSONError(path: "key", "null, where a string is needed") }
-            headerValue.withBytes { headers.append(key: key, value: $0) }
+        try headerMembers.requireOne(of: Self.keys, orNone: false, mayBeNull: false)
+        try headerMembers.requireOne(of: Self.headerValues, orNone: false)
+        guard !headerKey.isNull else {
+            throw JSONError(path: "key", "null, where a string is needed")
         }
+        appendHeader()
     }
 }
 
@@ -137,26 +198,35 @@ private struct MemberNames {
         return names[index]
     }
 
+    /// Refuses two of these names, and none of them, but for `orNone`.
     func requireOne(
-        of text: String,
-        _ base64: String,
+        of choices: [String],
         orNone: Bool,
         mayBeNull: Bool = true
     ) throws(JSONError) {
-        let count = names.indices.count {
-            isThere[$0] && (names[$0] == text || names[$0] == base64)
+        var given: String?
+        for choice in choices where has(choice) {
+            guard let other = given else {
+                given = choice
+                continue
+            }
+            throw JSONError(path: choice, "there beside \(other): give one of them")
         }
-        if count == 2 { throw JSONError(path: base64, "there beside \(text): give one of them") }
-        guard count == 1 || orNone else {
-            throw JSONError(path: text, mayBeNull ? "absent; null is written as such" : "absent")
+        guard given != nil || orNone else {
+            let name = choices[0]
+            throw JSONError(path: name, mayBeNull ? "absent; null is written as such" : "absent")
         }
+    }
+
+    private func has(_ name: String) -> Bool {
+        names.indices.contains { isThere[$0] && names[$0] == name }
     }
 }
 
 /// Bytes or null, in memory that is used again.
 struct NullableBytes {
     private var bytes: [UInt8] = []
-    private var isNull = true
+    private(set) var isNull = true
 
     /// How many there are; none of null.
     var byteCount: Int { bytes.count }
@@ -164,6 +234,12 @@ struct NullableBytes {
     mutating func setNull() {
         bytes.removeAll(keepingCapacity: true)
         isNull = true
+    }
+
+    fileprivate mutating func set(_ bytes: UnsafeRawBufferPointer) {
+        setNull()
+        self.bytes.append(contentsOf: bytes)
+        isNull = false
     }
 
     /// Takes the bytes of a string, or null.

@@ -31,6 +31,8 @@ struct OutputTopic {
     let partitions: [TopicPartition]
     /// `max.message.bytes`.
     let largestBatch: Int
+    /// How many milliseconds records stay by their own times; nil where these say nothing of that.
+    var retentionMilliseconds: Int64?
 }
 
 /// Why a log did not take a batch.

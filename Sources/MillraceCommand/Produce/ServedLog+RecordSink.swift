@@ -23,13 +23,23 @@ extension ServedLog: RecordSink {
             cluster throws(KafkaClientError) in
             try cluster.options(of: [name], withDefaults: true)
         }
-        let limit = options[name]?["max.message.bytes"].flatMap { Int($0) }
+        let own = options[name] ?? [:]
+        let limit = own["max.message.bytes"].flatMap { Int($0) }
         return OutputTopic(
             name: name,
             id: topic.id,
             partitions: partitions,
-            largestBatch: min(limit ?? BatchLimit.byteCount, BatchLimit.byteCount)
+            largestBatch: min(limit ?? BatchLimit.byteCount, BatchLimit.byteCount),
+            retentionMilliseconds: Self.retentionMilliseconds(own)
         )
+    }
+
+    private static func retentionMilliseconds(_ options: [String: String]) -> Int64? {
+        let policies = (options["cleanup.policy"] ?? "").split(separator: ",")
+        guard policies.contains("delete"), options["message.timestamp.type"] == "CreateTime",
+            let span = options["retention.ms"].flatMap({ Int64($0) }), span >= 0
+        else { return nil }
+        return span
     }
 
     func makeProducerID() throws(CommandFailure) -> (ProducerID, ProducerEpoch) {

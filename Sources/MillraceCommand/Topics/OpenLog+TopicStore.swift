@@ -27,7 +27,7 @@ extension OpenLog: TopicStore {
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
         let topic = try requireTopic(name, canBeMade: false)
         var shown = ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
-        shown.take(defaults: try ServedLog(inProcess: self).defaults(ofTopic: name), of: place)
+        shown.take(try ServedLog(inProcess: self).defaults(ofTopic: name))
         return shown
     }
 

@@ -23,11 +23,13 @@ extension ServedLog: TopicStore {
         guard var shown = try shown([try requireTopic(name, canBeMade: false)]).first else {
             throw place.missingTopic(name, among: [], canBeMade: false)
         }
-        shown.take(defaults: try defaults(ofTopic: name), of: place)
+        shown.take(try defaults(ofTopic: name))
         return shown
     }
 
-    func defaults(ofTopic name: String) throws(CommandFailure) -> [String: String] {
+    func defaults(
+        ofTopic name: String
+    ) throws(CommandFailure) -> KafkaCluster.TopicDefaults {
         try asking("the options of '\(name)' are not told") { cluster throws(KafkaClientError) in
             try cluster.defaults(ofTopic: name)
         }

@@ -171,7 +171,8 @@ enum TopicCommands {
 
     private static let force = Parameter.flag(
         "force",
-        help: "also a topic that a job keeps its state in, or carries records through"
+        help: "also a topic that a job keeps its state in, or carries records through, and one "
+            + "with dead letters that are open"
     )
 
     private static let delete = Command(
@@ -184,6 +185,9 @@ enum TopicCommands {
         try withLog(invocation) { log in
             // A name that is none is told before anything is gone.
             for topic in topics { try log.requireKnown(topic) }
+            if !invocation[force] {
+                for topic in topics { try log.refuseOpenLetters(of: topic) }
+            }
             for topic in topics {
                 try log.deleteTopic(topic, evenOfJob: invocation[force])
                 TextOutput.standard.write("deleted \(topic)\n")

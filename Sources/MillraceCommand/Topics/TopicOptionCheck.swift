@@ -1,5 +1,6 @@
 import BrokerAPI
 import JobRunner
+import KafkaClient
 import LogStorage
 import Terminal
 
@@ -38,11 +39,9 @@ extension LogPlace {
 }
 
 extension ShownTopic {
-    /// Takes the options that are not set, those of Kafka's apart that this log does not heed.
-    mutating func take(defaults all: [String: String], of place: LogPlace) {
-        defaults = all
-        guard place.directory != nil else { return }
-        fixed = all.filter { KafkaTopicOptions.fixedValue(of: $0.key) != nil }
-        defaults = all.filter { fixed[$0.key] == nil }
+    /// Takes the options that are not set, those apart that the log does not let anybody set.
+    mutating func take(_ defaults: KafkaCluster.TopicDefaults) {
+        fixed = defaults.values.filter { defaults.fixedNames.contains($0.key) }
+        self.defaults = defaults.values.filter { fixed[$0.key] == nil }
     }
 }

@@ -41,6 +41,8 @@ protocol TopicStore {
         _ name: String,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) -> [String: String]
+    /// What is open of a topic of dead letters; nil for a topic that is none.
+    func openLetters(of name: String) throws -> OpenLetters?
     /// One that a job keeps its state in, or carries records through, only if `evenOfJob`.
     func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure)
 }
@@ -79,7 +81,7 @@ struct ShownTopic {
     var partitions: [ShownPartition]
     /// What options have that are not set; empty where that was not looked at.
     var defaults: [String: String] = [:]
-    /// Options of Kafka's that this log does not heed, as it has them.
+    /// Options that nobody can set, as the log has them.
     var fixed: [String: String] = [:]
 
     /// The offsets between the log starts and the high watermarks, of partitions that can be read.

@@ -160,16 +160,17 @@ extension EndToEnd {
             func line(_ command: String, _ option: String) throws -> String {
                 try #require(
                     script.first {
-                        $0.contains("_from \(command)'") && $0.contains(" -l \(option) ")
+                        $0.contains(" '_millrace_at millrace \(command)'")
+                            && $0.contains(" -l \(option) ")
                     },
                     "\(command) \(option)"
                 )
             }
-            #expect(try line("new", "path").contains(" -r -a '(__fish_complete_directories)' "))
-            #expect(try line("set", "password-file").contains(" -r -F "))
-            #expect(try line("list", "command-config").contains(" -r -F "))
-            #expect(try !line("create", "partitions").contains("-F"))
-            #expect(script.contains { $0.hasSuffix("_from produce' -F") })
+            #expect(try line("new", "path").contains(" -x -a '(__fish_complete_directories)' "))
+            #expect(try line("user set", "password-file").contains(" -r -F "))
+            #expect(try line("topic list", "command-config").contains(" -r -F "))
+            #expect(try !line("topic create", "partitions").contains("-F"))
+            #expect(script.contains { $0.hasSuffix("'_millrace_at millrace produce' -F") })
         }
 
         @Test func `the folders of jobs are offered`() throws {

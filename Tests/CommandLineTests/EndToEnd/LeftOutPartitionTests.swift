@@ -44,6 +44,12 @@ extension EndToEnd {
                 $0.contains("the other partitions are read on")
             }
             #expect(claims == 2, "\(outcome.errors)")
+            let told = outcome.errors.components(separatedBy: "warning: ").dropFirst()
+            for warning in told where warning.contains("are read on") {
+                for words in ["  where: lines-", "  why: ", "  next: millrace log verify"] {
+                    #expect(warning.contains(words), "\(warning)")
+                }
+            }
         }
 
         @Test func `a partition that lacks its begin is named beside a damaged one`() throws {

@@ -78,6 +78,63 @@ extension EndToEnd {
             #expect(try succeed("topic", "list").output.contains("\(Self.letters)-audit"))
         }
 
+        /// The signal is there before the first record is looked at, or a note of what was done.
+        @Test func `looking for dead letters, and for what was done about them, can be stopped`()
+            throws
+        {
+            try write(10)
+            try succeed("dlq", "park", Self.letters, "--where", "offset=3")
+            let log = try OpenLog(data, creates: false)
+            defer { #expect(throws: Never.self) { try log.close() } }
+            let served = ServedLog(inProcess: log)
+            #expect(throws: ScanStopped.self) {
+                try served.letterTopic(Self.letters) { true }
+            }
+            let letters = try served.letterTopic(Self.letters) { false }
+            #expect(throws: ScanStopped.self) {
+                _ = try served.states(of: letters, isStopped: { true })
+            }
+            let states = try served.states(of: letters, isStopped: { false })
+            let all = try LetterConditions([], now: Timestamp(0))
+            var count = 0
+            let isCutShort = try served.scanLetters(of: letters, all, states, isStopped: { true }) {
+                _,
+                _ in
+                count += 1
+                return true
+            }
+            #expect(isCutShort && count == 0)
+        }
+
+        /// Records that are no dead letters are all looked at before that is said.
+        @Test(arguments: commands)
+        func `the first look at a topic ends at a signal`(words: [String]) throws {
+            let text = (0..<400_000).map { "\($0)\n" }.joined()
+            try succeed("produce", Self.letters, input: text)
+            try write(1)
+            let output = folder.url.appending(path: "output")
+            let errors = folder.url.appending(path: "errors")
+            let process = try Millrace.start(
+                Millrace.executable,
+                words + ["--data", data],
+                input: nil,
+                output: output,
+                errors: errors
+            )
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while !isOwner(process.processIdentifier), process.isRunning, Date() < deadline {
+                usleep(500)
+            }
+            process.terminate()
+            process.waitUntilExit()
+            let said = try String(contentsOf: output, encoding: .utf8)
+            #expect(process.terminationStatus == 143, "\(said)")
+            #expect(said.contains("ed 0 dead letters\nstopped by a signal: "), "\(said)")
+            #expect(try String(contentsOf: errors, encoding: .utf8) == "")
+            #expect(!(try succeed("topic", "list").output.contains("-audit")))
+            #expect(try succeed("dlq", "list").output.contains("1 dead letter, 1 open"))
+        }
+
         @Test func `a scan that is stopped says so, one that comes to its end does not`() throws {
             try write(10)
             let log = try OpenLog(data, creates: false)

@@ -134,6 +134,78 @@ extension EndToEnd {
             #expect(try consume("a") == ["v", "v"])
         }
 
+        @Test func `a byte order mark in front of JSON is passed over, in each file`() throws {
+            try create("a")
+            let mark = "\u{FEFF}"
+            let first = try folder.write("first", mark + "{\"value\":\"1\"}\n{\"value\":\"2\"}\n")
+            let second = try folder.write("second", mark + "{\"value\":\"3\"}")
+            let empty = try folder.write("empty", mark)
+            try succeed(
+                ["produce", "a", "--input", "json", first.path, empty.path, second.path]
+            )
+            #expect(try consume("a") == ["1", "2", "3"])
+            let inside = try run(
+                ["produce", "a", "--input", "json"],
+                input: "{\"value\":\"4\"}\n\(mark){\"value\":\"5\"}\n"
+            )
+            #expect(inside.status == 1)
+            #expect(inside.errors.contains("line 2 of standard input"), "\(inside.errors)")
+            // A line of text is its bytes.
+            try create("b")
+            try succeed(["produce", "b"], input: mark + "x\n")
+            #expect(try consume("b", "--value", "hex") == ["efbbbf78"])
+        }
+
+        @Test(arguments: [false, true])
+        func `records that retention deletes soon are counted in a warning`(
+            isServed: Bool
+        ) throws {
+            try create("a", "b", "c")
+            try succeed("topic", "alter", "b", "--config", "retention.ms=-1")
+            try succeed("topic", "alter", "c", "--config", "message.timestamp.type=LogAppendTime")
+            let lines =
+                "{\"value\":\"1\",\"timestamp\":5}\n{\"value\":\"2\"}\n"
+                + "{\"value\":\"3\",\"timestamp\":6}\n"
+            let owner = isServed ? try OwnerProcess.serve(data, folder) : nil
+            let old = try succeed(["produce", "a", "--input", "json"], input: lines)
+            for words in [
+                "warning: 2 records are older than 'a' keeps records",
+                "the oldest is of 1970-01-01T00:00:00.005Z",
+                "next: millrace topic alter a --config retention.ms=-1 --data ",
+                "message.timestamp.type=LogAppendTime",
+            ] { #expect(old.errors.contains(words), "\(old.errors)") }
+            let more = try run(["produce", "a", "--input", "json"], input: lines + "{}\n")
+            #expect(more.status == 1)
+            #expect(more.errors.contains("warning: 2 records are older"), "\(more.errors)")
+            for topic in ["b", "c"] {
+                let kept = try succeed(["produce", topic, "--input", "json"], input: lines)
+                #expect(kept.errors.isEmpty, "\(kept.errors)")
+            }
+            try owner?.stop()
+        }
+
+        @Test func `JSON in another encoding is told as that`() throws {
+            try create("a")
+            let file = folder.url.appending(path: "input")
+            try Data([0xFF, 0xFE, 0x7B, 0, 0x7D, 0, 0x0A, 0]).write(to: file)
+            let outcome = try run(["produce", "a", "--input", "json", file.path])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("error: the input is UTF-16"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("next: iconv -f UTF-16 -t UTF-8"))
+        }
+
+        @Test(arguments: [
+            ["produce", "a", "--delimiter", "\\q"], ["produce", "a", "--key-separator", "\\e"],
+            ["produce", "a", "--null", "\\x1"], ["consume", "a", "--format", "%s\\q"],
+            ["consume", "a", "--null", "\\N"],
+        ])
+        func `an unknown escape is refused with those that there are`(words: [String]) throws {
+            let outcome = try run(words)
+            #expect(outcome.status == 64)
+            #expect(outcome.errors.contains(#"\n, \r, \t, \0, \xHH or \\"#), "\(outcome.errors)")
+            #expect(outcome.errors.contains("--" + words[2].drop { $0 == "-" } + " takes"))
+        }
+
         @Test func `headers of the command line stand behind a record's own`() throws {
             try create("a")
             try succeed(

@@ -73,6 +73,38 @@ extension EndToEnd {
             #expect(values == ["first", "second"])
         }
 
+        @Test(arguments: [false, true])
+        func `a topic of open dead letters is deleted by force alone`(isServed: Bool) throws {
+            let letters = "a-dead-letters"
+            try succeed("topic", "create", letters, "payments", "empty-dead-letters", "other")
+            for value in ["first", "second"] { try write(value, to: letters) }
+            // One of another name is known by the notes about it.
+            for value in ["third", "fourth"] { try write(value, to: "other") }
+            try succeed("dlq", "park", "other", "--where", "offset=0")
+            let owner = isServed ? try OwnerProcess.serve(data, folder) : nil
+            let refused = try run(["topic", "delete", "payments", letters])
+            #expect(refused.status == 1 && refused.output.isEmpty, "\(refused)")
+            for words in [
+                "the topic 'a-dead-letters' was not removed",
+                "it holds 2 dead letters about which nothing was done yet",
+                "next: millrace dlq list a-dead-letters --data ", "topic delete --force removes",
+            ] { #expect(refused.errors.contains(words), "\(refused.errors)") }
+            try succeed("dlq", "drop", letters, "--where", "offset=0", "--reason", "old")
+            for topic in [letters, "other"] {
+                let one = try run(["topic", "delete", topic])
+                #expect(one.status == 1)
+                #expect(one.errors.contains("it holds 1 dead letter about"), "\(one.errors)")
+            }
+            try succeed("dlq", "park", letters, "--all")
+            try succeed("topic", "delete", letters, "empty-dead-letters", "payments")
+            try succeed("topic", "create", letters)
+            try write("third", to: letters)
+            // The notes are about the topic that was there before.
+            #expect(try run(["topic", "delete", letters]).status == 1)
+            try succeed("topic", "delete", letters, "--force")
+            try owner?.stop()
+        }
+
         @Test func `records without headers of a failure are no dead letters`() throws {
             try succeed("topic", "create", "payments", "empty")
             try succeed("produce", "payments", input: "a\nb\n")

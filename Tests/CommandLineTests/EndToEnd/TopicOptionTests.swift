@@ -49,6 +49,24 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what cannot be set is shown as fixed over the network as well`() throws {
+            let local = try succeed("topic", "describe", "t", "--defaults").output
+            let owner = try OwnerProcess.serve(data, folder)
+            let server = ["--bootstrap", try owner.address]
+            let words = ["topic", "describe", "t", "--defaults"] + server
+            let remote = try Millrace.tool(Millrace.executable, words, input: nil)
+            #expect(remote.status == 0 && remote.output == local, "\(remote)")
+            #expect(local.contains("\nfixed ("), "\(local)")
+            let refused = try Millrace.tool(
+                Millrace.executable,
+                ["topic", "alter", "t", "--config", "min.insync.replicas=2"] + server,
+                input: nil
+            )
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("takes its default alone: \"1\""), "\(refused.errors)")
+            try owner.stop()
+        }
+
         @Test func `a new topic gets none of them, and none is made`() throws {
             try both {
                 let words = ["topic", "create", "n", "m", "--config", "min.insync.replicas=2"]

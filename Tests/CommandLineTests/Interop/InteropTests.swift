@@ -140,5 +140,35 @@ extension EndToEnd {
             let read = try Millrace.succeed("consume", "numbers", "--data", data, "--until-end")
             #expect(Set(read.lines).count == 1000)
         }
+
+        @Test func `what kcat prints as JSON is produced again as it was`() throws {
+            guard Self.has("/usr/bin/kcat") else { return }
+            let folder = try TemporaryFolder()
+            let records = try folder.write(
+                "records",
+                #"{"value":"a","key":"k","timestamp":1700000000000,"partition":1,"headers":["#
+                    + #"{"key":"h","value":"1"},{"key":"h","value":"2"}]}"# + "\n"
+                    + #"{"value":null,"partition":0}"# + "\n"
+            )
+            let millrace = "'\(Millrace.executable.path)'"
+            let read = "-C -e -q -Z -J | sed 's/second/first/' | sort"
+            let outcome = try serving(
+                folder.path("data"),
+                """
+                cd '\(folder.url.path)' && {
+                    for topic in first second; do
+                        \(millrace) topic create $topic --partitions 2 --bootstrap "$SERVER" \
+                            --config retention.ms=-1
+                    done
+                    \(millrace) produce first '\(records.path)' --input json --bootstrap "$SERVER"
+                    kcat -b "$SERVER" -t first \(read) > lines
+                    \(millrace) produce second lines --input json --bootstrap "$SERVER"
+                    kcat -b "$SERVER" -t second \(read) | cmp lines - && wc -l < lines
+                }
+                """
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last == "2", "\(outcome)")
+        }
     }
 }

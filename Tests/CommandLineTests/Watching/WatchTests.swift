@@ -143,6 +143,57 @@ import Testing
         #expect(metrics["millrace_group_partitions_left_out", [:]] == 0)
     }
 
+    @Test func `what members are to read without a position is counted, and has no lag`() throws {
+        var rig = try Rig()
+        for topic in ["t", "u"] {
+            try rig.client.createTopic(TopicSpecification(name: topic, partitionCount: 3))
+            try rig.write(2, to: topic)
+        }
+        let beat = ConsumerHeartbeat(
+            group: "g",
+            memberID: "m",
+            epoch: .joining,
+            rebalanceMilliseconds: 60_000,
+            topicNames: ["t", "u"],
+            ownedPartitions: []
+        )
+        rig.broker.consumerHeartbeat(beat) { answer in #expect(answer.code == .none) }
+        rig.sampleSlowly()
+        func unplaced(_ topic: String) throws -> Double? {
+            let labels = ["group": "g", "topic": topic]
+            return try rig.metrics()["millrace_group_partitions_without_position", labels]
+        }
+        #expect(try unplaced("t") == 3)
+        #expect(try unplaced("u") == 3)
+        let lag = ["group": "g", "topic": "t", "partition": "0"]
+        #expect(try rig.metrics()["millrace_group_lag_records", lag] == nil)
+        let page = StateDocument(sample: rig.watch.look(), program: "p").json
+        #expect(
+            page.contains(
+                #"{"topic":"t","records":null,"seconds":null,"withoutPosition":3}"#
+            ),
+            "\(page)"
+        )
+        // From its first position on, all of the topic counts.
+        try rig.commit(1, of: "t", group: "g")
+        rig.sampleSlowly()
+        #expect(try unplaced("t") == nil)
+        #expect(try unplaced("u") == 3)
+        #expect(try rig.metrics()["millrace_group_lag_records", lag] == 1)
+    }
+
+    @Test func `an assignment that is none assigns nothing`() {
+        #expect(GroupAssignments.partitions(in: []) == [])
+        #expect(GroupAssignments.partitions(in: [0, 0, 0x7F, 0xFF, 0xFF, 0xFF]) == [])
+        let one: [UInt8] = [
+            0, 0, 0, 0, 0, 1, 0, 1, 0x74, 0, 0, 0, 2, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF,
+            0xFF, 0xFF, 0xFF,
+        ]
+        #expect(
+            GroupAssignments.partitions(in: one) == [TopicPartition("t", PartitionIndex(1))]
+        )
+    }
+
     @Test func `what readers of committed records do not see makes no group late`() throws {
         var rig = try Rig()
         try rig.client.createTopic(TopicSpecification(name: "t", partitionCount: 1))

@@ -13,6 +13,7 @@ struct DescribedOption: Sendable {
     var kind: TopicOption.Kind
     /// The values that would count one after the other, this one first.
     var synonyms: [(name: String, value: String, source: Source)] = []
+    /// Whether nobody can change it.
     var isReadOnly = false
 }
 
@@ -42,7 +43,8 @@ extension TopicOption {
             name: name,
             value: value ?? defaultValue,
             source: value == nil ? .builtIn : own == nil ? .startedWith : .topic,
-            kind: kind
+            kind: kind,
+            isReadOnly: !isHonoured
         )
         if let own { option.synonyms.append((name, own, .topic)) }
         guard let brokerName else { return option }

@@ -203,7 +203,8 @@ extension WatchPage {
             [left("Group"), left("Topic"), right("Records"), right("Behind"), right("Members"),
               left("State")],
             state.groups.flatMap(group => group.topics.map(lag => [
-              group.id, lag.topic, whole.format(lag.records),
+              group.id, lag.topic,
+              lag.records === null ? "no position yet" : whole.format(lag.records),
               lag.records === 0 ? "0 s" : duration(lag.seconds), whole.format(group.members),
               group.state,
             ])), "No group has a position yet.");
