@@ -87,6 +87,7 @@ enum SmallText {
             }
             let isASCII = text.utf8.allSatisfy { $0 < 0x80 }
             let mark = (isASCII ? 0xe0 : 0xa0) | UInt64(utf8.count)
+            // SAFETY: as in `bytes(of:)`.
             return unsafeBitCast(text, to: (UInt64, UInt64).self).1 &>> 56 == mark
         }
     }
