@@ -28,8 +28,8 @@ enum SmallText {
         return unsafeBitCast((low, high | mark), to: String.self)
     }
 
-    /// The bytes of a text, zeros behind them, and how many they are; nil for one that has its bytes
-    /// elsewhere.
+    /// The bytes of a text, zeros behind them, and how many they are; nil for one that has its
+    /// bytes elsewhere.
     ///
     /// `isKnown` must be true.
     @inlinable @inline(__always)
