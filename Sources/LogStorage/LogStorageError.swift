@@ -52,8 +52,8 @@ func onDisk<Result>(
 package enum AppendOrigin: Sendable {
     /// A client: everything is checked, down to the records.
     case client
-    /// A producer of this process, with our own builder: the header is checked. The CRC was computed
-    /// a moment ago over the same memory, and whoever reads the batch checks it.
+    /// A producer of this process, with our own builder: the header is checked. The CRC was
+    /// computed a moment ago over the same memory, and whoever reads the batch checks it.
     case embedded
     /// A coordinator of this process.
     case coordinator

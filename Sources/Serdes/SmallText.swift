@@ -28,8 +28,8 @@ enum SmallText {
         return unsafeBitCast((low, high | mark), to: String.self)
     }
 
-    /// The bytes of a text, zeros behind them, and how many they are; nil for one that has its bytes
-    /// elsewhere.
+    /// The bytes of a text, zeros behind them, and how many they are; nil for one that has its
+    /// bytes elsewhere.
     ///
     /// `isKnown` must be true.
     @inlinable @inline(__always)
@@ -87,6 +87,7 @@ enum SmallText {
             }
             let isASCII = text.utf8.allSatisfy { $0 < 0x80 }
             let mark = (isASCII ? 0xe0 : 0xa0) | UInt64(utf8.count)
+            // SAFETY: as in `bytes(of:)`.
             return unsafeBitCast(text, to: (UInt64, UInt64).self).1 &>> 56 == mark
         }
     }

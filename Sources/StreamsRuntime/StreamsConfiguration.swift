@@ -11,8 +11,9 @@ package struct StreamsConfiguration: Equatable, Sendable {
     package var commitRecordLimit: Int64 = .max
     /// Commit at the latest after so many bytes of output and changelog.
     package var commitByteLimit: Int64 = 256 << 20
-    /// What a fetch reads of one partition: 1 MiB.
-    package var fetchByteCount = 1 << 20
+    /// What a fetch reads of one partition: 512 KiB, the batch that a job writes. With what comes
+    /// of it that stays in the second cache of a processor; more was slower.
+    package var fetchByteCount = 512 << 10
     /// What an output batch aims at: 512 KiB, half of what topics accept by default.
     package var batchByteLimit = 512 << 10
     /// Write committed values to the store's disk after this time.
