@@ -193,14 +193,17 @@ extension KafkaCluster {
                     configurationKeys: nil
                 )
             ],
-            includeSynonyms: true
+            includeSynonyms: true,
+            includeDocumentation: true
         )
         return try retrying { () throws(KafkaClientError) in
             var defaults = TopicDefaults()
             for result in try ask(request).results {
                 try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
                 for option in result.configs {
-                    if option.readOnly { defaults.fixedNames.insert(option.name) }
+                    if option.documentation == fixedOptionDocumentation {
+                        defaults.fixedNames.insert(option.name)
+                    }
                     guard option.configSource == Self.setForTopic else {
                         defaults.values[option.name] = option.value
                         continue

@@ -19,19 +19,28 @@ extension ServedLog: RecordSink {
                 next: place.next("topic describe \(argument: name)")
             )
         }
-        let options = try asking("the topic '\(name)' is not described") {
-            cluster throws(KafkaClientError) in
-            try cluster.options(of: [name], withDefaults: true)
-        }
-        let own = options[name] ?? [:]
+        let own = try ownOptions(of: name)
         let limit = own["max.message.bytes"].flatMap { Int($0) }
         return OutputTopic(
             name: name,
             id: topic.id,
             partitions: partitions,
-            largestBatch: min(limit ?? BatchLimit.byteCount, BatchLimit.byteCount),
+            largestBatch: min(limit ?? Self.usualBatchByteCount, BatchLimit.byteCount),
             retentionMilliseconds: Self.retentionMilliseconds(own)
         )
+    }
+
+    /// Kafka's default of `max.message.bytes`.
+    private static let usualBatchByteCount = 1_048_588
+
+    /// None where they are not told: who may write need not see options.
+    private func ownOptions(of topic: String) throws(CommandFailure) -> [String: String] {
+        do throws(KafkaClientError) {
+            return try cluster.options(of: [topic], withDefaults: true)[topic] ?? [:]
+        } catch {
+            if case .refused(.topicAuthorizationFailed, _, _) = error { return [:] }
+            throw failure("the topic '\(topic)' is not described", error)
+        }
     }
 
     private static func retentionMilliseconds(_ options: [String: String]) -> Int64? {

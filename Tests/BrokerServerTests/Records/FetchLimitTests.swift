@@ -1,5 +1,6 @@
 import Broker
 import BrokerAPI
+import KafkaRecords
 import KafkaWire
 import LogModel
 import Testing

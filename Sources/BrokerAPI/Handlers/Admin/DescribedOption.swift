@@ -15,6 +15,8 @@ struct DescribedOption: Sendable {
     var synonyms: [(name: String, value: String, source: Source)] = []
     /// Whether nobody can change it.
     var isReadOnly = false
+    /// Whether a topic has its default alone, and takes that as any other.
+    var isFixed = false
 }
 
 extension TopicOption {
@@ -44,7 +46,7 @@ extension TopicOption {
             value: value ?? defaultValue,
             source: value == nil ? .builtIn : own == nil ? .startedWith : .topic,
             kind: kind,
-            isReadOnly: !isHonoured
+            isFixed: !isHonoured
         )
         if let own { option.synonyms.append((name, own, .topic)) }
         guard let brokerName else { return option }

@@ -37,7 +37,11 @@ extension KafkaAPI {
                     let keys = Set(resource.configurationKeys ?? [])
                     let wanted = options.filter { keys.isEmpty || keys.contains($0.name) }
                     result.configs = wanted.map {
-                        Self.describe($0, withSynonyms: request.includeSynonyms)
+                        Self.describe(
+                            $0,
+                            withSynonyms: request.includeSynonyms,
+                            withDocumentation: request.includeDocumentation
+                        )
                     }
                 } catch {
                     result.errorCode = error.code.rawValue
@@ -79,7 +83,8 @@ extension KafkaAPI {
 
     private static func describe(
         _ option: DescribedOption,
-        withSynonyms: Bool
+        withSynonyms: Bool,
+        withDocumentation: Bool
     ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
         var result = DescribeConfigsResponse.DescribeConfigsResourceResult(
             name: option.name,
@@ -87,7 +92,7 @@ extension KafkaAPI {
             readOnly: option.isReadOnly,
             configSource: option.source.rawValue,
             configType: option.kind.rawValue,
-            documentation: nil
+            documentation: withDocumentation && option.isFixed ? fixedOptionDocumentation : nil
         )
         guard withSynonyms else { return result }
         result.synonyms = option.synonyms.map {
