@@ -26,8 +26,8 @@ extension ClassicGroup {
         return .none
     }
 
-    /// Kafka's answer to a commit for a group that nobody knows; who speaks of members' epochs may be
-    /// told that there is none.
+    /// Kafka's answer to a commit for a group that nobody knows; who speaks of members' epochs may
+    /// be told that there is none.
     package static func commitToUnknown(
         _ claim: GroupMemberClaim,
         hasMemberEpochs: Bool

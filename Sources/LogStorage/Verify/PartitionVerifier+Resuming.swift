@@ -2,8 +2,8 @@ import Bytes
 import LogModel
 
 extension PartitionVerifier {
-    /// Where the batch behind a bad one begins, if its length can be believed: by the offset of what
-    /// lies there, or by its checksum.
+    /// Where the batch behind a bad one begins, if its length can be believed: by the offset of
+    /// what lies there, or by its checksum.
     func next(
         behind position: Int64,
         in file: any DiskFile,

@@ -31,7 +31,7 @@ struct PartitionVerifier: ~Copyable {
     /// The bytes of the segment that was read last.
     private var previous: Int64 = 0
     /// What is whole and was never acknowledged.
-    private var unvouched = (recordCount: 0, first: Offset?.none)
+    private(set) var unvouched = (recordCount: 0, first: Offset?.none)
     /// Of the segment that what was acknowledged ends in; 0 where it is not there.
     private var endByteCount: Int64 = 0
     private var understated = UnderstatedTimes()
@@ -309,34 +309,6 @@ struct PartitionVerifier: ~Copyable {
             )
             return nil
         } catch { return "\(error)" }
-    }
-
-    /// Whether nobody was told of what lies there. With relaxed durability it stays as far as it is
-    /// whole; where the end of the log is not known, it may have been acknowledged.
-    private func isUnvouched(_ segment: Offset, _ position: Int64) -> Bool {
-        // A partition with a suspicion takes no more: nothing of it is cut.
-        if facts.suspicion != nil { return false }
-        return switch facts.tail {
-        case .cut, .keepWhole: (segment, position) >= (facts.end.segment, facts.end.position)
-        case .unknown: false
-        }
-    }
-
-    /// Says what the next start takes away although it is whole.
-    private mutating func noteUnvouched() {
-        guard facts.tail == .cut, facts.suspicion == nil, let first = unvouched.first else {
-            return
-        }
-        let count = unvouched.recordCount
-        find(
-            .note,
-            files.directory,
-            nil,
-            first,
-            count == 1
-                ? "1 record was never acknowledged: the next start removes it"
-                : "\(count) records were never acknowledged: the next start removes them"
-        )
     }
 
     /// Takes note of what stands in the way of reading the log.

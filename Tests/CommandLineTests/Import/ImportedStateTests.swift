@@ -91,7 +91,7 @@ import Testing
             }
             #expect(value.offset == Offset(2) && value.metadata.isEmpty)
         }
-        #expect(report.warnings.contains("the group g had metadata of more than 4,096 bytes"))
+        #expect(report.warnings.contains("the group g had metadata of more than 4,096 characters"))
     }
 
     @Test(arguments: ["__consumer_offsets", "__transaction_state"])

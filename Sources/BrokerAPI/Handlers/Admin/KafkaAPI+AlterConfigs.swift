@@ -12,19 +12,21 @@ extension KafkaAPI {
             responses: request.resources.map { resource in
                 let names = resource.configs.map(\.name)
                 let target = AlteredResource(resource.resourceType, resource.resourceName)
-                let refusal = Self.contradiction(doubled.contains(target), names) ?? alter(
-                    resource.resourceName,
-                    ofType: resource.resourceType,
-                    validateOnly: request.validateOnly
-                ) { options throws(Refusal) in
-                    let named = resource.configs.map { ($0.name, $0.value) }
-                    return try TopicOptionRules.replaced(
-                        options,
-                        by: named,
-                        defaults: configuration.topicDefaults,
-                        byOwner: call.connection.isOwner
-                    )
-                }
+                let refusal =
+                    Self.contradiction(doubled.contains(target), names)
+                    ?? alter(
+                        resource.resourceName,
+                        ofType: resource.resourceType,
+                        validateOnly: request.validateOnly
+                    ) { options throws(Refusal) in
+                        let named = resource.configs.map { ($0.name, $0.value) }
+                        return try TopicOptionRules.replaced(
+                            options,
+                            by: named,
+                            defaults: configuration.topicDefaults,
+                            byOwner: call.connection.isOwner
+                        )
+                    }
                 return AlterConfigsResponse.AlterConfigsResourceResponse(
                     errorCode: refusal?.code.rawValue ?? 0,
                     errorMessage: refusal?.message,
@@ -44,25 +46,27 @@ extension KafkaAPI {
             responses: request.resources.map { resource in
                 let names = resource.configs.map(\.name)
                 let target = AlteredResource(resource.resourceType, resource.resourceName)
-                let refusal = Self.contradiction(doubled.contains(target), names) ?? alter(
-                    resource.resourceName,
-                    ofType: resource.resourceType,
-                    validateOnly: request.validateOnly
-                ) { options throws(Refusal) in
-                    let changes = resource.configs.map {
-                        TopicOptionRules.Change(
-                            name: $0.name,
-                            operation: $0.configOperation,
-                            value: $0.value
+                let refusal =
+                    Self.contradiction(doubled.contains(target), names)
+                    ?? alter(
+                        resource.resourceName,
+                        ofType: resource.resourceType,
+                        validateOnly: request.validateOnly
+                    ) { options throws(Refusal) in
+                        let changes = resource.configs.map {
+                            TopicOptionRules.Change(
+                                name: $0.name,
+                                operation: $0.configOperation,
+                                value: $0.value
+                            )
+                        }
+                        return try TopicOptionRules.changed(
+                            options,
+                            by: changes,
+                            defaults: configuration.topicDefaults,
+                            byOwner: call.connection.isOwner
                         )
                     }
-                    return try TopicOptionRules.changed(
-                        options,
-                        by: changes,
-                        defaults: configuration.topicDefaults,
-                        byOwner: call.connection.isOwner
-                    )
-                }
                 return IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
                     errorCode: refusal?.code.rawValue ?? 0,
                     errorMessage: refusal?.message,

@@ -26,7 +26,7 @@ extension KafkaAPI {
         }
         // Nobody is authorized or not: all operations are open.
         if request.includeTopicAuthorizedOperations {
-            for index in response.topics.indices 
+            for index in response.topics.indices
             where !(response.topics[index].name ?? "").isEmpty {
                 response.topics[index].topicAuthorizedOperations = Self.topicOperations
             }

@@ -215,8 +215,8 @@ struct KafkaImport {
         for group in shortened {
             report.notes.append(
                 "the group \(group) had metadata of more than "
-                    + "\(grouped(GroupOffsets.metadataLengthLimit)) characters at positions: these came "
-                    + "over without it"
+                    + "\(grouped(GroupOffsets.metadataLengthLimit)) characters at positions: these "
+                    + "came over without it"
             )
         }
         for (group, offsets) in commits.sorted(by: { $0.key < $1.key }) {
