@@ -26,6 +26,21 @@ extension EndToEnd {
             )
         }
 
+        @Test func `who may write need not see the topic's options`() throws {
+            try succeed("topic", "create", "orders")
+            let owner = try OwnerProcess.serve(data, folder, settings: [Self.authorizer])
+            try allow(["write"], "--topic", "orders")
+            let produced = try Millrace.tool(
+                Millrace.executable,
+                ["produce", "orders", "--bootstrap", try owner.address],
+                input: try folder.write("lines", "a\nb\n")
+            )
+            #expect(produced.status == 0, "\(produced.errors)")
+            try owner.stop()
+            let read = try succeed("consume", "orders", "--until-end").output
+            #expect(read.split(separator: "\n").count == 2, "\(read)")
+        }
+
         @Test func `topics are listed for who may describe them, and a denial is no absence`()
             throws
         {
