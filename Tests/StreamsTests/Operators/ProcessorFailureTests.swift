@@ -91,20 +91,4 @@ import Testing
         let results = try engine.readRecords(Failing.out)
         #expect(results.map { Failing.milliseconds($0.timestamp) } == [778])
     }
-
-    private struct Beginning: StreamJob {
-        static let name = "beginning"
-        var topology: [Statement] {
-            stream(Failing.a).process { (_: TaskStores) -> Failing.Scripted in
-                Failing.Scripted(
-                    begin: { $0.schedule("A", every: .milliseconds(10), by: .streamTime) },
-                    step: { _, value, context in
-                        guard value == "go" else { return }
-                        context.schedule("B", every: .milliseconds(1_000), by: .streamTime)
-                    },
-                    tick: { try $2.forward($0, "\(Failing.milliseconds($1))") }
-                )
-            }.to(Failing.out)
-        }
-    }
 }
