@@ -22,6 +22,20 @@ extension StateStore {
         isReversed: Bool = false,
         _ body: RangeBody
     ) throws {
+        do { try read(from: from, to: to, isReversed: isReversed, body) } catch {
+            if let error = error as? StoreError, error.code != .keyTooLong {
+                failure = failure ?? error
+            }
+            throw error
+        }
+    }
+
+    private func read(
+        from: UnsafeRawBufferPointer?,
+        to: UnsafeRawBufferPointer?,
+        isReversed: Bool,
+        _ body: RangeBody
+    ) throws {
         guard let index else { preconditionFailure("only an ordered store is read in order") }
         if !isComplete { try loadAll() }
         openRangeCount += 1

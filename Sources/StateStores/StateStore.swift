@@ -18,6 +18,10 @@ public final class StateStore {
     /// The next changelog offset after the committed values; nil for a store that never had any.
     public private(set) var changelogOffset: Offset?
 
+    /// The first read since the last commit or abort that its engine could not do: whoever asked
+    /// may have gone on without the answer.
+    public internal(set) var failure: StoreError?
+
     /// The keys of the table in order; nil for a store that is not ordered.
     let index: UnsafeMutablePointer<OrderedIndex>?
     let engine: any StoreEngine
@@ -121,7 +125,11 @@ public final class StateStore {
         hash: UInt64
     ) throws(StoreError) -> KeyValueTable.Slot {
         try Self.requireShort(key)
-        return isComplete ? enter(key, hash: hash) : try ask(key, hash: hash)
+        if isComplete { return enter(key, hash: hash) }
+        do throws(StoreError) { return try ask(key, hash: hash) } catch {
+            failure = failure ?? error
+            throw error
+        }
     }
 
     @inline(never)
@@ -198,6 +206,7 @@ public final class StateStore {
     public func abort() {
         requireNoRange()
         table.pointee.abort()
+        failure = nil
     }
 
     // MARK: Checkpoints

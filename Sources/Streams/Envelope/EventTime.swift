@@ -3,7 +3,7 @@ import LogModel
 /// A moment as an envelope writes it, `2026-03-01T12:00:00.250Z` (ISO 8601, RFC 3339).
 ///
 /// Read are also other fractions of a second, cut to milliseconds, offsets such as `+02:00`, and a
-/// number: milliseconds since 1970.
+/// number: milliseconds since 1970. A moment outside the years 0 to 9999 is written as a number.
 struct EventTime: Codable, Sendable {
     let timestamp: Timestamp
 
@@ -12,6 +12,13 @@ struct EventTime: Codable, Sendable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let number = try? container.decode(Int64.self) {
+            guard Self.range.contains(number) else {
+                throw DecodingError.dataCorruptedError(
+                    in: container,
+                    debugDescription: "\(number), where a time is within "
+                        + "\(Self.range.upperBound) milliseconds of 1970"
+                )
+            }
             timestamp = Timestamp(number)
             return
         }
@@ -28,16 +35,31 @@ struct EventTime: Codable, Sendable {
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
-        try container.encode(text)
+        let number = timestamp.rawValue
+        guard Self.range.contains(number) else {
+            throw EncodingError.invalidValue(
+                number,
+                EncodingError.Context(
+                    codingPath: encoder.codingPath,
+                    debugDescription: "\(number) is no time: it is not within "
+                        + "\(Self.range.upperBound) milliseconds of 1970"
+                )
+            )
+        }
+        if let text { try container.encode(text) } else { try container.encode(number) }
     }
 
-    /// The moment in UTC; outside the years 0 to 9999 the number of milliseconds.
-    var text: String {
+    /// The times that are read and written: 100 million days around 1970, as in JavaScript.
+    private static let range: ClosedRange<Int64> = -8_640_000_000_000_000...8_640_000_000_000_000
+
+    /// The moment in UTC; nil outside the years 0 to 9999.
+    var text: String? {
         let milliseconds = timestamp.rawValue
+        guard Self.range.contains(milliseconds) else { return nil }
         let day = Self.floorDivide(milliseconds, Self.millisecondsOfDay)
         let rest = Int(milliseconds - day * Self.millisecondsOfDay)
         let (year, month, dayOfMonth) = Self.date(ofDay: Int(day))
-        guard (0...9999).contains(year) else { return "\(milliseconds)" }
+        guard (0...9999).contains(year) else { return nil }
         func digits(_ value: Int, _ count: Int) -> String {
             let text = String(value)
             return String(repeating: "0", count: max(0, count - text.count)) + text

@@ -32,6 +32,9 @@ public struct ErrorPlan: Sendable {
     /// when another one is at hand.
     var isNeeded: Bool { holdsRecords || policies.contains { $0 != .fail } }
 
+    /// Whether some record may be tried again.
+    var mayRetry: Bool { policies.contains { $0.retry != nil } }
+
     /// The plan with another policy for records that cannot be read.
     package func decoding(_ policy: ErrorPolicy) -> ErrorPlan {
         var plan = self
@@ -62,6 +65,45 @@ public struct ErrorPlan: Sendable {
         }
     }
 
+    /// Gives an operator's policy to what it is made of, and refuses one that would do nothing.
+    static func placePolicies(
+        _ nodes: [AnyNode],
+        _ defaults: ErrorPolicies
+    ) throws(TopologyError) {
+        for node in nodes {
+            if let node = node as? GlobalTableNode { try checkPolicy(of: node, defaults) }
+            guard let policy = node.errorPolicy else { continue }
+            if let refusal = node.policyRefusal { throw TopologyError(refusal) }
+            for part in node.parts + node.parents.flatMap(\.partsOfNext) {
+                if let other = part.errorPolicy, other != policy {
+                    throw TopologyError(
+                        "two operators behind one groupBy have different policies for errors "
+                            + "(onError), and what makes the keys can have one only: give both "
+                            + "the same, or each a groupBy of its own"
+                    )
+                }
+                part.errorPolicy = policy
+            }
+        }
+    }
+
+    /// A global table's records belong to no transaction: none can be a dead letter, or wait.
+    private static func checkPolicy(
+        of node: GlobalTableNode,
+        _ defaults: ErrorPolicies
+    ) throws(TopologyError) {
+        let policy = Self.policy(of: node, defaults)
+        guard policy != .fail, policy != .skip,
+            case .globalTable(let topic, _, _, let store) = node.kind
+        else { return }
+        throw TopologyError(
+            "records of the global table \"\(store)\" (topic \(topic)) that cannot be read can "
+                + "only stop the job or be left out, for they belong to no transaction: the policy "
+                + "for what cannot be read has dead letters or retries; give the table its own, "
+                + ".onError(.skip) or .onError(.fail)"
+        )
+    }
+
     /// Gives the sources before an operator that holds keys a store for them.
     static func placeHoldStores(_ nodes: [AnyNode], _ defaults: ErrorPolicies) {
         var sources: [ObjectIdentifier: AnyNode] = [:]
@@ -73,8 +115,7 @@ public struct ErrorPlan: Sendable {
         for node in sources.values {
             switch node.kind {
             case .source(let name, _, _), .repartitionSource(let name):
-                let format = RecordFormat("held", key: "bytes", value: "dead letter")
-                node.heldKeysStore = StoreSpecification("\(name)-held", .keyValue, format)
+                node.heldKeysStore = .heldKeys(of: name)
             case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink:
                 continue
             }

@@ -63,7 +63,7 @@ public enum DeadLetterOrdering: Sendable {
     case unordered
     /// They follow it to the dead letters, unprocessed and in their order, until the key is
     /// released (`DeadLetterHeader.hold`). Which keys are held is kept in a store of the source,
-    /// `<topic>-held`.
+    /// `<topic>-held`. A key longer than a store takes, 65,535 bytes, is not held.
     case holdKey
 }
 

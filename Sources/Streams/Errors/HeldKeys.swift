@@ -21,13 +21,18 @@ final class HeldKeys {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Holds a key; a record without a key has no followers.
+    /// The key, where it can be held: there is one, and it is no longer than a store takes.
+    private static func holdable(_ key: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer? {
+        key.flatMap { $0.count <= KeyValueTable.keyByteLimit ? $0 : nil }
+    }
+
+    /// Holds a key; a record without a key, or with one that no store takes, has no followers.
     func hold(
         _ key: UnsafeRawBufferPointer?,
         behind letter: Letter,
         at time: Timestamp
     ) throws {
-        guard let key else { return }
+        guard let key = Self.holdable(key) else { return }
         let slot = try handle.slot(key)
         guard handle.bytes(slot) == nil else { return }
         var value = ByteSink(capacity: 64)
@@ -42,7 +47,7 @@ final class HeldKeys {
         before key: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer?
     ) throws -> Letter? {
-        guard let key else { return nil }
+        guard let key = Self.holdable(key) else { return nil }
         let slot = try handle.slot(key)
         guard let bytes = handle.bytes(slot), bytes.count >= 8 else { return nil }
         let passage = headers.flatMap(Self.passage)

@@ -61,6 +61,13 @@ package struct RetryLater: Error {
     package let hasEffects: Bool
     /// Which record it is, where that is not the one at hand.
     package var place: (topic: String?, offset: Offset)?
+    /// Whether it waits for rows to go that have ended by its own time: stream time stays there.
+    package var isMakingWay = false
+
+    /// The same where an operator's own code has caught it, and may have gone on.
+    var afterEffects: RetryLater {
+        RetryLater(delayMilliseconds: delayMilliseconds, hasEffects: true, place: place)
+    }
 
     /// The same of a record that is not the one at hand: others have been handled since.
     func of(_ topic: String?, _ offset: Offset) -> RetryLater {

@@ -16,6 +16,8 @@ public final class TaskErrors {
         let timestamp: Timestamp
         /// The records in the output when it began.
         var outputCount: Int64
+        /// Whether an operator lets go what it kept of others: what fails then is not this one.
+        var isBystander = false
     }
 
     /// A record at an operator that tried it.
@@ -57,6 +59,9 @@ public final class TaskErrors {
         topics.append(topic)
         heldKeys.append(held)
         let (source, record, output) = (source, task.record, task.output)
+        let counters = task.counters
+        let partitionTime = task.partitionTime(of: topic)
+        let mayRetry = plan.mayRetry
         return { [unowned self] key, value in
             source.pointee = Source(
                 topic: index,
@@ -72,7 +77,38 @@ public final class TaskErrors {
             {
                 return try follow(letter, of: node)
             }
-            do { try sink(key, value) } catch { try settle(error, at: node) }
+            guard mayRetry else {
+                do { try sink(key, value) } catch { try settle(error, at: node) }
+                return
+            }
+            let (itsTime, streamTime) = (partitionTime.pointee, record.pointee.streamTime)
+            let leftOut = counters.pointee.leftOut
+            do {
+                do { try sink(key, value) } catch { try settle(error, at: node) }
+            } catch let later as RetryLater where !later.hasEffects && !later.isMakingWay {
+                // It comes again: until then it is as if it had not come.
+                partitionTime.pointee = itsTime
+                record.pointee.streamTime = streamTime
+                counters.pointee.leftOut = leftOut
+                throw later
+            }
+        }
+    }
+
+    /// A way on for what an operator has kept of earlier records and lets go when another one is at
+    /// hand: a failure of it is not that one's, whose key is not held. Its tries are that one's,
+    /// for with that one the results come again.
+    @usableFromInline
+    func lettingGo<Key, Value>(
+        _ sink: @escaping (Key, Value) throws -> Void
+    ) -> (Key, Value) throws -> Void {
+        guard plan.isNeeded else { return sink }
+        let source = source
+        return { key, value in
+            let wasBystander = source.pointee?.isBystander ?? false
+            source.pointee?.isBystander = true
+            defer { source.pointee?.isBystander = wasBystander }
+            try sink(key, value)
         }
     }
 
@@ -86,7 +122,10 @@ public final class TaskErrors {
 
     /// Calls `body` with a record at hand that an operator has kept.
     func resume(_ held: RecordSnapshot, _ body: () throws -> Void) throws {
-        try held.resume(task.record, source, body)
+        try held.resume(task.record, source) {
+            try body()
+            try task.throwCaught()
+        }
     }
 
     /// Calls `body` with no record at hand: what it meets is not the fault of the one that is, nor
@@ -107,7 +146,15 @@ public final class TaskErrors {
     /// Applies the policy of an operator to an error of it: returns where the record is left out.
     @usableFromInline @inline(never)
     func settle(_ error: any Error, at node: Int) throws {
+        do { try applyPolicy(to: error, at: node) } catch {
+            task.output.pointee.note(error)
+            throw error
+        }
+    }
+
+    private func applyPolicy(to error: any Error, at node: Int) throws {
         guard Self.isOfRecord(error) else { throw error }
+        try task.throwCaught()
         let policy = plan.policies[node]
         let now = task.record.pointee.wallTime
         let tries = note(at: node, policy, now: now)
@@ -138,7 +185,9 @@ public final class TaskErrors {
                 lastFailedAt: now
             )
             try write(letter, to: topic)
-            guard ordering == .holdKey, let source = source.pointee else { return }
+            guard ordering == .holdKey, let source = source.pointee, !source.isBystander else {
+                return
+            }
             try heldKeys[source.topic]?.hold(
                 source.key,
                 behind: HeldKeys.Letter(offset: task.record.pointee.offset, topic: topic),
@@ -177,6 +226,9 @@ public final class TaskErrors {
 
     // MARK: Dead letters
 
+    /// The record at hand, where it is the one that failed.
+    private var failedSource: Source? { source.pointee.flatMap { $0.isBystander ? nil : $0 } }
+
     /// Sends a record of a held key after the dead letter that it is held by.
     private func follow(_ first: HeldKeys.Letter, of node: Int) throws {
         let now = task.record.pointee.wallTime
@@ -195,7 +247,7 @@ public final class TaskErrors {
     /// Writes a dead letter, with as much of the record as the topic takes: a letter that is too
     /// large must not hold up what it was put aside for.
     private func write(_ letter: DeadLetter, to topic: String) throws {
-        let letter = letter.countingOn(from: source.pointee?.headers, in: topic)
+        let letter = letter.countingOn(from: failedSource?.headers, in: topic)
         var refusal: OutputRefusal?
         for omission in DeadLetter.Omission.allCases {
             do {
@@ -215,7 +267,7 @@ public final class TaskErrors {
     ) throws {
         let target = task.target(topic: topic)
         let record = task.record.pointee
-        let source = source.pointee
+        let source = failedSource
         let block = letter.headers(
             job: plan.job,
             topic: source.map { topics[$0.topic] },

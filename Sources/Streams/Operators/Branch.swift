@@ -36,21 +36,34 @@ extension KeyedStream {
                 }
             )
         }
-        return Branches(names: branches.map(\.key), streams: streams)
+        for stream in streams {
+            stream.node.policyRefusal =
+                "a branch does nothing that can fail: .onError(…) for its tests belongs behind "
+                + "branch(…), in front of the branch's name"
+        }
+        return Branches(names: branches.map(\.key), streams: streams, splitter: splitter)
     }
 }
 
 /// The streams that `branch` made.
 public struct Branches<Key, Value, Placement: KeyPlacement> {
     private let streams: [String: KeyedStream<Key, Value, Placement>]
+    private let splitter: AnyNode
     /// The records that passed no test.
     public let other: KeyedStream<Key, Value, Placement>
 
     @usableFromInline
-    init(names: [String], streams: [KeyedStream<Key, Value, Placement>]) {
+    init(names: [String], streams: [KeyedStream<Key, Value, Placement>], splitter: AnyNode) {
         precondition(Set(names).count == names.count, "two branches have one name: \(names)")
         self.streams = Dictionary(uniqueKeysWithValues: zip(names, streams))
         other = streams[names.count]
+        self.splitter = splitter
+    }
+
+    /// Says what becomes of records for which a test throws.
+    public func onError(_ policy: ErrorPolicy) -> Branches {
+        splitter.errorPolicy = policy
+        return self
     }
 
     /// The records whose first passed test is that of the branch.

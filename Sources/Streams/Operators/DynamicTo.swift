@@ -3,7 +3,7 @@ extension KeyedStream {
     ///
     /// A topic may be one of `topics`, which are created as other sinks are, or any that exists by
     /// the time a record names it. A record that names no such topic is an error of the sink
-    /// (`onError`), as is one that names a changelog or repartition topic of the job.
+    /// (`onError`), as is one that names a changelog or repartition topic of this or another job.
     ///
     ///     orders.to(among: ["orders-eu", "orders-us"], key: .utf8, value: .json(Order.self)) {
     ///         "orders-\($1.region)"
@@ -39,6 +39,8 @@ final class TopicWriters<KeySerde: Serde, ValueSerde: Serde> {
     private let key: KeySerde
     private let value: ValueSerde
     private var writers: [String: Writer] = [:]
+    /// The writers are made for topics as they were after so many changes.
+    private var changeCount = 0
 
     @usableFromInline
     init(_ task: TaskBinding, key: KeySerde, value: ValueSerde) {
@@ -49,6 +51,11 @@ final class TopicWriters<KeySerde: Serde, ValueSerde: Serde> {
 
     @usableFromInline
     func writer(for topic: String) throws -> Writer {
+        let changes = task.output.pointee.targetChangeCount
+        if changes != changeCount {
+            changeCount = changes
+            writers = [:]
+        }
         if let known = writers[topic] { return known }
         guard !task.isInternal(topic) else {
             throw SinkError("the topic \"\(topic)\" is the job's own, its records are state")
@@ -68,7 +75,16 @@ final class TopicWriters<KeySerde: Serde, ValueSerde: Serde> {
 public struct SinkError: DeadLetterReason, Equatable, CustomStringConvertible {
     /// What is wrong and what to do.
     public let description: String
-    init(_ description: String) { self.description = description }
     /// `unknown-topic`.
     public var deadLetterReason: String { "unknown-topic" }
+
+    init(_ description: String) { self.description = description }
+
+    /// A record names a topic that a job keeps its own records in.
+    package init(topic: String, owner: String) {
+        self.init(
+            "the topic \"\(topic)\" is that of \(owner) (job/name) and takes no other records: "
+                + "name another topic"
+        )
+    }
 }

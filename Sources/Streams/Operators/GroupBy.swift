@@ -57,7 +57,8 @@ extension KeyedStream where Placement == KeyChanged {
 
 extension KeyedStream {
     /// Gathers the records by a key computed from the value. They go through a repartition topic,
-    /// `<job>-<via>-repartition`; a record whose new key is null is left out.
+    /// `<job>-<via>-repartition`; a record whose new key is null is left out. The policy for errors
+    /// of the aggregation (`onError`) is that of `newKey` too.
     ///
     ///     words.groupBy({ $0 }, via: "by-word", key: .utf8)
     @inlinable
@@ -70,6 +71,8 @@ extension KeyedStream {
     ) -> GroupedStream<KeySerde, Value> where ValueSerde.Value == Value {
         let rekeyed = selectKey(newKey).filterWithKey { newKey, _ in !key.isNull(newKey) }
         let stream = rekeyed.repartition(name, key: key, value: value, partitions: partitions)
+        stream.node.partsOfNext = rekeyed.node.parents + [rekeyed.node]
+        if let write = stream.node.upstreamSink { stream.node.partsOfNext.append(write) }
         return GroupedStream(
             node: stream.node,
             key: key,

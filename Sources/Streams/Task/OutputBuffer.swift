@@ -29,6 +29,11 @@ public struct OutputBuffer: ~Copyable {
     @usableFromInline var slotCount = 0
     private var slotCapacity = 0
     private var targets: [String: Target] = [:]
+    /// How often a topic turned out to have another number of partitions than before.
+    private(set) var targetChangeCount = 0
+    /// The first error after which the open transaction must not be committed, whoever has caught
+    /// it: an operator's own code may do so with what its calls throw.
+    package private(set) var failure: (any Error)?
     /// A batch is drained when it reaches this many bytes.
     private let batchByteLimit: Int
     /// What a topic takes.
@@ -56,16 +61,17 @@ public struct OutputBuffer: ~Copyable {
         slots.deallocate()
     }
 
-    /// The place of a topic, made at the first call. What a changelog refuses stops the job: its
-    /// store has the change already.
+    /// The place of a topic, made at the first call, and again where the topic has another number
+    /// of partitions by now. What a changelog refuses stops the job: its store has the change
+    /// already.
     public mutating func target(
         topic: String,
         partitionCount: Int32,
         isChangelog: Bool = false
     ) -> Target {
         if let target = targets[topic] {
-            precondition(target.partitionCount == partitionCount, "partition count changed")
-            return target
+            if target.partitionCount == partitionCount { return target }
+            targetChangeCount += 1
         }
         let rules = rules(topic)
         let target = Target(firstSlot: slotCount, partitionCount: partitionCount)
@@ -84,6 +90,13 @@ public struct OutputBuffer: ~Copyable {
         }
         targets[topic] = target
         return target
+    }
+
+    /// Gives a topic's batches to the log if it has another number of partitions by now: what is
+    /// written to its new place goes behind them.
+    mutating func drain(_ topic: String, ifNotOf partitionCount: Int32) throws {
+        guard let target = targets[topic], target.partitionCount != partitionCount else { return }
+        for index in 0..<Int(target.partitionCount) { try makeRoom(in: target.firstSlot + index) }
     }
 
     /// Appends a record to a partition of a topic.
@@ -105,7 +118,7 @@ public struct OutputBuffer: ~Copyable {
         // With all that stands around a record.
         let size = (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0) &+ 41
         if slot.pointee.batch.byteCount &+ size > slot.pointee.batchByteLimit {
-            try drainSlot(index)
+            try makeRoom(in: index)
         }
         slot.pointee.batch.append(timestamp: timestamp, key: key, value: value, headers: headers)
         if slot.pointee.batch.byteCount > slot.pointee.rules.batchByteLimit {
@@ -118,15 +131,26 @@ public struct OutputBuffer: ~Copyable {
     }
 
     @usableFromInline @inline(never)
-    func refuse(_ slot: UnsafeMutablePointer<Slot>, _ reason: OutputRefusal.Reason) throws {
+    mutating func refuse(_ slot: UnsafeMutablePointer<Slot>, _ reason: OutputRefusal.Reason) throws
+    {
         let refusal = OutputRefusal(
             reason,
             topic: slot.pointee.partition.topic,
             rules: slot.pointee.rules
         )
-        if slot.pointee.isChangelog { throw FinalRefusal(refusal: refusal) }
-        throw refusal
+        guard slot.pointee.isChangelog else { throw refusal }
+        let final = FinalRefusal(refusal: refusal)
+        note(final)
+        throw final
     }
+
+    /// Takes note of an error after which the open transaction must not be committed.
+    package mutating func note(_ error: any Error) {
+        if failure == nil { failure = error }
+    }
+
+    /// Forgets that error: what it asks for is being done.
+    package mutating func forgetFailure() { failure = nil }
 
     /// The partition of a key: Kafka's murmur2; without a key, `fallback` wrapped to the topic.
     @inlinable
@@ -155,6 +179,7 @@ public struct OutputBuffer: ~Copyable {
     /// Forgets every record: the transaction is aborted.
     public mutating func discardAll() {
         for index in 0..<slotCount { (slots + index).pointee.batch.reset() }
+        failure = nil
     }
 
     /// Whether some batch holds records.
@@ -169,8 +194,16 @@ public struct OutputBuffer: ~Copyable {
         return recordCount
     }
 
+    /// Gives a batch to the log in the middle of a record.
     @usableFromInline @inline(never)
-    mutating func drainSlot(_ index: Int) throws {
+    mutating func makeRoom(in index: Int) throws {
+        do { try drainSlot(index) } catch {
+            note(error)
+            throw error
+        }
+    }
+
+    private mutating func drainSlot(_ index: Int) throws {
         let slot = slots + index
         guard !slot.pointee.batch.isEmpty else { return }
         try drain(&slot.pointee.batch, slot.pointee.partition)

@@ -100,6 +100,23 @@ public struct TaskCounters: Equatable, Sendable {
         drops[reason] &+= 1
     }
 
+    /// What was left out, which a record that is tried again would count once more.
+    struct LeftOut {
+        fileprivate let skipped: Int64
+        fileprivate let dropped: Int64
+        fileprivate let drops: DropCounts
+    }
+
+    /// What was left out so far; set back, as of then.
+    var leftOut: LeftOut {
+        get { LeftOut(skipped: recordsSkipped, dropped: recordsDropped, drops: drops) }
+        set {
+            (recordsSkipped, recordsDropped, drops) = (
+                newValue.skipped, newValue.dropped, newValue.drops
+            )
+        }
+    }
+
     private static let deadLetterReasonLimit = 32
 
     /// Counts a record that went to the dead letters.

@@ -36,7 +36,8 @@ final class RecordSnapshot {
                 headers: copy(source.headers),
                 timestamp: source.timestamp,
                 // Others have been handled since: what is written is never this one's alone.
-                outputCount: -1
+                outputCount: -1,
+                isBystander: source.isBystander
             )
         }
         self.blocks = blocks

@@ -101,6 +101,13 @@ public final class TaskBinding {
         errors.forgetTries(of: topic, before: offset)
     }
 
+    /// Throws the error after which the open transaction must not be committed, where an operator's
+    /// own code has caught it.
+    package func throwCaught() throws {
+        guard let failure = output.pointee.failure else { return }
+        throw (failure as? RetryLater)?.afterEffects ?? failure
+    }
+
     /// Ends the use: what operators registered holds on to the task.
     public func close() {
         hooks.removeAll()
@@ -167,6 +174,7 @@ public final class TaskBinding {
     @usableFromInline
     func target(namedByRecord topic: String) throws -> OutputBuffer.Target? {
         guard let count = try partitionCounts[topic] ?? lookUpTopic(topic) else { return nil }
+        try output.pointee.drain(topic, ifNotOf: count)
         return output.pointee.target(topic: topic, partitionCount: count)
     }
 

@@ -65,7 +65,7 @@ public final class TaskExpiry {
         guard try removeEnded() else { return }
         // An extractor that asks for the input's time gets the same answer again.
         partitionTime.pointee = before
-        throw RetryLater(delayMilliseconds: 0, hasEffects: false)
+        throw RetryLater(delayMilliseconds: 0, hasEffects: false, isMakingWay: true)
     }
 
     /// Removes rows that have ended, over all tables in the order of their ends.

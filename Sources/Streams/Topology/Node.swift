@@ -4,7 +4,7 @@ public import LogModel
 /// to bind it to a task. The graph is built once per start, then only read.
 public class AnyNode {
     let kind: OperatorKind
-    let parents: [AnyNode]
+    @usableFromInline let parents: [AnyNode]
     /// Registers this node's way of being called with its parents. Called once, by the topology.
     @usableFromInline var attach: () -> Void = {}
     /// For the source behind a repartition topic: the node that writes to that topic.
@@ -15,6 +15,12 @@ public class AnyNode {
     @usableFromInline var number = 0
     /// What becomes of records that it cannot handle; nil for the job's policy.
     @usableFromInline var errorPolicy: ErrorPolicy?
+    /// Operators that it is made of: its policy is theirs too.
+    @usableFromInline var parts: [AnyNode] = []
+    /// Operators in front of it that are part of what follows it.
+    @usableFromInline var partsOfNext: [AnyNode] = []
+    /// Where it does nothing that can fail: what to tell who gives it a policy.
+    @usableFromInline var policyRefusal: String?
     /// Whether it hands results on when another record is at hand.
     @usableFromInline var holdsRecords = false
     /// For a source: where the keys are kept whose records follow a dead letter.

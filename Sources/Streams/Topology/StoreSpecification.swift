@@ -73,6 +73,17 @@ public struct StoreSpecification: Hashable, Codable, Sendable {
         StoreSpecification(name, .session, RecordFormat("session by start", key, value))
     }
 
+    /// The keys of a topic or repartition whose later records follow a dead letter.
+    static func heldKeys(of name: String) -> StoreSpecification {
+        StoreSpecification("\(name)\(heldKeysSuffix)", .keyValue, heldKeysFormat)
+    }
+
+    static let heldKeysSuffix = "-held"
+    private static let heldKeysFormat = RecordFormat("held", key: "bytes", value: "dead letter")
+
+    /// Whether it has held keys: what is held begins with the first dead letter.
+    package var isOfHeldKeys: Bool { format == Self.heldKeysFormat }
+
     /// What its entries are, and when they end, for people.
     package var words: String { "\(format)" + (expiry.map { "; \($0)" } ?? "") }
 

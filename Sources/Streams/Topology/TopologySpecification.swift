@@ -240,6 +240,7 @@ public struct TopologySpecification: Equatable, Codable, Sendable {
         ] {
             var seen: Set<String> = []
             for name in names where !seen.insert(name).inserted {
+                if what == "store", let clash = clashOfHeldKeys(name) { throw clash }
                 throw TopologyError(
                     "two operators use the \(what) name \"\(name)\"; names are unique"
                 )

@@ -19,7 +19,9 @@ struct EmptyStores {
         let new = Set(plan.topicsToCreate.map(\.name))
         for part in specification.subtopologies {
             let stores = part.stores.filter {
-                new.contains(specification.names.changelogTopic(store: $0.name))
+                // What is held begins with the first dead letter.
+                !$0.isOfHeldKeys
+                    && new.contains(specification.names.changelogTopic(store: $0.name))
             }
             guard !stores.isEmpty,
                 let (place, offset) = try Self.position(of: part, specification, plan, client)

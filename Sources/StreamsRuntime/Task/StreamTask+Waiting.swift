@@ -9,7 +9,11 @@ extension StreamTask {
     func willCommit(at now: UInt64) throws {
         trapPlace.enter()
         defer { trapPlace.leave() }
-        do { try binding.hooks.willCommit() } catch let later as RetryLater {
+        do {
+            try binding.hooks.willCommit()
+            try binding.throwCaught()
+            for owned in stores { if let failure = owned.store.failure { throw failure } }
+        } catch let later as RetryLater {
             try wait(later, of: 0, offset: binding.record.pointee.offset, since: now)
         } catch let failure as HeldRecordFailure {
             throw StreamsError.ofRecord(failure, at: queues.pointee.partition, offset: .zero)
@@ -23,7 +27,11 @@ extension StreamTask {
     /// before any record does.
     func removeEndedRows(_ turn: Turn) throws -> Bool {
         guard binding.expiry.isDue else { return false }
-        do { return try binding.expiry.removeEnded() } catch {
+        do {
+            let areMore = try binding.expiry.removeEnded()
+            try binding.throwCaught()
+            return areMore
+        } catch {
             throw timerFailure(error, at: turn.startedAt)
         }
     }
@@ -79,6 +87,7 @@ extension StreamTask {
             let partition = (queues + index).pointee.partition
             throw StreamsError.ofRecord(error, at: partition, offset: offset)
         }
+        binding.output.pointee.forgetFailure()
         try wait(later, of: index, offset: offset, since: turn.startedAt)
     }
 

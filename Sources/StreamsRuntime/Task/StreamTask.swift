@@ -186,6 +186,7 @@ final class StreamTask {
         binding.record.pointee.wallTime = now
         binding.record.pointee.lastArrival = now
         try binding.hooks.didRewind()
+        try binding.throwCaught()
     }
 
     /// Runs the timers of the wall clock that are due; returns whether one was.
@@ -195,7 +196,11 @@ final class StreamTask {
         trapPlace.enter()
         defer { trapPlace.leave() }
         binding.record.pointee.wallTime = now
-        do { return try binding.hooks.wallClockReached(now) } catch {
+        do {
+            let hasFired = try binding.hooks.wallClockReached(now)
+            try binding.throwCaught()
+            return hasFired
+        } catch {
             throw timerFailure(error, at: turn.startedAt)
         }
     }
@@ -203,7 +208,10 @@ final class StreamTask {
     /// Runs the timers of stream time that are due behind a record.
     @inline(never)
     private func runStreamTimers(_ turn: Turn) throws {
-        do { try binding.hooks.streamTimeReached() } catch {
+        do {
+            try binding.hooks.streamTimeReached()
+            try binding.throwCaught()
+        } catch {
             throw timerFailure(error, at: turn.startedAt)
         }
     }
@@ -242,6 +250,7 @@ final class StreamTask {
     ) throws -> Int {
         let queue = queues
         let context = binding.record
+        let output = binding.output
         let sink = sinks[0].receive
         let topic = trapPlace.topic(0)
         var count = 0
@@ -267,6 +276,7 @@ final class StreamTask {
                 context.pointee.take(time, offset: offset, headers: record.headers)
                 do {
                     try sink(record.key, record.value)
+                    if output.pointee.failure != nil { try binding.throwCaught() }
                 } catch {
                     try wait(after: error, of: 0, offset: offset, turn)
                     (isWhole, isHeld) = (false, true)
@@ -363,6 +373,7 @@ final class StreamTask {
         )
         do {
             try sinks[index].receive(record.key, record.value)
+            if binding.output.pointee.failure != nil { try binding.throwCaught() }
         } catch {
             try wait(after: error, of: index, offset: queue.pointee.headOffset, turn)
             return false

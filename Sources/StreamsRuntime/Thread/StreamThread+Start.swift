@@ -56,7 +56,13 @@ extension StreamThread {
             isStopping: { [stopSwitch] in stopSwitch.isRequested }
         ) { [client] topic in
             // What the coordinators write to takes nobody else's records.
-            try client.topics(named: [topic]).first { !$0.isInternal }?.partitionCount
+            guard let known = try client.topics(named: [topic]).first, !known.isInternal else {
+                return nil
+            }
+            if let owner = known.configuration[TopicLabel.ownerOption] {
+                throw SinkError(topic: topic, owner: owner)
+            }
+            return known.partitionCount
         }
         let inputs = plan.inputTopics[id.subtopology].compactMap { topic in
             committed[TopicPartition(topic, id.partition)].map { (topic: topic, start: $0) }

@@ -345,6 +345,8 @@ package final class StreamThread {
     /// the tail of their changelogs (an end whose answer was lost may have been a commit).
     private func rewind() throws {
         sender.forget()
+        // What operators wrote on a way back that did not succeed.
+        output.pointee.discardAll()
         let committed = try committedPositions(of: tasks.flatMap { $0.positions.keys })
         for task in tasks {
             for owned in task.stores { owned.store.abort() }

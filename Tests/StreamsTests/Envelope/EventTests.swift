@@ -111,6 +111,31 @@ import Testing
         #expect(try decode(text(time: "17")).occurredAt == Timestamp(17))
     }
 
+    @Test(
+        arguments: [
+            253_402_300_799_999, 253_402_300_800_000, -62_167_219_200_001, 8_640_000_000_000_000,
+            -8_640_000_000_000_000,
+        ] as [Int64]
+    )
+    func `a time that no date tells is written as it is read`(milliseconds: Int64) throws {
+        let event = try decode(text(time: "\(milliseconds)"))
+        var sink = ByteSink()
+        try Self.serde.encode(event, into: &sink)
+        #expect(try Self.serde.decode(sink.bytes).occurredAt == Timestamp(milliseconds))
+    }
+
+    @Test(arguments: [Int64.min, -8_640_000_000_000_001, 8_640_000_000_000_001, .max])
+    func `a number that is no time is refused, read or written`(milliseconds: Int64) throws {
+        let error = #expect(throws: SerdeError.self) {
+            try decode(text(time: "\(milliseconds)"))
+        }
+        #expect(error?.reason.contains("occurred_at") == true, "\(error?.reason ?? "")")
+        var event = try decode(text())
+        event.occurredAt = Timestamp(milliseconds)
+        var sink = ByteSink()
+        #expect(throws: (any Error).self) { try Self.serde.encode(event, into: &sink) }
+    }
+
     @Test func `what follows from an event has an id of its own, the same at every try`() throws {
         let driver = try TopologyDriver(
             inputs: [("in", 1)],

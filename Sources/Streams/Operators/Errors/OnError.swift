@@ -12,7 +12,18 @@ extension KeyedStream {
 }
 
 extension Table {
-    /// Says what becomes of records that the operator in front of this cannot handle.
+    /// Says what becomes of records that the operator in front of this cannot handle; behind
+    /// `table(…)` also of those that cannot be read.
+    @inlinable
+    public func onError(_ policy: ErrorPolicy) -> Self {
+        node.errorPolicy = policy
+        return self
+    }
+}
+
+extension GlobalTable {
+    /// Says what becomes of records of the topic that cannot be read: `.fail` or `.skip`, for they
+    /// belong to no transaction; without it, the job's policy for these applies.
     @inlinable
     public func onError(_ policy: ErrorPolicy) -> Self {
         node.errorPolicy = policy

@@ -179,12 +179,16 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
             guard let value, let found = try foreignKey(value) else { return nil }
             return join.otherKey.isNull(found) ? nil : found
         }
-        let responses = response(to: subscribe(left, extract), right)
+        let requests = subscribe(left, extract)
+        let responses = response(to: requests, right)
         let view = left.view
         let joined = StreamNode<Key, Change<Result>>(
             kind: .stateless(word),
             parents: [left.node, responses]
         )
+        // What writes the requests and the answers, and what makes them.
+        let writers = [requests.upstreamSink, responses.upstreamSink].compactMap { $0 }
+        joined.parts = writers + writers.flatMap(\.parents)
         joined.rowlessReason =
             "the foreign-key join \"\(name)\" keeps no rows, and what follows it looks them up: "
             + "add .materialized(store:key:value:) behind the join"

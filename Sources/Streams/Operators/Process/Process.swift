@@ -41,6 +41,7 @@ extension KeyedStream {
             upstream.feed(processor) { task in
                 let runtime = ProcessorRuntime(
                     task,
+                    ErrorSite(task.errors, node: processor.number),
                     stores: stores,
                     sinks: outputs.map { $0.bindConsumers(task) },
                     children: children,
@@ -49,7 +50,12 @@ extension KeyedStream {
                 return { key, value in try runtime.receive(key, value) }
             }
         }
-        return ProcessedStreams(names: children, nodes: outputs)
+        for output in outputs {
+            output.policyRefusal =
+                "a child of a processor does nothing that can fail: .onError(…) belongs behind "
+                + "process(children:…), in front of the child's name"
+        }
+        return ProcessedStreams(names: children, nodes: outputs, processor: processor)
     }
 
     /// `process` for a processor that leaves the keys alone: what follows may keep state by them.
@@ -71,16 +77,25 @@ extension KeyedStream {
         _ stores: [any StoreDefinition],
         _ make: @escaping @Sendable (TaskStores) throws -> P
     ) -> StreamNode<P.OutKey, P.OutValue> where P.InKey == Key, P.InValue == Value {
-        StreamNode(kind: Self.kind(word, stores), from: node) { sink, task in
-            let runtime = ProcessorRuntime(
-                task,
-                stores: stores,
-                sinks: [sink],
-                children: [],
-                make
-            )
-            return { key, value in try runtime.receive(key, value) }
+        let upstream = node
+        let processor = StreamNode<P.OutKey, P.OutValue>(
+            kind: Self.kind(word, stores),
+            parents: [upstream]
+        )
+        processor.attach = { [unowned processor] in
+            upstream.feed(processor) { task in
+                let runtime = ProcessorRuntime(
+                    task,
+                    ErrorSite(task.errors, node: processor.number),
+                    stores: stores,
+                    sinks: [processor.bindConsumers(task)],
+                    children: [],
+                    make
+                )
+                return { key, value in try runtime.receive(key, value) }
+            }
         }
+        return processor
     }
 
     @usableFromInline
@@ -93,12 +108,20 @@ extension KeyedStream {
 public struct ProcessedStreams<Key, Value> {
     private let names: [String]
     private let nodes: [StreamNode<Key, Value>]
+    private let processor: AnyNode
 
     @usableFromInline
-    init(names: [String], nodes: [StreamNode<Key, Value>]) {
+    init(names: [String], nodes: [StreamNode<Key, Value>], processor: AnyNode) {
         precondition(Set(names).count == names.count, "two children of a processor have one name")
         self.names = names
         self.nodes = nodes
+        self.processor = processor
+    }
+
+    /// Says what becomes of records that the processor cannot handle.
+    public func onError(_ policy: ErrorPolicy) -> ProcessedStreams {
+        processor.errorPolicy = policy
+        return self
     }
 
     /// The records that went to a child.

@@ -17,6 +17,7 @@ final class ProcessorRuntime<P: Processor> {
     @inlinable
     init(
         _ task: TaskBinding,
+        _ site: ErrorSite,
         stores: [any StoreDefinition],
         sinks: [Sink],
         children: [String],
@@ -27,7 +28,9 @@ final class ProcessorRuntime<P: Processor> {
         let processor = UnsafeMutablePointer<P>.allocate(capacity: 1)
         let context = UnsafeMutablePointer<Context>.allocate(capacity: 1)
         state = ProcessorState(task) { timer, time in
-            try processor.pointee.fire(timer, at: time, &context.pointee)
+            do { try processor.pointee.fire(timer, at: time, &context.pointee) } catch {
+                try site.settle(error)
+            }
         }
         let indices = Dictionary(
             children.enumerated().map { ($1, $0) },
@@ -61,9 +64,12 @@ final class ProcessorRuntime<P: Processor> {
     @inlinable
     func receive(_ key: P.InKey, _ value: P.InValue) throws {
         let (time, headers) = (record.pointee.timestamp, record.pointee.headers)
+        // Where it throws, too: the record goes on by other ways as it came.
+        defer {
+            record.pointee.timestamp = time
+            record.pointee.headers = headers
+        }
         state.begin(isProcessing: true)
         try processor.pointee.process(key, value, &context.pointee)
-        record.pointee.timestamp = time
-        record.pointee.headers = headers
     }
 }

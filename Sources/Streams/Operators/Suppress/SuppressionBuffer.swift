@@ -16,6 +16,8 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
     private let suppression: Suppression
     private let passesRemovals: Bool
     private let sink: Sink
+    /// Takes what others than the record at hand led to.
+    private let othersSink: Sink
     private let record: UnsafeMutablePointer<RecordContext>
     private let scratch = KeyScratch()
     private let headers = KeyScratch()
@@ -41,6 +43,7 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         self.suppression = suppression
         self.passesRemovals = passesRemovals
         self.sink = sink
+        othersSink = task.errors.lettingGo(sink)
         record = task.record
         task.hooks.onRewind { [unowned self] in count = nil }
     }
@@ -71,11 +74,11 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
             value: scratch.bytes,
             timestamp: record.pointee.timestamp
         )
-        try release()
+        try release(behind: escaped)
     }
 
     /// Hands on what is due, and what is too much, by time, then by key.
-    private func release() throws {
+    private func release(behind own: UnsafeRawBufferPointer) throws {
         let due = Timestamp(clock.streamTime).advanced(byMilliseconds: -suppression.wait).rawValue
         let limit = suppression.keyLimit ?? .max
         guard due >= store.earliest || (count ?? 0) > limit else { return }
@@ -85,14 +88,18 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
                 earliest = time
                 return false
             }
-            try letGo(time, escaped)
+            try letGo(time, escaped, to: escaped.elementsEqual(own) ? sink : othersSink)
             if let count { self.count = count - 1 }
             return true
         }
         store.earliest = earliest
     }
 
-    private func letGo(_ time: Int64, _ escaped: UnsafeRawBufferPointer) throws {
+    private func letGo(
+        _ time: Int64,
+        _ escaped: UnsafeRawBufferPointer,
+        to sink: Sink
+    ) throws {
         guard let row = try store.value(escapedKey: escaped, time: time, second: 0) else { return }
         let held = try change.decode(HeldRecord.content(of: row.bytes))
         headers.sink.pointee.removeAll()
@@ -109,11 +116,13 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         )
         guard held.new != nil || passesRemovals else { return }
         let (ownTime, ownHeaders) = (record.pointee.timestamp, record.pointee.headers)
+        defer {
+            record.pointee.timestamp = ownTime
+            record.pointee.headers = ownHeaders
+        }
         record.pointee.timestamp = timestamp
         record.pointee.headers = headers.bytes.isEmpty ? nil : headers.bytes
         try sink(try keys.key(of: leaving.bytes), held)
-        record.pointee.timestamp = ownTime
-        record.pointee.headers = ownHeaders
     }
 
     private func heldCount() throws -> Int {

@@ -21,7 +21,8 @@ public struct GroupedTable<KeySerde: Serde, ValueSerde: Serde> {
 
 extension Table {
     /// Gathers the rows under the key and value that `mapping` makes of each, through a repartition
-    /// topic, `<job>-<via>-repartition`. A row whose new key or value is null is left out.
+    /// topic, `<job>-<via>-repartition`. A row whose new key or value is null is left out. The
+    /// policy for errors of the aggregation (`onError`) is that of `mapping` too.
     @inlinable
     public func groupBy<KeySerde: Serde, ValueSerde: Serde>(
         via name: String,
@@ -67,6 +68,8 @@ extension Table {
         }
         let stream = RekeyedStream(node: mapped)
             .repartition(name, key: key, value: ChangeSerde(value), partitions: partitions)
+        stream.node.partsOfNext = [mapped]
+        if let write = stream.node.upstreamSink { stream.node.partsOfNext.append(write) }
         return GroupedTable(node: stream.node, key: key, value: value)
     }
 }

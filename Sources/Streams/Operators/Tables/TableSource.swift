@@ -34,7 +34,7 @@ extension StreamJob {
             value: topic.value,
             history: history,
             expiry: nil
-        )
+        ).withParts([source])
     }
 
     /// A topic of changes as a table whose rows end when they are not updated.
@@ -68,7 +68,16 @@ extension StreamJob {
             value: topic.value,
             history: nil,
             expiry: expiry
-        )
+        ).withParts([source])
+    }
+}
+
+extension Table {
+    /// The table that consists of these operators too.
+    @inlinable
+    func withParts(_ parts: [AnyNode]) -> Self {
+        node.parts = parts
+        return self
     }
 }
 

@@ -59,7 +59,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         keys = EscapedKeys(key)
         self.value = value
         self.rule = rule
-        self.sink = sink
+        self.sink = rule.emission.isOnClose ? task.errors.lettingGo(sink) : sink
         valueSink = task.valueSink
         record = task.record
         counters = task.counters

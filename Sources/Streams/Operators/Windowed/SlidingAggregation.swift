@@ -90,7 +90,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         self.value = value
         self.rule = rule
         self.initial = initial
-        self.sink = sink
+        self.sink = rule.emission.isOnClose ? task.errors.lettingGo(sink) : sink
         valueSink = task.valueSink
         record = task.record
         counters = task.counters

@@ -44,7 +44,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         self.key = key
         self.value = value
         self.rule = rule
-        self.sink = sink
+        self.sink = rule.emission.isOnClose ? task.errors.lettingGo(sink) : sink
         valueSink = task.valueSink
         record = task.record
         counters = task.counters
