@@ -52,6 +52,10 @@ struct ErrorSite {
     /// Applies the operator's policy to an error of it: returns where the record is left out.
     @inlinable
     func settle(_ error: any Error) throws { try errors.settle(error, at: node) }
+
+    /// Whether an error from behind the operator says that the record will come again.
+    @usableFromInline
+    func triesAgain(after error: any Error) -> Bool { error is RetryLater }
 }
 
 /// A record is to be tried again later: its task goes back to it, and waits.

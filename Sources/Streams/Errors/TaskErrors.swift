@@ -8,8 +8,11 @@ import StateStores
 public final class TaskErrors {
     /// The record at hand as it came, while a policy may want it.
     struct Source {
-        /// Its topic's place in `topics`.
-        let topic: Int
+        /// Its topic's place in `topics`; nil where there is no record to go back to.
+        let topic: Int?
+        /// For a record that an operator took out of its store while another one was at hand: where
+        /// it was. Topic and offset are the other one's.
+        var stored: StoredPlace?
         let key: UnsafeRawBufferPointer?
         let value: UnsafeRawBufferPointer?
         let headers: UnsafeRawBufferPointer?
@@ -20,11 +23,18 @@ public final class TaskErrors {
         var isBystander = false
     }
 
+    /// A record in the store of an operator.
+    struct StoredPlace: Hashable {
+        let node: Int
+        let number: Int64
+    }
+
     /// A record at an operator that tried it.
     private struct Place: Hashable {
         let topic: String
         let offset: Offset
         let node: Int
+        let stored: StoredPlace?
     }
 
     private struct Tries {
@@ -117,7 +127,8 @@ public final class TaskErrors {
         let known = source.pointee
         // What the operator has begun for it is an effect: a retry has to take it back.
         source.pointee?.outputCount = -1
-        return RecordSnapshot(task.record.pointee, known, topic: known.map { topics[$0.topic] })
+        let topic = known.flatMap { $0.topic.map { topics[$0] } }
+        return RecordSnapshot(task.record.pointee, known, topic: topic)
     }
 
     /// Calls `body` with a record at hand that an operator has kept.
@@ -138,6 +149,25 @@ public final class TaskErrors {
             source.pointee?.outputCount = task.output.pointee.recordCount
         }
         try body()
+    }
+
+    /// Calls `body` with a record at hand that an operator took out of its store: errors of it, at
+    /// the operator or behind it, are not the fault of the record that moved time on. A retry goes
+    /// back to that one, and takes back what it led to.
+    @usableFromInline
+    func letGo(_ stored: StoredRecord, at node: Int, _ body: () throws -> Void) throws {
+        let known = source.pointee
+        source.pointee = Source(
+            topic: known?.topic,
+            stored: StoredPlace(node: node, number: stored.number),
+            key: stored.key,
+            value: stored.value,
+            headers: stored.headers,
+            timestamp: stored.timestamp,
+            outputCount: -1
+        )
+        defer { source.pointee = known }
+        do { try body() } catch { try settle(error, at: node) }
     }
 
     /// Forgets what holds on to the task: it is at its end.
@@ -185,10 +215,10 @@ public final class TaskErrors {
                 lastFailedAt: now
             )
             try write(letter, to: topic)
-            guard ordering == .holdKey, let source = source.pointee, !source.isBystander else {
-                return
-            }
-            try heldKeys[source.topic]?.hold(
+            guard ordering == .holdKey, let source = source.pointee, let topicIndex = source.topic,
+                source.stored == nil, !source.isBystander
+            else { return }
+            try heldKeys[topicIndex]?.hold(
                 source.key,
                 behind: HeldKeys.Letter(offset: task.record.pointee.offset, topic: topic),
                 at: source.timestamp
@@ -209,13 +239,14 @@ public final class TaskErrors {
     }
 
     private func note(at node: Int, _ policy: ErrorPolicy, now: Timestamp) -> Tries {
-        guard let retry = policy.retry, let source = source.pointee else {
+        guard let retry = policy.retry, let source = source.pointee, let topic = source.topic else {
             return Tries(count: 1, isOver: true, firstFailedAt: now)
         }
         let place = Place(
-            topic: topics[source.topic],
+            topic: topics[topic],
             offset: task.record.pointee.offset,
-            node: node
+            node: node,
+            stored: source.stored
         )
         var known = tries[place] ?? Tries(firstFailedAt: now)
         if !known.isOver { known.count += 1 }
@@ -270,7 +301,9 @@ public final class TaskErrors {
         let source = failedSource
         let block = letter.headers(
             job: plan.job,
-            topic: source.map { topics[$0.topic] },
+            topic: source.flatMap { known in
+                known.stored == nil ? known.topic.map { topics[$0] } : nil
+            },
             source,
             partition: record.partition,
             offset: record.offset,

@@ -34,11 +34,6 @@ extension KeyedStream where Placement == ByKey, Key: Codable & Sendable {
     public func groupByKey() -> GroupedStream<JSONSerde<Key>, Value> {
         groupByKey(key: JSONSerde<Key>())
     }
-
-    /// `groupByKey` for optional values, with the key as JSON.
-    @inlinable @_disfavoredOverload
-    public func groupByKey<Wrapped>() -> GroupedStream<JSONSerde<Key>, Value>
-    where Value == Wrapped? { groupByKey(key: JSONSerde<Key>()) }
 }
 
 extension KeyedStream where Value: Codable & Sendable {

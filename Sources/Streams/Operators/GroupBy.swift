@@ -23,26 +23,13 @@ extension KeyedStream where Placement == ByKey {
     @inlinable
     public func groupByKey<KeySerde: Serde>(key: KeySerde) -> GroupedStream<KeySerde, Value>
     where KeySerde.Value == Key {
-        GroupedStream(node: node, key: key, isNullValue: nil)
+        GroupedStream(node: node, key: key, isNullValue: nilTest(of: Value.self))
     }
 
     /// `groupByKey` with the serde that the key has by default.
     @inlinable
     public func groupByKey() -> GroupedStream<Key.DefaultSerdeType, Value>
     where Key: DefaultSerde { groupByKey(key: Key.defaultSerde) }
-
-    /// `groupByKey` for optional values.
-    @inlinable
-    public func groupByKey<KeySerde: Serde, Wrapped>(
-        key: KeySerde
-    ) -> GroupedStream<KeySerde, Value> where KeySerde.Value == Key, Value == Wrapped? {
-        GroupedStream(node: node, key: key, isNullValue: { $0 == nil })
-    }
-
-    /// `groupByKey` for optional values, with the serde that the key has by default.
-    @inlinable
-    public func groupByKey<Wrapped>() -> GroupedStream<Key.DefaultSerdeType, Value>
-    where Key: DefaultSerde, Value == Wrapped? { groupByKey(key: Key.defaultSerde) }
 }
 
 extension KeyedStream where Placement == KeyChanged {

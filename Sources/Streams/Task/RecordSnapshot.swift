@@ -31,6 +31,7 @@ final class RecordSnapshot {
         self.source = source.map { source in
             TaskErrors.Source(
                 topic: source.topic,
+                stored: source.stored,
                 key: copy(source.key),
                 value: copy(source.value),
                 headers: copy(source.headers),

@@ -27,6 +27,8 @@ public class AnyNode {
     var heldKeysStore: StoreSpecification?
     /// The tables whose old values this one's are made of.
     @usableFromInline var oldValueSources: [AnyNode] = []
+    /// Whether this table's rows are made of what changes of those tables replace.
+    @usableFromInline var rowsNeedOldValues = false
     /// For a table whose rows nobody can look up: what to tell who asks for them.
     @usableFromInline var rowlessReason: String?
     /// Whether something behind this table looks its rows up.
@@ -65,7 +67,10 @@ public class AnyNode {
     func requestRows() {
         guard !rowsAreWanted else { return }
         rowsAreWanted = true
-        for source in oldValueSources { source.requestRows() }
+        for source in oldValueSources {
+            source.requestRows()
+            if rowsNeedOldValues { source.requestOldValues() }
+        }
     }
 
     /// Whether this table's rows can be looked up, and what a change replaces be told.

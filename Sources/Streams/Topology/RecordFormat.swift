@@ -56,6 +56,16 @@ public struct RecordFormat: Hashable, Codable, Sendable {
         self.init(texts[0], key: texts[1], value: texts[2], windowSize: size)
     }
 
+    /// The layout of what a join of two streams keeps. Words of before have no length of spans.
+    @usableFromInline static let joinedBySpan = "joined by span"
+
+    /// Whether records of the format that a word stands for may be of this one.
+    package func isTaken(fromWord word: String) -> Bool {
+        if word == self.word { return true }
+        let unsized = RecordFormat(layout, key: key, value: value)
+        return layout == Self.joinedBySpan && word == unsized.word
+    }
+
     /// How this format differs from the one that a word stands for, for people: `its values were
     /// int64 and are now double`.
     public func differences(fromWord word: String) -> String {
@@ -69,7 +79,9 @@ public struct RecordFormat: Hashable, Codable, Sendable {
         compare("its entries were", old.kind, kind)
         compare("its keys were", old.key, key)
         compare("its values were", old.value, value)
-        compare("its windows were", Self.spelled(old.windowSize), Self.spelled(windowSize))
+        if layout != Self.joinedBySpan || old.windowSize != nil {
+            compare("its windows were", Self.spelled(old.windowSize), Self.spelled(windowSize))
+        }
         return parts.joined(separator: ", ")
     }
 

@@ -170,10 +170,18 @@ final class SessionRows {
             (slot, key) = (try handle.slot(entry.bytes), entry.bytes)
         }
         let isThere = handle.bytes(slot) != nil
-        if !isThere { newest.note(window.start.rawValue, of: escapedKey) }
         let hasTwin = isThere && handle.timestamp(slot).rawValue > closedThrough
+        // A session without its twin would never close, and could not be restored.
+        if !isThere { try requireRoomForTwin(of: key) }
+        if !isThere { newest.note(window.start.rawValue, of: escapedKey) }
         try handle.put(slot, key: key, value: value, timestamp: window.end)
         if value != nil, !hasTwin { try putTwin(of: key, at: window.end.rawValue) }
+    }
+
+    private func requireRoomForTwin(of entry: UnsafeRawBufferPointer) throws {
+        twin.sink.pointee.removeAll()
+        SessionKey.appendTwin(of: entry, at: 0, to: &twin.sink.pointee)
+        try handle.requireShort(twin.bytes)
     }
 
     /// The slot of a session, if `forEach` has just given it.
@@ -226,6 +234,22 @@ final class SessionRows {
             guard let value = handle.bytes(slot) else { return }
             let window = Window(start: Timestamp(start), end: handle.timestamp(slot))
             try body(escapedKey, window, value)
+        }
+    }
+
+    /// When the session ends that is the first to end behind a time, or an earlier time behind it;
+    /// the largest time if there is none.
+    @usableFromInline
+    func firstEnd(behind time: Int64) throws -> Int64 {
+        var passed = time
+        while true {
+            let next = try walk(behind: passed, through: passed) { _, _, _ in }
+            guard next < .max else { return next }
+            var isThere = false
+            _ = try walk(behind: passed, through: next) { _, _, _ in isThere = true }
+            if isThere { return next }
+            // Its session has grown or is gone, which is seen to now.
+            passed = next
         }
     }
 

@@ -208,6 +208,12 @@ struct EscapedKeys<KeySerde: Serde> {
     /// The key of escaped bytes.
     @inlinable
     func key(of bytes: UnsafeRawBufferPointer) throws -> KeySerde.Value {
+        try serde.decode(plainBytes(of: bytes))
+    }
+
+    /// What the serde wrote for the key of escaped bytes; valid until the next call.
+    @inlinable
+    func plainBytes(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         plain.sink.pointee.removeAll()
         var index = 0
         // Two bytes end the key.
@@ -215,6 +221,6 @@ struct EscapedKeys<KeySerde: Serde> {
             plain.sink.pointee.append(bytes[index])
             index += bytes[index] == 0 ? 2 : 1
         }
-        return try serde.decode(plain.bytes)
+        return plain.bytes
     }
 }

@@ -173,7 +173,7 @@ package struct TopologyPlan: Equatable, Sendable {
         existing.sorted { $0.name < $1.name }.compactMap { topic in
             guard let label = labels[topic.name],
                 let format = topic.configuration[TopicLabel.formatOption],
-                format != label.format.word
+                !label.format.isTaken(fromWord: format)
             else { return nil }
             return ChangedFormat(topic: topic.name, label: label, found: format)
         }

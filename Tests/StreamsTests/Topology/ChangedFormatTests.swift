@@ -75,6 +75,12 @@ import Testing
         Change(old: .fleeting, new: .counts, words: "were expiring-row and are now key-value"),
         Change(old: .memory, new: .memorySums, words: "its values were utf8 and are now double"),
         Change(old: .leftJoin, new: .leftJoinOfInts, words: "its values were utf8"),
+        Change(
+            old: .leftJoin,
+            new: .wideLeftJoin,
+            words: "its windows were 120000 ms long and are now 240000 ms long"
+        ),
+        Change(old: .wideLeftJoin, new: .leftJoin, words: "are now 120000 ms long"),
     ])
     func `a store of another format is refused before anything is written`(change: Change) throws {
         #expect(try start(change.old) == nil)
@@ -90,7 +96,7 @@ import Testing
         try send("b", "y")
         try driver.runUntilIdle()
         #expect(
-            try driver.read("changer-s\(change.old == .leftJoin ? "-left" : "")-changelog").count
+            try driver.read("changer-s\(change.old.isJoin ? "-left" : "")-changelog").count
                 >= 2
         )
     }
@@ -139,6 +145,35 @@ import Testing
         #expect(try start(.counts)?.contains("double") == true)
     }
 
+    @Test func `joins from before their width was noted are taken as they are and get it`() throws {
+        #expect(try start(.leftJoin) == nil)
+        try send("a", "x")
+        try driver.runUntilIdle()
+        for side in ["left", "right"] {
+            let topic = "changer-s-\(side)-changelog"
+            #expect(
+                topics[topic]?["millrace.format"] == "joined%20by%20span;utf8;utf8;120000"
+            )
+            let old = "joined%20by%20span;utf8;utf8"
+            try driver.broker.alterTopic(topic, options: ["millrace.format": old])
+        }
+        #expect(try start(.leftJoin) == nil)
+        for side in ["left", "right"] {
+            #expect(
+                topics["changer-s-\(side)-changelog"]?["millrace.format"]
+                    == "joined%20by%20span;utf8;utf8;120000"
+            )
+        }
+        #expect(try start(.wideLeftJoin)?.contains("s-left") == true)
+        // What differs beside the width is refused as ever, and is all that is told.
+        try driver.broker.alterTopic(
+            "changer-s-left-changelog",
+            options: ["millrace.format": "joined%20by%20span;utf8;double"]
+        )
+        let refusal = try start(.leftJoin)
+        #expect(refusal?.contains("its values were double and are now utf8.") == true)
+    }
+
     @Test func `records in a repartition topic keep its format until they are processed`() throws {
         #expect(try start(.byKey) == nil)
         try send("a", "x")
@@ -185,7 +220,9 @@ struct ChangedJob: StreamJob {
     enum Form: String, Sendable {
         case counts, sums, intKeys, table, history, minutes, hours, sessions, longerSessions
         case sliding, distinct, distinctForAWhile, memory, memorySums, unordered, leftJoin
-        case leftJoinOfInts, byKey, byKeyOfInts, none, fleeting, longerFleeting
+        case wideLeftJoin, leftJoinOfInts, byKey, byKeyOfInts, none, fleeting, longerFleeting
+
+        var isJoin: Bool { self == .leftJoin || self == .wideLeftJoin }
     }
 
     static let name = "changer"
@@ -199,7 +236,8 @@ struct ChangedJob: StreamJob {
 
     var topology: [Statement] {
         switch form {
-        case .leftJoin, .leftJoinOfInts, .byKey, .byKeyOfInts, .none, .intKeys: streams
+        case .leftJoin, .wideLeftJoin, .leftJoinOfInts, .byKey, .byKeyOfInts, .none, .intKeys:
+            streams
         case .memory, .memorySums, .unordered: processors
         case .minutes, .hours, .sessions, .longerSessions, .sliding: windows
         case .counts, .sums, .table, .history, .distinct, .distinctForAWhile: stores
@@ -270,10 +308,10 @@ struct ChangedJob: StreamJob {
         if form == .intKeys {
             input.selectKey(lengths).repartition("p").groupByKey().count(store: "s")
         }
-        if form == .leftJoin {
+        if form.isJoin {
             input.leftJoin(
                 other,
-                within: .within(.seconds(60)),
+                within: .within(.seconds(form == .leftJoin ? 60 : 120)),
                 store: "s",
                 key: .utf8,
                 left: .utf8,

@@ -16,6 +16,7 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
     private let value: ValueSerde
     private let grace: Int64
     private let record: UnsafeMutablePointer<RecordContext>
+    private let site: ErrorSite
     private let entryKey = KeyScratch()
     private let scratch = KeyScratch()
     private let leavingKey = KeyScratch()
@@ -26,6 +27,7 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
     /// The time, what ends an escaped key, and the number.
     private static var shortestEntry: Int { 1 + 8 + 2 + 8 }
 
+    /// - Parameter site: takes the errors of records that leave while another one is at hand.
     @usableFromInline
     init(
         _ task: TaskBinding,
@@ -33,6 +35,7 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
         key: KeySerde,
         value: ValueSerde,
         grace: Int64,
+        site: ErrorSite,
         letGo: @escaping (KeySerde.Value, ValueSerde.Value) throws -> Void
     ) {
         handle = StoreHandle(task: task, store: store)
@@ -40,6 +43,7 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
         keys = EscapedKeys(key)
         self.value = value
         self.grace = grace
+        self.site = site
         self.letGo = letGo
         record = task.record
         task.hooks.onRewind { [unowned self] in earliest = .min }
@@ -92,6 +96,10 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
         if earliest > .min { entryKey.sink.pointee.append(time: earliest) }
         var firstKept = Int64.max
         let (ownTime, ownHeaders) = (record.pointee.timestamp, record.pointee.headers)
+        defer {
+            record.pointee.timestamp = ownTime
+            record.pointee.headers = ownHeaders
+        }
         try handle.store.range(from: entryKey.bytes, to: nil) { entry, held, _ in
             guard entry.count >= Self.shortestEntry, entry[0] == KeySpace.entry else {
                 return false
@@ -107,16 +115,28 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
             )
             leaving.sink.pointee.removeAll()
             leaving.sink.pointee.append(contentsOf: held)
+            let number = entry.time(at: entry.count - 8)
             try handle.put(key: entry, value: nil, timestamp: Timestamp(max(0, time)))
-            let headers = HeldRecord.headers(of: leaving.bytes)
-            record.pointee.timestamp = Timestamp(time)
-            record.pointee.headers = headers.isEmpty ? nil : headers
-            let heldValue = try value.decode(HeldRecord.content(of: leaving.bytes))
-            try letGo(try keys.key(of: leavingKey.bytes), heldValue)
+            try handOn(heldAt: Timestamp(time), number: number)
             return true
         }
-        record.pointee.timestamp = ownTime
-        record.pointee.headers = ownHeaders
         earliest = firstKept
+    }
+
+    /// Hands the record on whose key is in `leavingKey` and whose value is in `leaving`.
+    private func handOn(heldAt time: Timestamp, number: Int64) throws {
+        let headers = HeldRecord.headers(of: leaving.bytes)
+        let stored = StoredRecord(
+            number: number,
+            key: keys.plainBytes(of: leavingKey.bytes),
+            value: HeldRecord.content(of: leaving.bytes),
+            headers: headers.isEmpty ? nil : headers,
+            timestamp: time
+        )
+        record.pointee.timestamp = time
+        record.pointee.headers = stored.headers
+        try site.letGo(stored) {
+            try letGo(try keys.serde.decode(stored.key), try value.decode(stored.value))
+        }
     }
 }

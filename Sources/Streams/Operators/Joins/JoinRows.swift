@@ -40,11 +40,12 @@ final class JoinRows {
     }
 
     /// Asks early for the place of an entry of an escaped key and a time, which is not negative;
-    /// `putPrepared` puts it.
-    func prepare(_ escapedKey: UnsafeRawBufferPointer, at time: Int64, number: Int64) {
+    /// `putPrepared` puts it. Refuses a key that is too long for that, before anything is done.
+    func prepare(_ escapedKey: UnsafeRawBufferPointer, at time: Int64, number: Int64) throws {
         begin(entry, span: span(of: time), escapedKey)
         entry.sink.pointee.append(time: time)
         entry.sink.pointee.append(time: number)
+        try handle.requireShort(entry.bytes)
         prepared = (number, KeyHash.hash(entry.bytes))
         handle.store.table.pointee.prefetch(hash: prepared.hash)
     }

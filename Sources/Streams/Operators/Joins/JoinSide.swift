@@ -51,7 +51,7 @@ final class JoinSide<ValueSerde: Serde> {
         _ value: ValueSerde.Value,
         at time: Int64
     ) throws {
-        rows.prepare(escaped, at: time, number: clock.upcomingSequence)
+        try rows.prepare(escaped, at: time, number: clock.upcomingSequence)
         scratch.sink.pointee.removeAll()
         try serde.encode(value, into: &scratch.sink.pointee)
         clock.notePut(time)

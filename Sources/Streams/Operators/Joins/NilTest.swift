@@ -1,18 +1,18 @@
 /// Tells nil values of a type that may be optional; there is nothing to tell for other types.
 @usableFromInline
-func nilTest<Value>(of type: Value.Type) -> ((Value) -> Bool)? {
-    (type as? any OptionalType.Type)?.nilTest as? (Value) -> Bool
+func nilTest<Value>(of type: Value.Type) -> (@Sendable (Value) -> Bool)? {
+    (type as? any OptionalType.Type)?.nilTest as? @Sendable (Value) -> Bool
 }
 
 /// An optional as code finds it that knows only a type parameter.
 private protocol OptionalType {
-    /// `(Self) -> Bool`: whether a value is nil.
+    /// `@Sendable (Self) -> Bool`: whether a value is nil.
     static var nilTest: Any { get }
 }
 
 extension Optional: OptionalType {
     fileprivate static var nilTest: Any {
-        let test: (Wrapped?) -> Bool = { $0 == nil }
+        let test: @Sendable (Wrapped?) -> Bool = { $0 == nil }
         return test
     }
 }

@@ -20,11 +20,14 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
     @usableFromInline let sink: Sink
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+    @usableFromInline let site: ErrorSite
 
+    /// - Parameter site: takes the errors of records that leave while another one is at hand.
     @inlinable
     init(
         _ task: TaskBinding,
         _ rule: StreamJoinRule,
+        site: ErrorSite,
         key: KeySerde,
         left: LeftSerde,
         right: RightSerde,
@@ -53,6 +56,7 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         self.sink = sink
         record = task.record
         counters = task.counters
+        self.site = site
     }
 
     @inlinable
@@ -98,8 +102,9 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         do {
             try meet(key, value, escaped, own, other, at: time, isLeft: isLeft, isKept, pair)
         } catch {
-            // What a policy for errors leaves out is the result, not the record.
-            try own.storePrepared(at: time)
+            // What a policy for errors leaves out is the result, not the record. One that is tried
+            // again is stored by the try that succeeds.
+            if !site.triesAgain(after: error) { try own.storePrepared(at: time) }
             throw error
         }
         try own.storePrepared(at: time)
@@ -143,13 +148,23 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
             escaped,
             bytes,
             time,
+            number,
             isLeft in
-            let key = try keys.key(of: escaped)
-            let result =
-                isLeft
-                ? try combine(try left.serde.decode(bytes), nil)
-                : try combine(nil, try right.serde.decode(bytes))
-            try emit(key, result, at: time)
+            let stored = StoredRecord(
+                number: number,
+                key: keys.plainBytes(of: escaped),
+                value: bytes,
+                headers: nil,
+                timestamp: Timestamp(time)
+            )
+            try site.letGo(stored) {
+                let key = try keys.serde.decode(stored.key)
+                let result =
+                    isLeft
+                    ? try combine(try left.serde.decode(bytes), nil)
+                    : try combine(nil, try right.serde.decode(bytes))
+                try emit(key, result, at: time)
+            }
         }
     }
 

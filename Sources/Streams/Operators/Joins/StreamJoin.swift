@@ -33,7 +33,7 @@ public struct JoinWindow: Hashable, Sendable {
     }
 
     /// From the earliest right record that a left one meets to the latest, in milliseconds.
-    var span: Int64 { Timestamp(before).advanced(byMilliseconds: after).rawValue }
+    @usableFromInline var span: Int64 { Timestamp(before).advanced(byMilliseconds: after).rawValue }
 
     /// Records this much older than the newest of their side are removed.
     var retention: Int64 { Timestamp(span).advanced(byMilliseconds: grace).rawValue }
@@ -132,6 +132,7 @@ extension KeyedStream where Placement == ByKey {
                     StreamJoin(
                         task,
                         rule,
+                        site: ErrorSite(task.errors, node: joined.number),
                         key: key,
                         left: left,
                         right: right,
@@ -177,9 +178,18 @@ struct StreamJoinRule: Sendable {
         _ left: LeftSerde,
         _ right: RightSerde
     ) -> [StoreSpecification] {
+        let (layout, span) = (RecordFormat.joinedBySpan, window.span)
         let sides = [
-            StoreSpecification(leftStore, .joined, RecordFormat("joined by span", key, left)),
-            StoreSpecification(rightStore, .joined, RecordFormat("joined by span", key, right)),
+            StoreSpecification(
+                leftStore,
+                .joined,
+                RecordFormat(layout, key, left, windowSize: span)
+            ),
+            StoreSpecification(
+                rightStore,
+                .joined,
+                RecordFormat(layout, key, right, windowSize: span)
+            ),
         ]
         guard kind != .inner else { return sides }
         let waiting = RecordFormat(

@@ -90,7 +90,8 @@ extension KeyedStream where Placement == ByKey {
                     rule.store,
                     key: key,
                     value: value,
-                    grace: rule.grace
+                    grace: rule.grace,
+                    site: ErrorSite(task.errors, node: joined.number)
                 ) { key, value in
                     let row = isNullKey?(key) == true ? nil : try find(key)
                     try combine(value, row?.value) { try sink(key, $0) }

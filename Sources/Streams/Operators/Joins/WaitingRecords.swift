@@ -70,7 +70,7 @@ final class WaitingRecords {
         triggeredByLeft: Bool,
         _ body: (
             _ escapedKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ time: Int64,
-            _ isLeft: Bool
+            _ number: Int64, _ isLeft: Bool
         ) throws -> Void
     ) throws {
         guard isOver(looked, isLeft: triggeredByLeft, at: streamTime) else { return }
@@ -93,7 +93,7 @@ final class WaitingRecords {
             leaving.sink.pointee.append(contentsOf: value)
             let escaped = UnsafeRawBufferPointer(rebasing: entry[10..<(entry.count - 8)])
             try handle.put(key: entry, value: nil, timestamp: timestamp)
-            try body(escaped, leaving.bytes, time, isLeft)
+            try body(escaped, leaving.bytes, time, entry.time(at: entry.count - 8), isLeft)
             return true
         }
         earliest = firstKept

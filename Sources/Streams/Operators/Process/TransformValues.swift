@@ -40,22 +40,41 @@ extension Table {
                 return { key, change in
                     let old = needsOld ? try transformer.transform(key, change.old) : nil
                     let new = try transformer.transform(key, change.new)
-                    try sink(key, Change(old: old, new: new))
+                    try sink(key, Change(old: old, new: new, isLatest: change.isLatest))
                 }
             }
         }
-        let bind = view.bind
-        let view = TableView<Key, NewValue> { task in
-            let find = bind(task)
+        let made: TableView<Key, NewValue> = view.transformed { task in
             let transformer = TableTransformer(task, stores, make)
-            return { key in
-                let row = try find(key)
-                let timestamp = row?.timestamp ?? task.record.pointee.timestamp
+            let record = task.record
+            return { key, row in
+                let timestamp = row?.timestamp ?? record.pointee.timestamp
                 return try transformer.transform(key, row?.value)
                     .map { TableRow(value: $0, timestamp: timestamp) }
             }
         }
-        return Table<Key, NewValue>(node: result, view: view, closesAfter: closesAfter)
+        return Table<Key, NewValue>(node: result, view: made, closesAfter: closesAfter)
+    }
+}
+
+extension TableView {
+    /// The rows that `make` makes, for a task, of these and of those that are not there.
+    func transformed<NewValue>(
+        _ make: @escaping (TaskBinding) -> (Key, TableRow<Value>?) throws -> TableRow<NewValue>?
+    ) -> TableView<Key, NewValue> {
+        let bind = bind
+        return TableView<Key, NewValue>(
+            bind: { task in
+                let (find, transform) = (bind(task), make(task))
+                return { key in try transform(key, try find(key)) }
+            },
+            bindAsOf: bindAsOf.map { bindAsOf in
+                { task in
+                    let (find, transform) = (bindAsOf(task), make(task))
+                    return { key, time in try transform(key, try find(key, time)) }
+                }
+            }
+        )
     }
 }
 

@@ -19,6 +19,9 @@ public struct Suppression: Hashable, Sendable {
 extension Table {
     /// Holds changes back and hands on the last one of each key: fewer results, each as good.
     ///
+    /// While a key's change is held, its row is what it was before, also for a join that looks it
+    /// up. There is no history, whatever the table in front has.
+    ///
     /// - Parameter store: names the store of what is held; mandatory.
     @inlinable
     public func suppressed<KeySerde: Serde, ValueSerde: Serde>(
@@ -67,6 +70,7 @@ extension Table {
             parents: [upstream]
         )
         held.oldValueSources = [upstream]
+        held.rowsNeedOldValues = true
         held.attach = { [unowned held] in
             upstream.feed(held) { task in
                 let buffer = SuppressionBuffer(
@@ -84,6 +88,15 @@ extension Table {
                 }
             }
         }
-        return Table(node: held, view: view, closesAfter: closesAfter)
+        let bindUpstream = view.bind
+        let rows = TableView<Key, Value> { task in
+            let find = bindUpstream(task)
+            let changes = HeldChanges(task, store, key: key, value: value)
+            return { key in
+                guard let held = try changes.change(of: key) else { return try find(key) }
+                return held.old.map { TableRow(value: $0, timestamp: .none) }
+            }
+        }
+        return Table(node: held, view: rows, closesAfter: closesAfter)
     }
 }

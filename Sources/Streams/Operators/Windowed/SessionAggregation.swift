@@ -36,7 +36,8 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
-    /// No open session ends before this time; the largest time where none is open.
+    /// No open session ends before this time; the largest time where none is open, the least one
+    /// where that is not known.
     @exclusivity(unchecked) @usableFromInline var earliestOpen = Int64.min
     /// The sessions that a record joins.
     @exclusivity(unchecked) @usableFromInline
@@ -67,7 +68,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
-                guard earliestOpen < .max else { return }
+                guard try hasOpenSession() else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeSessions(clock)
                 }
@@ -90,7 +91,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
-        let hasMoved = clock.note(time.rawValue, arrivedAt: record.pointee.wallTime)
+        _ = clock.note(time.rawValue, arrivedAt: record.pointee.wallTime)
         let escaped = try keys.bytes(of: newKey)
         let (window, merged) = try join(escaped, time, initial, merge)
         if window.end.rawValue < closeTime(clock) {
@@ -109,7 +110,8 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             try emit(newKey, window, old: nil, new: new)
             try removeExpired()
         }
-        if rule.emission.isOnClose, hasMoved { try closeSessions(clock) }
+        // Not only where time moved on: the record that moved it may have failed.
+        if rule.emission.isOnClose { try closeSessions(clock) }
     }
 
     /// Sessions that end before this time take no more records.
@@ -207,20 +209,37 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         clocks[0].closedThrough = through
         let ownTime = record.pointee.timestamp
         if through >= earliestOpen {
-            earliestOpen = try rows.forEach(endingBehind: from, through: through) {
-                escaped,
-                window,
-                bytes in
-                let aggregate = try value.decode(bytes)
-                record.pointee.timestamp = window.end
-                try sink(
-                    Windowed(key: try keys.key(of: escaped), window: window),
-                    Change(old: nil, new: aggregate)
-                )
+            do {
+                earliestOpen = try handOn(behind: from, through: through)
+            } catch let later as RetryLater {
+                // The next try closes them, whether or not stores go back.
+                clocks[0].closedThrough = from
+                throw later
             }
         }
         record.pointee.timestamp = ownTime
         try removeExpired()
+    }
+
+    private func handOn(behind from: Int64, through: Int64) throws -> Int64 {
+        try rows.forEach(endingBehind: from, through: through) { escaped, window, bytes in
+            let aggregate = try value.decode(bytes)
+            record.pointee.timestamp = window.end
+            try sink(
+                Windowed(key: try keys.key(of: escaped), window: window),
+                Change(old: nil, new: aggregate)
+            )
+        }
+    }
+
+    /// Whether some session is open. After a restart the store tells: while none is open, time does
+    /// not go on by itself, or what comes next would be late.
+    @usableFromInline
+    func hasOpenSession() throws -> Bool {
+        if earliestOpen == .min {
+            earliestOpen = try rows.firstEnd(behind: clocks[0].closedThrough)
+        }
+        return earliestOpen < .max
     }
 
     /// Removes the sessions that ended `retention` before the newest one or earlier; none whose

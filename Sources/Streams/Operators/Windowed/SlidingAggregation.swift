@@ -67,8 +67,9 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
-    /// No open window begins before this time; the largest time where none is open.
-    @usableFromInline var earliestOpen = Int64.min
+    /// No open window begins before this time; the largest time where none is open, the least one
+    /// where that is not known.
+    @exclusivity(unchecked) @usableFromInline var earliestOpen = Int64.min
     /// The windows around the record, newest start first.
     @usableFromInline var found: [Found] = []
 
@@ -98,7 +99,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
-                guard earliestOpen < .max else { return }
+                guard try hasOpenWindow() else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeWindows(clock)
                 }
@@ -121,7 +122,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
-        let hasMoved = clock.note(time, arrivedAt: record.pointee.wallTime)
+        _ = clock.note(time, arrivedAt: record.pointee.wallTime)
         let limit = Timestamp(clock.streamTime).advanced(byMilliseconds: -rule.windows.grace)
         let lastEnd = Timestamp(time).advanced(byMilliseconds: rule.windows.difference)
             .advanced(byMilliseconds: 1)
@@ -137,7 +138,8 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             try receiveRegular(newKey, escaped, time, limit, update)
         }
         try removeExpired()
-        if rule.emission.isOnClose, hasMoved { try closeWindows(clock) }
+        // Not only where time moved on: the record that moved it may have failed.
+        if rule.emission.isOnClose { try closeWindows(clock) }
     }
 
     /// The windows that contain the time or lie next to it.
@@ -324,26 +326,51 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         clocks[0].closedThrough = through
         let ownTime = record.pointee.timestamp
         if through >= earliestOpen {
+            let knownOpen = earliestOpen
             earliestOpen = .max
-            try store.forEachByTime(behind: from) { start, _, escaped in
-                guard start <= through else {
-                    earliestOpen = start
-                    return false
-                }
-                guard let row = try store.value(escapedKey: escaped, time: start, second: 0) else {
-                    return true
-                }
-                let aggregate = try value.decode(row.bytes)
-                record.pointee.timestamp = row.timestamp
-                try sink(
-                    Windowed(key: try keys.key(of: escaped), window: window(from: start)),
-                    Change(old: nil, new: aggregate)
-                )
-                return true
+            do { try handOn(behind: from, through: through) } catch let later as RetryLater {
+                // The next try closes them, whether or not stores go back.
+                (clocks[0].closedThrough, earliestOpen) = (from, knownOpen)
+                throw later
             }
         }
         record.pointee.timestamp = ownTime
         try removeExpired()
+    }
+
+    private func handOn(behind from: Int64, through: Int64) throws {
+        try store.forEachByTime(behind: from) { start, _, escaped in
+            guard start <= through else {
+                earliestOpen = start
+                return false
+            }
+            guard let row = try store.value(escapedKey: escaped, time: start, second: 0) else {
+                return true
+            }
+            let aggregate = try value.decode(row.bytes)
+            record.pointee.timestamp = row.timestamp
+            try sink(
+                Windowed(key: try keys.key(of: escaped), window: window(from: start)),
+                Change(old: nil, new: aggregate)
+            )
+            return true
+        }
+    }
+
+    /// Whether some window is open. After a restart the store tells: while none is open, time does
+    /// not go on by itself, or what comes next would be late.
+    @usableFromInline
+    func hasOpenWindow() throws -> Bool {
+        if earliestOpen == .min {
+            earliestOpen = .max
+            try store.forEachByTime(behind: clocks[0].closedThrough) { start, _, escaped in
+                let row = try store.value(escapedKey: escaped, time: start, second: 0)
+                guard row != nil else { return true }
+                earliestOpen = start
+                return false
+            }
+        }
+        return earliestOpen < .max
     }
 
     /// Removes the windows that begin `retention` before the newest one or earlier; none whose

@@ -23,10 +23,10 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
-    /// No open window begins before this time.
-    @usableFromInline var earliestOpen = Int64.min
+    /// No open window begins before this time; the least time where that is not known.
+    @exclusivity(unchecked) @usableFromInline var earliestOpen = Int64.min
     /// No window of the store begins before this time.
-    @usableFromInline var earliestKept = Int64.min
+    @exclusivity(unchecked) @usableFromInline var earliestKept = Int64.min
 
     @inlinable
     init(
@@ -52,7 +52,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         if let idle = rule.emission.idleAfter {
             task.hooks.schedule(every: max(1, idle / 4)) { [unowned self] now in
                 let clock = clocks[0]
-                guard earliestOpen < .max else { return }
+                guard try hasOpenWindow() else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
                     try closeWindows(clock)
                     try removeExpired()
@@ -74,7 +74,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             return
         }
         let clock = clocks[min(input, clocks.count - 1)]
-        let hasMoved = clock.note(time, arrivedAt: record.pointee.wallTime)
+        _ = clock.note(time, arrivedAt: record.pointee.wallTime)
         let limit = Timestamp(clock.streamTime)
             .advanced(byMilliseconds: -rule.windows.grace).rawValue
         scratch.sink.pointee.removeAll()
@@ -93,7 +93,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             if overflows { break }
             start = next
         }
-        guard hasMoved else { return }
+        // Not only where time moved on: the record that moved it may have failed.
         if rule.emission.isOnClose { try closeWindows(clock) }
         try removeExpired()
     }
@@ -139,7 +139,17 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         clocks[0].closedThrough = through
         guard through >= earliestOpen else { return }
         let ownTime = record.pointee.timestamp
+        let knownOpen = earliestOpen
         earliestOpen = .max
+        do { try handOn(behind: from, through: through) } catch let later as RetryLater {
+            // The next try closes them, whether or not stores go back.
+            (clocks[0].closedThrough, earliestOpen) = (from, knownOpen)
+            throw later
+        }
+        record.pointee.timestamp = ownTime
+    }
+
+    private func handOn(behind from: Int64, through: Int64) throws {
         try forEach(behind: from) { start, entry, stored, time in
             guard start <= through else {
                 earliestOpen = start
@@ -154,7 +164,20 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             try sink(closed, Change(old: nil, new: try value.decode(stored)))
             return true
         }
-        record.pointee.timestamp = ownTime
+    }
+
+    /// Whether some window is open. After a restart the store tells: while none is open, time does
+    /// not go on by itself, or what comes next would be late.
+    @usableFromInline
+    func hasOpenWindow() throws -> Bool {
+        if earliestOpen == .min {
+            earliestOpen = .max
+            try forEach(behind: clocks[0].closedThrough) { start, _, _, _ in
+                earliestOpen = start
+                return false
+            }
+        }
+        return earliestOpen < .max
     }
 
     /// Removes the windows that begin `retention` before the newest one or earlier.
