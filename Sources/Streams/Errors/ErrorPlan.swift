@@ -66,12 +66,9 @@ public struct ErrorPlan: Sendable {
     }
 
     /// Gives an operator's policy to what it is made of, and refuses one that would do nothing.
-    static func placePolicies(
-        _ nodes: [AnyNode],
-        _ defaults: ErrorPolicies
-    ) throws(TopologyError) {
+    static func placePolicies(_ nodes: [AnyNode]) throws(TopologyError) {
         for node in nodes {
-            if let node = node as? GlobalTableNode { try checkPolicy(of: node, defaults) }
+            if let node = node as? GlobalTableNode { try checkPolicy(of: node) }
             guard let policy = node.errorPolicy else { continue }
             if let refusal = node.policyRefusal { throw TopologyError(refusal) }
             for part in node.parts + node.parents.flatMap(\.partsOfNext) {
@@ -87,20 +84,17 @@ public struct ErrorPlan: Sendable {
         }
     }
 
-    /// A global table's records belong to no transaction: none can be a dead letter, or wait.
-    private static func checkPolicy(
-        of node: GlobalTableNode,
-        _ defaults: ErrorPolicies
-    ) throws(TopologyError) {
-        let policy = Self.policy(of: node, defaults)
-        guard policy != .fail, policy != .skip,
+    /// A global table's records belong to no transaction: none can be a dead letter, or wait. The
+    /// job's policy is for its streams first, and stops the job here.
+    private static func checkPolicy(of node: GlobalTableNode) throws(TopologyError) {
+        guard let policy = node.errorPolicy, policy != .fail, policy != .skip,
             case .globalTable(let topic, _, _, let store) = node.kind
         else { return }
         throw TopologyError(
             "records of the global table \"\(store)\" (topic \(topic)) that cannot be read can "
-                + "only stop the job or be left out, for they belong to no transaction: the policy "
-                + "for what cannot be read has dead letters or retries; give the table its own, "
-                + ".onError(.skip) or .onError(.fail)"
+                + "only stop the job or be left out, for they belong to no transaction: the table's "
+                + "own policy has dead letters or retries; give it .onError(.skip) or "
+                + ".onError(.fail)"
         )
     }
 

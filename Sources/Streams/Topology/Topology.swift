@@ -31,7 +31,7 @@ public final class Topology {
         for node in nodes where node.sendsOldValues || node.rowsAreWanted {
             if let reason = node.rowlessReason { throw TopologyError(reason) }
         }
-        try ErrorPlan.placePolicies(nodes, errors)
+        try ErrorPlan.placePolicies(nodes)
         ErrorPlan.placeHoldStores(nodes, errors)
         let specification = try TopologySpecification(job: job, nodes: nodes, errors: errors)
         var sources: [String: any SourceNode] = [:]

@@ -23,7 +23,8 @@ extension Table {
 
 extension GlobalTable {
     /// Says what becomes of records of the topic that cannot be read: `.fail` or `.skip`, for they
-    /// belong to no transaction; without it, the job's policy for these applies.
+    /// belong to no transaction; without it the job's policy applies where that is `.skip`, and
+    /// every other one stops the job.
     @inlinable
     public func onError(_ policy: ErrorPolicy) -> Self {
         node.errorPolicy = policy
