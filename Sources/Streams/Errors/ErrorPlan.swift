@@ -92,8 +92,8 @@ public struct ErrorPlan: Sendable {
         else { return }
         throw TopologyError(
             "records of the global table \"\(store)\" (topic \(topic)) that cannot be read can "
-                + "only stop the job or be left out, for they belong to no transaction: the table's "
-                + "own policy has dead letters or retries; give it .onError(.skip) or "
+                + "only stop the job or be left out, for they belong to no transaction: the "
+                + "table's own policy has dead letters or retries; give it .onError(.skip) or "
                 + ".onError(.fail)"
         )
     }
