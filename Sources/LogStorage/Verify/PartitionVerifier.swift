@@ -375,22 +375,14 @@ struct PartitionVerifier: ~Copyable {
             && journaled.contains {
                 $0.segment == facts.end.segment && $0.position <= endByteCount
             }
-        if logEnd < facts.end.offset, facts.tail == .cut, !isBroken, !isRecorded {
+        let known = facts.end.offset
+        let isDue = facts.tail == .cut || known > facts.logStart
+        if logEnd < known, isDue, !isBroken, !isRecorded {
+            let what = facts.tail == .cut ? "acknowledged" : "flushed"
             damage(
                 files.directory,
                 offset: logEnd,
-                "the log ends here, but everything below \(facts.end.offset.rawValue) was "
-                    + "acknowledged"
-            )
-        }
-        let flushed = facts.end.offset
-        if logEnd < flushed, flushed > facts.logStart, facts.tail != .cut, !isBroken,
-            !isRecorded
-        {
-            damage(
-                files.directory,
-                offset: logEnd,
-                "the log ends here, but everything below \(flushed.rawValue) was flushed"
+                "the log ends here, but everything below \(known.rawValue) was \(what)"
             )
         }
         if let last = epochs?.starts.last, last.offset > logEnd {

@@ -10,7 +10,7 @@ import Threads
     /// A processor that catches whatever handing on throws, and an operator behind it that fails.
     private struct Forwarding: StreamJob {
         static let name = "catching"
-        var fuse = Failing.Fuse()
+        var fuse = Fuse()
         var policy = ErrorPolicy.fail
         var topology: [Statement] {
             let fuse = fuse
@@ -33,7 +33,7 @@ import Threads
 
     @Test func `a retry that a processor catches takes place all the same`() throws {
         let job = Forwarding(
-            fuse: Failing.Fuse(2),
+            fuse: Fuse(2),
             policy: .deadLetter(retry: Failing.retry)
         )
         let engine = try TestEngine(job, partitions: 1)
@@ -46,7 +46,7 @@ import Threads
 
     @Test func `a record whose last failure a processor catches is a dead letter once`() throws {
         let job = Forwarding(
-            fuse: Failing.Fuse(1_000),
+            fuse: Fuse(1_000),
             policy: .deadLetter(retry: Failing.retry)
         )
         let engine = try TestEngine(job, partitions: 1)
@@ -59,7 +59,7 @@ import Threads
     }
 
     @Test func `a failure that is to stop the job stops it though a processor catches it`() throws {
-        let engine = try TestEngine(Forwarding(fuse: Failing.Fuse(1)), partitions: 1)
+        let engine = try TestEngine(Forwarding(fuse: Fuse(1)), partitions: 1)
         try send(["good", "bad", "last"], to: engine)
         let error = #expect(throws: (any Error).self) { try engine.run() }
         #expect(error.map { "\($0)" }?.contains("offset 1, operator 2, mapValues: boom") == true)

@@ -1,7 +1,6 @@
 import LogModel
 import MillraceTestKit
 import Streams
-import Threads
 
 /// What the tests of failing operators have in common: topics of text, and a step that fails as
 /// often as a test says.
@@ -15,21 +14,6 @@ enum Failing {
 
     struct Boom: Error, CustomStringConvertible {
         var description: String { "boom" }
-    }
-
-    /// Fails so many times.
-    final class Fuse: Sendable {
-        private let left: Lock<Int>
-
-        init(_ count: Int = 0) { left = Lock(count) }
-
-        func burn() throws {
-            let fails = left.withLock { left in
-                left -= 1
-                return left >= 0
-            }
-            if fails { throw Boom() }
-        }
     }
 
     /// Where the virtual clock begins, and so many milliseconds later.

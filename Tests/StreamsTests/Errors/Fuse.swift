@@ -11,10 +11,6 @@ final class Fuse: Sendable {
             left -= 1
             return left >= 0
         }
-        if burns { throw Burnt() }
-    }
-
-    struct Burnt: Error, CustomStringConvertible {
-        var description: String { "burnt" }
+        if burns { throw Failing.Boom() }
     }
 }

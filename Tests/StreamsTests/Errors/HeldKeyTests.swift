@@ -141,7 +141,7 @@ import Testing
     @Test func `a job that begins to hold keys is not told of records that it would not count`()
         throws
     {
-        let holds = Failing.Fuse(1)
+        let holds = Fuse(1)
         let driver = try TopologyDriver(
             inputs: [("a", 1)],
             configuration: StreamsConfiguration(),

@@ -203,7 +203,7 @@ import Testing
                         left: .utf8,
                         right: .utf8
                     ) { (left: String, right: String?) throws -> String in
-                        if left == "bad" { throw Fuse.Burnt() }
+                        if left == "bad" { throw Failing.Boom() }
                         return "\(left)|\(right ?? "-")"
                     }
                     .onError(.deadLetter())

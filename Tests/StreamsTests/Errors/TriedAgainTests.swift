@@ -8,7 +8,7 @@ import Testing
 @Suite struct TriedAgainTests {
     private struct Ticking: StreamJob {
         static let name = "ticking"
-        var fuse = Failing.Fuse()
+        var fuse = Fuse()
         var hasTwoInputs = false
         var topology: [Statement] {
             let fuse = fuse
@@ -31,7 +31,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `a restart while a record waits loses no firing of its time`(crashes: Bool) throws {
-        let engine = try TestEngine(Ticking(fuse: Failing.Fuse(1)), partitions: 1)
+        let engine = try TestEngine(Ticking(fuse: Fuse(1)), partitions: 1)
         try engine.send("r1", key: "k", to: Failing.a, at: Failing.time(5))
         try engine.send("r2", key: "k", to: Failing.a, at: Failing.time(100))
         try engine.process()
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func `a timer does not fire by the time of a record that waits`() throws {
-        let job = Ticking(fuse: Failing.Fuse(1), hasTwoInputs: true)
+        let job = Ticking(fuse: Fuse(1), hasTwoInputs: true)
         let engine = try TestEngine(job, partitions: 1)
         try engine.send("r1", key: "k", to: Failing.a, at: Failing.time(5))
         try engine.send("r2", key: "k", to: Failing.a, at: Failing.time(100))
@@ -58,7 +58,7 @@ import Testing
 
     private struct Stamped: StreamJob {
         static let name = "stamped"
-        var fuse = Failing.Fuse()
+        var fuse = Fuse()
         var topology: [Statement] {
             let fuse = fuse
             stream(
@@ -79,7 +79,7 @@ import Testing
 
     @Test(arguments: [0, 1, 2])
     func `an extractor gets the same time of the partition at every try`(failures: Int) throws {
-        let engine = try TestEngine(Stamped(fuse: Failing.Fuse(failures)), partitions: 1)
+        let engine = try TestEngine(Stamped(fuse: Fuse(failures)), partitions: 1)
         for value in ["r1", "r2"] {
             try engine.send(value, key: "k", to: Failing.a, at: Failing.time(0))
         }
@@ -91,7 +91,7 @@ import Testing
     private struct Dropping: StreamJob {
         static let name = "dropping"
         static let input = Topic("a", key: .utf8, value: OptionalSerde(UTF8Serde()))
-        var fuse = Failing.Fuse()
+        var fuse = Fuse()
         var topology: [Statement] {
             let fuse = fuse
             let values = stream(Self.input)
@@ -107,7 +107,7 @@ import Testing
     func `what a record leaves out is counted once, however often it is tried`(
         failures: Int
     ) throws {
-        let engine = try TestEngine(Dropping(fuse: Failing.Fuse(failures)), partitions: 1)
+        let engine = try TestEngine(Dropping(fuse: Fuse(failures)), partitions: 1)
         try engine.send(nil, key: "k", to: Dropping.input, at: Failing.time(1))
         for _ in 0..<3 { try engine.advance(by: .milliseconds(60)) }
         #expect(engine.droppedCount(.nullValue) == 1)

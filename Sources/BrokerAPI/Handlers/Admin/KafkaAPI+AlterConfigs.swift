@@ -7,13 +7,15 @@ import LogModel
 /// some.
 extension KafkaAPI {
     func alterConfigs(_ request: AlterConfigsRequest, _ call: APICall) -> AlterConfigsResponse {
-        let doubled = Self.doubled(request.resources.map { ($0.resourceType, $0.resourceName) })
+        let contradictions = Self.contradictions(
+            request.resources.map {
+                ($0.resourceType, $0.resourceName, $0.configs.map(\.name))
+            }
+        )
         return AlterConfigsResponse(
-            responses: request.resources.map { resource in
-                let names = resource.configs.map(\.name)
-                let target = AlteredResource(resource.resourceType, resource.resourceName)
+            responses: zip(request.resources, contradictions).map { resource, contradiction in
                 let refusal =
-                    Self.contradiction(doubled.contains(target), names)
+                    contradiction
                     ?? alter(
                         resource.resourceName,
                         ofType: resource.resourceType,
@@ -41,13 +43,15 @@ extension KafkaAPI {
         _ request: IncrementalAlterConfigsRequest,
         _ call: APICall
     ) -> IncrementalAlterConfigsResponse {
-        let doubled = Self.doubled(request.resources.map { ($0.resourceType, $0.resourceName) })
+        let contradictions = Self.contradictions(
+            request.resources.map {
+                ($0.resourceType, $0.resourceName, $0.configs.map(\.name))
+            }
+        )
         return IncrementalAlterConfigsResponse(
-            responses: request.resources.map { resource in
-                let names = resource.configs.map(\.name)
-                let target = AlteredResource(resource.resourceType, resource.resourceName)
+            responses: zip(request.resources, contradictions).map { resource, contradiction in
                 let refusal =
-                    Self.contradiction(doubled.contains(target), names)
+                    contradiction
                     ?? alter(
                         resource.resourceName,
                         ofType: resource.resourceType,
@@ -80,23 +84,22 @@ extension KafkaAPI {
     private struct AlteredResource: Hashable {
         let type: Int8
         let name: ExactText
-
-        init(_ type: Int8, _ name: String) { (self.type, self.name) = (type, ExactText(name)) }
     }
 
-    /// Those that a request names twice.
-    private static func doubled(_ resources: [(Int8, String)]) -> Set<AlteredResource> {
-        var seen: Set<AlteredResource> = []
-        return Set(resources.map(AlteredResource.init).filter { !seen.insert($0).inserted })
-    }
-
-    /// Why nothing of it is done, whatever the options are; nil where they may be looked at.
-    private static func contradiction(_ isDoubled: Bool, _ names: [String]) -> Refusal? {
-        if isDoubled {
-            return Refusal(.invalidRequest, "Each resource must appear at most once.")
+    /// Of each resource with its options' names, why nothing of it is done, whatever the options
+    /// are; nil where they may be looked at.
+    private static func contradictions(
+        _ resources: [(type: Int8, name: String, options: [String])]
+    ) -> [Refusal?] {
+        let targets = resources.map { AlteredResource(type: $0.type, name: ExactText($0.name)) }
+        let counts = Dictionary(targets.map { ($0, 1) }, uniquingKeysWith: +)
+        return zip(targets, resources).map { target, resource in
+            if counts[target] != 1 {
+                return Refusal(.invalidRequest, "Each resource must appear at most once.")
+            }
+            return Set(resource.options).count < resource.options.count
+                ? Refusal(.invalidRequest, "Error due to duplicate config keys") : nil
         }
-        return Set(names).count < names.count
-            ? Refusal(.invalidRequest, "Error due to duplicate config keys") : nil
     }
 
     /// Why it was not changed; nil if it was.
