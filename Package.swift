@@ -214,12 +214,20 @@ let package = Package(
             ]
         ),
         library(
+            "DirectoryAccess",
+            [
+                "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker", "Serdes", "JSON",
+                "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads", "FileOwner",
+            ]
+        ),
+        library(
             "JobRunner",
             [
                 "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
-                "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI", "BrokerServer",
-                "Security", "HTTPServer", "CTrapPlace", "FileOwner", "KafkaRecords",
+                "DirectoryAccess", "Terminal", "Telemetry", "Threads", "Coordination", "BrokerAPI",
+                "BrokerServer", "Security", "HTTPServer", "CTrapPlace", "FileOwner",
+                "KafkaRecords",
             ]
         ),
         library("Millrace", ["Streams", "JobRunner", "LogModel"]),
@@ -243,15 +251,33 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Commands.
+        library(
+            "DirectoryCommands",
+            [
+                "Bytes", "LogModel", "LogStorage", "KafkaDirectory", "Coordination", "Broker",
+                "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
+                "DirectoryAccess", "Terminal", "Telemetry",
+            ]
+        ),
+        library(
+            "ClientCommands",
+            [
+                "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "LogClient",
+                "EmbeddedClient", "KafkaWire", "KafkaClient", "BrokerAPI", "Security", "Serdes",
+                "JSON", "Streams", "StreamsRuntime", "DirectoryAccess", "Terminal", "Telemetry",
+                "Threads",
+            ]
+        ),
+
         // Executables.
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
-                "Bytes", "LogModel", "KafkaRecords", "LogStorage", "KafkaDirectory",
-                "Coordination", "Broker", "LogClient", "EmbeddedClient", "StateStores",
-                "RocksStore", "Streams", "StreamsRuntime", "BenchmarkWorkloads", "JobRunner",
-                "Terminal", "Telemetry", "Threads", "KafkaWire", "KafkaClient", "BrokerAPI",
-                "Security", "Serdes", "JSON",
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient",
+                "StreamsRuntime", "BenchmarkWorkloads", "DirectoryAccess", "DirectoryCommands",
+                "ClientCommands", "JobRunner", "Terminal", "Telemetry", "Threads", "KafkaClient",
+                "BrokerAPI", "Security",
             ],
             swiftSettings: settings
         ),
@@ -346,7 +372,8 @@ let package = Package(
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
                 "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
-                "MillraceTestKit", "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
+                "ClientCommands", "DirectoryAccess", "DirectoryCommands", "MillraceTestKit",
+                "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
                 "Streams", "StreamsRuntime", "Threads", "BrokerAPI", "KafkaClient",
             ],
             exclude: ["EndToEnd/Allocations", "Interop/Scripts"]

@@ -1,3 +1,4 @@
+import Broker
 import LogModel
 
 /// What a topic gets where its creator says nothing, by Kafka's settings of a broker. A topic keeps

@@ -5,6 +5,7 @@ import LogModel
 import Streams
 import StreamsRuntime
 import Terminal
+import DirectoryAccess
 
 /// Starting a job over: its stores, internal topics and positions go, its output stays.
 ///

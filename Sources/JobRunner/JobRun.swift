@@ -8,6 +8,7 @@ import StateStores
 import Streams
 import StreamsRuntime
 import Terminal
+import DirectoryAccess
 
 /// One run of a job over the log of a data directory, from its opening to its closing line.
 struct JobRun {

@@ -1,5 +1,7 @@
-import JobRunner
 import Terminal
+import DirectoryAccess
+import DirectoryCommands
+import ClientCommands
 
 /// The executable `millrace`.
 @main

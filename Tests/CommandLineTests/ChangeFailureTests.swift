@@ -3,7 +3,7 @@ import LogModel
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// What is told of a change that failed, and of one of which nobody knows.
 @Suite struct ChangeFailureTests {

@@ -1,7 +1,7 @@
 import Terminal
 import Testing
 
-@testable import JobRunner
+@testable import DirectoryAccess
 
 /// Commands that errors name, as a shell takes them.
 @Suite struct CommandWordsTests {

@@ -2,7 +2,7 @@ import LogModel
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryCommands
 
 /// Which segments and offsets a dump looks at.
 @Suite struct DumpRangeTests {

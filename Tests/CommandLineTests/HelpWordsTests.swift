@@ -2,6 +2,7 @@ import Terminal
 import Testing
 
 @testable import MillraceCommand
+@testable import ClientCommands
 
 /// The words that people read.
 @Suite struct HelpWordsTests {

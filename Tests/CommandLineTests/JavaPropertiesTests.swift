@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Properties files as `java.util.Properties` reads them.
 @Suite struct JavaPropertiesTests {

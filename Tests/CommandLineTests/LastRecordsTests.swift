@@ -1,7 +1,7 @@
 import LogModel
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Where the last records of a partition begin.
 @Suite struct LastRecordsTests {

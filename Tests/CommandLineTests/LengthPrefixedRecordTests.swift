@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Records with their lengths, as `produce` and `consume` have them.
 @Suite struct LengthPrefixedRecordTests {

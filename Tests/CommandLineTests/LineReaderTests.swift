@@ -2,7 +2,7 @@ import Foundation
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Lines as `produce` reads them.
 @Suite struct LineReaderTests {

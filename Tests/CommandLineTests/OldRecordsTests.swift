@@ -1,7 +1,7 @@
 import LogModel
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Which records are told as too old for their topic.
 @Suite struct OldRecordsTests {

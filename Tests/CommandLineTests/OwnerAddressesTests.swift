@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import JobRunner
+@testable import DirectoryAccess
 
 @Suite struct OwnerAddressesTests {
     private let folder: TemporaryFolder

@@ -3,7 +3,7 @@ import LogModel
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Where reading ends, and when a group's positions are noted.
 @Suite struct ReadingPlanTests {

@@ -2,6 +2,7 @@ import Terminal
 import Testing
 
 @testable import MillraceCommand
+@testable import ClientCommands
 
 @Suite struct RecordFormatTests {
     @Test func `letters and escapes are read as in kcat`() {

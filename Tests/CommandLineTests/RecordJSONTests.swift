@@ -2,7 +2,7 @@ import LogModel
 import MillraceTestKit
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Records as lines of JSON, out and in.
 @Suite struct RecordJSONTests {

@@ -2,7 +2,7 @@ import Foundation
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryCommands
 
 /// Errors of Foundation's in the words of the system.
 @Suite struct SystemWordsTests {

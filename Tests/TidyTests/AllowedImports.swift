@@ -46,7 +46,28 @@ enum AllowedImports {
                 "Bytes", "LogModel", "LogClient", "StateStores", "Streams", "Telemetry", "Threads",
                 "CTrapPlace",
             ],
+            "DirectoryAccess": [
+                "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker", "Serdes", "JSON",
+                "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads", "FileOwner",
+            ],
             "Millrace": ["Streams", "JobRunner", "LogModel"],
+            "DirectoryCommands": [
+                "Bytes", "LogModel", "LogStorage", "KafkaDirectory", "Coordination", "Broker",
+                "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
+                "DirectoryAccess", "Terminal", "Telemetry", "Foundation",
+            ],
+            "ClientCommands": [
+                "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "LogClient",
+                "EmbeddedClient", "KafkaWire", "KafkaClient", "BrokerAPI", "Security", "Serdes",
+                "JSON", "Streams", "StreamsRuntime", "DirectoryAccess", "Terminal", "Telemetry",
+                "Threads",
+            ],
+            "MillraceCommand": [
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient",
+                "StreamsRuntime", "BenchmarkWorkloads", "DirectoryAccess", "DirectoryCommands",
+                "ClientCommands", "JobRunner", "Terminal", "Telemetry", "Threads", "KafkaClient",
+                "BrokerAPI", "Security", "Foundation",
+            ],
         ]
         let belowRunner: Set<String> = [
             "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
@@ -57,14 +78,11 @@ enum AllowedImports {
             "KafkaRecords", "KafkaDirectory", "Coordination", "Foundation",
         ])
         table["JobRunner"] = belowRunner.union([
-            "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer", "Security", "CTrapPlace",
-            "FileOwner", "KafkaRecords",
+            "DirectoryAccess", "BrokerAPI", "BrokerServer", "Coordination", "HTTPServer",
+            "Security",
+            "CTrapPlace", "FileOwner", "KafkaRecords",
         ])
         table["MillraceTestKit"] = everything.union(["CTrapPlace"])
-        table["MillraceCommand"] = everything.union([
-            "JobRunner", "BenchmarkWorkloads", "KafkaWire", "KafkaClient", "BrokerAPI",
-            "Security",
-        ])
         table["UnservedAPIs"] = ["Bytes", "LogModel", "KafkaRecords", "KafkaWire"]
         table["GoldenVectors"] = everything.union([
             "MillraceTestKit", "KafkaWire", "BrokerAPI", "BrokerServer", "KafkaClient",

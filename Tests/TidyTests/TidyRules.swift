@@ -77,7 +77,7 @@ enum TidyRules {
         BannedWord(
             word: "print(",
             instead: "Terminal's TextOutput or Telemetry's Logger",
-            allowed: ["Terminal", "MillraceCommand", "GoldenVectors"],
+            allowed: ["Terminal", "DirectoryCommands", "ClientCommands", "GoldenVectors"],
             isAllowedInTests: true
         ),
         BannedWord(word: "Date()", instead: "a TimeSource", isAllowedInTests: true),

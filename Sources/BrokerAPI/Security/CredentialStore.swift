@@ -57,8 +57,6 @@ package final class CredentialStore: Sendable {
     /// What becomes of credentials: a new one, or none.
     package typealias Changes = [Key: ScramCredential?]
 
-    /// In the data directory's own folder.
-    package static let fileName = "users"
     private static let format: UInt32 = 1
     /// More users than one file should hold.
     package static let credentialLimit = 10_000
@@ -74,7 +72,7 @@ package final class CredentialStore: Sendable {
 
     package init(disk: any Disk, directory: String) {
         file = SealedFile(
-            Self.fileName,
+            DataDirectory.usersName,
             format: Self.format,
             disk: disk,
             directory: directory

@@ -6,6 +6,7 @@ import LogStorage
 import Streams
 import StreamsRuntime
 import Terminal
+import DirectoryAccess
 
 extension DeployedJob {
     /// What lies in a data directory, which may be in use: only files are read.

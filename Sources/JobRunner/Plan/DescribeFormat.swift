@@ -3,6 +3,7 @@ import LogStorage
 import Streams
 import StreamsRuntime
 package import Terminal
+import DirectoryAccess
 
 /// `--format` of `describe`.
 package enum DescribeFormat: String, CaseIterable, Sendable {

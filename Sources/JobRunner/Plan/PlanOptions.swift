@@ -1,4 +1,5 @@
 package import Terminal
+import DirectoryAccess
 
 /// The options of `plan`.
 package struct PlanOptions: Sendable, Equatable {

@@ -8,6 +8,7 @@ import StreamsRuntime
 import Synchronization
 import Terminal
 import Threads
+import DirectoryAccess
 
 /// Says, from a thread of its own, which foreign transactions a run waits for that ends when it has
 /// caught up: it would wait without a word otherwise, for as long as they are open.

@@ -3,6 +3,7 @@ import BrokerAPI
 import LogModel
 import LogStorage
 import Telemetry
+import DirectoryAccess
 
 /// The metrics of the log: every name, with what it means.
 extension MetricsText {

@@ -4,6 +4,7 @@ import HTTPServer
 import LogModel
 import Telemetry
 package import Terminal
+package import DirectoryAccess
 
 /// Tells over HTTP how a log and a job are.
 ///

@@ -8,8 +8,11 @@ extension DataDirectory {
     private static let rulesName = "acls"
     private static let rulesFile = "\(ownFolder)/\(rulesName)"
 
+    /// The file of the own folder with the users that may log in.
+    package static let usersName = "users"
+
     /// What lies in the own folder and says nothing of the log.
-    package static let filesBesideLog = [rulesName, clusterName]
+    package static let filesBesideLog = [rulesName, clusterName, usersName]
 
     private static let rulesVersion = "1"
 

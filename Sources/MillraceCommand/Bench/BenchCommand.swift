@@ -1,5 +1,4 @@
 import BenchmarkWorkloads
-import JobRunner
 import Terminal
 
 /// `millrace bench …`.

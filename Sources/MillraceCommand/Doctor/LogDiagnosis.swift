@@ -1,7 +1,8 @@
-import JobRunner
+import ClientCommands
 import KafkaClient
 import LogModel
 import Terminal
+import DirectoryAccess
 
 /// What the state of a log means; pure.
 struct LogDiagnosis {

@@ -1,8 +1,9 @@
-import JobRunner
+import StreamsRuntime
 import KafkaClient
 import LogClient
 import LogModel
 import Terminal
+import ClientCommands
 
 /// What a log says of itself once it is open, here or in the process that owns it.
 struct LogFacts {

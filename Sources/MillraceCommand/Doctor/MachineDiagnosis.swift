@@ -1,5 +1,5 @@
-import JobRunner
 import Terminal
+import DirectoryAccess
 
 /// What the machine means for a data directory; pure.
 enum MachineDiagnosis {

@@ -1,5 +1,6 @@
 import Glibc
 import JobRunner
+import DirectoryAccess
 
 /// What the machine gives to a data directory.
 struct MachineFacts {

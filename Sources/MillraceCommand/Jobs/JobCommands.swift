@@ -3,6 +3,7 @@ import Glibc
 import JobRunner
 import LogStorage
 import Terminal
+import DirectoryAccess
 
 /// `run`, `plan` and `describe` build the job, then hand over to its binary; `test` builds and runs
 /// its tests.

@@ -1,5 +1,6 @@
-import JobRunner
 import Terminal
+import DirectoryAccess
+import DirectoryCommands
 
 /// `millrace new`: a job's package that builds, runs and passes its tests.
 enum NewCommand {

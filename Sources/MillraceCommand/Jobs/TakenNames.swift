@@ -26,11 +26,11 @@ enum TakenNames {
     static let targets: Set = [
         "BenchmarkWorkloads", "Broker", "BrokerAPI", "BrokerServer", "Bytes", "CChecksum", "CDisk",
         "CLZ4", "CMicroHTTPD", "COpenSSL", "CRocksDB", "CSimdJSON", "CSnappy", "CTrapPlace", "CUV",
-        "CZlib", "CZstd", "Coordination", "EmbeddedClient", "FileOwner", "GoldenVectors",
-        "HTTPServer", "JSON",
-        "JobRunner", "KafkaClient", "KafkaDirectory", "KafkaRecords", "KafkaWire", "LogClient",
-        "LogModel", "LogStorage", "Millrace", "MillraceCommand", "MillraceTestKit", "RocksStore",
-        "Security", "Serdes", "StateStores", "Streams", "StreamsRuntime", "Telemetry", "Terminal",
-        "Threads", "UnservedAPIs",
+        "CZlib", "CZstd", "ClientCommands", "Coordination", "DirectoryAccess", "DirectoryCommands",
+        "EmbeddedClient", "FileOwner", "GoldenVectors", "HTTPServer", "JSON", "JobRunner",
+        "KafkaClient", "KafkaDirectory", "KafkaRecords", "KafkaWire", "LogClient", "LogModel",
+        "LogStorage", "Millrace", "MillraceCommand", "MillraceTestKit", "RocksStore", "Security",
+        "Serdes", "StateStores", "Streams", "StreamsRuntime", "Telemetry", "Terminal", "Threads",
+        "UnservedAPIs",
     ]
 }

@@ -3,6 +3,7 @@ import Glibc
 import JobRunner
 import Terminal
 import Threads
+import DirectoryAccess
 
 /// `millrace serve`.
 enum ServeCommand {

@@ -1,7 +1,7 @@
 import LogModel
 import Streams
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 /// Dead letters in a batch in memory, as a scan lends them.
 struct LetterBatch {

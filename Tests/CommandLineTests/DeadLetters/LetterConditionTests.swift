@@ -3,7 +3,7 @@ import Streams
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 @Suite struct LetterConditionTests {
     private static let now = Timestamp(1_767_225_600_000)

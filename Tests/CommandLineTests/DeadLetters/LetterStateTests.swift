@@ -4,7 +4,7 @@ import MillraceTestKit
 import Streams
 import Testing
 
-@testable import MillraceCommand
+@testable import ClientCommands
 
 @Suite struct LetterStateTests {
     private static let partition = TopicPartition("letters", PartitionIndex(1))

@@ -4,7 +4,7 @@ import StreamsRuntime
 import Terminal
 import Testing
 
-@testable import JobRunner
+@testable import DirectoryAccess
 
 extension EndToEnd {
     /// A file system that is too small for what is to be done on it.

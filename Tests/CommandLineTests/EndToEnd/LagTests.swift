@@ -2,10 +2,10 @@ import Broker
 import Coordination
 import EmbeddedClient
 import Foundation
-import JobRunner
 import LogClient
 import LogModel
 import Testing
+@testable import DirectoryAccess
 
 extension EndToEnd {
     /// What counts as not read, in records, in seconds and for `--slo`.

@@ -1,9 +1,9 @@
 import Foundation
-import JobRunner
 import LogModel
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
+@testable import ClientCommands
 
 extension EndToEnd {
     /// What a signal, and the want of anything to do, mean to the commands of dead letters.

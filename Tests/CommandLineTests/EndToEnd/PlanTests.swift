@@ -6,6 +6,7 @@ import Terminal
 import Testing
 
 @testable import JobRunner
+@testable import DirectoryAccess
 
 extension EndToEnd {
     /// A changed job before and at its start.

@@ -3,7 +3,7 @@ import Foundation
 import LogModel
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryCommands
 
 extension EndToEnd {
     /// The stores of a job that was killed before its first checkpoint: all is in their changelogs.

@@ -1,7 +1,6 @@
 import Broker
 import Bytes
 import Coordination
-import JobRunner
 import KafkaDirectory
 import KafkaRecords
 import LogModel
@@ -9,7 +8,8 @@ import LogStorage
 import MillraceTestKit
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// What a coordinator had decided when its broker was killed, for records and positions alike.
 @Suite struct DecidedImportTests {

@@ -1,14 +1,13 @@
+@testable import DirectoryAccess
+@testable import DirectoryCommands
 import Broker
 import Bytes
 import Coordination
-import JobRunner
 import KafkaRecords
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Testing
-
-@testable import MillraceCommand
 
 /// Names that Unicode calls equal are two names: groups and transactional ids are bytes to Kafka.
 @Suite struct ExactNamesImportTests {

@@ -1,14 +1,13 @@
+@testable import DirectoryAccess
+@testable import DirectoryCommands
 import Broker
 import Bytes
 import Foundation
-import JobRunner
 import KafkaDirectory
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Testing
-
-@testable import MillraceCommand
 
 /// A batch whose header claims another largest time than its records have.
 @Suite struct HeaderTimeTests {

@@ -1,13 +1,13 @@
 import Broker
 import Foundation
-import JobRunner
 import KafkaDirectory
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Terminal
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 typealias Maker = KafkaSegmentMaker
 

@@ -2,7 +2,6 @@ import Broker
 import Bytes
 import Coordination
 import Foundation
-import JobRunner
 import KafkaDirectory
 import KafkaRecords
 import LogModel
@@ -11,7 +10,8 @@ import MillraceTestKit
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// What an import brings, from hand-made directories of Kafka's.
 @Suite struct ImportTests {

@@ -1,7 +1,7 @@
+@testable import DirectoryCommands
 import Broker
 import Bytes
 import Foundation
-import JobRunner
 import KafkaDirectory
 import LogModel
 import LogStorage
@@ -10,7 +10,7 @@ import Terminal
 import Testing
 import Threads
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
 
 /// Which topics are an import's own: those of the ids that its ledger names, and no other.
 @Suite struct LedgerTests {

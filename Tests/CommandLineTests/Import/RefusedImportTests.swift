@@ -1,10 +1,10 @@
+@testable import DirectoryCommands
 import Broker
-import JobRunner
 import LogModel
 import MillraceTestKit
 import Testing
 
-@testable import MillraceCommand
+@testable import DirectoryAccess
 
 /// What Kafka's files hold and no log of ours may.
 @Suite struct RefusedImportTests {

@@ -11,6 +11,7 @@ import Telemetry
 import Testing
 
 @testable import JobRunner
+@testable import DirectoryAccess
 
 @Suite struct WatchTests {
     /// A log on a simulated disk and what watches it, on a clock that stands still.

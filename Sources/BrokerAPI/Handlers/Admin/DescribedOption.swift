@@ -1,3 +1,5 @@
+import Broker
+
 /// An option as it is told: its value, and who gave it.
 struct DescribedOption: Sendable {
     /// Kafka's numbers for who gave a value.

@@ -1,0 +1,172 @@
+import BrokerAPI
+import KafkaClient
+import KafkaWire
+import LogModel
+package import Terminal
+
+/// `millrace acl …`: who may do what.
+package enum AclCommands {
+    package static let command = Command(
+        "acl",
+        summary: "list, add and remove rules of who may do what",
+        examples: [.init("millrace acl list --topic orders", "the rules of one topic")],
+        subcommands: [list, add, remove]
+    )
+
+    private static let execute = Parameter.flag("execute", help: "do it, and not only show it")
+
+    private static let list = Command(
+        "list",
+        summary: "the rules, all or those of some words",
+        discussion: "Those of a name are all that hold for it, also as rules of begins of names or "
+            + "of every\nname; with --pattern only the ones of that very name. " + AclWords.where,
+        parameters: AclWords.parameters + LogOption.parameters,
+        examples: [
+            .init("millrace acl list --allow User:alice", "what alice may do"),
+            .init("millrace acl list --topic orders", "the rules that hold for a topic"),
+        ]
+    ) { invocation in
+        try withRules(invocation) { log in
+            let words = AclWords(invocation)
+            show(try log.rules { words.concern($0) })
+        }
+        return .done
+    }
+
+    private static let add = Command(
+        "add",
+        summary: "make rules",
+        discussion: "One for each principal, resource and operation. " + AclWords.where,
+        parameters: AclWords.parameters + LogOption.parameters,
+        examples: [
+            .init(
+                "millrace acl add --allow User:alice --operation read --topic orders",
+                "alice may read orders"
+            )
+        ]
+    ) { invocation in
+        let rules = try AclWords(invocation).rules()
+        try withRules(invocation) { log in
+            let refusals = try log.changing("the rules", .were, "made", advice: advice) {
+                cluster throws(KafkaClientError) in
+                try cluster.make(rules: rules)
+            }
+            let made = zip(rules, refusals).filter { $0.1 == nil }.map(\.0)
+            if !made.isEmpty {
+                show(made)
+                TextOutput.standard.write("made \(counted(made.count, "rule"))\n")
+            }
+            if let failure = log.failure(refusals) { throw failure }
+        }
+        return .done
+    }
+
+    private static let remove = Command(
+        "remove",
+        summary: "remove rules",
+        discussion: "Shows what would go; --execute removes it. " + AclWords.where,
+        parameters: [execute.declaration] + AclWords.parameters + LogOption.parameters,
+        examples: [
+            .init("millrace acl remove --allow User:alice", "show what would go"),
+            .init("millrace acl remove --allow User:alice --execute", "remove it"),
+        ]
+    ) { invocation in
+        let words = AclWords(invocation)
+        guard !words.isEmpty else {
+            throw UsageError("say which rules, such as --topic orders or --allow User:alice")
+        }
+        try withRules(invocation) { log in
+            let rules = try log.rules { words.mean($0) }
+            show(rules)
+            guard invocation[execute] else {
+                TextOutput.standard.write("nothing is changed; --execute removes them\n")
+                return
+            }
+            try log.changing("the rules", .were, "removed", advice: advice) {
+                cluster throws(KafkaClientError) in
+                try cluster.remove(rules: rules)
+            }
+            TextOutput.standard.write("removed \(counted(rules.count, "rule"))\n")
+        }
+        return .done
+    }
+
+    /// What is to be done where the server looks at no rules.
+    fileprivate static let advice: [KafkaErrorCode: String] = [
+        .securityDisabled:
+            "start it with --config authorizer.class.name=standard; rules of a directory can be "
+            + "made before that, while nothing has it open"
+    ]
+
+    private static func show(_ rules: [CreateAclsRequest.AclCreation]) {
+        var table = Table(
+            ("PRINCIPAL", .left),
+            ("HOST", .left),
+            ("RULE", .left),
+            ("OPERATION", .left),
+            ("RESOURCE", .left),
+            ("NAME", .left),
+            ("PATTERN", .left)
+        )
+        for rule in rules {
+            table.add(
+                rule.principal,
+                rule.host,
+                rule.permissionType == ACLPermission.allow.rawValue ? "allow" : "deny",
+                ACLOperation(rawValue: rule.operation)?.word ?? "\(rule.operation)",
+                ResourceType(rawValue: rule.resourceType)?.word ?? "\(rule.resourceType)",
+                rule.resourceName,
+                rule.resourcePatternType == PatternType.prefixed.rawValue ? "prefixed" : "literal"
+            )
+        }
+        TextOutput.standard.write(table.text)
+    }
+}
+
+extension ServedLog {
+    /// What is told of rules that were not made, each reason once; nil where all were.
+    fileprivate func failure(_ refusals: [KafkaClientError?]) -> CommandFailure? {
+        let errors = refusals.compactMap(\.self)
+        guard let first = errors.first else { return nil }
+        let verb = errors.count == 1 ? Verb.was : .were
+        let subject =
+            errors.count == refusals.count
+            ? "the rules" : "\(errors.count) of \(counted(refusals.count, "rule"))"
+        var failure = Self.changeFailure(
+            subject,
+            errors.count == refusals.count ? .were : verb,
+            "made",
+            place,
+            errors.first(where: \.isUncertain) ?? first
+        )
+        var reasons: [String] = []
+        for error in errors where !reasons.contains("\(error)") { reasons.append("\(error)") }
+        failure.reason = reasons.joined(separator: "; ")
+        failure.next = first.code.flatMap { AclCommands.advice[$0] } ?? failure.next
+        return failure
+    }
+
+    fileprivate func rules(
+        where isMeant: (CreateAclsRequest.AclCreation) -> Bool
+    ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {
+        try asking("the rules are not told", advice: AclCommands.advice) {
+            cluster throws(KafkaClientError) in
+            try cluster.rules(.all)
+        }.filter(isMeant)
+    }
+}
+
+extension DescribeAclsRequest {
+    fileprivate static let all: DescribeAclsRequest = {
+        let anything: Int8 = 1
+        return DescribeAclsRequest(
+            resourceTypeFilter: anything,
+            resourceNameFilter: nil,
+            patternTypeFilter: anything,
+            principalFilter: nil,
+            hostFilter: nil,
+            operation: anything,
+            permissionType: anything
+        )
+    }()
+}

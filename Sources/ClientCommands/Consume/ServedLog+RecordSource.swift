@@ -1,0 +1,237 @@
+import DirectoryAccess
+import KafkaClient
+import LogClient
+import LogModel
+import Terminal
+
+/// Records of a log that is served.
+extension ServedLog: RecordSource {
+    func topicNames() throws(CommandFailure) -> [String] {
+        let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        return topics.filter { !$0.isInternal }.map(\.name)
+    }
+
+    func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition] {
+        try requireTopic(topic).partitionNames
+    }
+
+    /// Those of which the log tells the offsets; where it tells none, or is not reached, whoever
+    /// reads is told so.
+    func readable(_ partitions: [TopicPartition]) -> [TopicPartition] {
+        guard let bounds = try? bounds(of: partitions) else { return partitions }
+        var lost: [(partition: TopicPartition, failure: CommandFailure)] = []
+        for partition in partitions {
+            guard case .failure(let error)? = bounds[partition], error.isOfOnePartition else {
+                continue
+            }
+            lost.append((partition, unreadable(partition, error)))
+        }
+        guard lost.count < partitions.count else { return partitions }
+        for (_, failure) in lost {
+            TextOutput.error.write(failure.warning("; the other partitions are read") + "\n")
+        }
+        unreadable = lost
+        return partitions.filter { partition in !lost.contains { $0.partition == partition } }
+    }
+
+    func bounds(of partition: TopicPartition) throws -> PartitionBounds {
+        let bounds = try bounds(of: [partition])
+        return try asking("the offsets of \(partition) are not told") {
+            _ throws(KafkaClientError) in
+            try bounds[partition]?.get()
+                ?? PartitionBounds(
+                    logStart: .zero,
+                    highWatermark: .zero,
+                    lastStableOffset: .zero
+                )
+        }
+    }
+
+    func offset(
+        at time: Timestamp,
+        in partition: TopicPartition,
+        isolation: IsolationLevel
+    ) throws -> Offset? {
+        try refuseUnaskable(time)
+        let what = "the offset of that time is not told"
+        return try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.offset(.time(time), of: partition, isolation: isolation)
+        }
+    }
+
+    /// A position is noted for a group at the end: that it may not be is said before.
+    func requireReadable(group: String) throws(CommandFailure) {
+        let what = "the group '\(group)' is not described"
+        let found = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.describe(group: group)
+        }
+        guard let (known, members) = found else { return }
+        if !known.mayBeRead { throw place.jobGroup(group) }
+        guard members.isEmpty else {
+            throw CommandFailure(
+                "the group '\(group)' has members, which move its positions",
+                place: "\(place)",
+                reason: "it is \(known.state), with \(counted(members.count, "member"))",
+                next: "--group \(shellWord("\(group)-reader")), or stop them first"
+            )
+        }
+    }
+
+    func committedOffsets(
+        group: String,
+        partitions: [TopicPartition]
+    ) throws -> [TopicPartition: Offset] {
+        try asking("the group's positions are not told") { cluster throws(KafkaClientError) in
+            try cluster.committedOffsets(group: group, partitions: partitions)
+        }
+    }
+
+    func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws {
+        try asking("the group's positions are not noted") { cluster throws(KafkaClientError) in
+            try cluster.commitOffsets(group: group, offsets)
+        }
+    }
+
+    func refuseDamage(of partition: TopicPartition, at offset: Offset) {}
+
+    /// What one fetch brings at most of a partition, but for a first batch that is larger.
+    private static let byteLimit: Int32 = 1 << 20
+
+    func fetch(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: FetchBuffer
+    ) throws(FetchFailure) -> FetchResult {
+        let answer: FetchedPartition
+        if let ready = fetched.removeValue(forKey: partition), ready.position == offset {
+            answer = ready.answer
+        } else {
+            answer = try fetchNow(partition, from: offset, isolation: isolation)
+        }
+        let bounds = PartitionBounds(
+            logStart: answer.logStart,
+            highWatermark: answer.highWatermark,
+            lastStableOffset: answer.lastStableOffset
+        )
+        switch answer.code {
+        case .none: break
+        case .offsetOutOfRange: throw .outOfRange(try boundsNow(of: partition))
+        case .corruptMessage, .kafkaStorageError, .unknownServerError:
+            throw .damaged(refusal(answer.code, partition, at: offset))
+        default:
+            throw .failed(unreadable(partition, .refused(answer.code, about: "\(partition)", "")))
+        }
+        buffer.reserve(answer.records.count)
+        buffer.bytes.copyBytes(from: answer.records)
+        return FetchResult(
+            byteCount: answer.records.count,
+            abortedTransactions: isolation == .readCommitted ? answer.abortedTransactions : [],
+            bounds: bounds
+        )
+    }
+
+    /// The owner says the same of a damaged batch and of a partition that is offline; of that one
+    /// it does not know the offsets.
+    private func refusal(
+        _ code: KafkaErrorCode,
+        _ partition: TopicPartition,
+        at offset: Offset
+    ) -> CommandFailure {
+        let isKnown = (try? bounds(of: [partition])[partition]?.get()) != nil
+        guard isKnown else {
+            return unreadable(partition, .refused(code, about: "\(partition)", ""))
+        }
+        return CommandFailure(
+            "\(partition) is damaged",
+            place: "\(place)",
+            reason: "the record at offset \(grouped(Int(offset.rawValue))) cannot be read: what is "
+                + "stored there is damaged, or its disk failed (\(code.kafkaName))",
+            next: verification(of: partition.topic)
+                ?? place.next("topic describe \(argument: partition.topic)")
+        )
+    }
+
+    /// The description of its topic tells why it is offline, where it is one of ours.
+    private func unreadable(
+        _ partition: TopicPartition,
+        _ error: KafkaClientError
+    ) -> CommandFailure {
+        var failure = failure("\(partition) cannot be read", error)
+        if error.isOfOnePartition, failure.next == nil {
+            failure.next = place.next("topic describe \(argument: partition.topic)")
+        }
+        return failure
+    }
+
+    private func fetchNow(
+        _ partition: TopicPartition,
+        from offset: Offset,
+        isolation: IsolationLevel
+    ) throws(FetchFailure) -> FetchedPartition {
+        do throws(KafkaClientError) {
+            let answers = try cluster.fetch(
+                [partition: offset],
+                isolation: isolation,
+                byteLimit: Self.byteLimit,
+                wait: .zero
+            )
+            guard let answer = answers[partition] else {
+                throw .nonsense(cluster.entry, "it leaves out \(partition)")
+            }
+            return answer
+        } catch {
+            throw .failed(failure("\(partition) is not read on", error))
+        }
+    }
+
+    /// An answer to a position outside of it does not tell the bounds.
+    private func boundsNow(
+        of partition: TopicPartition
+    ) throws(FetchFailure) -> PartitionBounds {
+        do { return try bounds(of: partition) } catch {
+            throw .failed(CommandFailure(explaining: error, data: place.directory))
+        }
+    }
+
+    /// Fetches of all of them at once, which waits where they are at their ends; what comes is
+    /// kept for the next fetches.
+    func waitForChange(
+        since signal: UInt64,
+        of positions: [TopicPartition: Offset],
+        isolation: IsolationLevel,
+        timeout: Duration
+    ) throws -> UInt64 {
+        let answers = try asking("there is no waiting for more") {
+            cluster throws(KafkaClientError) in
+            try cluster.fetch(
+                positions,
+                isolation: isolation,
+                byteLimit: Self.byteLimit,
+                wait: timeout
+            )
+        }
+        for (partition, answer) in answers {
+            if let position = positions[partition] { fetched[partition] = (position, answer) }
+        }
+        return signal
+    }
+
+    var waitingNote: String? { nil }
+
+    func faults(
+        of partitions: [TopicPartition]
+    ) -> [(partition: TopicPartition, failure: CommandFailure)] { unreadable }
+}
+
+extension KafkaClientError {
+    /// A partition that is damaged or offline, of a topic that is there.
+    fileprivate var isOfOnePartition: Bool {
+        switch code {
+        case .kafkaStorageError, .corruptMessage, .unknownServerError: true
+        default: false
+        }
+    }
+}

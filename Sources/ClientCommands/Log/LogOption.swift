@@ -1,0 +1,83 @@
+import DirectoryAccess
+package import KafkaClient
+import Terminal
+
+/// Which log a command talks to: `--data DIR` or `--bootstrap HOST:PORT`.
+enum LogOption {
+    private static let data = Parameter.optional(
+        "data",
+        .path("DIR", .folder),
+        help: "the folder of the bundled log, whoever has it open (default: "
+            + "\(DataDirectoryOption.shownDefault))"
+    )
+    private static let bootstrap = Parameter.optional(
+        "bootstrap",
+        ValueKind<KafkaAddress>.kafkaAddress,
+        help: "a cluster that speaks Kafka's protocol, instead of --data"
+    )
+
+    private static let commandConfig = Parameter.optional(
+        "command-config",
+        .path("FILE"),
+        help: "how the cluster of --bootstrap is spoken to, in Kafka's properties of clients: "
+            + "security.protocol, ssl.truststore.location, sasl.mechanism, sasl.username, ..."
+    )
+
+    /// What every command declares that reads or changes a log.
+    static let parameters: [ParameterDeclaration] = [
+        data.declaration, bootstrap.declaration, commandConfig.declaration,
+    ]
+
+    static func place(_ invocation: Invocation) throws(UsageError) -> LogPlace {
+        guard let address = invocation[bootstrap] else {
+            guard invocation[commandConfig] == nil else {
+                throw UsageError("--command-config is for the cluster of --bootstrap")
+            }
+            return .directory(invocation[data] ?? DataDirectoryOption.defaultPath)
+        }
+        guard invocation[data] == nil else {
+            throw UsageError("give either --data or --bootstrap: they name two logs")
+        }
+        return .cluster(address, try invocation[commandConfig].map(ClusterAccess.init))
+    }
+}
+
+/// Where a log is.
+package enum LogPlace: Sendable, CustomStringConvertible {
+    case directory(String)
+    case cluster(KafkaAddress, ClusterAccess?)
+
+    package var description: String {
+        switch self {
+        case .directory(let path): path
+        case .cluster(let address, _): "\(address)"
+        }
+    }
+
+    /// The folder, where it is one.
+    var directory: String? {
+        if case .directory(let path) = self { path } else { nil }
+    }
+
+    /// A command of Millrace's for the same log, as a shell takes it.
+    func next(_ words: CommandWords) -> String {
+        switch self {
+        case .directory(let path): nextCommand(words, data: path)
+        case .cluster(let address, let access):
+            words.command(
+                options: "--bootstrap \(shellWord("\(address)"))"
+                    + (access.map { " --command-config \(shellWord($0.path))" } ?? "")
+            )
+        }
+    }
+}
+
+extension ValueKind where Value == KafkaAddress {
+    /// A host and a port.
+    static var kafkaAddress: ValueKind {
+        ValueKind(
+            placeholder: "HOST:PORT",
+            expectation: "a host and a port, such as 127.0.0.1:9092"
+        ) { KafkaAddress($0) }
+    }
+}

@@ -1,0 +1,207 @@
+import KafkaClient
+import LogClient
+import LogModel
+package import Terminal
+
+/// Topics of a log that is served.
+extension ServedLog: TopicStore {
+    package func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic] {
+        let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        return try shown(
+            topics.filter { withInternal || !$0.isInternal },
+            allowsDenials: true
+        )
+    }
+
+    func requireKnown(_ name: String) throws(CommandFailure) {
+        _ = try requireTopic(name, canBeMade: false)
+    }
+
+    func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
+        guard var shown = try shown([try requireTopic(name, canBeMade: false)]).first else {
+            throw place.missingTopic(name, among: [], canBeMade: false)
+        }
+        shown.take(try defaults(ofTopic: name))
+        return shown
+    }
+
+    func defaults(
+        ofTopic name: String
+    ) throws(CommandFailure) -> KafkaCluster.TopicDefaults {
+        try asking("the options of '\(name)' are not told") { cluster throws(KafkaClientError) in
+            try cluster.defaults(ofTopic: name)
+        }
+    }
+
+    func createTopic(
+        _ name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) -> Bool {
+        try changing("the topic '\(name)'", .was, "made") {
+            cluster throws(KafkaClientError) -> Bool in
+            do throws(KafkaClientError) {
+                try cluster.createTopic(name, partitionCount: partitionCount, options: options)
+                return true
+            } catch {
+                if mayBeThere, error.code == .topicAlreadyExists { return false }
+                throw error
+            }
+        }
+    }
+
+    func checkCreation(
+        of name: String,
+        partitionCount: Int32,
+        options: [String: String],
+        mayBeThere: Bool
+    ) throws(CommandFailure) {
+        try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
+            do throws(KafkaClientError) {
+                try cluster.createTopic(
+                    name,
+                    partitionCount: partitionCount,
+                    options: options,
+                    validateOnly: true
+                )
+            } catch {
+                guard mayBeThere, error.code == .topicAlreadyExists else { throw error }
+            }
+        }
+    }
+
+    func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
+        let topic = try requireTopic(name, canBeMade: false).name
+        try changing("the topic '\(topic)'", .was, "given more partitions") {
+            cluster throws(KafkaClientError) in
+            try cluster.growTopic(topic, to: count)
+        }
+    }
+
+    func checkChanges(
+        of name: String,
+        to count: Int32,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) {
+        let topic = try requireTopic(name, canBeMade: false).name
+        try asking("the topic '\(topic)' was not changed") { cluster throws(KafkaClientError) in
+            try cluster.growTopic(topic, to: count, validateOnly: true)
+            try cluster.alterTopic(
+                topic,
+                options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                validateOnly: true
+            )
+        }
+    }
+
+    func alterTopic(
+        _ name: String,
+        _ changes: [(name: String, value: String?)]
+    ) throws(CommandFailure) -> [String: String] {
+        let topic = try requireTopic(name, canBeMade: false).name
+        try changing("the topic '\(topic)'", .was, "changed") { cluster throws(KafkaClientError) in
+            try cluster.alterTopic(
+                topic,
+                options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+            )
+        }
+        let what = "the options of '\(topic)' are changed, and not told"
+        let options = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.options(of: [topic])
+        }
+        return options[topic] ?? [:]
+    }
+
+    /// The owner itself refuses those of a job: it may run there.
+    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
+        let topic = try requireTopic(name, canBeMade: false).name
+        try changing("the topic '\(topic)'", .was, "removed") { cluster throws(KafkaClientError) in
+            try cluster.deleteTopic(topic)
+        }
+    }
+
+    /// The topic of this name, or an error that names the nearest, and how to make one where
+    /// that helps.
+    func requireTopic(
+        _ name: String,
+        canBeMade: Bool = true
+    ) throws(CommandFailure) -> ClusterTopic {
+        let what = "the topic '\(name)' is not looked up"
+        let topics = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.topics(named: [name])
+        }
+        if let topic = topics.first { return topic }
+        let all = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.topics(named: nil)
+        }
+        let names = all.filter { !$0.isInternal }.map(\.name)
+        throw place.missingTopic(name, among: names, canBeMade: canBeMade)
+    }
+
+    /// With `allowsDenials` also those whose options this client may not know, as Kafka's tool
+    /// does.
+    private func shown(
+        _ topics: [ClusterTopic],
+        allowsDenials: Bool = false
+    ) throws(CommandFailure) -> [ShownTopic] {
+        let what = "the state of the topics is not told"
+        let options = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.options(of: topics.map(\.name), allowsDenials: allowsDenials)
+        }
+        let usable = topics.flatMap { topic in
+            topic.partitions.filter { $0.code == .none }.map {
+                TopicPartition(topic.name, PartitionIndex($0.index))
+            }
+        }
+        let bounds = try bounds(of: usable)
+        return topics.map { topic in
+            ShownTopic(
+                name: topic.name,
+                isInternal: topic.isInternal,
+                options: options[topic.name],
+                partitions: topic.partitions.map { partition in
+                    let name = TopicPartition(topic.name, PartitionIndex(partition.index))
+                    switch bounds[name] {
+                    case .success(let bounds): return ShownPartition(bounds: bounds)
+                    case .failure(let error):
+                        return ShownPartition(state: .offline, reason: "\(error)")
+                    case nil:
+                        return ShownPartition(state: .offline, reason: partition.code.told)
+                    }
+                }
+            )
+        }
+    }
+
+    /// The ends of partitions, or why they are not told.
+    func bounds(
+        of partitions: [TopicPartition]
+    ) throws(CommandFailure) -> [TopicPartition: Result<PartitionBounds, KafkaClientError>] {
+        typealias Answers = [TopicPartition: Result<Offset?, KafkaClientError>]
+        let what = "the offsets are not told"
+        let (starts, ends, stable) = try asking(what) {
+            cluster throws(KafkaClientError) -> (Answers, Answers, Answers) in
+            // The ends last: what lies between grows, and is never shown as less than nothing.
+            (
+                try cluster.offsets(.earliest, of: partitions, isolation: .readUncommitted),
+                try cluster.offsets(.latest, of: partitions, isolation: .readUncommitted),
+                try cluster.offsets(.latest, of: partitions, isolation: .readCommitted)
+            )
+        }
+        var bounds: [TopicPartition: Result<PartitionBounds, KafkaClientError>] = [:]
+        for partition in partitions {
+            bounds[partition] = Result { () throws(KafkaClientError) in
+                let end = try ends[partition]?.get() ?? .zero
+                return PartitionBounds(
+                    logStart: try starts[partition]?.get() ?? .zero,
+                    highWatermark: end,
+                    lastStableOffset: min(try stable[partition]?.get() ?? end, end)
+                )
+            }
+        }
+        return bounds
+    }
+}
