@@ -1,7 +1,7 @@
+import DirectoryAccess
 import Streams
 import StreamsRuntime
 import Terminal
-import DirectoryAccess
 
 /// The command line of a job's own binary.
 struct JobProgram: Sendable {

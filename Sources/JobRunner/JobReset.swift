@@ -1,3 +1,4 @@
+import DirectoryAccess
 import FileOwner
 import Glibc
 import LogClient
@@ -5,7 +6,6 @@ import LogModel
 import Streams
 import StreamsRuntime
 import Terminal
-import DirectoryAccess
 
 /// Starting a job over: its stores, internal topics and positions go, its output stays.
 ///

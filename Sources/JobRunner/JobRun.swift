@@ -1,4 +1,5 @@
 import Broker
+import DirectoryAccess
 import EmbeddedClient
 import Glibc
 import LogClient
@@ -8,7 +9,6 @@ import StateStores
 import Streams
 import StreamsRuntime
 import Terminal
-import DirectoryAccess
 
 /// One run of a job over the log of a data directory, from its opening to its closing line.
 struct JobRun {

@@ -1,7 +1,7 @@
+import DirectoryAccess
 import Glibc
 package import StreamsRuntime
 package import Terminal
-import DirectoryAccess
 
 /// The options of `run`: declared once, for the command line that builds a job and for the job's
 /// own binary, which the first hands them to.

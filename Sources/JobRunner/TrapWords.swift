@@ -1,7 +1,7 @@
 import CTrapPlace
+import DirectoryAccess
 import Glibc
 import Terminal
-import DirectoryAccess
 
 /// What a run says when the job's code traps, which no `catch` and no error policy sees: at which
 /// record that was, and what to do about it. The code's own words come before, a backtrace after.

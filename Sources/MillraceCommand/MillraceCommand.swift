@@ -1,7 +1,7 @@
-import Terminal
+import ClientCommands
 import DirectoryAccess
 import DirectoryCommands
-import ClientCommands
+import Terminal
 
 /// The executable `millrace`.
 @main

@@ -1,6 +1,6 @@
+import DirectoryCommands
 import Foundation
 import Terminal
-import DirectoryCommands
 
 /// `millrace reference`: writes the pages of docs/reference, as scripts/reference has it. It is for
 /// those who work on Millrace, and help leaves it out.

@@ -2,8 +2,8 @@ import Broker
 import LogModel
 import Testing
 
-@testable import LogStorage
 @testable import DirectoryAccess
+@testable import LogStorage
 
 /// How many lines are said of partitions that are out of use.
 @Suite struct HealthWarningsTests {

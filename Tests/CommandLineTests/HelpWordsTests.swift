@@ -1,8 +1,8 @@
 import Terminal
 import Testing
 
-@testable import MillraceCommand
 @testable import ClientCommands
+@testable import MillraceCommand
 
 /// The words that people read.
 @Suite struct HelpWordsTests {

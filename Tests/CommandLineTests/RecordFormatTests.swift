@@ -1,8 +1,8 @@
 import Terminal
 import Testing
 
-@testable import MillraceCommand
 @testable import ClientCommands
+@testable import MillraceCommand
 
 @Suite struct RecordFormatTests {
     @Test func `letters and escapes are read as in kcat`() {

@@ -1,5 +1,5 @@
-import Coordination
 import BrokerAPI
+import Coordination
 import KafkaWire
 import Terminal
 

@@ -1,7 +1,7 @@
 import Broker
 import Coordination
-import EmbeddedClient
 import DirectoryAccess
+import EmbeddedClient
 import LogClient
 import LogModel
 import Terminal

@@ -1,5 +1,5 @@
-import Glibc
 import DirectoryAccess
+import Glibc
 import KafkaClient
 import LogModel
 import Terminal

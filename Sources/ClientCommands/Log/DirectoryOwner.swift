@@ -1,6 +1,6 @@
 import Broker
-import Glibc
 package import DirectoryAccess
+import Glibc
 import KafkaClient
 package import Terminal
 

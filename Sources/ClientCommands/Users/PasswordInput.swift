@@ -1,5 +1,5 @@
-import Glibc
 import DirectoryAccess
+import Glibc
 import Terminal
 
 /// A password as a person or a script gives it: twice at a terminal, or on the only line of

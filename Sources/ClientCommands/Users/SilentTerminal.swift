@@ -1,5 +1,5 @@
-import Glibc
 import DirectoryAccess
+import Glibc
 import Terminal
 
 /// The terminal of this process while it shows nothing of what is typed. Its keys for signals do

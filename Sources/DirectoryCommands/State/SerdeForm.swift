@@ -1,10 +1,10 @@
+import DirectoryAccess
 import JSON
 import LogModel
 import Serdes
 import Streams
 import Telemetry
 import Terminal
-import DirectoryAccess
 
 /// How bytes are read of which a store's format says what a serde wrote: by the serde's name, as
 /// the serdes of Millrace have it. A name from elsewhere, and bytes that are not what the name

@@ -1,6 +1,6 @@
 import Bytes
-import Glibc
 import DirectoryAccess
+import Glibc
 import LogModel
 import RocksStore
 import StateStores

@@ -1,4 +1,5 @@
 import Broker
+import DirectoryAccess
 import Glibc
 import LogClient
 import LogModel
@@ -6,7 +7,6 @@ import LogStorage
 import Streams
 import StreamsRuntime
 import Terminal
-import DirectoryAccess
 
 extension DeployedJob {
     /// What lies in a data directory, which may be in use: only files are read.

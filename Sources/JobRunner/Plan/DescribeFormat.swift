@@ -1,9 +1,9 @@
+import DirectoryAccess
 import LogClient
 import LogStorage
 import Streams
 import StreamsRuntime
 package import Terminal
-import DirectoryAccess
 
 /// `--format` of `describe`.
 package enum DescribeFormat: String, CaseIterable, Sendable {

@@ -1,5 +1,5 @@
-package import Terminal
 import DirectoryAccess
+package import Terminal
 
 /// The options of `plan`.
 package struct PlanOptions: Sendable, Equatable {

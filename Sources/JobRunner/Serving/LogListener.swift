@@ -1,10 +1,10 @@
 import Broker
 package import BrokerAPI
 import BrokerServer
+package import DirectoryAccess
 import LogModel
 import Security
 package import Terminal
-package import DirectoryAccess
 
 /// Serves an open log to other processes: to Kafka's clients on a port, where that is asked for,
 /// and always to this user's commands, on a Unix socket in the data directory.

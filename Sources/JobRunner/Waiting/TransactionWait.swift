@@ -1,5 +1,6 @@
 import Broker
 import Coordination
+import DirectoryAccess
 import EmbeddedClient
 import Glibc
 import LogClient
@@ -8,7 +9,6 @@ import StreamsRuntime
 import Synchronization
 import Terminal
 import Threads
-import DirectoryAccess
 
 /// Says, from a thread of its own, which foreign transactions a run waits for that ends when it has
 /// caught up: it would wait without a word otherwise, for as long as they are open.

@@ -1,9 +1,9 @@
 import Broker
 import BrokerAPI
+import DirectoryAccess
 import LogModel
 import LogStorage
 import Telemetry
-import DirectoryAccess
 
 /// The metrics of the log: every name, with what it means.
 extension MetricsText {

@@ -1,10 +1,10 @@
 package import BrokerAPI
 import BrokerServer
+package import DirectoryAccess
 import HTTPServer
 import LogModel
 import Telemetry
 package import Terminal
-package import DirectoryAccess
 
 /// Tells over HTTP how a log and a job are.
 ///

@@ -1,8 +1,8 @@
+import DirectoryAccess
 import Glibc
 import LogStorage
 import Terminal
 import Threads
-import DirectoryAccess
 
 /// What a signal does to a benchmark: it ends at once, and says where its folder stays, which may
 /// be large.

@@ -1,6 +1,6 @@
 import BenchmarkWorkloads
-import Terminal
 import DirectoryAccess
+import Terminal
 
 /// `millrace bench commit`, `create` and `open`: the benchmarks of the log by itself.
 enum LogBenchCommands {

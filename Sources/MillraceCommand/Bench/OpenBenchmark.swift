@@ -1,8 +1,8 @@
 import BenchmarkWorkloads
+import DirectoryCommands
 import Foundation
 import LogModel
 import Terminal
-import DirectoryCommands
 
 /// `bench open`: three processes, each with this one's command line. The first starts the writer
 /// and waits for its end, closed or killed, then starts the opener, which prints the figures. An

@@ -1,6 +1,6 @@
+import DirectoryAccess
 import LogModel
 import Terminal
-import DirectoryAccess
 
 /// What the size and form of a data directory mean on its machine; pure.
 struct DirectoryDiagnosis {

@@ -1,6 +1,6 @@
+import DirectoryAccess
 import LogModel
 import LogStorage
-import DirectoryAccess
 
 /// What the files of a data directory say without being opened; its owner may be at work.
 struct DirectoryFacts {

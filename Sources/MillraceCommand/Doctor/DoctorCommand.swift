@@ -1,10 +1,10 @@
 import Broker
 import BrokerAPI
+import ClientCommands
+import DirectoryAccess
 import LogModel
 import LogStorage
 import Terminal
-import DirectoryAccess
-import ClientCommands
 
 /// `millrace doctor`: looks at a data directory and its machine for what goes wrong later.
 enum DoctorCommand {

@@ -1,9 +1,9 @@
+import DirectoryAccess
 import Glibc
 import KafkaDirectory
 import LogModel
 import LogStorage
 import Terminal
-import DirectoryAccess
 
 /// How many of a topic's records have no key, of some at the beginning of its newest segments.
 struct KeySample: Equatable {

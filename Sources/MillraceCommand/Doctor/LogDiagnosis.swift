@@ -1,8 +1,8 @@
 import ClientCommands
+import DirectoryAccess
 import KafkaClient
 import LogModel
 import Terminal
-import DirectoryAccess
 
 /// What the state of a log means; pure.
 struct LogDiagnosis {

@@ -1,9 +1,9 @@
-import StreamsRuntime
+import ClientCommands
 import KafkaClient
 import LogClient
 import LogModel
+import StreamsRuntime
 import Terminal
-import ClientCommands
 
 /// What a log says of itself once it is open, here or in the process that owns it.
 struct LogFacts {

@@ -1,5 +1,5 @@
-import Terminal
 import DirectoryAccess
+import Terminal
 
 /// What the machine means for a data directory; pure.
 enum MachineDiagnosis {

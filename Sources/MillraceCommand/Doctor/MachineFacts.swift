@@ -1,6 +1,6 @@
+import DirectoryAccess
 import Glibc
 import JobRunner
-import DirectoryAccess
 
 /// What the machine gives to a data directory.
 struct MachineFacts {

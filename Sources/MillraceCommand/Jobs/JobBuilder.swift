@@ -1,7 +1,7 @@
+import DirectoryAccess
 import Foundation
 import Glibc
 import Terminal
-import DirectoryAccess
 
 /// Turns the word JOB of a command line into a binary: itself, or the release build of a package.
 struct JobBuilder {

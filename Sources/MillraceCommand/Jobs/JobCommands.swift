@@ -1,9 +1,9 @@
 import Broker
+import DirectoryAccess
 import Glibc
 import JobRunner
 import LogStorage
 import Terminal
-import DirectoryAccess
 
 /// `run`, `plan` and `describe` build the job, then hand over to its binary; `test` builds and runs
 /// its tests.

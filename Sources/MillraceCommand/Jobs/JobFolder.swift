@@ -1,6 +1,6 @@
+import DirectoryCommands
 import Foundation
 import Terminal
-import DirectoryCommands
 
 /// The folder of a job; a new one is made whole, or not at all.
 struct JobFolder {

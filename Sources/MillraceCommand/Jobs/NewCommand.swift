@@ -1,6 +1,6 @@
-import Terminal
 import DirectoryAccess
 import DirectoryCommands
+import Terminal
 
 /// `millrace new`: a job's package that builds, runs and passes its tests.
 enum NewCommand {

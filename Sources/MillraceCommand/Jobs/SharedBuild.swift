@@ -1,7 +1,7 @@
+import DirectoryCommands
 import Foundation
 import Security
 import Terminal
-import DirectoryCommands
 
 /// What the shared build folder of the jobs was made from.
 ///

@@ -1,8 +1,8 @@
+import DirectoryCommands
 import Foundation
 import Glibc
 import Synchronization
 import Terminal
-import DirectoryCommands
 
 /// The process id of the tool that runs, for a signal's handler; 0 for none.
 private let runningTool = Atomic<Int32>(0)

@@ -1,9 +1,9 @@
 import Broker
+import DirectoryAccess
 import Glibc
 import JobRunner
 import Terminal
 import Threads
-import DirectoryAccess
 
 /// `millrace serve`.
 enum ServeCommand {

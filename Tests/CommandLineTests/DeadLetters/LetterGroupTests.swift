@@ -2,8 +2,8 @@ import LogModel
 import Streams
 import Testing
 
-@testable import DirectoryAccess
 @testable import ClientCommands
+@testable import DirectoryAccess
 
 @Suite struct LetterGroupTests {
     private static let now = Timestamp(1_767_225_600_000)

@@ -1,9 +1,9 @@
 import Broker
 import Coordination
+import DirectoryAccess
 import Foundation
 import LogModel
 import Testing
-@testable import DirectoryAccess
 
 extension EndToEnd {
     /// What a command does, and says, where it is ended, or who it speaks with is gone.

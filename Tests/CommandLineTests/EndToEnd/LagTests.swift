@@ -1,11 +1,11 @@
 import Broker
 import Coordination
+import DirectoryAccess
 import EmbeddedClient
 import Foundation
 import LogClient
 import LogModel
 import Testing
-@testable import DirectoryAccess
 
 extension EndToEnd {
     /// What counts as not read, in records, in seconds and for `--slo`.

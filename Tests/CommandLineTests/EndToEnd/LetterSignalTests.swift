@@ -1,8 +1,8 @@
+import DirectoryAccess
 import Foundation
 import LogModel
 import Testing
 
-@testable import DirectoryAccess
 @testable import ClientCommands
 
 extension EndToEnd {

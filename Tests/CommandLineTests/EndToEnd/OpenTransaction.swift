@@ -1,8 +1,8 @@
 import Broker
 import Coordination
+import DirectoryAccess
 import LogModel
 import Testing
-@testable import DirectoryAccess
 
 /// A transaction of a producer elsewhere, as one that was killed leaves it.
 enum OpenTransaction {

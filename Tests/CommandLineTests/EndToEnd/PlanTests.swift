@@ -5,8 +5,8 @@ import StreamsRuntime
 import Terminal
 import Testing
 
-@testable import JobRunner
 @testable import DirectoryAccess
+@testable import JobRunner
 
 extension EndToEnd {
     /// A changed job before and at its start.

@@ -1,6 +1,7 @@
 import Broker
 import Bytes
 import Coordination
+import DirectoryAccess
 import KafkaDirectory
 import KafkaRecords
 import LogModel
@@ -8,7 +9,6 @@ import LogStorage
 import MillraceTestKit
 import Testing
 
-@testable import DirectoryAccess
 @testable import DirectoryCommands
 
 /// What a coordinator had decided when its broker was killed, for records and positions alike.

@@ -1,6 +1,6 @@
-@testable import DirectoryCommands
 import Broker
 import Bytes
+import DirectoryAccess
 import KafkaDirectory
 import LogModel
 import LogStorage
@@ -8,7 +8,7 @@ import MillraceTestKit
 import Terminal
 import Testing
 
-@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// The options that topics get of an import: those in effect, and where that is not sure the ones
 /// that keep records.

@@ -1,13 +1,14 @@
-@testable import DirectoryAccess
-@testable import DirectoryCommands
 import Broker
 import Bytes
 import Coordination
+import DirectoryAccess
 import KafkaRecords
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Testing
+
+@testable import DirectoryCommands
 
 /// Names that Unicode calls equal are two names: groups and transactional ids are bytes to Kafka.
 @Suite struct ExactNamesImportTests {

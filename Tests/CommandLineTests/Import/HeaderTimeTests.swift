@@ -1,13 +1,14 @@
-@testable import DirectoryAccess
-@testable import DirectoryCommands
 import Broker
 import Bytes
+import DirectoryAccess
 import Foundation
 import KafkaDirectory
 import LogModel
 import LogStorage
 import MillraceTestKit
 import Testing
+
+@testable import DirectoryCommands
 
 /// A batch whose header claims another largest time than its records have.
 @Suite struct HeaderTimeTests {

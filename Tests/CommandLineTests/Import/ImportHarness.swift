@@ -1,4 +1,5 @@
 import Broker
+import DirectoryAccess
 import Foundation
 import KafkaDirectory
 import LogModel
@@ -6,7 +7,6 @@ import LogStorage
 import MillraceTestKit
 import Terminal
 
-@testable import DirectoryAccess
 @testable import DirectoryCommands
 
 typealias Maker = KafkaSegmentMaker

@@ -1,6 +1,7 @@
 import Broker
 import Bytes
 import Coordination
+import DirectoryAccess
 import Foundation
 import KafkaDirectory
 import KafkaRecords
@@ -10,7 +11,6 @@ import MillraceTestKit
 import Terminal
 import Testing
 
-@testable import DirectoryAccess
 @testable import DirectoryCommands
 
 /// What an import brings, from hand-made directories of Kafka's.

@@ -1,7 +1,7 @@
-@testable import DirectoryCommands
 import Broker
 import Bytes
 import Coordination
+import DirectoryAccess
 import KafkaDirectory
 import KafkaRecords
 import LogModel
@@ -9,7 +9,7 @@ import LogStorage
 import MillraceTestKit
 import Testing
 
-@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// What Kafka's own topics say of those that come over: positions, decided transactions, and the
 /// producers whose ids are taken.

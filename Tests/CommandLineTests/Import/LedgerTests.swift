@@ -1,6 +1,6 @@
-@testable import DirectoryCommands
 import Broker
 import Bytes
+import DirectoryAccess
 import Foundation
 import KafkaDirectory
 import LogModel
@@ -10,7 +10,7 @@ import Terminal
 import Testing
 import Threads
 
-@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// Which topics are an import's own: those of the ids that its ledger names, and no other.
 @Suite struct LedgerTests {

@@ -1,10 +1,10 @@
-@testable import DirectoryCommands
 import Broker
+import DirectoryAccess
 import LogModel
 import MillraceTestKit
 import Testing
 
-@testable import DirectoryAccess
+@testable import DirectoryCommands
 
 /// What Kafka's files hold and no log of ours may.
 @Suite struct RefusedImportTests {

@@ -10,8 +10,8 @@ import Serdes
 import Telemetry
 import Testing
 
-@testable import JobRunner
 @testable import DirectoryAccess
+@testable import JobRunner
 
 @Suite struct WatchTests {
     /// A log on a simulated disk and what watches it, on a clock that stands still.

@@ -1,6 +1,6 @@
 import Broker
-import Foundation
 import DirectoryAccess
+import Foundation
 import KafkaDirectory
 import LogModel
 import LogStorage
