@@ -141,6 +141,7 @@ let package = Package(
         // For people.
         library("Terminal", []),
         library("Telemetry", ["Threads"]),
+        library("FoundationErrors", []),
 
         // Whose the files are that root makes.
         library("FileOwner", []),
@@ -257,7 +258,7 @@ let package = Package(
             [
                 "Bytes", "LogModel", "LogStorage", "KafkaDirectory", "Coordination", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
-                "DirectoryAccess", "Terminal", "Telemetry",
+                "DirectoryAccess", "FoundationErrors", "Terminal", "Telemetry",
             ]
         ),
         library(
@@ -270,14 +271,23 @@ let package = Package(
             ]
         ),
 
+        library(
+            "RunCommands",
+            [
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "BenchmarkWorkloads",
+                "DirectoryAccess", "FoundationErrors", "JobRunner", "Security", "Terminal",
+                "Threads",
+            ]
+        ),
+
         // Executables.
         .executableTarget(
             name: "MillraceCommand",
             dependencies: [
-                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient",
-                "StreamsRuntime", "BenchmarkWorkloads", "DirectoryAccess", "DirectoryCommands",
-                "ClientCommands", "JobRunner", "Terminal", "Telemetry", "Threads", "KafkaClient",
-                "BrokerAPI", "Security",
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient", "StreamsRuntime",
+                "DirectoryAccess", "DirectoryCommands", "ClientCommands", "RunCommands",
+                "FoundationErrors", "JobRunner", "Terminal", "Telemetry", "KafkaClient",
+                "BrokerAPI",
             ],
             swiftSettings: settings
         ),
@@ -372,7 +382,8 @@ let package = Package(
             [
                 "Terminal", "Telemetry", "Bytes", "LogModel", "KafkaRecords", "LogStorage",
                 "KafkaDirectory", "Coordination", "Broker", "JobRunner", "MillraceCommand",
-                "ClientCommands", "DirectoryAccess", "DirectoryCommands", "MillraceTestKit",
+                "ClientCommands", "DirectoryAccess", "DirectoryCommands", "FoundationErrors",
+                "RunCommands", "MillraceTestKit",
                 "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
                 "Streams", "StreamsRuntime", "Threads", "BrokerAPI", "KafkaClient",
             ],

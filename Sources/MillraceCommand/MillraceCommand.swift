@@ -1,14 +1,13 @@
 import ClientCommands
 import DirectoryAccess
 import DirectoryCommands
+import FoundationErrors
+import RunCommands
 import Terminal
 
 /// The executable `millrace`.
 @main
 enum MillraceCommand {
-    /// The version of the package.
-    static let version = "0.1.0"
-
     static let root = makeRoot()
 
     private static func makeRoot() -> Command {

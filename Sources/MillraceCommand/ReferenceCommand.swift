@@ -1,5 +1,5 @@
-import DirectoryCommands
 import Foundation
+import FoundationErrors
 import Terminal
 
 /// `millrace reference`: writes the pages of docs/reference, as scripts/reference has it. It is for

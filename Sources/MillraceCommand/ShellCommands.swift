@@ -1,3 +1,4 @@
+import RunCommands
 import Terminal
 
 /// `completions` and `version`.
@@ -32,9 +33,9 @@ enum ShellCommands {
         "version",
         summary: "print the version",
         parameters: [],
-        examples: [.init("millrace version", "prints \(MillraceCommand.version)")]
+        examples: [.init("millrace version", "prints \(MillraceVersion.text)")]
     ) { _ in
-        TextOutput.standard.write("\(MillraceCommand.version)\n")
+        TextOutput.standard.write("\(MillraceVersion.text)\n")
         return .done
     }
 }

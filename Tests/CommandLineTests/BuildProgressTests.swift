@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 /// What is told of a build that takes long.
 @Suite struct BuildProgressTests {

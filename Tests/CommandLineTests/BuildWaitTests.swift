@@ -2,7 +2,7 @@ import Foundation
 import Terminal
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 /// The words of the package manager that it waits for another build.
 @Suite struct BuildWaitTests {

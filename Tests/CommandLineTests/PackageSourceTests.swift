@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 /// Where a job may take Millrace from.
 @Suite struct PackageSourceTests {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 /// The build folder that the jobs share.
 @Suite struct SharedBuildTests {

@@ -1,8 +1,7 @@
 import Foundation
+import FoundationErrors
 import Terminal
 import Testing
-
-@testable import DirectoryCommands
 
 /// Errors of Foundation's in the words of the system.
 @Suite struct SystemWordsTests {

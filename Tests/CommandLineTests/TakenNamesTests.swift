@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 /// The names that no job can have.
 @Suite struct TakenNamesTests {

@@ -5,6 +5,7 @@ enum AllowedImports {
     static let table: [String: Set<String>] = {
         var table: [String: Set<String>] = [
             "Terminal": [], "Telemetry": ["Threads"], "Threads": [],
+            "FoundationErrors": ["Foundation"],
             "FileOwner": [],
             "Security": ["COpenSSL"],
             "HTTPServer": ["Threads", "CMicroHTTPD"],
@@ -54,7 +55,7 @@ enum AllowedImports {
             "DirectoryCommands": [
                 "Bytes", "LogModel", "LogStorage", "KafkaDirectory", "Coordination", "Broker",
                 "StateStores", "RocksStore", "Serdes", "JSON", "Streams", "StreamsRuntime",
-                "DirectoryAccess", "Terminal", "Telemetry", "Foundation",
+                "DirectoryAccess", "FoundationErrors", "Terminal", "Telemetry", "Foundation",
             ],
             "ClientCommands": [
                 "Bytes", "LogModel", "LogStorage", "Coordination", "Broker", "LogClient",
@@ -62,11 +63,16 @@ enum AllowedImports {
                 "JSON", "Streams", "StreamsRuntime", "DirectoryAccess", "Terminal", "Telemetry",
                 "Threads",
             ],
+            "RunCommands": [
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "BenchmarkWorkloads",
+                "DirectoryAccess", "FoundationErrors", "JobRunner", "Security", "Terminal",
+                "Threads", "Foundation",
+            ],
             "MillraceCommand": [
-                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient",
-                "StreamsRuntime", "BenchmarkWorkloads", "DirectoryAccess", "DirectoryCommands",
-                "ClientCommands", "JobRunner", "Terminal", "Telemetry", "Threads", "KafkaClient",
-                "BrokerAPI", "Security", "Foundation",
+                "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient", "StreamsRuntime",
+                "DirectoryAccess", "DirectoryCommands", "ClientCommands", "RunCommands",
+                "FoundationErrors", "JobRunner", "Terminal", "Telemetry", "KafkaClient",
+                "BrokerAPI", "Foundation",
             ],
         ]
         let belowRunner: Set<String> = [

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import MillraceCommand
+@testable import RunCommands
 
 extension EndToEnd {
     /// `millrace test`, and that what `scripts/build` made is what jobs are built upon.

@@ -1,6 +1,7 @@
 import Broker
 import DirectoryAccess
 import Foundation
+import FoundationErrors
 import KafkaDirectory
 import LogModel
 import LogStorage

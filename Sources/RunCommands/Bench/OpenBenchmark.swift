@@ -1,6 +1,6 @@
 import BenchmarkWorkloads
-import DirectoryCommands
 import Foundation
+import FoundationErrors
 import LogModel
 import Terminal
 

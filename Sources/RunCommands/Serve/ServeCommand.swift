@@ -2,12 +2,12 @@ import Broker
 import DirectoryAccess
 import Glibc
 import JobRunner
-import Terminal
+package import Terminal
 import Threads
 
 /// `millrace serve`.
-enum ServeCommand {
-    static let command = Command(
+package enum ServeCommand {
+    package static let command = Command(
         "serve",
         summary: "serve the log to Kafka's clients over TCP",
         discussion: "Prints its addresses when it is ready. SIGHUP, SIGINT and SIGTERM finish what "

@@ -1,5 +1,5 @@
-import DirectoryCommands
 import Foundation
+import FoundationErrors
 import Terminal
 
 /// The folder of a job; a new one is made whole, or not at all.

@@ -1,9 +1,9 @@
 import DirectoryAccess
-import DirectoryCommands
-import Terminal
+import FoundationErrors
+package import Terminal
 
 /// `millrace new`: a job's package that builds, runs and passes its tests.
-enum NewCommand {
+package enum NewCommand {
     private static let name = Parameter.argument(
         ValueKind<String>(
             placeholder: "NAME",
@@ -42,11 +42,11 @@ enum NewCommand {
     private static let branch = Parameter.optional(
         "branch",
         .nonemptyText("NAME"),
-        help: "with --url: its branch; without this its tag \(MillraceCommand.version), which is "
+        help: "with --url: its branch; without this its tag \(MillraceVersion.text), which is "
             + "this program's version"
     )
 
-    static let command = Command(
+    package static let command = Command(
         "new",
         summary: "make a job's package that builds, runs and passes its tests",
         discussion: "Templates:\n"
@@ -125,7 +125,7 @@ enum NewCommand {
         let branch = invocation[branch]
         return .repository(
             url: url,
-            branch.map { .branch($0) } ?? .version(MillraceCommand.version)
+            branch.map { .branch($0) } ?? .version(MillraceVersion.text)
         )
     }
 }

@@ -27,10 +27,10 @@ enum TakenNames {
         "BenchmarkWorkloads", "Broker", "BrokerAPI", "BrokerServer", "Bytes", "CChecksum", "CDisk",
         "CLZ4", "CMicroHTTPD", "COpenSSL", "CRocksDB", "CSimdJSON", "CSnappy", "CTrapPlace", "CUV",
         "CZlib", "CZstd", "ClientCommands", "Coordination", "DirectoryAccess", "DirectoryCommands",
-        "EmbeddedClient", "FileOwner", "GoldenVectors", "HTTPServer", "JSON", "JobRunner",
-        "KafkaClient", "KafkaDirectory", "KafkaRecords", "KafkaWire", "LogClient", "LogModel",
-        "LogStorage", "Millrace", "MillraceCommand", "MillraceTestKit", "RocksStore", "Security",
-        "Serdes", "StateStores", "Streams", "StreamsRuntime", "Telemetry", "Terminal", "Threads",
-        "UnservedAPIs",
+        "EmbeddedClient", "FileOwner", "FoundationErrors", "GoldenVectors", "HTTPServer", "JSON",
+        "JobRunner", "KafkaClient", "KafkaDirectory", "KafkaRecords", "KafkaWire", "LogClient",
+        "LogModel", "LogStorage", "Millrace", "MillraceCommand", "MillraceTestKit", "RocksStore",
+        "RunCommands", "Security", "Serdes", "StateStores", "Streams", "StreamsRuntime",
+        "Telemetry", "Terminal", "Threads", "UnservedAPIs",
     ]
 }

@@ -1,8 +1,8 @@
 import BenchmarkWorkloads
-import Terminal
+package import Terminal
 
 /// `millrace bench …`.
-enum BenchCommand {
+package enum BenchCommand {
     static let directory = Parameter.option(
         "directory",
         .path("DIR", .folder),
@@ -11,7 +11,7 @@ enum BenchCommand {
     )
     static let asJSON = Parameter.flag("json", help: "one JSON object")
 
-    static let command = Command(
+    package static let command = Command(
         "bench",
         summary: "benchmarks, each of which checks its own output",
         examples: [.init("millrace bench count --keys 10000 --json", "counts 10 M records by key")],

@@ -1,5 +1,5 @@
-import DirectoryCommands
 import Foundation
+import FoundationErrors
 import Security
 import Terminal
 

@@ -3,11 +3,11 @@ import DirectoryAccess
 import Glibc
 import JobRunner
 import LogStorage
-import Terminal
+package import Terminal
 
 /// `run`, `plan` and `describe` build the job, then hand over to its binary; `test` builds and runs
 /// its tests.
-enum JobCommands {
+package enum JobCommands {
     private static let job = Parameter.argument(
         .path("JOB"),
         help: "the folder of a job's package, or a built binary"
@@ -33,7 +33,7 @@ enum JobCommands {
         return builder
     }
 
-    static let run = Command(
+    package static let run = Command(
         "run",
         summary: "build a job and run it",
         discussion: "Jobs build in one shared folder, $MILLRACE_BUILD or .build-jobs beside the "
@@ -75,7 +75,7 @@ enum JobCommands {
         }
     }
 
-    static let plan = Command(
+    package static let plan = Command(
         "plan",
         summary: "say what deploying a job would change",
         discussion: "Of each input, store, repartition and output of the job: refuse (the job does "
@@ -92,7 +92,7 @@ enum JobCommands {
         throw replaceProcess(try builder.binary(), ["plan"] + options.words)
     }
 
-    static let describe = Command(
+    package static let describe = Command(
         "describe",
         summary: "print a job's topology",
         parameters: [job.declaration, product.declaration] + DescribeFormat.parameters,
@@ -118,7 +118,7 @@ enum JobCommands {
             + "matches"
     )
 
-    static let test = Command(
+    package static let test = Command(
         "test",
         summary: "build a job's tests and run them",
         discussion: "As swift test does in the job's folder, but in the one that jobs build in "
