@@ -2,7 +2,7 @@ import Terminal
 import Testing
 
 @testable import ClientCommands
-@testable import MillraceCommand
+@testable import RunCommands
 
 @Suite struct RecordFormatTests {
     @Test func `letters and escapes are read as in kcat`() {
