@@ -22,6 +22,27 @@ import Testing
         #expect(h.state == .empty)
     }
 
+    /// What a producer does that begins anew over a transaction of its own: the broker of Kafka
+    /// 4.3.1 then tells of an id without one.
+    @Test func `an owner that asks again behind its aborted transaction has an empty id`() {
+        var h = CoordinatorHarness()
+        #expect(h.begin() == pair(0, 0))
+        _ = h.add([0], epoch: 0)
+        #expect(h.begin(timeout: 1000, expected: (0, 0)) == .error(.concurrentTransactions))
+        #expect(h.state == .completeAbort)
+        for _ in 0..<2 {
+            #expect(h.begin(timeout: 1000, expected: (0, 0)) == pair(0, 1))
+            #expect(h.state == .empty)
+        }
+        let told = h.coordinator.describe("t")
+        #expect(told?.epoch == ProducerEpoch(1))
+        #expect(told?.timeoutMilliseconds == 1000)
+        #expect(told?.partitions == [])
+        // A restart finds the same.
+        #expect(h.log.last?.value?.state == .empty)
+        #expect(h.add([0], epoch: 1) == .done)
+    }
+
     @Test(arguments: [(0, 50), (-1, 50), (900_001, 50)] as [(Int32, Int16)])
     func `a timeout outside the range is refused`(timeout: Int32, code: Int16) {
         var h = CoordinatorHarness()

@@ -50,7 +50,12 @@ extension TransactionCoordinator {
             return fence(current, keepsOwner: claim == .current, now: now)
         case .empty, .completeCommit, .completeAbort:
             if claim == .retry, !current.isEpochForFencing {
-                return .reply(.producer(current.producerID, current.epoch))
+                return repeatBump(
+                    current,
+                    timeoutMilliseconds: timeoutMilliseconds,
+                    isRemote: isRemote,
+                    now: now
+                )
             }
             var next = current
             // The caller's, who may ask again with the pair that it has.
@@ -108,6 +113,24 @@ extension TransactionCoordinator {
             mustBeDurable: true,
             now: now
         )
+    }
+
+    /// The answer to a bump that came before, in the course of which a transaction may have been
+    /// ended: the id is its owner's from here on, and has none behind it, as in Kafka.
+    private mutating func repeatBump(
+        _ current: TransactionMetadata,
+        timeoutMilliseconds: Int32,
+        isRemote: Bool,
+        now: Timestamp
+    ) -> TransactionDecision {
+        let reply = TransactionReply.producer(current.producerID, current.epoch)
+        guard current.state != .empty else { return .reply(reply) }
+        var next = current
+        next.state = .empty
+        next.startTime = .none
+        next.timeoutMilliseconds = timeoutMilliseconds
+        next.isRemote = isRemote
+        return propose(next, reply: reply, mustBeDurable: true, now: now)
     }
 
     /// Aborts an open transaction under a higher epoch, which shuts its owner out. With
