@@ -16,6 +16,8 @@ final class HTTPLoop: @unchecked Sendable {
 
     /// How often late connections are looked for.
     private static let tickMilliseconds: UInt64 = 500
+    /// Connections above the limit that may be there until others have gone for them.
+    private static let surplusLimit = 32
 
     init(
         _ configuration: HTTPConfiguration,
@@ -54,7 +56,7 @@ final class HTTPLoop: @unchecked Sendable {
         let itself = Unmanaged.passUnretained(self).toOpaque()
         daemon = millrace_http_start(
             listener,
-            configuration.connectionLimit,
+            UInt32(clamping: configuration.connectionLimit + Self.surplusLimit),
             configuration.connectionByteLimit,
             UInt32(clamping: max(1, configuration.idleTimeout.components.seconds)),
             { owner, connection, path, method, _, _, _, mark in
@@ -98,10 +100,16 @@ final class HTTPLoop: @unchecked Sendable {
             ]
             poll(&polled, nfds_t(polled.count), Int32(clamping: wait))
             MHD_run(daemon)
+            let now = Self.now
+            let leaving =
+                deadlines.takeOverdue(at: now)
+                + deadlines.takeExcess(
+                    above: configuration.connectionLimit,
+                    at: now,
+                    hasSaid: Self.hasUnreadBytes
+                )
             // The daemon sees that they are closed, and lets them go.
-            for socket in deadlines.takeOverdue(at: Self.now) {
-                shutdown(socket, Int32(SHUT_RDWR))
-            }
+            for socket in leaving { shutdown(socket, Int32(SHUT_RDWR)) }
         }
         MHD_stop_daemon(daemon)
     }
@@ -112,6 +120,11 @@ final class HTTPLoop: @unchecked Sendable {
         var byte: UInt8 = 0
         // A pipe that is full wakes the loop all the same.
         write(wake.writer, &byte, 1)
+    }
+
+    private static func hasUnreadBytes(_ socket: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return recv(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
     }
 
     private static var now: UInt64 {
@@ -177,6 +190,7 @@ final class HTTPLoop: @unchecked Sendable {
             millrace_http_response(bytes.count, bytes.baseAddress)
         }
         guard let made else { return millrace_http_no() }
+        deadlines.answer(millrace_http_socket(connection))
         defer { MHD_destroy_response(made) }
         let headers = HTTPResponse.everywhere.merging(answer.headers) { _, own in own }
         for (name, value) in headers { MHD_add_response_header(made, name, value) }

@@ -53,14 +53,15 @@ package struct HTTPResponse: Equatable, Sendable {
 
 /// What the server allows.
 package struct HTTPConfiguration: Sendable {
-    /// Connections at a time; others wait until one of them ends.
-    package var connectionLimit: UInt32 = 64
+    /// Connections at a time. Above that the one goes that has waited longest for the rest of its
+    /// request: who sends half of one takes no other's place.
+    package var connectionLimit = 256
     /// What a request's line and headers may take, and what is written at once.
     package var connectionByteLimit = 32 << 10
     /// A connection on which nothing happens for so long is closed.
     package var idleTimeout = Duration.seconds(15)
     /// A request must have come and its answer be taken within this, however lively its other end.
-    package var requestTimeout = Duration.seconds(30)
+    package var requestTimeout = Duration.seconds(10)
     /// Whether a request may name this host: a page of elsewhere whose name was made to lead here
     /// names its own.
     package var acceptsHost: @Sendable (String) -> Bool = { _ in true }

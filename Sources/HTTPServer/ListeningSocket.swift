@@ -2,7 +2,7 @@ import Glibc
 
 /// A socket that listens on an address.
 package enum ListeningSocket {
-    private static let waitingConnections: Int32 = 128
+    private static let waitingConnections: Int32 = 1024
 
     /// Throws where nobody can listen on all of these addresses together.
     package static func requireFree(

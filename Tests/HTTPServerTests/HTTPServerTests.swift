@@ -115,7 +115,29 @@ import Testing
         }
     }
 
-    /// More than the server takes at a time: the others wait in front of it.
+    /// They hold their own connections until their time is over, and nobody else's.
+    @Test func `half requests, more than there is room for, hold up nobody`() throws {
+        let long: (inout HTTPConfiguration) -> Void = {
+            $0.connectionLimit = 16
+            $0.requestTimeout = .seconds(3600)
+            $0.idleTimeout = .seconds(3600)
+        }
+        try serving(long) { port in
+            let halves = try (0..<100).map { _ in
+                let client = try WebClient(port: port)
+                try client.send("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: ")
+                return client
+            }
+            for _ in 0..<10 {
+                #expect(try WebClient.ask(port, "GET", "/hello").hasPrefix("HTTP/1.1 200 "))
+            }
+            // Those that came last have their turn still.
+            let last = try #require(halves.last)
+            try last.send("y\r\nConnection: close\r\n\r\n")
+            #expect(last.readAll().hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
     @Test func `200 connections at once are all answered, some after others`() throws {
         try serving { port in
             let request = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -177,9 +199,25 @@ import Testing
         #expect(deadlines.takeOverdue(at: 1000).isEmpty)
     }
 
+    @Test func `of too many those go that have waited longest and said nothing new`() {
+        let second: UInt64 = 1_000_000_000
+        var deadlines = ConnectionDeadlines(timeoutNanoseconds: 100 * second)
+        for socket in Int32(1)...6 { deadlines.begin(socket, at: UInt64(socket)) }
+        deadlines.answer(1)
+        #expect(deadlines.takeExcess(above: 6, at: second) { _ in false }.isEmpty)
+        #expect(deadlines.takeExcess(above: 4, at: second) { $0 == 2 } == [3, 4])
+        #expect(deadlines.count == 4)
+        // An answer is left to be taken for a second.
+        #expect(deadlines.takeExcess(above: 0, at: second) { $0 == 2 } == [5, 6])
+        #expect(deadlines.takeExcess(above: 1, at: second + 1) { $0 == 2 } == [1])
+        deadlines.begin(1, at: 7)
+        deadlines.answer(2)
+        #expect(deadlines.takeExcess(above: 0, at: 2 * second) { _ in false } == [1, 2])
+    }
+
     @Test func `a connection that has ended is never late`() {
         var deadlines = ConnectionDeadlines(timeoutNanoseconds: 100)
-        deadlines.begin(1, at: .max)
+        deadlines.begin(1, at: 0)
         deadlines.end(1)
         #expect(deadlines.count == 0)
         #expect(deadlines.takeOverdue(at: .max).isEmpty)
