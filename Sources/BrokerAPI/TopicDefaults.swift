@@ -39,15 +39,16 @@ package struct TopicDefaults: Equatable, Sendable {
 
     /// Takes a setting; the reason why it cannot be, or nil.
     package mutating func set(_ name: String, to value: String) -> String? {
-        var option = Self.plain[name]?.name ?? ""
+        let unit = Self.units[name]
+        let option = unit?.option ?? Self.plain[name]?.name ?? ""
+        let size = unit?.size ?? 0
         var text = value
-        var size: Int64 = 0
-        if let unit = Self.units[name] {
-            guard let number = Int64(value) else { return "it is a whole number" }
-            let (product, overflows) = number.multipliedReportingOverflow(by: unit.size)
-            guard !overflows else { return "it is too long a time" }
-            // -1 is no limit, whatever the unit.
-            (option, text, size) = (unit.option, "\(number < 0 ? -1 : product)", unit.size)
+        if let range = Self.range(of: option, size: max(size, 1)) {
+            let digits = value.filter { !$0.isWhitespace }
+            // -1 is no limit, whatever the unit, and so is what is below it.
+            guard let number = Int64(digits), range.contains(unit == nil ? number : max(number, -1))
+            else { return "it is a whole number from \(range.lowerBound) to \(range.upperBound)" }
+            if let unit { text = "\(number < 0 ? -1 : number * unit.size)" }
         }
         do throws(Refusal) {
             let checked = try TopicOptionRules.created([(option, text)])
@@ -57,6 +58,19 @@ package struct TopicDefaults: Equatable, Sendable {
             return nil
         } catch {
             return error.message
+        }
+    }
+
+    /// What an option's numbers are, in units of `size`; nil where it has others, or none.
+    private static func range(of name: String, size: Int64) -> ClosedRange<Int64>? {
+        guard let option = TopicOption.named(name) else { return nil }
+        let least = option.minimum ?? -1
+        switch option.kind {
+        case .int where name == "max.message.bytes":
+            return Int64(RecordBatchLayout.headerByteCount)...Int64(BatchLimit.byteCount)
+        case .int: return least...Int64(Int32.max)
+        case .long: return least...(Int64.max / size)
+        case .boolean, .string, .double, .list: return nil
         }
     }
 }

@@ -33,11 +33,24 @@ package struct ServerSettings: Sendable {
     /// Nil where clients are not authorized.
     package private(set) var authorizer: AuthorizerSettings?
 
-    private typealias Setter =
-        @Sendable (inout ServerSettings, String) -> Bool
+    /// What is honoured of one setting.
+    private struct Setting: Sendable {
+        /// What its values are: the rest of a sentence.
+        let expectation: String
+        /// Takes a value; false where it is none.
+        let take: @Sendable (inout ServerSettings, String) -> Bool
+
+        init(
+            _ expectation: String,
+            _ take: @escaping @Sendable (inout ServerSettings, String) -> Bool
+        ) {
+            self.expectation = expectation
+            self.take = take
+        }
+    }
 
     /// Every setting that is honoured.
-    package static let names: [String] = (setters.keys + TopicDefaults.settings).sorted()
+    package static let names: [String] = (all.keys + TopicDefaults.settings).sorted()
 
     package init(_ pairs: [KeyValueArgument]) throws(CommandFailure) {
         if let name = pairs.repeatedKey {
@@ -52,7 +65,7 @@ package struct ServerSettings: Sendable {
                 try setTopicDefault(pair)
                 continue
             }
-            guard let setter = Self.setters[pair.key] else {
+            guard let setting = Self.all[pair.key] else {
                 let hint = Suggestion.nearest(to: pair.key, among: Self.names)
                 throw CommandFailure(
                     "\(pair.key) is no setting that is honoured",
@@ -61,10 +74,10 @@ package struct ServerSettings: Sendable {
                     status: .usage
                 )
             }
-            guard setter(&self, pair.value) else {
+            guard setting.take(&self, pair.value) else {
                 throw CommandFailure(
                     "\(pair.key) cannot be '\(pair.value)'",
-                    reason: Self.expectations[pair.key] ?? "it is a whole number within bounds",
+                    reason: setting.expectation,
                     status: .usage
                 )
             }
@@ -145,36 +158,24 @@ package struct ServerSettings: Sendable {
         )
     }
 
-    private static let expectations = [
-        "authorizer.class.name":
-            "it is standard, or the whole name of Kafka's StandardAuthorizer",
-        "super.users": "it is principals such as User:admin, with ; between them",
-        "allow.everyone.if.no.acl.found": "it is true or false",
-        "auto.create.topics.enable": "it is true or false",
-        "advertised.listeners":
-            "it has for each listener the address by which clients find it, such as "
-            + "PLAINTEXT://broker.example.org:9092",
-        "sasl.enabled.mechanisms": "it is a list of some of \(SaslMechanism.names)",
-        "ssl.client.auth": "it is none, requested or required",
-        "ssl.keystore.location": "it is a PEM file with the private key and the certificate chain",
-        "ssl.keystore.type": "only PEM is read",
-        "ssl.truststore.location": "it is a PEM file of the authorities that are trusted",
-        "ssl.truststore.type": "only PEM is read",
-    ]
-
-    private static let setters: [String: Setter] = [
-        "auto.create.topics.enable": { settings, text in
+    private static let all: [String: Setting] = [
+        "auto.create.topics.enable": Setting("it is true or false") { settings, text in
             guard let value = Bool(text) else { return false }
             settings.api.autoCreatesTopics = value
             return true
         },
-        "advertised.listeners": { settings, text in
+        "advertised.listeners": Setting(
+            "it has for each listener the address by which clients find it, such as "
+                + "PLAINTEXT://broker.example.org:9092"
+        ) { settings, text in
             guard let addresses = NodeAddress.byListener(text) else { return false }
             settings.api.advertisedAddresses = addresses
             return true
         },
         "node.id": number(0...Int(Int32.max)) { $0.api.nodeID = Int32(clamping: $1) },
-        "sasl.enabled.mechanisms": { settings, text in
+        "sasl.enabled.mechanisms": Setting(
+            "it is a list of some of \(SaslMechanism.names)"
+        ) { settings, text in
             let names = text.split(separator: ",", omittingEmptySubsequences: false)
             let mechanisms = names.compactMap { SaslMechanism(rawValue: String($0)) }
             guard !mechanisms.isEmpty, mechanisms.count == names.count,
@@ -183,26 +184,34 @@ package struct ServerSettings: Sendable {
             settings.api.saslMechanisms = mechanisms
             return true
         },
-        "ssl.client.auth": { settings, text in
+        "ssl.client.auth": Setting("it is none, requested or required") { settings, text in
             guard let value = TLSContext.ClientAuthentication(rawValue: text) else { return false }
             settings.clientAuthentication = value
             return true
         },
-        "ssl.keystore.location": { settings, text in
+        "ssl.keystore.location": Setting(
+            "it is a PEM file with the private key and the certificate chain"
+        ) { settings, text in
             settings.keystore = text
             return !text.isEmpty
         },
-        "ssl.keystore.type": { _, text in text == "PEM" },
-        "ssl.truststore.location": { settings, text in
+        "ssl.keystore.type": Setting("only PEM is read") { _, text in text == "PEM" },
+        "ssl.truststore.location": Setting(
+            "it is a PEM file of the authorities that are trusted"
+        ) { settings, text in
             settings.truststore = text
             return !text.isEmpty
         },
-        "ssl.truststore.type": { _, text in text == "PEM" },
-        "authorizer.class.name": { settings, text in
+        "ssl.truststore.type": Setting("only PEM is read") { _, text in text == "PEM" },
+        "authorizer.class.name": Setting(
+            "it is standard, or the whole name of Kafka's StandardAuthorizer"
+        ) { settings, text in
             settings.isAuthorizing = authorizerClasses.contains(text)
             return settings.isAuthorizing
         },
-        "super.users": { settings, text in
+        "super.users": Setting(
+            "it is principals such as User:admin, with ; between them"
+        ) { settings, text in
             let names = text.split(separator: ";").map(trimmed).filter { !$0.isEmpty }
             settings.authorizerSettings.superUsers = names
             return names.allSatisfy { name in
@@ -215,7 +224,7 @@ package struct ServerSettings: Sendable {
                 return parts.count == 2 && parts[0] == "User"
             }
         },
-        "allow.everyone.if.no.acl.found": { settings, text in
+        "allow.everyone.if.no.acl.found": Setting("it is true or false") { settings, text in
             guard let value = Bool(text) else { return false }
             settings.authorizerSettings.allowsUnlisted = value
             return true
@@ -273,8 +282,10 @@ package struct ServerSettings: Sendable {
     private static func number(
         _ range: ClosedRange<Int>,
         _ set: @escaping @Sendable (inout ServerSettings, Int) -> Void
-    ) -> Setter {
-        { settings, text in
+    ) -> Setting {
+        Setting(
+            "it is a whole number from \(range.lowerBound) to \(range.upperBound)"
+        ) { settings, text in
             guard let value = Int(text), range.contains(value) else { return false }
             set(&settings, value)
             return true
@@ -284,7 +295,7 @@ package struct ServerSettings: Sendable {
     private static func group(
         _ smallest: Int,
         _ set: @escaping @Sendable (inout GroupSettings, Int) -> Void
-    ) -> Setter {
+    ) -> Setting {
         number(smallest...Int(Int32.max)) { settings, value in
             settings.add { set(&$0.groups, value) }
         }
