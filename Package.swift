@@ -217,8 +217,9 @@ let package = Package(
         library(
             "DirectoryAccess",
             [
-                "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker", "Serdes", "JSON",
-                "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads", "FileOwner",
+                "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
+                "Serdes", "JSON", "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads",
+                "FileOwner",
             ]
         ),
         library(

@@ -48,8 +48,9 @@ enum AllowedImports {
                 "CTrapPlace",
             ],
             "DirectoryAccess": [
-                "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker", "Serdes", "JSON",
-                "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads", "FileOwner",
+                "Bytes", "LogModel", "LogClient", "EmbeddedClient", "LogStorage", "Broker",
+                "Serdes", "JSON", "Streams", "StreamsRuntime", "Terminal", "Telemetry", "Threads",
+                "FileOwner",
             ],
             "Millrace": ["Streams", "JobRunner", "LogModel"],
             "DirectoryCommands": [

@@ -1,3 +1,4 @@
+import DirectoryAccess
 import LogModel
 
 /// What was done about a dead letter last.
@@ -23,6 +24,16 @@ enum LetterState: UInt8, CaseIterable {
     init?(word: some StringProtocol) {
         guard let state = Self.allCases.first(where: { $0.word == word }) else { return nil }
         self = state
+    }
+}
+
+extension AuditRecord.Action {
+    var state: LetterState {
+        switch self {
+        case .replay: .replayed
+        case .park: .parked
+        case .drop: .dropped
+        }
     }
 }
 

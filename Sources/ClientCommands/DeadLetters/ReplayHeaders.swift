@@ -1,3 +1,4 @@
+import DirectoryAccess
 import LogModel
 import Streams
 

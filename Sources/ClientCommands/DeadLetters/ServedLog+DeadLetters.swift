@@ -14,18 +14,15 @@ struct LetterTopic {
     let bounds: [TopicPartition: Range<Int64>]
 
     var name: String { topic.name }
-    var audit: TopicPartition { TopicPartition(Self.auditTopic(of: name), PartitionIndex(0)) }
+    var audit: TopicPartition { TopicPartition(AuditRecord.topic(of: name), PartitionIndex(0)) }
 
     /// What dead letters' topics end in where nothing else is said.
     static let suffix = "-dead-letters"
-    private static let auditSuffix = "-audit"
-
-    /// Where it is noted what was done about dead letters.
-    static func auditTopic(of name: String) -> String { name + auditSuffix }
 
     /// The topic of which this one is the audit topic, by its name; nil for other names.
     static func dropAuditSuffix(of name: String) -> String? {
-        name.hasSuffix(auditSuffix) ? String(name.dropLast(auditSuffix.count)) : nil
+        let suffix = AuditRecord.topicSuffix
+        return name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
     }
 }
 

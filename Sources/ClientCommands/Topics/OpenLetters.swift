@@ -57,7 +57,7 @@ extension ServedLog {
     /// Whether anything was noted about dead letters of a topic. Who may not know of the notes made
     /// none.
     private func isAudited(_ name: String) throws(CommandFailure) -> Bool {
-        let audit = LetterTopic.auditTopic(of: name)
+        let audit = AuditRecord.topic(of: name)
         return try asking("the topic '\(audit)' is not looked up") {
             cluster throws(KafkaClientError) in
             do throws(KafkaClientError) { return try !cluster.topics(named: [audit]).isEmpty } catch

@@ -216,6 +216,15 @@ extension MetricsText {
         )
         for letter in letters { sample(letter.uncountedOffsetCount, [("topic", letter.topic)]) }
         begin(
+            "millrace_dead_letter_topic_open_records",
+            .gauge,
+            help: "Dead letters of a topic that were not replayed, parked or dropped."
+        )
+        for letter in letters {
+            guard let count = letter.openCount else { continue }
+            sample(count, [("topic", letter.topic)])
+        }
+        begin(
             "millrace_dead_letter_topic_oldest_age_seconds",
             .gauge,
             unit: .seconds,

@@ -35,10 +35,13 @@ final class RecordReader {
         return nil
     }
 
-    /// The batches from an offset on, as many as the buffer takes and one at least; nil where they
-    /// cannot be read.
-    func read(_ partition: TopicPartition, from offset: Offset) -> UnsafeRawBufferPointer? {
-        fetch(partition, from: offset, .readUncommitted)?.bytes
+    /// The batches from an offset on that are decided, as many as the buffer takes and one at
+    /// least, and which of them were aborted; nil where they cannot be read.
+    func read(
+        _ partition: TopicPartition,
+        from offset: Offset
+    ) -> (bytes: UnsafeRawBufferPointer, aborted: AbortedFilter)? {
+        fetch(partition, from: offset, .readCommitted)
     }
 
     private func fetch(
@@ -69,48 +72,5 @@ final class RecordReader {
 
     private static func makeBuffer(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
         .allocate(byteCount: byteCount, alignment: 16)
-    }
-}
-
-/// Counts what lies in partitions of dead letters, and goes on where it was.
-struct DeadLetterCounter {
-    private struct Progress {
-        var start: Offset
-        var next: Offset
-        var count: Int64 = 0
-        var oldest: Timestamp?
-    }
-
-    private var progress: [TopicIDPartition: Progress] = [:]
-    /// Fetches of one partition in one round.
-    private static let fetchLimit = 16
-
-    /// The records of a partition as far as they are counted, the offsets that are not, and the
-    /// time of the first record; those of aborted transactions are among them.
-    mutating func count(
-        _ partition: TopicIDPartition,
-        _ bounds: LogBounds,
-        _ reader: RecordReader
-    ) -> (count: Int64, uncounted: Int64, oldest: Timestamp?) {
-        var at = progress[partition] ?? Progress(start: bounds.logStart, next: bounds.logStart)
-        // What was deleted is counted no more, and nobody has noted how much that was.
-        if at.start != bounds.logStart || at.next > bounds.highWatermark {
-            at = Progress(start: bounds.logStart, next: bounds.logStart)
-        }
-        for _ in 0..<Self.fetchLimit where at.next < bounds.highWatermark {
-            guard let bytes = reader.read(partition.name, from: at.next) else { break }
-            let before = at.next
-            var batches = RecordBatchSequence(bytes)
-            while let batch = try? batches.next() {
-                at.next = max(at.next, batch.nextOffset)
-                if !batch.attributes.isControl { at.count &+= Int64(batch.recordCount) }
-            }
-            if at.oldest == nil {
-                at.oldest = FirstRecordTime.find(in: bytes, from: before).time
-            }
-            guard at.next > before else { break }
-        }
-        progress[partition] = at
-        return (at.count, max(0, at.next.distance(to: bounds.highWatermark)), at.oldest)
     }
 }

@@ -1,4 +1,6 @@
 import Broker
+import Bytes
+import DirectoryAccess
 import LogModel
 import LogStorage
 import Threads
@@ -18,6 +20,15 @@ final class SlowSampler: Sendable {
         var count: Int64
         var uncountedOffsetCount: Int64 = 0
         var oldest: Timestamp?
+        /// Those that nothing was done about; nil where that is not known yet.
+        var openCount: Int64?
+    }
+
+    /// What of dead letters goes on from round to round.
+    struct LetterProgress {
+        var counter = DeadLetterCounter()
+        /// By the topic's id.
+        var settled: [UniqueID: SettledLetters] = [:]
     }
 
     struct Sample: Sendable {
@@ -53,7 +64,7 @@ final class SlowSampler: Sendable {
     func start() {
         let started = OwnedThread { [self] in
             var round = 0
-            var letters = DeadLetterCounter()
+            var letters = LetterProgress()
             repeat {
                 take(round, &letters)
                 round &+= 1
@@ -71,7 +82,7 @@ final class SlowSampler: Sendable {
 
     // MARK: A round
 
-    func take(_ round: Int, _ letters: inout DeadLetterCounter) {
+    func take(_ round: Int, _ letters: inout LetterProgress) {
         let last = current
         var next = last
         next.freeByteCount = try? broker.disk.freeByteCount(at: broker.directory)
@@ -144,23 +155,63 @@ final class SlowSampler: Sendable {
     private func deadLetters(
         in topics: [Topic],
         _ reader: RecordReader,
-        _ counter: inout DeadLetterCounter
+        _ progress: inout LetterProgress
     ) -> [String: DeadLetters] {
         let named = deadLetterTopics.withLock { $0 }
+        let all = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
         var found: [String: DeadLetters] = [:]
+        var settled: [UniqueID: SettledLetters] = [:]
         for topic in topics
         where named.contains(topic.name) || topic.name.hasSuffix("-dead-letters") {
             var letters = DeadLetters(count: 0, oldest: nil)
+            var counts: [PartitionIndex: DeadLetterCounter.Count] = [:]
             for partition in topic.partitions where !isStopped {
                 guard let bounds = partition.log.glimpse?.bounds else { continue }
-                let (count, uncounted, oldest) = counter.count(partition.id, bounds, reader)
-                letters.count &+= count
-                letters.uncountedOffsetCount &+= uncounted
-                letters.oldest = [letters.oldest, oldest].compactMap(\.self).min()
+                let count = progress.counter.count(partition.id, bounds, reader)
+                counts[partition.name.partition] = count
+                letters.count &+= count.records
+                letters.uncountedOffsetCount &+= count.uncounted
+                letters.oldest = [letters.oldest, count.oldest].compactMap(\.self).min()
             }
+            var known = progress.settled[topic.id] ?? SettledLetters()
+            let audit = all[AuditRecord.topic(of: topic.name)]?.partitions.first
+            letters.openCount = Self.openCount(of: topic, counts, audit, &known, reader)
+            settled[topic.id] = known
             found[topic.name] = letters
         }
+        progress.settled = settled
         return found
+    }
+
+    /// Those of the letters that are counted of which the audit topic says nothing; nil where
+    /// either is not read to its end.
+    private static func openCount(
+        of topic: Topic,
+        _ counts: [PartitionIndex: DeadLetterCounter.Count],
+        _ audit: Partition?,
+        _ settled: inout SettledLetters,
+        _ reader: RecordReader
+    ) -> Int64? {
+        guard counts.count == topic.partitions.count,
+            counts.values.allSatisfy({ $0.uncounted == 0 })
+        else { return nil }
+        if let audit {
+            guard let bounds = audit.log.glimpse?.bounds,
+                settled.follow(
+                    audit.id,
+                    bounds,
+                    of: topic.id,
+                    ends: counts.mapValues(\.offsets.upperBound),
+                    reader
+                )
+            else { return nil }
+        } else {
+            settled = SettledLetters()
+        }
+        return counts.reduce(0) { sum, entry in
+            let done = settled.count(in: entry.value.offsets, of: entry.key)
+            return sum + max(0, entry.value.records - done)
+        }
     }
 
     private func byteCounts(of topics: [Topic]) -> [String: Int64] {

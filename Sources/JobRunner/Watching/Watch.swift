@@ -89,7 +89,8 @@ final class Watch: Sendable {
                         topic: topic.name,
                         count: letters.count,
                         uncountedOffsetCount: letters.uncountedOffsetCount,
-                        oldestSeconds: letters.oldest.map { Self.seconds(since: $0, sample.time) }
+                        oldestSeconds: letters.oldest.map { Self.seconds(since: $0, sample.time) },
+                        openCount: letters.openCount
                     )
                 )
             }

@@ -67,6 +67,8 @@ struct WatchSample: Sendable {
         var count: Int64
         var uncountedOffsetCount: Int64
         var oldestSeconds: Double?
+        /// Those that nothing was done about; nil where that is not known yet.
+        var openCount: Int64?
     }
 
     /// The partitions by how they are.

@@ -5,6 +5,7 @@ import Streams
 import Testing
 
 @testable import ClientCommands
+@testable import DirectoryAccess
 
 @Suite struct LetterStateTests {
     private static let partition = TopicPartition("letters", PartitionIndex(1))

@@ -14,60 +14,7 @@ import Testing
 @testable import JobRunner
 
 @Suite struct WatchTests {
-    /// A log on a simulated disk and what watches it, on a clock that stands still.
-    private struct Rig {
-        let time = ManualTimeSource()
-        let broker: Broker
-        let client: EmbeddedClient
-        let sampler: SlowSampler
-        let watch: Watch
-        private(set) var letters = DeadLetterCounter()
-
-        init(_ disk: SimulatedDisk = SimulatedDisk()) throws {
-            var configuration = BrokerConfiguration(execution: .inline)
-            configuration.internalPartitionCount = 2
-            configuration.journal.fileByteCount = 1 << 20
-            broker = try Broker.open(
-                disk: disk,
-                directory: "/data",
-                configuration: configuration,
-                time: time
-            )
-            client = EmbeddedClient(broker: broker)
-            sampler = SlowSampler(broker)
-            watch = Watch(broker, nil, sampler)
-        }
-
-        func write(_ count: Int, to topic: String, partition: Int32 = 0) throws {
-            let producer = try EmbeddedProducer(broker: broker)
-            var batch = RecordBatchBuilder()
-            for _ in 0..<count { append(to: &batch) }
-            try producer.append(&batch, to: TopicPartition(topic, PartitionIndex(partition)))
-            try producer.flush()
-        }
-
-        func append(to batch: inout RecordBatchBuilder) {
-            withUnsafeBytes(of: UInt64(7)) {
-                batch.append(timestamp: time.wallTime(), key: nil, value: $0)
-            }
-        }
-
-        func commit(_ offset: Int64, of topic: String, group: String) throws {
-            let position = CommittedOffset(offset: Offset(offset), commitTime: time.wallTime())
-            try broker.commitOffsets(
-                group: group,
-                [TopicPartition(topic, PartitionIndex(0)): position]
-            )
-        }
-
-        mutating func sampleSlowly() { sampler.take(0, &letters) }
-
-        func metrics() throws -> PrometheusText {
-            var text = MetricsText(.prometheus)
-            text.addLog(watch.look())
-            return try PrometheusText(String(decoding: text.finish(), as: UTF8.self))
-        }
-    }
+    private typealias Rig = WatchRig
 
     @Test func `what was written is what is told`() throws {
         var rig = try Rig()
@@ -248,32 +195,6 @@ import Testing
         #expect(metrics["millrace_transactions_total", ["result": "committed"]] == 1)
     }
 
-    @Test func `dead letters are counted once, and anew when some were deleted`() throws {
-        var rig = try Rig()
-        try rig.client.createTopic(TopicSpecification(name: "j-dead-letters", partitionCount: 2))
-        try rig.client.createTopic(TopicSpecification(name: "other", partitionCount: 1))
-        rig.sampleSlowly()
-        func told(_ name: String) throws -> Double? {
-            try rig.metrics()["millrace_dead_letter_topic_\(name)", ["topic": "j-dead-letters"]]
-        }
-        #expect(try told("records") == 0)
-        #expect(try told("oldest_age_seconds") == 0)
-        try rig.write(4, to: "j-dead-letters")
-        rig.time.advance(milliseconds: 60_000)
-        rig.sampleSlowly()
-        #expect(try told("records") == 4)
-        try rig.write(1, to: "j-dead-letters")
-        rig.sampleSlowly()
-        #expect(try told("records") == 5)
-        #expect(try told("oldest_age_seconds") == 60)
-        let partition = TopicPartition("j-dead-letters", PartitionIndex(0))
-        try rig.client.deleteRecords(of: partition, before: Offset(4))
-        rig.sampleSlowly()
-        #expect(try told("records") == 1)
-        #expect(try told("oldest_age_seconds") == 0)
-        #expect(rig.watch.look().deadLetters.map(\.topic) == ["j-dead-letters"])
-    }
-
     @Test func `names of any kind come through both documents`() throws {
         let name = "</script><img src=x onerror=alert(1)>\"\\\n\u{1}"
         let rig = try Rig()
@@ -319,53 +240,6 @@ import Testing
             )
         )
         #expect(try rig.metrics()["millrace_group_partitions_left_out", [:]] == 30)
-    }
-
-    /// Makes a topic of dead letters and writes some into it, a batch each.
-    private func writeLetters(_ count: Int, byteCount: Int, _ rig: Rig) throws {
-        try rig.client.createTopic(
-            TopicSpecification(
-                name: "j-dead-letters",
-                partitionCount: 1,
-                configuration: ["max.message.bytes": "\(8 << 20)"]
-            )
-        )
-        let producer = try EmbeddedProducer(broker: rig.broker)
-        for _ in 0..<count {
-            var batch = RecordBatchBuilder()
-            [UInt8](repeating: 7, count: byteCount).withUnsafeBytes {
-                batch.append(timestamp: rig.time.wallTime(), key: nil, value: $0)
-            }
-            try producer.append(&batch, to: TopicPartition("j-dead-letters", PartitionIndex(0)))
-            try producer.flush()
-        }
-    }
-
-    @Test func `dead letters behind a batch that is larger than the buffer are counted`() throws {
-        var rig = try Rig()
-        try writeLetters(1, byteCount: 3 << 20, rig)
-        try rig.write(2, to: "j-dead-letters")
-        rig.sampleSlowly()
-        let metrics = try rig.metrics()
-        let topic = ["topic": "j-dead-letters"]
-        #expect(metrics["millrace_dead_letter_topic_records", topic] == 3)
-        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 0)
-    }
-
-    @Test func `more dead letters than one round reads are told as far as they are counted`()
-        throws
-    {
-        var rig = try Rig()
-        try writeLetters(20, byteCount: 700_000, rig)
-        let topic = ["topic": "j-dead-letters"]
-        rig.sampleSlowly()
-        var metrics = try rig.metrics()
-        #expect(metrics["millrace_dead_letter_topic_records", topic] == 16)
-        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 4)
-        rig.sampleSlowly()
-        metrics = try rig.metrics()
-        #expect(metrics["millrace_dead_letter_topic_records", topic] == 20)
-        #expect(metrics["millrace_dead_letter_topic_uncounted_offsets", topic] == 0)
     }
 
     @Test func `health tells a full disk, and a log that is well`() throws {

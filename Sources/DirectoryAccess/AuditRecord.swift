@@ -1,43 +1,57 @@
-import Bytes
-import LogModel
+package import Bytes
+package import LogModel
 
 /// What was done about dead letters of one partition, as a record of the audit topic tells it.
 ///
 ///     key       the partition of the dead letters, as decimal text
 ///     value     their offsets: `0-99,101,140-141`
 ///     headers   version, action, id, topic-id, by, and where they apply: where, to, reason
-struct AuditRecord: Equatable {
-    enum Action: String {
+package struct AuditRecord: Equatable {
+    package enum Action: String {
         case replay
         case park
         case drop
-
-        var state: LetterState {
-            switch self {
-            case .replay: .replayed
-            case .park: .parked
-            case .drop: .dropped
-            }
-        }
     }
 
     /// What a record says of the command that wrote it.
-    struct Cause: Equatable {
-        var action: Action
+    package struct Cause: Equatable {
+        package var action: Action
         /// Of the command's run.
-        var id: String
+        package var id: String
         /// Which topic of its name the dead letters lie in; nil where that is not told.
-        var topicID: UniqueID?
+        package var topicID: UniqueID?
         /// Who gave the command: a user and a host.
-        var author: String
-        var conditions: String?
-        var target: String?
-        var reason: String?
+        package var author: String
+        package var conditions: String?
+        package var target: String?
+        package var reason: String?
+
+        package init(
+            action: Action,
+            id: String,
+            topicID: UniqueID? = nil,
+            author: String,
+            conditions: String? = nil,
+            target: String? = nil,
+            reason: String? = nil
+        ) {
+            self.action = action
+            self.id = id
+            self.topicID = topicID
+            self.author = author
+            self.conditions = conditions
+            self.target = target
+            self.reason = reason
+        }
     }
 
-    var cause: Cause
-    var partition: PartitionIndex
-    var offsets: OffsetRanges
+    package var cause: Cause
+    package var partition: PartitionIndex
+    package var offsets: OffsetRanges
+
+    /// The topic where it is noted what was done about the dead letters of another.
+    package static func topic(of letters: String) -> String { letters + topicSuffix }
+    package static let topicSuffix = "-audit"
 
     private enum Header {
         /// What all of them begin with.
@@ -54,11 +68,11 @@ struct AuditRecord: Equatable {
 
     private static let currentVersion = "1"
     /// A text of a person is cut: with the offsets it has to fit into a batch.
-    static let textByteLimit = 4096
+    package static let textByteLimit = 4096
 
     // MARK: Bytes
 
-    func append(to batch: inout RecordBatchBuilder, at time: Timestamp) {
+    package func append(to batch: inout RecordBatchBuilder, at time: Timestamp) {
         var block = RecordHeaderBlock()
         let all = [
             (Header.version, Self.currentVersion), (Header.action, cause.action.rawValue),
@@ -86,7 +100,7 @@ struct AuditRecord: Equatable {
     }
 
     /// Reads a record; nil of one that is none of ours, or of a later version.
-    init?(_ record: RecordView) {
+    package init?(_ record: RecordView) {
         var texts: [String: String] = [:]
         var iterator = RecordHeaderIterator(record.headers)
         while let header = iterator.next() {
@@ -116,7 +130,7 @@ struct AuditRecord: Equatable {
 
     /// Whether no command of ours can have written a record: it has none of a note's headers, and
     /// not both key and value of one either, as a note has that was copied without its headers.
-    static func isForeign(_ record: RecordView) -> Bool {
+    package static func isForeign(_ record: RecordView) -> Bool {
         var iterator = RecordHeaderIterator(record.headers)
         while let header = iterator.next() {
             if header.key.starts(with: Header.prefix.utf8) { return false }
@@ -133,7 +147,7 @@ struct AuditRecord: Equatable {
         return PartitionIndex(number)
     }
 
-    init(cause: Cause, partition: PartitionIndex, offsets: OffsetRanges) {
+    package init(cause: Cause, partition: PartitionIndex, offsets: OffsetRanges) {
         self.cause = cause
         self.partition = partition
         self.offsets = offsets
@@ -141,15 +155,15 @@ struct AuditRecord: Equatable {
 }
 
 /// Offsets as ranges, in the order in which they came.
-struct OffsetRanges: Equatable {
-    private(set) var ranges: [ClosedRange<Int64>] = []
+package struct OffsetRanges: Equatable {
+    package private(set) var ranges: [ClosedRange<Int64>] = []
 
-    init() {}
+    package init() {}
 
-    var isEmpty: Bool { ranges.isEmpty }
+    package var isEmpty: Bool { ranges.isEmpty }
 
     /// Adds the next offset.
-    mutating func append(_ offset: Offset) {
+    package mutating func append(_ offset: Offset) {
         let offset = offset.rawValue
         if let last = ranges.last, last.upperBound < Int64.max, offset == last.upperBound + 1 {
             ranges[ranges.count - 1] = last.lowerBound...offset
@@ -158,14 +172,14 @@ struct OffsetRanges: Equatable {
         }
     }
 
-    var text: String {
+    package var text: String {
         ranges.map { range in
             range.lowerBound == range.upperBound
                 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
         }.joined(separator: ",")
     }
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         {
             let ends = part.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
@@ -186,7 +200,7 @@ struct OffsetRanges: Equatable {
 
 extension RecordHeaderBlock {
     /// Appends a text, cut behind a whole character where it is longer than `byteLimit`.
-    mutating func append(key: String, text: String, byteLimit: Int = Int.max) {
+    package mutating func append(key: String, text: String, byteLimit: Int = Int.max) {
         var text = text
         text.withUTF8 { bytes in
             var count = min(bytes.count, byteLimit)
