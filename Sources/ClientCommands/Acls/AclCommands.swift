@@ -45,8 +45,18 @@ package enum AclCommands {
             )
         ]
     ) { invocation in
-        let rules = try AclWords(invocation).rules()
+        let asked = try AclWords(invocation).rules()
         try withRules(invocation) { log in
+            let known = try log.changing("the rules", .were, "made", advice: advice) {
+                cluster throws(KafkaClientError) in
+                try cluster.rules(.all)
+            }.filter { asked.contains($0) }
+            // Each once, however often it is asked for.
+            let rules = asked.indices.filter { index in
+                !known.contains(asked[index]) && !asked[..<index].contains(asked[index])
+            }.map { asked[$0] }
+            if !known.isEmpty { tell(known: known.count) }
+            guard !rules.isEmpty else { return }
             let refusals = try log.changing("the rules", .were, "made", advice: advice) {
                 cluster throws(KafkaClientError) in
                 try cluster.make(rules: rules)
@@ -59,6 +69,12 @@ package enum AclCommands {
             if let failure = log.failure(refusals) { throw failure }
         }
         return .done
+    }
+
+    private static func tell(known count: Int) {
+        TextOutput.standard.write(
+            count == 1 ? "1 rule was there before\n" : "\(count) rules were there before\n"
+        )
     }
 
     private static let remove = Command(

@@ -54,6 +54,25 @@ extension EndToEnd {
             #expect(left.contains("Read") && !left.contains("Write"))
         }
 
+        @Test func `a rule that is there is not made again`() throws {
+            func add(_ words: String...) throws -> String {
+                let added = try Millrace.tool(
+                    Millrace.executable,
+                    ["acl", "add", "--topic", "orders", "--operation", "read"] + words
+                        + ["--data", data],
+                    input: nil
+                )
+                #expect(added.status == 0, "\(added.errors)")
+                return added.output
+            }
+            let first = try add("--allow", "User:a", "--allow", "User:b", "--allow", "User:a")
+            #expect(first.hasSuffix("made 2 rules\n"), "\(first)")
+            #expect(try add("--allow", "User:a") == "1 rule was there before\n")
+            let third = try add("--allow", "User:a", "--allow", "User:b", "--allow", "User:c")
+            #expect(third.hasPrefix("2 rules were there before\n"), "\(third)")
+            #expect(third.hasSuffix("made 1 rule\n"), "\(third)")
+        }
+
         @Test func `the rules of a topic are those that hold for it`() throws {
             for (user, words) in [
                 ("whole", ["--topic", "orders"]), ("all", ["--topic", "*"]),
