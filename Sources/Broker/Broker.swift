@@ -177,6 +177,9 @@ package final class Broker: Sendable {
     /// Has `body` called whenever readers may find more; it must be short, and replaces the last.
     package func onChange(_ body: @escaping @Sendable () -> Void) { change.observe(body) }
 
+    /// The logs that somebody watches and that have moved, once: asked behind a change.
+    package func movedLogs() -> [PartitionLog] { dataDirectory.takeMoved() }
+
     /// Makes what was appended to these partitions durable, and waits for it.
     func flush(_ partitions: [Partition]) throws(BrokerError) {
         guard !partitions.isEmpty else { return }

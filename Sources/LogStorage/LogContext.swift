@@ -8,6 +8,7 @@ final class LogContext: Sendable {
     let pool: FilePool
     let time: any TimeSource
     let indexes = IndexCache(limit: 16)
+    let moved = MovedLogs()
     let journal: JournalConfiguration
     let cleanEnd: CleanEnd
     private let fdatasyncs = Atomic<Int>(0)

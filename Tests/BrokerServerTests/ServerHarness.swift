@@ -106,6 +106,12 @@ class RawClient {
         return Array(bytes.prefix(count))
     }
 
+    /// Whether something comes, or the other end closes, within so many milliseconds.
+    func isReadable(within milliseconds: Int32) -> Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, milliseconds) > 0
+    }
+
     func receive(_ count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var position = 0

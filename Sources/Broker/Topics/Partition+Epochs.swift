@@ -26,6 +26,7 @@ extension Partition {
 
     /// Kafka's answer to a client that believes in this epoch; -1 where it says nothing of it.
     package func refusal(ofLeaderEpoch epoch: Int32) -> KafkaErrorCode {
+        if epoch < -1 { return .fencedLeaderEpoch }
         guard epoch >= 0, let latest = log.knownLeaderEpoch?.rawValue else { return .none }
         if epoch == latest { return .none }
         return epoch < latest ? .fencedLeaderEpoch : .unknownLeaderEpoch
@@ -36,7 +37,8 @@ extension Partition {
         log.leaderEpoch(at: offset) ?? knownLeaderEpoch
     }
 
-    /// The latest epoch that is not above `epoch`, and where its records end.
+    /// The latest epoch that is not above `epoch`, and where its records end; of one before all
+    /// that are known, where the first one begins. Nil of one that nobody wrote in yet, and of -1.
     package func end(
         of epoch: LeaderEpoch
     ) throws(BrokerError) -> (epoch: LeaderEpoch, end: Offset)? {

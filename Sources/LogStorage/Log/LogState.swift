@@ -29,6 +29,8 @@ struct LogState: Sendable {
     var readOnlyReason: String?
     /// When the last flush of relaxed durability began, on the monotonic clock.
     var lastFlushTime: UInt64 = 0
+    /// Bytes of batches that were appended since the log was opened.
+    var appendedByteCount: Int64 = 0
     /// Bytes that relaxed durability has acknowledged and not flushed.
     var unflushedByteCount: Int64 = 0
 
@@ -155,6 +157,7 @@ struct LogState: Sendable {
         now: Timestamp? = nil
     ) throws(RecordBatchError) {
         active.note(batch, interval: interval)
+        appendedByteCount += Int64(batch.byteCount)
         epochs.note(batch.leaderEpoch, at: batch.baseOffset)
         if let aborted = try producers.follow(batch, now: now) {
             active.aborted.append(aborted)

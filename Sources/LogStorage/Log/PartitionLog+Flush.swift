@@ -37,6 +37,7 @@ extension PartitionLog {
             else { return false }
             state.highWatermark = state.logEnd
             state.producers.noteDurable(below: state.logEnd)
+            noteMoved()
             return true
         }
     }
@@ -327,6 +328,7 @@ extension PartitionLog {
         state.durable = end
         state.highWatermark = max(state.highWatermark, end.offset)
         state.producers.noteDurable(below: end.offset)
+        noteMoved()
         guard let first = state.captures.first, first.place.offset <= end.offset else { return }
         let done = state.captures.prefix { $0.place.offset <= end.offset }
         state.settled = done.last

@@ -13,6 +13,7 @@ extension PartitionLog {
             state.logStart = start
             state.pending.logStartMoved = true
             registerChanged(&state)
+            noteMoved()
             return true
         }
     }

@@ -20,7 +20,9 @@ package final class PartitionLog: Sendable {
     let context: LogContext
     let state: Lock<LogState>
     let waking: Lock<Sleep>
-    private let isAwake = Atomic<Bool>(false)
+    private let wasWoken = Atomic<Bool>(false)
+    /// Somebody waits for its ends to move.
+    let isWatched = Atomic<Bool>(false)
     private let options: Lock<LogConfiguration>
     /// Held by whoever removes or replaces segments: one at a time. Before `state`.
     private let maintenance = Lock<Void>(())
@@ -97,13 +99,16 @@ package final class PartitionLog: Sendable {
 
     // MARK: Waking
 
+    /// It was opened, and is not out of use.
+    var isAwake: Bool { wasWoken.load(ordering: .acquiring) }
+
     /// Opens the partition if it sleeps: finds its segments, cuts what nothing vouches for, reads
     /// what has to be read.
     ///
     /// - Throws: `.offline` if it cannot be opened, now and later; `.disk` where it lacked room,
     ///   memory or descriptors just now.
     func wake() throws(LogStorageError) {
-        if isAwake.load(ordering: .acquiring) { return }
+        if isAwake { return }
         try waking.withLock { sleep throws(LogStorageError) in
             switch sleep {
             case .awake: return
@@ -127,10 +132,11 @@ package final class PartitionLog: Sendable {
                     state.withLock { state in
                         state = recovered
                         state.noteFoundOpen()
+                        state.appendedByteCount = 0
                         registerIfLacking(&state)
                     }
                     sleep = .awake(report)
-                    isAwake.store(true, ordering: .releasing)
+                    wasWoken.store(true, ordering: .releasing)
                 } catch {
                     // What passes leaves it asleep: who asks next finds it better.
                     if case .disk(let failure) = error, failure.isPassing { throw error }
@@ -175,7 +181,7 @@ package final class PartitionLog: Sendable {
     func retire(_ reason: String) {
         wasRetired.store(true, ordering: .sequentiallyConsistent)
         waking.withLock { sleep in
-            isAwake.store(false, ordering: .releasing)
+            wasWoken.store(false, ordering: .releasing)
             sleep = .offline(reason)
         }
         // What works on the files goes by their names, which another topic may have next.
@@ -191,6 +197,7 @@ package final class PartitionLog: Sendable {
                 }
             }
         }
+        noteMoved()
         for segment in segments {
             segment.file.discard()
             context.indexes.remove(segment.file)
@@ -211,7 +218,7 @@ package final class PartitionLog: Sendable {
 
     /// The bounds, where they are known without opening anything.
     package var knownBounds: LogBounds? {
-        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.bounds } }
+        if isAwake { return state.withLock { $0.bounds } }
         return waking.withLock { sleep in
             switch sleep {
             case .awake: state.withLock { $0.bounds }
@@ -223,7 +230,7 @@ package final class PartitionLog: Sendable {
 
     /// Where the log ends at least, known without opening anything.
     package var certainEnd: Offset {
-        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.logEnd } }
+        if isAwake { return state.withLock { $0.logEnd } }
         return waking.withLock { sleep in
             switch sleep {
             case .awake: state.withLock { $0.logEnd }
@@ -248,36 +255,39 @@ package final class PartitionLog: Sendable {
 
     /// Behind the last record that a restart finds.
     package var durableEnd: Offset {
-        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.durable.offset } }
+        if isAwake { return state.withLock { $0.durable.offset } }
         return knownBounds?.highWatermark ?? .zero
     }
 
     /// The epoch in which the next batch is written, as far as that is known without opening
     /// anything.
     package var knownLeaderEpoch: LeaderEpoch? {
-        if isAwake.load(ordering: .acquiring) { return state.withLock { $0.epochs.latest } }
+        if isAwake { return state.withLock { $0.epochs.latest } }
         // Nothing was ever written: it begins with ours.
         return knownBounds?.logEnd == .zero ? LeaderEpoch(0) : nil
     }
 
     /// The epoch of the batch at `offset`, with the same limit.
     package func leaderEpoch(at offset: Offset) -> LeaderEpoch? {
-        guard isAwake.load(ordering: .acquiring) else { return nil }
+        guard isAwake else { return nil }
         return state.withLock { $0.epochs.expected(at: offset) }
     }
 
-    /// The latest epoch that is not above `epoch`, and where its records end; nil for an epoch that
-    /// nobody wrote in yet, or before all that are known.
+    /// The latest epoch that is not above `epoch`, and where its records end. An epoch before all
+    /// that are known ends where the first one begins. Nil for one that nobody wrote in yet, and
+    /// for -1, which is none.
     package func end(
         of epoch: LeaderEpoch
     ) throws(LogStorageError) -> (epoch: LeaderEpoch, end: Offset)? {
         try wake()
         return state.withLock { state in
             let latest = state.epochs.latest
-            guard epoch <= latest else { return nil }
+            guard epoch <= latest, epoch != LeaderEpoch(-1) else { return nil }
             if epoch == latest { return (latest, state.bounds.highWatermark) }
             let starts = state.epochs.starts
-            guard let index = starts.lastIndex(where: { $0.epoch <= epoch }) else { return nil }
+            guard let index = starts.lastIndex(where: { $0.epoch <= epoch }) else {
+                return (epoch, max(state.logStart, starts.first?.offset ?? .zero))
+            }
             let next = index + 1
             return (
                 starts[index].epoch,

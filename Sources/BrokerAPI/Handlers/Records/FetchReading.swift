@@ -30,6 +30,8 @@ struct FetchReading {
     /// There is more that the client would take, and this answer may not bring.
     private var isCut = false
     private(set) var hasFailed = false
+    /// A partition is told of, of which nothing is brought.
+    private var hasDiverged = false
     private(set) var watched: [ParkedFetches.Watched] = []
     /// In the order of the partitions.
     private(set) var answers: [FetchResponse.PartitionData] = []
@@ -45,7 +47,7 @@ struct FetchReading {
     }
 
     /// Whether it need not wait for more.
-    var isEnough: Bool { isCut || countedByteCount >= limits.leastByteCount }
+    var isEnough: Bool { isCut || hasDiverged || countedByteCount >= limits.leastByteCount }
 
     /// The rights of now count: a session may have begun with others.
     mutating func run(_ partitions: [FetchedPartition], _ broker: Broker, _ rights: Rights?) {
@@ -86,8 +88,10 @@ struct FetchReading {
         }
         do throws(BrokerError) {
             let partition = try broker.find(topic.partition(asked.key.index))
-            let code = partition.refusal(ofLeaderEpoch: asked.currentLeaderEpoch)
+            // Any number below 0 says nothing here, in Kafka too.
+            let code = partition.refusal(ofLeaderEpoch: max(-1, asked.currentLeaderEpoch))
             guard code == .none else { return fail(code, &answer) }
+            if try diverges(asked, partition, broker, &answer) { return answer }
             try fill(&answer, asked, of: topic.id, partition, broker)
         } catch {
             // Kafka has an empty list here where it otherwise has none.
@@ -107,6 +111,29 @@ struct FetchReading {
         return answer
     }
 
+    /// Whether the client's last records are of an epoch that ended before its offset here: it is
+    /// told where, and brought nothing.
+    private mutating func diverges(
+        _ asked: FetchedPartition,
+        _ partition: Partition,
+        _ broker: Broker,
+        _ answer: inout FetchResponse.PartitionData
+    ) throws(BrokerError) -> Bool {
+        guard asked.lastFetchedEpoch >= 0 else { return false }
+        let found = try partition.end(of: LeaderEpoch(asked.lastFetchedEpoch))
+        let bounds = try broker.bounds(of: partition.name)
+        guard let found, Offset(asked.offset) >= bounds.logStart else {
+            throw .offsetOutOfRange("\(partition.name)")
+        }
+        guard found.epoch.rawValue < asked.lastFetchedEpoch || found.end < Offset(asked.offset)
+        else { return false }
+        hasDiverged = true
+        answer.divergingEpoch.epoch = found.epoch.rawValue
+        answer.divergingEpoch.endOffset = found.end.rawValue
+        answer.tell(bounds)
+        return true
+    }
+
     private mutating func fill(
         _ answer: inout FetchResponse.PartitionData,
         _ asked: FetchedPartition,
@@ -115,12 +142,11 @@ struct FetchReading {
         _ broker: Broker
     ) throws(BrokerError) {
         let offset = Offset(asked.offset)
-        let limit = max(
-            0,
-            min(Int(asked.byteLimit), leftByteCount, Self.partitionByteLimit)
-        )
+        let wanted = max(0, min(Int(asked.byteLimit), limits.byteLimit - byteCount))
+        let limit = max(0, min(wanted, leftByteCount, Self.partitionByteLimit))
         var bounds = try broker.bounds(of: partition.name)
-        let end = end(of: bounds)
+        var end = end(of: bounds)
+        var found = 0
         if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
             let read: FoundRecords
             do throws(BrokerError) {
@@ -132,15 +158,12 @@ struct FetchReading {
                 throw .offsetOutOfRange(what)
             }
             bounds = read.result?.bounds ?? bounds
+            end = self.end(of: bounds)
             // Below the end nothing may be left, where compaction was.
-            let isAll = read.end.map { $0 >= self.end(of: bounds) } ?? (read.result != nil)
-            let wanted = min(Int(asked.byteLimit), limits.byteLimit - byteCount)
-            if isAll {
-                countedByteCount += read.bytes.count
-            } else {
-                countedByteCount += max(wanted, read.bytes.count)
-                isCut = isCut || limit < wanted
-            }
+            let isAll = read.end.map { $0 >= end } ?? (read.result != nil)
+            found = isAll ? read.bytes.count : max(wanted, read.bytes.count)
+            countedByteCount += found
+            isCut = isCut || !isAll && limit < wanted
             byteCount += read.bytes.count
             leftByteCount -= read.bytes.count
             if isolation == .readCommitted {
@@ -161,12 +184,20 @@ struct FetchReading {
             if offset < bounds.logStart || offset > bounds.logEnd {
                 throw .offsetOutOfRange("\(partition.name)")
             }
+            // There is no room for what lies here.
+            isCut = isCut || offset < end && wanted > 0
         }
-        answer.highWatermark = bounds.highWatermark.rawValue
-        answer.lastStableOffset = bounds.lastStableOffset.rawValue
-        answer.logStartOffset = bounds.logStart.rawValue
+        answer.tell(bounds)
         watched.append(
-            ParkedFetches.Watched(log: partition.log, isolation: isolation, end: end)
+            ParkedFetches.Watched(
+                log: partition.log,
+                isolation: isolation,
+                offset: offset,
+                end: end,
+                found: found,
+                wanted: min(Int(asked.byteLimit), limits.byteLimit),
+                brought: Self.partitionByteLimit
+            )
         )
     }
 
@@ -240,6 +271,14 @@ struct FetchReading {
             case .failure(let error): throw error
             }
         }
+    }
+}
+
+extension FetchResponse.PartitionData {
+    fileprivate mutating func tell(_ bounds: LogBounds) {
+        highWatermark = bounds.highWatermark.rawValue
+        lastStableOffset = bounds.lastStableOffset.rawValue
+        logStartOffset = bounds.logStart.rawValue
     }
 }
 

@@ -26,6 +26,8 @@ struct FetchKey: Hashable, Sendable {
 struct FetchedPartition: Equatable, Sendable {
     let key: FetchKey
     var currentLeaderEpoch: Int32
+    /// Of the last record that the client has; below 0 where it does not say.
+    var lastFetchedEpoch: Int32
     var offset: Int64
     var byteLimit: Int32
     /// -1 before the first answer, and after one that was an error.
@@ -35,6 +37,7 @@ struct FetchedPartition: Equatable, Sendable {
     init(_ asked: FetchRequest.FetchPartition, of topic: FetchKey.Topic) {
         key = FetchKey(topic: topic, index: asked.partition)
         currentLeaderEpoch = asked.currentLeaderEpoch
+        lastFetchedEpoch = asked.lastFetchedEpoch
         offset = asked.fetchOffset
         byteLimit = asked.partitionMaxBytes
     }
@@ -42,6 +45,7 @@ struct FetchedPartition: Equatable, Sendable {
     /// Takes over what a later fetch asks.
     mutating func ask(_ newer: FetchedPartition) {
         currentLeaderEpoch = newer.currentLeaderEpoch
+        lastFetchedEpoch = newer.lastFetchedEpoch
         offset = newer.offset
         byteLimit = newer.byteLimit
     }
@@ -54,7 +58,7 @@ struct FetchedPartition: Equatable, Sendable {
             return true
         }
         let isNews =
-            told.hasRecords || told.highWatermark != toldHighWatermark
+            told.hasRecords || told.isDiverging || told.highWatermark != toldHighWatermark
             || told.logStart != toldLogStart
         toldHighWatermark = told.highWatermark
         toldLogStart = told.logStart
@@ -66,6 +70,7 @@ struct FetchedPartition: Equatable, Sendable {
 struct FetchTold: Equatable, Sendable {
     var hasRecords: Bool
     var isError: Bool
+    var isDiverging = false
     var highWatermark: Int64
     var logStart: Int64
 
@@ -79,6 +84,7 @@ struct FetchTold: Equatable, Sendable {
     init(_ answer: FetchResponse.PartitionData) {
         hasRecords = answer.records?.isEmpty == false
         isError = answer.errorCode != 0
+        isDiverging = answer.divergingEpoch.epoch >= 0
         highWatermark = answer.highWatermark
         logStart = answer.logStartOffset
     }

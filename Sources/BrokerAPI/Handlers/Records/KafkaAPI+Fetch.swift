@@ -43,7 +43,12 @@ extension KafkaAPI {
         reading.run(plan.partitions, broker, rights(of: call.connection))
         let isEnough = reading.isEnough || reading.hasFailed
         if isLast || isEnough { return complete(reading.answers) }
-        parkedFetches.park(call.connection, until: deadline, reading.watched) { [self] isLast in
+        parkedFetches.park(
+            call.connection,
+            until: deadline,
+            leastByteCount: limits.leastByteCount,
+            reading.watched
+        ) { [self] isLast in
             attempt(plan, limits, call, deadline: deadline, isLast: isLast, complete: complete)
         }
     }
