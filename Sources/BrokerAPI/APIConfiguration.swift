@@ -24,11 +24,22 @@ package struct APIConfiguration: Sendable {
     /// looked at the password: it must not wait for anything.
     package var onLoginFailure: @Sendable (LoginFailure) -> Void = { _ in }
 
+    /// The folder that the directory's path begins in where it begins nowhere: clients are told the
+    /// whole of it.
+    package var workingDirectory = ""
+
     /// Clients that need not name all their partitions in each fetch
     /// (`max.incremental.fetch.session.cache.slots`).
     package var fetchSessionSlotCount = 1000
 
     package init() {}
+
+    /// A path from the root on.
+    package func whole(_ path: String) -> String {
+        guard !path.hasPrefix("/"), !workingDirectory.isEmpty else { return path }
+        let rest = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return workingDirectory == "/" ? "/" + rest : "\(workingDirectory)/\(rest)"
+    }
 }
 
 /// Where clients find the node.

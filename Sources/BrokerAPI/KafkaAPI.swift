@@ -39,6 +39,9 @@ package final class KafkaAPI: Sendable {
         fetchSessions = Lock(FetchSessions(slotCount: configuration.fetchSessionSlotCount))
     }
 
+    /// The data directory as clients are told it.
+    var logDirectory: String { configuration.whole(broker.directory) }
+
     /// Where clients of each listener find this node, by the listeners' names.
     var addresses: [(listener: String, address: NodeAddress)] {
         listeners.withLock { $0.all }.map { name, own in

@@ -191,6 +191,10 @@ extension Broker {
         if try partition.openTransactionEpoch(of: view.producerID) == view.producerEpoch {
             return nil
         }
+        // As in Kafka, which asks the partition first: below the one that says there is none.
+        if view.producerID.rawValue >= 0, view.producerEpoch < .none {
+            return .refused(.invalidProducerEpoch, "\(partition.name): no epoch is that low")
+        }
         let shard = try transactionShard(of: transactionalID)
         let code = try shard.read {
             $0.verify(

@@ -2,6 +2,7 @@ import Broker
 package import BrokerAPI
 import BrokerServer
 package import DirectoryAccess
+import Glibc
 import LogModel
 import Security
 package import Terminal
@@ -35,6 +36,7 @@ package struct LogListener {
         denials = told
         var answering = settings.api
         answering.onLoginFailure = { told?.add($0) }
+        answering.workingDirectory = FileManager.default.currentDirectoryPath
         let api = KafkaAPI(
             broker: log.broker,
             configuration: answering,

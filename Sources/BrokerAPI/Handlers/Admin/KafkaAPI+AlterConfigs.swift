@@ -110,7 +110,7 @@ extension KafkaAPI {
         _ change: ([String: String]) throws(Refusal) -> [String: String]
     ) -> Refusal? {
         do throws(Refusal) {
-            try checkAlterable(type)
+            try checkAlterable(type, name)
             guard let topic = broker.topic(name) else {
                 throw Refusal(
                     .unknownTopicOrPartition,
@@ -118,6 +118,12 @@ extension KafkaAPI {
                 )
             }
             let options = try change(topic.options)
+            guard !topic.isInternal else {
+                throw Refusal(
+                    .invalidTopic,
+                    "Topic '\(name)' is internal and keeps its options."
+                )
+            }
             var changes: [String: String?] = topic.options.mapValues { _ in nil }
             for (key, value) in options { changes[key] = .some(value) }
             let changed = changes.filter { topic.options[$0.key] != $0.value }
@@ -139,9 +145,13 @@ extension KafkaAPI {
         }
     }
 
-    private func checkAlterable(_ type: Int8) throws(Refusal) {
+    private func checkAlterable(_ type: Int8, _ name: String) throws(Refusal) {
         switch ConfigResourceType(rawValue: type) {
-        case .topic: return
+        case .topic:
+            guard !name.isEmpty else {
+                throw Refusal(.invalidRequest, "Default topic resources are not allowed.")
+            }
+            if let problem = TopicName.problem(with: name) { throw Refusal(.invalidTopic, problem) }
         case .broker, .brokerLogger, .clientMetrics, .group:
             throw Refusal(
                 .invalidRequest,

@@ -9,8 +9,12 @@ extension KafkaAPI {
         var counts: [ExactText: Int] = [:]
         for topic in request.topics { counts[ExactText(topic.name), default: 0] += 1 }
         var response = CreateTopicsResponse()
+        let refusal = tooMany(request.topics)
         for topic in request.topics where counts[topic.name] == 1 {
-            response.topics.append(create(topic, call, validateOnly: request.validateOnly))
+            response.topics.append(
+                refusal.map { Self.refused(topic.name, $0) }
+                    ?? create(topic, call, validateOnly: request.validateOnly)
+            )
         }
         for name in counts.filter({ $0.value > 1 }).keys.sorted() {
             let refusal = Refusal(.invalidRequest, "Duplicate topic name.")
@@ -57,8 +61,33 @@ extension KafkaAPI {
         }
     }
 
+    /// Kafka's answer to all topics of a request that asks for too many partitions together.
+    private func tooMany(_ topics: [CreateTopicsRequest.CreatableTopic]) -> Refusal? {
+        var left = Int(Self.partitionLimit)
+        for topic in topics {
+            let count =
+                topic.numPartitions >= 0
+                ? Int(topic.numPartitions)
+                : max(topic.assignments.count, Int(configuration.defaultPartitionCount))
+            guard count <= left else {
+                return Refusal(
+                    .policyViolation,
+                    "Excessively large number of partitions per request."
+                )
+            }
+            left -= count
+        }
+        return nil
+    }
+
     /// What speaks against a topic of this name, before anything is made.
     private func check(name: String) throws(Refusal) {
+        guard name != Self.metadataTopic else {
+            throw Refusal(
+                .invalidRequest,
+                "Creation of internal topic \(name) is prohibited."
+            )
+        }
         if let problem = TopicName.problem(with: name) { throw Refusal(.invalidTopic, problem) }
         let topics = broker.topics().map(\.name)
         if topics.contains(name) || InternalTopic(rawValue: name) != nil {
@@ -96,20 +125,14 @@ extension KafkaAPI {
                 "Number of partitions was set to an invalid non-positive value."
             )
         }
-        let count =
-            topic.numPartitions == -1
+        return topic.numPartitions == -1
             ? configuration.defaultPartitionCount : topic.numPartitions
-        guard count <= Self.partitionLimit else {
-            throw Refusal(
-                .invalidPartitions,
-                "\(count) partitions are more than the \(Self.partitionLimit) of one request."
-            )
-        }
-        return count
     }
 
-    /// Partitions of one topic that a client may make at once: each costs a folder.
+    /// Partitions that a client may make at once: each costs a folder.
     static var partitionLimit: Int32 { 10_000 }
+    /// Where a node of Kafka keeps what there is: clients know it as no topic like others.
+    private static let metadataTopic = "__cluster_metadata"
 
     private func assignedCount(
         of topic: CreateTopicsRequest.CreatableTopic
@@ -128,9 +151,7 @@ extension KafkaAPI {
             )
         }
         let indexes = topic.assignments.map(\.partitionIndex).sorted()
-        guard indexes.count <= Int(Self.partitionLimit),
-            indexes == Array(0..<Int32(indexes.count))
-        else {
+        guard indexes == Array(0..<Int32(indexes.count)) else {
             throw Refusal(
                 .invalidReplicaAssignment,
                 "partitions should be a consecutive 0-based integer sequence"

@@ -101,7 +101,7 @@ extension KafkaAPI {
         _ request: DescribeLogDirsRequest,
         _ call: APICall
     ) -> DescribeLogDirsResponse {
-        var directory = DescribeLogDirsResponse.DescribeLogDirsResult(logDir: broker.directory)
+        var directory = DescribeLogDirsResponse.DescribeLogDirsResult(logDir: logDirectory)
         if let free = try? broker.disk.freeByteCount(at: broker.directory) {
             directory.usableBytes = free
         }

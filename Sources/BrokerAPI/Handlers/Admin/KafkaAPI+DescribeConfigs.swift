@@ -132,7 +132,7 @@ extension KafkaAPI {
             ("fetch.max.bytes", String(configuration.fetchByteLimit), .int),
             // Tools take the broker's features from it where it is there.
             ("inter.broker.protocol.version", "3.9-IV0", .string),
-            ("log.dirs", broker.directory, .list),
+            ("log.dirs", logDirectory, .list),
             ("node.id", node, .int),
             ("num.partitions", String(configuration.defaultPartitionCount), .int),
             (

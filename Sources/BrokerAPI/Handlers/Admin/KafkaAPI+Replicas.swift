@@ -5,26 +5,52 @@ import LogModel
 /// Leaders and replicas, where there is one node: nothing to elect, nothing to move.
 extension KafkaAPI {
     func electLeaders(_ request: ElectLeadersRequest, _ call: APICall) -> ElectLeadersResponse {
-        // Without a list only partitions that need an election are named.
-        ElectLeadersResponse(
-            replicaElectionResults: (request.topicPartitions ?? []).map { topic in
+        let isKnown = Self.electionTypes.contains(request.electionType)
+        let topics = request.topicPartitions.map { topics in
+            topics.map { topic in
                 ElectLeadersResponse.ReplicaElectionResult(
                     topic: topic.topic,
                     partitionResult: topic.partitions.map { index in
-                        let exists = exists(TopicPartition(topic.topic, PartitionIndex(index)))
-                        let code: KafkaErrorCode =
-                            exists ? .electionNotNeeded : .unknownTopicOrPartition
+                        let refusal =
+                            isKnown
+                            ? electionRefusal(of: topic.topic, index)
+                            : Self.unknownElection(request.electionType)
                         return ElectLeadersResponse.PartitionResult(
                             partitionID: index,
-                            errorCode: code.rawValue,
-                            errorMessage: exists
-                                ? "Leader election not needed for topic partition."
-                                : Self.unknownPartitionMessage
+                            errorCode: refusal.code.rawValue,
+                            errorMessage: refusal.message
                         )
                     }
                 )
             }
+        }
+        // Without a list only partitions that need an election are named: none.
+        let all = { [broker] in
+            broker.topics().map {
+                ElectLeadersResponse.ReplicaElectionResult(topic: $0.name, partitionResult: [])
+            }
+        }
+        return ElectLeadersResponse(
+            errorCode: isKnown || call.version == 0 ? 0 : KafkaErrorCode.invalidRequest.rawValue,
+            replicaElectionResults: topics ?? (isKnown ? all() : [])
         )
+    }
+
+    /// Of the preferred replica, and of any that is there.
+    private static let electionTypes: ClosedRange<Int8> = 0...1
+
+    private static func unknownElection(_ type: Int8) -> Refusal {
+        Refusal(.invalidRequest, "Unknown election type \(type)")
+    }
+
+    private func electionRefusal(of topic: String, _ index: Int32) -> Refusal {
+        guard broker.topic(topic) != nil else {
+            return Refusal(.unknownTopicOrPartition, "No such topic as \(topic)")
+        }
+        guard exists(TopicPartition(topic, PartitionIndex(index))) else {
+            return Refusal(.unknownTopicOrPartition, "No such partition as \(topic)-\(index)")
+        }
+        return Refusal(.electionNotNeeded, "Leader election not needed for topic partition.")
     }
 
     func alterPartitionReassignments(
@@ -85,7 +111,7 @@ extension KafkaAPI {
                 let results = topic.partitions.map { index in
                     let partition = TopicPartition(topic.name, PartitionIndex(index))
                     let code: KafkaErrorCode =
-                        directory.path != broker.directory
+                        directory.path != logDirectory
                         ? .logDirNotFound : exists(partition) ? .none : .unknownTopicOrPartition
                     return AlterReplicaLogDirsResponse.AlterReplicaLogDirPartitionResult(
                         partitionIndex: index,

@@ -33,6 +33,8 @@ enum ProduceJoins {
                 (partition.records ?? []).withUnsafeBytes { bytes in
                     guard let view = try? RecordBatchView(bytes), view.attributes.isTransactional
                     else { return }
+                    // One with an epoch that is none is told of when it is appended, too.
+                    guard view.producerID.rawValue < 0 || view.producerEpoch >= .none else { return }
                     let batch = JoiningBatch(partition: name, baseSequence: view.baseSequence)
                     batches[Producer(view), default: []].append(batch)
                 }

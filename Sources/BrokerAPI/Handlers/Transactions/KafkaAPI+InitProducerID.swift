@@ -15,6 +15,9 @@ extension KafkaAPI {
             epoch: ProducerEpoch(request.producerEpoch)
         )
         let answer = coordinated { () throws(BrokerError) in
+            guard (expected.producerID == .none) == (expected.epoch == .none) else {
+                return .error(.invalidRequest)
+            }
             if let id = request.transactionalID, broker.isJobTransaction(id) {
                 return .error(.transactionalIDAuthorizationFailed)
             }
