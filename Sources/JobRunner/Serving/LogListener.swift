@@ -36,7 +36,7 @@ package struct LogListener {
         denials = told
         var answering = settings.api
         answering.onLoginFailure = { told?.add($0) }
-        answering.workingDirectory = FileManager.default.currentDirectoryPath
+        answering.workingDirectory = Self.workingDirectory
         let api = KafkaAPI(
             broker: log.broker,
             configuration: answering,
@@ -60,6 +60,13 @@ package struct LogListener {
     }
 
     private static let localWorkerCount = 2
+
+    /// Empty where the system does not tell.
+    private static var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "" }
+        defer { free(path) }
+        return String(cString: path)
+    }
 
     /// The ports that were asked for, and what they need.
     private struct Place {

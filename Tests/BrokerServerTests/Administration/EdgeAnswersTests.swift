@@ -6,6 +6,8 @@ import Testing
 
 /// What a broker of Kafka 4.3.1 answered at the edges of what a request may say.
 struct EdgeAnswersTests {
+    private let partition = TopicPartition("t", PartitionIndex(0))
+
     private func withTopic(_ body: (APIHarness) throws -> Void) throws {
         let harness = try APIHarness()
         try harness.broker.createTopic("t", partitionCount: 1)
@@ -280,7 +282,7 @@ struct EdgeAnswersTests {
                 let fetched = try fetch(at: 0, leader: epoch, harness)
                 #expect(fetched.errorCode == (epoch < 0 ? 0 : code))
             }
-            try harness.broker.deleteRecords(of: TopicPartition("t", PartitionIndex(0)), before: Offset(2))
+            try harness.broker.deleteRecords(of: partition, before: Offset(2))
             // One before all that are known ends where the first begins.
             let older = try end(of: -2, -1, harness)
             #expect(older.leaderEpoch == -2)
@@ -362,7 +364,7 @@ struct EdgeAnswersTests {
             let unknown = try fetch(at: 1, last: 7, harness)
             #expect(unknown.errorCode == 1)
             #expect(unknown.highWatermark == -1)
-            try harness.broker.deleteRecords(of: TopicPartition("t", PartitionIndex(0)), before: Offset(2))
+            try harness.broker.deleteRecords(of: partition, before: Offset(2))
             #expect(try fetch(at: 1, last: 0, harness).errorCode == 1)
         }
     }

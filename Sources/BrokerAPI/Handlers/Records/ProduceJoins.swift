@@ -34,7 +34,8 @@ enum ProduceJoins {
                     guard let view = try? RecordBatchView(bytes), view.attributes.isTransactional
                     else { return }
                     // One with an epoch that is none is told of when it is appended, too.
-                    guard view.producerID.rawValue < 0 || view.producerEpoch >= .none else { return }
+                    let isOfProducer = view.producerID.rawValue >= 0
+                    guard !isOfProducer || view.producerEpoch >= .none else { return }
                     let batch = JoiningBatch(partition: name, baseSequence: view.baseSequence)
                     batches[Producer(view), default: []].append(batch)
                 }
