@@ -110,6 +110,23 @@ struct FetchLimitTests {
         }
     }
 
+    /// The first partition brings all that it has; the second is there, and nobody would tell of it
+    /// before its next change.
+    @Test func `what there is no room for is not waited for`() throws {
+        try withBatches { harness throws in
+            harness.api.answerMemory.change(by: 300 << 20)
+            var request = fetchRequest(atLeast: 600_000, ofPartition: 1 << 20, from: 4)
+            var other = fetchRequest(atLeast: 600_000, ofPartition: 1 << 20).topics[0]
+            request.topics.append(other)
+            let both = try #require(try fetch(request, harness))
+            #expect((300_000..<301_000).contains(both))
+            // Where nothing is left out, what may still come is waited for.
+            other.partitions[0].fetchOffset = 5
+            request.topics[1] = other
+            #expect(try fetch(request, harness) == nil)
+        }
+    }
+
     /// It was given room when it came, and is answered when there is none.
     @Test func `a fetch that waited brings what there is room for now`() throws {
         try withBatches { harness throws in
