@@ -57,20 +57,84 @@ public struct RecordBatchBuilder: ~Copyable {
     /// Appends one record. `headers` is a header block as a `RecordView` has it; nil for none.
     ///
     /// The caller asks `hasRoom(for:limit:)` where a record may be as large as memory.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func append(
         timestamp: Timestamp,
         key: UnsafeRawBufferPointer?,
         value: UnsafeRawBufferPointer?,
         headers: UnsafeRawBufferPointer? = nil
     ) {
-        let time = timestamp.rawValue
+        // Nearly all are such, and where they come from is mostly known to be so.
+        guard headers == nil, let key, let keyBase = key.baseAddress, key.count < 64,
+            let value, let valueBase = value.baseAddress,
+            capacity &- byteCount >= key.count &+ value.count &+ Self.recordFrameByteLimit
+        else { return appendAny(timestamp: timestamp, key: key, value: value, headers: headers) }
+        noteTime(timestamp.rawValue)
+        let start = base + byteCount
+        let guess = key.count &+ value.count < Self.shortPartsByteCount ? 1 : 2
+        let body = start + guess
+        var p = body
+        p.storeBytes(of: 0, as: UInt8.self)
+        p += 1
+        Varint.write(timestamp.rawValue &- baseTimestamp, to: &p)
+        Varint.writeUnsigned(UInt64(UInt32(bitPattern: recordCount)) &<< 1, to: &p)
+        p.storeBytes(of: UInt8(truncatingIfNeeded: key.count &<< 1), as: UInt8.self)
+        p += 1
+        p.copyBytes(from: keyBase, count: key.count)
+        p += key.count
+        Varint.writeUnsigned(UInt64(truncatingIfNeeded: value.count) &<< 1, to: &p)
+        p.copyBytes(from: valueBase, count: value.count)
+        p += value.count
+        p.storeBytes(of: 0, as: UInt8.self)
+        p += 1
+        noteAppended(byteCount: close(start, body, end: p) - base)
+    }
+
+    /// Takes note of a record's time.
+    @inlinable @inline(__always)
+    mutating func noteTime(_ time: Int64) {
         if recordCount == 0 {
             baseTimestamp = time
             maxTimestamp = time
         } else if time > maxTimestamp {
             maxTimestamp = time
         }
+    }
+
+    /// Writes a record's length in front of its body, which is moved where the length takes more
+    /// or fewer bytes than there are; returns the record's end.
+    @inlinable @inline(__always)
+    func close(
+        _ start: UnsafeMutableRawPointer,
+        _ body: UnsafeMutableRawPointer,
+        end: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer {
+        let length = UInt64(truncatingIfNeeded: end - body) &<< 1
+        let shift = Varint.byteCount(unsigned: length) &- (body - start)
+        if shift != 0 { Self.move(body, end, by: shift) }
+        var front = start
+        Varint.writeUnsigned(length, to: &front)
+        return end + shift
+    }
+
+    @usableFromInline @inline(never)
+    static func move(
+        _ body: UnsafeMutableRawPointer,
+        _ end: UnsafeMutableRawPointer,
+        by shift: Int
+    ) {
+        (body + shift).copyMemory(from: body, byteCount: end - body)
+    }
+
+    @usableFromInline @inline(never)
+    mutating func appendAny(
+        timestamp: Timestamp,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        headers: UnsafeRawBufferPointer?
+    ) {
+        let time = timestamp.rawValue
+        noteTime(time)
         let byteCountOfParts =
             (key?.count ?? 0) &+ (value?.count ?? 0) &+ (headers?.count ?? 0)
         let room = byteCountOfParts &+ Self.recordFrameByteLimit
@@ -95,15 +159,7 @@ public struct RecordBatchBuilder: ~Copyable {
         } else {
             Self.copy(headers, to: &p)
         }
-        let length = p - body
-        let lengthByteCount = Varint.byteCount(Int64(length))
-        if lengthByteCount != guess {
-            (start + lengthByteCount).copyMemory(from: body, byteCount: length)
-            p += lengthByteCount &- guess
-        }
-        var front = start
-        Varint.write(Int64(length), to: &front)
-        noteAppended(byteCount: p - base)
+        noteAppended(byteCount: close(start, body, end: p) - base)
     }
 
     /// What a batch takes, uncompressed, that has one record of such parts and no other: so many

@@ -76,4 +76,11 @@ public struct SerdeError: Error, Equatable, CustomStringConvertible, Sendable {
     public init(_ reason: String) { self.reason = reason }
     /// The reason.
     public var description: String { reason }
+
+    /// So many bytes, where there are to be others. A function of its own: the text would be in the
+    /// way where numbers are read.
+    @usableFromInline @inline(never)
+    static func wrongCount(_ count: Int, _ wanted: String) -> SerdeError {
+        SerdeError("\(count) bytes, where \(wanted)")
+    }
 }

@@ -7,28 +7,31 @@ public struct UTF8Serde: Serde {
     /// The serde.
     public init() {}
 
-    @inlinable
+    @inlinable @inline(__always)
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> String {
         if knowsSmallText, let text = SmallText.text(bytes) { return text }
-        if bytes.isASCII { return bytes.text }
-        return try decodeUnicode(bytes)
+        return try decodeAny(bytes)
     }
 
     @usableFromInline @inline(never)
-    func decodeUnicode(_ bytes: UnsafeRawBufferPointer) throws -> String {
+    func decodeAny(_ bytes: UnsafeRawBufferPointer) throws -> String {
+        if bytes.isASCII { return bytes.text }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SerdeError("\(bytes.count) bytes that are not UTF-8 text")
         }
         return text
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func encode(_ value: String, into sink: inout ByteSink) {
         if knowsSmallText, let bytes = SmallText.bytes(of: value) {
             return sink.append(bytes.low, bytes.high, count: bytes.count)
         }
-        sink.append(utf8: value)
+        encodeAny(value, into: &sink)
     }
+
+    @usableFromInline @inline(never)
+    func encodeAny(_ value: String, into sink: inout ByteSink) { sink.append(utf8: value) }
 
     public static var name: String { "utf8" }
 }
@@ -73,15 +76,15 @@ public struct Int64Serde: Serde {
     /// The serde.
     public init() {}
 
-    @inlinable
+    @inlinable @inline(__always)
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> Int64 {
         guard bytes.count == 8, let base = bytes.baseAddress else {
-            throw SerdeError("\(bytes.count) bytes, where an int64 has 8")
+            throw SerdeError.wrongCount(bytes.count, "an int64 has 8")
         }
         return base.bigEndian(at: 0)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func encode(_ value: Int64, into sink: inout ByteSink) { sink.append(bigEndian: value) }
 
     public static var name: String { "int64" }
@@ -92,15 +95,15 @@ public struct DoubleSerde: Serde {
     /// The serde.
     public init() {}
 
-    @inlinable
+    @inlinable @inline(__always)
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> Double {
         guard bytes.count == 8, let base = bytes.baseAddress else {
-            throw SerdeError("\(bytes.count) bytes, where a double has 8")
+            throw SerdeError.wrongCount(bytes.count, "a double has 8")
         }
         return Double(bitPattern: base.bigEndian(at: 0))
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func encode(_ value: Double, into sink: inout ByteSink) {
         sink.append(bigEndian: value.bitPattern)
     }
@@ -131,12 +134,12 @@ public struct OptionalSerde<Wrapped: Serde>: Serde {
     /// A serde that lets null pass beside what `wrapped` reads.
     public init(_ wrapped: Wrapped) { self.wrapped = wrapped }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> Wrapped.Value? {
         try wrapped.decode(bytes)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func encode(_ value: Wrapped.Value?, into sink: inout ByteSink) throws {
         guard let value else { throw SerdeError("nil has no bytes") }
         try wrapped.encode(value, into: &sink)

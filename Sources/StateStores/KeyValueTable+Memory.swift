@@ -97,7 +97,7 @@ extension KeyValueTable {
         let newLength = value?.count ?? -1
         if oldLength <= Field.inlineValueLimit, newLength <= Field.inlineValueLimit {
             if let value, let base = value.baseAddress {
-                (line + Field.value).copyMemory(from: base, byteCount: newLength)
+                (line + Field.value).copyBytes(from: base, count: newLength)
             }
             line.storeBytes(
                 of: Int32(truncatingIfNeeded: newLength),

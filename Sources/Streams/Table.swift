@@ -39,14 +39,16 @@ public struct Table<Key, Value> {
             value: ValueSerde.name
         )
         return Statement(
-            StreamNode<Never, Never>(kind: kind, from: node) { _, task in
+            StreamNode<Never, Never>(kind: kind, from: node) { _, task, site in
                 let writer = RecordWriter(
                     task: task,
                     target: task.target(topic: topic.name),
                     key: topic.key,
                     value: OptionalSerde(topic.value)
                 )
-                return { key, change in try writer.write(key, change.new) }
+                return { key, change in
+                    do { try writer.write(key, change.new) } catch { try site.settle(error) }
+                }
             }
         )
     }

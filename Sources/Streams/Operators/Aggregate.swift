@@ -95,7 +95,7 @@ extension GroupedStream {
             node: StreamNode(
                 kind: .stateful(word, stores: [specification]),
                 from: node
-            ) { sink, task in
+            ) { sink, task, site in
                 let writer = StoreWriter(
                     task: task,
                     store: store,
@@ -103,27 +103,62 @@ extension GroupedStream {
                     value: value,
                     expiry: expiry
                 ) { key, old in try sink(key, Change(old: old, new: nil)) }
-                let record = task.record
-                let counters = task.counters
+                let aggregation = KeyAggregation(task, writer, isNullValue, update, sink)
                 return { key, newValue in
-                    if keySerde.isNull(key) || isNullValue?(newValue) == true {
-                        counters.pointee.drop(keySerde.isNull(key) ? .nullKey : .nullValue)
-                        return
-                    }
-                    let slot = try writer.find(key)
-                    if writer.isTooLate(slot) { return counters.pointee.drop(.late) }
-                    let old = try writer.read(slot)
-                    let ownTime = record.pointee.timestamp
-                    var time = ownTime
-                    if old != nil { time = max(time, writer.handle.timestamp(slot)) }
-                    let new = try update(old, newValue)
-                    try writer.write(new, at: slot, timestamp: time)
-                    record.pointee.timestamp = time
-                    try sink(key, Change(old: old, new: value.isNull(new) ? nil : new))
-                    record.pointee.timestamp = ownTime
+                    do { try aggregation.take(key, newValue) } catch { try site.settle(error) }
                 }
             },
             view: .store(store, key: keySerde, value: value, expiry: expiry)
         )
+    }
+}
+
+/// An aggregation by key in one task.
+///
+/// A class, for a closure copies the structs that it has with every call.
+@usableFromInline
+final class KeyAggregation<KeySerde: Serde, Value, AggregateSerde: Serde> {
+    @usableFromInline typealias Aggregate = AggregateSerde.Value
+    @usableFromInline let writer: StoreWriter<KeySerde, AggregateSerde>
+    @usableFromInline let isNullValue: ((Value) -> Bool)?
+    @usableFromInline let update: (Aggregate?, Value) throws -> Aggregate
+    @usableFromInline let sink: StreamNode<KeySerde.Value, Change<Aggregate>>.Sink
+    @usableFromInline let record: UnsafeMutablePointer<RecordContext>
+    @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
+
+    @inlinable
+    init(
+        _ task: TaskBinding,
+        _ writer: StoreWriter<KeySerde, AggregateSerde>,
+        _ isNullValue: ((Value) -> Bool)?,
+        _ update: @escaping (Aggregate?, Value) throws -> Aggregate,
+        _ sink: @escaping StreamNode<KeySerde.Value, Change<Aggregate>>.Sink
+    ) {
+        self.writer = writer
+        self.isNullValue = isNullValue
+        self.update = update
+        self.sink = sink
+        record = task.record
+        counters = task.counters
+    }
+
+    /// Takes a record into the aggregate of its key.
+    @inlinable @inline(__always)
+    func take(_ key: KeySerde.Value, _ newValue: Value) throws {
+        if writer.key.isNull(key) || isNullValue?(newValue) == true {
+            counters.pointee.drop(writer.key.isNull(key) ? .nullKey : .nullValue)
+            return
+        }
+        let slot = try writer.find(key)
+        if writer.isTooLate(slot) { return counters.pointee.drop(.late) }
+        let old = try writer.read(slot)
+        let ownTime = record.pointee.timestamp
+        var time = ownTime
+        if old != nil { time = max(time, writer.handle.timestamp(slot)) }
+        let new = try update(old, newValue)
+        try writer.write(new, at: slot, timestamp: time)
+        record.pointee.timestamp = time
+        try sink(key, Change(old: old, new: writer.value.isNull(new) ? nil : new))
+        record.pointee.timestamp = ownTime
     }
 }

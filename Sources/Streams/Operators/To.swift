@@ -47,8 +47,10 @@ extension StreamNode {
 }
 
 /// Encodes records of one sink and appends them to the thread's output.
+///
+/// A class, for a closure copies the structs that it has with every call.
 @usableFromInline
-struct RecordWriter<KeySerde: Serde, ValueSerde: Serde> {
+final class RecordWriter<KeySerde: Serde, ValueSerde: Serde> {
     @usableFromInline let target: OutputBuffer.Target
     @usableFromInline let key: KeySerde
     @usableFromInline let value: ValueSerde

@@ -102,7 +102,7 @@ public struct OutputBuffer: ~Copyable {
     /// Appends a record to a partition of a topic.
     ///
     /// - Throws: `OutputRefusal` for a record that the topic does not take.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func append(
         to target: Target,
         partition: PartitionIndex,

@@ -4,8 +4,10 @@ public import StateStores
 /// One operator's way to its store by typed keys and values.
 ///
 /// The rows of a store whose rows end lie as `ExpiringRows` has them.
+///
+/// A class, for a closure copies the structs that it has with every call.
 @usableFromInline
-struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
+final class StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
     @usableFromInline let key: KeySerde
     @usableFromInline let value: ValueSerde
     @usableFromInline let handle: StoreHandle
@@ -35,7 +37,7 @@ struct StoreWriter<KeySerde: Serde, ValueSerde: Serde> {
         valueSink = task.valueSink
         isExpiring = expiry != nil
         if let expiry, let removal {
-            rows = Self.rows(of: handle, name, key, value, expiry, removal)
+            rows = StoreWriter.rows(of: handle, name, key, value, expiry, removal)
         } else {
             rows = nil
         }

@@ -39,7 +39,7 @@ struct LookAhead {
     }
 
     /// Goes one record further, before the loop takes its next one.
-    @inline(__always)
+    @inline(always)
     mutating func step() throws(RecordBatchError) {
         guard !isAsking else { return try stepAsking() }
         guard let key = try records.nextKey() else { return }
