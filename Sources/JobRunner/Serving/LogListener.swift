@@ -35,6 +35,7 @@ package struct LogListener {
         denials = told
         var answering = settings.api
         answering.onLoginFailure = { told?.add($0) }
+        answering.onOversizedRequest = { told?.add($0) }
         let api = KafkaAPI(
             broker: log.broker,
             configuration: answering,
