@@ -2,9 +2,9 @@ package import BrokerAPI
 import Telemetry
 import Threads
 
-/// Tells what was denied, who failed to log in and which requests were too large, in a thread of its own: standard error may be a
-/// pipe that nobody reads, and no request waits for that. What finds no place is dropped, and told
-/// as a number once there is one.
+/// Tells what was denied, who failed to log in and which requests were too large, in a thread of its
+/// own: standard error may be a pipe that nobody reads, and no request waits for that. What finds no
+/// place is dropped, and told as a number once there is one.
 package final class DenialLog: Sendable {
     private enum Entry: Sendable {
         case denial(Denial)
@@ -51,7 +51,7 @@ package final class DenialLog: Sendable {
                 guard droppedCount > 0 else { continue }
                 logger.log(
                     .warning,
-                    "denials, failed logins and refused requests were not told: standard error takes no more",
+                    "denials and failed logins were not told: standard error takes no more",
                     ["count": "\(droppedCount)"]
                 )
             }
@@ -107,8 +107,7 @@ package final class DenialLog: Sendable {
         case .oversized(let request):
             logger.log(
                 .warning,
-                "a request was refused: it would take more memory than half of "
-                    + "queued.max.request.bytes",
+                "request refused: it takes more memory than queued.max.request.bytes allows",
                 [
                     "host": request.host, "request": request.api,
                     "bytes": "\(request.byteCount)", "untold": "\(request.silentCount)",
