@@ -2,9 +2,9 @@ package import BrokerAPI
 import Telemetry
 import Threads
 
-/// Tells what was denied, who failed to log in and which requests were too large, in a thread of its
-/// own: standard error may be a pipe that nobody reads, and no request waits for that. What finds no
-/// place is dropped, and told as a number once there is one.
+/// Tells what was denied, who failed to log in and which requests were too large, in a thread of
+/// its own: standard error may be a pipe that nobody reads, and no request waits for that. What
+/// finds no place is dropped, and told as a number once there is one.
 package final class DenialLog: Sendable {
     private enum Entry: Sendable {
         case denial(Denial)
