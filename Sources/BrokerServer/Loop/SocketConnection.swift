@@ -100,6 +100,8 @@ final class SocketConnection {
     // MARK: Writing
 
     func write(_ pieces: [[UInt8]]) {
+        // A layer that failed is gone: nothing of it may go out plain.
+        guard !isDeaf else { return }
         if layer == nil { outbox.add(pieces) } else { layer?.add(pieces) }
     }
 
