@@ -49,7 +49,7 @@ package final class Broker: Sendable {
     package let unfinishedTopics = Lock<Set<UniqueID>>([])
     /// Groups whose positions somebody of this process has asked for: it may count on them. May be
     /// taken behind the lock of an offset shard, never in front of it.
-    let liveGroups = Lock<[ExactText: Set<String>]>([:])
+    let liveGroups = Lock<[ExactText: LiveGroup]>([:])
     /// Whose producer ids no import may bring: transactional ids, as they were at the first
     /// imported batch. Later ones are above all that was imported.
     let ownProducers = Lock<[ProducerID: String]?>(nil)

@@ -15,6 +15,11 @@ package struct APIConfiguration: Sendable {
     package var fetchByteLimit = 57_671_680
     /// What answers may hold together that their readers have not taken yet.
     package var answerByteLimit = 256 << 20
+    /// What one request may become in memory, its records aside: half of
+    /// `queued.max.request.bytes`.
+    package var requestMemoryByteLimit = 128 << 20
+    /// Is told of requests that would become more, as `onLoginFailure` is of logins.
+    package var onOversizedRequest: @Sendable (OversizedRequest) -> Void = { _ in }
     /// What clients are told instead of a listener's address, by the listener's name
     /// (`advertised.listeners`).
     package var advertisedAddresses: [String: NodeAddress] = [:]

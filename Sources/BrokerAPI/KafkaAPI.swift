@@ -23,6 +23,7 @@ package final class KafkaAPI: Sendable {
     package let probe = APIProbe()
     /// By hosts.
     private let loginLimits = Lock(DenialLimits())
+    let oversizedLimits = Lock(DenialLimits())
 
     package init(
         broker: Broker,

@@ -5,11 +5,32 @@
 /// big-endian integers, any negative one standing for null.
 public struct ByteReader {
     private let bytes: UnsafeRawBufferPointer
+    /// What arrays may still take; nil for a reader of bytes that are trusted.
+    private var memoryLeft: Int?
     /// Bytes read so far.
     public private(set) var position = 0
 
     /// A reader of `bytes`, which must outlive it.
     public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    /// A reader of `bytes`, which must outlive it, that gives up with `.tooManyElements` where
+    /// arrays would take more than `memoryByteLimit` bytes: what is in them, and
+    /// `elementByteCount` for each element, as much as is later made of one.
+    public init(_ bytes: UnsafeRawBufferPointer, memoryByteLimit: Int) {
+        self.bytes = bytes
+        memoryLeft = memoryByteLimit
+    }
+
+    /// What an element of an array is counted with, beside its own size.
+    public static let elementByteCount = 256
+
+    private mutating func charge(_ count: Int, ofSize size: Int) throws(WireError) {
+        guard let left = memoryLeft else { return }
+        // No count is larger than the bytes that it came in.
+        let cost = count.multipliedReportingOverflow(by: size + Self.elementByteCount)
+        guard !cost.overflow, cost.partialValue <= left else { throw .tooManyElements(count) }
+        memoryLeft = left - cost.partialValue
+    }
 
     /// Bytes not yet read.
     public var byteCountLeft: Int { bytes.count - position }
@@ -123,6 +144,7 @@ public struct ByteReader {
         _ readElement: (inout ByteReader) throws(WireError) -> Element
     ) throws(WireError) -> [Element]? {
         guard let count = try readNullableCount(isCompact: isCompact) else { return nil }
+        try charge(count, ofSize: MemoryLayout<Element>.stride)
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try readElement(&self)) }
         return elements
@@ -148,6 +170,7 @@ public struct ByteReader {
     public mutating func readTagCount() throws(WireError) -> Int {
         let count = Int(try readUnsignedVarint())
         guard count <= byteCountLeft / 2 else { throw .impossibleLength(Int64(count)) }
+        try charge(count, ofSize: MemoryLayout<RawTaggedField>.stride)
         return count
     }
 

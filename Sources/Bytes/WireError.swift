@@ -4,6 +4,8 @@ public enum WireError: Error, Equatable, Sendable {
     case truncated
     /// A count or length that the bytes left cannot hold, or that is negative where it must not be.
     case impossibleLength(Int64)
+    /// An array of so many elements, which would take more memory than the reader may.
+    case tooManyElements(Int)
     /// More bytes than an integer of variable length can need.
     case overlongInteger
     /// Null where the format has no null.

@@ -53,6 +53,10 @@ package final class EmbeddedClient: LogClient {
         try converting(name) { () throws(BrokerError) in try broker.deleteTopic(name) }
     }
 
+    package func noteOutputs(_ topics: Set<String>, of job: String) {
+        broker.noteOutputs(topics, of: job)
+    }
+
     package func bounds(of partition: TopicPartition) throws(LogClientError) -> PartitionBounds {
         try converting(partition) { () throws(BrokerError) in
             PartitionBounds(try broker.bounds(of: partition))

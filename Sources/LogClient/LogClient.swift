@@ -44,6 +44,8 @@ package protocol LogClient: AnyObject, Sendable {
     ) throws(LogClientError) -> any TransactionalProducer
     /// Deletes the records below `offset`, which moves the log start.
     func deleteRecords(of partition: TopicPartition, before offset: Offset) throws(LogClientError)
+    /// Notes that `job` writes to these topics while it runs: the log lets nobody take them away.
+    func noteOutputs(_ topics: Set<String>, of job: String)
     /// Gives back what the client holds.
     func close()
 }

@@ -59,6 +59,7 @@ package final class StreamsApplication {
             )
             for note in stores?.notes ?? [] { tell(note) }
             for topic in plan.topicsToCreate { try client.createTopic(topic) }
+            client.noteOutputs(specification.outputTopics, of: specification.job)
             for (topic, label) in plan.topicsToLabel.sorted(by: { $0.key < $1.key }) {
                 try client.alterTopic(topic, options: TopologyPlan.options(for: label))
             }

@@ -32,6 +32,7 @@ final class ConnectionHarness {
                 advertised: 0...12,
                 flexibleFrom: flexible,
                 canOverlap: key == produce,
+                onlyWaits: key == fetch,
                 serve: { _, _, answer in answer(.none) }
             )
         }
@@ -109,7 +110,11 @@ final class ConnectionHarness {
         act { $0.looked(number, server, step, now: $1, &$2) }
     }
 
-    func drain() -> [Seen] { act { machine, _, actions in machine.drain(&actions) } }
+    func drain() -> [Seen] { act { $0.drain(now: $1, &$2) } }
+
+    func fallSilent() -> [Seen] { act { $0.fellSilent(now: $1, &$2) } }
+
+    func stopReading() -> [Seen] { act { $0.stoppedReading(now: $1, &$2) } }
 
     func overdue(
         afterSeconds seconds: UInt64,

@@ -177,12 +177,18 @@ import Testing
         #expect(other.receive([0, 0, 0, 101]).count == 1)
     }
 
-    @Test func `a stop finishes what is begun and begins nothing`() {
+    @Test func `a stop finishes what is begun, and what came whole`() {
         let harness = Harness()
         _ = harness.receive(Harness.frame(Harness.joinGroup) + Harness.frame(Harness.fetch))
         #expect(harness.drain().isEmpty)
-        #expect(harness.answer(0, []) == [.wrote([0, 0, 0, 4, 0, 0, 0, 1])])
-        #expect(harness.send(8) == [.closed(nil)])
+        #expect(
+            harness.answer(0, []) == [
+                .wrote([0, 0, 0, 4, 0, 0, 0, 1]),
+                .handled(apiKey: Harness.fetch, number: 1, body: []),
+            ]
+        )
+        #expect(harness.answer(1, []) == [.wrote([0, 0, 0, 4, 0, 0, 0, 1])])
+        #expect(harness.send(16) == [.closed(nil)])
         let idle = Harness()
         #expect(idle.drain() == [.reading(false), .closed(nil)])
     }

@@ -62,6 +62,7 @@ class RawClient {
 
     private let descriptor: Int32
     private var correlation: Int32 = 0
+    private var isClosed = false
 
     init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -85,7 +86,22 @@ class RawClient {
         guard result == 0 else { throw Closed() }
     }
 
-    deinit { close(descriptor) }
+    deinit { if !isClosed { Glibc.close(descriptor) } }
+
+    /// Says no more, and reads on.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Says and reads no more; `abruptly` the other end is told so by a reset.
+    func close(abruptly: Bool = false) {
+        guard !isClosed else { return }
+        isClosed = true
+        if abruptly {
+            var option = linger(l_onoff: 1, l_linger: 0)
+            let size = socklen_t(MemoryLayout<linger>.size)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, size)
+        }
+        Glibc.close(descriptor)
+    }
 
     func send(_ bytes: [UInt8]) throws {
         var rest = bytes[...]

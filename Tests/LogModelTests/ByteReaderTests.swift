@@ -15,6 +15,28 @@ struct ByteReaderTests {
         return try result.get()
     }
 
+    @Test func `arrays take no more memory than the reader may give them`() throws {
+        let cost = ByteReader.elementByteCount + MemoryLayout<Int8>.stride
+        func read(_ count: Int32, within limit: Int) throws(WireError) -> Int {
+            var writer = ByteWriter()
+            writer.writeInteger(count)
+            for _ in 0..<count { writer.writeInteger(Int8(0)) }
+            let bytes = (try? writer.finish()) ?? []
+            return try bytes.withUnsafeBytes { buffer in
+                Result { () throws(WireError) in
+                    var reader = ByteReader(buffer, memoryByteLimit: limit)
+                    return try reader.readArray(isCompact: false) { reader throws(WireError) in
+                        try reader.readInteger(Int8.self)
+                    }.count
+                }
+            }.get()
+        }
+        #expect(try read(100, within: 100 * cost) == 100)
+        #expect(throws: WireError.tooManyElements(100)) {
+            try read(100, within: 100 * cost - 1)
+        }
+    }
+
     @Test(arguments: [true, false])
     func `fields come back as they were written`(_ isCompact: Bool) throws {
         var writer = ByteWriter()

@@ -183,8 +183,9 @@ extension Broker {
             if let unavailability = shard.unavailability { throw unavailability }
             let isKnown = try hasPositions(of: id, in: shard)
             let now = groupClock
+            let topics = topicSnapshot()
             let assigned = partitions.compactMap { name in
-                topic(name.topic).map { AssignedPartition($0.id, name.partition) }
+                topics.topic(name.topic).map { AssignedPartition($0.id, name.partition) }
             }
             return shard.groups.withLock { state in
                 state.consumers[id]?.commit(

@@ -103,11 +103,12 @@ extension Broker {
         try checkOpen()
         if isOwn {
             let topics = Set((partitions ?? []).map(\.topic))
-            liveGroups.withLock { $0[ExactText(group), default: []].formUnion(topics) }
+            liveGroups.withLock { groups in
+                groups[ExactText(group), default: LiveGroup()].read.formUnion(topics)
+            }
         }
         try putPositionsBack(of: group)
-        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return [:] }
-        let shard = try offsetShard(of: group)
+        guard let shard = try existingOffsetShard(of: group) else { return [:] }
         let answers = try answers(group, partitions, in: shard, requireStable: requireStable)
         if shard.partition.isDirty { try flush([shard.partition]) }
         return answers
@@ -121,8 +122,9 @@ extension Broker {
     ) throws(BrokerError) -> [TopicPartition: OffsetAnswer] {
         var names = partitions ?? []
         if partitions == nil { names = try shard.withOffsets { $0.partitions(of: group) } }
+        let topics = topicSnapshot()
         let ids = names.compactMap { name in
-            topic(name.topic).map { TopicIDPartition($0.id, name) }
+            topics.topic(name.topic).map { TopicIDPartition($0.id, name) }
         }
         return try shard.withOffsets { offsets in
             var answers: [TopicPartition: OffsetAnswer] = [:]
@@ -154,10 +156,11 @@ extension Broker {
             )
         }
         var records: [OffsetRecord] = []
+        let topics = topicSnapshot()
         for (name, value) in offsets.sorted(by: { $0.key < $1.key }) {
             var value = value
-            if value.topicID != .zero, topic(name.topic) == nil { continue }
-            let topicID = try find(name).id.topicID
+            if value.topicID != .zero, topics.topic(name.topic) == nil { continue }
+            let topicID = try topics.find(name).id.topicID
             guard value.topicID == .zero || value.topicID == topicID else { continue }
             value.topicID = topicID
             // The log's clock decides when it expires, not a client's.
@@ -202,6 +205,9 @@ extension Broker {
     /// The shard that holds this group's offsets.
     func offsetShard(of group: String) throws(BrokerError) -> OffsetShard {
         try checkOpen()
+        // All of them are there or none: the topic never grows.
+        let existing = offsetShards.withLock { Self.shard(of: group, in: $0) }
+        if let existing { return existing }
         let partitions = try internalPartitions(.consumerOffsets)
         let shards = offsetShards.withLock { shards in
             for partition in partitions.dropFirst(shards.count) {
@@ -209,15 +215,23 @@ extension Broker {
             }
             return shards
         }
+        guard let shard = Self.shard(of: group, in: shards) else {
+            throw Self.unknown(InternalTopic.consumerOffsets.rawValue)
+        }
+        return shard
+    }
+
+    private static func shard(of group: String, in shards: [OffsetShard]) -> OffsetShard? {
+        guard !shards.isEmpty else { return nil }
         return shards[Int(coordinatorPartition(of: group, count: Int32(shards.count)))]
     }
 
     /// The same for who only asks: nil where no group was ever written of.
     func existingOffsetShard(of group: String) throws(BrokerError) -> OffsetShard? {
-        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else {
-            try checkOpen()
-            return nil
-        }
+        try checkOpen()
+        let existing = offsetShards.withLock { Self.shard(of: group, in: $0) }
+        if let existing { return existing }
+        guard topic(InternalTopic.consumerOffsets.rawValue) != nil else { return nil }
         return try offsetShard(of: group)
     }
 

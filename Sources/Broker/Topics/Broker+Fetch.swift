@@ -14,9 +14,20 @@ extension Broker {
         isolation: IsolationLevel,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(BrokerError) -> LogReadResult {
-        let partition = try find(name)
+        try fetch(try find(name), of: topicID, from: offset, isolation: isolation, into: buffer)
+    }
+
+    /// The same of a partition that was found already.
+    package func fetch(
+        _ partition: Partition,
+        of topicID: UniqueID? = nil,
+        from offset: Offset,
+        isolation: IsolationLevel,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(BrokerError) -> LogReadResult {
+        try checkOpen()
         if let topicID, topicID != partition.id.topicID {
-            throw .refused(.inconsistentTopicID, "\(name) is of another topic now")
+            throw .refused(.inconsistentTopicID, "\(partition.name) is of another topic now")
         }
         do throws(LogStorageError) {
             return try partition.log.read(
@@ -26,7 +37,7 @@ extension Broker {
                 into: buffer
             )
         } catch {
-            throw BrokerError(error, in: name.description)
+            throw BrokerError(error, in: partition.name.description)
         }
     }
 

@@ -5,11 +5,19 @@ import Threads
 extension Broker {
     /// Gives a topic more partitions, `count` in all. What was written stays where it is: a key
     /// may go to another partition from here on, as in Kafka.
-    package func growTopic(_ name: String, to count: Int32) throws(BrokerError) {
-        try altering.withLock { _ throws(BrokerError) in try grow(name, to: count) }
+    /// With `validateOnly` nothing is changed: what speaks against it is told all the same.
+    package func growTopic(
+        _ name: String,
+        to count: Int32,
+        validateOnly: Bool = false
+    ) throws(BrokerError) {
+        try altering.withLock { _ throws(BrokerError) in
+            let topic = try checkGrowth(of: name, to: count)
+            if !validateOnly { try grow(topic, to: count) }
+        }
     }
 
-    private func grow(_ name: String, to count: Int32) throws(BrokerError) {
+    private func checkGrowth(of name: String, to count: Int32) throws(BrokerError) -> Topic {
         try checkOpen()
         guard let topic = topic(name) else { throw Self.unknown(name) }
         guard !topic.isInternal else {
@@ -22,9 +30,7 @@ extension Broker {
                     + "the job's inputs."
             )
         }
-        if let job = liveGroups.withLock({ groups in
-            groups.filter { $0.value.contains(name) }.keys.min()
-        }) {
+        if let job = runningJob(reading: name) {
             // It has a task for each partition that there was at its start.
             throw .refused(
                 .policyViolation,
@@ -39,6 +45,11 @@ extension Broker {
                     + "would not be an increase."
             )
         }
+        return topic
+    }
+
+    private func grow(_ topic: Topic, to count: Int32) throws(BrokerError) {
+        let name = topic.name
         let logs = try storing(name) { () throws(LogStorageError) in
             try dataDirectory.addPartitions(to: name, id: topic.id, upTo: count)
         }

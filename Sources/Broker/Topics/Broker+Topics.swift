@@ -8,29 +8,34 @@ import Threads
 extension Broker {
     /// All topics, by name.
     package func topics() -> [Topic] {
-        topicTable.withLock { $0.topics.values.sorted { $0.name < $1.name } }
+        topicSnapshot().all
     }
+
+    /// The topics as they are now: who asks for several asks once.
+    package func topicSnapshot() -> TopicSnapshot { topicTable.withLock { $0.snapshot } }
 
     /// The topic of this name, nil if there is none.
     package func topic(_ name: String) -> Topic? {
-        topicTable.withLock { $0.topic(named: name) }
+        topicSnapshot().topic(name)
     }
 
     /// The topic of this id, nil if there is none.
     package func topic(id: UniqueID) -> Topic? {
-        topicTable.withLock { $0.topic(id) }
+        topicSnapshot().topic(id: id)
     }
 
     /// An id for a topic that is about to be made.
     package func makeTopicID() -> UniqueID { makeID() }
 
     /// Creates a topic, of an id that was made for it before or now. Refuses what Kafka refuses,
-    /// in its words.
+    /// in its words. With `validateOnly` nothing is made: what speaks against it is told all the
+    /// same.
     package func createTopic(
         _ name: String,
         id: UniqueID? = nil,
         partitionCount: Int32,
-        options: [String: String] = [:]
+        options: [String: String] = [:],
+        validateOnly: Bool = false
     ) throws(BrokerError) {
         try checkOpen()
         if let problem = TopicName.problem(with: name) { throw .refused(.invalidTopic, problem) }
@@ -44,6 +49,10 @@ extension Broker {
             )
         }
         try space.claim(0, for: TopicPartition(name, PartitionIndex(0)))
+        guard !validateOnly else {
+            if let refusal = topicTable.withLock({ $0.refusal(of: name) }) { throw refusal }
+            return
+        }
         try makeTopic(
             name,
             id: id ?? makeID(),
@@ -112,8 +121,7 @@ extension Broker {
 
     /// The ends of a partition now.
     package func bounds(of partition: TopicPartition) throws(BrokerError) -> LogBounds {
-        let log = try find(partition).log
-        return try storing(partition.description) { () throws(LogStorageError) in try log.bounds }
+        try find(partition).bounds
     }
 
     /// Deletes the records below `offset`, which moves the log start.
@@ -130,11 +138,7 @@ extension Broker {
     /// The partition, or Kafka's UNKNOWN_TOPIC_OR_PARTITION.
     package func find(_ partition: TopicPartition) throws(BrokerError) -> Partition {
         try checkOpen()
-        let found = topicTable.withLock {
-            $0.topic(named: partition.topic)?.partition(partition.partition)
-        }
-        guard let found else { throw Self.unknown(partition.description) }
-        return found
+        return try topicSnapshot().find(partition)
     }
 
     /// The partition, for a producer's records: those of the coordinators take none.
@@ -271,15 +275,7 @@ struct TopicNames: Sendable {
         for topic in topics.values { names[topic.id] = topic.name }
     }
 
-    /// The topic of this very name: the only way that a name from outside is looked up. A `String`
-    /// is a key wherever Unicode calls it equal, so that U+212A would find a topic by its `K`, past
-    /// the rules about it.
-    func topic(named name: String) -> Topic? {
-        guard let topic = topics[name], topic.name.hasBytes(of: name) else { return nil }
-        return topic
-    }
-
-    func topic(_ id: UniqueID) -> Topic? { names[id].flatMap { topics[$0] } }
+    var snapshot: TopicSnapshot { TopicSnapshot(topics: topics, names: names) }
 
     mutating func insert(_ topic: Topic) {
         topics[topic.name] = topic
@@ -313,7 +309,7 @@ struct TopicNames: Sendable {
     /// Takes a topic away from whoever asks for it by name; nil if there is none. The name stays
     /// taken until the topic is gone: else one made meanwhile would be removed.
     mutating func beginDeletion(of name: String, id: UniqueID?) -> Topic? {
-        guard let topic = topic(named: name), topic.id == id ?? topic.id else { return nil }
+        guard let topic = snapshot.topic(name), topic.id == id ?? topic.id else { return nil }
         topics[name] = nil
         precondition(leaving[name] == nil, "\(name): deleted twice at once")
         leaving[name] = topic
@@ -339,6 +335,13 @@ struct TopicNames: Sendable {
 
     /// Takes a name for a topic to be made; why not, if it cannot be.
     mutating func reserve(_ name: String) -> BrokerError? {
+        if let refusal = refusal(of: name) { return refusal }
+        reserved.insert(name)
+        return nil
+    }
+
+    /// Why no topic can be made of this name; nil where one can.
+    func refusal(of name: String) -> BrokerError? {
         if topics[name] != nil || leaving[name] != nil || reserved.contains(name) {
             return .refused(.topicAlreadyExists, "Topic '\(name)' already exists.")
         }
@@ -349,7 +352,6 @@ struct TopicNames: Sendable {
                 "Topic '\(name)' collides with existing topic: \(other)"
             )
         }
-        reserved.insert(name)
         return nil
     }
 }

@@ -22,6 +22,13 @@ package final class Partition: Sendable {
         self.statistics = statistics
     }
 
+    /// Its ends now.
+    package var bounds: LogBounds {
+        get throws(BrokerError) {
+            try storing(name.description) { () throws(LogStorageError) in try log.bounds }
+        }
+    }
+
     /// Appends a sealed batch; not durable yet.
     func append(
         _ batch: UnsafeMutableRawBufferPointer,

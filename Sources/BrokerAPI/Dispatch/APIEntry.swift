@@ -16,6 +16,9 @@ package struct APIEntry: Sendable {
     /// Whether the next request of the same kind on a connection may begin before this one is
     /// answered. What it changes must be done, in the order of arrival, when `serve` returns.
     package let canOverlap: Bool
+    /// Whether all that it does is to wait for what happens elsewhere: of a connection that has
+    /// ended it concerns nobody.
+    package let onlyWaits: Bool
     let serve: @Sendable (KafkaAPI, APIRequest, @escaping Completion) -> Void
 
     /// Whether the header of a request of this version has tagged fields.
@@ -27,6 +30,7 @@ package struct APIEntry: Sendable {
         served: ClosedRange<Int16>? = nil,
         flexibleFrom firstFlexibleVersion: Int16,
         canOverlap: Bool = false,
+        onlyWaits: Bool = false,
         serve: @escaping @Sendable (KafkaAPI, APIRequest, @escaping Completion) -> Void
     ) {
         self.key = key
@@ -34,6 +38,7 @@ package struct APIEntry: Sendable {
         self.served = served ?? advertised
         self.firstFlexibleVersion = firstFlexibleVersion
         self.canOverlap = canOverlap
+        self.onlyWaits = onlyWaits
         self.serve = serve
     }
 
@@ -50,7 +55,7 @@ package struct APIEntry: Sendable {
             api,
             request,
             complete in
-            switch request.decode(Request.self) {
+            switch api.decode(Request.self, request) {
             case .failure(let error): complete(.undecodable(error))
             case .success(var body):
                 let call = APICall(request)
@@ -74,6 +79,7 @@ package struct APIEntry: Sendable {
         served: ClosedRange<Int16>? = nil,
         flexibleFrom: Int16,
         canOverlap: Bool = false,
+        onlyWaits: Bool = false,
         _ check: AccessCheck<Request, Response>,
         _ handler:
             @escaping @Sendable (
@@ -85,9 +91,10 @@ package struct APIEntry: Sendable {
             advertised: advertised,
             served: served,
             flexibleFrom: flexibleFrom,
-            canOverlap: canOverlap
+            canOverlap: canOverlap,
+            onlyWaits: onlyWaits
         ) { api, request, complete in
-            switch request.decode(Request.self) {
+            switch api.decode(Request.self, request) {
             case .failure(let error): complete(.undecodable(error))
             case .success(var body):
                 let (version, call) = (request.version, APICall(request))
@@ -107,9 +114,12 @@ package struct APIEntry: Sendable {
 
 extension APIRequest {
     /// The body. Bytes behind it are ignored, as Kafka does.
-    package func decode<Request: KafkaMessage>(_ type: Request.Type) -> Result<Request, WireError> {
+    package func decode<Request: KafkaMessage>(
+        _ type: Request.Type,
+        memoryByteLimit: Int = .max
+    ) -> Result<Request, WireError> {
         body.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
+            var reader = ByteReader(bytes, memoryByteLimit: memoryByteLimit)
             return Result { () throws(WireError) in
                 try Request(reading: &reader, version: version)
             }

@@ -1,7 +1,7 @@
 extension APITable {
     /// Groups and their positions.
     static let groups: [APIEntry] = [
-        .waiting(11, 0...9, flexibleFrom: 6, Checks.joinGroup) {
+        .waiting(11, 0...9, flexibleFrom: 6, onlyWaits: true, Checks.joinGroup) {
             $0.joinGroup($1, $2, answer: $3)
         },
         .waiting(14, 0...5, flexibleFrom: 4, Checks.syncGroup) {

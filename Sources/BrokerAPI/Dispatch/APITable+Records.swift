@@ -13,7 +13,7 @@ extension APITable {
         ) { api, request, answer in
             api.produce(request, complete: answer)
         },
-        .waiting(1, 4...18, flexibleFrom: 12, .byHandler) {
+        .waiting(1, 4...18, flexibleFrom: 12, onlyWaits: true, .byHandler) {
             $0.fetch($1, $2, complete: $3)
         },
         .answering(2, 1...11, flexibleFrom: 6, Checks.listOffsets) {

@@ -14,9 +14,9 @@ struct WireTopic: Equatable, Sendable {
         id = nil
     }
 
-    init(id: UniqueID, _ broker: Broker) {
+    init(id: UniqueID, _ topics: TopicSnapshot) {
         self.id = id
-        name = id == .zero ? "" : broker.topic(id: id)?.name ?? ""
+        name = id == .zero ? "" : topics.name(of: id) ?? ""
     }
 
     var isUnknown: Bool { id != nil && name.isEmpty }

@@ -10,53 +10,42 @@ import Security
 /// On a listener with SASL only who has said who it is has its requests answered (`SaslGate`).
 /// While a whole request waits for its turn, for memory, or for the other end to read its answers,
 /// nothing more is read: that is the backpressure.
+/// What came whole before the other end fell silent is carried out, whoever reads the answers.
 package struct ConnectionMachine: Sendable {
     private enum Phase: Equatable, Sendable {
+        /// Before any of the others.
         case open
+        /// Nothing more is read; what came whole is carried out, then it is drained.
+        case hearingOut
         /// No more requests are begun; closed once all answers are sent, for this reason.
         case draining(reason: String?)
         case closed
     }
 
-    private struct Slot: Sendable {
-        var number: UInt64
-        /// Nil for a bare token, whose answer is one too.
-        var header: RequestHeader?
-        var grantedByteCount: Int
-        var answer: APIAnswer?
-    }
-
-    /// A whole request whose turn has not come.
-    private struct Waiting: Sendable {
-        /// Nil for a bare token.
-        var header: RequestHeader?
-        var frame: [UInt8]
-        var grantedByteCount: Int
-    }
-
     private(set) var identity: ConnectionIdentity
-    private let configuration: ServerConfiguration
-    private let apis: [Int16: APIEntry]
+    let configuration: ServerConfiguration
+    let apis: [Int16: APIEntry]
     private var phase = Phase.open
+    private(set) var otherEnd = OtherEnd.speaking
     /// Nil where everybody is answered.
-    private var gate: SaslGate?
+    private(set) var gate: SaslGate?
     /// Keys are not agreed on yet.
-    private var isUnsecured: Bool
-    private let begin: UInt64
-    private var frames: FrameReader
+    private(set) var isUnsecured: Bool
+    let begin: UInt64
+    private(set) var frames: FrameReader
     /// What was read and is not looked at yet.
     private var backlog: [UInt8] = []
-    private var waiting: Waiting?
-    private var isWaitingForRoom = false
-    private var slots: [Slot] = []
+    private(set) var waiting: Waiting?
+    private(set) var isWaitingForRoom = false
+    private(set) var slots: [Slot] = []
     private var nextNumber: UInt64 = 0
     private var isReading = true
     private(set) var unsentByteCount = 0
     /// The answers of all connections hold as much as they may.
     var isCrowded = false
-    private var lastActivity: UInt64
-    private var lastProgress: UInt64
-    private var frameBegin: UInt64?
+    private(set) var lastActivity: UInt64
+    private(set) var lastProgress: UInt64
+    private(set) var frameBegin: UInt64?
 
     package init(
         _ identity: ConnectionIdentity,
@@ -79,14 +68,10 @@ package struct ConnectionMachine: Sendable {
         lastProgress = now
     }
 
-    /// What is given back when the connection ends.
-    var grantedByteCount: Int {
-        slots.reduce(frames.grantedByteCount + (waiting?.grantedByteCount ?? 0)) {
-            $0 + $1.grantedByteCount
-        }
-    }
-
     var isClosed: Bool { phase == .closed }
+
+    /// Whether requests are begun.
+    private var isHearing: Bool { phase == .open || phase == .hearingOut }
 
     // MARK: Events
 
@@ -99,7 +84,7 @@ package struct ConnectionMachine: Sendable {
         lastActivity = now
         if backlog.isEmpty {
             let rest = consume(bytes[...], now, &actions)
-            backlog = phase == .open ? Array(rest) : []
+            backlog = isHearing ? Array(rest) : []
         } else {
             backlog.append(contentsOf: bytes)
             consumeBacklog(now, &actions)
@@ -109,7 +94,7 @@ package struct ConnectionMachine: Sendable {
 
     /// Memory that was asked for is there.
     package mutating func granted(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
-        guard phase == .open else { return actions.append(.release(byteCount: byteCount)) }
+        guard isHearing else { return actions.append(.release(byteCount: byteCount)) }
         // It could not be read meanwhile. Who holds some by then gets no more time.
         if frames.grantedByteCount == 0 { frameBegin = now }
         frames.grant(byteCount)
@@ -129,7 +114,7 @@ package struct ConnectionMachine: Sendable {
         slots[index].answer = answer
         lastActivity = now
         sendAnswered(now, &actions)
-        if phase == .open { goOn(now, &actions) } else { finishDraining(&actions) }
+        goOn(now, &actions)
     }
 
     /// Keys are agreed on, with somebody whose certificate names it, or with anybody for nil.
@@ -159,59 +144,62 @@ package struct ConnectionMachine: Sendable {
 
     /// The other end took bytes.
     package mutating func sent(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
-        guard phase != .closed else { return }
+        guard phase != .closed, otherEnd != .gone else { return }
         unsentByteCount -= byteCount
         lastProgress = now
-        if phase == .open { goOn(now, &actions) } else { finishDraining(&actions) }
+        goOn(now, &actions)
     }
 
-    /// The server stops: what is begun is finished, nothing new begins.
-    mutating func drain(_ actions: inout [Action]) {
+    /// The other end says no more. What came whole is carried out, and answered: it may read still.
+    package mutating func fellSilent(now: UInt64, _ actions: inout [Action]) {
+        if otherEnd == .speaking { otherEnd = .silent }
+        hearOut(now, &actions)
+    }
+
+    /// The other end reads no more: its answers are dropped. What it sent may still come.
+    package mutating func stoppedReading(now: UInt64, _ actions: inout [Action]) {
+        guard phase != .closed, otherEnd != .gone else { return }
+        otherEnd = .gone
+        unsentByteCount = 0
+        dropWaits(now, &actions)
+        goOn(now, &actions)
+    }
+
+    /// The server stops: what came whole is carried out, nothing more is read.
+    mutating func drain(now: UInt64, _ actions: inout [Action]) { hearOut(now, &actions) }
+
+    private mutating func hearOut(_ now: UInt64, _ actions: inout [Action]) {
         guard phase == .open else { return }
-        phase = .draining(reason: nil)
-        updateReading(&actions)
-        finishDraining(&actions)
+        phase = .hearingOut
+        dropWaits(now, &actions)
+        goOn(now, &actions)
     }
 
     /// The connection is over; nothing of it is answered any more.
     package mutating func ended() { phase = .closed }
 
-    /// Whether it has waited too long for something; `isCrowded` while others wait for memory.
-    func overdue(now: UInt64, isCrowded: Bool) -> Overdue? {
-        let isUnknown = isUnsecured || gate?.isDone == false
-        if isUnknown, now &- begin > configuration.authenticationTimeout.nanoseconds {
-            return .unauthenticated
-        }
-        let timeout = isCrowded ? configuration.crowdedFrameTimeout : configuration.frameTimeout
-        let keepsOthersWaiting = isCrowded && frames.grantedByteCount > 0
-        if let frameBegin, waiting == nil, keepsOthersWaiting || !isWaitingForRoom && slots.isEmpty,
-            now &- frameBegin > timeout.nanoseconds
-        {
-            return .slowWriter
-        }
-        if unsentByteCount > 0 {
-            let silence = now &- lastProgress
-            let timeout =
-                self.isCrowded
-                ? configuration.crowdedReaderTimeout : configuration.slowReaderTimeout
-            return silence > timeout.nanoseconds ? .slowReader : nil
-        }
-        let isIdle = slots.isEmpty && now &- lastActivity > configuration.idleTimeout.nanoseconds
-        return isIdle ? .idle : nil
-    }
-
     // MARK: Reading
 
     private mutating func goOn(_ now: UInt64, _ actions: inout [Action]) {
-        consumeBacklog(now, &actions)
+        if isHearing { consumeBacklog(now, &actions) }
+        finishHearing(&actions)
         updateReading(&actions)
+        finishDraining(&actions)
+    }
+
+    /// What came whole is begun: the rest is no request, and never will be one.
+    private mutating func finishHearing(_ actions: inout [Action]) {
+        let mayGoOn = isWaitingForRoom && frames.canFinish(with: backlog.count)
+        guard phase == .hearingOut, waiting == nil, !mayGoOn else { return }
+        phase = .draining(reason: nil)
+        backlog = []
     }
 
     private mutating func consumeBacklog(_ now: UInt64, _ actions: inout [Action]) {
         let bytes = backlog
         backlog = []
         let rest = bytes.withUnsafeBytes { consume($0[...], now, &actions).count }
-        if rest > 0, phase == .open { backlog = Array(bytes.suffix(rest)) }
+        if rest > 0, isHearing { backlog = Array(bytes.suffix(rest)) }
     }
 
     /// Begins what can be begun; what is left of `input`.
@@ -221,10 +209,10 @@ package struct ConnectionMachine: Sendable {
         _ actions: inout [Action]
     ) -> Slice<UnsafeRawBufferPointer> {
         var input = input
-        while phase == .open, !isWaitingForRoom {
+        while isHearing, !isWaitingForRoom {
             if waiting != nil, !beginWaiting(now, &actions) { return input }
             // The begin of one may have been the end of the connection.
-            guard phase == .open else { return input }
+            guard isHearing else { return input }
             switch frames.next(&input) {
             case .needsBytes:
                 frameBegin = frames.isInside ? frameBegin ?? now : nil
@@ -274,6 +262,10 @@ package struct ConnectionMachine: Sendable {
                 answer: nil
             )
         )
+        guard !isForNobody(request.header) else {
+            settle(number, .none, now, &actions)
+            return true
+        }
         guard let header = request.header else {
             follow(gate?.asked(token: request.frame), nil, number, now, &actions)
             return true
@@ -319,7 +311,7 @@ package struct ConnectionMachine: Sendable {
 
     /// What came is no request. Those in front of it are answered first, as by Kafka.
     private mutating func refuse(_ reason: String, _ actions: inout [Action]) {
-        guard phase == .open else { return }
+        guard isHearing else { return }
         phase = .draining(reason: reason)
         backlog = []
         finishDraining(&actions)
@@ -335,6 +327,15 @@ package struct ConnectionMachine: Sendable {
     ) {
         guard let index = slots.firstIndex(where: { $0.number == number }) else { return }
         slots[index].answer = answer
+        sendAnswered(now, &actions)
+    }
+
+    /// What waits for something to happen elsewhere keeps nothing that came behind it waiting, once
+    /// it is for nobody.
+    private mutating func dropWaits(_ now: UInt64, _ actions: inout [Action]) {
+        for index in slots.indices where isForNobody(slots[index].header) {
+            slots[index].answer = slots[index].answer ?? APIAnswer.none
+        }
         sendAnswered(now, &actions)
     }
 
@@ -367,15 +368,10 @@ package struct ConnectionMachine: Sendable {
             case .none: break
             case .close(let reason): close(reason, &actions)
             case .body(let pieces):
-                let frame =
-                    first.header.map { header in
-                        ResponseFrame.pieces(
-                            pieces,
-                            of: header,
-                            isFlexible: apis[header.apiKey]?.isFlexible(header.version) ?? false
-                        )
-                    } ?? ResponseFrame.bare(pieces)
-                guard let frame else { return close("an answer above 2 GiB", &actions) }
+                if otherEnd == .gone { continue }
+                guard let frame = first.frame(pieces, apis) else {
+                    return close("an answer above 2 GiB", &actions)
+                }
                 if unsentByteCount == 0 { lastProgress = now }
                 unsentByteCount += frame.reduce(0) { $0 + $1.count }
                 actions.append(.write(frame))

@@ -32,6 +32,11 @@ struct FrameReader: Sendable {
     /// Whether a frame has begun.
     var isInside: Bool { lengthByteCount > 0 }
 
+    /// Whether `byteCount` bytes more make the frame whole.
+    func canFinish(with byteCount: Int) -> Bool {
+        lengthByteCount == 4 && Int(length) - bytes.count <= byteCount
+    }
+
     mutating func grant(_ byteCount: Int) { grantedByteCount += byteCount }
 
     /// Takes what it can use of `input`.

@@ -209,6 +209,13 @@ final class ServerLoop: @unchecked Sendable {
         settleGrants()
     }
 
+    /// Nothing more comes of a connection.
+    func fellSilent(_ connection: SocketConnection) {
+        let now = uv_hrtime()
+        run(connection) { $0.fellSilent(now: now, &$1) }
+        settleGrants()
+    }
+
     private func run(
         _ connection: SocketConnection,
         _ event: (inout ConnectionMachine, inout [ConnectionMachine.Action]) -> Void
@@ -224,11 +231,13 @@ final class ServerLoop: @unchecked Sendable {
             if let sent = connection.flush() {
                 connection.machine.sent(sent, now: uv_hrtime(), &actions)
             }
+            if connection.isDeaf {
+                connection.machine.stoppedReading(now: uv_hrtime(), &actions)
+            }
         } while !actions.isEmpty
         if connections[connection.number] != nil {
             countAnswers(of: connection, as: connection.machine.unsentByteCount)
         }
-        if let failure = connection.failure { end(connection, reason: failure) }
     }
 
     private func countAnswers(of connection: SocketConnection, as byteCount: Int) {
@@ -267,8 +276,17 @@ final class ServerLoop: @unchecked Sendable {
                     self?.send(.answer(connection: id, number: number, answer))
                 }
             },
+            isHeavy: isHeavy(request),
             to: connection.mailbox
         )
+    }
+
+    /// A request of this size that is not of records names very much.
+    private static let heavyByteCount = 64 << 10
+
+    private func isHeavy(_ request: APIRequest) -> Bool {
+        request.body.count > Self.heavyByteCount
+            && APITable.entries[request.apiKey]?.canOverlap == false
     }
 
     /// Passwords take rounds, which are not the loop's to make.
@@ -346,7 +364,8 @@ final class ServerLoop: @unchecked Sendable {
         guard stopDeadline == nil else { return }
         stopDeadline = uv_hrtime() &+ configuration.stopTimeout.nanoseconds
         closeListeners()
-        for connection in Array(connections.values) { run(connection) { $0.drain(&$1) } }
+        let now = uv_hrtime()
+        for connection in Array(connections.values) { run(connection) { $0.drain(now: now, &$1) } }
         settleGrants()
         finishStop()
     }

@@ -14,8 +14,8 @@ final class SocketConnection {
     private var outbox = Outbox()
     /// What is between the machine and the outbox; nil where nothing is encrypted.
     private var layer: TLSLayer?
-    /// Why nothing can be sent any more.
-    private(set) var failure: String?
+    /// Nothing can be sent any more: the other end is gone, or nothing can be encrypted for it.
+    private(set) var isDeaf = false
     /// What is counted of its answers among those of all connections.
     var countedByteCount = 0
     /// A copy of the outbox's begin that the loop is sending.
@@ -70,8 +70,8 @@ final class SocketConnection {
             let bytes = UnsafeRawBufferPointer(start: base, count: count)
             if layer == nil { loop.received(bytes, on: self) } else { decrypt(bytes) }
         } else if count < 0 {
-            // The other end is gone, or it says no more: what it asked for concerns nobody.
-            loop.end(self, reason: nil)
+            if count != Int(UV_EOF.rawValue) { stopSending() }
+            loop.fellSilent(self)
         }
     }
 
@@ -88,30 +88,33 @@ final class SocketConnection {
             // The other end is told why, if it reads.
             outbox.add([outgoing])
             _ = flush()
-            return loop.end(self, reason: error.description)
+            stopSending()
+            return loop.fellSilent(self)
         }
         outbox.add([outgoing])
         if !wasOpen, secure.isOpen { machine.secured(as: secure.principal) }
         plain.withUnsafeBytes { loop.received($0, on: self) }
-        if secure.isEnded { loop.end(self, reason: nil) }
+        if secure.isEnded { loop.fellSilent(self) }
     }
 
     // MARK: Writing
 
     func write(_ pieces: [[UInt8]]) {
+        // A layer that failed is gone: nothing of it may go out plain.
+        guard !isDeaf else { return }
         if layer == nil { outbox.add(pieces) } else { layer?.add(pieces) }
     }
 
     /// Has the next bytes encrypted where the socket has taken those before; returns how many plain
     /// ones it has taken by that.
     private func encryptNext() -> Int {
-        guard outbox.isEmpty, layer != nil, failure == nil else { return 0 }
+        guard outbox.isEmpty, layer != nil, !isDeaf else { return 0 }
         do throws(TLSError) {
             guard let (settled, bytes) = try layer?.next() else { return 0 }
             outbox.add([bytes])
             return settled
         } catch {
-            failure = error.description
+            stopSending()
             return 0
         }
     }
@@ -119,7 +122,7 @@ final class SocketConnection {
     /// Sends what it can without waiting; returns the number of the machine's bytes, nil where
     /// nothing moved.
     func flush() -> Int? {
-        guard !isSending, !isClosing else { return nil }
+        guard !isSending, !isClosing, !isDeaf else { return nil }
         var (sent, moved) = (encryptNext(), false)
         let isPlain = layer == nil
         let stream = handle.stream
@@ -185,23 +188,32 @@ final class SocketConnection {
             Unmanaged<PendingWrite>.fromOpaque(data).release()
         }
         isSending = false
-        loop.end(self, reason: nil)
+        stopSending()
     }
 
     private func didSend(_ byteCount: Int, _ status: Int32) {
         isSending = false
         guard !isClosing else { return }
-        guard status == 0 else { return loop.end(self, reason: nil) }
-        outbox.drop(byteCount)
+        guard status == 0 else {
+            stopSending()
+            return loop.sent(0, on: self)
+        }
+        if !isDeaf { outbox.drop(byteCount) }
         // Of encrypted bytes it is not known yet how many plain ones they are.
         loop.sent(layer == nil ? byteCount : 0, on: self)
+    }
+
+    /// Drops what is to be sent.
+    private func stopSending() {
+        isDeaf = true
+        outbox = Outbox()
     }
 
     // MARK: Closing
 
     func close() {
         guard !isClosing else { return }
-        if let layer, layer.isOpen, !isSending, failure == nil, outbox.isEmpty {
+        if let layer, layer.isOpen, !isSending, !isDeaf, outbox.isEmpty {
             outbox.add([layer.end()])
             _ = flush()
         }

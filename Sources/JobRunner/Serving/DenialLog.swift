@@ -2,13 +2,14 @@ package import BrokerAPI
 import Telemetry
 import Threads
 
-/// Tells what was denied and who failed to log in, in a thread of its own: standard error may be a
-/// pipe that nobody reads, and no request waits for that. What finds no place is dropped, and told
-/// as a number once there is one.
+/// Tells what was denied, who failed to log in and which requests were too large, in a thread of
+/// its own: standard error may be a pipe that nobody reads, and no request waits for that. What
+/// finds no place is dropped, and told as a number once there is one.
 package final class DenialLog: Sendable {
     private enum Entry: Sendable {
         case denial(Denial)
         case login(LoginFailure)
+        case oversized(OversizedRequest)
     }
 
     private struct Queue: Sendable {
@@ -64,6 +65,9 @@ package final class DenialLog: Sendable {
     /// The same of a login that failed.
     package func add(_ failure: LoginFailure) { add(.login(failure)) }
 
+    /// The same of a request that would take too much memory.
+    package func add(_ request: OversizedRequest) { add(.oversized(request)) }
+
     private func add(_ entry: Entry) {
         queue.update { state in
             if state.entries.count < Self.limit, !state.isStopping {
@@ -98,6 +102,15 @@ package final class DenialLog: Sendable {
                 [
                     "host": failure.host, "mechanism": failure.mechanism,
                     "untold": "\(failure.silentCount)",
+                ]
+            )
+        case .oversized(let request):
+            logger.log(
+                .warning,
+                "request refused: it takes more memory than queued.max.request.bytes allows",
+                [
+                    "host": request.host, "request": request.api,
+                    "bytes": "\(request.byteCount)", "untold": "\(request.silentCount)",
                 ]
             )
         }

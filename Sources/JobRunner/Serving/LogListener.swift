@@ -37,6 +37,7 @@ package struct LogListener {
         var answering = settings.api
         answering.onLoginFailure = { told?.add($0) }
         answering.workingDirectory = Self.workingDirectory
+        answering.onOversizedRequest = { told?.add($0) }
         let api = KafkaAPI(
             broker: log.broker,
             configuration: answering,

@@ -239,6 +239,7 @@ package struct ServerSettings: Sendable {
         "socket.request.max.bytes": number(1024...(1 << 30)) { $0.server.requestByteLimit = $1 },
         "queued.max.request.bytes": number(1 << 20...(1 << 40)) {
             $0.server.memoryByteCount = $1
+            $0.api.requestMemoryByteLimit = $1 / 2
         },
         "connections.max.idle.ms": number(1...Int(Int32.max)) {
             $0.server.idleTimeout = .milliseconds($1)

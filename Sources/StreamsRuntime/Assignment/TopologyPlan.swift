@@ -139,8 +139,7 @@ package struct TopologyPlan: Equatable, Sendable {
         of specification: TopologySpecification,
         existing: [TopicDescription]
     ) throws(PlanError) {
-        let outputs = specification.operators.flatMap { specification.sinkTopics(of: $0.kind) }
-        for topic in Set(outputs + specification.deadLetterTopics).sorted() {
+        for topic in specification.outputTopics.sorted() {
             let owner =
                 specification.labels[topic]?.owner
                 ?? existing.first { $0.name == topic }?.configuration[TopicLabel.ownerOption]
@@ -347,5 +346,12 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
                 + "\(commandOptions), or give the records up: "
                 + Self.command("topic delete", topic, "--force", commandOptions)
         }
+    }
+}
+
+extension TopologySpecification {
+    /// The topics that the job's results go to, and its dead letters.
+    var outputTopics: Set<String> {
+        Set(operators.flatMap { sinkTopics(of: $0.kind) } + deadLetterTopics)
     }
 }

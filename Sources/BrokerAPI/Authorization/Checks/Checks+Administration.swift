@@ -38,8 +38,9 @@ extension Checks {
         api in
         if rights.mayKnow(.delete, .cluster, Authorizer.clusterName) { return .passed(nil) }
         var denied: [DeleteTopicsResponse.DeletableTopicResult] = []
+        let known = api.broker.topicSnapshot()
         let mayTry = { (name: String) in
-            api.broker.topic(name) == nil && rights.mayKnow(.describe, .topic, name)
+            known.topic(name) == nil && rights.mayKnow(.describe, .topic, name)
                 || rights.allows(.delete, .topic, name)
         }
         let refuse = { (name: String?) in
@@ -53,12 +54,12 @@ extension Checks {
         denied += names.map(refuse)
         let topics = request.topics.takeDenied { topic in
             // Of both, the name is what counts for the handler.
-            let name = topic.name ?? api.broker.topic(id: topic.topicID)?.name
+            let name = topic.name ?? known.name(of: topic.topicID)
             return name.map(mayTry) ?? true
         }
         denied += topics.map { topic in
             if topic.name != nil { return refuse(topic.name) }
-            let name = api.broker.topic(id: topic.topicID)?.name
+            let name = known.name(of: topic.topicID)
             let mayKnow = name.map { rights.mayKnow(.describe, .topic, $0) } ?? false
             var result = refuse(mayKnow ? name : nil)
             result.topicID = topic.topicID

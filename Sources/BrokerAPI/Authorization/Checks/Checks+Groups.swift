@@ -36,8 +36,9 @@ extension Checks {
             return .refused(ConsumerGroupHeartbeatResponse(errorCode: Unauthorized.topic))
         }
         return .passed { response in
+            let known = api.broker.topicSnapshot()
             response.assignment?.topicPartitions.removeAll { assigned in
-                guard let name = api.broker.topic(id: assigned.topicID)?.name else { return false }
+                guard let name = known.name(of: assigned.topicID) else { return false }
                 return !rights.mayKnow(.describe, .topic, name)
             }
         }
@@ -145,10 +146,11 @@ extension Checks {
             let topics = request.topics.map { refused($0, Unauthorized.group) }
             return .refused(OffsetCommitResponse(topics: topics))
         }
+        let known = api.broker.topicSnapshot()
         let denied = request.topics.takeDenied { topic in
             guard topic.topicID != .zero else { return rights.allows(.read, .topic, topic.name) }
             // One that nobody knows is told to be unknown.
-            guard let name = api.broker.topic(id: topic.topicID)?.name else { return true }
+            guard let name = known.name(of: topic.topicID) else { return true }
             return rights.allows(.read, .topic, name)
         }
         return .passed { response in
@@ -214,13 +216,14 @@ extension Checks {
         let refused = request.groups.takeDenied { rights.allows(.describe, .group, $0.groupID) }
         var denied: [[OffsetFetchResponse.OffsetFetchResponseTopics]] = []
         var isForAll: [Bool] = []
+        let known = api.broker.topicSnapshot()
         for index in request.groups.indices {
             isForAll.append(request.groups[index].topics == nil)
             let taken = request.groups[index].topics?.takeDenied { topic in
                 guard topic.topicID != .zero else {
                     return rights.allows(.describe, .topic, topic.name)
                 }
-                guard let name = api.broker.topic(id: topic.topicID)?.name else { return true }
+                guard let name = known.name(of: topic.topicID) else { return true }
                 return rights.allows(.describe, .topic, name)
             }
             denied.append(
@@ -241,6 +244,7 @@ extension Checks {
         }
         let (failures, hidesOthers) = (denied, isForAll)
         return .passed { response in
+            let known = api.broker.topicSnapshot()
             // The handler answers the groups in their order.
             for index in response.groups.indices.prefix(failures.count)
             where response.groups[index].errorCode == 0 {
@@ -248,7 +252,7 @@ extension Checks {
                     response.groups[index].topics.removeAll { topic in
                         let name =
                             topic.topicID == .zero
-                            ? topic.name : api.broker.topic(id: topic.topicID)?.name ?? ""
+                            ? topic.name : known.name(of: topic.topicID) ?? ""
                         return !rights.mayKnow(.describe, .topic, name)
                     }
                 }

@@ -139,9 +139,10 @@ extension Checks {
         let isForAll = request.topics == nil || (call.version == 0 && asked.isEmpty)
         var failures: [MetadataResponse.MetadataResponseTopic] = []
         var left: [MetadataRequest.MetadataRequestTopic] = []
+        let known = api.broker.topicSnapshot()
         for topic in asked {
             if topic.topicID != .zero {
-                let name = api.broker.topic(id: topic.topicID)?.name
+                let name = known.name(of: topic.topicID)
                 if name.map({ rights.allows(.describe, .topic, $0) }) ?? true {
                     left.append(topic)
                 } else {
@@ -155,7 +156,7 @@ extension Checks {
                 }
             } else if let name = topic.name {
                 let isMade =
-                    request.allowAutoTopicCreation && api.broker.topic(name) == nil
+                    request.allowAutoTopicCreation && known.topic(name) == nil
                     && (api.configuration.autoCreatesTopics || InternalTopic(rawValue: name) != nil)
                 let isAllowed =
                     rights.allows(.describe, .topic, name) && (!isMade || mayMake(name, rights))

@@ -51,26 +51,7 @@ extension KafkaAPI {
         return IncrementalAlterConfigsResponse(
             responses: zip(request.resources, contradictions).map { resource, contradiction in
                 let refusal =
-                    contradiction
-                    ?? alter(
-                        resource.resourceName,
-                        ofType: resource.resourceType,
-                        validateOnly: request.validateOnly
-                    ) { options throws(Refusal) in
-                        let changes = resource.configs.map {
-                            TopicOptionRules.Change(
-                                name: $0.name,
-                                operation: $0.configOperation,
-                                value: $0.value
-                            )
-                        }
-                        return try TopicOptionRules.changed(
-                            options,
-                            by: changes,
-                            defaults: configuration.topicDefaults,
-                            byOwner: call.connection.isOwner
-                        )
-                    }
+                    contradiction ?? change(resource, call, validateOnly: request.validateOnly)
                 return IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
                     errorCode: refusal?.code.rawValue ?? 0,
                     errorMessage: refusal?.message,
@@ -79,6 +60,45 @@ extension KafkaAPI {
                 )
             }
         )
+    }
+
+    private func change(
+        _ resource: IncrementalAlterConfigsRequest.AlterConfigsResource,
+        _ call: APICall,
+        validateOnly: Bool
+    ) -> Refusal? {
+        guard !takesNothingBack(resource) else { return nil }
+        return alter(
+            resource.resourceName,
+            ofType: resource.resourceType,
+            validateOnly: validateOnly
+        ) { options throws(Refusal) in
+            let changes = resource.configs.map {
+                TopicOptionRules.Change(
+                    name: $0.name,
+                    operation: $0.configOperation,
+                    value: $0.value
+                )
+            }
+            return try TopicOptionRules.changed(
+                options,
+                by: changes,
+                defaults: configuration.topicDefaults,
+                byOwner: call.connection.isOwner
+            )
+        }
+    }
+
+    /// Whether it takes options of the broker back, of which none is ever set while it runs: tools
+    /// that clean up behind themselves do.
+    private func takesNothingBack(
+        _ resource: IncrementalAlterConfigsRequest.AlterConfigsResource
+    ) -> Bool {
+        ConfigResourceType(rawValue: resource.resourceType) == .broker
+            && ["", "\(configuration.nodeID)"].contains(resource.resourceName)
+            && resource.configs.allSatisfy {
+                $0.configOperation == TopicOptionRules.deletion
+            }
     }
 
     private struct AlteredResource: Hashable {

@@ -73,9 +73,8 @@ extension KafkaAPI {
             }
             for assignment in assignments { try check(replicas: assignment.brokerIDs) }
         }
-        guard !validateOnly else { return }
         try refusing { () throws(BrokerError) in
-            try broker.growTopic(asked.name, to: asked.count)
+            try broker.growTopic(asked.name, to: asked.count, validateOnly: validateOnly)
         }
     }
 }

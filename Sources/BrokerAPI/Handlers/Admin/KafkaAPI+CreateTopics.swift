@@ -49,12 +49,17 @@ extension KafkaAPI {
                     )
                 }
             )
-            guard !validateOnly else { return result }
-            result.topicID = broker.makeTopicID()
-            let id = result.topicID
+            let id = broker.makeTopicID()
             try refusing { () throws(BrokerError) in
-                try broker.createTopic(topic.name, id: id, partitionCount: count, options: options)
+                try broker.createTopic(
+                    topic.name,
+                    id: id,
+                    partitionCount: count,
+                    options: options,
+                    validateOnly: validateOnly
+                )
             }
+            if !validateOnly { result.topicID = id }
             return result
         } catch {
             return Self.refused(topic.name, error)

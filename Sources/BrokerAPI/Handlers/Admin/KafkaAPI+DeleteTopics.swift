@@ -70,6 +70,9 @@ extension KafkaAPI {
             result.name = topic.name
             if call.version >= 6 { result.topicID = topic.id }
             try refuseOwned(topic)
+            if let refusal = broker.refusalToDelete(topic.name) {
+                throw Refusal(refusal.code, refusal.description)
+            }
             try refusing { () throws(BrokerError) in
                 try broker.deleteTopic(topic.name, id: topic.id)
             }

@@ -105,11 +105,12 @@ extension KafkaAPI {
         if let free = try? broker.disk.freeByteCount(at: broker.directory) {
             directory.usableBytes = free
         }
+        let known = broker.topicSnapshot()
         let asked: [(topic: String, partitions: [Int32]?)] =
             request.topics.map { $0.map { ($0.topic, Optional($0.partitions)) } }
-            ?? broker.topics().map { ($0.name, nil) }
+            ?? known.all.map { ($0.name, nil) }
         directory.topics = asked.compactMap { name, indexes in
-            guard let topic = broker.topic(name) else { return nil }
+            guard let topic = known.topic(name) else { return nil }
             let wanted = indexes.map { Set($0) }
             let partitions = topic.partitions.filter {
                 wanted?.contains($0.name.partition.rawValue) ?? true

@@ -15,12 +15,13 @@ extension KafkaAPI {
         _ call: APICall
     ) -> DescribeTopicPartitionsResponse {
         let asked = Set(request.topics.map { ExactText($0.name) })
-        let names = asked.isEmpty ? broker.topics().map(\.name) : asked.sorted().map(\.text)
+        let known = broker.topicSnapshot()
+        let names = asked.isEmpty ? known.all.map(\.name) : asked.sorted().map(\.text)
         let start = request.cursor
         var response = DescribeTopicPartitionsResponse()
         var left = Int(min(max(request.responsePartitionLimit, 1), Self.pageLimit))
         for name in names where name >= (start?.topicName ?? "") {
-            guard let topic = broker.topic(name) else {
+            guard let topic = known.topic(name) else {
                 response.topics.append(unknown(name))
                 continue
             }

@@ -15,6 +15,8 @@ struct Refusal: Error, Equatable, Sendable {
 
 /// Which options a topic may be given, and what a change makes of them.
 enum TopicOptionRules {
+    static let deletion: Int8 = 1
+
     /// What a client asks of one option.
     struct Change: Equatable, Sendable {
         let name: String
@@ -80,7 +82,7 @@ enum TopicOptionRules {
     ) throws(Refusal) {
         let name = change.name
         // What is not there can be taken away, as in Kafka.
-        if change.operation == 1 {
+        if change.operation == Self.deletion {
             options[name] = defaults.options[name]
             return
         }

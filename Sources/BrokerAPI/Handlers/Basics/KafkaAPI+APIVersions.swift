@@ -12,7 +12,7 @@ extension KafkaAPI {
             refusal.apiKeys = own.map { [Self.advertised($0)] } ?? []
             return .encoding(refusal, version: 0)
         }
-        switch request.decode(ApiVersionsRequest.self) {
+        switch decode(ApiVersionsRequest.self, request) {
         case .failure(let error): return .undecodable(error)
         case .success(let body):
             var response = ApiVersionsResponse()

@@ -48,16 +48,17 @@ extension KafkaAPI {
         guard let asked = request.topics, call.version > 0 || !asked.isEmpty else {
             return broker.topics().map(describe)
         }
+        let known = broker.topicSnapshot()
         var seen: Set<ExactText> = []
         var failed: [Answer] = []
         var found: [Answer] = []
         for topic in asked {
             let answer: Answer
             if topic.topicID != .zero {
-                answer = describe(topicID: topic.topicID)
+                answer = describe(topicID: topic.topicID, known)
             } else if let name = topic.name {
                 guard seen.insert(ExactText(name)).inserted else { continue }
-                answer = describe(name: name, mayMake: request.allowAutoTopicCreation)
+                answer = describe(name: name, known, mayMake: request.allowAutoTopicCreation)
             } else {
                 answer = Self.failure(.invalidRequest, name: nil)
             }
@@ -66,15 +67,15 @@ extension KafkaAPI {
         return failed + found
     }
 
-    private func describe(topicID: UniqueID) -> Answer {
-        if let topic = broker.topic(id: topicID) { return describe(topic) }
+    private func describe(topicID: UniqueID, _ known: TopicSnapshot) -> Answer {
+        if let topic = known.topic(id: topicID) { return describe(topic) }
         var answer = Self.failure(.unknownTopicID, name: nil)
         answer.topicID = topicID
         return answer
     }
 
-    private func describe(name: String, mayMake: Bool) -> Answer {
-        if let topic = broker.topic(name) { return describe(topic) }
+    private func describe(name: String, _ known: TopicSnapshot, mayMake: Bool) -> Answer {
+        if let topic = known.topic(name) { return describe(topic) }
         if TopicName.problem(with: name) != nil { return Self.failure(.invalidTopic, name: name) }
         guard mayMake, configuration.autoCreatesTopics || InternalTopic(rawValue: name) != nil
         else { return Self.failure(.unknownTopicOrPartition, name: name) }

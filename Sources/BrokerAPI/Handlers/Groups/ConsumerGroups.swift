@@ -77,6 +77,9 @@ extension KafkaAPI {
         _ id: String,
         _ names: [UniqueID: String]
     ) -> ConsumerGroupDescribeResponse.DescribedGroup {
+        guard !id.isEmpty else {
+            return .init(errorCode: KafkaErrorCode.invalidGroupID.rawValue, groupID: id)
+        }
         do throws(BrokerError) {
             if let group = try broker.describeConsumerGroup(id) { return .init(group, names) }
             let isClassic = try broker.describeGroup(id) != nil

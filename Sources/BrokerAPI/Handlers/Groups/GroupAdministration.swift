@@ -120,13 +120,14 @@ extension KafkaAPI {
                 return OffsetDeleteResponse(errorCode: KafkaErrorCode.nonEmptyGroup.rawValue)
             }
             var removed: Set<TopicPartition> = []
+            let known = broker.topicSnapshot()
             let topics = request.topics.map { topic in
                 OffsetDeleteResponse.OffsetDeleteResponseTopic(
                     name: topic.name,
                     partitions: topic.partitions.map { partition in
                         let index = PartitionIndex(partition.partitionIndex)
                         var code = KafkaErrorCode.none
-                        if (try? broker.find(TopicPartition(topic.name, index))) == nil {
+                        if !known.contains(TopicPartition(topic.name, index)) {
                             code = .unknownTopicOrPartition
                         } else if subscribed.contains(topic.name) {
                             code = .groupSubscribedToTopic

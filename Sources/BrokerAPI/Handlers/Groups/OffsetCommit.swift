@@ -11,8 +11,9 @@ extension KafkaAPI {
         _ call: APICall,
         answer: @escaping @Sendable (OffsetCommitResponse?) -> Void
     ) {
+        let known = broker.topicSnapshot()
         let topics = request.topics.map {
-            call.version >= 10 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
+            call.version >= 10 ? WireTopic(id: $0.topicID, known) : WireTopic(name: $0.name)
         }
         guard !broker.isJobGroup(request.groupID) else {
             return answer(
@@ -32,7 +33,7 @@ extension KafkaAPI {
                 )
                 // Of another topic that has the name meanwhile nothing is committed.
                 if let id = topic.id { offset.topicID = id }
-                if (try? broker.find(name)) == nil {
+                if !known.contains(name) {
                     refused[name] = .unknownTopicOrPartition
                 } else if GroupOffsets.check([offset]) != .none {
                     refused[name] = GroupOffsets.check([offset])

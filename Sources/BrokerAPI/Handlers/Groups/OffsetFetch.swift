@@ -7,10 +7,11 @@ import LogModel
 /// Version 10 names topics by their ids.
 extension KafkaAPI {
     func offsetFetch(_ request: OffsetFetchRequest, _ call: APICall) -> OffsetFetchResponse {
+        let known = broker.topicSnapshot()
         if call.version >= 8 {
             return OffsetFetchResponse(
                 groups: request.groups.map {
-                    fetchOffsets($0, call, requireStable: request.requireStable)
+                    fetchOffsets($0, call, known, requireStable: request.requireStable)
                 }
             )
         }
@@ -23,7 +24,7 @@ extension KafkaAPI {
                 )
             }
         )
-        let answer = fetchOffsets(group, call, requireStable: request.requireStable)
+        let answer = fetchOffsets(group, call, known, requireStable: request.requireStable)
         return OffsetFetchResponse(
             topics: answer.topics.map { topic in
                 OffsetFetchResponse.OffsetFetchResponseTopic(
@@ -46,12 +47,13 @@ extension KafkaAPI {
     private func fetchOffsets(
         _ group: OffsetFetchRequest.OffsetFetchRequestGroup,
         _ call: APICall,
+        _ known: TopicSnapshot,
         requireStable: Bool
     ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
         let usesIDs = call.version >= 10
         let named = group.topics?.map { asked in
             let topic =
-                usesIDs ? WireTopic(id: asked.topicID, broker) : WireTopic(name: asked.name)
+                usesIDs ? WireTopic(id: asked.topicID, known) : WireTopic(name: asked.name)
             return (topic: topic, indexes: asked.partitionIndexes)
         }
         let asked = named?.filter { !$0.topic.isUnknown }.flatMap { topic, indexes in
@@ -103,13 +105,15 @@ extension KafkaAPI {
         _ answers: [TopicPartition: OffsetAnswer],
         usesIDs: Bool
     ) -> [(topic: WireTopic, indexes: [Int32])] {
-        Dictionary(grouping: answers.keys.sorted(), by: \.topic)
+        // Of now: what was committed may be of a topic that came behind the first look.
+        let known = broker.topicSnapshot()
+        return Dictionary(grouping: answers.keys.sorted(), by: \.topic)
             .sorted { $0.key < $1.key }
             .compactMap { name, partitions in
                 let indexes = partitions.map(\.partition.rawValue)
                 guard usesIDs else { return (WireTopic(name: name), indexes) }
                 // One that is gone meanwhile has none.
-                return broker.topic(name).map { (WireTopic(id: $0.id, broker), indexes) }
+                return known.topic(name).map { (WireTopic(id: $0.id, known), indexes) }
             }
     }
 }

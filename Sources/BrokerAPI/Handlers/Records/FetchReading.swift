@@ -52,16 +52,17 @@ struct FetchReading {
     /// The rights of now count: a session may have begun with others.
     mutating func run(_ partitions: [FetchedPartition], _ broker: Broker, _ rights: Rights?) {
         answers.reserveCapacity(partitions.count)
+        let topics = broker.topicSnapshot()
         var known: [FetchKey.Topic: (topic: WireTopic, isAllowed: Bool)] = [:]
         for asked in partitions {
             if known[asked.key.topic] == nil {
-                let topic = WireTopic(asked.key.topic, broker)
+                let topic = WireTopic(asked.key.topic, topics)
                 let isAllowed =
                     topic.isUnknown || rights?.allows(.read, .topic, topic.name) ?? true
                 known[asked.key.topic] = (topic, isAllowed)
             }
             guard let (topic, isAllowed) = known[asked.key.topic] else { continue }
-            answers.append(isAllowed ? read(asked, of: topic, broker) : refuse(asked))
+            answers.append(isAllowed ? read(asked, of: topic, topics, broker) : refuse(asked))
         }
     }
 
@@ -76,6 +77,7 @@ struct FetchReading {
     private mutating func read(
         _ asked: FetchedPartition,
         of topic: WireTopic,
+        _ topics: TopicSnapshot,
         _ broker: Broker
     ) -> FetchResponse.PartitionData {
         var answer = FetchResponse.PartitionData()
@@ -87,11 +89,11 @@ struct FetchReading {
             return fail(.unknownTopicID, &answer)
         }
         do throws(BrokerError) {
-            let partition = try broker.find(topic.partition(asked.key.index))
+            let partition = try topics.find(topic.partition(asked.key.index))
             // Any number below 0 says nothing here, in Kafka too.
             let code = partition.refusal(ofLeaderEpoch: max(-1, asked.currentLeaderEpoch))
             guard code == .none else { return fail(code, &answer) }
-            if try diverges(asked, partition, broker, &answer) { return answer }
+            if try diverges(asked, partition, &answer) { return answer }
             try fill(&answer, asked, of: topic.id, partition, broker)
         } catch {
             // Kafka has an empty list here where it otherwise has none.
@@ -116,12 +118,11 @@ struct FetchReading {
     private mutating func diverges(
         _ asked: FetchedPartition,
         _ partition: Partition,
-        _ broker: Broker,
         _ answer: inout FetchResponse.PartitionData
     ) throws(BrokerError) -> Bool {
         guard asked.lastFetchedEpoch >= 0 else { return false }
         let found = try partition.end(of: LeaderEpoch(asked.lastFetchedEpoch))
-        let bounds = try broker.bounds(of: partition.name)
+        let bounds = try partition.bounds
         guard let found, Offset(asked.offset) >= bounds.logStart else {
             throw .offsetOutOfRange("\(partition.name)")
         }
@@ -144,16 +145,16 @@ struct FetchReading {
         let offset = Offset(asked.offset)
         let wanted = max(0, min(Int(asked.byteLimit), limits.byteLimit - byteCount))
         let limit = max(0, min(wanted, leftByteCount, Self.partitionByteLimit))
-        var bounds = try broker.bounds(of: partition.name)
+        var bounds = try partition.bounds
         var end = end(of: bounds)
         var found = 0
         if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
             let read: FoundRecords
             do throws(BrokerError) {
-                read = try records(partition.name, topicID, offset, limit, broker)
+                read = try records(partition, topicID, offset, limit, broker)
             } catch .offsetOutOfRange(let what) {
                 // The bounds were those of a partition that slept: it was opened by the reading.
-                bounds = try broker.bounds(of: partition.name)
+                bounds = try partition.bounds
                 try partition.refuseDamaged(at: offset, bounds)
                 throw .offsetOutOfRange(what)
             }
@@ -230,7 +231,7 @@ struct FetchReading {
 
     /// Whole batches; the first one of an answer whatever the limit. None where it does not fit.
     private func records(
-        _ name: TopicPartition,
+        _ partition: Partition,
         _ topicID: UniqueID?,
         _ offset: Offset,
         _ limit: Int,
@@ -242,7 +243,7 @@ struct FetchReading {
             let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
                 outcome = Result { () throws(BrokerError) in
                     try broker.fetch(
-                        name,
+                        partition,
                         of: topicID,
                         from: offset,
                         isolation: isolation,
@@ -256,7 +257,7 @@ struct FetchReading {
             switch outcome {
             case .success(var result):
                 // Not every client looks at checksums.
-                let sound = try Self.soundPart(of: bytes, name)
+                let sound = try Self.soundPart(of: bytes, partition.name)
                 result.byteCount = sound.byteCount
                 // What waits to be sent must not hold much more than it sends.
                 let isWhole = sound.byteCount == bytes.count && bytes.count >= capacity / 2
@@ -291,10 +292,10 @@ private struct FoundRecords {
 }
 
 extension WireTopic {
-    fileprivate init(_ topic: FetchKey.Topic, _ broker: Broker) {
+    fileprivate init(_ topic: FetchKey.Topic, _ topics: TopicSnapshot) {
         switch topic {
         case .name(let name): self.init(name: name)
-        case .id(let id): self.init(id: id, broker)
+        case .id(let id): self.init(id: id, topics)
         }
     }
 }

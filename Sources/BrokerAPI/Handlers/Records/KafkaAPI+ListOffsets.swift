@@ -19,6 +19,7 @@ extension KafkaAPI {
 
     func listOffsets(_ request: ListOffsetsRequest, _ call: APICall) -> ListOffsetsResponse {
         let isolation = IsolationLevel(wire: request.isolationLevel)
+        let known = broker.topicSnapshot()
         var response = ListOffsetsResponse()
         response.topics = request.topics.map { topic in
             var counts: [Int32: Int] = [:]
@@ -31,7 +32,7 @@ extension KafkaAPI {
                     repeated.append(Self.failure(.invalidRequest, asked))
                     counts[asked.partitionIndex] = 0
                 } else if count == 1 {
-                    answers.append(answer(asked, topic.name, isolation, call.version))
+                    answers.append(answer(asked, topic.name, known, isolation, call.version))
                 }
             }
             return .init(name: topic.name, partitions: repeated + answers)
@@ -42,12 +43,13 @@ extension KafkaAPI {
     private func answer(
         _ asked: Asked,
         _ topic: String,
+        _ known: TopicSnapshot,
         _ isolation: IsolationLevel,
         _ version: Int16
     ) -> Answer {
         let name = TopicPartition(topic, PartitionIndex(asked.partitionIndex))
         do throws(BrokerError) {
-            let partition = try broker.find(name)
+            let partition = try known.find(name)
             let code = partition.refusal(ofLeaderEpoch: asked.currentLeaderEpoch)
             guard code == .none else { return Self.failure(code, asked) }
             return try look(asked, partition, isolation, version)
@@ -58,7 +60,7 @@ extension KafkaAPI {
 
     /// What is missing in front of all that is there, or behind it, may be what was asked for.
     private func refuseDamaged(_ partition: Partition, isBegin: Bool) throws(BrokerError) {
-        let bounds = try broker.bounds(of: partition.name)
+        let bounds = try partition.bounds
         try partition.refuseDamaged(
             at: isBegin ? bounds.logStart.advanced(by: -1) : bounds.logEnd,
             bounds
@@ -75,7 +77,7 @@ extension KafkaAPI {
         answer.partitionIndex = asked.partitionIndex
         switch asked.timestamp {
         case Self.latest:
-            let bounds = try broker.bounds(of: partition.name)
+            let bounds = try partition.bounds
             try refuseDamaged(partition, isBegin: false)
             answer.offset =
                 (isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark)
@@ -84,7 +86,7 @@ extension KafkaAPI {
             return answer
         case Self.earliest,
             Self.earliestLocal where version >= 8:
-            let bounds = try broker.bounds(of: partition.name)
+            let bounds = try partition.bounds
             try refuseDamaged(partition, isBegin: true)
             answer.offset = bounds.logStart.rawValue
         case Self.largestTimestamp where version >= 7:
@@ -103,7 +105,7 @@ extension KafkaAPI {
                 try refuseDamaged(partition, isBegin: false)
                 return answer
             }
-            if found.offset == (try broker.bounds(of: partition.name)).logStart {
+            if found.offset == (try partition.bounds).logStart {
                 try refuseDamaged(partition, isBegin: true)
             }
             answer.offset = found.offset.rawValue

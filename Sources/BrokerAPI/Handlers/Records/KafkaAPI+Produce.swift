@@ -15,7 +15,7 @@ extension KafkaAPI {
         _ apiRequest: APIRequest,
         complete: @escaping APIEntry.Completion
     ) {
-        switch apiRequest.decode(ProduceRequest.self) {
+        switch decode(ProduceRequest.self, apiRequest) {
         case .failure(let error): complete(.undecodable(error))
         case .success(var request):
             let version = apiRequest.version
@@ -91,8 +91,9 @@ private struct Appended: Sendable {
         }
         let transactionalID = request.transactionalID
         isTransactional = transactionalID != nil
+        let known = broker.topicSnapshot()
         let targets = request.topicData.map {
-            version >= 13 ? WireTopic(id: $0.topicID, broker) : WireTopic(name: $0.name)
+            version >= 13 ? WireTopic(id: $0.topicID, known) : WireTopic(name: $0.name)
         }
         let denied = Self.takeDenied(&request, targets, rights)
         if version >= 12, refusal == nil {
@@ -242,7 +243,6 @@ private struct Appended: Sendable {
         _ transactionalID: String?
     ) -> KafkaErrorCode? {
         if InternalTopic(rawValue: topic) != nil { return .invalidTopic }
-        if transactionalID?.isEmpty == true { return .invalidRequest }
         return records.withUnsafeBytes { bytes -> KafkaErrorCode? in
             do throws(RecordBatchError) {
                 let batch = try RecordBatchView(bytes)
@@ -254,8 +254,10 @@ private struct Appended: Sendable {
                 {
                     return Self.unsupportedCompressionType
                 }
-                let isNamed = transactionalID != nil || !batch.attributes.isTransactional
-                return isNamed ? nil : .transactionalIDAuthorizationFailed
+                // Only a transaction needs an id, and one that is there.
+                guard batch.attributes.isTransactional else { return nil }
+                guard let transactionalID else { return .transactionalIDAuthorizationFailed }
+                return transactionalID.isEmpty ? .invalidRequest : nil
             } catch {
                 switch error {
                 // No whole batch, or one of the formats before.

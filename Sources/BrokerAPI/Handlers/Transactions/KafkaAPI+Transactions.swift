@@ -29,10 +29,11 @@ extension KafkaAPI {
             topic.partitions.map { TopicPartition(topic.name, PartitionIndex($0)) }
         }
         var refused: [TopicPartition: KafkaErrorCode] = [:]
+        let known = broker.topicSnapshot()
         for name in names {
             if InternalTopic(rawValue: name.topic) != nil {
                 refused[name] = .topicAuthorizationFailed
-            } else if (try? broker.find(name)) == nil {
+            } else if !known.contains(name) {
                 refused[name] = .unknownTopicOrPartition
             }
         }

@@ -22,11 +22,12 @@ extension KafkaAPI {
         )
         var refused: [TopicPartition: KafkaErrorCode] = [:]
         var offsets: [TopicPartition: CommittedOffset] = [:]
+        let known = broker.topicSnapshot()
         for topic in request.topics {
             for asked in topic.partitions {
                 let name = TopicPartition(topic.name, PartitionIndex(asked.partitionIndex))
                 let value = value(of: asked)
-                if (try? broker.find(name)) == nil {
+                if !known.contains(name) {
                     refused[name] = .unknownTopicOrPartition
                 } else if GroupOffsets.check([value]) != .none {
                     refused[name] = GroupOffsets.check([value])
