@@ -45,7 +45,7 @@ struct AuditRecord: Equatable {
         static let version = "__millrace.audit.version"
         static let action = "__millrace.audit.action"
         static let id = "__millrace.audit.id"
-        static let topicID = "__millrace.audit.topic-id"
+        static let topicID = DeadLetterNoteName.topicID
         static let author = "__millrace.audit.by"
         static let conditions = "__millrace.audit.where"
         static let target = "__millrace.audit.to"
