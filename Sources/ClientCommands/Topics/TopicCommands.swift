@@ -196,6 +196,7 @@ package enum TopicCommands {
             for topic in topics { try log.requireKnown(topic) }
             if !invocation[force] {
                 for topic in topics {
+                    try log.refuseUseByRunningJob(of: topic)
                     try log.refuseLossOfLetters(removing: topic, of: topics)
                 }
             }
