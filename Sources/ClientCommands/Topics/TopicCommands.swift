@@ -181,7 +181,8 @@ package enum TopicCommands {
     private static let force = Parameter.flag(
         "force",
         help: "also a topic that a job keeps its state in, or carries records through, one "
-            + "with dead letters that are open, and one of notes about such letters"
+            + "that a running job reads or writes, one with dead letters that are open, and one "
+            + "with notes about dead letters"
     )
 
     private static let delete = Command(
