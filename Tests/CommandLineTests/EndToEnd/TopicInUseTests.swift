@@ -11,7 +11,13 @@ extension EndToEnd {
         @Test func `a topic in use by a running job is deleted by force alone`() throws {
             try succeed("topic", "create", "payments", "other")
             let job = try OwnerProcess.job("DlqTemplate", data, folder)
-            try succeed("produce", "payments", input: "{\"cents\":500}\n")
+            try succeed(
+                "produce",
+                "payments",
+                "--key-separator",
+                "=",
+                input: "k={\"cents\":500}\n"
+            )
             let deadline = Date(timeIntervalSinceNow: 60)
             while try !run(["consume", "dlq-template-receipts", "--until-end"]).output
                 .contains("500"), Date() < deadline
