@@ -14,17 +14,13 @@ package struct RunningJob {
     private static let notePrefix = "the job "
     private static let lockByteLimit = 4096
 
-    package init(_ topology: TopologySpecification) {
-        name = topology.job
-        self.topology = topology
-    }
-
     /// Nil where no job has the directory, or nothing tells of its topics.
     package init?(owning directory: String) {
         guard let job = Self.job(ofOwner: Self.owner(of: directory)),
             let topology = StoredTopology.read(job, in: StateFolder.path(in: directory))
         else { return nil }
-        self.init(topology)
+        name = job
+        self.topology = topology
     }
 
     /// The job that an owner is, as a lock file names it: `process 4711 (the job orders)`.
