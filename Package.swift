@@ -386,7 +386,7 @@ let package = Package(
                 "ClientCommands", "DirectoryAccess", "DirectoryCommands", "FoundationErrors",
                 "RunCommands", "MillraceTestKit",
                 "EmbeddedClient", "LogClient", "JSON", "Serdes", "HTTPServer",
-                "Streams", "StreamsRuntime", "Threads", "BrokerAPI", "KafkaClient",
+                "Streams", "StreamsRuntime", "Threads", "BrokerAPI", "KafkaClient", "KafkaWire",
             ],
             exclude: ["EndToEnd/Allocations", "Interop/Scripts"]
         ),

@@ -49,17 +49,13 @@ package struct AuditRecord: Equatable {
     package var partition: PartitionIndex
     package var offsets: OffsetRanges
 
-    /// The topic where it is noted what was done about the dead letters of another.
-    package static func topic(of letters: String) -> String { letters + topicSuffix }
-    package static let topicSuffix = "-audit"
-
     private enum Header {
         /// What all of them begin with.
         static let prefix = "__millrace.audit."
         static let version = "__millrace.audit.version"
         static let action = "__millrace.audit.action"
         static let id = "__millrace.audit.id"
-        static let topicID = "__millrace.audit.topic-id"
+        static let topicID = DeadLetterNoteName.topicID
         static let author = "__millrace.audit.by"
         static let conditions = "__millrace.audit.where"
         static let target = "__millrace.audit.to"

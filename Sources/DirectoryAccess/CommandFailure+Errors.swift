@@ -29,8 +29,10 @@ extension CommandFailure {
         switch error.cause {
         case .corrupt(let text)?: self.init(what, data: data, .corrupt(text))
         case .full(let text)?: self.init(what, data: data, .full(text))
+        case .unknownTopicOrPartition(let partition)?:
+            self.init(what, data: data, .unknownTopicOrPartition(partition))
         case nil, .retriable, .abortable, .producerInvalid, .fenced, .offsetOutOfRange,
-            .unknownTopicOrPartition, .topicReplaced, .topicExists, .invalid, .fatal:
+            .topicReplaced, .topicExists, .invalid, .fatal:
             self.init(what, reason: error.message)
         }
     }
@@ -48,7 +50,18 @@ extension CommandFailure {
                     + "\(bounds.logStart.rawValue) to \(bounds.highWatermark.rawValue)"
             )
         case .unknownTopicOrPartition(let partition):
-            self.init(what, place: "\(partition)", reason: "there is no such partition")
+            self.init(
+                what,
+                place: data.map { "\(partition) in \($0)" } ?? "\(partition)",
+                reason: "there is no such partition: its topic was deleted, or never had it",
+                next: data.map {
+                    "make the topic again, and start the job behind that: "
+                        + nextCommand(
+                            "topic create \(argument: partition.topic) --partitions N",
+                            data: $0
+                        )
+                }
+            )
         case .topicReplaced(let partition):
             self.init(
                 what,

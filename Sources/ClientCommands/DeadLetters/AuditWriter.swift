@@ -51,24 +51,12 @@ final class AuditWriter {
     /// What is forgotten of what was done about dead letters would be done again. The topic may
     /// have been made by something else, with the defaults of topics.
     private static func requireKept(_ name: String, in log: ServedLog) throws(CommandFailure) {
-        let asked = Result { () throws(CommandFailure) in
-            try log.asking("the options of '\(name)' are not told") {
-                cluster throws(KafkaClientError) in
-                try cluster.options(of: [name], withDefaults: true)
-            }
-        }
-        // Who may not see the options relies on who made the topic.
-        guard case .success(let all) = asked, let options = all[name] else { return }
-        let wanted = ServedLog.optionsOfKept.filter { options[$0.key] != $0.value }
-        guard !wanted.isEmpty, !options.isEmpty else { return }
-        let changes = wanted.sorted { $0.key < $1.key }.map { " --config \($0.key)=\($0.value)" }
-        let found = wanted.keys.sorted().map { "\($0) is \(options[$0] ?? "unset")" }
+        guard let keeping = try log.noteKeeping(of: name) else { return }
         throw CommandFailure(
             "nothing was done about these dead letters",
             place: "topic \(name) of \(log.place)",
-            reason: "what was done is noted there, and it would forget that: "
-                + found.joined(separator: ", "),
-            next: log.place.next("topic alter \(argument: name)\(changes.joined())")
+            reason: "what was done is noted there, and it would forget that: \(keeping.found)",
+            next: keeping.next(name, at: log.place)
         )
     }
 
@@ -178,11 +166,6 @@ final class AuditWriter {
 }
 
 extension ServedLog {
-    /// Of a topic that keeps its records for ever, whatever the defaults of topics are.
-    static let optionsOfKept = [
-        "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
-    ]
-
     /// Makes a topic that keeps its records for ever, unless it is there.
     func createTopicIfAbsent(_ name: String, partitionCount: Int32) throws(CommandFailure) {
         try changing("the topic '\(name)'", .was, "made") { cluster throws(KafkaClientError) in
@@ -191,7 +174,7 @@ extension ServedLog {
                 try cluster.createTopic(
                     name,
                     partitionCount: partitionCount,
-                    options: Self.optionsOfKept
+                    options: NoteKeeping.options
                 )
             } catch {
                 // Another command was quicker.

@@ -126,14 +126,19 @@ package enum DlqCommands {
 
     private static func json(_ groups: LetterGroups, of topic: String) -> String {
         groups.sorted.map { group in
-            let names = zip(groups.grouping, group.names).map { part, name in
-                "\"\(part.rawValue)\":\(jsonString(name)),"
+            let isOthers = group.values.isEmpty
+            let names = groups.grouping.enumerated().map { index, part in
+                let value = isOthers ? nil : group.values[index]
+                return (value ?? []).withUnsafeBytes { bytes in
+                    LetterText.json(part.rawValue, value == nil ? nil : bytes)
+                } + ","
             }
             let counts = LetterState.allCases.map { "\"\($0.word)\":\(group[$0])," }
             let oldest = group.oldestOpen.map {
                 decimal(age(of: $0, at: groups.now).seconds, places: 3)
             }
-            return "{\"dead_letters\":\(jsonString(topic)),\(names.joined())\(counts.joined())"
+            return "{\"dead_letters\":\(jsonString(topic)),\(names.joined())"
+                + (isOthers ? "\"others\":true," : "") + counts.joined()
                 + "\"last_hour\":\(group.recentCount),"
                 + "\"oldest_seconds\":\(oldest ?? "null")}\n"
         }.joined()

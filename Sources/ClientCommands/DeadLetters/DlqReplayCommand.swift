@@ -50,6 +50,11 @@ enum DlqReplayCommand {
         help: "whether keys that are held are passed by or freed too"
     )
 
+    private static let force = Parameter.flag(
+        "force",
+        help: "also dead letters that may have been replayed before, as far as notes can tell"
+    )
+
     static let command = Command(
         "replay",
         summary: "send the records of dead letters back",
@@ -62,7 +67,8 @@ enum DlqReplayCommand {
             DlqCommands.topic.declaration, DlqCommands.conditions.declaration,
             LetterChoice.all.declaration, batch.declaration, stops.declaration,
             patience.declaration, group.declaration, to.declaration, side.declaration,
-            hold.declaration, limit.declaration, LetterChoice.dryRun.declaration,
+            hold.declaration, limit.declaration, force.declaration,
+            LetterChoice.dryRun.declaration,
         ] + LogOption.parameters,
         examples: [
             .init(
@@ -119,27 +125,48 @@ enum DlqReplayCommand {
         _ log: ServedLog,
         _ signals: SignalListener
     ) throws -> ExitStatus {
+        var targets = ReplayTargets(
+            log,
+            lettersOf: choice.topic,
+            destination,
+            now: choice.now,
+            makesTopics: !choice.isDryRun
+        )
+        try targets.refuseImpossible()
         let letters = try choice.letters(in: log, signals)
-        if case .topic(let name) = destination { _ = try log.requireTopic(name) }
-        func rehearse(upTo limit: Int) throws -> LetterRehearsal {
-            try LetterRehearsal(letters, choice, destination, limit: limit, in: log) {
-                signals.request != nil
-            }
-        }
-        if choice.isDryRun {
-            let rehearsal = try rehearse(upTo: invocation[limit] ?? Int.max)
-            rehearsal.tell()
-            return end(rehearsal, LetterChoice.lookedShort, signals)
+        let cause = choice.cause(.replay, letters, target: destination.words)
+        func passage(_ targets: ReplayTargets) -> LetterPassage {
+            LetterPassage(
+                id: cause.id,
+                hold: invocation[hold],
+                targets: targets,
+                sources: SourceRecords(log)
+            )
         }
         // Where nothing was noted yet and nothing is to be, no topic is made for it.
-        if try !log.hasAudit(of: letters) {
-            let rehearsal = try rehearse(upTo: 1)
+        if try choice.isDryRun || !log.hasAudit(of: letters) {
+            let states = try log.states(of: letters) { signals.request != nil }
+            if !invocation[force] { try log.refuseDoubts(about: letters, choice, states, signals) }
+            targets.makesTopics = false
+            let rehearsal = try LetterRehearsal(
+                letters,
+                choice,
+                states,
+                passage(targets),
+                limit: choice.isDryRun ? invocation[limit] ?? Int.max : 1,
+                in: log
+            ) { signals.request != nil }
+            if choice.isDryRun {
+                rehearsal.tell()
+                return end(rehearsal, LetterChoice.lookedShort, signals)
+            }
             if rehearsal.counts.isEmpty {
                 TextOutput.standard.write("replayed 0 dead letters\n")
                 return end(rehearsal, LetterChoice.cutShort, signals)
             }
+            targets.makesTopics = true
         }
-        return try replay(letters, choice, destination, invocation, log, signals)
+        return try replay(letters, choice, cause, passage(targets), invocation, log, signals)
     }
 
     /// Says what is left open, and `words` where a signal ended the looking.
@@ -157,14 +184,15 @@ enum DlqReplayCommand {
     private static func replay(
         _ letters: LetterTopic,
         _ choice: LetterChoice,
-        _ destination: ReplayTargets.Destination,
+        _ cause: AuditRecord.Cause,
+        _ passage: LetterPassage,
         _ invocation: Invocation,
         _ log: ServedLog,
         _ signals: SignalListener
     ) throws -> ExitStatus {
-        let cause = choice.cause(.replay, letters, target: destination.words)
         let audit = try AuditWriter(letters, cause: cause, in: log)
         let states = try log.states(of: letters, areSettled: true) { signals.request != nil }
+        if !invocation[force] { try log.refuseDoubts(about: letters, choice, states, signals) }
         let watch = RefailWatch(
             log,
             letters,
@@ -175,18 +203,9 @@ enum DlqReplayCommand {
         )
         let replay = LetterReplay(
             audit,
-            id: cause.id,
-            hold: invocation[hold],
+            passage,
             sizes: invocation[batch],
             limit: invocation[limit] ?? Int.max,
-            targets: ReplayTargets(
-                log,
-                letters,
-                destination,
-                now: choice.now,
-                makesTopics: true
-            ),
-            sources: SourceRecords(log),
             watch: invocation[stops] ? watch : nil
         )
         var isCutShort = false

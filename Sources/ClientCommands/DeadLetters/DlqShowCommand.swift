@@ -1,6 +1,4 @@
 import DirectoryAccess
-import KafkaClient
-import LogClient
 import LogModel
 import Streams
 import Telemetry
@@ -43,13 +41,16 @@ enum DlqShowCommand {
     ) { invocation in
         let now = SystemTimeSource().wallTime()
         let conditions = try LetterConditions(invocation[DlqCommands.conditions], now: now)
-        var left = invocation[limit]
+        var shownCount = 0
+        var hasMore = false
         try withCluster(invocation) { log in
             let letters = try log.letterTopic(invocation[DlqCommands.topic])
             let states = try log.states(of: letters)
             var sources = SourceRecords(log)
             var output = BufferedOutput(.standard)
             try log.scanLetters(of: letters, conditions, states) { letter, state in
+                hasMore = shownCount == invocation[limit]
+                guard !hasMore else { return false }
                 let shown = ShownLetter(
                     letter: letter,
                     state: state,
@@ -59,68 +60,24 @@ enum DlqShowCommand {
                     now: now
                 )
                 output.append(invocation[GroupCommands.asJSON] ? shown.json : shown.text)
-                left -= 1
-                return left > 0 && !output.isBroken
+                shownCount += 1
+                return !output.isBroken
             }
             output.flush()
-            if left == invocation[limit] {
+            if shownCount == 0 {
                 TextOutput.error.write("no dead letter is what was asked for\n")
+            }
+            guard hasMore else { return }
+            let more =
+                "there are more than the \(counted(shownCount, "dead letter")) shown here: --max N "
+                + "shows so many, dlq list counts all\n"
+            if invocation[GroupCommands.asJSON] {
+                TextOutput.error.write(more)
+            } else {
+                TextOutput.standard.write(more)
             }
         }
         return .done
-    }
-}
-
-/// Looks for the records that dead letters were made of.
-struct SourceRecords {
-    enum Presence: String {
-        case there
-        case gone
-        /// The dead letter does not say where it was.
-        case unknown
-    }
-
-    private let log: ServedLog
-    /// Whether topics that letters name exist; so many are remembered.
-    private var topics: [String: Int] = [:]
-    private static let topicLimit = 1000
-
-    init(_ log: ServedLog) { self.log = log }
-
-    mutating func presence(of letter: DeadLetterView) throws -> Presence {
-        guard letter.source?.offset != nil else { return .unknown }
-        var isThere = false
-        try withRecord(of: letter) { _, _ in isThere = true }
-        return isThere ? .there : .gone
-    }
-
-    /// Lends the record that a letter was made of to `body`, if it is still there: a topic that was
-    /// deleted and made again has another at its offset.
-    mutating func withRecord(
-        of letter: DeadLetterView,
-        _ body: (RecordView, RecordBatchView) throws -> Void
-    ) throws {
-        guard let (partition, offset) = letter.source, let offset, offset.rawValue < Int64.max,
-            Int(partition.partition.rawValue) < (try partitionCount(of: partition.topic))
-        else { return }
-        let bounds = try log.bounds(of: partition)
-        guard offset >= bounds.logStart, offset < bounds.lastStableOffset else { return }
-        try log.scan(partition, offset.rawValue..<(offset.rawValue + 1)) { record, batch in
-            if letter.mayBe(of: record, in: batch) { try body(record, batch) }
-            return false
-        }
-    }
-
-    private mutating func partitionCount(of topic: String) throws -> Int {
-        if let known = topics[topic] { return known }
-        let found = try log.asking("the topic '\(topic)' is not looked up") {
-            cluster throws(KafkaClientError) in
-            try cluster.topics(named: [topic])
-        }
-        if topics.count >= Self.topicLimit { topics = [:] }
-        let count = found.first?.partitions.count ?? 0
-        topics[topic] = count
-        return count
     }
 }
 
@@ -218,23 +175,16 @@ struct ShownLetter {
             "\"first_failed_at\":\(letter.firstFailure.rawValue)",
             "\"last_failed_at\":\(letter.arrival.rawValue)", "\"source\":\"\(source.rawValue)\"",
         ]
-        fields += Self.json("key", letter.key) + Self.json("value", letter.value)
+        fields += [LetterText.json("key", letter.key), LetterText.json("value", letter.value)]
         var headers: [String] = []
         var iterator = RecordHeaderIterator(letter.headers)
         while let header = iterator.next() {
-            let name = Self.json("name", header.key) + Self.json("value", header.value)
-            headers.append("{\(name.joined(separator: ","))}")
+            let members = [
+                LetterText.json("name", header.key), LetterText.json("value", header.value),
+            ]
+            headers.append("{\(members.joined(separator: ","))}")
         }
         fields.append("\"headers\":[\(headers.joined(separator: ","))]")
         return "{\(fields.joined(separator: ","))}\n"
-    }
-
-    /// A text as it is; other bytes in hexadecimal digits, under a name that says so.
-    private static func json(_ name: String, _ bytes: UnsafeRawBufferPointer?) -> [String] {
-        guard let bytes else { return ["\"\(name)\":null"] }
-        if let text = String(validating: bytes, as: UTF8.self) {
-            return ["\"\(name)\":\(jsonString(text))"]
-        }
-        return ["\"\(name)_hex\":\"\(hexText(bytes))\""]
     }
 }

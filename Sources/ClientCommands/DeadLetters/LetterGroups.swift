@@ -2,8 +2,11 @@ import LogModel
 
 /// Dead letters of one kind, counted.
 struct LetterGroup {
-    /// What its letters have in common, in the order of what is grouped by.
+    /// What its letters have in common, in the order of what is grouped by, as a terminal shows it.
     let names: [String]
+    /// The same as the letters have it; nil where they have none of it. Empty for those that are
+    /// counted together because there are too many kinds.
+    var values: [[UInt8]?] = []
     /// By state.
     var counts = [Int](repeating: 0, count: LetterState.allCases.count)
     /// That arrived within the last hour, whatever became of them.
@@ -80,11 +83,17 @@ struct LetterGroups {
             return groups.count - 1
         }
         indexes[scratch] = groups.count
-        groups.append(LetterGroup(names: grouping.map { Self.name(of: letter, $0) }))
+        groups.append(
+            LetterGroup(
+                names: grouping.map { Self.name(of: letter, $0) },
+                values: grouping.map { Self.value(of: letter, $0) }
+            )
+        )
         return groups.count - 1
     }
 
-    /// What tells kinds apart, each part ended by a byte that no text has.
+    /// What tells kinds apart, each part ended by a byte that no text has; by another no text has
+    /// it is told from an empty one that there is none.
     private mutating func appendName(of letter: DeadLetterView, _ part: LetterGrouping) {
         switch part {
         case .hour:
@@ -93,7 +102,11 @@ struct LetterGroups {
             let partition = letter.place.partition.partition.rawValue
             withUnsafeBytes(of: partition) { scratch.append(contentsOf: $0) }
         case .reason, .topic, .operatorName, .job, .exception, .replay:
-            if let bytes = letter[Self.field(part)] { scratch.append(contentsOf: bytes) }
+            if let bytes = letter[Self.field(part)] {
+                scratch.append(contentsOf: bytes)
+            } else {
+                scratch.append(0xFE)
+            }
         }
         scratch.append(0xFF)
     }
@@ -119,6 +132,14 @@ struct LetterGroups {
         case .partition: "\(letter.place.partition.partition.rawValue)"
         case .reason, .topic, .operatorName, .job, .exception, .replay:
             letter[field(part)].map { LetterText.shown($0, limit: nameLimit) } ?? "-"
+        }
+    }
+
+    private static func value(of letter: DeadLetterView, _ part: LetterGrouping) -> [UInt8]? {
+        switch part {
+        case .hour, .partition: Array(name(of: letter, part).utf8)
+        case .reason, .topic, .operatorName, .job, .exception, .replay:
+            letter[field(part)].map { Array($0) }
         }
     }
 

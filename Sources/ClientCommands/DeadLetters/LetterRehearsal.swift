@@ -15,21 +15,14 @@ struct LetterRehearsal {
     init(
         _ letters: LetterTopic,
         _ choice: LetterChoice,
-        _ destination: ReplayTargets.Destination,
+        _ states: LetterStates,
+        _ passage: LetterPassage,
         limit: Int,
         in log: ServedLog,
         isStopped: () -> Bool
     ) throws {
-        var targets = ReplayTargets(
-            log,
-            letters,
-            destination,
-            now: choice.now,
-            makesTopics: false
-        )
-        var sources = SourceRecords(log)
+        var passage = passage
         var left = limit
-        let states = try log.states(of: letters, isStopped: isStopped)
         var (counts, obstacles) = (self.counts, self.obstacles)
         isCutShort = try log.scanLetters(
             of: letters,
@@ -37,17 +30,11 @@ struct LetterRehearsal {
             states,
             isStopped: isStopped
         ) { letter, _ in
-            switch try targets.target(of: letter) {
-            case .success(let target):
-                // Its record is taken from where it came.
-                if letter[.leftOut] != nil, try sources.presence(of: letter) != .there {
-                    obstacles[.isGone, default: 0] += 1
-                    return true
-                }
-                counts[target.partition.topic, default: 0] += 1
+            let obstacle = try passage.lend(letter) { passing in
+                counts[passing.place.partition.topic, default: 0] += 1
                 left -= 1
-            case .failure(let obstacle): obstacles[obstacle, default: 0] += 1
             }
+            if let obstacle { obstacles[obstacle, default: 0] += 1 }
             return left > 0
         }
         (self.counts, self.obstacles) = (counts, obstacles)

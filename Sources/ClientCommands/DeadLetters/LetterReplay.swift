@@ -25,14 +25,11 @@ final class LetterReplay {
     private static let byteLimit = 8 << 20
 
     private let audit: AuditWriter
-    private let id: String
-    private let hold: HoldPassage
     private let watch: RefailWatch?
     private let limit: Int
     private let sizes: BatchSizes
     private var size: Int
-    private var targets: ReplayTargets
-    private var sources: SourceRecords
+    private var passage: LetterPassage
     private var lanes: [TopicPartition: Lane] = [:]
     /// Which groups read what the open transaction writes.
     private var readers: [String: Set<TopicPartition>] = [:]
@@ -47,37 +44,29 @@ final class LetterReplay {
 
     init(
         _ audit: AuditWriter,
-        id: String,
-        hold: HoldPassage,
+        _ passage: LetterPassage,
         sizes: BatchSizes,
         limit: Int,
-        targets: ReplayTargets,
-        sources: SourceRecords,
         watch: RefailWatch?
     ) {
         self.audit = audit
-        self.id = id
-        self.hold = hold
+        self.passage = passage
         self.sizes = sizes
         self.limit = limit
-        self.targets = targets
-        self.sources = sources
         self.watch = watch
         size = sizes.first
     }
 
     /// Replays a dead letter; false where that was the last.
     func add(_ letter: DeadLetterView) throws -> Bool {
-        switch try targets.target(of: letter) {
-        case .failure(let obstacle):
+        let obstacle = try passage.lend(letter) { passing in
+            let reader = try watch?.group(of: letter)
+            try write(passing)
+            if let reader { readers[reader, default: []].insert(passing.place.partition) }
+        }
+        if let obstacle {
             obstacles[obstacle, default: 0] += 1
             return true
-        case .success(let target):
-            let reader = try watch?.group(of: letter)
-            guard try write(letter, to: target) else {
-                return true
-            }
-            if let reader { readers[reader, default: []].insert(target.partition) }
         }
         audit.note(letter.place)
         addedCount += 1
@@ -121,78 +110,20 @@ final class LetterReplay {
 
     // MARK: Records
 
-    /// Whether the record is there to be written.
-    private func write(
-        _ letter: DeadLetterView,
-        to target: ReplayTargets.Place
-    ) throws -> Bool {
-        guard letter[.leftOut] != nil else {
-            return try write(
-                letter,
-                (letter.key, letter.value, letter.headers, letter.recordTime),
-                to: target
-            )
-        }
-        // It has not all of its record: that is taken from where it came.
-        var isWritten = false
-        var isThere = false
-        try sources.withRecord(of: letter) { record, batch in
-            isThere = true
-            let content = (
-                record.key, record.value, record.headers, batch.timestamp(of: record)
-            )
-            isWritten = try write(letter, content, to: target)
-        }
-        if !isThere { obstacles[.isGone, default: 0] += 1 }
-        return isWritten
-    }
-
-    private func write(
-        _ letter: DeadLetterView,
-        _ record: (
-            key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
-            headers: UnsafeRawBufferPointer, time: Timestamp
-        ),
-        to target: ReplayTargets.Place
-    ) throws -> Bool {
-        guard target.times.contain(record.time) else {
-            obstacles[.isOutOfTime, default: 0] += 1
-            return false
-        }
-        guard !target.needsKeys || record.key != nil else {
-            obstacles[.isWithoutKey, default: 0] += 1
-            return false
-        }
-        let partition = target.partition
-        let lane = lanes[partition] ?? Lane(byteLimit: target.batchByteLimit)
+    private func write(_ passing: LetterPassage.Passing) throws(CommandFailure) {
+        let partition = passing.place.partition
+        let lane = lanes[partition] ?? Lane(byteLimit: passing.place.batchByteLimit)
         lanes[partition] = lane
-        let block = RecordHeaderBlock(
-            replaying: letter,
-            own: record.headers,
-            id: id,
-            hold: hold
-        )
-        let outcome = block.withBytes { headers in
-            Result {
-                let size = (record.key?.count ?? 0) + (record.value?.count ?? 0) + headers.count
-                if !lane.batch.isEmpty, !lane.batch.hasRoom(for: size, limit: lane.byteLimit) {
-                    try flush(lane, to: partition)
-                }
-                guard lane.batch.hasRoom(for: size, limit: lane.byteLimit) else {
-                    obstacles[.isTooLarge, default: 0] += 1
-                    return false
-                }
-                lane.batch.append(
-                    timestamp: record.time,
-                    key: record.key,
-                    value: record.value,
-                    headers: headers
-                )
-                byteCount += size
-                return true
-            }
+        if !lane.batch.hasRoom(for: passing.byteCount, limit: lane.byteLimit) {
+            try flush(lane, to: partition)
         }
-        return try outcome.get()
+        lane.batch.append(
+            timestamp: passing.time,
+            key: passing.key,
+            value: passing.value,
+            headers: passing.headers
+        )
+        byteCount += passing.byteCount
     }
 
     private func flush(_ lane: Lane, to partition: TopicPartition) throws(CommandFailure) {

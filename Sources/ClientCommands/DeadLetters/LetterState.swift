@@ -42,11 +42,15 @@ extension AuditRecord.Action {
 struct LetterStates {
     private static let lettersPerWord = 32
     private static let wordsPerChunk = 128
+    /// The lower one of each two bits.
+    private static let lowerBits: UInt64 = 0x5555_5555_5555_5555
     private static let lettersPerChunk = Int64(lettersPerWord * wordsPerChunk)
 
     private var chunks: [TopicPartition: [Int64: [UInt64]]] = [:]
     /// What there is of each partition: nothing else is noted, whatever an audit record says.
     private let bounds: [TopicPartition: Range<Int64>]
+    /// Why some that seem open may have been dealt with.
+    var doubt = NoteDoubt()
 
     init(of bounds: [TopicPartition: Range<Int64>]) { self.bounds = bounds }
 
@@ -58,6 +62,16 @@ struct LetterStates {
         let index = Int(offset % Self.lettersPerChunk)
         let bits = chunk[index / Self.lettersPerWord] >> (2 * (index % Self.lettersPerWord)) & 3
         return LetterState(rawValue: UInt8(bits)) ?? .open
+    }
+
+    /// Of how many something was done.
+    var dealtWithCount: Int {
+        chunks.values.joined().reduce(0) { count, chunk in
+            chunk.value.reduce(count) { count, word in
+                // Either bit of a letter, in the place of its lower one.
+                count + ((word | word >> 1) & Self.lowerBits).nonzeroBitCount
+            }
+        }
     }
 
     /// Notes what was done about these dead letters.
@@ -93,7 +107,7 @@ struct LetterStates {
         _ state: LetterState
     ) {
         // The two bits in all of the 32 places of a word.
-        let pattern = UInt64(state.rawValue) &* 0x5555_5555_5555_5555
+        let pattern = UInt64(state.rawValue) &* lowerBits
         for index in (range.lowerBound / lettersPerWord)...(range.upperBound / lettersPerWord) {
             let first = max(range.lowerBound - index * lettersPerWord, 0)
             let last = min(range.upperBound - index * lettersPerWord, lettersPerWord - 1)

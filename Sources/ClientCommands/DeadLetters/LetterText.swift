@@ -1,3 +1,4 @@
+import Telemetry
 import Terminal
 
 /// Bytes from outside as text for a terminal: no control character reaches it.
@@ -36,5 +37,15 @@ enum LetterText {
             }
         }
         return result
+    }
+
+    /// A member of a JSON object: a text as it is; other bytes in hexadecimal digits, under a name
+    /// that says so.
+    static func json(_ name: String, _ bytes: UnsafeRawBufferPointer?) -> String {
+        guard let bytes else { return "\"\(name)\":null" }
+        if let text = String(validating: bytes, as: UTF8.self) {
+            return "\"\(name)\":\(jsonString(text))"
+        }
+        return "\"\(name)_hex\":\"\(hexText(bytes))\""
     }
 }

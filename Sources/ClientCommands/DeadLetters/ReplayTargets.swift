@@ -64,15 +64,17 @@ struct ReplayTargets {
     private static let topicLimit = 1000
 
     private let log: ServedLog
-    private let letters: LetterTopic
+    /// The topic of the dead letters.
+    private let letters: String
     private let destination: Destination
     private let now: Timestamp
-    private let makesTopics: Bool
+    /// Whether a topic that is not there is made, where it can be.
+    var makesTopics: Bool
     private var topics: [String: Result<Target, Obstacle>] = [:]
 
     init(
         _ log: ServedLog,
-        _ letters: LetterTopic,
+        lettersOf letters: String,
         _ destination: Destination,
         now: Timestamp,
         makesTopics: Bool
@@ -82,6 +84,32 @@ struct ReplayTargets {
         self.destination = destination
         self.now = now
         self.makesTopics = makesTopics
+    }
+
+    /// Refuses a topic to which no record can go, whichever dead letter it is of.
+    mutating func refuseImpossible() throws {
+        guard case .topic(let name) = destination else { return }
+        _ = try log.requireTopic(name)
+        guard case .failure(let obstacle) = try topic(name, beside: name) else { return }
+        let reason =
+            switch obstacle {
+            case .isLetters:
+                name == letters
+                    ? "it is the topic that holds these dead letters"
+                    : "by its name it is where it is noted what was done about those of "
+                        + "'\(DeadLetterNoteName.lettersTopic(of: name) ?? "")'"
+            case .isOfJob:
+                "only a job, or the log itself, writes to it"
+            case .noTopic, .noSource, .isGone, .isOutOfTime, .isTooOld, .isWithoutKey, .isTooLarge:
+                "it has no partition that can be written to"
+            }
+        throw CommandFailure(
+            "no dead letter can be replayed to '\(name)'",
+            place: "\(log.place)",
+            reason: reason,
+            next: "give another topic to --to, or leave it out: records go back to where they "
+                + "came from"
+        )
     }
 
     /// Where the record of a dead letter goes.
@@ -147,7 +175,7 @@ struct ReplayTargets {
         beside source: String
     ) throws -> Result<Target, Obstacle> {
         // A record that came from outside must not pass for a note, of whatever dead letters.
-        guard name != letters.name, LetterTopic.dropAuditSuffix(of: name) == nil else {
+        guard name != letters, DeadLetterNoteName.lettersTopic(of: name) == nil else {
             return .failure(.isLetters)
         }
         var topic = try named(name)

@@ -14,16 +14,12 @@ struct LetterTopic {
     let bounds: [TopicPartition: Range<Int64>]
 
     var name: String { topic.name }
-    var audit: TopicPartition { TopicPartition(AuditRecord.topic(of: name), PartitionIndex(0)) }
+    var audit: TopicPartition {
+        TopicPartition(DeadLetterNoteName.auditTopic(of: name), PartitionIndex(0))
+    }
 
     /// What dead letters' topics end in where nothing else is said.
     static let suffix = "-dead-letters"
-
-    /// The topic of which this one is the audit topic, by its name; nil for other names.
-    static func dropAuditSuffix(of name: String) -> String? {
-        let suffix = AuditRecord.topicSuffix
-        return name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
-    }
 }
 
 extension ServedLog {
@@ -66,7 +62,7 @@ extension ServedLog {
         isStopped: () -> Bool = { false }
     ) throws -> LetterTopic {
         let letters = try letters(of: try requireTopic(name, canBeMade: false))
-        let audited = LetterTopic.dropAuditSuffix(of: name)
+        let audited = DeadLetterNoteName.lettersTopic(of: name)
         if let audited, audited.hasSuffix(LetterTopic.suffix) {
             throw CommandFailure(
                 "'\(name)' holds no dead letters",
@@ -123,66 +119,6 @@ extension ServedLog {
             known[name] = start..<max(start, bounds.lastStableOffset.rawValue)
         }
         return LetterTopic(topic: topic, bounds: known)
-    }
-
-    /// Whether there is a topic for what is done about these dead letters.
-    func hasAudit(of letters: LetterTopic) throws(CommandFailure) -> Bool {
-        let name = letters.audit.topic
-        return try asking("the topic '\(name)' is not looked up") {
-            cluster throws(KafkaClientError) in
-            try !cluster.topics(named: [name]).isEmpty
-        }
-    }
-
-    /// What was done about the dead letters of a topic, from its audit topic. Where they are to be
-    /// settled, nobody may have a transaction open that could say more.
-    ///
-    /// - Throws: `ScanStopped` where `isStopped` said so.
-    func states(
-        of letters: LetterTopic,
-        areSettled: Bool = false,
-        isStopped: () -> Bool = { false }
-    ) throws -> LetterStates {
-        var states = LetterStates(of: letters.bounds)
-        let audit = letters.audit
-        guard try hasAudit(of: letters) else { return states }
-        if areSettled { try waitUntilStable(audit, isStopped: isStopped) }
-        let bounds = try bounds(of: audit)
-        guard bounds.logStart < bounds.lastStableOffset else { return states }
-        var foreign = ForeignRecords()
-        let all = bounds.logStart.rawValue..<bounds.lastStableOffset.rawValue
-        let end = try scan(audit, all, isStopped: isStopped) { record, batch in
-            guard let noted = AuditRecord(record) else {
-                if AuditRecord.isForeign(record) {
-                    foreign.add(batch.offset(of: record))
-                    return true
-                }
-                throw CommandFailure(
-                    "what was done about the dead letters of '\(letters.name)' is not known",
-                    place: "\(audit) at offset \(batch.offset(of: record).rawValue)",
-                    reason: "the record there is a note of dead letters that cannot be read",
-                    next: place.next("consume \(argument: audit.topic) --format '%o %k %s %h\\n'")
-                )
-            }
-            // A topic that was deleted and made again has other letters at the same offsets.
-            if let id = noted.cause.topicID, let now = letters.topic.id, id != now { return true }
-            let partition = TopicPartition(letters.name, noted.partition)
-            for range in noted.offsets.ranges {
-                states.note(noted.cause.action.state, of: range, in: partition)
-            }
-            return true
-        }
-        if isStopped() { throw ScanStopped() }
-        foreign.tell(of: audit)
-        guard end >= bounds.lastStableOffset.rawValue else {
-            throw CommandFailure(
-                "what was done about the dead letters of '\(letters.name)' is not known",
-                place: "\(audit) of \(place)",
-                reason: "it is read up to offset \(end), and goes to "
-                    + "\(bounds.lastStableOffset.rawValue)"
-            )
-        }
-        return states
     }
 
     /// For the markers of a transaction that is decided.
@@ -253,29 +189,6 @@ extension ServedLog {
             if goesOn, end < narrowed.upperBound, isStopped() { return true }
         }
         return isCutShort
-    }
-}
-
-/// Records of an audit topic that say nothing about a dead letter, whoever wrote them there.
-private struct ForeignRecords {
-    private var first: Offset?
-    private var count = 0
-
-    mutating func add(_ offset: Offset) {
-        first = first ?? offset
-        count += 1
-    }
-
-    func tell(of audit: TopicPartition) {
-        guard let first else { return }
-        let place = "at offset \(first.rawValue) of \(audit)"
-        let why = "no command of dead letters wrote"
-        TextOutput.error.write(
-            count == 1
-                ? "warning: the record \(place) is passed over: \(why) it\n"
-                : "warning: \(counted(count, "record")), the first \(place), are passed over: "
-                    + "\(why) them\n"
-        )
     }
 }
 

@@ -1,4 +1,5 @@
 import DirectoryAccess
+import Glibc
 import KafkaClient
 import LogModel
 import StreamsRuntime
@@ -11,46 +12,38 @@ struct ScanStopped: Error {}
 extension ServedLog {
     /// What one fetch of a scan brings.
     private static let scanByteLimit: Int32 = 4 << 20
+    /// What is fetched for one record: the batch that it is in comes whole, however large.
+    static let recordByteLimit: Int32 = 1 << 12
+    private static let pauseMicroseconds: UInt32 = 20_000
 
     /// Calls `body` with each committed record of these offsets, in order, until it says that it
-    /// has seen enough.
+    /// has seen enough. All of them have to be stable: an answer without records is none, and is
+    /// asked for again.
     ///
     /// - Parameter isStopped: asked before each fetch; true ends it.
-    /// - Returns: where it ended: at the end of the offsets, where there are no more records now,
-    ///   or behind the record that was enough.
+    /// - Returns: where it ended: at the end of the offsets, or behind the record that was enough.
+    /// - Throws: where the log brings no more before the end of the offsets.
     @discardableResult
     func scan(
         _ partition: TopicPartition,
         _ offsets: Range<Int64>,
+        byteLimit: Int32 = scanByteLimit,
         isStopped: () -> Bool = { false },
         _ body: (RecordView, RecordBatchView) throws -> Bool
     ) throws -> Int64 {
         var position = offsets.lowerBound
         var decompressor = RecordDecompressor()
-        let what = "\(partition) is not read on"
+        var byteLimit = byteLimit
+        var deadline: ContinuousClock.Instant?
         while position < offsets.upperBound, !isStopped() {
-            let from = Offset(position)
-            let answers = try asking(what) { cluster throws(KafkaClientError) in
-                try cluster.fetch(
-                    [partition: from],
-                    isolation: .readCommitted,
-                    byteLimit: Self.scanByteLimit,
-                    wait: .zero
-                )
-            }
-            guard let answer = answers[partition] else {
-                throw CommandFailure(what, place: "\(place)", reason: "the answer leaves it out")
-            }
+            let answer = try fetched(partition, from: Offset(position), byteLimit)
             if answer.code == .offsetOutOfRange {
                 // Retention was quicker.
                 guard let start = try logStart(of: partition), start > position else {
-                    return position
+                    throw endsEarly(partition, position, offsets.upperBound)
                 }
                 position = start
                 continue
-            }
-            guard answer.code == .none else {
-                throw failure(what, .refused(answer.code, about: "\(partition)", ""))
             }
             let before = position
             let isEnough = try answer.records.withUnsafeBytes { bytes in
@@ -64,9 +57,62 @@ extension ServedLog {
                     body
                 )
             }
-            if isEnough || position == before { return position }
+            if isEnough { return position }
+            guard position == before else {
+                deadline = nil
+                continue
+            }
+            // A server of old times brings no batch that is larger than the limit.
+            if byteLimit < Self.scanByteLimit {
+                byteLimit = Self.scanByteLimit
+                continue
+            }
+            let last = deadline ?? ContinuousClock.now + emptyAnswerPatience
+            guard ContinuousClock.now < last else {
+                throw endsEarly(partition, position, offsets.upperBound)
+            }
+            deadline = last
+            usleep(Self.pauseMicroseconds)
         }
         return position
+    }
+
+    private func fetched(
+        _ partition: TopicPartition,
+        from position: Offset,
+        _ byteLimit: Int32
+    ) throws(CommandFailure) -> FetchedPartition {
+        let what = "\(partition) is not read on"
+        let answers = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.fetch(
+                [partition: position],
+                isolation: .readCommitted,
+                byteLimit: byteLimit,
+                wait: .zero
+            )
+        }
+        guard let answer = answers[partition] else {
+            throw CommandFailure(what, place: "\(place)", reason: "the answer leaves it out")
+        }
+        guard answer.code == .none || answer.code == .offsetOutOfRange else {
+            throw failure(what, .refused(answer.code, about: "\(partition)", ""))
+        }
+        return answer
+    }
+
+    private func endsEarly(
+        _ partition: TopicPartition,
+        _ position: Int64,
+        _ end: Int64
+    ) -> CommandFailure {
+        let look = place.next("topic describe \(argument: partition.topic)")
+        return CommandFailure(
+            "what \(partition) holds from offset \(position) on is not known",
+            place: "\(place)",
+            reason: "no records are brought from there, though there are committed ones up to "
+                + "offset \(end)",
+            next: "the same command again; \(look) shows how the partition is"
+        )
     }
 
     /// The batches of an answer; true where `body` has seen enough.

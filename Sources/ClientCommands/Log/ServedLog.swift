@@ -11,6 +11,8 @@ package final class ServedLog: CommandLog {
     let cluster: KafkaCluster
     /// Whether this process has it open, and so nobody else.
     let isOpenedHere: Bool
+    /// How long an answer without records is asked for again where there are some.
+    var emptyAnswerPatience = Duration.seconds(10)
     /// Fetched and not read yet.
     var fetched: [TopicPartition: (position: Offset, answer: FetchedPartition)] = [:]
     /// Why partitions are left out of what is read.
@@ -47,6 +49,13 @@ package final class ServedLog: CommandLog {
         var configuration = Self.configuration(.seconds(5), signals)
         configuration.connectPatience = .seconds(3)
         cluster = try KafkaCluster(at: address, configuration: configuration)
+    }
+
+    /// A log at the other end of anything that answers as a server does.
+    init(_ cluster: KafkaCluster, at place: LogPlace) {
+        self.place = place
+        self.cluster = cluster
+        isOpenedHere = false
     }
 
     /// The log that this process has opened.

@@ -18,6 +18,11 @@ enum DeleteRecordsCommand {
     )
     private static let execute = Parameter.flag("execute", help: "do it, and not only show it")
 
+    private static let force = Parameter.flag(
+        "force",
+        help: "also dead letters that are open, and notes about those that were dealt with"
+    )
+
     static let command = Command(
         "delete-records",
         summary: "delete the oldest records of a topic",
@@ -26,7 +31,7 @@ enum DeleteRecordsCommand {
             + "where there is\nnone. A compacted topic, and one that is a job's own, keep theirs.",
         parameters: [
             TopicCommands.name.declaration, partition.declaration, before.declaration,
-            execute.declaration,
+            execute.declaration, force.declaration,
         ] + LogOption.parameters,
         examples: [
             .init(
@@ -57,10 +62,33 @@ enum DeleteRecordsCommand {
             }
             try log.refuseDeletion(of: topic)
             let deletions = try log.deletions(of: partitions, before: stop)
+            let loss =
+                invocation[force]
+                ? nil
+                : try log.wordsOfLoss(
+                    topic,
+                    deleting: Dictionary(
+                        uniqueKeysWithValues: deletions.map {
+                            ($0.partition, $0.start.rawValue..<$0.new.rawValue)
+                        }
+                    )
+                )
             TextOutput.standard.write(table(deletions))
             guard invocation[execute] else {
-                TextOutput.standard.write("nothing is deleted; --execute deletes it for ever\n")
+                TextOutput.standard.write(
+                    "nothing is deleted; --execute deletes it for ever\n"
+                        + (loss.map { "that needs --force as well: \($0)\n" } ?? "")
+                )
                 return
+            }
+            if let loss {
+                throw CommandFailure(
+                    "no records of '\(topic)' were deleted",
+                    place: "\(log.place)",
+                    reason: loss,
+                    next: "\(log.place.listOfLetters(topic)) shows dead letters; --force "
+                        + "deletes the records all the same"
+                )
             }
             try log.delete(deletions.filter { $0.count > 0 })
         }

@@ -27,11 +27,24 @@ struct OpenLetters: Equatable {
 }
 
 extension ServedLog {
-    func openLetters(of name: String) throws -> OpenLetters? {
+    /// What is open of a topic of dead letters, or of these offsets of it; nil for a topic that is
+    /// none.
+    func openLetters(
+        of name: String,
+        within ranges: [TopicPartition: Range<Int64>]? = nil
+    ) throws -> OpenLetters? {
         let topic = try requireTopic(name, canBeMade: false)
         guard try name.hasSuffix(LetterTopic.suffix) || isAudited(name) else { return nil }
-        let letters = try letters(of: topic)
-        let states = try states(of: letters)
+        var letters = try letters(of: topic)
+        let states = try states(of: letters, isTold: false)
+        if let ranges {
+            letters = LetterTopic(
+                topic: topic,
+                bounds: letters.bounds.reduce(into: [:]) { bounds, known in
+                    bounds[known.key] = ranges[known.key]?.clamped(to: known.value)
+                }
+            )
+        }
         var count = 0
         var recordCount = 0
         let isCutShort = try scanLetters(
@@ -57,7 +70,7 @@ extension ServedLog {
     /// Whether anything was noted about dead letters of a topic. Who may not know of the notes made
     /// none.
     private func isAudited(_ name: String) throws(CommandFailure) -> Bool {
-        let audit = AuditRecord.topic(of: name)
+        let audit = DeadLetterNoteName.auditTopic(of: name)
         return try asking("the topic '\(audit)' is not looked up") {
             cluster throws(KafkaClientError) in
             do throws(KafkaClientError) { return try !cluster.topics(named: [audit]).isEmpty } catch
@@ -66,36 +79,5 @@ extension ServedLog {
                 return false
             }
         }
-    }
-}
-
-extension OpenLog {
-    func openLetters(of name: String) throws -> OpenLetters? {
-        try ServedLog(inProcess: self).openLetters(of: name)
-    }
-}
-
-extension TopicStore {
-    /// Refuses a topic of which dead letters would be gone that nobody has dealt with.
-    func refuseOpenLetters(of name: String) throws(CommandFailure) {
-        let what = "the topic '\(name)' was not removed"
-        let found: OpenLetters?
-        do { found = try openLetters(of: name) } catch {
-            var failure = CommandFailure(explaining: error, data: place.directory)
-            failure.reason =
-                "whether it holds dead letters that are open is not known: "
-                + (failure.reason ?? failure.what)
-            failure.what = what
-            failure.next = "topic delete --force removes it all the same"
-            throw failure
-        }
-        guard let words = found?.words else { return }
-        throw CommandFailure(
-            what,
-            place: "\(place)",
-            reason: words,
-            next: "\(place.next("dlq list \(argument: name)")) shows them; topic delete --force "
-                + "removes them with the topic"
-        )
     }
 }

@@ -7,6 +7,8 @@ import Terminal
 
 /// Topics of the log that this process has opened.
 extension OpenLog: TopicStore {
+    var served: ServedLog { ServedLog(inProcess: self) }
+
     func shownTopics(withInternal: Bool) -> [ShownTopic] {
         broker.topics().filter { withInternal || !$0.isInternal }.map { topic in
             ShownTopic(topic, topic.partitions.map { ShownPartition(lookingAt: $0) })
@@ -27,7 +29,7 @@ extension OpenLog: TopicStore {
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
         let topic = try requireTopic(name, canBeMade: false)
         var shown = ShownTopic(topic, topic.partitions.map { ShownPartition(opening: $0) })
-        shown.take(try ServedLog(inProcess: self).defaults(ofTopic: name))
+        shown.take(try served.defaults(ofTopic: name))
         return shown
     }
 
@@ -57,7 +59,7 @@ extension OpenLog: TopicStore {
         options: [String: String],
         mayBeThere: Bool
     ) throws(CommandFailure) {
-        try ServedLog(inProcess: self).checkCreation(
+        try served.checkCreation(
             of: name,
             partitionCount: partitionCount,
             options: options,
@@ -68,7 +70,7 @@ extension OpenLog: TopicStore {
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false)
         do throws(CommandFailure) {
-            try ServedLog(inProcess: self).growTopic(topic.name, to: count)
+            try served.growTopic(topic.name, to: count)
         } catch {
             // Of a log that is opened here nobody has to wonder what became of it.
             guard error.what.hasPrefix("it is not known"),
@@ -89,7 +91,7 @@ extension OpenLog: TopicStore {
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
         try refuseForJob(try requireTopic(name, canBeMade: false), changes)
-        try ServedLog(inProcess: self).checkChanges(of: name, to: count, changes)
+        try served.checkChanges(of: name, to: count, changes)
     }
 
     func alterTopic(

@@ -5,6 +5,8 @@ package import Terminal
 
 /// Topics of a log that is served.
 extension ServedLog: TopicStore {
+    var served: ServedLog { self }
+
     package func shownTopics(withInternal: Bool) throws(CommandFailure) -> [ShownTopic] {
         let topics = try asking("the topics are not told") { cluster throws(KafkaClientError) in
             try cluster.topics(named: nil)

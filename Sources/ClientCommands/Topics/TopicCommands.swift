@@ -121,6 +121,11 @@ package enum TopicCommands {
         help: "how many it has from now on; never fewer, and keys may go to other ones"
     )
 
+    private static let forceForgetting = Parameter.flag(
+        "force",
+        help: "also options by which notes about dead letters would be forgotten"
+    )
+
     private static let alter = Command(
         "alter",
         summary: "change options of a topic, or add partitions",
@@ -128,8 +133,10 @@ package enum TopicCommands {
             + "cleanup.policy= which keeps everything for ever.\nWhat was written stays in its "
             + "partition; a job that reads the topic has to be stopped, and a topic that\nis a "
             + "job's own keeps its partitions.",
-        parameters: [name.declaration, configuration.declaration, newPartitions.declaration]
-            + LogOption.parameters,
+        parameters: [
+            name.declaration, configuration.declaration, newPartitions.declaration,
+            forceForgetting.declaration,
+        ] + LogOption.parameters,
         examples: [
             .init("millrace topic alter orders --config retention.ms=86400000", "keeps a day"),
             .init("millrace topic alter orders --config retention.ms=", "as long as by default"),
@@ -153,6 +160,9 @@ package enum TopicCommands {
                 "the topic '\(topic)' was not changed",
                 of: topic
             )
+            if !changes.isEmpty, !invocation[forceForgetting] {
+                try log.refuseForgetting(of: topic, by: changes)
+            }
             if let count {
                 // What would be refused behind the partitions is refused before them.
                 if !changes.isEmpty { try log.checkChanges(of: topic, to: Int32(count), changes) }
@@ -170,8 +180,9 @@ package enum TopicCommands {
 
     private static let force = Parameter.flag(
         "force",
-        help: "also a topic that a job keeps its state in, or carries records through, and one "
-            + "with dead letters that are open"
+        help: "also a topic that a job keeps its state in, or carries records through, one "
+            + "that a running job reads or writes, one with dead letters that are open, and one "
+            + "with notes about dead letters"
     )
 
     private static let delete = Command(
@@ -185,9 +196,16 @@ package enum TopicCommands {
             // A name that is none is told before anything is gone.
             for topic in topics { try log.requireKnown(topic) }
             if !invocation[force] {
-                for topic in topics { try log.refuseOpenLetters(of: topic) }
+                for topic in topics {
+                    try log.refuseUseByRunningJob(of: topic)
+                    try log.refuseLossOfLetters(removing: topic, of: topics)
+                }
             }
-            for topic in topics {
+            // Dead letters before the notes about them: one that stayed would be open again.
+            let notes = topics.filter { name in
+                topics.contains { $0 == DeadLetterNoteName.lettersTopic(of: name) }
+            }
+            for topic in topics.filter({ !notes.contains($0) }) + notes {
                 try log.deleteTopic(topic, evenOfJob: invocation[force])
                 TextOutput.standard.write("deleted \(topic)\n")
             }

@@ -40,8 +40,8 @@ protocol TopicStore {
         _ name: String,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) -> [String: String]
-    /// What is open of a topic of dead letters; nil for a topic that is none.
-    func openLetters(of name: String) throws -> OpenLetters?
+    /// The log as it is asked in Kafka's protocol.
+    var served: ServedLog { get }
     /// One that a job keeps its state in, or carries records through, only if `evenOfJob`.
     func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure)
 }

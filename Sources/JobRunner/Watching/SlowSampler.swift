@@ -174,7 +174,7 @@ final class SlowSampler: Sendable {
                 letters.oldest = [letters.oldest, count.oldest].compactMap(\.self).min()
             }
             var known = progress.settled[topic.id] ?? SettledLetters()
-            let audit = all[AuditRecord.topic(of: topic.name)]?.partitions.first
+            let audit = all[DeadLetterNoteName.auditTopic(of: topic.name)]?.partitions.first
             letters.openCount = Self.openCount(of: topic, counts, audit, &known, reader)
             settled[topic.id] = known
             found[topic.name] = letters

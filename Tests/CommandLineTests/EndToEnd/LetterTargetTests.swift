@@ -55,6 +55,19 @@ extension EndToEnd {
             for value in ["a", String(repeating: "b", count: 900), "c"] {
                 try write(value, of: "small", to: "s-dead-letters")
             }
+            // The rehearsal promises what the replay does.
+            let rehearsed = try succeed(
+                "dlq",
+                "replay",
+                "s-dead-letters",
+                "--all",
+                "--dry-run"
+            ).output
+            #expect(
+                rehearsed
+                    == "would be replayed to small: 2 dead letters\nleft open: 1 dead letter, larger "
+                    + "than its topic takes: raise max.message.bytes there\n"
+            )
             let told = try succeed("dlq", "replay", "s-dead-letters", "--all").output
             #expect(
                 told.contains("left open: 1 dead letter, larger than its topic takes"),
@@ -62,6 +75,30 @@ extension EndToEnd {
             )
             let back = try succeed("consume", "small", "--until-end", "--format", "%s\\n").lines
             #expect(back.sorted() == ["a", "c"])
+        }
+
+        @Test func `a target that takes no letter at all is refused before any is looked at`()
+            throws
+        {
+            try succeed("topic", "create", "own", "--config", "millrace.owner=wc/counts")
+            try succeed("topic", "create", "p-dead-letters")
+            try write("x", of: "payments", to: "p-dead-letters")
+            try succeed("dlq", "park", "p-dead-letters", "--where", "offset=7")
+            try succeed("topic", "create", "p-dead-letters-audit", "--config", "retention.ms=-1")
+            for (target, words) in [
+                ("own", "only a job, or the log itself, writes to it"),
+                ("p-dead-letters", "it is the topic that holds these dead letters"),
+                ("p-dead-letters-audit", "by its name it is where it is noted"),
+                ("nowhere", "does not exist"),
+            ] {
+                for more in [[], ["--dry-run"]] {
+                    let refused = try run(
+                        ["dlq", "replay", "p-dead-letters", "--all", "--to", target] + more
+                    )
+                    #expect(refused.status == 1 && refused.output.isEmpty, "\(refused)")
+                    #expect(refused.errors.contains(words), "\(target): \(refused.errors)")
+                }
+            }
         }
     }
 }

@@ -137,6 +137,38 @@ extension EndToEnd {
             #expect(try run(["dlq", "list", "payments"]).status == 1)
         }
 
+        @Test func `JSON has texts as they are, and what is left out is said`() throws {
+            let letters = "j-dead-letters"
+            try succeed("topic", "create", letters)
+            for reason in ["\"a\\u001b[2J\\nb\"", "\"-\"", "null"] {
+                let header = "{\"key\":\"__millrace.errors.reason\",\"value\":\(reason)}"
+                let topic = "{\"key\":\"__streams.errors.topic\",\"value\":\"p\"}"
+                let headers = reason == "null" ? topic : "\(topic),\(header)"
+                try succeed(
+                    "produce",
+                    letters,
+                    "--input",
+                    "json",
+                    input: "{\"value\":\"x\",\"headers\":[\(headers)]}\n"
+                )
+            }
+            let lines = try succeed("dlq", "list", "--group-by", "reason", "--json").lines
+            let found = try lines.map { line -> String in
+                let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+                let reason = (object as? [String: Any])?["reason"]
+                return reason is NSNull ? "(null)" : reason as? String ?? "(none)"
+            }
+            #expect(found.sorted() == ["(null)", "-", "a\u{1b}[2J\nb"])
+
+            let more = "there are more than the 2 dead letters shown here: --max N"
+            let shown = try succeed("dlq", "show", letters, "--max", "2")
+            #expect(shown.output.contains(more) && shown.errors.isEmpty, "\(shown)")
+            let asJSON = try succeed("dlq", "show", letters, "--max", "2", "--json")
+            #expect(asJSON.lines.count == 2 && asJSON.errors.contains(more), "\(asJSON)")
+            let all = try succeed("dlq", "show", letters, "--max", "3")
+            #expect(!all.output.contains("there are more") && all.errors.isEmpty, "\(all)")
+        }
+
         @Test func `letters of times that their topic does not take are left open`() throws {
             try succeed("topic", "create", "payments")
             try succeed("topic", "create", "p-dead-letters")

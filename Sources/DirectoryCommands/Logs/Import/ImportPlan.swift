@@ -13,6 +13,8 @@ struct ImportPlan {
         var name: String
         /// Drawn for it: by its id a topic that an import made is known again.
         var id: UniqueID
+        /// Of the topic in Kafka; nil where nothing tells it.
+        var kafkaID: UniqueID?
         var partitionCount: Int32
         var options: [String: String]
         /// The partitions that have a folder; the others come into being empty.
@@ -56,6 +58,7 @@ struct ImportPlan {
         noteWhatIsElsewhere()
         noteMissingCoordinators()
         noteShareGroups()
+        noteDividedNotes()
         notes += (directory.metadata?.problems ?? []).map { "the metadata log: \($0)" }
     }
 
@@ -195,6 +198,7 @@ struct ImportPlan {
         return PlannedTopic(
             name: name,
             id: id,
+            kafkaID: known?.id ?? partitions.lazy.compactMap(\.topicID).first,
             partitionCount: count,
             options: options,
             partitions: partitions
@@ -284,6 +288,11 @@ struct ImportPlan {
                     + "--config TOPIC:min.compaction.lag.ms=N and delete.retention.ms=N change that"
             )
         }
+    }
+
+    private mutating func noteDividedNotes() {
+        let known = Set(directory.topicNames + (directory.metadata?.topics.keys.sorted() ?? []))
+        notes += wordsOfDividedNotes(inKafka: known)
     }
 
     private mutating func noteShareGroups() {

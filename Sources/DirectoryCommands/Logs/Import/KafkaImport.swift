@@ -65,7 +65,9 @@ struct KafkaImport {
         do {
             let decided = try DecidedTransactions(source)
             report.findings += decided.findings
-            for topic in plan.topics { try copy(topic, decided, &report) }
+            for topic in plan.topics {
+                try copy(topic, decided, plan.translation(ofNotesIn: topic.name), &report)
+            }
             noteWhatMayBeCut(plan, &report)
             try commitGroups(decided, &report)
             // A broker that was started meanwhile may have changed what was being read.
@@ -114,6 +116,7 @@ struct KafkaImport {
     private func copy(
         _ topic: ImportPlan.PlannedTopic,
         _ decided: DecidedTransactions,
+        _ notes: NoteTranslation?,
         _ report: inout ImportReport
     ) throws {
         try log.broker.createTopic(
@@ -141,6 +144,7 @@ struct KafkaImport {
                 partition: partition,
                 survey: survey,
                 isRaw: request.isRaw,
+                notes: notes,
                 stop: stop
             )
             let outcome = try copying.run(disk: source.disk)

@@ -24,6 +24,8 @@ struct PartitionImport: ~Copyable {
     private let partition: KafkaPartition
     private let survey: PartitionSurvey
     private let isRaw: Bool
+    /// Nil where there are no notes about dead letters.
+    private let notes: NoteTranslation?
     private let stop: StopSwitch
     private var outcome = Outcome()
     private var legacy = LegacyBatch()
@@ -35,12 +37,14 @@ struct PartitionImport: ~Copyable {
         partition: KafkaPartition,
         survey: PartitionSurvey,
         isRaw: Bool,
+        notes: NoteTranslation?,
         stop: StopSwitch
     ) {
         self.broker = broker
         self.partition = partition
         self.survey = survey
         self.isRaw = isRaw
+        self.notes = notes
         self.stop = stop
     }
 
@@ -93,7 +97,11 @@ struct PartitionImport: ~Copyable {
             outcome.recordCount += recordCount
         }
         copy.removeAll(keepingCapacity: true)
-        copy.append(contentsOf: batch.bytes)
+        if !entry.isControl, let translated = try notes?.translated(batch, &decompressor) {
+            copy = translated
+        } else {
+            copy.append(contentsOf: batch.bytes)
+        }
         let (broker, name, isRaw) = (broker, partition.name, isRaw)
         let largest = isRaw ? nil : try timestampThatTheHeaderLacks(batch)
         try copy.withUnsafeMutableBytes { bytes in
