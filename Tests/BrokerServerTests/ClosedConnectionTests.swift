@@ -170,13 +170,10 @@ import Testing
         try harness.stop()
     }
 
-    @Test func `a long poll holds no connection that has ended`() throws {
-        let harness = try ServerHarness()
-        try harness.broker.createTopic("a", partitionCount: 1)
-        let client = try harness.connect()
+    private func poll(_ client: RawClient, milliseconds: Int32) throws {
         try client.send(
             FetchRequest(
-                maxWaitMs: Int32.max,
+                maxWaitMs: milliseconds,
                 minBytes: 1,
                 sessionEpoch: -1,
                 topics: [
@@ -190,6 +187,24 @@ import Testing
             version: 11,
             flexibleFrom: 12
         )
+    }
+
+    @Test func `a long poll holds no connection that has ended`() throws {
+        let harness = try ServerHarness()
+        try harness.broker.createTopic("a", partitionCount: 1)
+        let client = try harness.connect()
+        try poll(client, milliseconds: Int32.max)
+        #expect(wait(harness.broker) { harness.api.probe.connections.open == 1 })
+        client.close()
+        #expect(wait(harness.broker) { harness.api.probe.connections.open == 0 })
+        try harness.stop()
+    }
+
+    @Test func `what came behind a long poll is carried out behind it`() throws {
+        let harness = try ServerHarness()
+        try harness.broker.createTopic("a", partitionCount: 1)
+        let client = try harness.connect()
+        try poll(client, milliseconds: 300)
         try produce(client, acks: 0)
         client.close()
         #expect(try hasRecords(1, harness.broker))

@@ -96,6 +96,10 @@ class RawClient {
         guard !isClosed else { return }
         isClosed = true
         if abruptly {
+            // What waits to go out with more would be dropped by the reset.
+            var isAtOnce: Int32 = 1
+            let intSize = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isAtOnce, intSize)
             var option = linger(l_onoff: 1, l_linger: 0)
             let size = socklen_t(MemoryLayout<linger>.size)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, size)
