@@ -146,7 +146,8 @@ extension ServedLog {
         if isCutShort { throw ScanStopped() }
         guard let first else { return }
         throw CommandFailure(
-            "\(grouped(count)) of these dead letters may have been replayed before: nothing was done",
+            "\(grouped(count)) of these dead letters may have been replayed before: "
+                + "nothing was done",
             place: "the first is offset \(first.offset.rawValue) of \(first.partition), \(place)",
             reason: states.doubt.warnings(letters.audit).joined(separator: "; "),
             next: "drop or park what was dealt with (dlq drop, dlq park); replay "

@@ -65,8 +65,8 @@ extension EndToEnd {
             ).output
             #expect(
                 rehearsed
-                    == "would be replayed to small: 2 dead letters\nleft open: 1 dead letter, larger "
-                    + "than its topic takes: raise max.message.bytes there\n"
+                    == "would be replayed to small: 2 dead letters\nleft open: 1 dead letter, "
+                    + "larger than its topic takes: raise max.message.bytes there\n"
             )
             let told = try succeed("dlq", "replay", "s-dead-letters", "--all").output
             #expect(
