@@ -276,8 +276,8 @@ let package = Package(
             "RunCommands",
             [
                 "LogModel", "LogStorage", "KafkaDirectory", "Broker", "BenchmarkWorkloads",
-                "DirectoryAccess", "FoundationErrors", "JobRunner", "Security", "Terminal",
-                "Threads",
+                "DirectoryAccess", "FileOwner", "FoundationErrors", "JobRunner", "Security",
+                "Terminal", "Threads",
             ]
         ),
 

@@ -23,6 +23,11 @@ package final class SignalListener: Sendable {
 
     private init() throws(CommandFailure) { wake = try Self.pipe() }
 
+    /// One that hears no signals.
+    package static func unheard() throws(CommandFailure) -> SignalListener {
+        try SignalListener()
+    }
+
     /// Blocks the signals in the calling thread, and in those it starts later, and waits for them.
     ///
     /// - Throws: where the system gives no pipe, for want of a descriptor.

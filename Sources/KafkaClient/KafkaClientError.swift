@@ -6,6 +6,9 @@ package enum KafkaClientError: Error, Equatable, Sendable {
     case unreachable(KafkaAddress, String)
     /// The other end is not whom it should be, or there are no keys with it: nothing was asked.
     case untrusted(KafkaAddress, String)
+    /// It answers which versions it has, and closes the connection at whatever is asked behind that:
+    /// so does a listener that wants to know first who speaks. Nothing was done.
+    case unheard(KafkaAddress, request: String)
     /// The connection ended or the time was over while an answer was waited for: whether the server
     /// did what it was asked is not known.
     case lost(KafkaAddress, request: String, String)
@@ -22,7 +25,7 @@ package enum KafkaClientError: Error, Equatable, Sendable {
     package var isRetriable: Bool {
         switch self {
         case .unreachable, .lost: true
-        case .untrusted, .nonsense, .unsupported, .unwritable: false
+        case .untrusted, .unheard, .nonsense, .unsupported, .unwritable: false
         case .refused(let code, _, _): code.isRetriable
         }
     }
@@ -37,7 +40,7 @@ package enum KafkaClientError: Error, Equatable, Sendable {
                 .requestTimedOut, .notEnoughReplicasAfterAppend, .kafkaStorageError,
                 .unknownServerError,
             ].contains(code)
-        case .unreachable, .untrusted, .unsupported, .unwritable: false
+        case .unreachable, .untrusted, .unheard, .unsupported, .unwritable: false
         }
     }
 
@@ -53,6 +56,9 @@ extension KafkaClientError: CustomStringConvertible {
         case .unreachable(let address, let reason): "nobody is reached at \(address): \(reason)"
         case .untrusted(let address, let reason):
             "there is no safe connection to \(address): \(reason)"
+        case .unheard(let address, let request):
+            "\(address) tells its versions and closes the connection at the first request behind "
+                + "that (\(request)), as a listener does that wants SASL first"
         case .lost(let address, let request, let reason):
             "\(address) did not answer \(request): \(reason)"
         case .nonsense(let address, let reason):

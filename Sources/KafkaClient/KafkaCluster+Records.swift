@@ -99,7 +99,8 @@ extension KafkaCluster {
     }
 
     /// Reads whole batches of several partitions, from the offset given with each. Where there are
-    /// none yet, waits for some.
+    /// none yet, waits for some. What a quota holds back is asked for again when its time is over;
+    /// where somebody asks for the end meanwhile, the answer lacks those partitions.
     package func fetch(
         _ positions: [TopicPartition: Offset],
         isolation: IsolationLevel,
@@ -119,15 +120,29 @@ extension KafkaCluster {
                     byteLimit: byteLimit,
                     wait: fetched.values.contains { !$0.records.isEmpty } ? .zero : share
                 )
-                let response = try ask(
-                    request,
-                    of: node,
-                    patience: configuration.requestPatience + share
-                )
-                try check(response.errorCode, about: "the fetch")
-                try note(response, in: &fetched)
+                let patience = configuration.requestPatience + share
+                try note(try answer(to: request, of: node, patience), in: &fetched)
             }
             return fetched
+        }
+    }
+
+    /// A node over its quota answers at once with a time and without any partition.
+    private func answer(
+        to request: FetchRequest,
+        of node: Node,
+        _ patience: Duration
+    ) throws(KafkaClientError) -> FetchResponse {
+        var heldBack = Duration.zero
+        while true {
+            let response = try ask(request, of: node, patience: patience)
+            try check(response.errorCode, about: "the fetch")
+            let isEmpty = response.responses.allSatisfy(\.partitions.isEmpty)
+            guard isEmpty, response.throttleTimeMs > 0, !isStopping else { return response }
+            heldBack += .milliseconds(response.throttleTimeMs)
+            guard heldBack < configuration.throttleLimit else {
+                throw .refused(.throttlingQuotaExceeded, about: "the fetch", "")
+            }
         }
     }
 

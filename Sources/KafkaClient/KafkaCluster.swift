@@ -16,6 +16,8 @@ package final class KafkaCluster {
         package var requestPatience = Duration.seconds(30)
         /// For all attempts at the same thing.
         package var retryLimit = Duration.seconds(30)
+        /// For the answers to a fetch in which a quota leaves out all records, one after the other.
+        package var throttleLimit = Duration.seconds(60)
         /// How it is made sure who speaks; on a Unix socket it is.
         package var security = ClientSecurity.none
         /// When, by the monotonic clock, somebody asked for the end; nil before. From then on no
@@ -54,6 +56,12 @@ package final class KafkaCluster {
     /// Who leads the partitions that were asked for.
     private(set) var leaders: [TopicPartition: Int32] = [:]
     private(set) var clusterID: String?
+    private var throttles = NodeThrottles()
+    /// Whether anything was answered behind the versions.
+    private var isHeard = false
+    /// How often the connection was closed in the place of an answer, before any.
+    private var closedCount = 0
+    private let time = SystemTimeSource()
 
     /// Enters the cluster; one attempt.
     package init(
@@ -96,8 +104,51 @@ package final class KafkaCluster {
         patience: Duration? = nil,
         _ make: (Int16) -> Request
     ) throws(KafkaClientError) -> Request.Response {
-        try exchange(with: node).ask(patience: patience ?? configuration.requestPatience, make)
+        let exchange = try exchange(with: node)
+        pause(throttles.wait(for: exchange.address, at: time.monotonicNanoseconds()))
+        let patience = patience ?? configuration.requestPatience
+        let response: Request.Response
+        do throws(KafkaClientError) {
+            response = try exchange.ask(patience: patience, make)
+        } catch {
+            throw unheard(exchange, Request.api) ?? error
+        }
+        isHeard = true
+        if let throttled = response as? any ThrottledResponse {
+            throttles.note(
+                throttled.throttleTimeMs,
+                by: exchange.address,
+                at: time.monotonicNanoseconds()
+            )
+        }
+        return response
     }
+
+    /// Whether nothing but its versions was ever told by this cluster, and it has closed a second
+    /// connection in the place of an answer: once, it may have been just ending.
+    private func unheard(_ exchange: any KafkaExchange, _ api: WireAPI) -> KafkaClientError? {
+        guard !isHeard, !isSingleNode, exchange.wasClosed, configuration.security.login == nil
+        else { return nil }
+        closedCount += 1
+        return closedCount > 1 ? .unheard(exchange.address, request: api.name) : nil
+    }
+
+    /// Does nothing for so long, or until somebody asks for the end.
+    private func pause(_ duration: Duration) {
+        let deadline = Deadline(after: duration)
+        while !isStopping, !deadline.isOver {
+            var step = timespec(
+                tv_sec: 0,
+                tv_nsec: Int(min(deadline.millisecondsLeft, Self.pauseStep)) * 1_000_000
+            )
+            nanosleep(&step, nil)
+        }
+    }
+
+    private static let pauseStep: Int32 = 50
+
+    /// Whether somebody asked for the end.
+    package var isStopping: Bool { configuration.stopTime() != nil }
 
     /// Attempts `body` until it succeeds, fails for good, or the time for it is over. Where the
     /// last attempt reached nobody, an earlier one may have: its error is thrown, which says so.
@@ -105,7 +156,6 @@ package final class KafkaCluster {
         _ body: () throws(KafkaClientError) -> Result
     ) throws(KafkaClientError) -> Result {
         var schedule = RetrySchedule(limit: configuration.retryLimit)
-        let time = SystemTimeSource()
         var lost: KafkaClientError?
         while true {
             let begin = time.monotonicNanoseconds()
@@ -113,7 +163,7 @@ package final class KafkaCluster {
                 let spent = Duration.nanoseconds(
                     Int64(clamping: time.monotonicNanoseconds() &- begin)
                 )
-                guard error.isRetriable, configuration.stopTime() == nil,
+                guard error.isRetriable, !isStopping,
                     let pause = schedule.next(spent: spent)
                 else {
                     if case .unreachable = error { throw lost ?? error }
@@ -121,12 +171,7 @@ package final class KafkaCluster {
                 }
                 if case .lost = error { lost = error }
                 forgetWhoIsAsked(after: error)
-                let (seconds, attoseconds) = pause.components
-                var wait = timespec(
-                    tv_sec: Int(seconds),
-                    tv_nsec: Int(attoseconds / 1_000_000_000)
-                )
-                nanosleep(&wait, nil)
+                self.pause(pause)
             }
         }
     }

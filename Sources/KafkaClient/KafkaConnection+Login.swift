@@ -24,10 +24,7 @@ extension KafkaConnection {
         let handshake = try ask(patience: patience) { _ in
             SaslHandshakeRequest(mechanism: mechanism)
         }
-        try check(
-            handshake.errorCode,
-            "it offers \(handshake.mechanisms.joined(separator: ", ")) and not \(mechanism)"
-        )
+        try check(handshake.errorCode, Self.words(of: handshake.mechanisms, not: mechanism))
         var client = SaslClient(login.mechanism, user: login.user, password: login.password)
         var token = client.begin()
         while true {
@@ -43,6 +40,12 @@ extension KafkaConnection {
                 }
             } catch { throw .untrusted(address, error.words) }
         }
+    }
+
+    private static func words(of offered: [String], not mechanism: String) -> String {
+        offered.isEmpty
+            ? "it takes no login by SASL, and \(mechanism) was asked for"
+            : "it offers \(offered.joined(separator: ", ")) and not \(mechanism)"
     }
 
     private func check(_ code: Int16, _ words: String) throws(KafkaClientError) {

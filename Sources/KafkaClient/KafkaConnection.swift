@@ -11,6 +11,7 @@ package final class KafkaConnection: KafkaExchange {
     private var correlation: Int32 = 0
     private var served = ServedVersions(ApiVersionsResponse())
     private var hasFailed = false
+    package private(set) var wasClosed = false
 
     /// Connects, asks for the versions that are served, and says who this is where somebody asks.
     package init(
@@ -136,6 +137,7 @@ package final class KafkaConnection: KafkaExchange {
             switch error {
             case let error as ClientFrame.Nonsense: throw .nonsense(address, error.words)
             case let error as StreamSocket.Failure:
+                wasClosed = error.isOfOtherEnd
                 throw .lost(address, request: api.name, Self.words(of: error))
             default: throw .lost(address, request: api.name, "the connection failed")
             }

@@ -8,6 +8,7 @@ extension KafkaErrorCode {
     static let notEnoughReplicas = Self(rawValue: 19)
     static let notEnoughReplicasAfterAppend = Self(rawValue: 20)
     static let notController = Self(rawValue: 41)
+    static let throttlingQuotaExceeded = Self(rawValue: 89)
 
     /// Whether the same request may succeed after a moment.
     package var isRetriable: Bool { Self.retriable.contains(self) }
@@ -23,7 +24,7 @@ extension KafkaErrorCode {
     private static let retriable = misdirected.union([
         .requestTimedOut, .networkException, .notEnoughReplicas, .notEnoughReplicasAfterAppend,
         .coordinatorLoadInProgress, .concurrentTransactions, .unstableOffsetCommit,
-        .kafkaStorageError,
+        .kafkaStorageError, .throttlingQuotaExceeded,
     ])
 
     /// The name that Kafka's documentation has.

@@ -42,6 +42,7 @@ extension KafkaErrorCode {
         73: "the server lets nobody delete topics",
         87: "the topic takes no such record",
         88: "a transaction is open that holds positions of it",
+        89: "the cluster's quota holds this client back",
         90: "a newer producer has taken its transactional id",
         91: "there is nothing of the name",
         100: "there is no such topic any more",

@@ -12,12 +12,16 @@ package protocol KafkaExchange: AnyObject {
         body: (Int16) throws(KafkaClientError) -> [UInt8]
     ) throws(KafkaClientError) -> (body: [UInt8], start: Int, version: Int16)
 
+    /// Whether the other end has ended it while an answer was waited for.
+    var wasClosed: Bool { get }
     /// Nothing can be asked by it any more: another is to be made.
     var isBroken: Bool { get }
     var address: KafkaAddress { get }
 }
 
 extension KafkaExchange {
+    package var wasClosed: Bool { false }
+
     /// Sends a request and waits for its answer. `make` is told the version, for there are fields
     /// that not all versions have.
     package func ask<Request: KafkaRequest>(

@@ -10,6 +10,14 @@ final class StreamSocket {
         case timedOut
         /// Whoever waited was asked to end.
         case stopped
+
+        /// Whether the other end has done something, and not too little.
+        var isOfOtherEnd: Bool {
+            switch self {
+            case .closed, .system: true
+            case .timedOut, .stopped: false
+            }
+        }
     }
 
     private let descriptor: Int32

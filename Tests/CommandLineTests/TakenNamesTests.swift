@@ -61,14 +61,61 @@ import Testing
         ("Swift", "a word of Swift's own"), ("Dispatch", "a module of Swift's"),
         ("Streams", "a target of the Millrace package"),
         ("MillraceTestKit", "a target of the Millrace package"),
+        ("Error", "a type of Swift's"), ("Codable", "a type of Swift's"),
+        ("Optional", "a type of Swift's"), ("Duration", "a type of Swift's"),
+        ("Bool", "a type of Swift's"),
     ])
     func `a name that is taken says by whom`(name: String, reason: String) {
         #expect(TakenNames.reason(name)?.contains(reason) == true)
     }
 
-    @Test(arguments: ["Mine", "Orders", "WordCount", "Type", "Protocol", "Stream"])
+    @Test(arguments: ["Mine", "Orders", "WordCount", "Type", "Protocol", "Payments"])
     func `other names are free`(name: String) {
         #expect(TakenNames.reason(name) == nil)
+        #expect(TakenNames.reason(name, home: Millrace.root.path) == nil)
+    }
+
+    @Test(arguments: ["Processor", "Serde", "Stream", "Topic", "Statement", "StreamJob", "Offset"])
+    func `a public type of Millrace's hides nothing of its own`(name: String) {
+        let reason = TakenNames.reason(name, home: Millrace.root.path)
+        #expect(reason == "a type of Millrace's has it, which would be hidden")
+    }
+
+    @Test func `public types are those that are declared outside of others`() {
+        let source = """
+            public import Streams
+            @frozen public struct Order: Sendable {
+                public struct Line {}
+            }
+            public final class Cart<Item> {}
+            struct Own {}
+            public typealias Key = String
+            public func enumerate() {}
+            """
+        #expect(TakenNames.publicTypes(in: source) == ["Order", "Cart", "Key"])
+    }
+
+    /// Whatever a template's sources spell with a capital letter is theirs, or taken, or a word
+    /// that they are asked for themselves.
+    @Test(arguments: JobTemplate.allCases)
+    func `no template can be given the name of a type that it needs`(
+        template: JobTemplate
+    ) throws {
+        let home = Millrace.root.path
+        let sources = "\(home)/Templates/\(template.rawValue)/Sources"
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: sources)
+        var spelled: Set<String> = []
+        for path in paths where path.hasSuffix(".swift") {
+            let text = try String(contentsOfFile: "\(sources)/\(path)", encoding: .utf8)
+            spelled.formUnion(text.matches(of: /\b[A-Z][A-Za-z0-9]*/).map { String($0.0) })
+        }
+        #expect(spelled.count > 3)
+        for name in spelled where !name.hasSuffix("Template") {
+            let isTaken =
+                try TakenNames.reason(name) != nil || TakenNames.reason(name, home: home) != nil
+                || template.needs(name, home: home)
+            #expect(isTaken, "\(name)")
+        }
     }
 
     @Test(

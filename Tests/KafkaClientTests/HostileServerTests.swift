@@ -1,6 +1,7 @@
 import BrokerAPI
 import BrokerServer
 import Foundation
+import KafkaRecords
 import KafkaWire
 import LogModel
 import Testing
@@ -83,6 +84,27 @@ import Testing
         let refused = KafkaClientError.refused(.invalidRequest, about: "it", "no")
         #expect(last(of: [lost, refused]) == refused)
         try harness.stop()
+    }
+
+    @Test func `a listener that closes behind the versions is told as one that wants a login`()
+        throws
+    {
+        let versions = try ApiVersionsResponse(
+            apiKeys: [ApiVersionsResponse.ApiVersion(apiKey: 3, minVersion: 0, maxVersion: 12)]
+        ).encoded(version: 3)
+        let server = try RawServer { socket in
+            guard let request = socket.readFrame() else { return }
+            let answer = Array(request[8..<12]) + versions
+            socket.write([0, 0, 0, UInt8(answer.count)] + answer)
+            _ = socket.readFrame()
+        }
+        defer { server.stop() }
+        let address = KafkaAddress.network(host: "127.0.0.1", port: server.port)
+        let cluster = try KafkaCluster(at: address)
+        let begin = ContinuousClock.now
+        let error = #expect(throws: KafkaClientError.self) { try cluster.topics(named: nil) }
+        #expect(error == .unheard(address, request: "Metadata"))
+        #expect(ContinuousClock.now - begin < .seconds(10))
     }
 
     @Test func `a web server is recognised`() throws {

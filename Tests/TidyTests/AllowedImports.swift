@@ -66,8 +66,8 @@ enum AllowedImports {
             ],
             "RunCommands": [
                 "LogModel", "LogStorage", "KafkaDirectory", "Broker", "BenchmarkWorkloads",
-                "DirectoryAccess", "FoundationErrors", "JobRunner", "Security", "Terminal",
-                "Threads", "Foundation",
+                "DirectoryAccess", "FileOwner", "FoundationErrors", "JobRunner", "Security",
+                "Terminal", "Threads", "Foundation",
             ],
             "MillraceCommand": [
                 "LogModel", "LogStorage", "KafkaDirectory", "Broker", "LogClient", "StreamsRuntime",

@@ -47,7 +47,7 @@ package enum AclCommands {
     ) { invocation in
         let asked = try AclWords(invocation).rules()
         try withRules(invocation) { log in
-            let known = try log.changing("the rules", .were, "made", advice: advice) {
+            let known = try log.changing("the rules", .were, "made", advice: advice(log.place)) {
                 cluster throws(KafkaClientError) in
                 try cluster.rules(.all)
             }.filter { asked.contains($0) }
@@ -57,7 +57,7 @@ package enum AclCommands {
             }.map { asked[$0] }
             if !known.isEmpty { tell(known: known.count) }
             guard !rules.isEmpty else { return }
-            let refusals = try log.changing("the rules", .were, "made", advice: advice) {
+            let refusals = try log.changing("the rules", .were, "made", advice: advice(log.place)) {
                 cluster throws(KafkaClientError) in
                 try cluster.make(rules: rules)
             }
@@ -98,7 +98,7 @@ package enum AclCommands {
                 TextOutput.standard.write("nothing is changed; --execute removes them\n")
                 return
             }
-            try log.changing("the rules", .were, "removed", advice: advice) {
+            try log.changing("the rules", .were, "removed", advice: advice(log.place)) {
                 cluster throws(KafkaClientError) in
                 try cluster.remove(rules: rules)
             }
@@ -108,11 +108,21 @@ package enum AclCommands {
     }
 
     /// What is to be done where the server looks at no rules.
-    fileprivate static let advice: [KafkaErrorCode: String] = [
-        .securityDisabled:
-            "start it with --config authorizer.class.name=standard; rules of a directory can be "
-            + "made before that, while nothing has it open"
-    ]
+    fileprivate static func advice(_ place: LogPlace) -> [KafkaErrorCode: String] {
+        guard place.directory == nil else {
+            return [
+                .securityDisabled:
+                    "start it with --config authorizer.class.name=standard; rules of a directory "
+                    + "can be made before that, while nothing has it open"
+            ]
+        }
+        return [
+            .securityDisabled:
+                "give its configuration an authorizer.class.name: of a Kafka broker "
+                + "org.apache.kafka.metadata.authorizer.StandardAuthorizer, of millrace serve "
+                + "standard (--config)"
+        ]
+    }
 
     private static func show(_ rules: [CreateAclsRequest.AclCreation]) {
         var table = Table(
@@ -158,14 +168,14 @@ extension ServedLog {
         var reasons: [String] = []
         for error in errors where !reasons.contains("\(error)") { reasons.append("\(error)") }
         failure.reason = reasons.joined(separator: "; ")
-        failure.next = first.code.flatMap { AclCommands.advice[$0] } ?? failure.next
+        failure.next = first.code.flatMap { AclCommands.advice(place)[$0] } ?? failure.next
         return failure
     }
 
     fileprivate func rules(
         where isMeant: (CreateAclsRequest.AclCreation) -> Bool
     ) throws(CommandFailure) -> [CreateAclsRequest.AclCreation] {
-        try asking("the rules are not told", advice: AclCommands.advice) {
+        try asking("the rules are not told", advice: AclCommands.advice(place)) {
             cluster throws(KafkaClientError) in
             try cluster.rules(.all)
         }.filter(isMeant)

@@ -73,9 +73,10 @@ package enum ConsumeCommand {
             + "and doubles are big-endian.\nA partition that ends before the offset of --from "
             + "begins at its end; where all do, that is an error.\n--last counts the records "
             + "that --isolation shows, whatever offsets lie between them. A time of\n--until that "
-            + "has passed ends a partition without a later record at its end. Topics made after "
-            + "the\nstart are not read. A group's position is noted every 5 seconds and at the "
-            + "end.\n\n"
+            + "has passed ends a partition without a later record at its end. A partition that a "
+            + "topic\ngets, and with --regex a topic that is made, while more is waited for is read "
+            + "from its beginning,\nwithin 5 seconds. A group's position is noted every 5 seconds "
+            + "and at the end.\n\n"
             + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,
@@ -104,16 +105,18 @@ package enum ConsumeCommand {
         let choice = try TopicChoice(invocation[topics], areExpressions: invocation[regex])
         let signals = try SignalListener.start()
         let isCutShort = try withLog(invocation, signals: signals) { log in
+            let index = invocation[partition]
             let partitions = try choice.topics(of: log).flatMap { topic -> [TopicPartition] in
                 let all = try log.partitions(of: topic)
-                guard let index = invocation[partition] else { return all }
+                guard let index else { return all }
                 return [try log.place.partition(index, of: topic, among: all)]
             }
             var consumer = Consumer(
                 log: log,
                 partitions: partitions,
                 plan: reading,
-                printer: RecordPrinter(style, forGroup: reading.group != nil)
+                printer: RecordPrinter(style, forGroup: reading.group != nil),
+                chosenNow: { choice.partitions(of: log, numbered: index) }
             )
             try consumer.begin(signals)
             try consumer.run(signals)

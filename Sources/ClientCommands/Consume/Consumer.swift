@@ -6,10 +6,10 @@ import Terminal
 
 /// Reads partitions side by side and prints what the isolation level shows.
 struct Consumer: ~Copyable {
-    let log: any CommandLog
+    let log: any RecordSource
     let plan: ReadingPlan
-    /// All that were chosen.
-    let chosen: [TopicPartition]
+    /// All that were chosen, and what came to them since.
+    var chosen: [TopicPartition]
     /// Those that are read; a partition in which damage is met leaves them.
     var partitions: [TopicPartition]
     /// Those of them that are read up to where reading ends.
@@ -29,7 +29,11 @@ struct Consumer: ~Copyable {
     /// Somebody else moved the group's positions: those of this reader are not noted any more.
     private var isOvertaken = false
     private var hasSaidItWaits = false
-    private let time = SystemTimeSource()
+    /// Whether the time at which reading ends has come.
+    private var isTimeOver = false
+    var silence = ReadingSilence()
+    var shape: ChosenShape
+    let time: any TimeSource
     let buffer = FetchBuffer(byteCount: 1 << 20)
     var decompressor = RecordDecompressor()
     /// After so many records it is looked whether a group's position is to be noted.
@@ -38,17 +42,21 @@ struct Consumer: ~Copyable {
     static let decompressedByteLimit = BatchLimit.recordByteCount
 
     init(
-        log: any CommandLog,
+        log: any RecordSource,
         partitions: [TopicPartition],
         plan: ReadingPlan,
-        printer: consuming RecordPrinter
+        printer: consuming RecordPrinter,
+        time: any TimeSource = SystemTimeSource(),
+        chosenNow: @escaping () -> [TopicPartition] = { [] }
     ) {
         self.log = log
         chosen = partitions
         self.partitions = partitions
         self.plan = plan
         remaining = plan.limit
-        progress = GroupProgress(at: SystemTimeSource().monotonicNanoseconds())
+        self.time = time
+        progress = GroupProgress(at: time.monotonicNanoseconds())
+        shape = ChosenShape(at: time.monotonicNanoseconds(), now: chosenNow)
         self.printer = printer
     }
 
@@ -85,27 +93,33 @@ struct Consumer: ~Copyable {
         }
         var signal: UInt64 = 0
         while !stop.isRequested, remaining > 0, !printer.output.isBroken, !unfinished.isEmpty {
-            let isTimeOver = isStopTimeOver
+            noteTime()
+            try takeNewPartitions()
             var isIdle = true
             for partition in unfinished where remaining > 0 {
                 do {
                     if try !pass(partition, target: targets[partition]) {
                         isIdle = false
-                    } else if isTimeOver {
+                    } else if isTimeOver, isRead(partition, to: targets[partition]) {
                         finished.insert(partition)
                     }
                 } catch let error as DamageFound { setAside(partition, error.failure) }
             }
             try noteProgressIfDue()
-            guard isIdle else { continue }
-            if plan.endsAtEnd { break }
+            guard isIdle else {
+                silence.end()
+                continue
+            }
+            if plan.endsAtEnd, isAtEnd(targets) { break }
             let waiting = unfinished
             guard !waiting.isEmpty else { break }
             printer.output.flush()
             printer.output.lookForReader()
             guard !printer.output.isBroken else { break }
-            sayItWaits()
-            tell(heldUp.takeDue(at: time.monotonicNanoseconds()))
+            if !plan.endsAtEnd {
+                sayItWaits()
+                tell(heldUp.takeDue(at: time.monotonicNanoseconds()))
+            }
             signal = try log.waitForChange(
                 since: signal,
                 of: positions.filter { waiting.contains($0.key) },
@@ -117,11 +131,12 @@ struct Consumer: ~Copyable {
 
     var unfinished: [TopicPartition] { partitions.filter { !finished.contains($0) } }
 
-    /// What was written before this moment is all that was written before the time at which reading
-    /// ends.
-    private var isStopTimeOver: Bool {
-        guard case .time(let stop) = plan.stop else { return false }
-        return time.wallTime() >= stop
+    /// What is there once the time has come at which reading ends is all that was written before
+    /// it; an answer from before may lack some of that.
+    private mutating func noteTime() {
+        guard !isTimeOver, case .time(let stop) = plan.stop, time.wallTime() >= stop else { return }
+        isTimeOver = true
+        log.forgetFetched()
     }
 
     /// What a person who waits should know.

@@ -27,9 +27,9 @@ struct GroupProgress {
         now >= last && Duration.nanoseconds(Int64(clamping: now - last)) >= Self.interval
     }
 
-    /// What the group had when reading began.
+    /// What the group had when reading began, of all partitions or of some.
     mutating func begin(with committed: [TopicPartition: Offset], at now: UInt64) {
-        left = committed.mapValues { ($0, now) }
+        left.merge(committed.mapValues { ($0, now) }) { $1 }
     }
 
     /// The first position, in the partitions' order, that somebody else has moved or removed since:

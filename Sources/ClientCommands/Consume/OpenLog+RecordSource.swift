@@ -96,6 +96,9 @@ extension OpenLog: RecordSource {
         client.waitForChange(since: signal, timeout: timeout)
     }
 
+    /// Nothing is fetched ahead here.
+    func forgetFetched() {}
+
     /// One process owns the directory, so that nothing comes while this one waits.
     var waitingNote: String? {
         "all that is there was printed; no other process can add to \(directory) while this one "

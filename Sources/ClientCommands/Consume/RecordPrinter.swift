@@ -44,9 +44,9 @@ struct RecordPrinter: ~Copyable {
     var output: BufferedOutput
 
     /// Where a group notes what was printed, little is printed at once: its reader may be slow.
-    init(_ style: RecordStyle, forGroup: Bool = false) {
+    init(_ style: RecordStyle, forGroup: Bool = false, to output: TextOutput = .standard) {
         self.style = style
-        output = BufferedOutput(.standard, byteLimit: forGroup ? 4096 : 1 << 16)
+        self.output = BufferedOutput(output, byteLimit: forGroup ? 4096 : 1 << 16)
     }
 
     /// Prints one record of `batch`, or nothing of one that is not what the formats say.

@@ -42,6 +42,8 @@ protocol RecordSource {
         isolation: IsolationLevel,
         timeout: Duration
     ) throws -> UInt64
+    /// What was fetched ahead while waiting and not read yet is asked for anew.
+    func forgetFetched()
     /// What a person who waits for more should know; nil where more can come.
     var waitingNote: String? { get }
     /// Those of the partitions that are damaged or offline, as far as it is known, and why.

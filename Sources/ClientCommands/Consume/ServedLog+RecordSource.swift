@@ -109,7 +109,9 @@ extension ServedLog: RecordSource {
         if let ready = fetched.removeValue(forKey: partition), ready.position == offset {
             answer = ready.answer
         } else {
-            answer = try fetchNow(partition, from: offset, isolation: isolation)
+            let now = try fetchNow(partition, from: offset, isolation: isolation)
+            guard let now else { return Self.nothing(at: offset) }
+            answer = now
         }
         let bounds = PartitionBounds(
             logStart: answer.logStart,
@@ -166,11 +168,25 @@ extension ServedLog: RecordSource {
         return failure
     }
 
+    /// Where somebody asks for the end while a quota holds back what is there.
+    private static func nothing(at offset: Offset) -> FetchResult {
+        FetchResult(
+            byteCount: 0,
+            abortedTransactions: [],
+            bounds: PartitionBounds(
+                logStart: .zero,
+                highWatermark: offset,
+                lastStableOffset: offset
+            )
+        )
+    }
+
+    /// Nil where somebody asked for the end before there was an answer.
     private func fetchNow(
         _ partition: TopicPartition,
         from offset: Offset,
         isolation: IsolationLevel
-    ) throws(FetchFailure) -> FetchedPartition {
+    ) throws(FetchFailure) -> FetchedPartition? {
         do throws(KafkaClientError) {
             let answers = try cluster.fetch(
                 [partition: offset],
@@ -179,6 +195,7 @@ extension ServedLog: RecordSource {
                 wait: .zero
             )
             guard let answer = answers[partition] else {
+                if cluster.isStopping { return nil }
                 throw .nonsense(cluster.entry, "it leaves out \(partition)")
             }
             return answer
@@ -218,6 +235,8 @@ extension ServedLog: RecordSource {
         }
         return signal
     }
+
+    func forgetFetched() { fetched = [:] }
 
     var waitingNote: String? { nil }
 

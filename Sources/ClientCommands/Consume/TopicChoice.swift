@@ -1,4 +1,5 @@
 import DirectoryAccess
+import LogModel
 import Terminal
 
 /// Which topics are meant: those that are named, or those whose names match expressions.
@@ -42,5 +43,12 @@ struct TopicChoice {
             chosen += found.filter { !chosen.contains($0) }
         }
         return chosen
+    }
+
+    /// Their partitions, or of each that of one number; of topics that are not told, none.
+    func partitions(of log: any CommandLog, numbered index: Int?) -> [TopicPartition] {
+        let topics = (try? topics(of: log)) ?? []
+        let all = topics.flatMap { (try? log.partitions(of: $0)) ?? [] }
+        return all.filter { index == nil || $0.partition.rawValue == Int32(clamping: index ?? 0) }
     }
 }

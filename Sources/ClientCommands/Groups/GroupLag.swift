@@ -160,7 +160,9 @@ extension ServedLog {
                     wait: .zero
                 )
             }
-            guard let answer = answers[partition] else { return .success(nil) }
+            guard let answer = answers[partition] else {
+                return .failure(Trouble(text: "the answer leaves \(partition) out"))
+            }
             if answer.code == .offsetOutOfRange {
                 // Retention has overtaken the group: what it reads next is the first that is left.
                 let starts = try asking(what) { cluster throws(KafkaClientError) in
@@ -221,7 +223,8 @@ extension PartitionLag {
         case (.failure(let error), _), (_, .failure(let error)):
             guard error.code != .unknownTopicOrPartition else { return nil }
             trouble = "\(error)"
-        case (nil, _), (.success(nil), _), (_, nil), (_, .success(nil)): return nil
+        case (nil, _), (.success(nil), _), (_, nil), (_, .success(nil)):
+            trouble = "its begin or its end is not told"
         }
     }
 

@@ -1,3 +1,4 @@
+import DirectoryAccess
 import KafkaClient
 import LogClient
 import LogModel
@@ -115,7 +116,8 @@ extension ServedLog {
         }
     }
 
-    /// Where reading begins in each partition; those that cannot be used now are left out.
+    /// Where reading begins in each partition. Fails where one does not tell its offsets: set in
+    /// the others alone, the group would go on from two times.
     private func positions(
         _ start: ReadingPlan.Start,
         of partitions: [TopicPartition]
@@ -130,21 +132,53 @@ extension ServedLog {
             }
         }
         var positions: [TopicPartition: Offset] = [:]
+        var unknown: [(partition: TopicPartition, error: KafkaClientError)] = []
         for partition in partitions {
-            guard case .success(let ends) = bounds[partition] else { continue }
-            switch start {
-            case .beginning: positions[partition] = ends.logStart
-            case .end: positions[partition] = ends.highWatermark
-            case .last(let count):
-                let begin = max(0, ends.highWatermark.rawValue - count)
-                positions[partition] = max(Offset(begin), ends.logStart)
-            case .offset(let offset):
-                positions[partition] = min(max(offset, ends.logStart), ends.highWatermark)
-            case .time:
-                guard case .success(let found) = times[partition] else { continue }
-                positions[partition] = found ?? ends.highWatermark
+            let position: Result<Offset, KafkaClientError>?
+            switch bounds[partition] {
+            case .success(let ends)?: position = Self.position(start, ends, times[partition])
+            case .failure(let error)?: position = .failure(error)
+            case nil: position = nil
+            }
+            switch position {
+            case .success(let position): positions[partition] = position
+            case .failure(let error) where error.code == .unknownTopicOrPartition:
+                TextOutput.error.write("note: \(partition) is not there any more: left out\n")
+            case .failure(let error): unknown.append((partition, error))
+            case nil: unknown.append((partition, .nonsense(cluster.entry, "it is left out")))
             }
         }
+        if let first = unknown.first { throw untold(first, unknown.count - 1) }
         return positions
+    }
+
+    private func untold(
+        _ first: (partition: TopicPartition, error: KafkaClientError),
+        _ otherCount: Int
+    ) -> CommandFailure {
+        let others =
+            otherCount == 0 ? "" : " and of \(counted(otherCount, "other partition"))"
+        let what = "no position is set: the offsets of \(first.partition)\(others) are not told"
+        var failure = failure(what, first.error)
+        failure.next = place.next("topic describe \(argument: first.partition.topic)")
+        return failure
+    }
+
+    private static func position(
+        _ start: ReadingPlan.Start,
+        _ ends: PartitionBounds,
+        _ ofTime: Result<Offset?, KafkaClientError>?
+    ) -> Result<Offset, KafkaClientError>? {
+        switch start {
+        case .beginning: return .success(ends.logStart)
+        case .end: return .success(ends.highWatermark)
+        case .last(let count):
+            let begin = max(0, ends.highWatermark.rawValue - count)
+            return .success(max(Offset(begin), ends.logStart))
+        case .offset(let offset):
+            return .success(min(max(offset, ends.logStart), ends.highWatermark))
+        case .time:
+            return ofTime.map { $0.map { $0 ?? ends.highWatermark } }
+        }
     }
 }

@@ -12,8 +12,11 @@ package enum DirectoryOwner {
         case served(ServedLog)
     }
 
-    /// An owner that starts listens soon, and one that ends is gone soon.
+    /// An owner that starts listens soon, one that ends is gone soon, and most commands that open
+    /// a directory for themselves are done soon.
     private static let patience = Duration.seconds(6)
+    /// What takes longer is told.
+    private static let quiet = Duration.seconds(2)
     private static let pauseMicroseconds: UInt32 = 50_000
 
     package static func log(
@@ -33,7 +36,8 @@ package enum DirectoryOwner {
         creates: Bool,
         _ signals: SignalListener?
     ) throws(CommandFailure) -> Outcome {
-        let deadline = ContinuousClock.now + patience
+        let begin = ContinuousClock.now
+        var hasToldOfWait = false
         while true {
             let refusal: BrokerError
             do throws(BrokerError) {
@@ -51,10 +55,15 @@ package enum DirectoryOwner {
             } catch {
                 // Who listens says so behind its name; nothing else ever will.
                 let listens = owner.contains("(")
-                guard error.isRetriable, listens, ContinuousClock.now < deadline,
-                    signals?.request == nil
-                else {
+                let waited = ContinuousClock.now - begin
+                guard error.isRetriable, waited < patience, signals?.request == nil else {
                     throw failure(directory, owner, listens ? error : nil)
+                }
+                if waited > quiet, !hasToldOfWait {
+                    hasToldOfWait = true
+                    TextOutput.error.write(
+                        "note: waits for \(visible(owner)), which has \(visible(directory)) open\n"
+                    )
                 }
             }
             usleep(pauseMicroseconds)

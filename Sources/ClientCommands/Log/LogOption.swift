@@ -1,5 +1,5 @@
 import DirectoryAccess
-package import KafkaClient
+import KafkaClient
 import Terminal
 
 /// Which log a command talks to: `--data DIR` or `--bootstrap HOST:PORT`.
@@ -12,8 +12,9 @@ enum LogOption {
     )
     private static let bootstrap = Parameter.optional(
         "bootstrap",
-        ValueKind<KafkaAddress>.kafkaAddress,
-        help: "a cluster that speaks Kafka's protocol, instead of --data"
+        ValueKind<BootstrapServers>.bootstrapServers,
+        help: "a cluster that speaks Kafka's protocol, instead of --data; of several addresses "
+            + "with commas between them the first that is reached is asked"
     )
 
     private static let commandConfig = Parameter.optional(
@@ -29,7 +30,7 @@ enum LogOption {
     ]
 
     static func place(_ invocation: Invocation) throws(UsageError) -> LogPlace {
-        guard let address = invocation[bootstrap] else {
+        guard let servers = invocation[bootstrap] else {
             guard invocation[commandConfig] == nil else {
                 throw UsageError("--command-config is for the cluster of --bootstrap")
             }
@@ -38,19 +39,19 @@ enum LogOption {
         guard invocation[data] == nil else {
             throw UsageError("give either --data or --bootstrap: they name two logs")
         }
-        return .cluster(address, try invocation[commandConfig].map(ClusterAccess.init))
+        return .cluster(servers, try invocation[commandConfig].map(ClusterAccess.init))
     }
 }
 
 /// Where a log is.
 package enum LogPlace: Sendable, CustomStringConvertible {
     case directory(String)
-    case cluster(KafkaAddress, ClusterAccess?)
+    case cluster(BootstrapServers, ClusterAccess?)
 
     package var description: String {
         switch self {
         case .directory(let path): path
-        case .cluster(let address, _): "\(address)"
+        case .cluster(let servers, _): "\(servers)"
         }
     }
 
@@ -63,21 +64,40 @@ package enum LogPlace: Sendable, CustomStringConvertible {
     func next(_ words: CommandWords) -> String {
         switch self {
         case .directory(let path): nextCommand(words, data: path)
-        case .cluster(let address, let access):
+        case .cluster(let servers, let access):
             words.command(
-                options: "--bootstrap \(shellWord("\(address)"))"
+                options: "--bootstrap \(shellWord("\(servers)"))"
                     + (access.map { " --command-config \(shellWord($0.path))" } ?? "")
             )
         }
     }
 }
 
-extension ValueKind where Value == KafkaAddress {
-    /// A host and a port.
-    static var kafkaAddress: ValueKind {
+/// Where a cluster is entered: at the first of these addresses that is reached.
+package struct BootstrapServers: Sendable, CustomStringConvertible {
+    /// One at least.
+    let addresses: [KafkaAddress]
+
+    /// `a:9092`, `a:9092,b:9092`; nil for what is no such text.
+    init?(_ text: String) {
+        var addresses: [KafkaAddress] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let address = KafkaAddress(String(part)) else { return nil }
+            addresses.append(address)
+        }
+        self.addresses = addresses
+    }
+
+    package var description: String { addresses.map(\.description).joined(separator: ",") }
+}
+
+extension ValueKind where Value == BootstrapServers {
+    /// A host and a port, or several.
+    static var bootstrapServers: ValueKind {
         ValueKind(
             placeholder: "HOST:PORT",
-            expectation: "a host and a port, such as 127.0.0.1:9092"
-        ) { KafkaAddress($0) }
+            expectation: "a host and a port, such as 127.0.0.1:9092, or several with commas "
+                + "between them"
+        ) { BootstrapServers($0) }
     }
 }

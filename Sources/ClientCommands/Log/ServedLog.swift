@@ -22,19 +22,34 @@ package final class ServedLog: CommandLog {
     init(at place: LogPlace, _ signals: SignalListener?) throws(CommandFailure) {
         self.place = place
         isOpenedHere = false
-        guard case .cluster(let address, let access) = place else {
+        guard case .cluster(let servers, let access) = place else {
             preconditionFailure("a directory is not asked by its address")
         }
         var configuration = Self.configuration(.seconds(30), signals)
         if let access { configuration.security = access.security }
-        do throws(KafkaClientError) {
-            cluster = try KafkaCluster(
-                at: address,
-                configuration: configuration
-            )
-        } catch {
-            throw Self.failure("the cluster is not reached", place, error)
+        var errors: [KafkaClientError] = []
+        for address in servers.addresses where signals?.request == nil || errors.isEmpty {
+            do throws(KafkaClientError) {
+                cluster = try KafkaCluster(at: address, configuration: configuration)
+                return
+            } catch { errors.append(error) }
         }
+        throw Self.unreached(place, errors)
+    }
+
+    /// Told are the failures of all addresses; the advice is that for the last of them, behind
+    /// which more than nobody may be.
+    private static func unreached(
+        _ place: LogPlace,
+        _ errors: [KafkaClientError]
+    ) -> CommandFailure {
+        let telling = errors.last { if case .unreachable = $0 { false } else { true } }
+        guard let error = telling ?? errors.last else {
+            return CommandFailure("the cluster is not reached", place: "\(place)")
+        }
+        var failure = failure("the cluster is not reached", place, error)
+        failure.reason = errors.map(\.description).joined(separator: "; ")
+        return failure
     }
 
     /// The process that owns a data directory.
@@ -169,10 +184,13 @@ package final class ServedLog: CommandLog {
             return "the process that owned the directory may be gone: give the command again"
         case (.nonsense, .cluster), (.lost, .cluster):
             return "see that a server of Kafka's protocol listens there, encrypted or not as "
-                + "--command-config says"
+                + "--command-config says (security.protocol)"
         case (.untrusted, _):
             return "see that --command-config says how that listener is spoken to, and whom to "
-                + "trust (ssl.truststore.location)"
+                + "trust (security.protocol, ssl.truststore.location)"
+        case (.unheard, _):
+            return "give a --command-config FILE with security.protocol, sasl.mechanism, "
+                + "sasl.username and sasl.password, or the address of a listener without SASL"
         case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
         case (.refused(let code, _, _), _):
             switch code {
@@ -182,6 +200,9 @@ package final class ServedLog: CommandLog {
                 return "if the topic is a job's own (millrace.owner in "
                     + "\(place.next("topic list --json"))), name another one; else \(otherUser)"
             case .groupAuthorizationFailed, .transactionalIDAuthorizationFailed: return otherUser
+            case .illegalSaslState:
+                return "another security.protocol in --command-config, without SASL, or the "
+                    + "address of a listener that has SASL"
             case .saslAuthenticationFailed, .unsupportedSaslMechanism:
                 return "another user, password or sasl.mechanism in --command-config"
             case .nonEmptyGroup, .unknownMemberID, .rebalanceInProgress:

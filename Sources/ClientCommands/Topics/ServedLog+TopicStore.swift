@@ -22,11 +22,31 @@ extension ServedLog: TopicStore {
     }
 
     func describedTopic(_ name: String) throws(CommandFailure) -> ShownTopic {
-        guard var shown = try shown([try requireTopic(name, canBeMade: false)]).first else {
+        let topic = try requireTopic(name, canBeMade: false)
+        try open(topic)
+        guard var shown = try shown([topic]).first else {
             throw place.missingTopic(name, among: [], canBeMade: false)
         }
         shown.take(try defaults(ofTopic: name))
         return shown
+    }
+
+    /// Has an owner open the partitions: it finds what is wrong with one when it is first read, and
+    /// tells the ends without that. Each is asked for by itself, for of several the first one's
+    /// batch may be all that there is room for.
+    private func open(_ topic: ClusterTopic) throws(CommandFailure) {
+        guard place.directory != nil else { return }
+        for (partition, bounds) in try bounds(of: topic.usablePartitions) {
+            guard case .success(let bounds) = bounds, bounds.logStart < bounds.highWatermark else {
+                continue
+            }
+            _ = try? cluster.fetch(
+                [partition: Offset(bounds.highWatermark.rawValue - 1)],
+                isolation: .readUncommitted,
+                byteLimit: 1,
+                wait: .zero
+            )
+        }
     }
 
     func defaults(
@@ -43,15 +63,17 @@ extension ServedLog: TopicStore {
         options: [String: String],
         mayBeThere: Bool
     ) throws(CommandFailure) -> Bool {
-        try changing("the topic '\(name)'", .was, "made") {
-            cluster throws(KafkaClientError) -> Bool in
-            do throws(KafkaClientError) {
-                try cluster.createTopic(name, partitionCount: partitionCount, options: options)
-                return true
-            } catch {
-                if mayBeThere, error.code == .topicAlreadyExists { return false }
-                throw error
+        do throws(KafkaClientError) {
+            try cluster.createTopic(name, partitionCount: partitionCount, options: options)
+            return true
+        } catch {
+            if mayBeThere, error.code == .topicAlreadyExists { return false }
+            // The server has ended it, with an answer: what is not there was not made.
+            let there = error.code == .kafkaStorageError ? try? cluster.topics(named: [name]) : nil
+            if there?.isEmpty == true {
+                throw failure("the topic '\(name)' was not made", error)
             }
+            throw Self.changeFailure("the topic '\(name)'", .was, "made", place, error)
         }
     }
 
@@ -153,12 +175,7 @@ extension ServedLog: TopicStore {
         let options = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.options(of: topics.map(\.name), allowsDenials: allowsDenials)
         }
-        let usable = topics.flatMap { topic in
-            topic.partitions.filter { $0.code == .none }.map {
-                TopicPartition(topic.name, PartitionIndex($0.index))
-            }
-        }
-        let bounds = try bounds(of: usable)
+        let bounds = try bounds(of: topics.flatMap(\.usablePartitions))
         return topics.map { topic in
             ShownTopic(
                 name: topic.name,
@@ -196,14 +213,32 @@ extension ServedLog: TopicStore {
         var bounds: [TopicPartition: Result<PartitionBounds, KafkaClientError>] = [:]
         for partition in partitions {
             bounds[partition] = Result { () throws(KafkaClientError) in
-                let end = try ends[partition]?.get() ?? .zero
+                let end = try known(ends[partition], of: partition) ?? .zero
                 return PartitionBounds(
-                    logStart: try starts[partition]?.get() ?? .zero,
+                    logStart: try known(starts[partition], of: partition) ?? .zero,
                     highWatermark: end,
-                    lastStableOffset: min(try stable[partition]?.get() ?? end, end)
+                    lastStableOffset: min(try known(stable[partition], of: partition) ?? end, end)
                 )
             }
         }
         return bounds
+    }
+
+    /// What an answer leaves out is not known.
+    private func known(
+        _ answer: Result<Offset?, KafkaClientError>?,
+        of partition: TopicPartition
+    ) throws(KafkaClientError) -> Offset? {
+        guard let answer else { throw .nonsense(cluster.entry, "it leaves out \(partition)") }
+        return try answer.get()
+    }
+}
+
+extension ClusterTopic {
+    /// Those of which nothing says that they cannot be used now.
+    fileprivate var usablePartitions: [TopicPartition] {
+        partitions.filter { $0.code == .none }.map {
+            TopicPartition(name, PartitionIndex($0.index))
+        }
     }
 }

@@ -43,7 +43,7 @@ struct DumpRange: Equatable {
         }.map { paths[$0] }
     }
 
-    private static func base(of path: String) -> Offset? {
+    static func base(of path: String) -> Offset? {
         SegmentName.offset(in: String(path.split(separator: "/").last ?? ""), .log)
     }
 

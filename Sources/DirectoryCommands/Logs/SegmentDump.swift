@@ -16,14 +16,15 @@ struct SegmentDump: ~Copyable {
         self.range = range
     }
 
-    /// Prints one file; false where its bytes end in damage, or cannot be read. One that is there
-    /// no more was removed since it was listed.
+    /// Prints one file; false where something of it is damaged, or cannot be read: what lies behind
+    /// that is printed as far as it is found. One that is there no more was removed since it was
+    /// listed.
     mutating func print(_ path: String, to output: inout BufferedOutput) -> Bool {
         output.append("\(path)\n")
         do throws(DiskError) {
             let file = try PosixDisk().open(path, .read)
             defer { file.close() }
-            return try print(file, to: &output)
+            return try print(file, from: DumpRange.base(of: path) ?? .zero, to: &output)
         } catch .notFound {
             output.append("  note: retention or a cleaner has removed it meanwhile\n")
             return true
@@ -35,35 +36,40 @@ struct SegmentDump: ~Copyable {
 
     private mutating func print(
         _ file: any DiskFile,
+        from base: Offset,
         to output: inout BufferedOutput
     ) throws(DiskError) -> Bool {
+        var least = base
         var scanner = EntryScanner(file: file, to: try file.byteCount())
         var behind: Offset?
         var expected: Offset?
+        var isWhole = true
         while true {
             let position = scanner.position
             switch try scanner.next() {
-            case .end: return true
+            case .end: return isWhole
             case .bad(let reason):
-                let isZero = try scanner.isZeroToEnd()
-                output.append(
-                    isZero
-                        ? "  zeros from byte \(position) to \(scanner.end)\n"
-                        : "  damaged at byte \(position) of \(scanner.end): \(reason)\n"
-                )
-                return isZero
+                if try scanner.isZeroToEnd() {
+                    output.append("  zeros from byte \(position) to \(scanner.end)\n")
+                    return isWhole
+                }
+                output.append("  damaged at byte \(position) of \(scanner.end): \(reason)\n")
+                isWhole = false
+                guard try Self.pass(&scanner, toOneFrom: least) else { return false }
+                (behind, expected) = (nil, nil)
             case .entry(let entry):
                 // Where one begins as the one before has it, its own end is where the next begins.
                 let isExpected = expected == entry.firstOffset
                 let next = entry.lastOffset.advanced(by: 1)
                 expected = next
+                least = next
                 let isReached = range.isReached(by: Self.begin(of: entry))
                 // Behind one offset that is damaged others of the range may follow; behind two that
                 // ascend there is nothing of it.
-                if isReached, let behind, entry.firstOffset > behind { return true }
+                if isReached, let behind, entry.firstOffset > behind { return isWhole }
                 behind = isReached ? entry.lastOffset : nil
                 guard !isReached, !range.isBehind(entry.lastOffset) else {
-                    if isReached, isExpected { return true }
+                    if isReached, isExpected { return isWhole }
                     scanner.advance(by: entry.byteCount)
                     continue
                 }
@@ -77,12 +83,23 @@ struct SegmentDump: ~Copyable {
                     if showsRecords { try describeRecords(of: entry, to: &output) }
                 } catch {
                     output.append("  damaged at byte \(position) of \(scanner.end): \(error)\n")
-                    return false
+                    isWhole = false
                 }
-                if isExpected, range.isReached(by: next) { return true }
+                if isExpected, range.isReached(by: next) { return isWhole }
                 scanner.advance(by: entry.byteCount)
             }
         }
+    }
+
+    /// Steps to what lies behind damage: where its length leads, or else to the next whole batch
+    /// of such an offset or a later one; false for none.
+    private static func pass(
+        _ scanner: inout EntryScanner,
+        toOneFrom offset: Offset
+    ) throws(DiskError) -> Bool {
+        if try scanner.passDamage() { return true }
+        guard case .found = try scanner.findNext(atLeast: offset) else { return false }
+        return true
     }
 
     /// The first offset that an entry may have: a message around others tells its last one alone.

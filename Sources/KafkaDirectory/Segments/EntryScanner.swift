@@ -103,6 +103,24 @@ package struct EntryScanner: ~Copyable {
         return true
     }
 
+    /// Steps behind something damaged whose length is whole, that is leads to the next whole entry
+    /// or to the end; false where it does not, and nothing changes.
+    package mutating func passDamage() throws(DiskError) -> Bool {
+        let left = end - position
+        guard left >= Int64(Self.prefixByteCount), try load(Int64(Self.prefixByteCount)) else {
+            return false
+        }
+        let length: Int32 = Self.integer(loaded, at: RecordBatchLayout.length)
+        let byteCount = Int64(length) + Int64(RecordBatchLayout.lengthPrefixByteCount)
+        guard length >= RecordBatchLayout.minimumLength, byteCount <= left else { return false }
+        position += byteCount
+        if case .bad = try next() {
+            position -= byteCount
+            return false
+        }
+        return true
+    }
+
     /// What a search for the next whole entry came to.
     package enum Search {
         /// It begins at the position.

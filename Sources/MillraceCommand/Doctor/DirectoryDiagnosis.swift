@@ -1,3 +1,4 @@
+import Broker
 import DirectoryAccess
 import LogModel
 import Terminal
@@ -31,10 +32,15 @@ struct DirectoryDiagnosis {
         let what = "\(free) are free, the directory has \(used)"
         let largest = growths.max { $0.1 < $1.1 }
         if machine.freeByteCount < Self.leastFreeByteCount {
+            let reserve = Int(clamping: BrokerConfiguration().reservedByteCount)
+            let kept = ByteSize(byteCount: reserve)
             return .warning(
                 area,
                 what,
-                why: "on a full disk nothing is produced or committed until there is room again",
+                why: machine.freeByteCount < reserve
+                    ? "no records are taken while less than \(kept) are free, which are kept for "
+                        + "the ends of transactions: what is there can be read"
+                    : "on a full disk nothing is produced or committed until there is room again",
                 next: "free some space, or keep records for a shorter time: "
                     + nextCommand(
                         "topic alter TOPIC --config retention.ms=86400000",

@@ -96,7 +96,10 @@ struct LogFacts {
                     wait: .zero
                 )
             }
-            guard let answer = answers[partition], answer.code == .none,
+            guard let answer = answers[partition] else {
+                throw CommandFailure(what, reason: "the answer leaves it out")
+            }
+            guard answer.code == .none,
                 let time = answer.records.withUnsafeBytes({
                     FirstRecordTime.find(in: $0, from: position).time
                 }),

@@ -3,6 +3,13 @@ import Foundation
 import Glibc
 import Terminal
 
+/// A job's binary.
+struct BuiltJob {
+    let path: String
+    /// Nobody else builds in its folder before it has begun to run.
+    var lock: BuildLock?
+}
+
 /// Turns the word JOB of a command line into a binary: itself, or the release build of a package.
 struct JobBuilder {
     let job: String
@@ -50,8 +57,8 @@ struct JobBuilder {
         }
     }
 
-    /// The path of the job's binary, built if need be.
-    func binary() throws -> String { try isProgram() ? job : build() }
+    /// The job's binary, built if need be.
+    func binary() throws -> BuiltJob { try isProgram() ? BuiltJob(path: job) : build() }
 
     /// Whether JOB is a binary; false for a package.
     ///
@@ -88,24 +95,23 @@ struct JobBuilder {
         return false
     }
 
-    /// Builds the package's executable; its path.
-    private func build() throws -> String {
+    /// Builds the package's executable.
+    private func build() throws -> BuiltJob {
         let home = try MillraceHome.find()
         let description = try describe(home)
         let product = try executableProduct(of: description)
-        let buildPath = try buildPath(of: description, home)
+        let place = try place(of: description, home)
         try compile(
             ["--configuration", "release", "--product", product],
-            in: buildPath,
+            in: place.path,
             home,
             of: "the job is being built"
         )
-        return "\(buildPath)/release/\(product)"
+        return BuiltJob(path: "\(place.path)/release/\(product)", lock: place.lock)
     }
 
-    /// Builds the package's tests in debug, as `swift test` does; the words for `swift` that run
-    /// them, and what they need of the environment.
-    func buildTests() throws -> (words: [String], environment: [String: String]) {
+    /// Builds the package's tests in debug, as `swift test` does.
+    func buildTests() throws -> JobTests {
         let home = try MillraceHome.find()
         let description = try describe(home)
         guard description.targets.contains(where: { $0.type == "test" }) else {
@@ -118,22 +124,40 @@ struct JobBuilder {
                     + "makes"
             )
         }
-        let buildPath = try buildPath(of: description, home)
-        try compile(["--build-tests"], in: buildPath, home, of: "the job's tests are being built")
-        let words = ["test", "--skip-build", "--package-path", job, "--scratch-path", buildPath]
-        return (words, Self.environment(home))
+        let place = try place(of: description, home)
+        try compile(
+            ["--build-tests"],
+            in: place.path,
+            home,
+            of: "the job's tests are being built"
+        )
+        return JobTests(
+            job: job,
+            buildPath: place.path,
+            environment: Self.environment(home),
+            lock: place.lock
+        )
     }
 
-    /// The folder that all jobs share; for one that has Millrace's sources from elsewhere its own,
-    /// for what is made of two versions of them must not meet.
-    private func buildPath(of description: Description, _ home: MillraceHome) throws -> String {
-        guard let millrace = description.sharedMillrace else { return "\(job)/.build" }
+    /// The folder that all jobs share, and the right to it; for one that has Millrace's sources from
+    /// elsewhere its own, for what is made of two versions of them must not meet.
+    private func place(
+        of description: Description,
+        _ home: MillraceHome
+    ) throws -> (path: String, lock: BuildLock?) {
+        guard let millrace = description.sharedMillrace else { return ("\(job)/.build", nil) }
         try JobFolder(path: job).requireDistinct(
             from: .folder(millrace),
             next: "give the job's folder another name"
         )
+        let path = home.buildPath
+        let lock = try BuildLock.take(in: path) { holder in
+            TextOutput.error.write(
+                "note: waits for \(holder), which builds or tests a job in \(visible(path))\n"
+            )
+        }
         try SharedBuild(home: home).forgetOtherSources()
-        return home.buildPath
+        return (path, lock)
     }
 
     private func compile(

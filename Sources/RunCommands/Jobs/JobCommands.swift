@@ -129,7 +129,7 @@ package enum JobCommands {
             .init("millrace test Jobs/WordCount", "all of its tests"),
             .init("millrace test Jobs/WordCount --filter crash", "those about crashes"),
         ],
-        exits: [.init("1", "a test failed, or the tests do not compile")]
+        exits: [.init("1", "a test failed, none was run, or the tests do not compile")]
     ) { invocation in
         let folder = plainPath(invocation[package])
         let builder = JobBuilder(job: folder, product: nil)
@@ -141,22 +141,21 @@ package enum JobCommands {
                 next: "give the folder of the job's package"
             )
         }
-        let tests = try builder.buildTests()
-        for (name, value) in tests.environment { setenv(name, value, 1) }
-        let filter = invocation[filter].map { ["--filter", $0] } ?? []
-        throw replaceProcess("/usr/bin/env", ["swift"] + tests.words + filter)
+        return try builder.buildTests().run(filter: invocation[filter])
     }
 
     /// Becomes the job: its signals and its exit code are then the command's. Returns only why not.
-    private static func replaceProcess(_ binary: String, _ words: [String]) -> CommandFailure {
+    private static func replaceProcess(_ job: BuiltJob, _ words: [String]) -> CommandFailure {
         // A pending signal disposition would survive into the job.
         signal(SIGPIPE, SIG_DFL)
         signal(SIGXFSZ, SIG_DFL)
-        var arguments: [UnsafeMutablePointer<CChar>?] = ([binary] + words).map { strdup($0) }
+        var arguments: [UnsafeMutablePointer<CChar>?] = ([job.path] + words).map { strdup($0) }
         arguments.append(nil)
-        execv(binary, arguments)
-        let reason = String(cString: strerror(errno))
+        let reason = withExtendedLifetime(job) {
+            execv(job.path, arguments)
+            return String(cString: strerror(errno))
+        }
         for argument in arguments { free(argument) }
-        return CommandFailure("the job does not start", place: binary, reason: reason)
+        return CommandFailure("the job does not start", place: job.path, reason: reason)
     }
 }

@@ -66,8 +66,8 @@ enum JobTemplate: String, CaseIterable, Sendable {
 
         """
 
-    /// Whether a job of this name would not compile: the template's sources use the word, for a
-    /// type of theirs, a module, or a type of Millrace's or Swift's.
+    /// Whether a job of this name would not compile, or not be itself: the template's sources use the
+    /// word, for a type of theirs or a module.
     func needs(_ name: String, home: String) throws -> Bool {
         guard name != typeName else { return false }
         let all = try files(of: typeName, home: home, source: .folder(home))
@@ -75,11 +75,8 @@ enum JobTemplate: String, CaseIterable, Sendable {
         let words = sources.values.joined(separator: "\n").split { character in
             !(character.isLetter || character.isNumber || character == "_")
         }
-        return words.contains { $0 == name } || Self.alwaysTaken.contains(name)
+        return words.contains { $0 == name }
     }
-
-    /// Types that every job counts on, though its template may not spell them.
-    private static let alwaysTaken: Set = ["String", "Int64", "Topic", "Stream", "Statement"]
 
     private func renamed(_ text: String, to name: String) -> String {
         text.replacing(typeName, with: name)

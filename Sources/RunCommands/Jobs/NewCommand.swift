@@ -89,7 +89,9 @@ package enum NewCommand {
         home: String,
         source: PackageSource
     ) throws(CommandFailure) -> [String: String] {
-        if let reason = TakenNames.reason(name) { throw taken(name, reason) }
+        if let reason = TakenNames.reason(name) ?? TakenNames.reason(name, home: home) {
+            throw taken(name, reason)
+        }
         do {
             if try !template.needs(name, home: home) {
                 return try template.files(of: name, home: home, source: source)

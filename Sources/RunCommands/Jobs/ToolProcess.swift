@@ -44,17 +44,50 @@ struct ToolProcess {
         environment: [String: String] = [:],
         shows: Bool
     ) throws(CommandFailure) -> ToolProcess {
+        let process = try make(words, environment)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        let output = try running(process) {
+            read(pipe.fileHandleForReading, of: work, shows: shows)
+        }
+        return ToolProcess(
+            status: process.terminationStatus,
+            output: String(decoding: output, as: UTF8.self)
+        )
+    }
+
+    /// Runs `swift` with `words` to its end, its output being this process's own; its exit code, or
+    /// the number of the signal that ended it.
+    static func run(
+        _ words: [String],
+        environment: [String: String]
+    ) throws(CommandFailure) -> Int32 {
+        let process = try make(words, environment)
+        try running(process) {}
+        return process.terminationStatus
+    }
+
+    private static func make(
+        _ words: [String],
+        _ environment: [String: String]
+    ) throws(CommandFailure) -> Process {
         let own = ProcessInfo.processInfo.environment
         let process = Process()
-        let pipe = Pipe()
         process.executableURL = URL(filePath: try swift(in: own["PATH"]))
         process.arguments = words
         process.environment = own.merging(environment) { $1 }
-        process.standardOutput = pipe
-        process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
-        let blocked = Self.letSignalsThrough()
-        defer { Self.restore(blocked) }
+        return process
+    }
+
+    /// Does something while the tool runs, then waits for its end.
+    private static func running<Result>(
+        _ process: Process,
+        _ body: () -> Result
+    ) throws(CommandFailure) -> Result {
+        let blocked = letSignalsThrough()
+        defer { restore(blocked) }
         do {
             try process.run()
         } catch {
@@ -66,17 +99,14 @@ struct ToolProcess {
             )
         }
         runningTool.store(process.processIdentifier, ordering: .sequentiallyConsistent)
-        let former = Self.passSignalsOn()
+        let former = passSignalsOn()
         defer {
             runningTool.store(0, ordering: .sequentiallyConsistent)
             for (number, handler) in former { signal(number, handler) }
         }
-        let output = read(pipe.fileHandleForReading, of: work, shows: shows)
+        let result = body()
         process.waitUntilExit()
-        return ToolProcess(
-            status: process.terminationStatus,
-            output: String(decoding: output, as: UTF8.self)
-        )
+        return result
     }
 
     /// The program that a shell would start for the word `swift`.

@@ -247,6 +247,26 @@ extension EndToEnd {
         #expect(findings.first { $0.area == "memory" }?.what == begin + whole + end)
     }
 
+    @Test(arguments: [
+        ((16 << 20) - 1, "no records are taken while less than 16.0 MiB are free"),
+        (16 << 20, "on a full disk nothing is produced"),
+    ])
+    func `what is free is weighed against what is kept`(free: Int, why: String) {
+        var small = machine(
+            "/home",
+            flush: .success(FlushMeasurement(median: .milliseconds(1), count: 32))
+        )
+        small.freeByteCount = free
+        let findings = DirectoryDiagnosis(
+            directory: "d",
+            machine: small,
+            facts: DirectoryFacts(),
+            now: Timestamp(1)
+        ).findings
+        let space = findings.first { $0.area == "space" }
+        #expect(space?.why?.hasPrefix(why) == true, "\(String(describing: space))")
+    }
+
     @Test func `sizes, files and shares are weighed against the machine`() {
         var facts = DirectoryFacts()
         facts.topics = [topic([:], [100 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20])]

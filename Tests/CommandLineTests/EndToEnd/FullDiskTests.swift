@@ -52,6 +52,23 @@ extension EndToEnd {
             #expect(outcome.errors.contains("no space left for word-count-"), "\(outcome.errors)")
             #expect(outcome.errors.contains("  next: free some space"), "\(outcome.errors)")
         }
+
+        @Test func `a topic that an owner has no room for is said to be not made`() throws {
+            let millrace = "'\(Millrace.executable.path)'"
+            let outcome = try withSmallDisk(
+                """
+                coproc exec \(millrace) serve --data data --listen 127.0.0.1:0
+                pid=$COPROC_PID
+                read -r line <&"${COPROC[0]}"
+                head -c 24000000 /dev/zero > filler
+                \(millrace) topic create t --partitions 50 --data data; status=$?
+                rm filler; kill -TERM $pid; wait $pid; exit $status
+                """
+            )
+            guard let outcome else { return }
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            #expect(outcome.errors.contains("error: the topic 't' was not made\n"), "\(outcome)")
+        }
     }
 }
 

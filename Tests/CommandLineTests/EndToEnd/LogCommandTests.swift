@@ -140,6 +140,33 @@ extension EndToEnd {
             try file.close()
         }
 
+        /// Batches of ten records; the second one's checksum, or its length, is wrong.
+        @Test(arguments: [false, true])
+        func `a dump goes on behind a damaged batch`(isLength: Bool) throws {
+            try Millrace.succeed("topic", "create", "lines", "--data", data)
+            let text = (0..<10).map { "\($0)\n" }.joined()
+            for _ in 0..<4 {
+                let input = try folder.write("input", text)
+                try Millrace.succeed("produce", "lines", "--data", data, input: input)
+            }
+            let path = URL(filePath: "\(data)/lines-0/\(Self.segment)")
+            var bytes = try Data(contentsOf: path)
+            let first = 12 + bytes[8..<12].reduce(0) { $0 << 8 | Int($1) }
+            bytes[first + (isLength ? 10 : 70)] ^= 0x7f
+            try bytes.write(to: path)
+            let all = try dump()
+            #expect(all.status == 1)
+            #expect(all.output.contains("damaged at byte \(first) of \(bytes.count): "))
+            for offsets in ["0-9", "20-29", "30-39"] {
+                #expect(all.output.contains("  offsets \(offsets) "), "\(all.output)")
+            }
+            #expect(!all.output.contains("  offsets 10-19 "))
+            let later = try dump("--from", "25", "--until", "27")
+            #expect(later.status == 1)
+            #expect(later.output.contains("    offset 25 ") && later.output.contains("offset 26 "))
+            #expect(!later.output.contains("offset 27 ") && !later.output.contains("offsets 30-"))
+        }
+
         @Test func `a segment that is gone while its indexes lie there is no whole dump`() throws {
             try Millrace.succeed("topic", "create", "lines", "--data", data)
             let input = try folder.write("input", "a\nb\n")
