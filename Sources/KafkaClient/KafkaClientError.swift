@@ -6,8 +6,8 @@ package enum KafkaClientError: Error, Equatable, Sendable {
     case unreachable(KafkaAddress, String)
     /// The other end is not whom it should be, or there are no keys with it: nothing was asked.
     case untrusted(KafkaAddress, String)
-    /// It answers which versions it has, and closes the connection at whatever is asked behind that:
-    /// so does a listener that wants to know first who speaks. Nothing was done.
+    /// It answers which versions it has, and closes the connection at whatever is asked behind
+    /// that: so does a listener that wants to know first who speaks. Nothing was done.
     case unheard(KafkaAddress, request: String)
     /// The connection ended or the time was over while an answer was waited for: whether the server
     /// did what it was asked is not known.

@@ -74,9 +74,9 @@ package enum ConsumeCommand {
             + "begins at its end; where all do, that is an error.\n--last counts the records "
             + "that --isolation shows, whatever offsets lie between them. A time of\n--until that "
             + "has passed ends a partition without a later record at its end. A partition that a "
-            + "topic\ngets, and with --regex a topic that is made, while more is waited for is read "
-            + "from its beginning,\nwithin 5 seconds. A group's position is noted every 5 seconds "
-            + "and at the end.\n\n"
+            + "topic\ngets, and with --regex a topic that is made, while more is waited for is "
+            + "read from its beginning,\nwithin 5 seconds. A group's position is noted every 5 "
+            + "seconds and at the end.\n\n"
             + LengthPrefixedRecord.help,
         parameters: [
             topics.declaration, regex.declaration, from.declaration, last.declaration,

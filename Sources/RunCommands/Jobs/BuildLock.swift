@@ -13,8 +13,8 @@ final class BuildLock {
 
     deinit { close(descriptor) }
 
-    /// Waits until nobody else has it. Let go with the value, with the process, or when that becomes
-    /// another program.
+    /// Waits until nobody else has it. Let go with the value, with the process, or when that
+    /// becomes another program.
     ///
     /// - Parameter tell: called with who has it, where somebody has.
     static func take(

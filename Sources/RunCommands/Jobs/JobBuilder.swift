@@ -139,8 +139,8 @@ struct JobBuilder {
         )
     }
 
-    /// The folder that all jobs share, and the right to it; for one that has Millrace's sources from
-    /// elsewhere its own, for what is made of two versions of them must not meet.
+    /// The folder that all jobs share, and the right to it; for one that has Millrace's sources
+    /// from elsewhere its own, for what is made of two versions of them must not meet.
     private func place(
         of description: Description,
         _ home: MillraceHome

@@ -123,7 +123,8 @@ package enum JobCommands {
         summary: "build a job's tests and run them",
         discussion: "As swift test does in the job's folder, but in the one that jobs build in "
             + "(millrace run --help), so\nthat only the first job's tests wait for Millrace "
-            + "itself. Ends as swift test does: 0 where all passed.",
+            + "itself. Ends with 0 where there were tests, and all\npassed. One job at a time is "
+            + "built or tested there; others wait.",
         parameters: [package.declaration, filter.declaration],
         examples: [
             .init("millrace test Jobs/WordCount", "all of its tests"),

@@ -66,8 +66,8 @@ enum JobTemplate: String, CaseIterable, Sendable {
 
         """
 
-    /// Whether a job of this name would not compile, or not be itself: the template's sources use the
-    /// word, for a type of theirs or a module.
+    /// Whether a job of this name would not compile, or not be itself: the template's sources use
+    /// the word, for a type of theirs or a module.
     func needs(_ name: String, home: String) throws -> Bool {
         guard name != typeName else { return false }
         let all = try files(of: typeName, home: home, source: .folder(home))
