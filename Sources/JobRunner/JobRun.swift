@@ -23,7 +23,7 @@ struct JobRun {
         let settings = try ServerSettings(options.listen?.settings ?? [])
         let log = try OpenLog(options.dataDirectory, creates: false) { configuration in
             settings.broker(&configuration)
-            configuration.ownerNote = RunningJob.ownerNote(of: topology.job)
+            configuration.ownerNote = "the job \(topology.job)"
         }
         let result = Result {
             try serving(log) { watch in try process(log, signals, watch) }

@@ -24,20 +24,6 @@ extension TopicStore {
         }
     }
 
-    /// Refuses to remove a topic that a job reads or writes which runs on the directory: the job
-    /// would end, and who speaks to its listener with it.
-    func refuseUseByRunningJob(of name: String) throws(CommandFailure) {
-        guard let directory = place.directory, let job = RunningJob(owning: directory),
-            let use = job.use(of: name)
-        else { return }
-        throw CommandFailure(
-            "the topic '\(name)' was not removed",
-            place: directory,
-            reason: "the job \(job.name), which runs on the directory, \(use) it, and would end",
-            next: "stop the job first; topic delete --force removes it all the same"
-        )
-    }
-
     /// Refuses options by which a topic would forget what it notes about dead letters.
     func refuseForgetting(
         of name: String,

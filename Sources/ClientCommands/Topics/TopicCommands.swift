@@ -181,8 +181,7 @@ package enum TopicCommands {
     private static let force = Parameter.flag(
         "force",
         help: "also a topic that a job keeps its state in, or carries records through, one "
-            + "that a running job reads or writes, one with dead letters that are open, and one "
-            + "with notes about dead letters"
+            + "with dead letters that are open, and one with notes about dead letters"
     )
 
     private static let delete = Command(
@@ -197,7 +196,6 @@ package enum TopicCommands {
             for topic in topics { try log.requireKnown(topic) }
             if !invocation[force] {
                 for topic in topics {
-                    try log.refuseUseByRunningJob(of: topic)
                     try log.refuseLossOfLetters(removing: topic, of: topics)
                 }
             }
