@@ -32,7 +32,7 @@ extension EndToEnd {
             }
             try succeed("topic", "delete", "other")
             try succeed("consume", "payments", "--until-end")
-            #expect(job.process.isRunning)
+            #expect(try job.warnings.isEmpty)
         }
     }
 }
