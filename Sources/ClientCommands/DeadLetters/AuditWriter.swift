@@ -160,7 +160,7 @@ final class AuditWriter {
     /// A name for a run of a command, by when it began.
     static func runID(at now: Timestamp, random: UInt32) -> String {
         let digits = String(random, radix: 16)
-        let time = letterTime(now).prefix(19).filter { $0 != "-" && $0 != ":" }
+        let time = utcText(now).prefix(19).filter { $0 != "-" && $0 != ":" }
         return "\(time)Z-" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

@@ -136,7 +136,7 @@ struct ShownLetter {
     }
 
     private func moment(_ time: Timestamp) -> String {
-        "\(letterTime(time)), \(age(of: time, at: now).spelled) ago"
+        "\(utcText(time)), \(age(of: time, at: now).spelled) ago"
     }
 
     /// The record's own headers.

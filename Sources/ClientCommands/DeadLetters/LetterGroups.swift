@@ -1,3 +1,4 @@
+import DirectoryAccess
 import LogModel
 
 /// Dead letters of one kind, counted.
@@ -145,6 +146,6 @@ struct LetterGroups {
 
     /// `2026-01-31T05`.
     private static func hourText(_ hour: Int64) -> String {
-        String(letterTime(Timestamp(hour * millisecondsPerHour)).prefix(13))
+        String(utcText(Timestamp(hour * millisecondsPerHour)).prefix(13))
     }
 }

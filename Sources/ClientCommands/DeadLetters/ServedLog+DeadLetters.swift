@@ -4,7 +4,6 @@ import KafkaClient
 import LogClient
 import LogModel
 import Streams
-import Telemetry
 import Terminal
 
 /// A topic of dead letters as a command finds it.
@@ -190,9 +189,4 @@ extension ServedLog {
         }
         return isCutShort
     }
-}
-
-/// A time in UTC, to the millisecond.
-func letterTime(_ time: Timestamp) -> String {
-    CalendarTime(millisecondsSince1970: time.rawValue).text
 }
