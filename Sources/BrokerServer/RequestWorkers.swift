@@ -58,7 +58,7 @@ final class RequestWorkers: Sendable {
             return !state.isScheduled
         }
         guard mustSchedule else { return }
-        queue.update { $0.entries.append(.init(mailbox: mailbox, isHeavy: isHeavy)) }
+        queue.updateWakingOne { $0.entries.append(.init(mailbox: mailbox, isHeavy: isHeavy)) }
     }
 
     /// Ends the threads; what is begun is finished.
@@ -90,7 +90,8 @@ final class RequestWorkers: Sendable {
             return state.works.first?.isHeavy
         }
         guard entry.isHeavy || isNextHeavy != nil else { return }
-        queue.update { state in
+        // At most two entries may be begun after this: this thread takes one, the one woken another.
+        queue.updateWakingOne { state in
             if entry.isHeavy { state.heavyCount -= 1 }
             if let isNextHeavy {
                 state.entries.append(.init(mailbox: mailbox, isHeavy: isNextHeavy))

@@ -49,6 +49,17 @@ package final class ConditionLock<Value>: @unchecked Sendable {
         return body(&value.pointee)
     }
 
+    /// Changes the value and wakes one waiting thread: for changes that give one thread work, where
+    /// all wait for the same. Waking all costs two switches of context a thread and change.
+    package func updateWakingOne<Result>(_ body: (inout Value) -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer {
+            pthread_mutex_unlock(mutex)
+            pthread_cond_signal(condition)
+        }
+        return body(&value.pointee)
+    }
+
     /// Wakes every waiting thread.
     package func signal() { pthread_cond_broadcast(condition) }
 
