@@ -257,7 +257,7 @@ def measure(servers, idle):
                                               for server in servers), "KiB")
     for server in servers:
         server.stop()
-    row("start to the first answer, 1,002 partitions", *(restart(server) for server in servers), "ms")
+    row("start to first answer, 1,002 partitions", *(restart(server) for server in servers), "ms")
     for server in servers:
         server.start()
         make(server, "crowd", 2500)
