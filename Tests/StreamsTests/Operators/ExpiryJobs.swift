@@ -84,7 +84,8 @@ struct ExpiryModel {
 
     init(life: Int64) { self.life = life }
 
-    mutating func take(_ key: String, _ value: String?, at time: Int64) {
+    /// Ends what ends before a record of this time is handled.
+    mutating func advance(to time: Int64) {
         streamTime = max(streamTime, time)
         let ended = rows.filter { $0.value.time + life <= streamTime }
             .sorted { ($0.value.time, $0.key) < ($1.value.time, $1.key) }
@@ -92,6 +93,10 @@ struct ExpiryModel {
             rows[key] = nil
             changes.append("\(key)-@\(row.time + life)")
         }
+    }
+
+    mutating func take(_ key: String, _ value: String?, at time: Int64) {
+        advance(to: time)
         guard let value else {
             rows[key] = nil
             return changes.append("\(key)-@\(time)")

@@ -42,12 +42,13 @@ import Testing
 
     static func driver(
         partitions: Int32 = 1,
+        seed: UInt64 = 1,
         @TopologyBuilder _ statements: @escaping @Sendable () -> [Statement]
     ) throws -> TopologyDriver {
         try TopologyDriver(
             inputs: [("in", partitions)],
             configuration: StreamsConfiguration(),
-            seed: 1
+            seed: seed
         ) { try Topology(job: "processing", statements: statements()) }
     }
 

@@ -6,6 +6,10 @@ import StateStores
 ///
 /// Every change goes to the changelog in the transaction of the record in hand. A value has a
 /// timestamp: that of the record in hand, unless another one is given.
+///
+/// In a store with `expiry:` a value ends as the rows of a table do. A put with an earlier timestamp
+/// than the value had leaves the later one; one that is as old as values live is dropped, and
+/// counted as late, where the key has no value.
 public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
     /// A key of the store.
     public typealias Key = KeySerde.Value
@@ -21,23 +25,32 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let keyScratch = KeyScratch()
     @usableFromInline let valueScratch = KeyScratch()
+    /// What changes values that end; nil where they do not.
+    @usableFromInline let rows: ExpiringRows?
     private let name: String
     private let bounds = ScratchPool()
 
-    @usableFromInline
-    init(_ task: TaskBinding, _ name: String, _ key: KeySerde, _ value: ValueSerde) {
-        self.name = name
+    init(
+        _ task: TaskBinding,
+        _ specification: StoreSpecification,
+        _ key: KeySerde,
+        _ value: ValueSerde
+    ) {
+        name = specification.name
         self.key = key
         self.value = value
-        handle = StoreHandle(task: task, store: name)
+        let handle = StoreHandle(task: task, store: name)
+        self.handle = handle
         record = task.record
+        // A processor is not told what has ended.
+        rows = specification.expiry.map { ExpiringRows(handle, $0) { _, _, _ in } }
     }
 
     /// The value of a key; nil where there is none.
     @inlinable
     public func get(_ wanted: Key) throws -> Value? {
         guard let bytes = handle.bytes(try handle.slot(try encode(wanted))) else { return nil }
-        return try value.decode(bytes)
+        return try decode(bytes)
     }
 
     /// The value of a key with its timestamp; nil where there is none.
@@ -45,7 +58,7 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
     public func getWithTimestamp(_ wanted: Key) throws -> (value: Value, timestamp: Timestamp)? {
         let slot = try handle.slot(try encode(wanted))
         guard let bytes = handle.bytes(slot) else { return nil }
-        return (try value.decode(bytes), handle.timestamp(slot))
+        return (try decode(bytes), handle.timestamp(slot))
     }
 
     /// Changes the value of a key; nil (or what its serde writes as null) removes it.
@@ -53,17 +66,38 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
     /// - Parameter timestamp: that of the record in hand if nil.
     @inlinable
     public func put(_ newKey: Key, _ newValue: Value?, at timestamp: Timestamp? = nil) throws {
+        let timestamp = timestamp ?? record.pointee.timestamp
+        if let rows { return try put(newKey, newValue, at: timestamp, to: rows) }
         var bytes: UnsafeRawBufferPointer?
         if let newValue, !value.isNull(newValue) {
             valueScratch.sink.pointee.removeAll()
             try value.encode(newValue, into: &valueScratch.sink.pointee)
             bytes = valueScratch.bytes
         }
-        try handle.put(
-            key: try encode(newKey),
-            value: bytes,
-            timestamp: timestamp ?? record.pointee.timestamp
-        )
+        try handle.put(key: try encode(newKey), value: bytes, timestamp: timestamp)
+    }
+
+    @usableFromInline
+    func put(
+        _ newKey: Key,
+        _ newValue: Value?,
+        at timestamp: Timestamp,
+        to rows: ExpiringRows
+    ) throws {
+        let keyBytes = try encode(newKey)
+        let slot = try handle.slot(keyBytes)
+        var sink: UnsafeMutablePointer<ByteSink>?
+        if let newValue, !value.isNull(newValue) {
+            guard handle.bytes(slot) != nil || !rows.isEnded(timestamp) else {
+                return handle.task.counters.pointee.drop(.late)
+            }
+            valueScratch.sink.pointee.removeAll()
+            // Room for the twin's time.
+            valueScratch.sink.pointee.append(time: 0)
+            try value.encode(newValue, into: &valueScratch.sink.pointee)
+            sink = valueScratch.sink
+        }
+        try rows.put(slot, key: keyBytes, value: sink, timestamp: timestamp)
     }
 
     /// Puts a value only where the key has none; returns the one that it had.
@@ -87,8 +121,14 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
     func encode(_ newKey: Key) throws -> UnsafeRawBufferPointer {
         if key.isNull(newKey) { throw ProcessorError("a null key has no place in a store") }
         keyScratch.sink.pointee.removeAll()
+        if rows != nil { keyScratch.sink.pointee.append(KeySpace.entry) }
         try key.encode(newKey, into: &keyScratch.sink.pointee)
         return keyScratch.bytes
+    }
+
+    @inlinable
+    func decode(_ stored: UnsafeRawBufferPointer) throws -> Value {
+        try value.decode(rows == nil ? stored : ExpiringRows.value(of: stored))
     }
 
     // MARK: Ranges
@@ -102,14 +142,14 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
         isReversed: Bool = false,
         _ body: Body
     ) throws {
-        try bounds.withBounds { from, to in
+        try withBounds { from, to in
             if let first { try key.encode(first, into: &from.sink.pointee) }
             if let last {
                 try key.encode(last, into: &to.sink.pointee)
                 // The first key behind it.
                 to.sink.pointee.append(0)
             }
-            let end = last == nil ? nil : to.bytes
+            let end = last == nil ? endOfAll(to) : to.bytes
             if let end, !from.bytes.lexicographicallyPrecedes(end) { return }
             try walk(from.bytes, end, isReversed, body)
         }
@@ -123,17 +163,37 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
         isReversed: Bool = false,
         _ body: Body
     ) throws {
-        try bounds.withBounds { from, to in
+        try withBounds { from, to in
             try serde.encode(prefix, into: &from.sink.pointee)
             // The first key behind all that begin so: the last byte that can be is one more.
             let first = from.bytes
             let end = first.lastIndex { $0 < 255 }
+            to.sink.pointee.removeAll()
             if let end {
                 to.sink.pointee.append(contentsOf: UnsafeRawBufferPointer(rebasing: first[..<end]))
                 to.sink.pointee.append(first[end] + 1)
             }
             try walk(first, end == nil ? nil : to.bytes, isReversed, body)
         }
+    }
+
+    /// Two empty bounds, or with what is in front of the keys of values that end.
+    private func withBounds(_ body: (_ from: KeyScratch, _ to: KeyScratch) throws -> Void) throws {
+        try bounds.withBounds { from, to in
+            if rows != nil {
+                from.sink.pointee.append(KeySpace.entry)
+                to.sink.pointee.append(KeySpace.entry)
+            }
+            try body(from, to)
+        }
+    }
+
+    /// The end of all keys, put together in `to`; nil for that of the store.
+    private func endOfAll(_ to: KeyScratch) -> UnsafeRawBufferPointer? {
+        guard rows != nil else { return nil }
+        to.sink.pointee.removeAll()
+        to.sink.pointee.append(KeySpace.byTime)
+        return to.bytes
     }
 
     private func walk(
@@ -147,8 +207,9 @@ public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
                 "the store \"\(name)\" has no order: declare it without isOrdered: false"
             )
         }
+        let keyStart = rows == nil ? 0 : 1
         try handle.store.range(from: from, to: to, isReversed: isReversed) { keyBytes, bytes, _ in
-            try body(try key.decode(keyBytes), try value.decode(bytes))
+            try body(try key.decode(keyBytes.from(keyStart)), try decode(bytes))
         }
     }
 }
@@ -165,8 +226,24 @@ extension Store {
         isOrdered: Bool = true
     ) -> Store where Handle == KeyValueStore<KeySerde, ValueSerde> {
         let format = RecordFormat("keyValue", key, value)
-        return Store(name, isOrdered ? .orderedKeyValue : .keyValue, format) { task, _ in
-            KeyValueStore(task, name, key, value)
+        return Store(name, isOrdered ? .orderedKeyValue : .keyValue, format) { task, store in
+            KeyValueStore(task, store, key, value)
+        }
+    }
+
+    /// A store of one value for each key, in order, whose values end when they are not put again.
+    ///
+    /// - Parameter expiry: how long a value lives from the newest timestamp on that it was put with.
+    ///   It leaves the store and its changelog before a record of that time is handled, and the
+    ///   processor is not told.
+    public static func keyValue<KeySerde: Serde, ValueSerde: Serde>(
+        _ name: String,
+        key: KeySerde,
+        value: ValueSerde,
+        expiry: Expiry
+    ) -> Store where Handle == KeyValueStore<KeySerde, ValueSerde> {
+        Store(StoreSpecification(name, key: key, value: value, expiry: expiry)) { task, store in
+            KeyValueStore(task, store, key, value)
         }
     }
 }

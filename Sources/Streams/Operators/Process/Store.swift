@@ -18,8 +18,16 @@ public struct Store<Handle: AnyObject>: StoreDefinition {
         _ format: RecordFormat,
         _ make: @escaping @Sendable (TaskBinding, StoreSpecification) -> Handle
     ) {
-        specification = StoreSpecification(name, kind, format)
-        specification.isShared = true
+        self.init(StoreSpecification(name, kind, format), make)
+    }
+
+    @usableFromInline
+    init(
+        _ specification: StoreSpecification,
+        _ make: @escaping @Sendable (TaskBinding, StoreSpecification) -> Handle
+    ) {
+        self.specification = specification
+        self.specification.isShared = true
         self.make = make
     }
 
