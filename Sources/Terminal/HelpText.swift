@@ -1,10 +1,21 @@
 /// What `--help` prints.
 package enum HelpText {
+    /// The least room beside names for what they mean; with less it stands below them.
+    private static let leastRoom = 24
+
     /// The whole page of `command`, reached by `path`.
-    package static func page(of command: Command, path: [String]) -> String {
-        var sections = ["\(path.joined(separator: " ")): \(command.summary)"]
+    ///
+    /// - Parameter width: how many characters fit into a line: longer ones are broken between words,
+    ///   but for what is there to be copied. Nil for lines of any length.
+    package static func page(of command: Command, path: [String], width: Int? = nil) -> String {
+        let width = width ?? .max
+        let columns = { (rows: [(String, String)]) -> String in Self.columns(rows, width) }
+        let title = "\(path.joined(separator: " ")): \(command.summary)"
+        var sections = [wrapped(title, width, indent: 0)]
         sections.append("Usage:\n  " + usage(of: command, path: path))
-        if !command.discussion.isEmpty { sections.append(command.discussion) }
+        if !command.discussion.isEmpty {
+            sections.append(wrapped(command.discussion, width, indent: 0))
+        }
         if !command.subcommands.isEmpty {
             let rows = command.shownSubcommands.map { ($0.name, $0.summary) }
             sections.append("Commands:\n" + columns(rows))
@@ -21,9 +32,11 @@ package enum HelpText {
             let rows = command.allExits.map { ($0.code, $0.meaning) }
             sections.append("Exit codes:\n" + columns(rows))
         }
-        let examples = command.examples.map { "  \($0.line)\n      \($0.meaning)" }
-        let title = examples.count == 1 ? "Example:\n" : "Examples:\n"
-        sections.append(title + examples.joined(separator: "\n"))
+        let examples = command.examples.map {
+            "  \($0.line)\n      " + wrapped($0.meaning, width, indent: 6)
+        }
+        let heading = examples.count == 1 ? "Example:\n" : "Examples:\n"
+        sections.append(heading + examples.joined(separator: "\n"))
         return sections.joined(separator: "\n\n")
     }
 
@@ -42,10 +55,32 @@ package enum HelpText {
         return text
     }
 
-    private static func columns(_ rows: [(String, String)]) -> String {
-        let width = rows.map(\.0.count).max() ?? 0
+    private static func columns(_ rows: [(String, String)], _ width: Int) -> String {
+        let names = rows.map(\.0.count).max() ?? 0
+        let isBeside = width >= names + 4 + leastRoom
         return rows.map { left, right in
-            "  \(left)\(String(repeating: " ", count: width - left.count))  \(right)"
+            guard isBeside else { return "  \(left)\n      " + wrapped(right, width, indent: 6) }
+            return "  \(left)\(String(repeating: " ", count: names - left.count))  "
+                + wrapped(right, width, indent: names + 4)
+        }.joined(separator: "\n")
+    }
+
+    /// The text with its lines broken between words, those behind a break moved to `indent`, where
+    /// the first begins already.
+    private static func wrapped(_ text: String, _ width: Int, indent: Int) -> String {
+        let room = max(width == .max ? .max : width - indent, 1)
+        let space = "\n" + String(repeating: " ", count: indent)
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            guard line.count > room else { return String(line) }
+            var lines: [String] = []
+            for word in line.split(separator: " ", omittingEmptySubsequences: false) {
+                if let last = lines.last, last.count + 1 + word.count <= room {
+                    lines[lines.count - 1] = last + " " + word
+                } else {
+                    lines.append(String(word))
+                }
+            }
+            return lines.joined(separator: space)
         }.joined(separator: "\n")
     }
 }

@@ -47,7 +47,9 @@ package struct Program: Sendable {
         do {
             switch try ArgumentParser(root).parse(words) {
             case .help(let command, let path):
-                TextOutput.standard.write(HelpText.page(of: command, path: path) + "\n")
+                let output = TextOutput.standard
+                let width = output.isTerminal ? output.columnCount : nil
+                output.write(HelpText.page(of: command, path: path, width: width) + "\n")
                 return .done
             case .run(let command, let invocation):
                 return try run(command, invocation)

@@ -96,4 +96,17 @@ import Testing
         #expect(!root.contains("Exit codes"))
         #expect(!Completions.script(for: Self.root, shell: .bash).contains("hidden"))
     }
+
+    @Test(arguments: [20, 30, 40, 60, 100])
+    func `help breaks its lines between words where the terminal is narrow`(width: Int) {
+        let whole = HelpText.page(of: Self.open, path: ["tool", "box", "open"])
+        let page = HelpText.page(of: Self.open, path: ["tool", "box", "open"], width: width)
+        let words = { (text: String) -> [Substring] in text.split { $0 == " " || $0 == "\n" } }
+        #expect(words(page) == words(whole))
+        for line in page.split(separator: "\n") where line.count > width {
+            // A single word, or what is there to be copied.
+            let isCopied = line.contains("tool box open")
+            #expect(isCopied || words(String(line)).count == 1, "\(line)")
+        }
+    }
 }
