@@ -2,6 +2,7 @@ import BrokerAPI
 import KafkaClient
 import KafkaWire
 import LogModel
+import Telemetry
 package import Terminal
 
 /// `millrace acl …`: who may do what.
@@ -20,7 +21,8 @@ package enum AclCommands {
         summary: "the rules, all or those of some words",
         discussion: "Those of a name are all that hold for it, also as rules of begins of names or "
             + "of every\nname; with --pattern only the ones of that very name. " + AclWords.where,
-        parameters: AclWords.parameters + LogOption.parameters,
+        parameters: AclWords.parameters + [GroupCommands.asJSON.declaration]
+            + LogOption.parameters,
         examples: [
             .init("millrace acl list --allow User:alice", "what alice may do"),
             .init("millrace acl list --topic orders", "the rules that hold for a topic"),
@@ -28,7 +30,9 @@ package enum AclCommands {
     ) { invocation in
         try withRules(invocation) { log in
             let words = AclWords(invocation)
-            show(try log.rules { words.concern($0) })
+            let rules = try log.rules { words.concern($0) }
+            guard invocation[GroupCommands.asJSON] else { return show(rules) }
+            for rule in rules { TextOutput.standard.write(rule.json) }
         }
         return .done
     }
@@ -135,17 +139,42 @@ package enum AclCommands {
             ("PATTERN", .left)
         )
         for rule in rules {
+            let words = rule.words
             table.add(
                 rule.principal,
                 rule.host,
-                rule.permissionType == ACLPermission.allow.rawValue ? "allow" : "deny",
-                ACLOperation(rawValue: rule.operation)?.word ?? "\(rule.operation)",
-                ResourceType(rawValue: rule.resourceType)?.word ?? "\(rule.resourceType)",
+                words.permission,
+                words.operation,
+                words.resource,
                 rule.resourceName,
-                rule.resourcePatternType == PatternType.prefixed.rawValue ? "prefixed" : "literal"
+                words.pattern
             )
         }
         TextOutput.standard.write(table.text)
+    }
+}
+
+extension CreateAclsRequest.AclCreation {
+    /// What stands in it as numbers, by the words of the command line.
+    fileprivate var words:
+        (permission: String, operation: String, resource: String, pattern: String)
+    {
+        (
+            permissionType == ACLPermission.allow.rawValue ? "allow" : "deny",
+            ACLOperation(rawValue: operation)?.word ?? "\(operation)",
+            ResourceType(rawValue: resourceType)?.word ?? "\(resourceType)",
+            resourcePatternType == PatternType.prefixed.rawValue ? "prefixed" : "literal"
+        )
+    }
+
+    fileprivate var json: String {
+        let words = words
+        return "{\"principal\":\(jsonString(principal)),\"host\":\(jsonString(host)),"
+            + "\"permission\":\(jsonString(words.permission)),"
+            + "\"operation\":\(jsonString(words.operation)),"
+            + "\"resource_type\":\(jsonString(words.resource)),"
+            + "\"name\":\(jsonString(resourceName)),"
+            + "\"pattern\":\(jsonString(words.pattern))}\n"
     }
 }
 

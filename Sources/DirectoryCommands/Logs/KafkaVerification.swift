@@ -7,19 +7,19 @@ import Terminal
 enum KafkaVerification {
     static func run(
         _ directory: String,
+        asJSON: Bool,
         isChosen: (TopicPartition) -> Bool
     ) throws(CommandFailure) -> ExitStatus {
         let kafka = try ImportCommand.open(directory)
         let chosen = kafka.partitions.filter { isChosen($0.name) }
-        var totals = Totals()
-        var output = BufferedOutput(.standard)
+        var totals = VerificationOutput.Totals(partitionCount: chosen.count)
+        var output = VerificationOutput(asJSON: asJSON)
         let lost = kafka.lost.filter { isChosen($0.partition) }
-        for finding in lost { output.append("\(visible("\(finding)"))\n") }
-        totals.damageCount = lost.count { $0.severity == .damage }
+        for finding in lost { output.add(.init(finding)) }
         let decided = DecidedTransactions(readableIn: kafka)
         // What is damaged of a partition that is verified is told with it.
         let unverified = decided.findings.filter { !isChosen($0.partition) }
-        for finding in unverified { output.append("\(visible("\(Self.asNote(finding))"))\n") }
+        for finding in unverified { output.add(.init(Self.asNote(finding))) }
         for partition in chosen {
             let survey: PartitionSurvey
             do throws(DiskError) {
@@ -30,16 +30,14 @@ enum KafkaVerification {
                     complete: decided.complete
                 )
             } catch {
-                output.append("damage: \(partition.name): \(error.words)\n")
-                totals.damageCount += 1
+                output.add(.init(.unreadable(partition, error)))
                 continue
             }
-            for finding in survey.findings { output.append("\(visible("\(finding)"))\n") }
+            for finding in survey.findings { output.add(.init(finding)) }
             totals.add(survey, of: partition)
         }
-        output.append(totals.line(partitionCount: chosen.count))
-        output.flush()
-        return totals.damageCount == 0 ? .done : .failed
+        output.end(totals)
+        return output.damageCount == 0 ? .done : .failed
     }
 
     /// What the coordinator has decided is not what was to be verified: what cannot be read of it
@@ -50,32 +48,26 @@ enum KafkaVerification {
         note.reason += "; transactions whose ends are decided there are taken to be open"
         return note
     }
+}
 
-    private struct Totals {
-        var damageCount = 0
-        private var segmentCount = 0
-        private var batchCount = 0
-        private var recordCount = 0
-        private var byteCount: Int64 = 0
+extension VerificationOutput.Finding {
+    fileprivate init(_ finding: KafkaFinding) {
+        self.init(
+            isDamage: finding.severity == .damage,
+            partition: finding.partition,
+            file: finding.file,
+            position: finding.position,
+            offset: finding.offset,
+            reason: finding.reason
+        )
+    }
+}
 
-        mutating func add(_ survey: PartitionSurvey, of partition: KafkaPartition) {
-            damageCount += survey.findings.count { $0.severity == .damage }
-            segmentCount += partition.segments.count
-            batchCount += survey.batchCount
-            recordCount += survey.recordCount
-            byteCount += survey.byteCount
-        }
-
-        func line(partitionCount: Int) -> String {
-            let end =
-                switch damageCount {
-                case 0: "no damage"
-                case 1: "1 place is damaged"
-                default: "\(grouped(damageCount)) places are damaged"
-                }
-            return "\(counted(partitionCount, "partition")), \(counted(segmentCount, "segment")), "
-                + "\(counted(batchCount, "batch", plural: "batches")), "
-                + "\(counted(recordCount, "record")), \(counted(Int(byteCount), "byte")): \(end)\n"
-        }
+extension VerificationOutput.Totals {
+    fileprivate mutating func add(_ survey: PartitionSurvey, of partition: KafkaPartition) {
+        segmentCount += partition.segments.count
+        batchCount += survey.batchCount
+        recordCount += survey.recordCount
+        byteCount += survey.byteCount
     }
 }

@@ -44,6 +44,11 @@ package enum LogCommands {
         help: "only what lies in front of this offset"
     )
 
+    private static let asJSON = Parameter.flag(
+        "json",
+        help: "one JSON object a line: each finding, then what was read"
+    )
+
     private static let verify = Command(
         "verify",
         summary: "read every batch, index and snapshot; exit 1 if anything is damaged",
@@ -53,7 +58,9 @@ package enum LogCommands {
             + "with, or a batch that holds a record of a later time than its header says. An index "
             + "of another segment that says what is not so is damage; reads go by the records "
             + "then, and a start that meets it makes it anew.",
-        parameters: [topic.declaration, partition.declaration, data.declaration],
+        parameters: [
+            topic.declaration, partition.declaration, asJSON.declaration, data.declaration,
+        ],
         examples: [
             .init("millrace log verify --data ./data", "the whole data directory"),
             .init("millrace log verify --topic orders", "one topic"),
@@ -63,14 +70,17 @@ package enum LogCommands {
         let chosen = Set(try partitionFolders(invocation).map(\.partition))
             .union(knownPartitions(invocation))
         if try kind(of: invocation[data]) == .kafka {
-            return try KafkaVerification.run(invocation[data]) { name in
+            return try KafkaVerification.run(
+                invocation[data],
+                asJSON: invocation[asJSON]
+            ) { name in
                 (invocation[topic] ?? name.topic) == name.topic
                     && (invocation[partition] ?? Int(name.partition.rawValue))
                         == Int(name.partition.rawValue)
             }
         }
         let report = try LogVerification.run(invocation[data], partitions: chosen)
-        LogVerification.print(report)
+        LogVerification.print(report, asJSON: invocation[asJSON])
         return report.damageCount == 0 ? .done : .failed
     }
 

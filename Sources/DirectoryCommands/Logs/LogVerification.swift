@@ -35,27 +35,27 @@ enum LogVerification {
         }
     }
 
-    static func print(_ report: VerificationReport) {
-        var output = BufferedOutput(.standard)
+    static func print(_ report: VerificationReport, asJSON: Bool) {
+        var output = VerificationOutput(asJSON: asJSON)
         for finding in report.findings {
-            var line = finding.severity == .damage ? "damage: " : "note: "
-            line += finding.file
-            if let position = finding.position { line += ", byte \(position)" }
-            if let offset = finding.offset { line += ", offset \(offset.rawValue)" }
-            output.append("\(line): \(finding.reason)\n")
+            output.add(
+                VerificationOutput.Finding(
+                    isDamage: finding.severity == .damage,
+                    file: finding.file,
+                    position: finding.position,
+                    offset: finding.offset,
+                    reason: finding.reason
+                )
+            )
         }
-        output.append(
-            "\(counted(report.partitionCount, "partition")), "
-                + "\(counted(report.segmentCount, "segment")), "
-                + "\(counted(report.batchCount, "batch", plural: "batches")), "
-                + "\(counted(report.recordCount, "record")), "
-                + "\(counted(Int(report.byteCount), "byte")): "
+        output.end(
+            VerificationOutput.Totals(
+                partitionCount: report.partitionCount,
+                segmentCount: report.segmentCount,
+                batchCount: report.batchCount,
+                recordCount: report.recordCount,
+                byteCount: report.byteCount
+            )
         )
-        switch report.damageCount {
-        case 0: output.append("no damage\n")
-        case 1: output.append("1 place is damaged\n")
-        case let count: output.append("\(grouped(count)) places are damaged\n")
-        }
-        output.flush()
     }
 }

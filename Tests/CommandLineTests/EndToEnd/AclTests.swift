@@ -32,6 +32,13 @@ extension EndToEnd {
             let listed = try Millrace.succeed("acl", "list", "--data", data).output
             #expect(listed.split(separator: "\n").count == 3)
             #expect(listed.contains("prefixed"))
+            let lines = try Millrace.succeed("acl", "list", "--json", "--data", data).output
+            let rules = try lines.split(separator: "\n").map {
+                try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+            }
+            #expect(rules.map { $0["operation"] } == ["Read", "Write"])
+            #expect(rules[0]["principal"] == "User:alice" && rules[0]["name"] == "orders")
+            #expect(rules[0]["pattern"] == "prefixed" && rules[0]["permission"] == "allow")
             try Millrace.succeed(
                 "acl",
                 "remove",

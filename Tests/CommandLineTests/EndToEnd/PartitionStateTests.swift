@@ -49,6 +49,35 @@ extension EndToEnd {
             #expect(shown.output.contains("\"high_watermark\":2,\"state\":\"good\"}"))
         }
 
+        @Test func `a verification in JSON has each finding and what was read`() throws {
+            try lines(2, partitions: 2)
+            func verify() throws -> (status: Int32, lines: [[String: Any]]) {
+                let ended = try Millrace.tool(
+                    Millrace.executable,
+                    ["log", "verify", "--json", "--data", data],
+                    input: nil
+                )
+                let lines = try ended.output.split(separator: "\n").map {
+                    try #require(
+                        try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+                    )
+                }
+                return (ended.status, lines)
+            }
+            let whole = try verify()
+            #expect(whole.status == 0 && whole.lines.count == 1)
+            #expect(whole.lines[0]["records"] as? Int == 4)
+            #expect(whole.lines[0]["damaged"] as? Int == 0)
+            let file = "\(data)/lines-1/\(Self.segment)"
+            _ = try Millrace.shell("printf x | dd of='\(file)' bs=1 seek=70 conv=notrunc 2>/dev/null")
+            let damaged = try verify()
+            #expect(damaged.status == 1 && damaged.lines.count == 2)
+            #expect(damaged.lines[0]["kind"] as? String == "damage")
+            #expect(damaged.lines[0]["file"] as? String == file)
+            #expect(damaged.lines[0]["offset"] as? Int == 0)
+            #expect(damaged.lines[1]["damaged"] as? Int == 1)
+        }
+
         @Test
         func `a partition that nothing was written to is verified, one that is not there not`()
             throws
