@@ -20,7 +20,9 @@ enum KafkaVerification {
         // What is damaged of a partition that is verified is told with it.
         let unverified = decided.findings.filter { !isChosen($0.partition) }
         for finding in unverified { output.add(.init(Self.asNote(finding))) }
-        for partition in chosen {
+        var bar = ProgressBar("partitions verified")
+        for (done, partition) in chosen.enumerated() {
+            bar.update(done: done, total: chosen.count)
             let survey: PartitionSurvey
             do throws(DiskError) {
                 survey = try PartitionSurvey(
@@ -36,6 +38,7 @@ enum KafkaVerification {
             for finding in survey.findings { output.add(.init(finding)) }
             totals.add(survey, of: partition)
         }
+        bar.finish()
         output.end(totals)
         return output.damageCount == 0 ? .done : .failed
     }

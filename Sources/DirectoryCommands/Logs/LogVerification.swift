@@ -11,11 +11,20 @@ enum LogVerification {
         _ directory: String,
         partitions: Set<TopicPartition>
     ) throws(CommandFailure) -> VerificationReport {
-        do throws(LogStorageError) {
-            return try LogVerifier.verify(disk: PosixDisk(), directory: directory) {
-                partitions.contains($0)
+        var bar = ProgressBar("partitions verified")
+        var done = 0
+        let result = Result { () throws(LogStorageError) in
+            try LogVerifier.verify(
+                disk: PosixDisk(),
+                directory: directory,
+                isChosen: partitions.contains
+            ) { _ in
+                bar.update(done: done, total: partitions.count)
+                done += 1
             }
-        } catch {
+        }
+        bar.finish()
+        do throws(LogStorageError) { return try result.get() } catch {
             switch error {
             case .disk(.locked(_, let owner)):
                 throw CommandFailure(

@@ -85,7 +85,9 @@ enum ImportCommand {
             time: SystemTimeSource()
         )
         signals.onRequest { running.requestStop() }
-        let result = Result { try running.run() }
+        var bar = ProgressBar("partitions imported")
+        let result = Result { try running.run { bar.update(done: $0, total: $1) } }
+        bar.finish()
         let closing = Result { try log.close() }
         do {
             let report = try result.get()

@@ -41,7 +41,9 @@ struct KafkaImport {
     func requestStop() { stop.request() }
 
     /// Does it all; what to tell is in the report.
-    func run() throws -> ImportReport {
+    ///
+    /// - Parameter progress: told in front of each partition how many are done, and of how many.
+    func run(progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws -> ImportReport {
         var report = ImportReport()
         let found = try log.unfinishedImports()
         let unfinished = found.filter { $0.id != nil }.map(\.name)
@@ -65,8 +67,14 @@ struct KafkaImport {
         do {
             let decided = try DecidedTransactions(source)
             report.findings += decided.findings
+            let total = plan.topics.map(\.partitions.count).reduce(0, +)
+            var done = 0
             for topic in plan.topics {
-                try copy(topic, decided, plan.translation(ofNotesIn: topic.name), &report)
+                let notes = plan.translation(ofNotesIn: topic.name)
+                try copy(topic, decided, notes, &report) {
+                    progress(done, total)
+                    done += 1
+                }
             }
             noteWhatMayBeCut(plan, &report)
             try commitGroups(decided, &report)
@@ -117,7 +125,8 @@ struct KafkaImport {
         _ topic: ImportPlan.PlannedTopic,
         _ decided: DecidedTransactions,
         _ notes: NoteTranslation?,
-        _ report: inout ImportReport
+        _ report: inout ImportReport,
+        nextPartition: () -> Void
     ) throws {
         try log.broker.createTopic(
             topic.name,
@@ -130,6 +139,7 @@ struct KafkaImport {
             partitionCount: Int(topic.partitionCount)
         )
         for partition in topic.partitions {
+            nextPartition()
             let survey = try PartitionSurvey(
                 partition,
                 disk: source.disk,
