@@ -90,7 +90,7 @@ final class RequestWorkers: Sendable {
             return state.works.first?.isHeavy
         }
         guard entry.isHeavy || isNextHeavy != nil else { return }
-        // At most two entries may be begun after this: this thread takes one, the one woken another.
+        // At most two entries may be begun after this: this thread takes one, a woken one another.
         queue.updateWakingOne { state in
             if entry.isHeavy { state.heavyCount -= 1 }
             if let isNextHeavy {

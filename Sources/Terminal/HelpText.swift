@@ -5,7 +5,7 @@ package enum HelpText {
 
     /// The whole page of `command`, reached by `path`.
     ///
-    /// - Parameter width: how many characters fit into a line: longer ones are broken between words,
+    /// - Parameter width: how many characters fit into a line; longer ones break between words,
     ///   but for what is there to be copied. Nil for lines of any length.
     package static func page(of command: Command, path: [String], width: Int? = nil) -> String {
         let width = width ?? .max

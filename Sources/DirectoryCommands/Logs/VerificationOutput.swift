@@ -7,7 +7,7 @@ import Terminal
 struct VerificationOutput: ~Copyable {
     /// One place that is not as it should be.
     struct Finding {
-        /// Whether bytes that were stored are gone or changed; else what a next start puts in order.
+        /// Whether stored bytes are gone or changed; else it is what a next start puts in order.
         var isDamage: Bool
         /// The partition, where the file's name does not say it.
         var partition: TopicPartition?

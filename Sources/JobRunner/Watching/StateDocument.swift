@@ -151,6 +151,7 @@ struct StateDocument {
                 Self.object([
                     ("topic", jsonString(letters.topic)),
                     ("count", "\(letters.count)"), ("uncounted", "\(letters.uncountedOffsetCount)"),
+                    ("open", letters.openCount.map { "\($0)" } ?? "null"),
                     ("oldest", Self.seconds(letters.oldestSeconds)),
                 ])
             }

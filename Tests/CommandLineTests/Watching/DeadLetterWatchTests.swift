@@ -148,6 +148,8 @@ import Testing
         rig.sampleSlowly()
         // 6, 8, 9 and the two that came last.
         #expect(try told() == 5)
+        let page = StateDocument(sample: rig.watch.look(), program: "p").json
+        #expect(page.contains("\"open\":5"))
     }
 
     @Test func `dead letters of aborted transactions are none`() throws {

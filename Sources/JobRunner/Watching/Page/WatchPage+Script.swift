@@ -155,8 +155,10 @@ extension WatchPage {
           tile("Furthest behind",
             duration(lags.reduce((most, lag) => Math.max(most, lag.seconds || 0), 0)));
           tile("Open transactions", whole.format(state.log.openTransactions));
-          const letters = state.deadLetters.reduce((sum, topic) => sum + (topic.count || 0), 0);
-          tile("Dead letters kept", whole.format(letters));
+          // Where it is not known which are dealt with, all count as open.
+          const openCounts = state.deadLetters.map(topic => topic.open ?? topic.count);
+          tile("Open dead letters",
+            whole.format(openCounts.reduce((sum, count) => sum + count, 0)));
           const failing = state.log.offline + state.log.damaged + state.log.readOnly;
           tile("Failing partitions",
             `${whole.format(failing)} of ${compact.format(state.log.partitions)}`, failing > 0);
@@ -215,10 +217,10 @@ extension WatchPage {
               item.remote ? "a client" : "this process",
             ]), "None is open.");
           fill("letters", "What lies in topics of dead letters, open or dealt with",
-            [left("Topic"), right("Records"), right("Oldest")],
+            [left("Topic"), right("Open"), right("Records"), right("Oldest")],
             state.deadLetters.map(item => [
-              item.topic, item.count === null ? "–" : whole.format(item.count),
-              item.count === 0 ? "–" : duration(item.oldest),
+              item.topic, item.open === null ? "–" : whole.format(item.open),
+              whole.format(item.count), item.count === 0 ? "–" : duration(item.oldest),
             ]), "No topic holds dead letters.");
           fill("troubled", "Offline, damaged, or taking no more",
             [left("Partition"), left("State"), left("Reason")],

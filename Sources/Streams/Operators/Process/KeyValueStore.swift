@@ -7,7 +7,7 @@ import StateStores
 /// Every change goes to the changelog in the transaction of the record in hand. A value has a
 /// timestamp: that of the record in hand, unless another one is given.
 ///
-/// In a store with `expiry:` a value ends as the rows of a table do. A put with an earlier timestamp
+/// In a store with `expiry:` a value ends as a table's row does. A put with an earlier timestamp
 /// than the value had leaves the later one; one that is as old as values live is dropped, and
 /// counted as late, where the key has no value.
 public final class KeyValueStore<KeySerde: Serde, ValueSerde: Serde> {
@@ -233,7 +233,7 @@ extension Store {
 
     /// A store of one value for each key, in order, whose values end when they are not put again.
     ///
-    /// - Parameter expiry: how long a value lives from the newest timestamp on that it was put with.
+    /// - Parameter expiry: how long a value lives, from the newest timestamp that it was put with.
     ///   It leaves the store and its changelog before a record of that time is handled, and the
     ///   processor is not told.
     public static func keyValue<KeySerde: Serde, ValueSerde: Serde>(
