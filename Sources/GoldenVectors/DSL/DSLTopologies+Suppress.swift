@@ -14,7 +14,7 @@ extension DSLTopologies {
                 value: .utf8
             )
             return [held.to(Self.rowOut)]
-        case "suppress-tumbling-time-limit":
+        case "suppress-tumbling-time-limit", "suppress-hopping-time-limit":
             let held = windowTable.suppressed(
                 .untilTimeLimit(wait),
                 store: "held",
@@ -79,7 +79,7 @@ extension DSLTopologies {
                 aggregate = value.hasPrefix("x") ? nil : "\(aggregate ?? "")/\(value)"
             }
             return [three.aggregate(store: "store", initial: "").to(Self.textOut)]
-        case "cogroup-tumbling":
+        case "cogroup-tumbling", "cogroup-hopping":
             let table = two.windowed(by: timeWindows).aggregate(store: "store", initial: "")
             return [table.to(Self.windowOut)]
         case "cogroup-sliding":

@@ -1,3 +1,4 @@
+import LogModel
 import Streams
 
 /// Windows: `window-…`.
@@ -21,6 +22,9 @@ extension DSLTopologies {
     }
 
     var timeWindows: TimeWindows {
+        if id.contains("unlimited") {
+            return .unlimited(from: Timestamp(parameters["startMs"] ?? 0))
+        }
         let size = milliseconds("sizeMs", or: 1)
         let grace = milliseconds("graceMs")
         return id.contains("hopping")
@@ -29,9 +33,8 @@ extension DSLTopologies {
     }
 
     var timeWindowed: [Statement]? {
-        guard id.hasPrefix("window-tumbling-") || id.hasPrefix("window-hopping-") else {
-            return nil
-        }
+        let prefixes = ["window-tumbling-", "window-hopping-", "window-unlimited-"]
+        guard prefixes.contains(where: id.hasPrefix) else { return nil }
         let windowed = stream(Self.texts).groupByKey(key: Self.text).windowed(by: timeWindows)
         let kind = id.split(separator: "-").dropFirst(2).joined(separator: "-")
         switch kind {
@@ -77,7 +80,8 @@ extension DSLTopologies {
                 windowed.reduce(store: "store", value: Self.text, Self.commaSeparated)
                     .to(Self.sessionOut)
             ]
-        case "aggregate", "on-close", "on-close-throttled", "on-close-default-retention":
+        case "aggregate", "retention", "on-close", "on-close-throttled",
+            "on-close-default-retention":
             let emission: Emission = kind.hasPrefix("on-close") ? .onClose : .onUpdate
             return [Self.merged(windowed, emission, storeRetention).to(Self.sessionOut)]
         default: return nil
@@ -95,7 +99,8 @@ extension DSLTopologies {
                 windowed.reduce(store: "store", value: Self.text, Self.commaSeparated)
                     .to(Self.windowOut)
             ]
-        case "aggregate", "on-close", "on-close-default-retention":
+        case "aggregate", "retention", "on-close", "on-close-throttled",
+            "on-close-default-retention":
             let table = windowed.aggregate(
                 store: "store",
                 initial: "" as String?,

@@ -42,7 +42,8 @@ extension Windowed: Equatable where Key: Equatable {}
 extension Windowed: Hashable where Key: Hashable {}
 extension Windowed: Sendable where Key: Sendable {}
 
-/// Windows of one size that begin at fixed moments: tumbling, or hopping where they overlap.
+/// Windows of one size that begin at fixed moments: tumbling, or hopping where they overlap; or the
+/// one window that has no end.
 public struct TimeWindows: Hashable, Sendable {
     /// The length of a window in milliseconds.
     public let size: Int64
@@ -50,6 +51,8 @@ public struct TimeWindows: Hashable, Sendable {
     public let advance: Int64
     /// How long after its end a window takes records, in milliseconds of stream time.
     public let grace: Int64
+    /// Where the one window begins that has no end; nil for windows that have one.
+    public let origin: Timestamp?
 
     /// Windows that follow each other without a gap or an overlap.
     public static func tumbling(_ size: Duration, grace: Duration = .zero) -> TimeWindows {
@@ -63,10 +66,25 @@ public struct TimeWindows: Hashable, Sendable {
         grace: Duration = .zero
     ) -> TimeWindows { TimeWindows(size: size, advance: advance, grace: grace) }
 
+    /// One window from a time on, which never closes. Records of an earlier time belong to none,
+    /// and are not counted (Kafka Streams' `UnlimitedWindows`).
+    public static func unlimited(from start: Timestamp = Timestamp(0)) -> TimeWindows {
+        TimeWindows(from: start)
+    }
+
+    private init(from start: Timestamp) {
+        precondition(start >= Timestamp(0), "windows do not begin before 1970")
+        size = Int64.max - start.rawValue
+        advance = size
+        grace = 0
+        origin = start
+    }
+
     private init(size: Duration, advance: Duration, grace: Duration) {
         self.size = size.wholeMilliseconds
         self.advance = advance.wholeMilliseconds
         self.grace = grace.wholeMilliseconds
+        origin = nil
         precondition(self.size > 0, "a window lasts at least a millisecond")
         precondition(
             self.advance > 0 && self.advance <= self.size,
@@ -75,9 +93,15 @@ public struct TimeWindows: Hashable, Sendable {
         precondition(self.grace >= 0, "grace is not negative")
     }
 
-    /// The start of the first window that contains a time.
+    /// How far behind its end stream time is once a window takes no more records; nil if it always
+    /// does.
+    @usableFromInline var closesAfter: Int64? { origin == nil ? grace : nil }
+
+    /// The start of the first window that contains a time; of the window without an end its start,
+    /// which may lie behind the time.
     @inlinable
     func firstStart(containing time: Int64) -> Int64 {
+        if let origin { return origin.rawValue }
         let earliest = max(0, time.subtractingReportingOverflow(size).partialValue &+ advance)
         return earliest / advance * advance
     }

@@ -49,6 +49,33 @@ import Testing
         #expect(try engine.read(Topics.totals).isEmpty)
     }
 
+    @Test func `the window without an end takes every record from its start on`() throws {
+        struct Ever: StreamJob {
+            static let name = "ever"
+            static let counts = Topic("counts", key: .utf8, value: .utf8)
+            var topology: [Statement] {
+                stream(Topics.clicks)
+                    .groupByKey()
+                    .windowed(by: .unlimited(from: Timestamp(1_000)))
+                    .count(store: "ever")
+                    .toStream()
+                    .map { key, count -> (String, String) in
+                        let (start, end) = (key.window.start.rawValue, key.window.end.rawValue)
+                        return (key.key, "\(count ?? 0) \(start) \(end)")
+                    }
+                    .to(Self.counts)
+            }
+        }
+        let engine = try TestEngine(Ever(), partitions: 1, seed: 3)
+        for time: Int64 in [999, 1_000, 90_000_000, 1_500] {
+            try engine.send(1, key: "a", to: Topics.clicks, at: .milliseconds(time))
+            try engine.advance(by: .seconds(1))
+            if time == 1_000 { try engine.crash() }
+        }
+        let counts = try engine.read(Ever.counts)
+        #expect(counts.map(\.value) == (1...3).map { "\($0) 1000 \(Int64.max)" })
+    }
+
     @Test func `once every window is closed an idle partition writes nothing more`() throws {
         let driver = try TopologyDriver(
             inputs: [("clicks", 1)],

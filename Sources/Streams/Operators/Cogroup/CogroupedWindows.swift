@@ -99,7 +99,7 @@ extension CogroupedWindows where AggregateSerde.Value: Sendable {
         return Table(
             node: node,
             view: .timeWindows(store, key: key, value: value),
-            closesAfter: windows.grace
+            closesAfter: windows.closesAfter
         )
     }
 }

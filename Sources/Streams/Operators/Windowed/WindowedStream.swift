@@ -120,7 +120,7 @@ extension WindowedStream {
         return Table(
             node: node,
             view: .timeWindows(store, key: keySerde, value: value),
-            closesAfter: windows.grace
+            closesAfter: windows.closesAfter
         )
     }
 }
@@ -135,6 +135,10 @@ struct TimeWindowRule: Sendable {
 
     @usableFromInline
     init(_ windows: TimeWindows, _ emission: Emission, _ retention: Duration?) {
+        precondition(
+            windows.origin == nil || !emission.isOnClose,
+            "an unlimited window never closes: it has no results on close"
+        )
         self.windows = windows
         self.emission = emission
         let needed = Timestamp(windows.size).advanced(byMilliseconds: windows.grace).rawValue
