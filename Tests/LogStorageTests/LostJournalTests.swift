@@ -294,6 +294,70 @@ import Testing
         }
     }
 
+    /// What lies in a data directory and is none of it.
+    enum Stranger: CaseIterable {
+        case fileNamedLikeAPartition
+        case markThatIsAFolder
+        case noteThatIsAFolder
+    }
+
+    @Test(arguments: Stranger.allCases)
+    func `what is in the way of the note about an older table keeps nothing from opening`(
+        stranger: Stranger
+    ) throws {
+        let log = try TestLog()
+        let older = try log.simulated.content(Self.table)
+        let id = UniqueID(high: 7, low: 7)
+        let other = try log.data.createTopic("other", id: id, partitionCount: 1, options: [:])[0]
+        var batch = TestProducer.batch(["kept"], from: nil, at: 1)
+        _ = try batch.withUnsafeMutableBytes { try other.append($0, origin: .embedded) }
+        try log.append(["first"])
+        try log.data.groups.flushAndWait([log.log, other])
+        try log.data.writeBack(all: false)
+        let state = try log.simulated.withoutUnflushed()
+        try state.remove(Self.table)
+        try state.append(older, to: Self.table)
+        switch stranger {
+        case .fileNamedLikeAPartition:
+            try state.append([1], to: "\(TestLog.root)/notes-1")
+        case .markThatIsAFolder:
+            try state.createDirectory("\(TestLog.root)/x-0")
+            try state.createDirectory("\(TestLog.root)/x-0/\(FolderMark.fileName)")
+        case .noteThatIsAFolder:
+            try state.createDirectory("\(TestLog.root)/\(DataDirectory.ownFolder)/unnamed")
+        }
+        state.releaseLocks()
+        let again = try TestLog(opening: state)
+        #expect(again.data.notes.contains { $0.contains("does not name other,") })
+        #expect(try again.records().count == 1)
+        // The state lasts where it is asked for.
+        let folder = "\(TestLog.root)/other-0"
+        #expect(again.data.isOfUnnamedTopic(folder: folder))
+        #expect(!again.data.isOfUnnamedTopic(folder: "\(TestLog.root)/notes-1"))
+        try again.close()
+        state.releaseLocks()
+        let findings = try LogVerifier.verify(disk: state, directory: TestLog.root).findings
+        let found = findings.filter { $0.file == folder }
+        #expect(found.map(\.severity) == [.damage])
+        #expect(found.allSatisfy { $0.reason.contains("does not name its topic") })
+    }
+
+    @Test func `a file named like a partition is not in the way of a deletion`() throws {
+        let log = try TestLog()
+        let id = UniqueID(high: 7, low: 7)
+        _ = try log.data.createTopic("notes", id: id, partitionCount: 1, options: [:])
+        let disk = try log.simulated
+        for name in ["notes-0x", "notes-5"] {
+            try disk.append([1], to: "\(TestLog.root)/\(name)")
+        }
+        try log.data.removeTopic("notes")
+        #expect(try disk.list(TestLog.root).filter { $0.hasPrefix("notes") }.count == 2)
+        let next = UniqueID(high: 7, low: 8)
+        #expect(throws: LogStorageError.foreignDirectory("\(TestLog.root)/notes-5")) {
+            _ = try log.data.createTopic("notes", id: next, partitionCount: 1, options: [:])
+        }
+    }
+
     @Test func `nothing stays of a deleted topic, in the table or in the checkpoint`() throws {
         let log = try TestLog()
         let id = UniqueID(high: 7, low: 7)

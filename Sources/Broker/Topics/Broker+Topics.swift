@@ -214,8 +214,11 @@ extension Broker {
         } catch .foreignDirectory(let path) {
             throw .refused(
                 .invalidTopic,
-                "the folder \(path) is not this topic's: move it away, or give the topic another "
-                    + "name"
+                dataDirectory.isOfUnnamedTopic(folder: path)
+                    ? "\(path) holds records of a topic that the file millrace.topics does not "
+                        + "name: put that file back as it was, or, if they are not missed, move "
+                        + "the folder away"
+                    : "\(path) is not this topic's: move it away, or give the topic another name"
             )
         } catch {
             throw BrokerError(error, in: name)

@@ -32,8 +32,20 @@ extension DataDirectory {
     private func isEmpty(_ folder: String) throws(LogStorageError) -> Bool {
         let files = files
         return try onDisk { () throws(DiskError) in
-            try files.disk.list(files.path(folder)).isEmpty
+            let path = files.path(folder)
+            guard try files.disk.kind(of: path) == .directory else { return false }
+            return try files.disk.list(path).isEmpty
         }
+    }
+
+    /// Whether a folder bears the mark of a topic that the checkpoint or the journal knows, and the
+    /// table of topics does not name.
+    package func isOfUnnamedTopic(folder path: String) -> Bool {
+        guard let folder = path.split(separator: "/").last else { return false }
+        do throws(DiskError) {
+            let mark = try files.mark(inFolder: String(folder))
+            return mark.map { unnamedTopics.contains($0.topicID) } ?? false
+        } catch { return false }
     }
 
     /// Whether a folder is one of a deleted topic's: by its mark, or because a removal was cut
@@ -42,10 +54,14 @@ extension DataDirectory {
         _ folder: String,
         of topic: TopicDefinition
     ) throws(LogStorageError) -> Bool {
-        if try owner(of: folder) == topic.id { return true }
-        guard let number = TopicPartition(folder: folder)?.partition,
-            number.rawValue < topic.partitionCount
-        else { return false }
+        let number = TopicPartition(folder: folder)?.partition
+        let isNumbered = number.map { $0.rawValue < topic.partitionCount } ?? false
+        do throws(LogStorageError) { if try owner(of: folder) == topic.id { return true } } catch {
+            // One that the topic never had is not its own only because it cannot be read.
+            guard isNumbered else { return false }
+            throw error
+        }
+        guard isNumbered, let number, try isFolder(folder) else { return false }
         let files = PartitionFiles(disk: files.disk, directory: files.path(folder))
         let names = try onDisk { () throws(DiskError) in try files.disk.list(files.directory) }
         if names.isEmpty { return true }
@@ -61,10 +77,15 @@ extension DataDirectory {
 
     /// The topic that a folder says it belongs to; nil if it says nothing.
     private func owner(of folder: String) throws(LogStorageError) -> UniqueID? {
-        let path = files.path("\(folder)/\(FolderMark.fileName)")
         let files = files
-        let bytes = try onDisk { () throws(DiskError) in try files.content(of: path) }
-        return bytes.flatMap { FolderMark($0) }?.topicID
+        return try onDisk { () throws(DiskError) in try files.mark(inFolder: folder)?.topicID }
+    }
+
+    private func isFolder(_ name: String) throws(LogStorageError) -> Bool {
+        let files = files
+        return try onDisk { () throws(DiskError) in
+            try files.disk.kind(of: files.path(name)) == .directory
+        }
     }
 
     /// Removes the folders of deleted topics: those that carry their id, and only those. What

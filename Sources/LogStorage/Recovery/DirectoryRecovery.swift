@@ -244,7 +244,7 @@ struct DirectoryRecovery {
                 written.partitions[key]?.doubt = .endUnknown
             }
         }
-        try noteUnnamed(unnamed.union(written.partitions.keys.filter { facts[$0] == nil }))
+        noteUnnamed(unnamed.union(written.partitions.keys.filter { facts[$0] == nil }))
         written.replayFrom = content.next
         for (key, known) in facts where known.recovery.doubt != .none || !isKnown {
             var value = known.recovery
@@ -291,9 +291,9 @@ struct DirectoryRecovery {
         }
     }
 
-    private mutating func noteUnnamed(_ keys: Set<PartitionKey>) throws(LogStorageError) {
+    private mutating func noteUnnamed(_ keys: Set<PartitionKey>) {
         recovered.unnamedTopics = Set(keys.map(\.topicID))
-        recovered.notes += try UnnamedTopics(files).note(keys).map { [$0] } ?? []
+        recovered.notes += UnnamedTopics(files).note(keys).map { [$0] } ?? []
     }
 
     private func hold(

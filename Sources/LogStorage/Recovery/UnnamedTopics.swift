@@ -26,31 +26,32 @@ struct UnnamedTopics {
         )
     }
 
-    /// The note about these partitions; nil where it was given before, or there are none.
-    func note(_ keys: Set<PartitionKey>) throws(LogStorageError) -> String? {
+    /// The note about these partitions; nil where it was given before, or there are none. It is for
+    /// people alone: whatever cannot be read or written for it keeps nothing from opening.
+    func note(_ keys: Set<PartitionKey>) -> String? {
         guard !keys.isEmpty else {
-            // Should they be missing once more, that is told again.
-            try onDisk { () throws(DiskError) in
-                guard try files.disk.kind(of: told.path) != nil else { return }
-                try files.disk.remove(told.path)
-            }
+            // Should they be missing once more, that is told again. What cannot be removed is
+            // replaced by then.
+            do throws(DiskError) {
+                if try files.disk.kind(of: told.path) != nil { try files.disk.remove(told.path) }
+            } catch {}
             return nil
         }
         let content = Self.content(keys)
-        let before: [UInt8]?
-        // One that is damaged tells of nothing.
-        do throws(LogStorageError) { before = try told.content() } catch .corrupt { before = nil }
+        var before: [UInt8]?
+        // One that cannot be read tells of nothing.
+        do throws(LogStorageError) { before = try told.content() } catch {}
         guard before != content else { return nil }
-        let note = try words(keys)
+        let note = words(keys)
         do throws(LogStorageError) { try told.replace(with: content) } catch {
             return "\(note); that this was told could not be noted: \(error)"
         }
         return note
     }
 
-    private func words(_ keys: Set<PartitionKey>) throws(LogStorageError) -> String {
+    private func words(_ keys: Set<PartitionKey>) -> String {
         let topics = Set(keys.map(\.topicID))
-        let known = try names(of: topics)
+        let known = names(of: topics)
         var whose = known.prefix(Self.nameLimit).joined(separator: ", ")
         let nameless = topics.count - min(known.count, Self.nameLimit)
         if nameless > 0 {
@@ -63,20 +64,17 @@ struct UnnamedTopics {
             + "if it is missed, put the file back as it was; this is told once"
     }
 
-    /// The names of topics, as far as folders bear their marks.
-    private func names(of topics: Set<UniqueID>) throws(LogStorageError) -> [String] {
-        let found = try onDisk { () throws(DiskError) -> Set<String> in
-            var found: Set<String> = []
-            for folder in try files.disk.list(files.directory) {
-                guard let partition = TopicPartition(folder: folder),
-                    let bytes = try files.content(
-                        of: files.path("\(folder)/\(FolderMark.fileName)")
-                    ),
-                    let mark = FolderMark(bytes), topics.contains(mark.topicID)
-                else { continue }
-                found.insert(partition.topic)
-            }
-            return found
+    /// The names of topics, as far as folders bear their marks and can be read.
+    private func names(of topics: Set<UniqueID>) -> [String] {
+        var found: Set<String> = []
+        var folders: [String] = []
+        do throws(DiskError) { folders = try files.disk.list(files.directory) } catch {}
+        for folder in folders {
+            guard let partition = TopicPartition(folder: folder) else { continue }
+            do throws(DiskError) {
+                let mark = try files.mark(inFolder: folder)
+                if let mark, topics.contains(mark.topicID) { found.insert(partition.topic) }
+            } catch {}
         }
         return found.sorted()
     }

@@ -45,6 +45,14 @@ struct PartitionFiles: Sendable {
         }
     }
 
+    /// The mark in a folder of this directory; nil for what is no folder, or bears none.
+    func mark(inFolder folder: String) throws(DiskError) -> FolderMark? {
+        guard try disk.kind(of: path(folder)) == .directory else { return nil }
+        let mark = path("\(folder)/\(FolderMark.fileName)")
+        guard try disk.byteCount(of: mark) != nil else { return nil }
+        return try content(of: mark).flatMap { FolderMark($0) }
+    }
+
     /// The same of a file that can be done without: nothing of one that cannot be read.
     func readableContent(of path: String) throws(DiskError) -> [UInt8]? {
         do throws(DiskError) { return try content(of: path) } catch {

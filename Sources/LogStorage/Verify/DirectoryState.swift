@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 
 /// What a directory's checkpoint and journal say of its partitions, read without changing anything.
@@ -16,6 +17,8 @@ struct DirectoryState {
     /// Partitions of topics with relaxed durability.
     private var relaxed: Set<PartitionKey> = []
     var notes: [Note] = []
+    /// Topics that the checkpoint or the journal knows, and the table neither names nor deleted.
+    var unnamedTopics: Set<UniqueID> = []
 
     static func read(
         _ files: PartitionFiles,
@@ -56,6 +59,11 @@ struct DirectoryState {
             }
         }
         state.add(journal, files)
+        let journaled = (journal.held.groups + journal.content.groups).joined()
+        state.unnamedTopics = Set(checkpoint?.partitions.keys.map(\.topicID) ?? [])
+            .union(journaled.map(\.entry.partition.topicID))
+            .subtracting(table.topics.values.map(\.id))
+            .subtracting(table.deleted.map(\.id))
         if let checkpoint, isKnown { try state.compareEnds(files, table, checkpoint) }
         state.noteDoubts(table, isKnown: isKnown)
         return state

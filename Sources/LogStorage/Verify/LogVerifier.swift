@@ -131,10 +131,26 @@ package struct LogVerifier {
         for name in names {
             guard let partition = TopicPartition(folder: name) else { continue }
             let count = table.topics[partition.topic]?.partitionCount ?? 0
-            if partition.partition.rawValue >= count {
+            guard partition.partition.rawValue >= count else { continue }
+            if isOfUnnamedTopic(name, state) {
+                find(
+                    .damage,
+                    name,
+                    "\(files.path(TopicTable.fileName)) does not name its topic, and "
+                        + "\(files.path(DataDirectory.ownFolder)) knows it: put the file back as it "
+                        + "was, or, if the topic is not missed, move the folder away"
+                )
+            } else {
                 find(.note, name, "a folder of no topic of this directory")
             }
         }
+    }
+
+    private func isOfUnnamedTopic(_ folder: String, _ state: DirectoryState) -> Bool {
+        do throws(DiskError) {
+            let mark = try files.mark(inFolder: folder)
+            return mark.map { state.unnamedTopics.contains($0.topicID) } ?? false
+        } catch { return false }
     }
 
     private mutating func find(
