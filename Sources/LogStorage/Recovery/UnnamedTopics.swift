@@ -34,13 +34,13 @@ struct UnnamedTopics {
             // replaced by then.
             do throws(DiskError) {
                 if try files.disk.kind(of: told.path) != nil { try files.disk.remove(told.path) }
-            } catch {}
+            } catch { return nil }
             return nil
         }
         let content = Self.content(keys)
-        var before: [UInt8]?
+        let before: [UInt8]?
         // One that cannot be read tells of nothing.
-        do throws(LogStorageError) { before = try told.content() } catch {}
+        do throws(LogStorageError) { before = try told.content() } catch { before = nil }
         guard before != content else { return nil }
         let note = words(keys)
         do throws(LogStorageError) { try told.replace(with: content) } catch {
@@ -67,14 +67,14 @@ struct UnnamedTopics {
     /// The names of topics, as far as folders bear their marks and can be read.
     private func names(of topics: Set<UniqueID>) -> [String] {
         var found: Set<String> = []
-        var folders: [String] = []
-        do throws(DiskError) { folders = try files.disk.list(files.directory) } catch {}
+        let folders: [String]
+        do throws(DiskError) { folders = try files.disk.list(files.directory) } catch { return [] }
         for folder in folders {
             guard let partition = TopicPartition(folder: folder) else { continue }
             do throws(DiskError) {
                 let mark = try files.mark(inFolder: folder)
                 if let mark, topics.contains(mark.topicID) { found.insert(partition.topic) }
-            } catch {}
+            } catch { continue }
         }
         return found.sorted()
     }

@@ -137,8 +137,8 @@ package struct LogVerifier {
                     .damage,
                     name,
                     "\(files.path(TopicTable.fileName)) does not name its topic, and "
-                        + "\(files.path(DataDirectory.ownFolder)) knows it: put the file back as it "
-                        + "was, or, if the topic is not missed, move the folder away"
+                        + "\(files.path(DataDirectory.ownFolder)) knows it: put the file back as "
+                        + "it was, or, if the topic is not missed, move the folder away"
                 )
             } else {
                 find(.note, name, "a folder of no topic of this directory")

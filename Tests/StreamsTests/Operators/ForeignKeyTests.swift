@@ -102,6 +102,55 @@ import Testing
         #expect(results == expected)
     }
 
+    private struct WithKey: StreamJob {
+        static let name = "with-key"
+        let isLeft: Bool
+        init() { self.init(isLeft: false) }
+        init(isLeft: Bool) { self.isLeft = isLeft }
+
+        var topology: [Statement] {
+            let people = table(people, store: "people")
+            let orders = table(orders, store: "orders")
+            let named = { @Sendable (key: String, order: String) -> String? in
+                "p" + key.dropFirst() + order
+            }
+            if isLeft {
+                orders.leftJoin(people, foreignKeyWithKey: named, via: "who") {
+                    "\($0)|\($1 ?? "none")"
+                }.to(out)
+            } else {
+                orders.join(people, foreignKeyWithKey: named, via: "who") { "\($0)|\($1)" }
+                    .to(out)
+            }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a row may name the other by its key and value together`(isLeft: Bool) throws {
+        let driver = try Self.driver(WithKey(isLeft: isLeft), seed: 1)
+        func send(_ topic: String, _ key: String, _ value: String) throws {
+            try driver.send(
+                topic: topic,
+                key: Array(key.utf8),
+                value: Array(value.utf8),
+                timestamp: Timestamp(1)
+            )
+            try driver.runUntilIdle()
+        }
+        try send("orders", "o1", "a")
+        try send("people", "p1a", "ada")
+        try send("orders", "o2", "a")
+        try send("orders", "o1", "b")
+        let results = try driver.read("out").map {
+            "\(Self.text($0.key) ?? "")=\(Self.text($0.value) ?? "-")"
+        }
+        #expect(
+            results.filter { $0.hasPrefix("o1") }
+                == (isLeft ? ["o1=a|none", "o1=a|ada", "o1=b|none"] : ["o1=a|ada", "o1=-"])
+        )
+        #expect(results.filter { $0.hasPrefix("o2") } == (isLeft ? ["o2=a|none"] : []))
+    }
+
     @Test(arguments: [1, 2, 3, 4, 5, 6])
     func `whatever is on its way, the results end as the join of both tables`(seed: UInt64) throws {
         try Self.check(Inner(), isLeft: false, seed: seed)

@@ -36,7 +36,27 @@ extension Table {
         _ combine: @escaping @Sendable (Value, OtherSerde.Value) throws -> Result
     ) -> Table<Key, Result> where KeySerde.Value == Key {
         let join = ForeignKeyJoin(name, isLeft: false, key, otherKey, otherValue)
-        return join.table(self, other, foreignKey) { row, other -> Result? in
+        return join.table(self, other, { _, row in try foreignKey(row) }) {
+            row,
+            other -> Result? in
+            guard let other else { return nil }
+            return try combine(row, other)
+        }
+    }
+
+    /// The foreign-key `join` where a row names the other by its key and value together.
+    @inlinable
+    public func join<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde, Result>(
+        _ other: Table<ForeignKeySerde.Value, OtherSerde.Value>,
+        foreignKeyWithKey: @escaping @Sendable (Key, Value) throws -> ForeignKeySerde.Value?,
+        via name: String,
+        key: KeySerde,
+        otherKey: ForeignKeySerde,
+        otherValue: OtherSerde,
+        _ combine: @escaping @Sendable (Value, OtherSerde.Value) throws -> Result
+    ) -> Table<Key, Result> where KeySerde.Value == Key {
+        let join = ForeignKeyJoin(name, isLeft: false, key, otherKey, otherValue)
+        return join.table(self, other, foreignKeyWithKey) { row, other -> Result? in
             guard let other else { return nil }
             return try combine(row, other)
         }
@@ -55,7 +75,25 @@ extension Table {
         _ combine: @escaping @Sendable (Value, OtherSerde.Value?) throws -> Result
     ) -> Table<Key, Result> where KeySerde.Value == Key {
         let join = ForeignKeyJoin(name, isLeft: true, key, otherKey, otherValue)
-        return join.table(self, other, foreignKey) { row, other -> Result? in
+        return join.table(self, other, { _, row in try foreignKey(row) }) {
+            row,
+            other -> Result? in try combine(row, other)
+        }
+    }
+
+    /// The foreign-key `leftJoin` where a row names the other by its key and value together.
+    @inlinable
+    public func leftJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde, Result>(
+        _ other: Table<ForeignKeySerde.Value, OtherSerde.Value>,
+        foreignKeyWithKey: @escaping @Sendable (Key, Value) throws -> ForeignKeySerde.Value?,
+        via name: String,
+        key: KeySerde,
+        otherKey: ForeignKeySerde,
+        otherValue: OtherSerde,
+        _ combine: @escaping @Sendable (Value, OtherSerde.Value?) throws -> Result
+    ) -> Table<Key, Result> where KeySerde.Value == Key {
+        let join = ForeignKeyJoin(name, isLeft: true, key, otherKey, otherValue)
+        return join.table(self, other, foreignKeyWithKey) { row, other -> Result? in
             try combine(row, other)
         }
     }
@@ -71,6 +109,45 @@ extension Table {
         join(
             other,
             foreignKey: foreignKey,
+            via: name,
+            key: Key.defaultSerde,
+            otherKey: ForeignKey.defaultSerde,
+            otherValue: Other.defaultSerde,
+            combine
+        )
+    }
+
+    /// The foreign-key `join` by key and value with the serdes that keys and rows have by default.
+    @inlinable
+    public func join<ForeignKey: DefaultSerde, Other: DefaultSerde, Result>(
+        _ other: Table<ForeignKey, Other>,
+        foreignKeyWithKey: @escaping @Sendable (Key, Value) throws -> ForeignKey?,
+        via name: String,
+        _ combine: @escaping @Sendable (Value, Other) throws -> Result
+    ) -> Table<Key, Result> where Key: DefaultSerde {
+        join(
+            other,
+            foreignKeyWithKey: foreignKeyWithKey,
+            via: name,
+            key: Key.defaultSerde,
+            otherKey: ForeignKey.defaultSerde,
+            otherValue: Other.defaultSerde,
+            combine
+        )
+    }
+
+    /// The foreign-key `leftJoin` by key and value with the serdes that keys and rows have by
+    /// default.
+    @inlinable
+    public func leftJoin<ForeignKey: DefaultSerde, Other: DefaultSerde, Result>(
+        _ other: Table<ForeignKey, Other>,
+        foreignKeyWithKey: @escaping @Sendable (Key, Value) throws -> ForeignKey?,
+        via name: String,
+        _ combine: @escaping @Sendable (Value, Other?) throws -> Result
+    ) -> Table<Key, Result> where Key: DefaultSerde {
+        leftJoin(
+            other,
+            foreignKeyWithKey: foreignKeyWithKey,
             via: name,
             key: Key.defaultSerde,
             otherKey: ForeignKey.defaultSerde,
@@ -171,12 +248,12 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     func table<Value, Result>(
         _ left: Table<Key, Value>,
         _ right: Table<ForeignKey, Other>,
-        _ foreignKey: @escaping @Sendable (Value) throws -> ForeignKey?,
+        _ foreignKey: @escaping @Sendable (Key, Value) throws -> ForeignKey?,
         _ combine: @escaping @Sendable (Value, Other?) throws -> Result?
     ) -> Table<Key, Result> {
         let join = self
-        let extract = { (value: Value?) throws -> ForeignKey? in
-            guard let value, let found = try foreignKey(value) else { return nil }
+        let extract = { (key: Key, value: Value?) throws -> ForeignKey? in
+            guard let value, let found = try foreignKey(key, value) else { return nil }
             return join.otherKey.isNull(found) ? nil : found
         }
         let requests = subscribe(left, extract)
@@ -201,7 +278,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
                     let sink = joined.bindConsumers(task)
                     return { key, change in
                         guard change.isLatest, change.old != nil || change.new != nil,
-                            try extract(change.new) == nil
+                            try extract(key, change.new) == nil
                         else { return }
                         let new = try change.new.flatMap { try combine($0, nil) }
                         try sink(key, Change(old: nil, new: new))
@@ -234,7 +311,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
     @inlinable
     func subscribe<Value>(
         _ left: Table<Key, Value>,
-        _ extract: @escaping (Value?) throws -> ForeignKey?
+        _ extract: @escaping (Key, Value?) throws -> ForeignKey?
     ) -> StreamNode<ForeignKey, Subscription> {
         let join = self
         let requests = StreamNode<ForeignKey, Subscription>(
@@ -249,7 +326,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
                     counters.pointee.drop(change.isLatest ? .nullKey : .late)
                     return
                 }
-                let new = try extract(change.new)
+                let new = try extract(key, change.new)
                 if new == nil, change.new != nil, !join.isLeft {
                     counters.pointee.drop(.nullForeignKey)
                 }
