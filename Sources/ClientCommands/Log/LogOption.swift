@@ -82,7 +82,10 @@ package struct BootstrapServers: Sendable, CustomStringConvertible {
     init?(_ text: String) {
         var addresses: [KafkaAddress] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let address = KafkaAddress(String(part)) else { return nil }
+            let trimmed = part.drop { $0 == " " }
+            guard let last = trimmed.lastIndex(where: { $0 != " " }),
+                let address = KafkaAddress(String(trimmed[...last]))
+            else { return nil }
             addresses.append(address)
         }
         self.addresses = addresses

@@ -14,6 +14,8 @@ public struct RecordContext {
     @usableFromInline var rowsDue = Timestamp(.max)
     /// The clock of the machine when the task had a record last, or was started.
     package var lastArrival = Timestamp.none
+    /// The clock of the machine when a record of the task waited last to be tried again.
+    package var lastWaiting = Timestamp.none
     /// The record's offset in its topic.
     public var offset: Offset
     /// The partition it was read from, which is the task's.

@@ -78,13 +78,15 @@ final class WindowClock {
     @usableFromInline var upcomingSequence: Int64 { sequence &+ 1 }
 
     /// Where stream time is if it has gone on with the wall clock since the last record; nil before
-    /// that was `idle` milliseconds ago.
+    /// that was `idle` milliseconds ago. A record that waits to be tried again is there all the
+    /// time: it may be on its way to the operator.
     @usableFromInline
     func idleTime(now: Timestamp, idle: Int64) -> Int64? {
         guard streamTime != Self.none else { return nil }
-        guard let arrival else {
+        let latest = handle.task.record.pointee.lastWaiting
+        guard let arrival, arrival.wallTime >= latest else {
             // After a restart idleness is counted from the first look at the clock.
-            arrival = (now, streamTime)
+            arrival = (arrival == nil ? now : latest, streamTime)
             return nil
         }
         let passed = arrival.wallTime.milliseconds(to: now)

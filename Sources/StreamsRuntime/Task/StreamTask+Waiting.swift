@@ -40,6 +40,7 @@ extension StreamTask {
     func noteArrival(of count: Int, _ turn: Turn) {
         guard count > 0 || waiting != nil else { return }
         binding.record.pointee.lastArrival = turn.wallTime
+        if waiting != nil { binding.record.pointee.lastWaiting = turn.wallTime }
     }
 
     /// What a timer's failure is: a record's that an operator had kept, the engine's, or one for

@@ -81,6 +81,19 @@ struct FetchWaitsTests {
         waits.checkInvariants()
     }
 
+    @Test func `a fetch that comes is looked at alone`() {
+        var waits = Waits()
+        waits.add(1, leastByteCount: 1, until: 50, [("a", part())])
+        let number = waits.add(2, leastByteCount: 1, until: 50, [("b", part()), ("a", part())])
+        #expect(waits.note([look(10, 1000), look(10, 1000)], of: number) == nil)
+        #expect(waits.note([look(10, 1000), look(11, 1001)], of: number)?.waiter == 2)
+        #expect(waits.note([look(11, 1001), nil], of: number) == nil)
+        #expect(waits.count == 1)
+        // The other one is for whoever names the partition.
+        #expect(waits.note(look(11, 1001), of: "a").map(\.waiter) == [1])
+        waits.checkInvariants()
+    }
+
     @Test func `time and a lost connection end the waiting`() {
         var waits = Waits()
         waits.add(1, leastByteCount: 9, until: 50, [("a", part())])

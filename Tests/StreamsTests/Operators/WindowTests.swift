@@ -2,8 +2,10 @@ import EmbeddedClient
 import LogClient
 import LogModel
 import MillraceTestKit
+import Serdes
 import Streams
 import StreamsRuntime
+import Synchronization
 import Testing
 
 /// What windows do beyond the vectors: many partitions, idleness, restarts from disk.
@@ -47,6 +49,69 @@ import Testing
         try engine.crash()
         try engine.advance(by: .seconds(300))
         #expect(try engine.read(Topics.totals).isEmpty)
+    }
+
+    /// Counts how often a value was tried.
+    private static let tries = Mutex<Int>(0)
+
+    @Test func `no window closes by the clock while its next record waits for a retry`() throws {
+        struct Waiting: StreamJob {
+            static let name = "waiting"
+            static let counts = Topic(
+                "counts",
+                key: .windowed(.utf8, size: .seconds(60)),
+                value: .int64
+            )
+            var topology: [Statement] {
+                stream(Topics.clicks)
+                    .mapValues { (value: Int64) throws -> Int64 in
+                        let count =
+                            value < 2
+                            ? 5
+                            : WindowTests.tries.withLock { count in
+                                count += 1
+                                return count
+                            }
+                        guard count > 4 else { throw SerdeError("down") }
+                        return value
+                    }
+                    .onError(.deadLetter(retry: .fixed(.seconds(30), attempts: 6)))
+                    .groupByKey()
+                    .windowed(by: .tumbling(.seconds(60)))
+                    .count(store: "minutes", emit: .onClose(idleAfter: .seconds(5)))
+                    .to(Self.counts)
+            }
+        }
+        Self.tries.withLock { $0 = 0 }
+        let engine = try TestEngine(Waiting(), partitions: 1, seed: 3)
+        try engine.send(1, key: "k", to: Topics.clicks, at: .zero)
+        try engine.send(2, key: "k", to: Topics.clicks, at: .seconds(1))
+        for _ in 0..<140 { try engine.advance(by: .seconds(1)) }
+        #expect(try engine.read(Waiting.counts).isEmpty)
+        try engine.advance(by: .seconds(90))
+        #expect(try engine.read(Waiting.counts).map(\.value) == [2])
+    }
+
+    @Test func `a session that the clock has closed takes no record more`() throws {
+        struct Visits: StreamJob {
+            static let name = "visits"
+            static let counts = Topic("counts", key: .session(.utf8), value: .int64)
+            var topology: [Statement] {
+                stream(Topics.clicks)
+                    .groupByKey()
+                    .windowed(by: .session(gap: .seconds(4), grace: .seconds(1)))
+                    .count(store: "visits", emit: .onClose(idleAfter: .seconds(2)))
+                    .to(Self.counts)
+            }
+        }
+        let engine = try TestEngine(Visits(), partitions: 1, seed: 3)
+        try engine.send(1, key: "a", to: Topics.clicks, at: .zero)
+        for _ in 0..<10 { try engine.advance(by: .seconds(1)) }
+        #expect(try engine.read(Visits.counts).map(\.value) == [1])
+        try engine.crash()
+        try engine.send(1, key: "a", to: Topics.clicks, at: .seconds(3))
+        try engine.advance(by: .seconds(20))
+        #expect(try engine.read(Visits.counts).map(\.value) == [1])
     }
 
     @Test func `the window without an end takes every record from its start on`() throws {

@@ -31,13 +31,14 @@ struct FetchWaits<Partition: Hashable & Sendable, Waiter: Sendable>: Sendable {
 
     func isWatched(_ partition: Partition) -> Bool { places[partition] != nil }
 
-    /// Takes a fetch in.
+    /// Takes a fetch in, and gives it a number.
+    @discardableResult
     mutating func add(
         _ waiter: Waiter,
         leastByteCount: Int,
         until deadline: UInt64,
         _ parts: [(partition: Partition, part: FetchedPart)]
-    ) {
+    ) -> UInt64 {
         let number = nextNumber
         nextNumber += 1
         let counted = parts.map { (partition: $0, part: $1, count: min($1.found, $1.wanted)) }
@@ -51,6 +52,15 @@ struct FetchWaits<Partition: Hashable & Sendable, Waiter: Sendable>: Sendable {
             places[part.partition, default: [:]][number, default: []].append(place)
         }
         deadlines.add(number, at: deadline)
+        return number
+    }
+
+    /// Takes note of all parts of one fetch as they are now; the fetch if it is due for them.
+    mutating func note(_ looks: [FetchedPart.Look?], of number: UInt64) -> Due? {
+        for (place, look) in looks.enumerated() where note(look, at: place, of: number) {
+            return take(number)
+        }
+        return nil
     }
 
     /// Takes note of a partition as it is now; the fetches that are due for it.

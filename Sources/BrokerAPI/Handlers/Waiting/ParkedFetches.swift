@@ -99,20 +99,24 @@ final class ParkedFetches: Sendable {
         resume: @escaping @Sendable (_ isLast: Bool) -> Void
     ) {
         let parts = watched.map { (Key($0.log, $0.isolation), $0.part) }
-        let isNearest = state.withLock { state -> Bool? in
+        let parked = state.withLock { state -> (number: UInt64, isNearest: Bool)? in
             guard !state.isStopping else { return nil }
-            state.waits.add(
+            let number = state.waits.add(
                 Waiter(connection: connection.number, resume: resume),
                 leastByteCount: leastByteCount,
                 until: deadline,
                 parts
             )
-            return state.waits.nearestDeadline == deadline
+            return (number, state.waits.nearestDeadline == deadline)
         }
-        guard let isNearest else { return resume(true) }
-        if isNearest { state.signal() }
-        // What has moved since the fetch looked must not be missed.
-        for partition in watched { Self.note(partition.log, partition.isolation, state, large) }
+        guard let parked else { return resume(true) }
+        if parked.isNearest { state.signal() }
+        // What has moved since the fetch looked must not be missed. The others that wait for these
+        // partitions have looked for themselves: each would be looked at with each that comes.
+        for partition in watched { partition.log.watch() }
+        let looks = watched.map { FetchedPart.Look($0.log, $0.isolation) }
+        let due = state.withLock { $0.waits.note(looks, of: parked.number) }
+        if let due { Self.resume([due], large) }
     }
 
     /// Forgets what waits for a connection that is gone.

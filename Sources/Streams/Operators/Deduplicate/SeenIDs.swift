@@ -82,6 +82,8 @@ final class SeenIDs {
         }
         let slot = try handle.slot(entry.bytes)
         guard handle.bytes(slot) == nil else {
+            // One that was a dead letter since comes back to be done, not for a second time.
+            if let headers = record.pointee.headers, ReplayedLetter(headers) != nil { return true }
             counters.pointee.drop(.duplicate)
             return false
         }

@@ -70,6 +70,9 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
                 let clock = clocks[0]
                 guard try hasOpenSession() else { return }
                 if let time = clock.idleTime(now: now, idle: idle), clock.advance(to: time) {
+                    // As a record of that time would have it: what was handed on leaves the store,
+                    // and no later record joins it.
+                    clock.notePut(time)
                     try closeSessions(clock)
                 }
             }
