@@ -42,10 +42,7 @@ extension DataDirectory {
     /// table of topics does not name.
     package func isOfUnnamedTopic(folder path: String) -> Bool {
         guard let folder = path.split(separator: "/").last else { return false }
-        do throws(DiskError) {
-            let mark = try files.mark(inFolder: String(folder))
-            return mark.map { unnamedTopics.contains($0.topicID) } ?? false
-        } catch { return false }
+        return files.isFolder(String(folder), ofAny: unnamedTopics)
     }
 
     /// Whether a folder is one of a deleted topic's: by its mark, or because a removal was cut

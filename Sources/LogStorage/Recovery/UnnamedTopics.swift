@@ -70,11 +70,10 @@ struct UnnamedTopics {
         let folders: [String]
         do throws(DiskError) { folders = try files.disk.list(files.directory) } catch { return [] }
         for folder in folders {
-            guard let partition = TopicPartition(folder: folder) else { continue }
-            do throws(DiskError) {
-                let mark = try files.mark(inFolder: folder)
-                if let mark, topics.contains(mark.topicID) { found.insert(partition.topic) }
-            } catch { continue }
+            guard let partition = TopicPartition(folder: folder),
+                files.isFolder(folder, ofAny: topics)
+            else { continue }
+            found.insert(partition.topic)
         }
         return found.sorted()
     }

@@ -1,3 +1,4 @@
+import Bytes
 import LogModel
 
 /// The files of one partition's folder, by what they hold.
@@ -51,6 +52,14 @@ struct PartitionFiles: Sendable {
         let mark = path("\(folder)/\(FolderMark.fileName)")
         guard try disk.byteCount(of: mark) != nil else { return nil }
         return try content(of: mark).flatMap { FolderMark($0) }
+    }
+
+    /// Whether a folder of this directory bears the mark of one of these topics; one that cannot be
+    /// read does not.
+    func isFolder(_ folder: String, ofAny topics: Set<UniqueID>) -> Bool {
+        do throws(DiskError) {
+            return try mark(inFolder: folder).map { topics.contains($0.topicID) } ?? false
+        } catch { return false }
     }
 
     /// The same of a file that can be done without: nothing of one that cannot be read.

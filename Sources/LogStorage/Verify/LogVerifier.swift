@@ -132,7 +132,7 @@ package struct LogVerifier {
             guard let partition = TopicPartition(folder: name) else { continue }
             let count = table.topics[partition.topic]?.partitionCount ?? 0
             guard partition.partition.rawValue >= count else { continue }
-            if isOfUnnamedTopic(name, state) {
+            if files.isFolder(name, ofAny: state.unnamedTopics) {
                 find(
                     .damage,
                     name,
@@ -144,13 +144,6 @@ package struct LogVerifier {
                 find(.note, name, "a folder of no topic of this directory")
             }
         }
-    }
-
-    private func isOfUnnamedTopic(_ folder: String, _ state: DirectoryState) -> Bool {
-        do throws(DiskError) {
-            let mark = try files.mark(inFolder: folder)
-            return mark.map { state.unnamedTopics.contains($0.topicID) } ?? false
-        } catch { return false }
     }
 
     private mutating func find(

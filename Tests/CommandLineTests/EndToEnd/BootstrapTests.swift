@@ -22,7 +22,9 @@ extension EndToEnd {
         @Test func `of several addresses the first that is reached is asked`() throws {
             let owner = try OwnerProcess.serve(data, folder)
             let address = try owner.address
-            for servers in ["127.0.0.1:1,\(address)", "\(address),127.0.0.1:1"] {
+            for servers in [
+                "127.0.0.1:1,\(address)", "\(address),127.0.0.1:1", " 127.0.0.1:1 , \(address) ",
+            ] {
                 let outcome = try list(servers)
                 #expect(outcome.status == 0 && outcome.output.contains("t "), "\(outcome)")
             }
