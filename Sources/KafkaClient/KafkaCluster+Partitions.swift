@@ -6,8 +6,7 @@ extension KafkaCluster {
     /// Gives a topic more partitions, `count` in all.
     package func growTopic(
         _ name: String,
-        to count: Int32,
-        validateOnly: Bool = false
+        to count: Int32
     ) throws(KafkaClientError) {
         let request = CreatePartitionsRequest(
             topics: [
@@ -18,7 +17,7 @@ extension KafkaCluster {
                 )
             ],
             timeoutMs: requestMilliseconds,
-            validateOnly: validateOnly
+            validateOnly: false
         )
         var mayBeThere = false
         try retrying { () throws(KafkaClientError) in

@@ -18,6 +18,9 @@ package final class KafkaCluster {
         package var retryLimit = Duration.seconds(30)
         /// For the answers to a fetch in which a quota leaves out all records, one after the other.
         package var throttleLimit = Duration.seconds(60)
+        /// Told before each wait of a second or more that a node's quota asks for, and how long it
+        /// is.
+        package var willWaitForQuota: @Sendable (Duration) -> Void = { _ in }
         /// How it is made sure who speaks; on a Unix socket it is.
         package var security = ClientSecurity.none
         /// When, by the monotonic clock, somebody asked for the end; nil before. From then on no
@@ -79,6 +82,12 @@ package final class KafkaCluster {
         )
     }
 
+    /// Asks the node that was entered at who else there is: one attempt, as patient as to connect.
+    /// A port that only accepts connections throws.
+    package func makeSureOfEntry() throws(KafkaClientError) {
+        _ = try metadata(of: [], patience: configuration.connectPatience)
+    }
+
     /// One node that is there already.
     package init(over exchange: any KafkaExchange, configuration: Configuration = Configuration()) {
         entry = exchange.address
@@ -105,7 +114,9 @@ package final class KafkaCluster {
         _ make: (Int16) -> Request
     ) throws(KafkaClientError) -> Request.Response {
         let exchange = try exchange(with: node)
-        pause(throttles.wait(for: exchange.address, at: time.monotonicNanoseconds()))
+        let quotaWait = throttles.wait(for: exchange.address, at: time.monotonicNanoseconds())
+        if quotaWait >= .seconds(1) { configuration.willWaitForQuota(quotaWait) }
+        pause(quotaWait)
         let patience = patience ?? configuration.requestPatience
         let response: Request.Response
         do throws(KafkaClientError) {
@@ -256,14 +267,18 @@ package final class KafkaCluster {
     // MARK: Metadata
 
     /// What the cluster says of these topics, of all for nil; its nodes and leaders are noted.
-    func metadata(of names: [String]?) throws(KafkaClientError) -> MetadataResponse {
+    func metadata(
+        of names: [String]?,
+        patience: Duration? = nil
+    ) throws(KafkaClientError) -> MetadataResponse {
         let response = try ask(
             MetadataRequest(
                 topics: names.map { names in
                     names.map { MetadataRequest.MetadataRequestTopic(name: $0) }
                 },
                 allowAutoTopicCreation: false
-            )
+            ),
+            patience: patience
         )
         for broker in response.brokers {
             if let port = UInt16(exactly: broker.port) {

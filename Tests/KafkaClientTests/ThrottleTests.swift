@@ -111,6 +111,17 @@ import Threads
         #expect(ContinuousClock.now - begin >= .milliseconds(40))
     }
 
+    @Test func `a wait of a second or more is told before it begins`() throws {
+        var configuration = ClusterHarness.impatient
+        let waits = Lock<[Duration]>([])
+        configuration.willWaitForQuota = { wait in waits.withLock { $0.append(wait) } }
+        let exchange = ScriptedExchange([Self.throttled(40), Self.throttled(1200), Self.records])
+        #expect(try !fetch(exchange, configuration).isEmpty)
+        let told = waits.withLock { $0 }
+        #expect(told.count == 1)
+        #expect(told.allSatisfy { $0 > .seconds(1) && $0 <= .milliseconds(1200) }, "\(told)")
+    }
+
     @Test func `a node's time is over at its end, and no longer than a minute`() {
         let a = KafkaAddress.network(host: "a", port: 1)
         let b = KafkaAddress.network(host: "b", port: 1)

@@ -14,7 +14,7 @@ enum LogOption {
         "bootstrap",
         ValueKind<BootstrapServers>.bootstrapServers,
         help: "a cluster that speaks Kafka's protocol, instead of --data; of several addresses "
-            + "with commas between them the first that is reached is asked"
+            + "with commas between them the first that answers is asked"
     )
 
     private static let commandConfig = Parameter.optional(

@@ -3,6 +3,7 @@ package import DirectoryAccess
 package import KafkaClient
 package import LogModel
 package import Terminal
+import Threads
 
 /// A log that is asked in Kafka's protocol: a cluster's, that of the process that owns a data
 /// directory, or one that this process has opened itself.
@@ -30,7 +31,10 @@ package final class ServedLog: CommandLog {
         var errors: [KafkaClientError] = []
         for address in servers.addresses where signals?.request == nil || errors.isEmpty {
             do throws(KafkaClientError) {
-                cluster = try KafkaCluster(at: address, configuration: configuration)
+                let cluster = try KafkaCluster(at: address, configuration: configuration)
+                // Where there is another address, a port that only accepts is not good enough.
+                if servers.addresses.count > 1 { try cluster.makeSureOfEntry() }
+                self.cluster = cluster
                 return
             } catch { errors.append(error) }
         }
@@ -90,7 +94,22 @@ package final class ServedLog: CommandLog {
         var configuration = KafkaCluster.Configuration()
         configuration.retryLimit = retryLimit
         if let signals { configuration.stopTime = { signals.requestTime } }
+        let isTold = Lock(false)
+        configuration.willWaitForQuota = { wait in
+            let isFirst = isTold.withLock { told in
+                defer { told = true }
+                return !told
+            }
+            if isFirst { TextOutput.error.write(quotaNote(wait)) }
+        }
         return configuration
+    }
+
+    /// Told once: a quota asks for many waits, one behind the other.
+    static func quotaNote(_ wait: Duration) -> String {
+        let seconds = Int((wait + .milliseconds(500)).components.seconds)
+        return "note: a quota of the cluster holds this client back: now for "
+            + "\(counted(seconds, "second")), and again as often as it asks for\n"
     }
 
     // MARK: Failures

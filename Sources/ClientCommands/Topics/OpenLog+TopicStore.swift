@@ -87,11 +87,10 @@ extension OpenLog: TopicStore {
 
     func checkChanges(
         of name: String,
-        to count: Int32,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
         try refuseForJob(try requireTopic(name, canBeMade: false), changes)
-        try served.checkChanges(of: name, to: count, changes)
+        try served.checkChanges(of: name, changes)
     }
 
     func alterTopic(
@@ -137,23 +136,12 @@ extension OpenLog: TopicStore {
         )
     }
 
-    /// Records of a repartition topic count as processed, and a job without its changelog goes on
-    /// with an empty store.
-    private func refuseDeletionForJob(_ topic: Topic) throws(CommandFailure) {
-        guard let owner = topic.options[TopicOptionName.owner] else { return }
-        throw CommandFailure(
-            "the topic '\(topic.name)' was not removed",
-            place: directory,
-            reason: "it is that of \(owner) (job/name): what it holds is in no other place, and "
-                + "the job's positions count it as done",
-            next: "millrace run JOB --reset, which starts the job over; or --force, if the job "
-                + "is given up"
-        )
+    func jobOwning(_ name: String) throws(CommandFailure) -> String? {
+        broker.topic(name)?.options[TopicOptionName.owner]
     }
 
-    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
+    func deleteTopic(_ name: String) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false)
-        if !evenOfJob { try refuseDeletionForJob(topic) }
         do throws(BrokerError) {
             try broker.deleteTopic(topic.name)
         } catch {

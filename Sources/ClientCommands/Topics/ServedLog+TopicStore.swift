@@ -85,9 +85,10 @@ extension ServedLog: TopicStore {
     ) throws(CommandFailure) {
         try asking("the topic '\(name)' was not made") { cluster throws(KafkaClientError) in
             do throws(KafkaClientError) {
+                // A cluster's quota counts the partitions of what is only checked as well.
                 try cluster.createTopic(
                     name,
-                    partitionCount: partitionCount,
+                    partitionCount: isOpenedHere ? partitionCount : 1,
                     options: options,
                     validateOnly: true
                 )
@@ -107,12 +108,10 @@ extension ServedLog: TopicStore {
 
     func checkChanges(
         of name: String,
-        to count: Int32,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false).name
         try asking("the topic '\(topic)' was not changed") { cluster throws(KafkaClientError) in
-            try cluster.growTopic(topic, to: count, validateOnly: true)
             try cluster.alterTopic(
                 topic,
                 options: Dictionary(changes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
@@ -140,7 +139,15 @@ extension ServedLog: TopicStore {
     }
 
     /// The owner itself refuses those of a job: it may run there.
-    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure) {
+    func jobOwning(_ name: String) throws(CommandFailure) -> String? {
+        let options = try asking("whose topic '\(name)' is, is not told") {
+            cluster throws(KafkaClientError) in
+            try cluster.options(of: [name], allowsDenials: true)
+        }
+        return options[name]?[TopicOptionName.owner].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func deleteTopic(_ name: String) throws(CommandFailure) {
         let topic = try requireTopic(name, canBeMade: false).name
         try changing("the topic '\(topic)'", .was, "removed") { cluster throws(KafkaClientError) in
             try cluster.deleteTopic(topic)

@@ -165,7 +165,7 @@ package enum TopicCommands {
             }
             if let count {
                 // What would be refused behind the partitions is refused before them.
-                if !changes.isEmpty { try log.checkChanges(of: topic, to: Int32(count), changes) }
+                if !changes.isEmpty { try log.checkChanges(of: topic, changes) }
                 try log.growTopic(topic, to: Int32(count))
                 TextOutput.standard.write(
                     "changed \(topic): \(counted(count, "partition"))\n"
@@ -194,6 +194,9 @@ package enum TopicCommands {
         try withLog(invocation) { log in
             // A name that is none is told before anything is gone.
             for topic in topics { try log.requireKnown(topic) }
+            for topic in topics {
+                try log.refuseDeletionForJob(of: topic, force: invocation[force])
+            }
             if !invocation[force] {
                 for topic in topics {
                     try log.refuseLossOfLetters(removing: topic, of: topics)
@@ -204,7 +207,7 @@ package enum TopicCommands {
                 topics.contains { $0 == DeadLetterNoteName.lettersTopic(of: name) }
             }
             for topic in topics.filter({ !notes.contains($0) }) + notes {
-                try log.deleteTopic(topic, evenOfJob: invocation[force])
+                try log.deleteTopic(topic)
                 TextOutput.standard.write("deleted \(topic)\n")
             }
         }

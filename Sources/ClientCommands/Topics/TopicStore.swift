@@ -28,11 +28,9 @@ protocol TopicStore {
     ) throws(CommandFailure)
     /// Gives a topic more partitions, `count` in all.
     func growTopic(_ name: String, to count: Int32) throws(CommandFailure)
-    /// Throws where the topic would not be given so many partitions and these options; nothing is
-    /// changed.
+    /// Throws where the topic would not be given these options; nothing is changed.
     func checkChanges(
         of name: String,
-        to count: Int32,
         _ changes: [(name: String, value: String?)]
     ) throws(CommandFailure)
     /// Gives options other values, nil takes one back; the options then.
@@ -42,8 +40,26 @@ protocol TopicStore {
     ) throws(CommandFailure) -> [String: String]
     /// The log as it is asked in Kafka's protocol.
     var served: ServedLog { get }
-    /// One that a job keeps its state in, or carries records through, only if `evenOfJob`.
-    func deleteTopic(_ name: String, evenOfJob: Bool) throws(CommandFailure)
+    /// The job that keeps its state in a topic, or carries records through it: `job/name`.
+    func jobOwning(_ name: String) throws(CommandFailure) -> String?
+    func deleteTopic(_ name: String) throws(CommandFailure)
+}
+
+extension TopicStore {
+    /// Records of a repartition topic count as processed, and a job without its changelog goes on
+    /// with an empty store. A server removes such a topic for nobody.
+    func refuseDeletionForJob(of name: String, force: Bool) throws(CommandFailure) {
+        guard !(force && served.isOpenedHere), let owner = try jobOwning(name) else { return }
+        let alone = served.isOpenedHere ? "" : " and nothing else has the directory open"
+        throw CommandFailure(
+            "the topic '\(name)' was not removed",
+            place: "\(place)",
+            reason: "it is that of \(owner) (job/name): what it holds is in no other place, and "
+                + "the job's positions count it as done",
+            next: "millrace run JOB --reset, which starts the job over; or --force, if the job "
+                + "is given up\(alone)"
+        )
+    }
 }
 
 /// A partition as it is shown.

@@ -163,6 +163,13 @@ package struct GroupOffsets: Sendable {
         Set(committed.keys).union(pendingCounts.keys.map(\.group))
     }
 
+    /// The partitions whose offsets open transactions hold, by group.
+    package var pendingPartitions: [ExactText: [TopicPartition]] {
+        Dictionary(grouping: pendingCounts.keys, by: \.group).mapValues {
+            $0.map(\.partition).sorted()
+        }
+    }
+
     /// Whether the group is one of those.
     package func knows(_ group: String) -> Bool {
         let id = ExactText(group)

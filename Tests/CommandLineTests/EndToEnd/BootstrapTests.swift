@@ -19,7 +19,7 @@ extension EndToEnd {
             )
         }
 
-        @Test func `of several addresses the first that is reached is asked`() throws {
+        @Test func `of several addresses the first that answers is asked`() throws {
             let owner = try OwnerProcess.serve(data, folder)
             let address = try owner.address
             for servers in [
@@ -28,6 +28,22 @@ extension EndToEnd {
                 let outcome = try list(servers)
                 #expect(outcome.status == 0 && outcome.output.contains("t "), "\(outcome)")
             }
+            // A port that takes connections, and never says a word.
+            let mute = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(mute) }
+            var name = sockaddr_in()
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let port = try withUnsafeMutablePointer(to: &name) { pointer in
+                try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    try #require(bind(mute, pointer, length) == 0 && listen(mute, 8) == 0)
+                    try #require(getsockname(mute, pointer, &length) == 0)
+                }
+                return UInt16(bigEndian: pointer.pointee.sin_port)
+            }
+            let outcome = try list("127.0.0.1:\(port),\(address)")
+            #expect(outcome.status == 0 && outcome.output.contains("t "), "\(outcome)")
             try owner.stop()
         }
 

@@ -155,7 +155,10 @@ import Testing
         }
     }
 
-    @Test func `an open transaction's positions do not come over`() throws {
+    @Test(arguments: [false, true])
+    func `an open transaction's positions do not come over, and that is told`(
+        raw: Bool
+    ) throws {
         let harness = try ImportHarness(isClean: false)
         try harness.maker.partition("in-0", [0: [Maker.batch(0, values: "a", "b", "c")]])
         // Decided was the one before: its marker is there.
@@ -170,7 +173,14 @@ import Testing
             ]
         )
         try Self.decide(harness, .prepareCommit, "__consumer_offsets-0")
-        try harness.bring { (log) throws in #expect(try Self.committedPosition(log) == 1) }
+        let report = try harness.bring(raw: raw) { (log) throws in
+            #expect(try Self.committedPosition(log) == 1)
+        }
+        #expect(
+            report.notes.contains {
+                $0.hasPrefix("the group g: left out 1 position of transactions ")
+            }
+        )
     }
 
     /// Kafka flushes neither file: a power loss, or a copy of a running broker's directory, leaves

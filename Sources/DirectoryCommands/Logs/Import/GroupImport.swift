@@ -9,6 +9,8 @@ import LogStorage
 struct GroupImport {
     /// What each group has committed.
     private(set) var positions: [ExactText: [TopicPartition: CommittedOffset]] = [:]
+    /// What transactions hold that nobody has decided.
+    private(set) var undecided: [ExactText: [TopicPartition]] = [:]
     private(set) var findings: [KafkaFinding] = []
     /// Records that should be positions and cannot be read.
     private(set) var unreadableCount = 0
@@ -75,6 +77,9 @@ struct GroupImport {
                 result: decision.result,
                 at: reader.nextOffset
             )
+        }
+        for (group, partitions) in offsets.pendingPartitions {
+            undecided[group, default: []] += partitions
         }
         for group in offsets.groups {
             for position in offsets.partitions(of: group) {

@@ -47,6 +47,18 @@ struct ImportReport {
         }
     }
 
+    /// Positions that a group's transactions had not committed yet.
+    mutating func addUndecided(_ count: Int, of group: String, isDecided: Bool) {
+        guard count > 0 else { return }
+        notes.append(
+            "the group \(group): left out \(Self.count(count, "position")) of transactions "
+                + (isDecided
+                    ? "that had not ended, as a start of the broker aborts them"
+                    : "whose end this folder does not tell")
+                + "; it goes on from what it had committed before them"
+        )
+    }
+
     /// The lines for standard output.
     func text(isRaw: Bool) -> String {
         var text = ""

@@ -213,6 +213,13 @@ struct KafkaImport {
                 "\(groups.unreadableCount) records of groups' positions cannot be read"
             )
         }
+        for (group, partitions) in groups.undecided.sorted(by: { $0.key < $1.key }) {
+            report.addUndecided(
+                partitions.count { report.ends[$0] != nil },
+                of: group.text,
+                isDecided: source.holdsAllDecisions && groups.findings.isEmpty
+            )
+        }
         let (commits, cutCount, shortened) = groups.commits(
             ends: report.ends,
             ids: topicIDs,
