@@ -58,8 +58,13 @@ package final class TopologyDriver {
     private var application: StreamsApplication
     private var readers: [TopicPartition: Offset] = [:]
     private var generator: SeededGenerator
-    /// What the last start told its owner.
-    package private(set) var told: [String] = []
+    private var tellings: Tellings
+    /// What the job has told its owner since its last start.
+    package var told: [String] { tellings.texts.withLock { $0 } }
+
+    private final class Tellings: Sendable {
+        let texts = Lock<[String]>([])
+    }
 
     private static let directory = "/data"
 
@@ -90,7 +95,7 @@ package final class TopologyDriver {
             try broker.createTopic(input.name, partitionCount: input.partitionCount)
         }
         client = EmbeddedClient(broker: broker)
-        (application, told) = try Self.start(
+        (application, tellings) = try Self.start(
             try makeTopology(),
             client,
             stores,
@@ -121,8 +126,8 @@ package final class TopologyDriver {
         _ stores: SimulatedStores,
         _ configuration: StreamsConfiguration,
         _ time: ManualTimeSource
-    ) throws -> (StreamsApplication, told: [String]) {
-        let told = Lock<[String]>([])
+    ) throws -> (StreamsApplication, Tellings) {
+        let told = Tellings()
         let application = try StreamsApplication(
             topology: topology,
             client: client,
@@ -130,10 +135,10 @@ package final class TopologyDriver {
             configuration: configuration,
             time: time,
             pause: { time.advance(milliseconds: Int64($0 / 1_000_000)) },
-            tell: { text in told.withLock { $0.append(text) } }
+            tell: { text in told.texts.withLock { $0.append(text) } }
         )
         try application.start()
-        return (application, told.withLock { $0 })
+        return (application, told)
     }
 
     // MARK: Records in
@@ -281,7 +286,7 @@ package final class TopologyDriver {
         self.stores = stores
         broker = try Self.openBroker(disk, time)
         client = EmbeddedClient(broker: broker)
-        (application, told) = try Self.start(
+        (application, tellings) = try Self.start(
             try makeTopology(),
             client,
             stores,

@@ -46,6 +46,11 @@ final class RecordSnapshot {
 
     deinit { for block in blocks { block.deallocate() } }
 
+    /// Where the record lies, in a sentence; the topic only where somebody has kept it.
+    func place(in partition: PartitionIndex) -> String {
+        "\(topic.map { "\($0)-" } ?? "partition ")\(partition.rawValue), offset \(offset.rawValue)"
+    }
+
     /// Calls `body` with the record at hand again, for a task whose record is another one by now;
     /// what it throws names the place.
     func resume(

@@ -30,6 +30,8 @@ public final class TaskBinding {
     private let lookUpTopic: (String) throws -> Int32?
     /// Whether the job is to stop: nobody waits any longer than he must.
     let isStopping: () -> Bool
+    /// Says a sentence to whoever runs the job.
+    let tell: (String) -> Void
     /// What several ways to one node share while the task is bound.
     private var instances: [ObjectIdentifier: Any] = [:]
     /// The stores that processors have opened while the task is bound, by name.
@@ -44,6 +46,7 @@ public final class TaskBinding {
     ///   - stores: the task's stores by the user's name.
     ///   - errors: what becomes of records that an operator cannot handle.
     ///   - isStopping: whether the job is to stop.
+    ///   - tell: gets a sentence about what the task waits for.
     ///   - lookUpTopic: the partitions of a topic that the plan did not know; nil if there is none.
     public init(
         partition: PartitionIndex,
@@ -53,6 +56,7 @@ public final class TaskBinding {
         names: InternalNames,
         errors: ErrorPlan,
         isStopping: @escaping () -> Bool,
+        tell: @escaping (String) -> Void,
         lookUpTopic: @escaping (String) throws -> Int32?
     ) {
         self.partition = partition
@@ -62,6 +66,7 @@ public final class TaskBinding {
         self.names = names
         errorPlan = errors
         self.isStopping = isStopping
+        self.tell = tell
         self.lookUpTopic = lookUpTopic
         record = .allocate(capacity: 1)
         record.initialize(to: RecordContext(partition: partition))

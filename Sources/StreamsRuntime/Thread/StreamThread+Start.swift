@@ -53,7 +53,8 @@ extension StreamThread {
             ),
             names: names,
             errors: configuration.errorPlan(of: topology),
-            isStopping: { [stopSwitch] in stopSwitch.isRequested }
+            isStopping: { [stopSwitch] in stopSwitch.isRequested },
+            tell: tell
         ) { [client] topic in
             // What the coordinators write to takes nobody else's records.
             guard let known = try client.topics(named: [topic]).first, !known.isInternal else {

@@ -29,6 +29,8 @@ package final class StreamThread {
     let time: any TimeSource
     /// Lets some nanoseconds pass before a failed step is tried again.
     let pause: (UInt64) -> Void
+    /// Says a sentence about what is waited for.
+    let tell: (String) -> Void
     let stopSwitch: StopSwitch
     package let progress: ThreadProgress
 
@@ -77,6 +79,7 @@ package final class StreamThread {
         self.time = time
         self.stopSwitch = stopSwitch
         self.pause = pause
+        self.tell = tell
         troubleReport = TroubleReport(tell)
         progress = ThreadProgress()
         cycle = CommitCycle(

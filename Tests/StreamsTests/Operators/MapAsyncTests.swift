@@ -172,6 +172,25 @@ import Testing
         #expect(driver.rewindCount == 2)
     }
 
+    @Test func `a call that does not end for long is told with its record`() throws {
+        var job = Job()
+        job.policy = .skip
+        job.work = { _, value in
+            if value == 1 { try await Task.sleep(for: .milliseconds(10_500)) }
+            return value
+        }
+        let driver = try driver(job)
+        try send(0..<10, to: driver)
+        try driver.runUntilIdle()
+        #expect(try driver.read("out").map(number) == Array(0..<10))
+        #expect(
+            driver.told == [
+                "a call of mapAsync has not ended for 10 seconds, and its task waits for it "
+                    + "(in-0, offset 1): give each call a time limit of its own"
+            ]
+        )
+    }
+
     private struct Sibling: StreamJob {
         static let name = "calls"
         var failures = Failures()

@@ -41,6 +41,10 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     private var callCount: UInt64 = 0
     /// What calls had since the stop: milliseconds of waiting, or pieces of work.
     private var farewell = 0
+    /// Milliseconds that the task has waited for its first call while none went on.
+    private var waited = 0
+    /// When that is told next: after ten seconds, and then each minute.
+    private var nextTelling = 10_000
     /// Half a second for what is about to end.
     private static var longestFarewell: Int { 500 }
 
@@ -108,6 +112,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         }
         guard let result = call.outcome.value else { return false }
         first += 1
+        (waited, nextTelling) = (0, 10_000)
         if lastOfKey[call.key]?.number == call.number { lastOfKey[call.key] = nil }
         if first >= maxInFlight {
             calls.removeFirst(first)
@@ -122,9 +127,21 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     /// Lets calls go on until one has, or gives up because the job is to stop.
     private func waitForMore() throws {
         let hasRun = runCalls { $0.waitAndRun() }
+        if !hasRun { noteWait() }
         guard task.isStopping() else { return }
         farewell += hasRun ? 1 : CallQueue.longestWaitMilliseconds
         if farewell > Self.longestFarewell { throw TransactionTakenBack() }
+    }
+
+    private func noteWait() {
+        waited += CallQueue.longestWaitMilliseconds
+        guard waited >= nextTelling else { return }
+        task.tell(
+            "a call of mapAsync has not ended for \(nextTelling / 1000) seconds, and its task waits "
+                + "for it (\(calls[first].record.place(in: task.partition))): give each call a time "
+                + "limit of its own"
+        )
+        nextTelling += 60_000
     }
 
     /// Before a commit: hands all results on.
