@@ -4,6 +4,8 @@ package import LogModel
 /// time, its headers, and what came in from its topic, for a dead letter.
 final class RecordSnapshot {
     private let timestamp: Timestamp
+    /// Where time was when it came: what is newer is behind it.
+    private let streamTime: Timestamp
     private let offset: Offset
     private let trapTopic: UnsafeRawPointer?
     private let topic: String?
@@ -13,6 +15,7 @@ final class RecordSnapshot {
 
     init(_ record: RecordContext, _ source: TaskErrors.Source?, topic: String?) {
         timestamp = record.timestamp
+        streamTime = record.streamTime
         offset = record.offset
         trapTopic = record.trapTopic
         self.topic = topic
@@ -61,8 +64,10 @@ final class RecordSnapshot {
         let (time, itsOffset) = (record.pointee.timestamp, record.pointee.offset)
         let (itsHeaders, itsSource) = (record.pointee.headers, current.pointee)
         let (itsTopic, occupation) = (record.pointee.trapTopic, record.pointee.occupation)
+        let itsStreamTime = record.pointee.streamTime
         defer {
             record.pointee.timestamp = time
+            record.pointee.streamTime = itsStreamTime
             record.pointee.offset = itsOffset
             record.pointee.headers = itsHeaders
             record.pointee.trapTopic = itsTopic
@@ -70,6 +75,7 @@ final class RecordSnapshot {
             current.pointee = itsSource
         }
         record.pointee.timestamp = timestamp
+        record.pointee.streamTime = streamTime
         record.pointee.offset = offset
         record.pointee.headers = headers
         record.pointee.trapTopic = trapTopic

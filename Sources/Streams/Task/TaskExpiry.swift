@@ -62,6 +62,7 @@ public final class TaskExpiry {
         _ partitionTime: UnsafeMutablePointer<Timestamp>,
         was before: Timestamp
     ) throws {
+        try task.hooks.finishCalls()
         guard try removeEnded() else { return }
         // An extractor that asks for the input's time gets the same answer again.
         partitionTime.pointee = before

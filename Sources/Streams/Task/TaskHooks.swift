@@ -7,7 +7,7 @@ public final class TaskHooks {
     private let wallTimers = TimerList()
     private let streamTimers = TimerList()
     private var beforeCommit: [() throws -> Void] = []
-    private var beforeSaving: [() throws -> Void] = []
+    private var calls: [CallsInFlight] = []
     private var afterCommit: [() throws -> Void] = []
     private var afterRewind: [() throws -> Void] = []
     /// Where the part of a store's changelog ends that is of no more use, by the store's name.
@@ -22,16 +22,41 @@ public final class TaskHooks {
         package let body: (UnsafeRawBufferPointer) -> Void
     }
 
+    /// The records in flight of an operator that hands them on when others are at hand.
+    struct CallsInFlight {
+        /// The sources in front of the operator.
+        let sources: Set<ObjectIdentifier>
+        let areThere: () -> Bool
+        /// Waits for them, and hands them on.
+        let finish: () throws -> Void
+    }
+
     init(record: UnsafeMutablePointer<RecordContext>) { self.record = record }
 
     /// Has `body` run before every commit, its output part of the transaction.
     @usableFromInline
     func onCommit(_ body: @escaping () throws -> Void) { beforeCommit.append(body) }
 
-    /// Has `body` run before all that `onCommit` has run: it may hand records on. What a record
-    /// comes to earlier goes first.
-    @usableFromInline
-    func beforeSaving(_ body: @escaping () throws -> Void) { beforeSaving.append(body) }
+    /// Has the records in flight of an operator handed on before a commit, and before all that is
+    /// behind them in time: timers of stream time, rows that end, records of other inputs.
+    func add(_ calls: CallsInFlight) { self.calls.append(calls) }
+
+    /// Whether records are in flight.
+    package var hasCalls: Bool { calls.contains { $0.areThere() } }
+
+    /// Hands on all records in flight. What a record comes to earlier goes first.
+    func finishCalls() throws {
+        // An operator is bound after those behind it.
+        for calls in calls.reversed() where calls.areThere() { try calls.finish() }
+    }
+
+    /// What hands on the records in flight that did not come from a source; nil where there never
+    /// are any.
+    package func finisher(beside source: AnyNode) -> (() throws -> Void)? {
+        let beside = calls.filter { !$0.sources.contains(ObjectIdentifier(source)) }
+        guard !beside.isEmpty else { return nil }
+        return { for calls in beside.reversed() where calls.areThere() { try calls.finish() } }
+    }
 
     /// Has `body` run after every commit, when the stores have taken it.
     @usableFromInline
@@ -83,7 +108,7 @@ public final class TaskHooks {
     public func removeAll() {
         wallTimers.removeAll()
         streamTimers.removeAll()
-        beforeSaving = []
+        calls = []
         beforeCommit = []
         afterCommit = []
         afterRewind = []
@@ -92,8 +117,7 @@ public final class TaskHooks {
 
     /// Before a commit.
     public func willCommit() throws {
-        // An operator is bound after those behind it.
-        for body in beforeSaving.reversed() { try body() }
+        try finishCalls()
         for body in beforeCommit { try body() }
     }
 
@@ -111,6 +135,7 @@ public final class TaskHooks {
 
     /// Runs the timers of stream time that are due.
     public func streamTimeReached() throws {
+        try finishCalls()
         defer { noteTimerDue() }
         _ = try fire(streamTimers, record.pointee.streamTime)
     }

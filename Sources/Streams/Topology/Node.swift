@@ -40,6 +40,19 @@ public class AnyNode {
         self.parents = parents
     }
 
+    /// The sources in front of this node, without those behind repartition topics on the way.
+    @usableFromInline var sources: Set<ObjectIdentifier> {
+        var found: Set<ObjectIdentifier> = []
+        var seen: Set<ObjectIdentifier> = []
+        func visit(_ node: AnyNode) {
+            guard seen.insert(ObjectIdentifier(node)).inserted else { return }
+            if node.parents.isEmpty { found.insert(ObjectIdentifier(node)) }
+            for parent in node.parents { visit(parent) }
+        }
+        visit(self)
+        return found
+    }
+
     /// Puts the operator's policy for errors around what takes its records in a task.
     @inlinable
     final func guarding<Key, Value>(

@@ -59,6 +59,12 @@ public final class Topology {
         return task.errors.watching(bind(task), of: source.number, topic: topic)
     }
 
+    /// What hands on the records in flight of a task that did not come from a topic; nil where
+    /// there never are any. To be asked once all sources are bound.
+    package func finisher(beside topic: String, in task: TaskBinding) -> (() throws -> Void)? {
+        sources[topic].flatMap { task.hooks.finisher(beside: $0) }
+    }
+
     /// The global tables, which every stream thread keeps up to their topics.
     public var globalTables: [GlobalTableSource] {
         nodes.compactMap { node in

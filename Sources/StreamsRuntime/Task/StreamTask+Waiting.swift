@@ -36,11 +36,13 @@ extension StreamTask {
         }
     }
 
-    /// Takes note of whether the task had records in a turn: one that waits is there, too.
+    /// Takes note of whether the task had records in a turn: one that waits is there, too, and so
+    /// is one in flight.
     func noteArrival(of count: Int, _ turn: Turn) {
-        guard count > 0 || waiting != nil else { return }
+        let areWaiting = waiting != nil || binding.hooks.hasCalls
+        guard count > 0 || areWaiting else { return }
         binding.record.pointee.lastArrival = turn.wallTime
-        if waiting != nil { binding.record.pointee.lastWaiting = turn.wallTime }
+        if areWaiting { binding.record.pointee.lastWaiting = turn.wallTime }
     }
 
     /// What a timer's failure is: a record's that an operator had kept, the engine's, or one for

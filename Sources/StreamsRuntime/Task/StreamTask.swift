@@ -35,6 +35,8 @@ final class StreamTask {
     let queues: UnsafeMutablePointer<PartitionQueue>
     let queueCount: Int
     private let sinks: [InputSink]
+    /// What hands on the records in flight of other inputs, for those that have any.
+    private let finishers: [(() throws -> Void)?]
     /// Which inputs come from outside the job: only their records are counted as records in.
     private let isExternal: [Bool]
     /// A record that failed and is to be tried again; what is behind it waits too.
@@ -79,6 +81,7 @@ final class StreamTask {
         partitionTimes = inputs.map { binding.partitionTime(of: $0.topic) }
         extractors = inputs.map { topology.bindTime(topic: $0.topic, to: binding) }
         headTimes = inputs.map { _ in nil }
+        finishers = inputs.map { topology.finisher(beside: $0.topic, in: binding) }
         binding.finishBinding()
         let external = topology.specification.subtopologies.flatMap(\.externalTopics)
         let isExternal = inputs.map { external.contains($0.topic) }
@@ -372,6 +375,7 @@ final class StreamTask {
             headers: record.headers
         )
         do {
+            if let finish = finishers[index] { try finish() }
             try sinks[index].receive(record.key, record.value)
             if binding.output.pointee.failure != nil { try binding.throwCaught() }
         } catch {

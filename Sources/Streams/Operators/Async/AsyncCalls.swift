@@ -39,12 +39,15 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     /// The last call of each key in flight.
     private var lastOfKey: [Key: (number: UInt64, task: Task<Void, Never>)] = [:]
     private var callCount: UInt64 = 0
+    /// Whether a result is on its way: what comes in by it is behind it.
+    private var isHandingOn = false
     /// What calls had since the stop: milliseconds of waiting, or pieces of work.
     private var farewell = 0
-    /// Milliseconds that the task has waited for its first call while none went on.
-    private var waited = 0
-    /// When that is told next: after ten seconds, and then each minute.
-    private var nextTelling = 10_000
+    /// Since when the task waits for its first call.
+    private var waitingSince: ContinuousClock.Instant?
+    /// The wait that is told next: ten seconds, and then each minute.
+    private var nextTelling = firstTelling
+    private static var firstTelling: Duration { .seconds(10) }
     /// Half a second for what is about to end.
     private static var longestFarewell: Int { 500 }
 
@@ -52,6 +55,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     init(
         _ task: TaskBinding,
         _ site: ErrorSite,
+        behind sources: Set<ObjectIdentifier>,
         maxInFlight: Int,
         transform: @escaping Transform,
         sink: @escaping Sink
@@ -61,7 +65,13 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         self.maxInFlight = maxInFlight
         self.transform = transform
         self.sink = sink
-        task.hooks.beforeSaving { [unowned self] in try finishAll() }
+        task.hooks.add(
+            TaskHooks.CallsInFlight(
+                sources: sources,
+                areThere: { [unowned self] in inFlightCount > 0 },
+                finish: { [unowned self] in try finishAll() }
+            )
+        )
         task.hooks.onRewind { [unowned self] in cancelAll() }
     }
 
@@ -72,6 +82,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     /// Begins the call of a record, and hands on what has ended before it.
     @usableFromInline
     func receive(_ key: Key, _ value: Value) throws {
+        guard !isHandingOn else { return begin(key, value) }
         runCalls { $0.runReady() }
         while inFlightCount > 0, try handOnFirst(waiting: inFlightCount == maxInFlight) {}
         begin(key, value)
@@ -112,13 +123,17 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         }
         guard let result = call.outcome.value else { return false }
         first += 1
-        (waited, nextTelling) = (0, 10_000)
+        (waitingSince, nextTelling) = (nil, Self.firstTelling)
         if lastOfKey[call.key]?.number == call.number { lastOfKey[call.key] = nil }
         if first >= maxInFlight {
             calls.removeFirst(first)
             first = 0
         }
+        isHandingOn = true
+        defer { isHandingOn = false }
         try task.errors.resume(call.record) {
+            // Rows of results before it may end with its time.
+            while task.record.pointee.isRowDue, try task.expiry.removeEnded() {}
             if let value = try site.attempt({ try result.get() }) { try sink(call.key, value) }
         }
         return true
@@ -127,24 +142,25 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     /// Lets calls go on until one has, or gives up because the job is to stop.
     private func waitForMore() throws {
         let hasRun = runCalls { $0.waitAndRun() }
-        if !hasRun { noteWait() }
+        noteWait()
         guard task.isStopping() else { return }
         farewell += hasRun ? 1 : CallQueue.longestWaitMilliseconds
         if farewell > Self.longestFarewell { throw TransactionTakenBack() }
     }
 
     private func noteWait() {
-        waited += CallQueue.longestWaitMilliseconds
-        guard waited >= nextTelling else { return }
+        let now = ContinuousClock.now
+        guard let since = waitingSince else { return waitingSince = now }
+        guard now - since >= nextTelling else { return }
+        let place = calls[first].record.place(in: task.partition)
         task.tell(
-            "a call of mapAsync has not ended for \(nextTelling / 1000) seconds, and its task waits "
-                + "for it (\(calls[first].record.place(in: task.partition))): give each call a time "
-                + "limit of its own"
+            "a call of mapAsync has not ended for \(nextTelling.components.seconds) seconds, and "
+                + "its task waits for it (\(place)): give each call a time limit of its own"
         )
-        nextTelling += 60_000
+        nextTelling += .seconds(60)
     }
 
-    /// Before a commit: hands all results on.
+    /// Hands all results on.
     private func finishAll() throws {
         while inFlightCount > 0 { _ = try handOnFirst(waiting: true) }
         calls.removeAll(keepingCapacity: true)

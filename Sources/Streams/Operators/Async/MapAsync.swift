@@ -7,6 +7,10 @@ extension KeyedStream where Key: Hashable & Sendable, Value: Sendable {
     ///
     /// Up to `maxInFlight` calls of a task wait at a time; the record after them waits for the
     /// first. Results go on in the order of the records, and calls for one key follow one another.
+    /// What follows sees time and the records of other inputs as if nobody had waited: timers of
+    /// stream time, rows that end and records of inputs that do not go through the calls wait for
+    /// the calls before them. So a join of calls' results with a busy input has few in flight.
+    ///
     /// The calls run on the task's own thread, between its records, while they do not wait: they
     /// are for waiting, not for computing.
     ///
@@ -23,10 +27,11 @@ extension KeyedStream where Key: Hashable & Sendable, Value: Sendable {
         let result = StreamNode<Key, NewValue>(
             kind: .stateless("mapAsync"),
             from: node
-        ) { sink, task, site in
+        ) { [node] sink, task, site in
             let calls = AsyncCalls(
                 task,
                 site,
+                behind: node.sources,
                 maxInFlight: maxInFlight,
                 transform: transform,
                 sink: sink
