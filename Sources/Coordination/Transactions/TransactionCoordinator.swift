@@ -25,6 +25,14 @@ package struct TransactionCoordinator: Sendable {
             guard let pending else { return nil }
             return pending.isUncertain ? .kafkaStorageError : .concurrentTransactions
         }
+
+        /// Whether the open transaction has these partitions already, whatever more of them are on
+        /// their way: a client writes to the ones while it announces the others.
+        func holds(_ partitions: some Sequence<TopicIDPartition>) -> Bool {
+            guard current.state == .ongoing, let pending, !pending.decidesEnd, !pending.isUncertain
+            else { return false }
+            return partitions.allSatisfy(current.partitions.contains)
+        }
     }
 
     struct Pending: Sendable {
@@ -73,6 +81,7 @@ package struct TransactionCoordinator: Sendable {
         if case .refused(let code) = owned(id, producerID: producerID, epoch: epoch) {
             return .reply(.error(code))
         }
+        if entries[id]?.holds(partitions) == true { return .reply(.done) }
         if let code = entries[id]?.refusal { return .reply(.error(code)) }
         let state = entries[id]?.current.state ?? .empty
         if state.isPreparing { return .reply(.error(.concurrentTransactions)) }
