@@ -89,6 +89,29 @@ import Testing
         #expect(h.log.last?.value?.partitions.count == 5)
     }
 
+    /// A client writes to a partition that it has announced while it announces the next one.
+    @Test func `a partition that is in already is not kept waiting by others on their way`() {
+        var h = ongoing()
+        let decision = h.coordinator.addPartitions(
+            transactionalID: "t",
+            producerID: .zero,
+            epoch: ProducerEpoch(0),
+            partitions: [data(2)],
+            now: h.now
+        )
+        expectBusy(&h, epoch: 0)
+        #expect(h.add([0], epoch: 0) == .done)
+        #expect(h.add([1, 0], epoch: 0, mustBeDurable: false) == .done)
+        #expect(h.add([0, 2], epoch: 0) == .error(.concurrentTransactions))
+        #expect(h.add([0], epoch: 1) == .error(.producerFenced))
+        #expect(h.carryOut(decision) == .done)
+        #expect(h.coordinator.describe("t")?.partitions == [data(0), data(1), data(2)])
+        _ = h.proposeEnd(.commit, epoch: 0)
+        #expect(h.add([0], epoch: 0) == .error(.concurrentTransactions))
+        h.coordinator.appendUncertain("t")
+        #expect(h.add([0], epoch: 0) == .error(.kafkaStorageError))
+    }
+
     @Test func `a commit names the data that must be durable with it, an abort none`() {
         var h = ongoing()
         _ = h.add([2], epoch: 0, mustBeDurable: false)
