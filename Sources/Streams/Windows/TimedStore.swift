@@ -145,6 +145,16 @@ final class TimedStore {
         }
     }
 
+    /// The same of every entry from a time on, before which there are none: keys that were removed
+    /// stay in the index until a checkpoint, and are not walked again.
+    @usableFromInline
+    func forEachByTime(
+        fromTime first: Int64,
+        _ body: (
+            _ time: Int64, _ second: Int64, _ escapedKey: UnsafeRawBufferPointer
+        ) throws -> Bool
+    ) throws { try forEachByTime(behind: first > .min ? first - 1 : .min, body) }
+
     /// The value of one entry; nil if there is none. Valid until the next change.
     @usableFromInline
     func value(
@@ -165,10 +175,9 @@ final class TimedStore {
     @usableFromInline
     func removeExpired(through last: Int64) throws {
         guard last >= earliest else { return }
-        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
         let first = earliest
         earliest = .max
-        try forEachByTime(behind: first > .min ? first - 1 : .min) { time, second, key in
+        try forEachByTime(fromTime: first) { time, second, key in
             guard time <= last else {
                 earliest = time
                 return false

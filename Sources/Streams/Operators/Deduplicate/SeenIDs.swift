@@ -41,6 +41,7 @@ final class SeenIDs {
     private let twin = KeyScratch()
     private let passedEntry = KeyScratch()
     private let passedTwin = KeyScratch()
+    private let from = KeyScratch()
     private let record: UnsafeMutablePointer<RecordContext>
     private let counters: UnsafeMutablePointer<TaskCounters>
     /// No id came before this time.
@@ -48,7 +49,6 @@ final class SeenIDs {
 
     /// A value that is there: readers of changelogs take an empty one for nothing at all.
     private static let mark: [UInt8] = [1]
-    private static let firstTwin: [UInt8] = [KeySpace.byTime]
 
     @usableFromInline
     init(_ task: TaskBinding, _ rule: SeenRule) {
@@ -110,22 +110,24 @@ final class SeenIDs {
     /// Forgets the ids that came before a time.
     private func forget(before time: Int64) throws {
         guard earliest < time else { return }
+        from.sink.pointee.removeAll()
+        from.sink.pointee.append(KeySpace.byTime)
+        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
+        if earliest > .min { from.sink.pointee.append(time: earliest) }
         earliest = .max
-        try Self.firstTwin.withUnsafeBytes { first in
-            try handle.store.range(from: first, to: nil) { key, _, _ in
-                guard let found = ExpiringKey.read(key) else { return false }
-                guard found.time < time else {
-                    earliest = found.time
-                    return false
-                }
-                passedEntry.sink.pointee.removeAll()
-                passedEntry.sink.pointee.append(KeySpace.entry)
-                passedEntry.sink.pointee.append(contentsOf: found.id)
-                passedTwin.sink.pointee.removeAll()
-                passedTwin.sink.pointee.append(contentsOf: key)
-                try removePassed(cameAt: Timestamp(found.time))
-                return true
+        try handle.store.range(from: from.bytes, to: nil) { key, _, _ in
+            guard let found = ExpiringKey.read(key) else { return false }
+            guard found.time < time else {
+                earliest = found.time
+                return false
             }
+            passedEntry.sink.pointee.removeAll()
+            passedEntry.sink.pointee.append(KeySpace.entry)
+            passedEntry.sink.pointee.append(contentsOf: found.id)
+            passedTwin.sink.pointee.removeAll()
+            passedTwin.sink.pointee.append(contentsOf: key)
+            try removePassed(cameAt: Timestamp(found.time))
+            return true
         }
     }
 

@@ -77,6 +77,8 @@ final class WaitingRecords {
         looked = .max
         from.sink.pointee.removeAll()
         from.sink.pointee.append(KeySpace.entry)
+        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
+        if earliest > .min { from.sink.pointee.append(time: earliest) }
         var firstKept = Int64.max
         var isOpen = (left: false, right: false)
         try handle.store.range(from: from.bytes, to: nil) { entry, value, timestamp in

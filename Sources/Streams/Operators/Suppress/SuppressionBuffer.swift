@@ -83,7 +83,7 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         let limit = suppression.keyLimit ?? .max
         guard due >= store.earliest || (count ?? 0) > limit else { return }
         var earliest = Int64.max
-        try store.forEachByTime(behind: .min) { time, _, escaped in
+        try store.forEachByTime(fromTime: store.earliest) { time, _, escaped in
             guard time <= due || (count ?? 0) > limit else {
                 earliest = time
                 return false

@@ -185,8 +185,10 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     func removeExpired() throws {
         let through = clocks[0].expiry(retention: rule.retention)
         guard through >= earliestKept else { return }
+        // Keys that were removed stay in the index until a checkpoint: they are not walked again.
+        let first = earliestKept
         earliestKept = .max
-        try forEach(behind: .min) { start, entry, _, time in
+        try forEach(behind: first > .min ? first - 1 : .min) { start, entry, _, time in
             guard start <= through else {
                 earliestKept = start
                 return false
