@@ -67,16 +67,20 @@ struct RunSummary: Equatable {
             text += " full disk"
         }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
+        if recordsIn > 0, drops[.late] > recordsIn / 2 {
+            text += "\(job): many records came too late for their windows or rows: they are older "
+                + "than others of their partition by more than grace: or expiry: allows\n"
+        }
         if let remainder { text += "\(job): \(remainder.text)\n" }
         return text
     }
 
-    /// The same as one JSON object.
+    /// The same as one JSON object; `drops` has the reasons that there were.
     var json: String {
         let fields: [(String, String)] = [
             ("job", jsonString(job)), ("records_in", "\(recordsIn)"),
             ("records_out", "\(recordsOut)"), ("records_skipped", "\(recordsSkipped)"),
-            ("records_dropped", "\(recordsDropped)"),
+            ("records_dropped", "\(recordsDropped)"), ("drops", drops.json),
             ("records_dead_lettered", "\(recordsDeadLettered)"), ("offsets_lost", "\(offsetsLost)"),
             ("inputs_replaced", "\(inputsReplaced)"),
             ("commits", "\(commits)"),
@@ -87,5 +91,12 @@ struct RunSummary: Equatable {
             ("records_per_second", decimal(recordsPerSecond, places: 0)),
         ]
         return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}\n"
+    }
+}
+
+extension DropCounts {
+    fileprivate var json: String {
+        let known = DropReason.allCases.filter { self[$0] > 0 }
+        return "{\(known.map { "\(jsonString($0.word)):\(self[$0])" }.joined(separator: ","))}"
     }
 }

@@ -146,7 +146,10 @@ public final class TaskErrors {
         source.pointee = nil
         defer {
             source.pointee = known
-            source.pointee?.outputCount = task.output.pointee.recordCount
+            // What has effects whatever it writes keeps them.
+            if let known, known.outputCount >= 0 {
+                source.pointee?.outputCount = task.output.pointee.recordCount
+            }
         }
         try body()
     }

@@ -69,6 +69,22 @@ public final class TaskExpiry {
         throw RetryLater(delayMilliseconds: 0, hasEffects: false, isMakingWay: true)
     }
 
+    /// Calls `body` for a result that an operator has held until `due`, with time put back to then:
+    /// a row that it begins is none too late for what has come since, and ends when its time does.
+    @usableFromInline
+    func atTime(_ due: Int64, _ body: () throws -> Void) throws {
+        let now = record.pointee.streamTime
+        guard !tables.isEmpty, due < now.rawValue else { return try body() }
+        record.pointee.streamTime = Timestamp(due)
+        defer { record.pointee.streamTime = now }
+        try makeWayHere()
+        try body()
+    }
+
+    /// Removes the rows that end before what is handed on now: those that other results have begun
+    /// behind the record at hand.
+    func makeWayHere() throws { while record.pointee.isRowDue, try removeEnded() {} }
+
     /// Removes rows that have ended, over all tables in the order of their ends.
     ///
     /// - Returns: whether there are more.

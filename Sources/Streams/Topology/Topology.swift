@@ -39,7 +39,9 @@ public final class Topology {
             guard let topic = specification.inputTopic(of: node.kind) else { continue }
             guard let source = node as? any SourceNode, sources[topic] == nil else {
                 throw TopologyError(
-                    "the topic \(topic) is read by two sources; declare one stream and use it twice"
+                    "the topic \(topic) is read by two sources; declare one and use it twice: a "
+                        + "table's changes as a stream are table.toStream(), a stream's newest "
+                        + "values as a table are stream.toTable(store:key:value:)"
                 )
             }
             sources[topic] = source

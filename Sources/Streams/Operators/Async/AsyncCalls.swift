@@ -132,8 +132,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         isHandingOn = true
         defer { isHandingOn = false }
         try task.errors.resume(call.record) {
-            // Rows of results before it may end with its time.
-            while task.record.pointee.isRowDue, try task.expiry.removeEnded() {}
+            try task.expiry.makeWayHere()
             if let value = try site.attempt({ try result.get() }) { try sink(call.key, value) }
         }
         return true

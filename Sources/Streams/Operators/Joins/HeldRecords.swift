@@ -135,8 +135,12 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
         )
         record.pointee.timestamp = time
         record.pointee.headers = stored.headers
+        let due = time.advanced(byMilliseconds: grace).rawValue
         try site.letGo(stored) {
-            try letGo(try keys.serde.decode(stored.key), try value.decode(stored.value))
+            let (key, content) = (
+                try keys.serde.decode(stored.key), try value.decode(stored.value)
+            )
+            try handle.task.expiry.atTime(due) { try letGo(key, content) }
         }
     }
 }

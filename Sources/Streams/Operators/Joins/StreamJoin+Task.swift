@@ -21,6 +21,7 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
     @usableFromInline let site: ErrorSite
+    @usableFromInline let expiry: TaskExpiry
 
     /// - Parameter site: takes the errors of records that leave while another one is at hand.
     @inlinable
@@ -57,6 +58,7 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         record = task.record
         counters = task.counters
         self.site = site
+        expiry = task.expiry
     }
 
     @inlinable
@@ -163,7 +165,9 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
                     isLeft
                     ? try combine(try left.serde.decode(bytes), nil)
                     : try combine(nil, try right.serde.decode(bytes))
-                try emit(key, result, at: time)
+                let due = Timestamp(rule.window.end(of: time, isLeft: isLeft))
+                    .advanced(byMilliseconds: 1).rawValue
+                try expiry.atTime(due) { try emit(key, result, at: time) }
             }
         }
     }

@@ -35,6 +35,13 @@ public struct JoinWindow: Hashable, Sendable {
     /// From the earliest right record that a left one meets to the latest, in milliseconds.
     @usableFromInline var span: Int64 { Timestamp(before).advanced(byMilliseconds: after).rawValue }
 
+    /// The last time of the other side at which a record of a side may still meet a partner.
+    @usableFromInline
+    func end(of time: Int64, isLeft: Bool) -> Int64 {
+        Timestamp(time).advanced(byMilliseconds: isLeft ? after : before)
+            .advanced(byMilliseconds: grace).rawValue
+    }
+
     /// Records this much older than the newest of their side are removed.
     var retention: Int64 { Timestamp(span).advanced(byMilliseconds: grace).rawValue }
 }

@@ -103,10 +103,7 @@ final class WaitingRecords {
 
     /// Whether no partner can come any more for a record of a time and side.
     private func isOver(_ time: Int64, isLeft: Bool, at streamTime: Int64) -> Bool {
-        let end = Timestamp(time)
-            .advanced(byMilliseconds: isLeft ? window.after : window.before)
-            .advanced(byMilliseconds: window.grace)
-        return end.rawValue < streamTime
+        window.end(of: time, isLeft: isLeft) < streamTime
     }
 
     private func put(

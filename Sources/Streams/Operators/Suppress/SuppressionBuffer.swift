@@ -122,7 +122,9 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         }
         record.pointee.timestamp = timestamp
         record.pointee.headers = headers.bytes.isEmpty ? nil : headers.bytes
-        try sink(try keys.key(of: leaving.bytes), held)
+        let key = try keys.key(of: leaving.bytes)
+        let due = Timestamp(time).advanced(byMilliseconds: suppression.wait).rawValue
+        try store.handle.task.expiry.atTime(due) { try sink(key, held) }
     }
 
     private func heldCount() throws -> Int {

@@ -108,6 +108,30 @@ extension KeyedStream where Placement == ByKey {
         materialized(store: store, key: key, value: value, history: nil, expiry: expiry)
     }
 
+    /// The newest value of each key as a table: no record of the stream removes a row.
+    @inlinable
+    public func toTable<KeySerde: Serde, ValueSerde: Serde>(
+        store: String,
+        key: KeySerde,
+        value: ValueSerde,
+        history: Duration? = nil
+    ) -> Table<Key, Value> where KeySerde.Value == Key, Value == ValueSerde.Value {
+        mapValues(to: Value?.self) { (value: Value) -> Value? in value }
+            .toTable(store: store, key: key, value: value, history: history)
+    }
+
+    /// The same with rows that end when they are not updated (see `table`).
+    @inlinable
+    public func toTable<KeySerde: Serde, ValueSerde: Serde>(
+        store: String,
+        key: KeySerde,
+        value: ValueSerde,
+        expiry: Expiry
+    ) -> Table<Key, Value> where KeySerde.Value == Key, Value == ValueSerde.Value {
+        mapValues(to: Value?.self) { (value: Value) -> Value? in value }
+            .toTable(store: store, key: key, value: value, expiry: expiry)
+    }
+
     @inlinable
     func materialized<KeySerde: Serde, ValueSerde: Serde>(
         store: String,

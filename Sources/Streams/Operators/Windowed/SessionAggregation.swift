@@ -34,6 +34,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
     @usableFromInline let rule: SessionRule
     @usableFromInline let sink: Sink
     @usableFromInline let valueSink: UnsafeMutablePointer<ByteSink>
+    @usableFromInline let expiry: TaskExpiry
     @usableFromInline let record: UnsafeMutablePointer<RecordContext>
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
     /// No open session ends before this time; the largest time where none is open, the least one
@@ -63,6 +64,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         self.sink = rule.emission.isOnClose ? task.errors.lettingGo(sink) : sink
         valueSink = task.valueSink
         record = task.record
+        expiry = task.expiry
         counters = task.counters
         task.hooks.onRewind { [unowned self] in earliestOpen = .min }
         if let idle = rule.emission.idleAfter {
@@ -228,10 +230,13 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
         try rows.forEach(endingBehind: from, through: through) { escaped, window, bytes in
             let aggregate = try value.decode(bytes)
             record.pointee.timestamp = window.end
-            try sink(
-                Windowed(key: try keys.key(of: escaped), window: window),
-                Change(old: nil, new: aggregate)
-            )
+            let closed = Windowed(key: try keys.key(of: escaped), window: window)
+            let due = window.end.advanced(byMilliseconds: rule.windows.gap)
+                .advanced(byMilliseconds: rule.windows.grace)
+                .advanced(byMilliseconds: 1).rawValue
+            try expiry.atTime(due) {
+                try sink(closed, Change(old: nil, new: aggregate))
+            }
         }
     }
 

@@ -349,10 +349,12 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             }
             let aggregate = try value.decode(row.bytes)
             record.pointee.timestamp = row.timestamp
-            try sink(
-                Windowed(key: try keys.key(of: escaped), window: window(from: start)),
-                Change(old: nil, new: aggregate)
-            )
+            let closed = Windowed(key: try keys.key(of: escaped), window: window(from: start))
+            let due = closed.window.end.advanced(byMilliseconds: rule.windows.grace)
+                .advanced(byMilliseconds: 1).rawValue
+            try store.handle.task.expiry.atTime(due) {
+                try sink(closed, Change(old: nil, new: aggregate))
+            }
             return true
         }
     }

@@ -161,7 +161,11 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             )
             let closed = Windowed(key: try key.decode(entry.from(9)), window: window)
             record.pointee.timestamp = time
-            try sink(closed, Change(old: nil, new: try value.decode(stored)))
+            let due = window.end.advanced(byMilliseconds: rule.windows.grace).rawValue
+            let aggregate = try value.decode(stored)
+            try handle.task.expiry.atTime(due) {
+                try sink(closed, Change(old: nil, new: aggregate))
+            }
             return true
         }
     }
