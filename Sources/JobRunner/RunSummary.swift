@@ -68,8 +68,8 @@ struct RunSummary: Equatable {
         }
         text += ", \(decimal(seconds, places: 2)) s, \(grouped(Int(recordsPerSecond))) records/s\n"
         if recordsIn > 0, drops[.late] > recordsIn / 2 {
-            text += "\(job): many records came too late for their windows or rows: they are older "
-                + "than others of their partition by more than grace: or expiry: allows\n"
+            text += "\(job): many records came too late for their windows or rows: they are "
+                + "older than others of their partition by more than grace: or expiry: allows\n"
         }
         if let remainder { text += "\(job): \(remainder.text)\n" }
         return text
