@@ -69,7 +69,8 @@ struct RunSummary: Equatable {
         text += ", \(decimal(seconds, places: 2)) s"
         text += ", \(grouped(Int(recordsPerSecond))) records/s\n"
         if recordsIn > 0, drops[.late] > recordsIn / 2 {
-            text += "\(job): many records came too late for their windows or rows: they are "
+            text +=
+                "\(job): many records came too late for their windows or rows: they are "
                 + "older than others of their partition by more than grace: or expiry: allows\n"
         }
         if let remainder { text += "\(job): \(remainder.text)\n" }
