@@ -34,3 +34,38 @@ enum Start {
     }
     // end: start-test
 }
+
+enum ShopTopics {
+    static let paid = Topic("paid", key: .utf8, value: Order.self)
+    static let counts = Topic("order-counts", key: .utf8, value: .int64)
+    static let hourly = Topic(
+        "hourly-counts",
+        key: .windowed(.utf8, size: .seconds(3600)),
+        value: .int64
+    )
+}
+
+// begin: start-split
+struct Shop: StreamJob {
+    static let name = "shop"
+
+    var topology: [Statement] {
+        let paid = stream(Topics.orders).filter { (order: Order) -> Bool in order.cents > 0 }
+        paid.to(ShopTopics.paid)
+        counts(of: paid)
+    }
+}
+
+/// In a file of its own.
+extension Shop {
+    @TopologyBuilder
+    func counts(of orders: KeyedStream<String, Order, ByKey>) -> [Statement] {
+        let byCustomer = orders.groupBy(\.customer, via: "by-customer", key: .utf8)
+        byCustomer.count(store: "orders").to(ShopTopics.counts)
+        byCustomer
+            .windowed(by: .tumbling(.seconds(3600)))
+            .count(store: "hourly", emit: .onClose)
+            .to(ShopTopics.hourly)
+    }
+}
+// end: start-split
