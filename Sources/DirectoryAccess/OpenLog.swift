@@ -52,7 +52,8 @@ package struct OpenLog {
     }
 
     private final class Told: Sendable {
-        let names = Lock<Set<TopicPartition>>([])
+        /// What was told last of each partition, by its topic's id.
+        let health = Lock<[TopicIDPartition: PartitionHealth]>([:])
         let noteCount = Lock(0)
     }
 
@@ -73,16 +74,20 @@ package struct OpenLog {
     }
 
     private func tellKnown() {
-        tell(broker.topics().flatMap(\.partitions).map { ($0.name, $0.knownHealth) })
+        let known = broker.topics().flatMap(\.partitions).map { ($0, $0.knownHealth) }
+        // One that is being deleted meanwhile says that of itself.
+        tell(known.filter { !$0.0.log.isRetired }.map { ($0.0.name, $0.1) })
     }
 
-    /// Says once what a person should know of each of these partitions.
+    /// Says what a person should know of each of these partitions, once until it is another thing.
     private func tell(_ partitions: [(name: TopicPartition, health: PartitionHealth)]) {
         var warnings = HealthWarnings(directory: directory)
         for (name, health) in partitions where health != .good {
-            guard told.names.withLock({ $0.insert(name).inserted }) else { continue }
-            let options = broker.topic(name.topic)?.options
-            let isRelaxed = options?["millrace.durability"] == "relaxed"
+            let topic = broker.topic(name.topic)
+            guard let id = topic?.partitions.first(where: { $0.name == name })?.id,
+                told.health.withLock({ $0.updateValue(health, forKey: id) }) != health
+            else { continue }
+            let isRelaxed = topic?.options["millrace.durability"] == "relaxed"
             warnings.add(health, of: name, isRelaxed: isRelaxed)
         }
         for line in warnings.lines { Self.warn(line) }

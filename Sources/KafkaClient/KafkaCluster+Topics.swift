@@ -175,6 +175,30 @@ extension KafkaCluster {
         }
     }
 
+    /// What is wrong with partitions of these topics, by index, where the server is one that tells.
+    package func troubles(
+        of names: [String]
+    ) throws(KafkaClientError) -> [String: [Int32: PartitionTrouble]] {
+        guard !names.isEmpty else { return [:] }
+        let request = DescribeConfigsRequest(
+            resources: names.map {
+                DescribeConfigsRequest.DescribeConfigsResource(
+                    resourceType: Self.topicResource,
+                    resourceName: $0,
+                    configurationKeys: [TopicOptionName.trouble]
+                )
+            }
+        )
+        var found: [String: [Int32: PartitionTrouble]] = [:]
+        try retrying { () throws(KafkaClientError) in
+            for result in try ask(request).results {
+                let told = result.configs.first { $0.name == TopicOptionName.trouble }?.value
+                if let told { found[result.resourceName] = PartitionTrouble.read(told) }
+            }
+        }
+        return found
+    }
+
     /// What a topic's options have that are not set.
     package struct TopicDefaults {
         /// Of those that have a default, whether they are set or not.
@@ -200,7 +224,7 @@ extension KafkaCluster {
             var defaults = TopicDefaults()
             for result in try ask(request).results {
                 try check(result.errorCode, about: "the topic '\(name)'", result.errorMessage)
-                for option in result.configs {
+                for option in result.configs where option.name != TopicOptionName.trouble {
                     if option.documentation == fixedOptionDocumentation {
                         defaults.fixedNames.insert(option.name)
                     }

@@ -5,4 +5,6 @@ package enum TopicOptionName {
     package static let owner = "millrace.owner"
     /// The layout and the serdes, in one word.
     package static let format = "millrace.format"
+    /// What is wrong with partitions, a line each: told by a server, set by nobody.
+    package static let trouble = "millrace.trouble"
 }

@@ -372,6 +372,23 @@ package enum PartitionHealth: Equatable, Sendable {
     case offline(String)
 }
 
+extension PartitionHealth {
+    /// Why the partition takes no more; nil where it does.
+    package var trouble: PartitionTrouble? {
+        switch self {
+        case .good, .cut: nil
+        case .damaged(let damage):
+            PartitionTrouble(
+                isOffline: false,
+                reason: "damaged from offset \(damage.offset.rawValue) on, in \(damage.file) at byte "
+                    + "\(damage.position): \(damage.reason)"
+            )
+        case .readOnly(let reason): PartitionTrouble(isOffline: false, reason: reason)
+        case .offline(let reason): PartitionTrouble(isOffline: true, reason: reason)
+        }
+    }
+}
+
 extension Partition {
     /// Opens the partition, if it can be opened, and says how it is.
     package var health: PartitionHealth {

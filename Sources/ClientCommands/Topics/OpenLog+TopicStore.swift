@@ -185,20 +185,7 @@ extension ShownPartition {
     }
 
     private mutating func note(_ health: PartitionHealth) {
-        switch health {
-        case .good, .cut: return
-        case .damaged(let damage):
-            state = .readOnly
-            reason =
-                "damaged from offset \(damage.offset.rawValue) on, in \(damage.file) at byte "
-                + "\(damage.position): \(damage.reason)"
-        case .readOnly(let text):
-            state = .readOnly
-            reason = text
-        case .offline(let text):
-            state = .offline
-            reason = text
-        }
+        if let trouble = health.trouble { note(trouble) }
     }
 }
 

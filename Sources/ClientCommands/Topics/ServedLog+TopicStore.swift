@@ -182,6 +182,9 @@ extension ServedLog: TopicStore {
         let options = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.options(of: topics.map(\.name), allowsDenials: allowsDenials)
         }
+        let troubles = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.troubles(of: topics.map(\.name))
+        }
         let bounds = try bounds(of: topics.flatMap(\.usablePartitions))
         return topics.map { topic in
             ShownTopic(
@@ -190,15 +193,22 @@ extension ServedLog: TopicStore {
                 options: options[topic.name],
                 partitions: topic.partitions.map { partition in
                     let name = TopicPartition(topic.name, PartitionIndex(partition.index))
-                    switch bounds[name] {
-                    case .success(let bounds): return ShownPartition(bounds: bounds)
-                    case .failure(let error):
-                        return ShownPartition(state: .offline, reason: "\(error)")
-                    case nil:
-                        return ShownPartition(state: .offline, reason: partition.code.told)
-                    }
+                    var shown = Self.shown(partition, bounds[name])
+                    if let trouble = troubles[topic.name]?[partition.index] { shown.note(trouble) }
+                    return shown
                 }
             )
+        }
+    }
+
+    private static func shown(
+        _ partition: ClusterTopic.Partition,
+        _ bounds: Result<PartitionBounds, KafkaClientError>?
+    ) -> ShownPartition {
+        switch bounds {
+        case .success(let bounds): ShownPartition(bounds: bounds)
+        case .failure(let error): ShownPartition(state: .offline, reason: "\(error)")
+        case nil: ShownPartition(state: .offline, reason: partition.code.told)
         }
     }
 

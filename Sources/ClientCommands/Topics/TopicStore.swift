@@ -81,6 +81,11 @@ package struct ShownPartition {
     /// What is wrong with it.
     package var reason: String?
 
+    mutating func note(_ trouble: PartitionTrouble) {
+        state = trouble.isOffline ? .offline : .readOnly
+        reason = trouble.reason
+    }
+
     /// The offsets between the log start and the high watermark; 0 where they are not known.
     var offsetCount: Int {
         Int(bounds.map { $0.logStart.distance(to: $0.highWatermark) } ?? 0)

@@ -114,7 +114,7 @@ struct LogState: Sendable {
             place: endPlace,
             logStart: logStart,
             lastStable: min(producers.firstUnstableOffset ?? logEnd, logEnd),
-            snapshot: ProducerSnapshotFile.encode(producers)
+            producers: producers
         )
     }
 

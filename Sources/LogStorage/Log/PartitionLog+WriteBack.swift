@@ -91,6 +91,8 @@ extension PartitionLog {
 
     private struct WriteBack {
         var capture: LogCapture
+        /// The producers at the captured place, encoded.
+        var snapshot: [UInt8] = []
         var files: [PooledFile]
         var segments: [Segment]
         var directoryIsDirty: Bool
@@ -99,7 +101,7 @@ extension PartitionLog {
         var abortedCount: UInt32
 
         var needsSnapshotFile: Bool {
-            capture.snapshot.count > PartitionCheckpoint.inlineSnapshotByteCount
+            snapshot.count > PartitionCheckpoint.inlineSnapshotByteCount
         }
 
         var changesNames: Bool { directoryIsDirty || markIsDirty || needsSnapshotFile }
@@ -116,9 +118,10 @@ extension PartitionLog {
     }
 
     private func writeSegmentsBack(all: Bool) throws(DiskError) -> PartitionCheckpoint {
-        guard let work = nextWriteBack(all: all) else {
+        guard var work = nextWriteBack(all: all) else {
             return state.withLock { $0.recovery }
         }
+        work.snapshot = ProducerSnapshotFile.encode(work.capture.producers)
         do throws(DiskError) {
             for file in work.files {
                 try file.sync()
@@ -156,7 +159,7 @@ extension PartitionLog {
             try files.writeIndexes(of: segment, isClosed: segment.baseOffset != place.segment)
         }
         if work.needsSnapshotFile {
-            try files.storeSnapshot(work.capture.snapshot, at: place.offset)
+            try files.storeSnapshot(work.snapshot, at: place.offset)
         }
         if work.markIsDirty {
             try files.writeCache(
@@ -243,7 +246,7 @@ extension PartitionLog {
             logStart: work.capture.logStart,
             lastStable: work.capture.lastStable,
             abortedCount: work.abortedCount,
-            snapshot: work.needsSnapshotFile ? nil : work.capture.snapshot
+            snapshot: work.needsSnapshotFile ? nil : work.snapshot
         )
         state.withLock { state in
             recovery.sealed = state.segments.filter { $0.baseOffset < recovery.place.segment }

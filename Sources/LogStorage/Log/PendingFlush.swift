@@ -62,8 +62,8 @@ struct LogCapture: Sendable {
     var place: LogPlace
     var logStart: Offset
     var lastStable: Offset
-    /// The producers' snapshot, encoded.
-    var snapshot: [UInt8]
+    /// Taken as they are, for a lock is held that others wait for: they are encoded later.
+    var producers: ProducerTable
 }
 
 /// A partition's part of a group.

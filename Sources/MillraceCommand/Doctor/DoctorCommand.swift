@@ -18,7 +18,7 @@ enum DoctorCommand {
             + "retention will want,\nopen files, memory, partitions, keys, clocks, how the last "
             + "process ended, partitions that cannot be\nused, transactions that hang, groups that "
             + "lag. The files are looked at; then the log is opened with all of\nits partitions, "
-            + "or its owner asked, who does not tell which are read-only. `millrace log verify`\n"
+            + "or its owner asked, who tells of those that it has opened. `millrace log verify`\n"
             + "reads every byte; this does not.",
         parameters: [asJSON.declaration, data.declaration],
         examples: [

@@ -46,8 +46,7 @@ struct LogDiagnosis {
                 area,
                 facts.areOpened
                     ? "\(counted(count, "partition")) opened, none is offline or read-only"
-                    : "the log's owner knows of no partition that is offline; read-only ones it "
-                        + "does not tell"
+                    : "the log's owner knows of no partition that is offline or read-only"
             )
         ]
     }

@@ -63,8 +63,7 @@ extension EndToEnd {
             #expect(beside["end"]?.first?.hasSuffix("is at work") == true)
             #expect(
                 beside["health"] == [
-                    "ok: the log's owner knows of no partition that is offline; read-only ones it "
-                        + "does not tell"
+                    "ok: the log's owner knows of no partition that is offline or read-only"
                 ]
             )
             withExtendedLifetime(owner) {}

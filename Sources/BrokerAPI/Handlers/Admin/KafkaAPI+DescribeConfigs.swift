@@ -52,6 +52,23 @@ extension KafkaAPI {
         )
     }
 
+    /// Kafka's protocol has no place for what is wrong with a partition that can be read.
+    private static func trouble(of topic: Topic) -> [DescribedOption] {
+        let lines = topic.partitions.compactMap { partition in
+            partition.knownHealth.trouble?.line(of: partition.name.partition)
+        }
+        guard !lines.isEmpty else { return [] }
+        return [
+            DescribedOption(
+                name: TopicOptionName.trouble,
+                value: lines.joined(separator: "\n"),
+                source: .startedWith,
+                kind: .string,
+                isReadOnly: true
+            )
+        ]
+    }
+
     private func options(
         of resource: DescribeConfigsRequest.DescribeConfigsResource
     ) throws(Refusal) -> [DescribedOption] {
@@ -65,6 +82,7 @@ extension KafkaAPI {
                 throw Refusal(.unknownTopicOrPartition, "")
             }
             return TopicOption.described(topic.options, configuration.topicDefaults)
+                + Self.trouble(of: topic)
         case .broker:
             // Without a name: what all brokers were given while they run, which is nothing.
             if name.isEmpty { return [] }
