@@ -380,7 +380,8 @@ extension PartitionHealth {
         case .damaged(let damage):
             PartitionTrouble(
                 isOffline: false,
-                reason: "damaged from offset \(damage.offset.rawValue) on, in \(damage.file) at byte "
+                reason:
+                    "damaged from offset \(damage.offset.rawValue) on, in \(damage.file) at byte "
                     + "\(damage.position): \(damage.reason)"
             )
         case .readOnly(let reason): PartitionTrouble(isOffline: false, reason: reason)
