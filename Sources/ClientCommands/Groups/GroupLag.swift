@@ -91,6 +91,8 @@ extension ServedLog {
             if withAges, lag.trouble == nil, lag.records > 0 {
                 switch try age(of: name, at: lag.start, before: lag.end) {
                 case .success(let age): lag.age = age
+                // Its topic is gone meanwhile.
+                case .failure(let trouble) where trouble.isOfGoneTopic: continue
                 case .failure(let trouble): lag.ageTrouble = trouble.text
                 }
             }
@@ -115,13 +117,14 @@ extension ServedLog {
             next: lag.isBehindEnd
                 ? place.next("group reset \(argument: group) --topic=\(shellWord(topic))")
                     + ", which shows what beginning anew would change, and does not change it"
-                : verification(of: topic)
+                : verification(of: topic) ?? place.next("topic describe \(argument: topic)")
         )
     }
 
     /// Why a record is not known.
     private struct Trouble: Error {
         let text: String
+        var isOfGoneTopic = false
     }
 
     /// The owner tells of a damaged batch what it tells of a partition that is offline.
@@ -175,6 +178,9 @@ extension ServedLog {
                 continue
             }
             guard answer.code == .none else {
+                if answer.code == .unknownTopicID {
+                    return .failure(Trouble(text: "its topic is gone", isOfGoneTopic: true))
+                }
                 return .failure(Trouble(text: Self.words(answer.code, next, partition)))
             }
             let (time, behind) = answer.records.withUnsafeBytes {
