@@ -81,7 +81,7 @@ extension ServedLog: RecordSource {
         let found = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.describe(group: group)
         }
-        guard let (known, members) = found else { return }
+        guard let (known, members) = found else { return try refuseOtherKind(group) }
         if !known.mayBeRead { throw place.jobGroup(group) }
         guard members.isEmpty else {
             throw CommandFailure(

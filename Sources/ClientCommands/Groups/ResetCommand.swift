@@ -111,6 +111,8 @@ extension ServedLog {
         } else if topic == nil {
             // Its own error, with the nearest name.
             _ = try requireGroup(group)
+        } else {
+            try refuseOtherKind(group)
         }
         let old = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.committedOffsets(group: group, partitions: nil)
