@@ -4,10 +4,33 @@ package import LogModel
 
 /// A group as a cluster lists it.
 package struct ClusterGroup: Sendable, Equatable {
+    /// How its members share what they read.
+    package enum Kind: Sendable, Equatable {
+        /// A partition is one member's; the group has a position in it.
+        case reader
+        /// Records are handed out and acknowledged one by one.
+        case share
+        /// Kafka Streams' own protocol.
+        case streams
+        /// A newer one, by Kafka's word.
+        case other(String)
+
+        /// - Parameter word: empty from servers that do not tell; such have none but readers.
+        init(_ word: String) {
+            switch word.lowercased() {
+            case "", "classic", "consumer": self = .reader
+            case "share": self = .share
+            case "streams": self = .streams
+            default: self = .other(word)
+            }
+        }
+    }
+
     package let name: String
     package let protocolType: String
     /// Kafka's word: `Stable`, `Empty`; empty where an old server does not tell.
     package let state: String
+    package var kind = Kind.reader
     /// Whether this client may read as the group, and so move its positions.
     package var mayBeRead = true
 }
@@ -101,7 +124,8 @@ extension KafkaCluster {
                     ClusterGroup(
                         name: $0.groupID,
                         protocolType: $0.protocolType,
-                        state: $0.groupState
+                        state: $0.groupState,
+                        kind: ClusterGroup.Kind($0.groupType)
                     )
                 }
             }

@@ -31,32 +31,27 @@ extension KafkaCluster {
         isolation: IsolationLevel
     ) throws(KafkaClientError) -> [TopicPartition: Result<Offset?, KafkaClientError>] {
         guard !partitions.isEmpty else { return [:] }
-        return try retrying { () throws(KafkaClientError) in
-            var answers: [TopicPartition: Result<Offset?, KafkaClientError>] = [:]
-            for (node, partitions) in try byLeader(partitions) {
-                let request = ListOffsetsRequest(
-                    replicaID: -1,
-                    isolationLevel: isolation.wireValue,
-                    topics: Self.byTopic(partitions).map { topic, indexes in
-                        ListOffsetsRequest.ListOffsetsTopic(
-                            name: topic,
-                            partitions: indexes.map {
-                                ListOffsetsRequest.ListOffsetsPartition(
-                                    partitionIndex: $0,
-                                    timestamp: question.timestamp
-                                )
-                            }
-                        )
-                    }
-                )
-                for topic in try ask(request, of: node).topics {
-                    for partition in topic.partitions {
-                        let name = TopicPartition(
-                            topic.name,
-                            PartitionIndex(partition.partitionIndex)
-                        )
-                        answers[name] = try answer(partition, about: name)
-                    }
+        return try askLeaders(of: partitions) { node, partitions, _ throws(KafkaClientError) in
+            var answers: [TopicPartition: LeaderAnswer<Offset?>] = [:]
+            let request = ListOffsetsRequest(
+                replicaID: -1,
+                isolationLevel: isolation.wireValue,
+                topics: Self.byTopic(partitions).map { topic, indexes in
+                    ListOffsetsRequest.ListOffsetsTopic(
+                        name: topic,
+                        partitions: indexes.map {
+                            ListOffsetsRequest.ListOffsetsPartition(
+                                partitionIndex: $0,
+                                timestamp: question.timestamp
+                            )
+                        }
+                    )
+                }
+            )
+            for topic in try ask(request, of: node).topics {
+                for partition in topic.partitions {
+                    let name = TopicPartition(topic.name, PartitionIndex(partition.partitionIndex))
+                    answers[name] = Self.answer(partition, about: name)
                 }
             }
             return answers
@@ -76,17 +71,15 @@ extension KafkaCluster {
         return try answer.get()
     }
 
-    private func answer(
+    private static func answer(
         _ partition: ListOffsetsResponse.ListOffsetsPartitionResponse,
         about name: TopicPartition
-    ) throws(KafkaClientError) -> Result<Offset?, KafkaClientError> {
+    ) -> LeaderAnswer<Offset?> {
         let code = KafkaErrorCode(rawValue: partition.errorCode)
-        if code == .none {
-            return .success(partition.offset < 0 ? nil : Offset(partition.offset))
+        guard code != .none else {
+            return .final(.success(partition.offset < 0 ? nil : Offset(partition.offset)))
         }
-        let error = KafkaClientError.refused(code, about: "\(name)", "")
-        guard !code.isMisdirected else { throw error }
-        return .failure(error)
+        return LeaderAnswer(refusal: code, about: name)
     }
 
     /// The partitions of each topic, in order.

@@ -45,27 +45,22 @@ extension KafkaCluster {
         before offsets: [TopicPartition: Offset]
     ) throws(KafkaClientError) -> [TopicPartition: Result<Offset, KafkaClientError>] {
         guard !offsets.isEmpty else { return [:] }
-        return try retrying { () throws(KafkaClientError) in
-            var answers: [TopicPartition: Result<Offset, KafkaClientError>] = [:]
-            for (node, partitions) in try byLeader(offsets.keys.sorted()) {
-                let response = try ask(
-                    request(before: offsets, of: partitions),
-                    of: node,
-                    patience: configuration.requestPatience + .seconds(5)
-                )
-                for topic in response.topics {
-                    for partition in topic.partitions {
-                        let name = TopicPartition(
-                            topic.name,
-                            PartitionIndex(partition.partitionIndex)
-                        )
-                        let code = KafkaErrorCode(rawValue: partition.errorCode)
-                        if code.isMisdirected { try check(partition.errorCode, about: name) }
-                        answers[name] =
-                            code == .none
-                            ? .success(Offset(max(partition.lowWatermark, 0)))
-                            : .failure(.refused(code, about: "\(name)", ""))
-                    }
+        let named = offsets.keys.sorted()
+        return try askLeaders(of: named) { node, partitions, _ throws(KafkaClientError) in
+            var answers: [TopicPartition: LeaderAnswer<Offset>] = [:]
+            let response = try ask(
+                request(before: offsets, of: partitions),
+                of: node,
+                patience: configuration.requestPatience + .seconds(5)
+            )
+            for topic in response.topics {
+                for partition in topic.partitions {
+                    let name = TopicPartition(topic.name, PartitionIndex(partition.partitionIndex))
+                    let code = KafkaErrorCode(rawValue: partition.errorCode)
+                    answers[name] =
+                        code == .none
+                        ? .final(.success(Offset(max(partition.lowWatermark, 0))))
+                        : LeaderAnswer(refusal: code, about: name)
                 }
             }
             return answers

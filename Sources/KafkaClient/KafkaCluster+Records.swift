@@ -1,4 +1,3 @@
-import Bytes
 import KafkaWire
 package import LogModel
 
@@ -9,18 +8,7 @@ package struct ProduceFailure: Error, Equatable, Sendable {
     package let isUncertain: Bool
 }
 
-/// What a fetch says of a partition.
-package struct FetchedPartition: Sendable {
-    package let code: KafkaErrorCode
-    /// Whole batches, the first of which may begin before what was asked for.
-    package let records: [UInt8]
-    package let abortedTransactions: [AbortedTransaction]
-    package let logStart: Offset
-    package let highWatermark: Offset
-    package let lastStableOffset: Offset
-}
-
-/// Records in and out.
+/// Records in.
 extension KafkaCluster {
     /// A fresh producer id, for batches whose sending can be tried again.
     package func makeProducerID() throws(KafkaClientError) -> (ProducerID, ProducerEpoch) {
@@ -80,12 +68,9 @@ extension KafkaCluster {
         _ request: ProduceRequest,
         to partition: TopicPartition
     ) throws(KafkaClientError) -> Offset? {
-        guard let node = try byLeader([partition]).keys.first else {
-            throw .refused(.notLeaderOrFollower, about: "\(partition)", "")
-        }
         let response = try ask(
             request,
-            of: node,
+            of: try leader(of: partition),
             patience: configuration.requestPatience + .seconds(5)
         )
         let answer = response.responses.first { $0.name == partition.topic }?.partitionResponses
@@ -96,126 +81,5 @@ extension KafkaCluster {
         let words = answer.recordErrors.first?.batchIndexErrorMessage ?? answer.errorMessage
         try check(answer.errorCode, about: partition, words)
         return answer.baseOffset < 0 ? nil : Offset(answer.baseOffset)
-    }
-
-    /// Reads whole batches of several partitions, from the offset given with each. Where there are
-    /// none yet, waits for some. What a quota holds back is asked for again when its time is over;
-    /// where somebody asks for the end meanwhile, the answer lacks those partitions.
-    package func fetch(
-        _ positions: [TopicPartition: Offset],
-        isolation: IsolationLevel,
-        byteLimit: Int32,
-        wait: Duration
-    ) throws(KafkaClientError) -> [TopicPartition: FetchedPartition] {
-        try retrying { () throws(KafkaClientError) in
-            let groups = try byLeader(positions.keys.sorted())
-            // Nodes are asked one after the other, and share the time.
-            let share = wait / max(groups.count, 1)
-            var fetched: [TopicPartition: FetchedPartition] = [:]
-            for (node, partitions) in groups {
-                let request = Self.fetchRequest(
-                    partitions,
-                    positions,
-                    isolation: isolation,
-                    byteLimit: byteLimit,
-                    wait: fetched.values.contains { !$0.records.isEmpty } ? .zero : share
-                )
-                let patience = configuration.requestPatience + share
-                try note(try answer(to: request, of: node, patience), in: &fetched)
-            }
-            return fetched
-        }
-    }
-
-    /// A node over its quota answers at once with a time and without any partition.
-    private func answer(
-        to request: FetchRequest,
-        of node: Node,
-        _ patience: Duration
-    ) throws(KafkaClientError) -> FetchResponse {
-        var heldBack = Duration.zero
-        while true {
-            let response = try ask(request, of: node, patience: patience)
-            try check(response.errorCode, about: "the fetch")
-            let isEmpty = response.responses.allSatisfy(\.partitions.isEmpty)
-            guard isEmpty, response.throttleTimeMs > 0, !isStopping else { return response }
-            heldBack += .milliseconds(response.throttleTimeMs)
-            guard heldBack < configuration.throttleLimit else {
-                throw .refused(.throttlingQuotaExceeded, about: "the fetch", "")
-            }
-        }
-    }
-
-    private static func fetchRequest(
-        _ partitions: [TopicPartition],
-        _ positions: [TopicPartition: Offset],
-        isolation: IsolationLevel,
-        byteLimit: Int32,
-        wait: Duration
-    ) -> FetchRequest {
-        FetchRequest(
-            maxWaitMs: wait.shortMilliseconds,
-            minBytes: wait == .zero ? 0 : 1,
-            maxBytes: byteLimit,
-            isolationLevel: isolation.wireValue,
-            topics: byTopic(partitions).map { topic, indexes in
-                FetchRequest.FetchTopic(
-                    topic: topic,
-                    partitions: indexes.map { index in
-                        let name = TopicPartition(topic, PartitionIndex(index))
-                        return FetchRequest.FetchPartition(
-                            partition: index,
-                            fetchOffset: positions[name]?.rawValue ?? 0,
-                            partitionMaxBytes: byteLimit
-                        )
-                    }
-                )
-            }
-        )
-    }
-
-    private func note(
-        _ response: FetchResponse,
-        in fetched: inout [TopicPartition: FetchedPartition]
-    ) throws(KafkaClientError) {
-        for topic in response.responses {
-            for partition in topic.partitions {
-                let name = TopicPartition(topic.topic, PartitionIndex(partition.partitionIndex))
-                let code = KafkaErrorCode(rawValue: partition.errorCode)
-                if code.isMisdirected { try check(partition.errorCode, about: name) }
-                var records = partition.records ?? []
-                records.removeLast(records.count - Self.wholeBatchByteCount(records))
-                fetched[name] = FetchedPartition(
-                    code: code,
-                    records: records,
-                    abortedTransactions: (partition.abortedTransactions ?? []).map {
-                        AbortedTransaction(
-                            producerID: ProducerID($0.producerID),
-                            firstOffset: Offset($0.firstOffset)
-                        )
-                    },
-                    logStart: Offset(max(partition.logStartOffset, 0)),
-                    highWatermark: Offset(partition.highWatermark),
-                    lastStableOffset: Offset(partition.lastStableOffset)
-                )
-            }
-        }
-    }
-
-    /// A server may cut the last batch where the limit lies.
-    static func wholeBatchByteCount(_ records: [UInt8]) -> Int {
-        records.withUnsafeBytes { bytes in
-            var end = 0
-            while bytes.count - end >= 12 {
-                let length = Int32(
-                    bigEndian: bytes.loadUnaligned(fromByteOffset: end + 8, as: Int32.self)
-                )
-                // What makes no sense is for the reader of batches to say.
-                guard length >= 0 else { return bytes.count }
-                guard Int(length) <= bytes.count - end - 12 else { break }
-                end += 12 + Int(length)
-            }
-            return end
-        }
     }
 }

@@ -32,6 +32,7 @@ extension KafkaCluster {
                 let name = topic.name ?? ""
                 let code = KafkaErrorCode(rawValue: topic.errorCode)
                 if code == .unknownTopicOrPartition || code == .invalidTopic { continue }
+                if identities.isOver(topic.topicID) { continue }
                 try check(topic.errorCode, about: "the topic '\(name)'")
                 found.append(
                     ClusterTopic(
@@ -137,7 +138,8 @@ extension KafkaCluster {
     }
 
     /// The options of topics that are not the cluster's defaults; those too, if asked for. Topics
-    /// whose options the client may not know are left out where `allowsDenials` says so.
+    /// whose options the client may not know, and those that are gone, are left out where
+    /// `allowsDenials` says so.
     package func options(
         of names: [String],
         withDefaults: Bool = false,
@@ -157,11 +159,10 @@ extension KafkaCluster {
             var options: [String: [String: String]] = [:]
             for result in try ask(request).results {
                 let subject = "the topic '\(result.resourceName)'"
-                if allowsDenials,
-                    result.errorCode == KafkaErrorCode.topicAuthorizationFailed.rawValue
-                {
-                    continue
-                }
+                let code = KafkaErrorCode(rawValue: result.errorCode)
+                let isLeftOut =
+                    code == .topicAuthorizationFailed || code == .unknownTopicOrPartition
+                if allowsDenials, isLeftOut { continue }
                 try check(result.errorCode, about: subject, result.errorMessage)
                 let own = result.configs.filter {
                     withDefaults || $0.configSource == Self.setForTopic

@@ -85,7 +85,7 @@ extension KafkaCluster {
         of partition: TopicPartition
     ) throws(KafkaClientError) -> [ClusterProducer] {
         try retrying { () throws(KafkaClientError) in
-            guard let node = try byLeader([partition]).keys.first else { return [] }
+            let node = try leader(of: partition)
             let response = try ask(
                 DescribeProducersRequest(
                     topics: [
@@ -118,7 +118,7 @@ extension KafkaCluster {
         in partition: TopicPartition
     ) throws(KafkaClientError) {
         try retrying { () throws(KafkaClientError) in
-            guard let node = try byLeader([partition]).keys.first else { return }
+            let node = try leader(of: partition)
             let response = try ask(
                 WriteTxnMarkersRequest(
                     markers: [

@@ -16,6 +16,8 @@ package final class KafkaCluster {
         package var requestPatience = Duration.seconds(30)
         /// For all attempts at the same thing.
         package var retryLimit = Duration.seconds(30)
+        /// For a partition to have a leader, where others are asked for as well.
+        package var leaderPatience = Duration.milliseconds(1_500)
         /// For the answers to a fetch in which a quota leaves out all records, one after the other.
         package var throttleLimit = Duration.seconds(60)
         /// Told before each wait of a second or more that a node's quota asks for, and how long it
@@ -57,14 +59,20 @@ package final class KafkaCluster {
     private var controller: Int32?
     private var coordinators: [CoordinatorKey: Int32] = [:]
     /// Who leads the partitions that were asked for.
-    private(set) var leaders: [TopicPartition: Int32] = [:]
+    var leaders: [TopicPartition: Int32] = [:]
+    /// Those for whose leaders the patience is spent: they are looked for, and not waited for.
+    var leaderless: Set<TopicPartition> = []
+    /// Which topics are meant by their names.
+    var identities = TopicIdentities()
+    /// The topics that a node was asked about, whether it told ids or not.
+    var met: Set<String> = []
     private(set) var clusterID: String?
     private var throttles = NodeThrottles()
     /// Whether anything was answered behind the versions.
     private var isHeard = false
     /// How often the connection was closed in the place of an answer, before any.
     private var closedCount = 0
-    private let time = SystemTimeSource()
+    let time = SystemTimeSource()
 
     /// Enters the cluster; one attempt.
     package init(
@@ -107,10 +115,11 @@ package final class KafkaCluster {
         try ask(of: node, patience: patience) { _ in request }
     }
 
-    /// The same of a request that depends on its version.
+    /// The same of a request that depends on its version, `newest` at most.
     func ask<Request: KafkaRequest>(
         of node: Node = .any,
         patience: Duration? = nil,
+        upTo newest: Int16 = .max,
         _ make: (Int16) -> Request
     ) throws(KafkaClientError) -> Request.Response {
         let exchange = try exchange(with: node)
@@ -120,7 +129,7 @@ package final class KafkaCluster {
         let patience = patience ?? configuration.requestPatience
         let response: Request.Response
         do throws(KafkaClientError) {
-            response = try exchange.ask(patience: patience, make)
+            response = try exchange.ask(patience: patience, upTo: newest, make)
         } catch {
             throw unheard(exchange, Request.api) ?? error
         }
@@ -145,7 +154,7 @@ package final class KafkaCluster {
     }
 
     /// Does nothing for so long, or until somebody asks for the end.
-    private func pause(_ duration: Duration) {
+    func pause(_ duration: Duration) {
         let deadline = Deadline(after: duration)
         while !isStopping, !deadline.isOver {
             var step = timespec(
@@ -288,36 +297,15 @@ package final class KafkaCluster {
         controller = response.controllerID >= 0 ? response.controllerID : nil
         clusterID = response.clusterID
         for topic in response.topics {
+            let topicName = topic.name ?? ""
+            identities.note(topicName, topic.topicID)
+            met.insert(topicName)
             for partition in topic.partitions {
-                let name = TopicPartition(
-                    topic.name ?? "",
-                    PartitionIndex(partition.partitionIndex)
-                )
+                let name = TopicPartition(topicName, PartitionIndex(partition.partitionIndex))
                 leaders[name] = partition.leaderID >= 0 ? partition.leaderID : nil
             }
         }
         return response
-    }
-
-    /// Who leads each of these partitions, by node.
-    func byLeader(
-        _ partitions: [TopicPartition]
-    ) throws(KafkaClientError) -> [Node: [TopicPartition]] {
-        if isSingleNode { return [.any: partitions] }
-        let unknown = Set(partitions.filter { leaders[$0] == nil }.map(\.topic))
-        if !unknown.isEmpty {
-            for topic in try metadata(of: unknown.sorted()).topics {
-                try check(topic.errorCode, about: "the topic '\(topic.name ?? "")'")
-            }
-        }
-        var groups: [Node: [TopicPartition]] = [:]
-        for partition in partitions {
-            guard let leader = leaders[partition] else {
-                throw .refused(.leaderNotAvailable, about: "\(partition)", "it has no leader now")
-            }
-            groups[.numbered(leader), default: []].append(partition)
-        }
-        return groups
     }
 }
 

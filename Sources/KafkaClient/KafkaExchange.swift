@@ -23,15 +23,17 @@ extension KafkaExchange {
     package var wasClosed: Bool { false }
 
     /// Sends a request and waits for its answer. `make` is told the version, for there are fields
-    /// that not all versions have.
+    /// that not all versions have; none above `newest` is used.
     package func ask<Request: KafkaRequest>(
         patience: Duration,
+        upTo newest: Int16 = .max,
         _ make: (Int16) -> Request
     ) throws(KafkaClientError) -> Request.Response {
         let name = Request.api.name
+        let used = Request.usedVersions
         let answer = try exchange(
             Request.api,
-            among: Request.usedVersions,
+            among: used.lowerBound...max(used.lowerBound, min(used.upperBound, newest)),
             patience: patience
         ) { version throws(KafkaClientError) in
             do { return try make(version).encoded(version: version) } catch {

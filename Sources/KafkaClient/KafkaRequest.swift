@@ -2,8 +2,7 @@ package import KafkaRecords
 package import KafkaWire
 
 /// A request that the client sends: of which API, and in which versions it is used here. Those are
-/// fewer than there are types for where later ones would need what the client does not do, such as
-/// naming topics by their ids.
+/// fewer than there are types for where later ones would need what the client does not do.
 package protocol KafkaRequest: KafkaMessage {
     associatedtype Response: KafkaMessage
     static var api: WireAPI { get }
@@ -53,7 +52,9 @@ extension ProduceRequest: KafkaRequest {
 extension FetchRequest: KafkaRequest {
     package typealias Response = FetchResponse
     package static let api = WireAPI.known(1)
-    package static let usedVersions: ClosedRange<Int16> = 5...12
+    // From 13 on topics have ids in the place of names.
+    package static let usedVersions: ClosedRange<Int16> = 5...13
+    static let newestWithNames: Int16 = 12
 }
 
 extension ListOffsetsRequest: KafkaRequest {

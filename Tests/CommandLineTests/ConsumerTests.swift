@@ -23,13 +23,22 @@ import Testing
         var silentCount = 0
         /// What happens while more is waited for, one step a call; the last one is repeated.
         var steps: [(ScriptedSource) -> Void] = []
+        /// Topics that were deleted while they were read, as this reader does not know yet.
+        var gone: Set<String> = []
+        /// Partitions that nobody leads.
+        var leaderless: Set<TopicPartition> = []
         private var fetchedAhead: [TopicPartition: Int] = [:]
         private var waitCount = 0
+        var isDeletedAfterFetch = false
 
         /// The fetches of a waiting reader are answered now, with what there is.
         func fetchAhead() { fetchedAhead = records.mapValues(\.count) }
 
         func forgetFetched() { fetchedAhead = [:] }
+
+        func goneTopics(among topics: Set<String>) -> Set<String> { gone.intersection(topics) }
+
+        func forget(topic: String) { gone.remove(topic) }
 
         func topicNames() -> [String] { Set(records.keys.map(\.topic)).sorted() }
 
@@ -68,7 +77,12 @@ import Testing
             from offset: Offset,
             isolation: IsolationLevel,
             into buffer: FetchBuffer
-        ) -> FetchResult {
+        ) throws(FetchFailure) -> FetchResult {
+            if gone.contains(partition.topic) { throw .gone(CommandFailure("it was deleted")) }
+            if leaderless.contains(partition) {
+                throw .leaderless(CommandFailure("nobody leads it"))
+            }
+            defer { if isDeletedAfterFetch { gone.insert(partition.topic) } }
             let all = records[partition] ?? []
             let count = fetchedAhead.removeValue(forKey: partition) ?? all.count
             var bytes: [UInt8] = []
@@ -127,6 +141,7 @@ import Testing
     private func read(
         _ plan: ReadingPlan,
         of partitions: [TopicPartition],
+        deletingAtEnd: Bool = false,
         chosenNow: @escaping () -> [TopicPartition] = { [] }
     ) throws -> [String] {
         let path = folder.path("output")
@@ -146,6 +161,7 @@ import Testing
         )
         let signals = try SignalListener.unheard()
         try consumer.begin(signals)
+        source.isDeletedAfterFetch = deletingAtEnd
         try consumer.run(signals)
         return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
             .map(String.init)
@@ -217,5 +233,98 @@ import Testing
         plan.limit = 1
         plan.group = "g"
         #expect(try read(plan, of: [Self.first]) { source.partitions(of: "t") } == ["c"])
+    }
+
+    // MARK: Topics that go
+
+    private static let other = TopicPartition("u", PartitionIndex(0))
+
+    /// The topic is made anew, with other records.
+    private static func makeAnew(_ source: ScriptedSource, _ values: [String]) {
+        source.gone.insert("t")
+        source.records[first] = values.map { (Timestamp(2), $0) }
+        source.records[second] = nil
+    }
+
+    @Test func `a topic that is made anew is not read on at the old position`() throws {
+        source.records = [
+            Self.first: [(Timestamp(1), "a")], Self.second: [(Timestamp(1), "b")],
+            Self.other: [(Timestamp(1), "c")],
+        ]
+        source.silentCount = 3
+        source.steps = [{ Self.makeAnew($0, ["d", "e"]) }]
+        let plan = ReadingPlan(group: "g", endsAtEnd: true)
+        let path = folder.path("output")
+        let failure = #expect(throws: CommandFailure.self) {
+            try read(plan, of: [Self.first, Self.second, Self.other])
+        }
+        #expect(failure?.what == "it was deleted")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "c\n")
+        #expect(source.committed == [Self.other: Offset(1)])
+    }
+
+    @Test(arguments: [nil, Offset(1)])
+    func `where more is waited for it is read from its begin`(kept: Offset?) throws {
+        let source = source
+        source.records = [Self.first: [(Timestamp(1), "a")]]
+        source.committed = [Self.first: Offset(0)]
+        source.steps = [
+            { source in
+                Self.makeAnew(source, ["d", "e"])
+                // A log may keep the position, or lose it now or later.
+                source.committed = kept.map { [Self.first: $0] } ?? [:]
+            }
+        ]
+        var plan = ReadingPlan(group: "g", limit: 3)
+        plan.start = .beginning
+        let path = folder.path("output")
+        let failure = #expect(throws: CommandFailure.self) {
+            try read(plan, of: [Self.first]) { source.partitions(of: "t") }
+        }
+        #expect(failure?.what == "it was deleted")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "a\nd\ne\n")
+        #expect(source.committed == [Self.first: Offset(2)])
+    }
+
+    @Test func `a position in a topic that was deleted just now is not noted`() throws {
+        source.records = [Self.first: [(Timestamp(1), "a"), (Timestamp(1), "b")]]
+        var plan = ReadingPlan(group: "g", limit: 1)
+        plan.start = .beginning
+        // The records are fetched, and the topic goes while they are printed.
+        let lines = try read(plan, of: [Self.first], deletingAtEnd: true)
+        #expect(lines == ["a"])
+        #expect(source.committed.isEmpty)
+    }
+
+    @Test func `a partition that nobody leads for a moment is waited for`() throws {
+        source.records = [
+            Self.first: [(Timestamp(1), "a")], Self.other: [(Timestamp(1), "c")],
+        ]
+        source.leaderless = [Self.first]
+        source.steps = [
+            { $0.time.advance(milliseconds: 5_000) },
+            { $0.leaderless = [] },
+        ]
+        var plan = ReadingPlan()
+        plan.endsAtEnd = true
+        #expect(try read(plan, of: [Self.first, Self.other]) == ["c", "a"])
+    }
+
+    @Test func `one that nobody leads for long is set aside`() throws {
+        let source = source
+        source.records = [Self.first: [(Timestamp(1), "a")], Self.other: []]
+        source.leaderless = [Self.first]
+        source.steps = [
+            { source in
+                source.time.advance(milliseconds: 8_000)
+                guard source.time.monotonicNanoseconds() > 40_000_000_000 else { return }
+                source.records[Self.other] = [(Timestamp(1), "c")]
+            }
+        ]
+        let failure = #expect(throws: CommandFailure.self) {
+            try read(ReadingPlan(limit: 1), of: [Self.first, Self.other])
+        }
+        #expect(failure?.what == "nobody leads it")
+        #expect(try String(contentsOfFile: folder.path("output"), encoding: .utf8) == "c\n")
     }
 }

@@ -30,6 +30,12 @@ import Testing
         #expect(more.contains("delete them"))
     }
 
+    @Test func `a record without a time is none that retention takes for old`() throws {
+        var records = try #require(OldRecords(of: Self.topic(100), at: Timestamp(1_000)))
+        records.note(.none)
+        #expect(records.warning(in: .directory("d")) == nil)
+    }
+
     @Test func `a topic that does not go by times has none`() {
         #expect(OldRecords(of: Self.topic(nil), at: Timestamp(1_000)) == nil)
     }

@@ -59,7 +59,8 @@ extension Consumer {
         } catch {
             switch error {
             case .damaged, .outOfRange: return nil
-            case .failed(let failure): throw failure
+            case .leaderless(let failure), .failed(let failure): throw DamageFound(failure: failure)
+            case .gone(let failure): throw TopicGone(topic: partition.topic, failure: failure)
             }
         }
         let bytes = UnsafeRawBufferPointer(

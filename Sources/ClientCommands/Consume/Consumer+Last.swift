@@ -67,7 +67,9 @@ extension Consumer {
                 count += try countRecords(result, of: partition, &position, span)
             } catch {
                 switch error {
-                case .failed(let failure), .damaged(let failure): throw failure
+                case .failed(let failure), .damaged(let failure), .leaderless(let failure),
+                    .gone(let failure):
+                    throw failure
                 case .outOfRange(let bounds):
                     // Retention was quicker.
                     position = min(max(position, bounds.logStart), span.upperBound)

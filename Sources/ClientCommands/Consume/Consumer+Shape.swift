@@ -31,9 +31,16 @@ struct ChosenShape {
 /// Partitions that came since reading began.
 extension Consumer {
     /// Takes those that came since, where more is waited for: from their beginning wherever the
-    /// others began, for all in them is news; a group goes on at a position that it has in them.
-    mutating func takeNewPartitions() throws {
-        guard !plan.endsAtEnd, shape.isDue(at: time.monotonicNanoseconds()) else { return }
+    /// others began, for all in them is news; a group goes on at a position that it has in them,
+    /// unless that may be of a topic of the name that was deleted meanwhile.
+    ///
+    /// - Returns: whether any came.
+    @discardableResult
+    mutating func takeNewPartitions(atOnce: Bool = false) throws -> Bool {
+        guard !plan.endsAtEnd, shape.isDue(at: time.monotonicNanoseconds()) || atOnce else {
+            return false
+        }
+        var isAny = false
         let known = Set(chosen)
         for partition in shape.now() where !known.contains(partition) {
             // One that nobody leads yet is taken the next time.
@@ -41,8 +48,12 @@ extension Consumer {
             var position: Offset?
             if let group = plan.group {
                 let committed = try log.committedOffsets(group: group, partitions: [partition])
-                progress.begin(with: committed, at: time.monotonicNanoseconds())
-                position = committed[partition]
+                if goneTopics.contains(partition.topic) {
+                    progress.beginAnew(partition, at: committed[partition])
+                } else {
+                    progress.begin(with: committed, at: time.monotonicNanoseconds())
+                    position = committed[partition]
+                }
             }
             let begin = max(position ?? .zero, bounds.logStart)
             positions[partition] = begin
@@ -51,6 +62,8 @@ extension Consumer {
             TextOutput.error.write(
                 "note: \(partition) is new, and is read from offset \(begin.rawValue) on\n"
             )
+            isAny = true
         }
+        return isAny
     }
 }

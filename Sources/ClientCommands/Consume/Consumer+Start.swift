@@ -36,8 +36,9 @@ extension Consumer {
         _ failure: CommandFailure
     ) throws {
         positions[partition] = position
-        let logStart = try log.bounds(of: partition).logStart
-        guard plan.skipsDamage, logStart > .zero else { return setAside(partition, failure) }
+        guard plan.skipsDamage, let logStart = try? log.bounds(of: partition).logStart,
+            logStart > .zero
+        else { return setAside(partition, failure) }
         leaveOut(partition, to: Regained(begin: logStart, from: logStart), failure)
     }
 
@@ -63,7 +64,8 @@ extension Consumer {
         guard case .offset(let offset) = start, let first = partitions.first else { return }
         var last = (partition: first, end: Offset.zero)
         for partition in partitions {
-            let end = try end(of: log.bounds(of: partition))
+            guard let bounds = try? log.bounds(of: partition) else { return }
+            let end = end(of: bounds)
             if end >= offset { return }
             if end > last.end { last = (partition, end) }
         }
@@ -104,13 +106,14 @@ extension Consumer {
     /// The partitions in which the group stands behind the end, which lost its end or was put back:
     /// what comes next would be passed over until the end is there again. What is damaged is told
     /// as that.
-    func failuresBehindTheEnd() throws -> [(partition: TopicPartition, failure: CommandFailure)] {
+    func failuresBehindTheEnd() -> [(partition: TopicPartition, failure: CommandFailure)] {
         guard let group = plan.group else { return [] }
         var failures: [(partition: TopicPartition, failure: CommandFailure)] = []
         for partition in partitions {
             guard let position = positions[partition] else { continue }
-            let bounds = try log.bounds(of: partition)
-            guard position > bounds.highWatermark else { continue }
+            // One that does not tell its end is told of when it is read.
+            guard let bounds = try? log.bounds(of: partition), position > bounds.highWatermark
+            else { continue }
             do throws(DamageFound) {
                 try log.refuseDamage(of: partition, at: position)
                 failures.append((partition, behindTheEnd(group, position, partition, bounds)))

@@ -13,25 +13,28 @@ struct Consumer: ~Copyable {
     /// Those that are read; a partition in which damage is met leaves them.
     var partitions: [TopicPartition]
     /// Those of them that are read up to where reading ends.
-    private var finished: Set<TopicPartition> = []
+    var finished: Set<TopicPartition> = []
     private var remaining: Int
-    private var printer: RecordPrinter
+    var printer: RecordPrinter
     var positions: [TopicPartition: Offset] = [:]
     /// Why partitions are not read on, or not whole.
     var failures: [(partition: TopicPartition, failure: CommandFailure)] = []
     /// Where to ask for what comes behind damage that was left out.
     var regained: [TopicPartition: Offset] = [:]
     /// What open transactions hold up.
-    private var heldUp = HeldUpRecords()
+    var heldUp = HeldUpRecords()
     /// Records in front of the last ones, which were asked for.
     var passedOver: [TopicPartition: Int64] = [:]
     var progress: GroupProgress
     /// Somebody else moved the group's positions: those of this reader are not noted any more.
-    private var isOvertaken = false
+    var isOvertaken = false
     private var hasSaidItWaits = false
     /// Whether the time at which reading ends has come.
     private var isTimeOver = false
     var silence = ReadingSilence()
+    var leaderless = LeaderlessPartitions()
+    /// Topics that were deleted while they were read: others of their names begin anew.
+    var goneTopics: Set<String> = []
     var shape: ChosenShape
     let time: any TimeSource
     let buffer = FetchBuffer(byteCount: 1 << 20)
@@ -82,13 +85,15 @@ struct Consumer: ~Copyable {
     private mutating func read(_ signals: SignalListener) throws {
         let stop = StopSwitch()
         signals.onRequest { stop.request() }
-        for (partition, failure) in try failuresBehindTheEnd() { setAside(partition, failure) }
+        for (partition, failure) in failuresBehindTheEnd() { setAside(partition, failure) }
         var targets: [TopicPartition: Offset] = [:]
         if plan.endsAtEnd {
             for partition in partitions {
-                let bounds = try log.bounds(of: partition)
-                targets[partition] = end(of: bounds)
-                noteHeldUp(partition, bounds)
+                do {
+                    let bounds = try log.bounds(of: partition)
+                    targets[partition] = end(of: bounds)
+                    noteHeldUp(partition, bounds)
+                } catch let error as DamageFound { setAside(partition, error.failure) }
             }
         }
         var signal: UInt64 = 0
@@ -96,14 +101,21 @@ struct Consumer: ~Copyable {
             noteTime()
             try takeNewPartitions()
             var isIdle = true
-            for partition in unfinished where remaining > 0 {
+            // What is given up on the way takes others of its topic along.
+            for partition in unfinished where remaining > 0 && partitions.contains(partition) {
                 do {
                     if try !pass(partition, target: targets[partition]) {
                         isIdle = false
-                    } else if isTimeOver, isRead(partition, to: targets[partition]) {
+                    } else if isTimeOver, isRead(partition, to: targets[partition]),
+                        !leaderless.contains(partition)
+                    {
                         finished.insert(partition)
                     }
-                } catch let error as DamageFound { setAside(partition, error.failure) }
+                } catch let error as DamageFound {
+                    setAside(partition, error.failure)
+                } catch let error as TopicGone {
+                    isIdle = try !giveUp(error) && isIdle
+                }
             }
             try noteProgressIfDue()
             guard isIdle else {
@@ -196,6 +208,12 @@ struct Consumer: ~Copyable {
             )
         } catch {
             switch error {
+            case .gone(let failure): throw TopicGone(topic: partition.topic, failure: failure)
+            case .leaderless(let failure):
+                guard leaderless.isLong(partition, at: time.monotonicNanoseconds()) else {
+                    return true
+                }
+                throw DamageFound(failure: failure)
             case .failed(let failure): throw DamageFound(failure: failure)
             case .damaged(let failure):
                 guard let next = try readableBehind(partition, position) else {
@@ -213,6 +231,7 @@ struct Consumer: ~Copyable {
             positions[partition] = try readable(position, of: partition)
             return false
         }
+        leaderless.end(partition)
         noteHeldUp(partition, result.bounds)
         guard result.byteCount > 0 else { return true }
         let bytes = UnsafeRawBufferPointer(buffer.bytes)
@@ -332,58 +351,5 @@ struct Consumer: ~Copyable {
         }
         if passedOver > 0 { self.passedOver[partition] = passedOver }
         if remaining > 0 { positions[partition] = batch.nextOffset }
-    }
-
-    // MARK: The group
-
-    /// Notes the positions now and then, so that a reader that is killed repeats little.
-    private mutating func noteProgressIfDue() throws {
-        guard plan.group != nil, progress.isDue(at: time.monotonicNanoseconds()) else { return }
-        printer.output.flush()
-        try noteProgress()
-    }
-
-    /// Commits the group's positions, once what they stand for is written out.
-    private mutating func noteProgress() throws {
-        guard let group = plan.group, !printer.output.isBroken, !isOvertaken else { return }
-        let news = progress.news(in: positions)
-        if !news.isEmpty {
-            let now = try log.committedOffsets(group: group, partitions: news.keys.sorted())
-            let time = time.monotonicNanoseconds()
-            if let move = progress.move(in: now, to: news, at: time) {
-                isOvertaken = true
-                throw overtaken(group, move)
-            }
-            try log.commitOffsets(group: group, news)
-        }
-        progress.note(positions, at: time.monotonicNanoseconds())
-    }
-
-    /// A reset that was made meanwhile stays, and what another reader has read is not read again.
-    private func overtaken(_ group: String, _ move: GroupProgress.Move) -> CommandFailure {
-        let left = move.left.map { "at \($0.rawValue)" } ?? "without a position"
-        let found = move.found.map { "it is at \($0.rawValue)" } ?? "it has none"
-        return CommandFailure(
-            "the positions of the group '\(group)' were moved by somebody else meanwhile",
-            place: "\(log.place)",
-            reason: "in \(move.partition) this command left it \(left), and now \(found); what "
-                + "was printed since is not noted",
-            next: log.place.next("group describe \(argument: group)")
-                + ", then consume again: it goes on from there"
-        )
-    }
-
-    /// Notes the positions once the work failed; says so where that fails as well.
-    private mutating func noteProgress(after failure: CommandFailure) -> CommandFailure {
-        do {
-            try noteProgress()
-            return failure
-        } catch {
-            var failure = failure
-            let second = CommandFailure(explaining: error, data: log.place.directory)
-            let words = "the group's position was not noted: \(second.reason ?? second.what)"
-            failure.reason = failure.reason.map { "\($0); \(words)" } ?? words
-            return failure
-        }
     }
 }

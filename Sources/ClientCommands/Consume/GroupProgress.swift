@@ -13,8 +13,9 @@ struct GroupProgress {
     }
 
     private var noted: [TopicPartition: Offset] = [:]
-    /// The group's positions as this reader last saw or left them, and when.
-    private var left: [TopicPartition: (offset: Offset, time: UInt64)] = [:]
+    /// The group's positions as this reader last saw or left them, and when; nil for one of a topic
+    /// that was deleted, which may go at any time.
+    private var left: [TopicPartition: (offset: Offset, time: UInt64?)] = [:]
     /// A position that nobody has noted for so long may have expired: Kafka's least
     /// `offsets.retention.minutes`.
     private static let leastRetention = Duration.seconds(60)
@@ -30,6 +31,18 @@ struct GroupProgress {
     /// What the group had when reading began, of all partitions or of some.
     mutating func begin(with committed: [TopicPartition: Offset], at now: UInt64) {
         left.merge(committed.mapValues { ($0, now) }) { $1 }
+    }
+
+    /// The topic of this partition is gone.
+    mutating func forget(_ partition: TopicPartition) {
+        noted[partition] = nil
+        left[partition] = nil
+    }
+
+    /// The partition is of another topic than before, in which this position means nothing.
+    mutating func beginAnew(_ partition: TopicPartition, at committed: Offset?) {
+        noted[partition] = nil
+        left[partition] = committed.map { ($0, nil) }
     }
 
     /// The first position, in the partitions' order, that somebody else has moved or removed since:

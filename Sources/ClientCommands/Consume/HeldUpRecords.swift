@@ -29,6 +29,13 @@ struct HeldUpRecords {
         bounds[partition] = now
     }
 
+    /// It is not read any more.
+    mutating func forget(_ partition: TopicPartition) {
+        bounds[partition] = nil
+        since[partition] = nil
+        told.remove(partition)
+    }
+
     /// Where those stand that are held up.
     var stableOffsets: [TopicPartition: Offset] { bounds.mapValues(\.lastStableOffset) }
 

@@ -59,6 +59,11 @@ extension OpenLog: RecordSource {
         }
     }
 
+    /// Nobody else can delete any.
+    func goneTopics(among topics: Set<String>) -> Set<String> { [] }
+
+    func forget(topic: String) {}
+
     func refuseDamage(of partition: TopicPartition, at offset: Offset) throws(DamageFound) {
         do throws(LogClientError) { try client.refuseDamage(of: partition, at: offset) } catch {
             var failure = CommandFailure(explaining: error, data: directory)

@@ -29,9 +29,11 @@ enum TimeFormat: String, CaseIterable, Sendable {
     /// `2013-01-31T05:00:00.000Z`.
     case iso
 
+    /// A record that has no time has Kafka's number for that, -1, or a dash.
     func text(of time: Timestamp) -> String {
         switch self {
         case .milliseconds: "\(time.rawValue)"
+        case .iso where time == .none: "-"
         case .iso: CalendarTime(millisecondsSince1970: time.rawValue).text
         }
     }

@@ -11,6 +11,7 @@ protocol RecordSource {
     func partitions(of topic: String) throws(CommandFailure) -> [TopicPartition]
     /// Those that can be read, at least up to damage; of the others the reason is told.
     func readable(_ partitions: [TopicPartition]) -> [TopicPartition]
+    /// - Throws: `DamageFound` where that partition alone does not tell them.
     func bounds(of partition: TopicPartition) throws -> PartitionBounds
     /// The first offset of a record at that time or later; nil where there is none.
     func offset(
@@ -25,6 +26,11 @@ protocol RecordSource {
         partitions: [TopicPartition]
     ) throws -> [TopicPartition: Offset]
     func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws
+    /// Those of these topics that were deleted since they were first looked up, also where others
+    /// have their names by now.
+    func goneTopics(among topics: Set<String>) throws -> Set<String>
+    /// The next topic of this name is another one than that which was read so far.
+    func forget(topic: String)
     /// Refuses to take for deleted what damage has taken away.
     func refuseDamage(of partition: TopicPartition, at offset: Offset) throws(DamageFound)
     /// Whole batches from `offset` on, none at the end. The first may begin below it.
@@ -58,5 +64,9 @@ enum FetchFailure: Error {
     case outOfRange(PartitionBounds)
     /// What lies there is not what was written.
     case damaged(CommandFailure)
+    /// Nobody leads the partition now; somebody may soon.
+    case leaderless(CommandFailure)
+    /// The topic was deleted.
+    case gone(CommandFailure)
     case failed(CommandFailure)
 }

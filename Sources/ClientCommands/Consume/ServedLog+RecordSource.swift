@@ -37,10 +37,24 @@ extension ServedLog: RecordSource {
     }
 
     func bounds(of partition: TopicPartition) throws -> PartitionBounds {
-        let bounds = try bounds(of: [partition])
-        return try asking("the offsets of \(partition) are not told") {
-            _ throws(KafkaClientError) in
-            try bounds[partition]?.get()
+        let answer = try bounds(of: [partition])[partition]
+        if case .failure(let error)? = answer, error.isOfOnePartition {
+            throw DamageFound(failure: unreadable(partition, error))
+        }
+        return try told(answer, of: partition)
+    }
+
+    /// The same for who has use of no other partition.
+    func toldBounds(of partition: TopicPartition) throws(CommandFailure) -> PartitionBounds {
+        try told(try bounds(of: [partition])[partition], of: partition)
+    }
+
+    private func told(
+        _ answer: Result<PartitionBounds, KafkaClientError>?,
+        of partition: TopicPartition
+    ) throws(CommandFailure) -> PartitionBounds {
+        try asking("the offsets of \(partition) are not told") { _ throws(KafkaClientError) in
+            try answer?.get()
                 ?? PartitionBounds(
                     logStart: .zero,
                     highWatermark: .zero,
@@ -67,7 +81,7 @@ extension ServedLog: RecordSource {
         let found = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.describe(group: group)
         }
-        guard let (known, members) = found else { return }
+        guard let (known, members) = found else { return try refuseOtherKind(group) }
         if !known.mayBeRead { throw place.jobGroup(group) }
         guard members.isEmpty else {
             throw CommandFailure(
@@ -90,8 +104,28 @@ extension ServedLog: RecordSource {
 
     func commitOffsets(group: String, _ offsets: [TopicPartition: Offset]) throws {
         try asking("the group's positions are not noted") { cluster throws(KafkaClientError) in
-            try cluster.commitOffsets(group: group, offsets)
+            do throws(KafkaClientError) {
+                try cluster.commitOffsets(group: group, offsets)
+            } catch {
+                // Deleted just now: the others are to be noted.
+                let gone = try cluster.goneTopics(among: Set(offsets.keys.map(\.topic)))
+                guard error.code == .unknownTopicOrPartition, !gone.isEmpty else { throw error }
+                let left = offsets.filter { !gone.contains($0.key.topic) }
+                if !left.isEmpty { try cluster.commitOffsets(group: group, left) }
+            }
         }
+    }
+
+    func goneTopics(among topics: Set<String>) throws -> Set<String> {
+        try asking("whether the topics are still there is not told") {
+            cluster throws(KafkaClientError) in
+            try cluster.goneTopics(among: topics)
+        }
+    }
+
+    func forget(topic: String) {
+        cluster.forget(topic: topic)
+        fetched = fetched.filter { $0.key.topic != topic }
     }
 
     func refuseDamage(of partition: TopicPartition, at offset: Offset) {}
@@ -123,8 +157,10 @@ extension ServedLog: RecordSource {
         case .offsetOutOfRange: throw .outOfRange(try boundsNow(of: partition))
         case .corruptMessage, .kafkaStorageError, .unknownServerError:
             throw .damaged(refusal(answer.code, partition, at: offset))
+        case .unknownTopicID: throw .gone(gone(partition.topic))
         default:
-            throw .failed(unreadable(partition, .refused(answer.code, about: "\(partition)", "")))
+            let failure = unreadable(partition, .refused(answer.code, about: "\(partition)", ""))
+            throw answer.isWithoutLeader ? .leaderless(failure) : .failed(failure)
         }
         buffer.reserve(answer.records.count)
         buffer.bytes.copyBytes(from: answer.records)
@@ -153,6 +189,16 @@ extension ServedLog: RecordSource {
                 + "stored there is damaged, or its disk failed (\(code.kafkaName))",
             next: verification(of: partition.topic)
                 ?? place.next("topic describe \(argument: partition.topic)")
+        )
+    }
+
+    private func gone(_ topic: String) -> CommandFailure {
+        CommandFailure(
+            "the topic '\(topic)' was deleted while it was read",
+            place: "\(place)",
+            reason: "what was not printed of it is gone with it; a topic of that name that is "
+                + "there now is another one",
+            next: place.next("topic list")
         )
     }
 
@@ -208,7 +254,9 @@ extension ServedLog: RecordSource {
     private func boundsNow(
         of partition: TopicPartition
     ) throws(FetchFailure) -> PartitionBounds {
-        do { return try bounds(of: partition) } catch {
+        do { return try bounds(of: partition) } catch let error as DamageFound {
+            throw .failed(error.failure)
+        } catch {
             throw .failed(CommandFailure(explaining: error, data: place.directory))
         }
     }
@@ -246,11 +294,12 @@ extension ServedLog: RecordSource {
 }
 
 extension KafkaClientError {
-    /// A partition that is damaged or offline, of a topic that is there.
+    /// A partition that is damaged or offline, that nobody leads, or that is not there any more.
     fileprivate var isOfOnePartition: Bool {
         switch code {
-        case .kafkaStorageError, .corruptMessage, .unknownServerError: true
-        default: false
+        case .kafkaStorageError, .corruptMessage, .unknownServerError, .unknownTopicOrPartition:
+            true
+        default: isOfLeader
         }
     }
 }

@@ -47,8 +47,13 @@ struct TopicChoice {
 
     /// Their partitions, or of each that of one number; of topics that are not told, none.
     func partitions(of log: any CommandLog, numbered index: Int?) -> [TopicPartition] {
-        let topics = (try? topics(of: log)) ?? []
-        let all = topics.flatMap { (try? log.partitions(of: $0)) ?? [] }
+        // An expression that matches nothing any more keeps none of the others from it.
+        let topics = words.flatMap { word in
+            (try? TopicChoice([word], areExpressions: areExpressions).topics(of: log)) ?? []
+        }
+        var seen: Set<String> = []
+        let all = topics.filter { seen.insert($0).inserted }
+            .flatMap { (try? log.partitions(of: $0)) ?? [] }
         return all.filter { index == nil || $0.partition.rawValue == Int32(clamping: index ?? 0) }
     }
 }

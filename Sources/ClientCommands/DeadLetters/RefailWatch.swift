@@ -77,7 +77,7 @@ final class RefailWatch {
                 if let known = ends[partition].flatMap({ $0 }) {
                     end = known
                 } else {
-                    end = try log.bounds(of: partition).highWatermark
+                    end = try log.toldBounds(of: partition).highWatermark
                 }
                 guard try wait(for: group, toPass: end, of: partition, deadline) else { return nil }
             }
@@ -120,7 +120,7 @@ final class RefailWatch {
         var found: Refailure?
         var reader = DeadLetterReader()
         for partition in positions.keys.sorted() {
-            let end = try log.bounds(of: partition).highWatermark
+            let end = try log.toldBounds(of: partition).highWatermark
             guard
                 try log.waitUntilStable(
                     partition,

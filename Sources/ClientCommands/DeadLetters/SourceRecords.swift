@@ -52,7 +52,7 @@ struct SourceRecords {
     /// says so: a log start that moves meanwhile is met by who reads there.
     private mutating func holds(_ offset: Offset, in partition: TopicPartition) throws -> Bool {
         if bounds[partition]?.contains(offset) ?? false { return true }
-        let now = try log.bounds(of: partition)
+        let now = try log.toldBounds(of: partition)
         let known = now.logStart..<max(now.logStart, now.lastStableOffset)
         if bounds.count >= Self.topicLimit { bounds = [:] }
         bounds[partition] = known

@@ -32,13 +32,14 @@ package enum GroupCommands {
                     TextOutput.standard.write(
                         "{\"group\":\(jsonString(group.name)),"
                             + "\"state\":\(jsonString(group.state)),"
-                            + "\"protocol_type\":\(jsonString(group.protocolType))}\n"
+                            + "\"protocol_type\":\(jsonString(group.protocolType)),"
+                            + "\"kind\":\(jsonString(group.kind.word))}\n"
                     )
                 }
                 return
             }
-            var table = Table(("GROUP", .left), ("STATE", .left))
-            for group in groups { table.add(group.name, group.state) }
+            var table = Table(("GROUP", .left), ("STATE", .left), ("", .left))
+            for group in groups { table.add(group.name, group.state, group.kind.words ?? "") }
             TextOutput.standard.write(table.text)
         }
         return .done
@@ -142,9 +143,11 @@ extension ServedLog {
             try cluster.describe(group: name)
         }
         if let found { return found }
-        let names = try asking(what) { cluster throws(KafkaClientError) in
-            try cluster.groups().map(\.name)
+        let groups = try asking(what) { cluster throws(KafkaClientError) in
+            try cluster.groups()
         }
+        if let listed = groups.first(where: { $0.name == name }) { try refuseOtherKind(listed) }
+        let names = groups.map(\.name).filter { $0 != name }
         throw CommandFailure(
             "the group '\(name)' does not exist",
             place: "\(place)",

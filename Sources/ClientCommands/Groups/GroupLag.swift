@@ -15,8 +15,10 @@ package struct PartitionLag {
     /// The high watermark.
     var end: Offset
     /// How long ago the first committed record that it has not read was made; nil where there is
-    /// none.
+    /// none, or where it does not say that.
     package var age: Duration?
+    /// Whether that record does not say when it was made.
+    var isAgeUntold = false
     /// Why the end is not known.
     var trouble: String?
     /// Why that record is not known.
@@ -37,7 +39,7 @@ package struct PartitionLag {
     }
 
     /// Whether nothing says that the group reads it, and there is something to read.
-    var isUnread: Bool { position == nil && age != nil }
+    var isUnread: Bool { position == nil && (age != nil || isAgeUntold) }
 }
 
 extension ServedLog {
@@ -90,7 +92,11 @@ extension ServedLog {
             guard var lag = PartitionLag(name, position, start, ends[name]) else { continue }
             if withAges, lag.trouble == nil, lag.records > 0 {
                 switch try age(of: name, at: lag.start, before: lag.end) {
-                case .success(let age): lag.age = age
+                case .success(.none): break
+                case .success(.untold): lag.isAgeUntold = true
+                case .success(.of(let age)): lag.age = age
+                // Its topic is gone meanwhile.
+                case .failure(let trouble) where trouble.isOfGoneTopic: continue
                 case .failure(let trouble): lag.ageTrouble = trouble.text
                 }
             }
@@ -115,13 +121,23 @@ extension ServedLog {
             next: lag.isBehindEnd
                 ? place.next("group reset \(argument: group) --topic=\(shellWord(topic))")
                     + ", which shows what beginning anew would change, and does not change it"
-                : verification(of: topic)
+                : verification(of: topic) ?? place.next("topic describe \(argument: topic)")
         )
+    }
+
+    /// How old the first record is that was not read.
+    private enum FirstAge {
+        /// There is no such record.
+        case none
+        /// It has no time.
+        case untold
+        case of(Duration)
     }
 
     /// Why a record is not known.
     private struct Trouble: Error {
         let text: String
+        var isOfGoneTopic = false
     }
 
     /// The owner tells of a damaged batch what it tells of a partition that is offline.
@@ -141,13 +157,12 @@ extension ServedLog {
     /// What a fetch brings where the first batch was nothing to readers of committed records.
     private static let ageByteLimit: Int32 = 1 << 20
 
-    /// How old the first record from `position` on is that readers of committed ones see; nil where
-    /// there is none, now.
+    /// How old the first record from `position` on is that readers of committed ones see now.
     private func age(
         of partition: TopicPartition,
         at position: Offset,
         before end: Offset
-    ) throws(CommandFailure) -> Result<Duration?, Trouble> {
+    ) throws(CommandFailure) -> Result<FirstAge, Trouble> {
         let what = "how far \(partition) is behind is not told"
         var next = position
         var byteLimit: Int32 = 1
@@ -169,12 +184,15 @@ extension ServedLog {
                     try cluster.offsets(.earliest, of: [partition], isolation: .readUncommitted)
                 }
                 guard case .success(let start?) = starts[partition], start > next else {
-                    return .success(nil)
+                    return .success(.none)
                 }
                 next = start
                 continue
             }
             guard answer.code == .none else {
+                if answer.code == .unknownTopicID {
+                    return .failure(Trouble(text: "its topic is gone", isOfGoneTopic: true))
+                }
                 return .failure(Trouble(text: Self.words(answer.code, next, partition)))
             }
             let (time, behind) = answer.records.withUnsafeBytes {
@@ -185,14 +203,17 @@ extension ServedLog {
                 )
             }
             if let time {
+                guard time != .none else { return .success(.untold) }
                 let now = SystemTimeSource().wallTime()
                 let (milliseconds, overflows) = now.rawValue
                     .subtractingReportingOverflow(time.rawValue)
-                return .success(overflows ? nil : .milliseconds(max(milliseconds, 0)))
+                return .success(overflows ? .untold : .of(.milliseconds(max(milliseconds, 0))))
             }
             guard behind > next else {
                 // What is left waits for an open transaction.
-                if answer.records.isEmpty, next >= answer.lastStableOffset { return .success(nil) }
+                if answer.records.isEmpty, next >= answer.lastStableOffset {
+                    return .success(.none)
+                }
                 return .failure(
                     Trouble(text: "the record at offset \(next.rawValue) cannot be read")
                 )
@@ -200,7 +221,7 @@ extension ServedLog {
             next = behind
             byteLimit = Self.ageByteLimit
         }
-        return .success(nil)
+        return .success(.none)
     }
 }
 

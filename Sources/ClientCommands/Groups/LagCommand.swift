@@ -23,11 +23,12 @@ package enum LagCommand {
             + "all partitions count.\nRECORDS are offsets up to the high watermark: those of "
             + "aborted transactions and of their ends are\namong them. BEHIND is the age of the "
             + "oldest committed record that is not read: `-` where there is\nnone, whatever is "
-            + "aborted or waits for an open transaction (see `millrace txn list`), `?` where it\n"
-            + "cannot be read (exit code 1). In a partition without a position all that is there "
-            + "counts, from the\nlog's begin, and --slo takes any committed record there for too "
-            + "far behind. Nothing can be counted\nfrom a position behind the end of its "
-            + "partition (exit code 1).",
+            + "aborted or waits for an open transaction (see `millrace txn list`), or where it\n"
+            + "has no time, `?` where it cannot be read (exit code 1). In a partition without a "
+            + "position all that is\nthere counts, from the log's begin, and --slo takes any "
+            + "committed record there for too far behind.\nNothing can be counted in a partition "
+            + "that nobody leads, nor from a position behind the end of its\npartition (exit code "
+            + "1).",
         parameters: [groups.declaration, limit.declaration, GroupCommands.asJSON.declaration]
             + LogOption.parameters,
         examples: [
@@ -127,7 +128,7 @@ extension ServedLog {
         var names = chosen
         if names.isEmpty {
             names = try asking("the groups are not told") { cluster throws(KafkaClientError) in
-                try cluster.groups().map(\.name)
+                try cluster.groups().filter { $0.kind == .reader }.map(\.name)
             }
         } else {
             for name in names { _ = try requireGroup(name) }

@@ -37,7 +37,11 @@ enum ResetCommand {
     ) { invocation in
         let name = invocation[GroupCommands.group]
         try withCluster(invocation) { log in
-            let changes = try log.changes(of: name, to: invocation[to], in: invocation[topic])
+            let (changes, doubt) = try log.changes(
+                of: name,
+                to: invocation[to],
+                in: invocation[topic]
+            )
             var table = Table(
                 ("TOPIC", .left),
                 ("PART", .right),
@@ -49,10 +53,11 @@ enum ResetCommand {
                     change.partition.topic,
                     "\(change.partition.partition.rawValue)",
                     change.old.map { "\($0.rawValue)" } ?? "-",
-                    "\(change.new.rawValue)"
+                    change.new.map { "\($0.rawValue)" } ?? "?"
                 )
             }
             TextOutput.standard.write(table.text)
+            if let doubt { throw doubt }
             guard invocation[execute] else {
                 TextOutput.standard.write("nothing is changed; --execute changes it\n")
                 return
@@ -61,7 +66,11 @@ enum ResetCommand {
                 cluster throws(KafkaClientError) in
                 try cluster.commitOffsets(
                     group: name,
-                    Dictionary(uniqueKeysWithValues: changes.map { ($0.partition, $0.new) })
+                    Dictionary(
+                        uniqueKeysWithValues: changes.compactMap { change in
+                            change.new.map { (change.partition, $0) }
+                        }
+                    )
                 )
             }
             TextOutput.standard.write("set \(counted(changes.count, "position")) of \(name)\n")
@@ -74,15 +83,17 @@ enum ResetCommand {
 private struct PositionChange {
     let partition: TopicPartition
     let old: Offset?
-    let new: Offset
+    /// Nil where it is not known.
+    let new: Offset?
 }
 
 extension ServedLog {
+    /// What would change, and why nothing may be where it is not known of all.
     fileprivate func changes(
         of group: String,
         to start: ReadingPlan.Start,
         in topic: String?
-    ) throws(CommandFailure) -> [PositionChange] {
+    ) throws(CommandFailure) -> (changes: [PositionChange], doubt: CommandFailure?) {
         let what = "the positions of the group '\(group)' are not told"
         let found = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.describe(group: group)
@@ -100,6 +111,8 @@ extension ServedLog {
         } else if topic == nil {
             // Its own error, with the nearest name.
             _ = try requireGroup(group)
+        } else {
+            try refuseOtherKind(group)
         }
         let old = try asking(what) { cluster throws(KafkaClientError) in
             try cluster.committedOffsets(group: group, partitions: nil)
@@ -108,20 +121,21 @@ extension ServedLog {
             try requireTopic(topic, canBeMade: false).partitionNames
         }
         let partitions = names ?? old.keys.sorted()
-        let new = try positions(start, of: partitions)
-        return partitions.compactMap { partition in
+        let (new, doubt) = try positions(start, of: partitions)
+        let changes = partitions.compactMap { partition in
             new[partition].map {
                 PositionChange(partition: partition, old: old[partition], new: $0)
             }
         }
+        return (changes, doubt)
     }
 
-    /// Where reading begins in each partition. Fails where one does not tell its offsets: set in
-    /// the others alone, the group would go on from two times.
+    /// Where reading begins in each partition, nil in those that do not tell their offsets; and
+    /// that as a failure: set in the others alone, the group would go on from two times.
     private func positions(
         _ start: ReadingPlan.Start,
         of partitions: [TopicPartition]
-    ) throws(CommandFailure) -> [TopicPartition: Offset] {
+    ) throws(CommandFailure) -> (of: [TopicPartition: Offset?], doubt: CommandFailure?) {
         let what = "the offsets are not told"
         let bounds = try bounds(of: partitions)
         var times: [TopicPartition: Result<Offset?, KafkaClientError>] = [:]
@@ -131,7 +145,7 @@ extension ServedLog {
                 try cluster.offsets(.time(time), of: partitions, isolation: .readUncommitted)
             }
         }
-        var positions: [TopicPartition: Offset] = [:]
+        var positions: [TopicPartition: Offset?] = [:]
         var unknown: [(partition: TopicPartition, error: KafkaClientError)] = []
         for partition in partitions {
             let position: Result<Offset, KafkaClientError>?
@@ -148,8 +162,8 @@ extension ServedLog {
             case nil: unknown.append((partition, .nonsense(cluster.entry, "it is left out")))
             }
         }
-        if let first = unknown.first { throw untold(first, unknown.count - 1) }
-        return positions
+        for (partition, _) in unknown { positions[partition] = .some(nil) }
+        return (positions, unknown.first.map { untold($0, unknown.count - 1) })
     }
 
     private func untold(

@@ -213,7 +213,7 @@ package final class ServedLog: CommandLog {
         case (.nonsense, .directory), (.unsupported, _), (.unwritable, _): return nil
         case (.refused(let code, _, _), _):
             switch code {
-            case .unknownTopicOrPartition: return place.next("topic list")
+            case .unknownTopicOrPartition, .unknownTopicID: return place.next("topic list")
             // The code is the same where only a job may: no rule would change that.
             case .topicAuthorizationFailed:
                 return "if the topic is a job's own (millrace.owner in "

@@ -20,8 +20,9 @@ struct OldRecords: Equatable {
         self.first = Timestamp(overflows ? .min : first)
     }
 
+    /// Records without a time go by the age of the files that they are in.
     mutating func note(_ time: Timestamp) {
-        guard time < first else { return }
+        guard time < first, time != .none else { return }
         count += 1
         oldest = min(oldest, time)
     }

@@ -155,7 +155,7 @@ extension ServedLog {
         before stop: ReadingPlan.Stop
     ) throws -> [RecordDeletion] {
         try partitions.map { partition -> RecordDeletion in
-            let bounds = try bounds(of: partition)
+            let bounds = try toldBounds(of: partition)
             let end = bounds.highWatermark
             let new: Offset
             switch stop {
@@ -188,6 +188,7 @@ extension ServedLog {
                 before: Dictionary(uniqueKeysWithValues: deletions.map { ($0.partition, $0.new) })
             )
         }
+        var first: CommandFailure?
         for deletion in deletions {
             let partition = deletion.partition
             switch answers[partition] {
@@ -196,14 +197,17 @@ extension ServedLog {
                     "deleted \(partition) before \(start.rawValue)\n"
                 )
             case .failure(let error):
-                throw failure("the records of \(partition) were not deleted", error)
+                first = first ?? failure("the records of \(partition) were not deleted", error)
             case nil:
-                throw failure(
-                    "the records of \(partition) were not deleted",
-                    .nonsense(cluster.entry, "it leaves out \(partition)")
-                )
+                first =
+                    first
+                    ?? failure(
+                        "the records of \(partition) were not deleted",
+                        .nonsense(cluster.entry, "it leaves out \(partition)")
+                    )
             }
         }
+        if let first { throw first }
         if deletions.isEmpty { TextOutput.standard.write("there was nothing to delete\n") }
     }
 }

@@ -30,7 +30,7 @@ struct RecordCounter: ~Copyable {
                 )
             } catch {
                 switch error {
-                case .damaged(var failure):
+                case .damaged(var failure), .leaderless(var failure), .gone(var failure):
                     failure.what = "the records of \(partition) are not counted"
                     throw DamageFound(failure: failure)
                 case .failed(let failure): throw failure

@@ -186,8 +186,17 @@ extension ServedLog: TopicStore {
             try cluster.troubles(of: topics.map(\.name))
         }
         let bounds = try bounds(of: topics.flatMap(\.usablePartitions))
-        return topics.map { topic in
-            ShownTopic(
+        return topics.compactMap { topic in
+            // Deleted since the topics were told.
+            let isGone = topic.partitionNames.contains {
+                if case .failure(let error)? = bounds[$0] {
+                    error.code == .unknownTopicOrPartition
+                } else {
+                    false
+                }
+            }
+            if isGone, allowsDenials { return nil }
+            return ShownTopic(
                 name: topic.name,
                 isInternal: topic.isInternal,
                 options: options[topic.name],

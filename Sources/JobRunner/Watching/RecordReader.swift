@@ -16,7 +16,8 @@ final class RecordReader {
     deinit { buffer.deallocate() }
 
     /// When the first record from an offset on was made that readers of committed ones see; nil
-    /// where there is none before `end`, it cannot be read, or too much else lies before it.
+    /// where there is none before `end`, it has no time or cannot be read, or too much else lies
+    /// before it.
     func firstTime(
         in partition: TopicPartition,
         from offset: Offset,
@@ -28,7 +29,7 @@ final class RecordReader {
                 return nil
             }
             let (time, behind) = FirstRecordTime.find(in: bytes, from: next, hiding: aborted)
-            if let time { return time }
+            if let time { return time == .none ? nil : time }
             guard behind > next else { return nil }
             next = behind
         }

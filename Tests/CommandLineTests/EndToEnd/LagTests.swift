@@ -53,6 +53,27 @@ extension EndToEnd {
             #expect(seconds.contains(/"seconds":[0-9]{9,}\.[0-9]{3}}/), "\(seconds)")
         }
 
+        @Test func `a record without a time has no age`() throws {
+            try succeed("topic", "create", "lines")
+            try succeed("group", "reset", "g", "--topic", "lines", "--execute")
+            let record = #"{"value":"a","timestamp":-1}"#
+            let produced = try succeed("produce", "lines", "--input", "json", input: record)
+            #expect(produced.errors.isEmpty, "\(produced)")
+            let lag = try succeed("lag", "g", "--slo", "1us")
+            #expect(lag.lines.last?.hasSuffix("1       -") == true, "\(lag.output)")
+            #expect(try succeed("lag", "g", "--json").output.contains(#""seconds":null"#))
+            let read = ["consume", "lines", "--until-end"]
+            #expect(try succeed(read + ["--format", "%T %s\\n", "--time", "iso"]).lines == ["- a"])
+            #expect(try succeed(read + ["--output", "json"]).output.contains(#""timestamp":-1,"#))
+            // Without a position any record is too far behind, with a time or without.
+            try succeed("topic", "create", "more", "--partitions", "2")
+            try succeed("produce", "more", "--partition", "0", input: "a\n")
+            try succeed("consume", "more", "--group", "h", "--partition", "0", "--until-end")
+            #expect(try run(["lag", "h", "--slo", "1h"]).status == 0)
+            try succeed("produce", "more", "--input", "json", "--partition", "1", input: record)
+            #expect(try run(["lag", "h", "--slo", "1h"]).status == 2)
+        }
+
         @Test func `a partition without a position counts from the log's begin`() throws {
             try succeed("topic", "create", "lines", "--partitions", "3")
             for partition in ["0", "1"] {

@@ -48,7 +48,8 @@ extension EndToEnd {
             _ = try run(["consume", "v", "--until-end"])
             let reset = ["group", "reset", "r", "--to", place] + (executes ? ["--execute"] : [])
             let outcome = try run(reset)
-            #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome)")
+            #expect(outcome.status == 1 && outcome.lines.count == 4, "\(outcome)")
+            #expect(outcome.lines.count { $0.hasSuffix(" ?") } == 1, "\(outcome)")
             #expect(
                 outcome.errors.contains("no position is set: the offsets of v-2 are not told"),
                 "\(outcome.errors)"
