@@ -56,7 +56,8 @@ import Testing
                 (value: Int64, row: Int64) in "\(value) \(row)"
             }
             .to(MapAsyncTimeTests.output("joined"))
-            asked.process(stores: []) { (_: TaskStores) in Ticker() }.to(MapAsyncTimeTests.output("ticks"))
+            asked.process(stores: []) { (_: TaskStores) in Ticker() }
+                .to(MapAsyncTimeTests.output("ticks"))
             asked.groupByKey(key: .utf8)
                 .windowed(by: .tumbling(.milliseconds(20), grace: .zero))
                 .count(store: "windows", emit: .onClose)
