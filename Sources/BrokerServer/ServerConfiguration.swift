@@ -13,6 +13,10 @@ package struct ServerConfiguration: Sendable {
     package var slowReaderTimeout = Duration.seconds(30)
     /// The same while the answers of all connections hold as much as they may.
     package var crowdedReaderTimeout = Duration.seconds(10)
+    /// Who takes no more than so much in so long is closed then too, while something waits: a byte
+    /// now and again would hold the memory of all for ever.
+    package var crowdedReaderByteCount = 1 << 20
+    package var crowdedReaderPeriod = Duration.seconds(30)
     /// A request must be whole so long after its begin.
     package var frameTimeout = Duration.seconds(60)
     /// The same while others wait for the memory that its bytes hold.

@@ -88,6 +88,23 @@ import Testing
         )
     }
 
+    @Test func `a byte now and again keeps no memory where all answers hold too much`() {
+        let harness = Harness { $0.crowdedReaderByteCount = 50 }
+        harness.machine.isCrowded = true
+        _ = harness.receive(Harness.frame(Harness.fetch))
+        _ = harness.answer(0, [UInt8](repeating: 0, count: 1000))
+        for seconds: UInt64 in [9, 18, 27, 36] {
+            harness.now = seconds * 1_000_000_000
+            _ = harness.send(10)
+        }
+        #expect(harness.overdue(afterSeconds: 37) == .slowReader)
+        harness.machine.isCrowded = false
+        #expect(harness.overdue(afterSeconds: 37) == nil)
+        harness.machine.isCrowded = true
+        _ = harness.send(10)
+        #expect(harness.overdue(afterSeconds: 45) == nil)
+    }
+
     @Test func `a request that never becomes whole is ended, sooner where others wait`() {
         let harness = Harness()
         _ = harness.receive([0, 0, 0, 50, 0])

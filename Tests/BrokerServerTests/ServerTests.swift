@@ -256,7 +256,13 @@ import Testing
     @Test func `answers that nobody reads stay within bounds, and others are answered`() throws {
         var configuration = APIConfiguration()
         configuration.answerByteLimit = 8 << 20
-        let harness = try ServerHarness({ $0.workerCount = 1 }, api: configuration)
+        let harness = try ServerHarness(
+            {
+                $0.workerCount = 1
+                $0.crowdedReaderTimeout = .seconds(1)
+            },
+            api: configuration
+        )
         let client = try harness.connect()
         try make("a", client)
         let request = try fetchOfLarge("a", client)
@@ -276,9 +282,12 @@ import Testing
             )
             return answer.responses.first?.partitions.first?.records?.count ?? 0
         }
-        for _ in 0..<40 {
-            #expect(try ask() > 900_000)
-            #expect(harness.api.answerMemory.usedByteCount < 40 << 20)
+        // Without records while those who do not read hold everything; they are cut off.
+        var broughtCount = 0
+        while broughtCount < 10 {
+            if try ask() > 0 { broughtCount += 1 }
+            // Without what every answer is beside its records.
+            #expect(harness.api.answerMemory.usedByteCount < 9 << 20)
         }
         idle.removeAll()
         // Those that are gone hold nothing: in the end one gets all again.

@@ -96,7 +96,7 @@ import Threads
         #expect(try second.describeConsumerGroup("g") == before)
         #expect(try beat(second, "a", 2).code == .none)
         #expect(try beat(second, "a", 5).code == .fencedMemberEpoch)
-        #expect(try second.deleteGroup("g") == .nonEmptyGroup)
+        #expect(second.deleteGroups(["g"]) == [.nonEmptyGroup])
         #expect(try second.subscription(of: "g") == .topics(["t"]))
         time.advance(milliseconds: 45_000)
         second.expireGroups()
@@ -106,7 +106,7 @@ import Threads
 
         let third = try open(disk)
         #expect(try third.describeConsumerGroup("g")?.members == [])
-        #expect(try third.deleteGroup("g") == .none)
+        #expect(third.deleteGroups(["g"]) == [.none])
         try third.close()
 
         let fourth = try open(disk)

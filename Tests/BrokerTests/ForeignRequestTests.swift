@@ -238,7 +238,7 @@ import Threads
         #expect(added == .done)
         #expect(try log.broker.describeGroup("g")?.state == "Empty")
         #expect(log.broker.listGroups().map(\.id) == ["g"])
-        #expect(try log.broker.deleteGroup("g") == .none)
+        #expect(log.broker.deleteGroups(["g"]) == [.none])
         let ended = try log.broker.endTransaction(
             transactionalID: "remote",
             producerID: producer,

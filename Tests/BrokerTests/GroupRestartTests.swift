@@ -45,11 +45,11 @@ import Threads
         let second = try open(disk)
         #expect(try second.describeGroup("g")?.state == "Stable")
         #expect(heartbeat(second, claim) == KafkaErrorCode.none)
-        #expect(try second.deleteGroup("g") == .nonEmptyGroup)
+        #expect(second.deleteGroups(["g"]) == [.nonEmptyGroup])
         time.advance(milliseconds: 10_000)
         second.expireGroups()
         #expect(heartbeat(second, claim) == .unknownMemberID)
-        #expect(try second.deleteGroup("g") == KafkaErrorCode.none)
+        #expect(second.deleteGroups(["g"]) == [.none])
         try second.close()
 
         let third = try open(disk)

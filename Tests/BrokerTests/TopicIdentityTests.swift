@@ -27,6 +27,67 @@ import Threads
         return log
     }
 
+    /// Kafka knows partitions by their names; a client of version 1 goes on in the new topic.
+    @Test func `a topic made anew stays in the transaction that has written to it`() throws {
+        var log = try LogHarness()
+        try log.broker.createTopic("in", partitionCount: 1)
+        let (producer, epoch) = try log.remoteProducer()
+        func produce(_ sequence: Int32) throws -> KafkaErrorCode {
+            var builder = RecordBatchBuilder()
+            builder.append("\(sequence)")
+            let outcome = try log.broker.produce(
+                batch: builder.seal(
+                    attributes: BatchAttributes(isTransactional: true),
+                    producerID: producer,
+                    producerEpoch: epoch,
+                    baseSequence: SequenceNumber(sequence)
+                ),
+                to: Self.input,
+                transactionalID: "remote",
+                flush: true
+            )
+            if case .refused(let code, _) = outcome { return code }
+            return .none
+        }
+        func end(_ result: TransactionResult) throws -> TransactionReply {
+            try log.broker.endTransaction(
+                transactionalID: "remote",
+                producerID: producer,
+                epoch: epoch,
+                result: result,
+                bumpsEpoch: false
+            )
+        }
+        #expect(try produce(0) == .transactionAbortable)
+        let added = try log.broker.addPartitions(
+            transactionalID: "remote",
+            producerID: producer,
+            epoch: epoch,
+            partitions: [Self.input]
+        )
+        #expect(added == .done)
+        #expect(try produce(0) == .none)
+        try log.broker.deleteTopic("in")
+        try log.broker.createTopic("in", partitionCount: 1)
+        #expect(try produce(1) == .none)
+        #expect(try log.values("in") == [])
+        // What it has written there is in it behind a crash as well.
+        log = try log.killed()
+        let id = try #require(log.broker.topic("in")).id
+        let partitions = try #require(log.broker.describeTransaction("remote")).partitions
+        #expect(partitions.contains { $0.topicID == id })
+        #expect(try produce(2) == .none)
+        #expect(try end(.commit) == .done)
+        log.broker.housekeeping(now: log.time.wallTime())
+        #expect(try log.values("in") == ["1", "2"])
+        #expect(log.broker.describeTransaction("remote")?.state == .completeCommit)
+        // It opens none.
+        try log.broker.deleteTopic("in")
+        try log.broker.createTopic("in", partitionCount: 1)
+        #expect(try produce(3) == .transactionAbortable)
+        #expect(log.broker.describeTransaction("remote")?.state == .completeCommit)
+    }
+
     @Test func `committed offsets go with their topic`() throws {
         var log = try read()
         #expect(try log.offset("plain", "in") == 3)

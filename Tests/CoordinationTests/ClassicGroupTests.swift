@@ -29,6 +29,22 @@ import Testing
         #expect(harness.state == "Empty")
     }
 
+    @Test func `a member that is gone has no id, and what waited of one that joins anew is over`() {
+        var harness = ClassicGroupHarness()
+        let (first, _) = harness.newMember()
+        harness.sync(first)
+        let (gone, waiting) = harness.newMember()
+        #expect(harness.leave((gone, nil)) == [.none])
+        #expect(harness.joins[waiting]?.code == .unknownMemberID)
+        #expect(harness.joins[waiting]?.memberID == "")
+        let (second, _) = harness.newMember()
+        harness.join(first)
+        let parked = harness.sync(second)
+        #expect(harness.syncs[parked] == nil)
+        harness.join(second, metadata: [9])
+        #expect(harness.syncs[parked]?.code == .rebalanceInProgress)
+    }
+
     @Test func `a second member waits for the first to join again, then both for the leader`() {
         var harness = ClassicGroupHarness()
         let (first, _) = harness.newMember()

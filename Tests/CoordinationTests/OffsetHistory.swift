@@ -101,15 +101,15 @@ struct OffsetHistory {
     }
 
     private mutating func beginRemoval() {
-        let removal =
-            random.next(2) == 0
-            ? offsets.removeTopic(dataID, name: "data")
-            : offsets.expire(
-                now: Timestamp(10),
-                retentionMilliseconds: 10,
-                activeGroups: [ExactText("g1")]
-            )
-        guard let removal else { return }
+        let removal: (records: [OffsetRecord], append: OffsetAppend)
+        if random.next(2) == 0 {
+            guard let found = offsets.removeTopic(dataID, name: "data") else { return }
+            removal = (found.records, found.append)
+        } else {
+            let append = offsets.beginRemoval(of: [ExactText("g0")])
+            guard offsets.isAlone(append) else { return offsets.finishAppend(append) }
+            removal = (offsets.tombstones(of: "g0", .all), append)
+        }
         appends.append(
             Append(
                 ticket: removal.append,

@@ -35,20 +35,40 @@ import Testing
         return offsets
     }
 
-    private func expired(
-        _ offsets: inout GroupOffsets,
-        now: Int64,
-        active: Set<String> = []
-    ) -> [String] {
-        let removal = offsets.expire(
-            now: Timestamp(now),
-            retentionMilliseconds: Self.week,
-            activeGroups: Set(active.map { ExactText($0) })
-        )
-        guard let removal else { return [] }
-        offsets.finishAppend(removal.append)
-        #expect(removal.records.allSatisfy { $0.value == nil })
-        return removal.records.map { "\($0.group) \($0.partition)" }
+    private func expired(_ offsets: GroupOffsets, now: Int64) -> [String] {
+        let groups = offsets.expiredGroups(now: Timestamp(now), retentionMilliseconds: Self.week)
+        let records = groups.flatMap {
+            offsets.tombstones(
+                of: $0.text,
+                .expired(now: Timestamp(now), retentionMilliseconds: Self.week)
+            )
+        }
+        #expect(records.allSatisfy { $0.value == nil })
+        #expect(Set(records.map(\.group)).count == groups.count)
+        return records.map { "\($0.group) \($0.partition)" }
+    }
+
+    @Test func `a group's tombstones are for what it has now, pending ones too, and no other's`() {
+        var offsets = offsets([record("a"), record("a", partition: 1), record("b")])
+        offsets.apply(record("a", partition: 2), at: Offset(9), producerID: ProducerID(4))
+        #expect(offsets.tombstones(of: "a", .all).map(\.partition.partition.rawValue) == [0, 1, 2])
+        let named = Set([1, 2, 3].map { TopicPartition("data", PartitionIndex($0)) })
+        let removed = offsets.tombstones(of: "a", .partitions(named))
+        #expect(removed.map(\.partition.partition.rawValue) == [1, 2])
+        #expect(offsets.tombstones(of: "c", .all).isEmpty)
+    }
+
+    @Test func `a removal of a group waits for who appends for it, and keeps others out`() {
+        var offsets = offsets([record("a"), record("b")])
+        let commit = offsets.beginAppend(of: "a")
+        let removal = offsets.beginRemoval(of: [ExactText("a"), ExactText("c")])
+        #expect(!offsets.isAlone(removal))
+        #expect(offsets.beginAppend(of: "a") == nil && offsets.beginAppend(of: "c") == nil)
+        #expect(offsets.beginAppend(of: "b") != nil)
+        if let commit { offsets.finishAppend(commit) }
+        #expect(offsets.isAlone(removal))
+        offsets.finishAppend(removal)
+        #expect(offsets.beginAppend(of: "a") != nil)
     }
 
     @Test func `a deleted topic takes its offsets along, pending ones too, no others`() throws {
@@ -92,26 +112,24 @@ import Testing
         #expect(offsets.beginAppend(of: "b") != nil, "the removal came to nothing")
     }
 
-    @Test func `a group expires a week after its last commit, unless it has members`() {
-        var offsets = offsets([
+    @Test func `a group expires a week after its last commit`() {
+        let offsets = offsets([
             record("a", at: 0), record("a", partition: 1, at: 1000), record("b", at: 5),
         ])
-        #expect(expired(&offsets, now: Self.week + 4).isEmpty)
-        #expect(expired(&offsets, now: Self.week + 5) == ["b data-0"])
-        #expect(expired(&offsets, now: Self.week + 999) == ["b data-0"])
-        #expect(expired(&offsets, now: Self.week + 1000, active: ["a"]) == ["b data-0"])
-        #expect(expired(&offsets, now: Self.week + 1000) == ["a data-0", "a data-1", "b data-0"])
+        #expect(expired(offsets, now: Self.week + 4).isEmpty)
+        #expect(expired(offsets, now: Self.week + 5) == ["b data-0"])
+        #expect(expired(offsets, now: Self.week + 999) == ["b data-0"])
+        #expect(expired(offsets, now: Self.week + 1000) == ["a data-0", "a data-1", "b data-0"])
     }
 
     @Test func `a time set by an old client counts for its offset`() {
-        var offsets = offsets([
+        let offsets = offsets([
             record("a", at: 0, expires: Timestamp(10)), record("a", partition: 1, at: 1000),
             record("b", at: 0, expires: Timestamp(.max)),
         ])
-        #expect(expired(&offsets, now: 9).isEmpty)
-        #expect(expired(&offsets, now: 10) == ["a data-0"])
-        #expect(expired(&offsets, now: 10, active: ["a"]).isEmpty)
-        #expect(expired(&offsets, now: 2 * Self.week) == ["a data-0", "a data-1"])
+        #expect(expired(offsets, now: 9).isEmpty)
+        #expect(expired(offsets, now: 10) == ["a data-0"])
+        #expect(expired(offsets, now: 2 * Self.week) == ["a data-0", "a data-1"])
     }
 
     @Test func `nothing of a group expires while a transaction holds an offset of it`() {
@@ -121,16 +139,16 @@ import Testing
             at: Offset(5),
             producerID: ProducerID(4)
         )
-        #expect(expired(&offsets, now: Self.week) == ["b data-0"])
+        #expect(expired(offsets, now: Self.week) == ["b data-0"])
         offsets.end(producerID: ProducerID(4), result: .abort, at: Offset(6))
-        #expect(expired(&offsets, now: Self.week) == ["a data-0", "b data-0"])
+        #expect(expired(offsets, now: Self.week) == ["a data-0", "b data-0"])
     }
 
     @Test func `impossible times are no trap`() {
-        var offsets = offsets([
+        let offsets = offsets([
             record("a", at: .max), record("b", at: .min), record("c", at: 0),
         ])
-        #expect(expired(&offsets, now: Self.week) == ["b data-0", "c data-0"])
+        #expect(expired(offsets, now: Self.week) == ["b data-0", "c data-0"])
     }
 
     @Test func `a removal has a limit, and the next one goes on`() {

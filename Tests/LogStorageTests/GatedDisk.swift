@@ -50,6 +50,9 @@ final class GatedDisk: Disk {
         try disk.modificationTime(of: path)
     }
     func randomNumber() -> UInt64 { disk.randomNumber() }
+    func totalByteCount(at path: String) throws(DiskError) -> Int64 {
+        try disk.totalByteCount(at: path)
+    }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)
     }

@@ -291,6 +291,7 @@ private struct ReadOnlyDisk: Disk {
         throw refusal(path)
     }
     func freeByteCount(at path: String) throws(DiskError) -> Int64 { 0 }
+    func totalByteCount(at path: String) throws(DiskError) -> Int64 { 0 }
     func randomNumber() -> UInt64 { 0 }
     func createDirectory(_ path: String) throws(DiskError) { throw refusal(path) }
     func rename(_ path: String, to newPath: String) throws(DiskError) { throw refusal(path) }

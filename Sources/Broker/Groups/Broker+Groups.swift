@@ -16,7 +16,10 @@ extension Broker {
         _ join: GroupJoin,
         answer: @escaping @Sendable (JoinAnswer) -> Void
     ) {
-        let code = refusal(ofGroup: id)
+        var code = refusal(ofGroup: id)
+        // In front of whatever the group says, as in Kafka.
+        let isAllowed = configuration.groups.allows(sessionMilliseconds: join.sessionMilliseconds)
+        if code == .none, !isAllowed { code = .invalidSessionTimeout }
         guard code == .none else {
             return answer(JoinAnswer(code: code, memberID: join.memberID))
         }
@@ -222,18 +225,32 @@ extension Broker {
         do throws(BrokerError) {
             let shard = try offsetShard(of: id)
             if let unavailability = shard.unavailability { throw unavailability }
-            let now = groupClock
-            let wallTime = time.wallTime()
-            let (turn, deadline) = shard.groups.withLock { state in
-                let write = decide(&state, now, wallTime)
-                let deadline = state.groups[id]?.nextDeadline ?? state.consumers[id]?.nextDeadline
-                return (state.enqueue(write), deadline)
-            }
-            if let deadline { groupTimer.look(at: deadline) }
-            take(turn, of: shard)
+            change([id], of: shard) { decide(&$1, $2, $3) }
         } catch {
             failed(error.groupCode)
         }
+    }
+
+    /// The same for several groups of one shard: they are written together.
+    func change(
+        _ ids: [String],
+        of shard: OffsetShard,
+        _ decide: (_ index: Int, inout GroupShardState, Moment, Timestamp) -> GroupWrite
+    ) {
+        let now = groupClock
+        let wallTime = time.wallTime()
+        let (turns, deadline) = shard.groups.withLock { state in
+            var turns: [GroupTurn] = []
+            var deadline: Moment?
+            for (index, id) in ids.enumerated() {
+                turns.append(state.enqueue(decide(index, &state, now, wallTime)))
+                let next = state.groups[id]?.nextDeadline ?? state.consumers[id]?.nextDeadline
+                deadline = [deadline, next].compactMap(\.self).min()
+            }
+            return (turns, deadline)
+        }
+        if let deadline { groupTimer.look(at: deadline) }
+        for turn in turns { take(turn, of: shard) }
     }
 
     private func take(_ turn: GroupTurn, of shard: OffsetShard) {
@@ -251,10 +268,7 @@ extension Broker {
     private func store(_ round: [GroupWrite], in shard: OffsetShard) {
         var failure: BrokerError?
         do throws(BrokerError) {
-            var appends: [OffsetAppend] = []
-            for group in Set(round.filter { !$0.offsets.isEmpty }.map(\.group)).sorted() {
-                appends.append(try beginAppend(of: group, in: shard))
-            }
+            let appends = try beginAppends(of: round, in: shard)
             try shard.write(round, appends, now: time.wallTime())
             if shard.partition.isDirty { try flush([shard.partition]) }
         } catch {

@@ -104,11 +104,14 @@ struct GroupWrite: Sendable {
     /// In their order; behind the record of a classic group.
     var consumerRecords: [ConsumerGroupRecord] = []
     var offsets: [OffsetRecord] = []
+    /// Positions that go, of those that are there when all that was decided before is written; in
+    /// front of the records of the group.
+    var removal: PositionRemoval?
     /// Each is told why the records could not be written; nil if they are durable.
     var answers: [@Sendable (KafkaErrorCode?) -> Void] = []
 
     var isAnswerOnly: Bool {
-        groupRecord == nil && consumerRecords.isEmpty && offsets.isEmpty
+        groupRecord == nil && consumerRecords.isEmpty && offsets.isEmpty && removal == nil
     }
 
     func answer(_ failure: KafkaErrorCode?) {

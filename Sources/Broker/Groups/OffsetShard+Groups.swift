@@ -10,46 +10,84 @@ extension OffsetShard {
         now: Timestamp
     ) throws(BrokerError) {
         defer { for append in appends { try? withOffsets { $0.finishAppend(append) } } }
-        var batch = CoordinatorBatch(now: now)
-        // Of each record of the batch, what it says of an offset.
-        var taken: [OffsetRecord?] = []
+        var batch = RoundBatch(now: now)
         for write in round {
             for record in write.offsets {
                 try batch.add(record)
-                taken.append(record)
-                try append(&batch, &taken, now, ifFull: true)
+                if batch.isFull { try append(&batch) }
             }
-            if let record = write.groupRecord {
-                try batch.add(record)
-                taken.append(nil)
-                try append(&batch, &taken, now, ifFull: true)
-            }
+            try remove(write, &batch)
+            if let record = write.groupRecord { try batch.add(record) }
+            if batch.isFull { try append(&batch) }
             for record in write.consumerRecords {
                 try batch.add(record)
-                taken.append(nil)
-                try append(&batch, &taken, now, ifFull: true)
+                if batch.isFull { try append(&batch) }
             }
         }
-        if !taken.isEmpty { try append(&batch, &taken, now, ifFull: false) }
+        if !batch.isEmpty { try append(&batch) }
     }
 
-    private func append(
-        _ batch: inout CoordinatorBatch,
-        _ taken: inout [OffsetRecord?],
-        _ now: Timestamp,
-        ifFull: Bool
-    ) throws(BrokerError) {
-        guard batch.isFull || !ifFull else { return }
-        let base = try batch.append(to: partition)
-        let records = taken
+    /// What was committed in front of the removal has to be applied to be found by it.
+    private func remove(_ write: GroupWrite, _ batch: inout RoundBatch) throws(BrokerError) {
+        guard let removal = write.removal else { return }
+        if batch.holdsPositions(of: write.group) { try append(&batch) }
+        for record in try withOffsets({ $0.tombstones(of: write.group, removal) }) {
+            try batch.add(record)
+            if batch.isFull { try append(&batch) }
+        }
+    }
+
+    private func append(_ batch: inout RoundBatch) throws(BrokerError) {
+        let (base, records) = try batch.append(to: partition)
         try withOffsets { offsets in
             for (index, record) in records.enumerated() {
                 guard let record else { continue }
                 offsets.apply(record, at: base.advanced(by: Int64(index)))
             }
         }
-        taken = []
+    }
+}
+
+/// A batch of a round's records, and what each of them says of an offset.
+private struct RoundBatch: ~Copyable {
+    private let now: Timestamp
+    private var batch: CoordinatorBatch
+    private var taken: [OffsetRecord?] = []
+    private var groups: Set<ExactText> = []
+
+    init(now: Timestamp) {
+        self.now = now
         batch = CoordinatorBatch(now: now)
+    }
+
+    var isEmpty: Bool { taken.isEmpty }
+    var isFull: Bool { batch.isFull }
+
+    func holdsPositions(of group: String) -> Bool { groups.contains(ExactText(group)) }
+
+    mutating func add(_ record: OffsetRecord) throws(BrokerError) {
+        try batch.add(record)
+        taken.append(record)
+        groups.insert(ExactText(record.group))
+    }
+
+    mutating func add(_ record: GroupRecord) throws(BrokerError) {
+        try batch.add(record)
+        taken.append(nil)
+    }
+
+    mutating func add(_ record: ConsumerGroupRecord) throws(BrokerError) {
+        try batch.add(record)
+        taken.append(nil)
+    }
+
+    /// The offset of the first record, and the records; the batch is empty behind it.
+    mutating func append(
+        to partition: Partition
+    ) throws(BrokerError) -> (base: Offset, records: [OffsetRecord?]) {
+        let base = try batch.append(to: partition)
+        defer { self = RoundBatch(now: now) }
+        return (base, taken)
     }
 }
 

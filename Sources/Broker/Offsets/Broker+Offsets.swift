@@ -182,6 +182,35 @@ extension Broker {
         }
     }
 
+    /// Announces what a round of decisions appends; where it removes positions, nobody else appends
+    /// for that group from here on.
+    func beginAppends(
+        of round: [GroupWrite],
+        in shard: OffsetShard
+    ) throws(BrokerError) -> [OffsetAppend] {
+        func groups(_ isOne: (GroupWrite) -> Bool) -> Set<ExactText> {
+            Set(round.filter(isOne).map { ExactText($0.group) })
+        }
+        let removing = groups { $0.removal != nil }
+        var appends: [OffsetAppend] = []
+        do throws(BrokerError) {
+            for group in groups({ !$0.offsets.isEmpty }).subtracting(removing).sorted() {
+                appends.append(try beginAppend(of: group.text, in: shard))
+            }
+            guard !removing.isEmpty else { return appends }
+            let removal = try shard.withOffsets { $0.beginRemoval(of: removing) }
+            appends.append(removal)
+            while try !shard.withOffsets({ $0.isAlone(removal) }) {
+                try checkOpen()
+                _ = change.wait(since: change.current, timeout: .milliseconds(20))
+            }
+            return appends
+        } catch {
+            for append in appends { try? shard.withOffsets { $0.finishAppend(append) } }
+            throw error
+        }
+    }
+
     /// Appends tombstones for what `removal` finds, until it finds no more.
     func clean(_ shard: OffsetShard, _ removal: (inout GroupOffsets) -> OffsetRemoval?) {
         do throws(BrokerError) {

@@ -196,12 +196,21 @@ extension Broker {
             return .refused(.invalidProducerEpoch, "\(partition.name): no epoch is that low")
         }
         let shard = try transactionShard(of: transactionalID)
-        let code = try shard.read {
+        var code = try shard.read {
             $0.verify(
                 transactionalID: transactionalID,
                 producerID: view.producerID,
                 epoch: view.producerEpoch,
                 partition: partition.id
+            )
+        }
+        // The topic may have been made anew since the transaction has it.
+        if code == .transactionAbortable {
+            code = try addSuccessor(
+                partition,
+                transactionalID: transactionalID,
+                producerID: view.producerID,
+                epoch: view.producerEpoch
             )
         }
         switch code {

@@ -120,19 +120,11 @@ extension Broker {
         guard age >= UInt64(configuration.offsetsExpirationDelay.wholeMilliseconds) else { return }
         let retention = configuration.offsetsRetention.wholeMilliseconds
         for shard in offsetShards.withLock({ $0 }) {
-            let isAny = try? shard.withOffsets {
-                $0.mayExpire(now: now, retentionMilliseconds: retention)
-            }
-            guard isAny == true else { continue }
-            let others = groupsInUse(of: shard, now: now, retention: retention)
-                .union(jobGroups.map { ExactText($0) })
-            clean(shard) {
-                // Looked at now: whoever asked meanwhile was perhaps told its positions.
-                $0.expire(
-                    now: now,
-                    retentionMilliseconds: retention,
-                    activeGroups: self.liveGroups.withLock { others.union($0.keys) }
-                )
+            let own = liveGroups.withLock { Set($0.keys) }.union(jobGroups.map { ExactText($0) })
+            do throws(BrokerError) {
+                try expireOffsets(of: shard, now: now, retention: retention, kept: own)
+            } catch {
+                counters.countFailure()
             }
         }
     }

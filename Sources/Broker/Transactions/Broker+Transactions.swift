@@ -85,12 +85,53 @@ extension Broker {
             )
         }
         guard reply == .done else { return reply }
+        try begin(in: partitions, producerID, epoch)
+        return reply
+    }
+
+    /// Has partitions that are in a transaction take its records.
+    private func begin(
+        in partitions: [Partition],
+        _ producerID: ProducerID,
+        _ epoch: ProducerEpoch
+    ) throws(BrokerError) {
         for partition in partitions {
             try storing(partition.name.description) { () throws(LogStorageError) in
                 try partition.log.beginTransaction(producerID: producerID, epoch: epoch)
             }
         }
-        return reply
+    }
+
+    /// Puts a partition into the open transaction where that has the one of its name, of a topic
+    /// that was deleted since. Durable on return: no record is in a partition that the coordinator
+    /// does not know of.
+    func addSuccessor(
+        _ partition: Partition,
+        transactionalID: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch
+    ) throws(BrokerError) -> KafkaErrorCode {
+        try space.requireRoom(for: partition.name)
+        if let reason = partition.log.readOnlyReason {
+            throw .readOnly("\(partition.name) takes no more: \(reason)")
+        }
+        let now = time.wallTime()
+        let reply = try decide(transactionalID) { coordinator, _ in
+            coordinator.addSuccessor(
+                transactionalID: transactionalID,
+                producerID: producerID,
+                epoch: epoch,
+                partition: partition.id,
+                now: now
+            )
+        }
+        switch reply {
+        case .done, .producer: break
+        case .error(.producerFenced): return .invalidProducerEpoch
+        case .error(let code): return code
+        }
+        try begin(in: [partition], producerID, epoch)
+        return .none
     }
 
     /// Ends the transaction. A commit's Prepare record and everything that the transaction wrote

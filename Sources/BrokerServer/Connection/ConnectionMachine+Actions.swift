@@ -82,7 +82,10 @@ extension ConnectionMachine {
             let timeout =
                 self.isCrowded
                 ? configuration.crowdedReaderTimeout : configuration.slowReaderTimeout
-            return silence > timeout.nanoseconds ? .slowReader : nil
+            let isSlow =
+                self.isCrowded
+                && now &- lastStride > configuration.crowdedReaderPeriod.nanoseconds
+            return isSlow || silence > timeout.nanoseconds ? .slowReader : nil
         }
         let isIdle = slots.isEmpty && now &- lastActivity > configuration.idleTimeout.nanoseconds
         return isIdle ? .idle : nil

@@ -45,6 +45,10 @@ package struct ConnectionMachine: Sendable {
     var isCrowded = false
     private(set) var lastActivity: UInt64
     private(set) var lastProgress: UInt64
+    /// When the other end had taken `crowdedReaderByteCount` last, or had everything, and what it
+    /// has taken since.
+    private(set) var lastStride: UInt64
+    private var strideByteCount = 0
     private(set) var frameBegin: UInt64?
 
     package init(
@@ -66,6 +70,7 @@ package struct ConnectionMachine: Sendable {
         )
         lastActivity = now
         lastProgress = now
+        lastStride = now
     }
 
     var isClosed: Bool { phase == .closed }
@@ -147,6 +152,11 @@ package struct ConnectionMachine: Sendable {
         guard phase != .closed, otherEnd != .gone else { return }
         unsentByteCount -= byteCount
         lastProgress = now
+        strideByteCount += byteCount
+        if strideByteCount >= configuration.crowdedReaderByteCount {
+            lastStride = now
+            strideByteCount = 0
+        }
         goOn(now, &actions)
     }
 
@@ -372,7 +382,11 @@ package struct ConnectionMachine: Sendable {
                 guard let frame = first.frame(pieces, apis) else {
                     return close("an answer above 2 GiB", &actions)
                 }
-                if unsentByteCount == 0 { lastProgress = now }
+                if unsentByteCount == 0 {
+                    lastProgress = now
+                    lastStride = now
+                    strideByteCount = 0
+                }
                 unsentByteCount += frame.reduce(0) { $0 + $1.count }
                 actions.append(.write(frame))
             }

@@ -21,15 +21,12 @@ extension ConsumerGroup {
             byMilliseconds: settings.consumerSessionMilliseconds
         )
         put(member)
-        raiseEpoch(
-            ifChanged: !before.wantsSame(as: member.subscription),
-            by: member,
-            topics,
-            mayDescribe
-        )
+        let isChanged = !before.wantsSame(as: member.subscription)
+        raiseEpoch(ifChanged: isChanged, by: member, topics, mayDescribe)
         retarget(topics, wallTime)
         let held = member.assignment.assigned
-        reconcile(&member, owning: beat.ownedPartitions, now)
+        let wanted = isChanged ? topics.ids(of: topicNames(of: member)) : nil
+        reconcile(&member, owning: beat.ownedPartitions, wanted: wanted, now)
         put(member)
         let isTold = beat.isFull || member.assignment.assigned != held
         return .accepted(

@@ -1,21 +1,24 @@
+import Bytes
 import LogModel
 
 /// How a member comes to its target.
 extension ConsumerGroup {
     /// Takes a member as far towards its target as it can go. `owned` is what it says it has; nil
-    /// if it says nothing.
+    /// if it says nothing. `wanted` is what it subscribes to from now on, nil where that has not
+    /// changed.
     func reconcile(
         _ member: inout ConsumerGroupMember,
         owning owned: [AssignedPartition]?,
+        wanted: Set<UniqueID>?,
         _ now: Moment
     ) {
         let before = member.assignment
         guard !before.isReconciled(to: targetEpoch) else { return }
         switch before.state {
-        case .unrevoked where Self.owns(before.revoking, owned): return
-        case .stable, .unrevoked, .unreleased: break
+        case .unrevoked where Self.owns(before.revoking, owned):
+            if let wanted { member.assignment.revoke { !wanted.contains($0.topicID) } }
+        case .stable, .unrevoked, .unreleased: member.assignment = next(member, owning: owned)
         }
-        member.assignment = next(member, owning: owned)
         guard member.assignment != before else { return }
         member.revocationDeadline =
             member.assignment.state == .unrevoked

@@ -119,11 +119,10 @@ extension ConsumerGroup {
             if let shape = topics.topics[name] { counts[shape.id] = shape.partitionCount }
         }
         let assignable = members.values.map { member in
-            let ids = topicNames(of: member).compactMap { topics.topics[$0]?.id }
-            return GroupAssignor.Member(
+            GroupAssignor.Member(
                 id: member.id,
                 instanceID: member.subscription.instanceID,
-                topics: Set(ids),
+                topics: topics.ids(of: topicNames(of: member)),
                 current: targets[member.id] ?? []
             )
         }

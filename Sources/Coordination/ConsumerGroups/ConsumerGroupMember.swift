@@ -64,6 +64,14 @@ package struct MemberAssignment: Equatable, Sendable {
 
     func isReconciled(to target: GroupEpoch) -> Bool { state == .stable && epoch == target }
 
+    /// Has the member give these up too, where it has not given up yet what it was told to.
+    mutating func revoke(where isUnwanted: (AssignedPartition) -> Bool) {
+        for (partition, epoch) in assigned where isUnwanted(partition) {
+            assigned[partition] = nil
+            revoking[partition] = epoch
+        }
+    }
+
     mutating func advance(to epoch: GroupEpoch) {
         previousEpoch = self.epoch
         self.epoch = epoch

@@ -21,6 +21,11 @@ package struct TopicImage: Equatable, Sendable {
         self.topics = topics
     }
 
+    /// The ids of those that there are.
+    func ids(of names: Set<String>) -> Set<UniqueID> {
+        Set(names.compactMap { topics[$0]?.id })
+    }
+
     /// One number for what these topics are: another one when one of them comes, goes or grows, and
     /// 0 for none. It lies in the group's record, so that a change while nobody looked is seen.
     func hash(of names: some Sequence<String>) -> Int64 {

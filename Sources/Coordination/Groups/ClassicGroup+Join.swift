@@ -37,9 +37,9 @@ extension ClassicGroup {
 
     /// Kafka's answer where a join is not taken in, in the order in which Kafka looks.
     private func refusal(of join: GroupJoin) -> KafkaErrorCode {
-        guard join.sessionMilliseconds >= settings.minimumSessionMilliseconds,
-            join.sessionMilliseconds <= settings.maximumSessionMilliseconds
-        else { return .invalidSessionTimeout }
+        guard settings.allows(sessionMilliseconds: join.sessionMilliseconds) else {
+            return .invalidSessionTimeout
+        }
         guard hasRoom(for: join.memberID) else { return .groupMaxSizeReached }
         guard supports(join) else { return .inconsistentGroupProtocol }
         return .none
@@ -200,8 +200,10 @@ extension ClassicGroup {
         _ now: Moment,
         _ actions: inout [GroupAction]
     ) {
-        // An older join of the same member: its connection is gone, or it asks twice.
-        release(index, .unknownMemberID, &actions)
+        // An older join of the same member: its connection is gone, or it asks twice. A sync that
+        // waits is of a generation that is over.
+        let isSyncing = if case .sync = members[index].waiting { true } else { false }
+        release(index, isSyncing ? .rebalanceInProgress : .unknownMemberID, &actions)
         members[index].protocols = join.protocols
         members[index].sessionMilliseconds = join.sessionMilliseconds
         members[index].rebalanceMilliseconds = join.rebalanceMilliseconds

@@ -140,22 +140,26 @@ extension ClassicGroup {
         _ actions: inout [GroupAction]
     ) {
         guard let index = index(of: memberID) else { return }
-        release(index, code, &actions)
+        release(index, code, isKnown: false, &actions)
         members.remove(at: index)
         if leader == memberID { leader = members.first?.id }
     }
 
-    /// Answers what a member waits for.
+    /// Answers what a member waits for; one that is not known any more has no id.
     mutating func release(
         _ index: Int,
         _ code: KafkaErrorCode,
+        isKnown: Bool = true,
         _ actions: inout [GroupAction]
     ) {
         switch members[index].waiting {
         case .nothing: return
         case .join(let token):
             actions.append(
-                .answerJoin(token, JoinAnswer(code: code, memberID: members[index].id))
+                .answerJoin(
+                    token,
+                    JoinAnswer(code: code, memberID: isKnown ? members[index].id : "")
+                )
             )
         case .sync(let token): actions.append(.answerSync(token, SyncAnswer(code: code)))
         }

@@ -21,6 +21,12 @@ package struct GroupSettings: Equatable, Sendable {
 
     package init() {}
 
+    /// Whether a member may be silent for so long.
+    package func allows(sessionMilliseconds: Int32) -> Bool {
+        minimumSessionMilliseconds <= sessionMilliseconds
+            && sessionMilliseconds <= maximumSessionMilliseconds
+    }
+
     /// A new member cannot send heartbeats before its join is answered: if it is gone by then, it
     /// is forgotten after this.
     static let newMemberJoinMilliseconds: Int32 = 300_000

@@ -51,6 +51,14 @@ struct AppendWindow: Sendable {
         begun.values.contains { $0.groups.contains(group) }
     }
 
+    /// Whether no other append is under way for a group of this one.
+    func isAlone(_ append: OffsetAppend) -> Bool {
+        guard let own = begun[append.number] else { return false }
+        return !begun.contains { number, other in
+            number != append.number && !other.groups.isDisjoint(with: own.groups)
+        }
+    }
+
     /// Whether offsets of this group are being removed.
     func isRemoving(_ group: ExactText) -> Bool {
         begun.values.contains { $0.isRemoval && $0.groups.contains(group) }

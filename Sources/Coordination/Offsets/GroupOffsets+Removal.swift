@@ -30,62 +30,55 @@ extension GroupOffsets {
         }
     }
 
-    /// Removes the offsets of groups that have had no member and no commit for as long as Kafka's
-    /// `offsets.retention.minutes` says, and those of old clients that set a time themselves. Never
-    /// while an open transaction holds an offset of the group.
-    package mutating func expire(
-        now: Timestamp,
-        retentionMilliseconds: Int64,
-        activeGroups: Set<ExactText>
-    ) -> OffsetRemoval? {
-        let held = Set(pendingCounts.keys.map(\.group))
-        let expired = silentGroups(now: now, retentionMilliseconds: retentionMilliseconds)
-        return removal { group, _, value in
-            guard !held.contains(group), !activeGroups.contains(group) else { return false }
-            return value.expireTime == .none ? expired.contains(group) : value.expireTime <= now
-        }
+    /// Keeps groups to whoever removes positions of them: nobody else may begin to append for one
+    /// from here on. Those who have begun come to their end: wait until it `isAlone`.
+    package mutating func beginRemoval(of groups: Set<ExactText>) -> OffsetAppend {
+        window.begin(groups: groups, isRemoval: true)
     }
 
-    /// Removes positions of a group, all of them for nil.
-    package mutating func remove(
-        _ partitions: Set<TopicPartition>?,
-        of group: String
-    ) -> OffsetRemoval? {
+    /// Whether nothing else is appended for the groups of this removal.
+    package func isAlone(_ removal: OffsetAppend) -> Bool { window.isAlone(removal) }
+
+    /// Tombstones for those of a group's positions that a removal means and that are there now,
+    /// those that open transactions hold among them; sorted by partition. To be asked within
+    /// `beginRemoval`, or what is committed meanwhile is hit by them.
+    package func tombstones(
+        of group: String,
+        _ removal: PositionRemoval
+    ) -> [OffsetRecord] {
         let id = ExactText(group)
-        return removal { name, key, _ in
-            name == id && (partitions?.contains(key.partition) ?? true)
+        let known = committed[id] ?? [:]
+        let partitions: Set<TopicPartition>
+        switch removal {
+        case .all: partitions = Set(known.keys).union((pendingCounts[id] ?? [:]).keys)
+        case .partitions(let named):
+            partitions = named.filter { known[$0] != nil || isPending($0, group: group) }
+        case .expired(let now, let retention):
+            partitions = expired(in: id, now: now, retentionMilliseconds: retention)
         }
+        return partitions.sorted().map { OffsetRecord(group: group, partition: $0, value: nil) }
     }
 
-    /// Whether `remove` has anything to remove.
-    package func hasAny(of partitions: Set<TopicPartition>?, group: String) -> Bool {
-        let held = pending.values.lazy.flatMap(\.keys).filter { $0.group == ExactText(group) }
-        let names = self.partitions(of: group) + held.map(\.partition)
-        return names.contains { partitions?.contains($0) ?? true }
+    /// The groups that have positions which `.expired` means, sorted; members are not looked at.
+    package func expiredGroups(now: Timestamp, retentionMilliseconds: Int64) -> [ExactText] {
+        committed.keys.filter {
+            !expired(in: $0, now: now, retentionMilliseconds: retentionMilliseconds).isEmpty
+        }.sorted()
     }
 
-    /// Whether `expire` would find anything, were no group active.
-    package func mayExpire(now: Timestamp, retentionMilliseconds: Int64) -> Bool {
-        !silentGroups(now: now, retentionMilliseconds: retentionMilliseconds).isEmpty
-            || committed.values.contains { offsets in
-                offsets.values.contains {
-                    $0.value.expireTime != .none && $0.value.expireTime <= now
-                }
-            }
-    }
-
-    /// The groups whose last commit is as old.
-    private func silentGroups(now: Timestamp, retentionMilliseconds: Int64) -> Set<ExactText> {
-        var silent: Set<ExactText> = []
-        for (group, offsets) in committed {
-            let lastCommit = offsets.values.reduce(Timestamp(.min)) {
-                max($0, $1.value.commitTime)
-            }
-            if lastCommit.advanced(byMilliseconds: retentionMilliseconds) <= now {
-                silent.insert(group)
-            }
+    private func expired(
+        in group: ExactText,
+        now: Timestamp,
+        retentionMilliseconds: Int64
+    ) -> Set<TopicPartition> {
+        guard pendingCounts[group] == nil, let positions = committed[group] else { return [] }
+        let lastCommit = positions.values.reduce(Timestamp(.min)) { max($0, $1.value.commitTime) }
+        let isSilent = lastCommit.advanced(byMilliseconds: retentionMilliseconds) <= now
+        let over = positions.filter { _, located in
+            let time = located.value.expireTime
+            return time == .none ? isSilent : time <= now
         }
-        return silent
+        return Set(over.keys)
     }
 
     /// Tombstones for what `isRemoved` says, of groups that are not busy; nil if there are none.
@@ -112,6 +105,17 @@ extension GroupOffsets {
         let append = window.begin(groups: Set(records.map { ExactText($0.group) }), isRemoval: true)
         return OffsetRemoval(records: records, append: append)
     }
+}
+
+/// Positions of one group that are to be removed.
+package enum PositionRemoval: Equatable, Sendable {
+    /// All of them: the group is deleted.
+    case all
+    case partitions(Set<TopicPartition>)
+    /// Those of a group that has had no commit for as long as Kafka's `offsets.retention.minutes`
+    /// says, and those of old clients that set a time themselves. Never while an open transaction
+    /// holds a position of the group.
+    case expired(now: Timestamp, retentionMilliseconds: Int64)
 }
 
 /// Tombstones to append and to apply; then `finishAppend`.

@@ -46,7 +46,7 @@ package struct GroupOffsets: Sendable {
     /// while one of that id is open in it.
     private(set) var pending: [ProducerID: [Key: Located]] = [:]
     /// How many open transactions hold an offset of a group's partition.
-    private(set) var pendingCounts: [Key: Int] = [:]
+    private(set) var pendingCounts: [ExactText: [TopicPartition: Int]] = [:]
     var window = AppendWindow()
     /// Tombstones that records below them may still follow.
     private var tombstones: [Key: Offset] = [:]
@@ -144,7 +144,7 @@ package struct GroupOffsets: Sendable {
 
     /// Whether an open transaction holds an offset of this partition.
     package func isPending(_ partition: TopicPartition, group: String) -> Bool {
-        pendingCounts[Key(group: group, partition: partition)] != nil
+        pendingCounts[group]?[partition] != nil
     }
 
     /// The partitions of a group that have an offset, sorted.
@@ -160,20 +160,18 @@ package struct GroupOffsets: Sendable {
 
     /// The groups that have an offset, or will have one once an open transaction is committed.
     package var groupsWithPending: Set<ExactText> {
-        Set(committed.keys).union(pendingCounts.keys.map(\.group))
+        Set(committed.keys).union(pendingCounts.keys)
     }
 
     /// The partitions whose offsets open transactions hold, by group.
     package var pendingPartitions: [ExactText: [TopicPartition]] {
-        Dictionary(grouping: pendingCounts.keys, by: \.group).mapValues {
-            $0.map(\.partition).sorted()
-        }
+        pendingCounts.mapValues { $0.keys.sorted() }
     }
 
     /// Whether the group is one of those.
     package func knows(_ group: String) -> Bool {
         let id = ExactText(group)
-        return committed[id] != nil || pendingCounts.keys.contains { $0.group == id }
+        return committed[id] != nil || pendingCounts[id] != nil
     }
 
     /// The producers whose open transactions hold offsets, sorted.
@@ -181,10 +179,12 @@ package struct GroupOffsets: Sendable {
 
     /// Stops with a message if the state contradicts itself.
     package func checkInvariants() {
-        var counts: [Key: Int] = [:]
+        var counts: [ExactText: [TopicPartition: Int]] = [:]
         for (producerID, held) in pending {
             precondition(producerID != .none && !held.isEmpty, "a transaction that holds nothing")
-            for key in held.keys { counts[key, default: 0] += 1 }
+            for key in held.keys {
+                counts[key.group, default: [:]][key.partition, default: 0] += 1
+            }
         }
         precondition(counts == pendingCounts, "the pending offsets are not those counted")
         precondition(!committed.values.contains { $0.isEmpty }, "a group without offsets")
@@ -210,7 +210,7 @@ package struct GroupOffsets: Sendable {
             committed[key.group]?[key.partition] = nil
             if committed[key.group]?.isEmpty == true { committed[key.group] = nil }
         }
-        if pendingCounts[key] != nil {
+        if pendingCounts[key.group]?[key.partition] != nil {
             for (producerID, held) in pending {
                 guard let located = held[key], located.recordOffset < tombstone else { continue }
                 release(key, of: producerID)
@@ -226,7 +226,7 @@ package struct GroupOffsets: Sendable {
         if let old = pending[producerID]?[key] {
             guard old.recordOffset < located.recordOffset else { return }
         } else {
-            pendingCounts[key, default: 0] += 1
+            pendingCounts[key.group, default: [:]][key.partition, default: 0] += 1
         }
         pending[producerID, default: [:]][key] = located
     }
@@ -234,10 +234,8 @@ package struct GroupOffsets: Sendable {
     private mutating func release(_ key: Key, of producerID: ProducerID) {
         pending[producerID]?[key] = nil
         if pending[producerID]?.isEmpty == true { pending[producerID] = nil }
-        if let count = pendingCounts[key], count > 1 {
-            pendingCounts[key] = count - 1
-        } else {
-            pendingCounts[key] = nil
-        }
+        let count = pendingCounts[key.group]?[key.partition] ?? 0
+        pendingCounts[key.group]?[key.partition] = count > 1 ? count - 1 : nil
+        if pendingCounts[key.group]?.isEmpty == true { pendingCounts[key.group] = nil }
     }
 }

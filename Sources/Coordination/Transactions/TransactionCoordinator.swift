@@ -96,6 +96,30 @@ package struct TransactionCoordinator: Sendable {
         return propose(next, reply: .done, mustBeDurable: mustBeDurable, now: now)
     }
 
+    /// Takes the partition of a topic that was made anew into the open transaction that has the one
+    /// of its name, durably: Kafka knows partitions by their names alone. Opens no transaction.
+    package mutating func addSuccessor(
+        transactionalID id: String,
+        producerID: ProducerID,
+        epoch: ProducerEpoch,
+        partition: TopicIDPartition,
+        now: Timestamp
+    ) -> TransactionDecision {
+        if let current = entries[id]?.current, current.epoch == epoch,
+            current.state != .ongoing
+                || !current.partitions.contains(where: { $0.name == partition.name })
+        {
+            return .reply(.error(.transactionAbortable))
+        }
+        return addPartitions(
+            transactionalID: id,
+            producerID: producerID,
+            epoch: epoch,
+            partitions: [partition],
+            now: now
+        )
+    }
+
     /// Has transactions that were begun while the clock was ahead begin at `now`, in memory alone:
     /// their time-outs must not wait for the clock to come there again.
     package mutating func beginNoTransaction(after now: Timestamp) {

@@ -34,6 +34,8 @@ package protocol Disk: Sendable {
     func setModificationTime(of path: String, to time: Timestamp) throws(DiskError)
     /// Bytes that may still be written.
     func freeByteCount(at path: String) throws(DiskError) -> Int64
+    /// Bytes that may be written in all.
+    func totalByteCount(at path: String) throws(DiskError) -> Int64
     /// Makes a file of so many bytes that nobody reads, for the room that it takes. Fails where the
     /// file system cannot promise any; on a disk without end it does nothing.
     func reserve(_ path: String, _ byteCount: Int64) throws(DiskError)

@@ -175,15 +175,26 @@ package struct PosixDisk: Disk {
     }
 
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
+        let status = try fileSystem(of: path)
+        // Some file systems say nothing at all: a write that finds no room will.
+        guard status.f_blocks > 0 else { return .max }
+        return Self.byteCount(UInt64(status.f_bavail), of: UInt64(status.f_frsize))
+    }
+
+    package func totalByteCount(at path: String) throws(DiskError) -> Int64 {
+        let status = try fileSystem(of: path)
+        guard status.f_blocks > 0 else { return .max }
+        return Self.byteCount(UInt64(status.f_blocks), of: UInt64(status.f_frsize))
+    }
+
+    private func fileSystem(of path: String) throws(DiskError) -> statvfs {
         var status = statvfs()
         let descriptor = try check("open", path) { folder, name in
             openat(folder, name, O_RDONLY | O_CLOEXEC)
         }
         defer { Glibc.close(descriptor) }
         _ = try check("statvfs", path) { _, _ in fstatvfs(descriptor, &status) }
-        // Some file systems say nothing at all: a write that finds no room will.
-        guard status.f_blocks > 0 else { return .max }
-        return Self.byteCount(UInt64(status.f_bavail), of: UInt64(status.f_frsize))
+        return status
     }
 
     /// In milliseconds, the most or the least that there is for one that does not fit: a file may

@@ -128,6 +128,9 @@ package final class HookedDisk: Disk {
     /// What files were said to have been written last.
     package var givenModificationTimes: [String: Timestamp] { given.withLock { $0 } }
     package func randomNumber() -> UInt64 { disk.randomNumber() }
+    package func totalByteCount(at path: String) throws(DiskError) -> Int64 {
+        try disk.totalByteCount(at: path)
+    }
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         try disk.freeByteCount(at: path)
     }

@@ -273,6 +273,10 @@ extension SimulatedDisk {
 
     package func setModificationTime(of path: String, to time: Timestamp) throws(DiskError) {}
 
+    package func totalByteCount(at path: String) throws(DiskError) -> Int64 {
+        state.withLock { $0.capacity }
+    }
+
     package func freeByteCount(at path: String) throws(DiskError) -> Int64 {
         state.withLock { max(0, $0.capacity - $0.usedByteCount) }
     }

@@ -100,13 +100,80 @@ struct FetchLimitTests {
         }
     }
 
-    @Test func `answers that are not taken yet leave a fetch one batch`() throws {
-        try withBatches { harness throws in
-            harness.api.answerMemory.change(by: 300 << 20)
-            let one = try #require(
-                try fetch(fetchRequest(atLeast: 1 << 20, ofPartition: 1 << 20), harness)
+    /// A fetch on its way; its records are told later.
+    private func send(
+        _ request: FetchRequest,
+        _ harness: APIHarness
+    ) throws -> ConditionLock<FetchResponse?> {
+        let answered = ConditionLock<FetchResponse?>(nil)
+        let body = try request.encoded(version: 11)
+        harness.api.handle(
+            APIRequest(
+                apiKey: 1,
+                version: 11,
+                clientID: "c0",
+                connection: harness.client,
+                body: body
             )
-            #expect((300_000..<301_000).contains(one))
+        ) { answer in
+            guard case .body(let pieces) = answer else { return }
+            let response = try? APIHarness.decode(Array(pieces.joined()), 11) as FetchResponse
+            answered.update { $0 = response }
+        }
+        return answered
+    }
+
+    private func byteCount(_ answer: ConditionLock<FetchResponse?>) throws -> Int {
+        let response = try #require(answer.wait(atMost: .seconds(60)) { $0 })
+        return response.responses.first?.partitions.first?.records?.count ?? 0
+    }
+
+    @Test func `where answers hold all that they may, a fetch waits for room in its turn`() throws {
+        try withBatches { harness throws in
+            let memory = harness.api.answerMemory
+            memory.change(by: 256 << 20)
+            let request = fetchRequest(atLeast: 1 << 20, ofPartition: 1 << 20)
+            let first = try send(request, harness)
+            let second = try send(request, harness)
+            #expect(first.withLock { $0 } == nil && second.withLock { $0 } == nil)
+            // Room for one batch, which is the first's.
+            memory.change(by: -400_000)
+            #expect((300_000..<301_000).contains(try byteCount(first)))
+            memory.change(by: -(4 << 20))
+            #expect(try byteCount(second) > 300_000)
+            // Nobody stands in line any more.
+            memory.change(by: -(8 << 20))
+            #expect(!memory.isFull)
+        }
+    }
+
+    @Test func `who has waited for room long enough is answered without records`() throws {
+        try withBatches { harness throws in
+            harness.api.answerMemory.change(by: 256 << 20)
+            var request = fetchRequest(atLeast: 1, ofPartition: 1 << 20)
+            request.maxWaitMs = 0
+            let answer = try send(request, harness)
+            let response = try #require(answer.wait(atMost: .seconds(60)) { $0 })
+            let partition = try #require(response.responses.first?.partitions.first)
+            #expect(partition.errorCode == 0 && partition.records == [])
+            #expect(partition.highWatermark == 5)
+            #expect(harness.api.answerMemory.usedByteCount == 256 << 20)
+        }
+    }
+
+    @Test func `who is gone stands in nobody's way`() throws {
+        try withBatches { harness throws in
+            harness.api.answerMemory.change(by: 256 << 20)
+            let request = fetchRequest(atLeast: 1, ofPartition: 1 << 20)
+            let own = harness.client
+            harness.client = ConnectionIdentity(number: 2, host: "127.0.0.1")
+            let gone = try send(request, harness)
+            harness.api.connectionClosed(harness.client)
+            harness.client = own
+            let other = try send(request, harness)
+            harness.api.answerMemory.change(by: -400_000)
+            #expect((300_000..<301_000).contains(try byteCount(other)))
+            #expect(gone.withLock { $0 } == nil)
         }
     }
 
@@ -114,7 +181,7 @@ struct FetchLimitTests {
     /// before its next change.
     @Test func `what there is no room for is not waited for`() throws {
         try withBatches { harness throws in
-            harness.api.answerMemory.change(by: 300 << 20)
+            harness.api.answerMemory.change(by: (256 << 20) - 400_000)
             var request = fetchRequest(atLeast: 600_000, ofPartition: 1 << 20, from: 4)
             var other = fetchRequest(atLeast: 600_000, ofPartition: 1 << 20).topics[0]
             request.topics.append(other)
@@ -127,25 +194,41 @@ struct FetchLimitTests {
         }
     }
 
-    /// It was given room when it came, and is answered when there is none.
-    @Test func `a fetch that waited brings what there is room for now`() throws {
+    @Test func `what nobody may read ends no waiting, and is told with the others`() throws {
         try withBatches { harness throws in
-            let request = fetchRequest(atLeast: 500_000, ofPartition: 50 << 20, from: 5)
-            let answered = ConditionLock<Int?>(nil)
-            let body = try request.encoded(version: 11)
-            harness.api.handle(
-                APIRequest(
-                    apiKey: 1,
-                    version: 11,
-                    clientID: "c0",
-                    connection: harness.client,
-                    body: body
-                )
-            ) { answer in answered.update { $0 = answer.byteCount } }
-            harness.api.answerMemory.change(by: 300 << 20)
-            for _ in 0..<2 { try produce(harness) }
-            let byteCount = try #require(answered.wait(atMost: .seconds(60)) { $0 })
-            #expect((300_000..<301_000).contains(byteCount))
+            var request = fetchRequest(atLeast: 1, ofPartition: 1 << 20, from: 5)
+            request.topics[0].partitions.append(
+                .init(partition: 7, fetchOffset: 0, partitionMaxBytes: 1 << 20)
+            )
+            request.topics.append(
+                .init(topic: "none", partitions: [.init(partition: 0, fetchOffset: 0)])
+            )
+            let waiting = try send(request, harness)
+            #expect(waiting.withLock { $0 } == nil)
+            try produce(harness)
+            let response = try #require(waiting.wait(atMost: .seconds(60)) { $0 })
+            #expect(response.responses.flatMap { $0.partitions.map(\.errorCode) } == [0, 3, 3])
+            // Where nothing else is asked for, and where one cannot be read, at once.
+            request.topics[0].partitions.removeFirst()
+            #expect(try fetch(request, harness) != nil)
+            #expect(
+                try fetch(fetchRequest(atLeast: 1, ofPartition: 1, from: 70), harness) != nil
+            )
+        }
+    }
+
+    @Test func `a topic that goes ends the waiting for it`() throws {
+        try withBatches { harness throws in
+            try harness.broker.createTopic("u", partitionCount: 1)
+            var request = fetchRequest(atLeast: 1, ofPartition: 1 << 20, from: 5)
+            request.topics.append(
+                .init(topic: "u", partitions: [.init(partition: 0, fetchOffset: 0)])
+            )
+            let waiting = try send(request, harness)
+            #expect(waiting.withLock { $0 } == nil)
+            try harness.broker.deleteTopic("u")
+            let response = try #require(waiting.wait(atMost: .seconds(60)) { $0 })
+            #expect(response.responses.last?.partitions.first?.errorCode == 3)
         }
     }
 }

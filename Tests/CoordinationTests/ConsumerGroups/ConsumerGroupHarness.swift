@@ -90,6 +90,24 @@ struct ConsumerGroupHarness {
     }
 
     @discardableResult
+    mutating func subscribe(
+        _ id: String,
+        _ epoch: Int32,
+        _ names: [String],
+        owning owned: [AssignedPartition]
+    ) -> ConsumerHeartbeatAnswer {
+        send(
+            ConsumerHeartbeat(
+                group: "g",
+                memberID: id,
+                epoch: GroupEpoch(epoch),
+                topicNames: names,
+                ownedPartitions: owned
+            )
+        )
+    }
+
+    @discardableResult
     mutating func send(_ beat: ConsumerHeartbeat) -> ConsumerHeartbeatAnswer {
         if let refusal = beat.refusal(namesItself: true) { return .refused(refusal) }
         let (topics, now, wallTime) = (image, now, wallTime)

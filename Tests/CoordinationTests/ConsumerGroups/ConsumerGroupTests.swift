@@ -58,6 +58,25 @@ import Testing
         #expect(harness.beat("b", 3).assigned == t(0, 1))
     }
 
+    /// KAFKA-19431.
+    @Test func `a member that gives up something gives up what it does not want any more too`() {
+        var harness = ConsumerGroupHarness(topics: ["t": 2, "u": 2])
+        let u = ConsumerGroupHarness.partitions
+        harness.join("a", ["t", "u"])
+        harness.join("b", ["t", "u"])
+        let told = harness.beat("a", 2, owning: t(0, 1) + u("u", 0, 1)).assigned ?? []
+        #expect(told.count == 2)
+        let other = told.contains { t(0, 1).contains($0) } ? "t" : "u"
+        let all = t(0, 1) + u("u", 0, 1)
+        // It has given up nothing yet.
+        let changed = harness.subscribe("a", 2, ["none", other == "t" ? "u" : "t"], owning: all)
+        #expect(changed.epoch == 2)
+        let left = changed.assigned ?? told
+        #expect(left.allSatisfy { $0.topicID != ConsumerGroupHarness.id(of: other) })
+        #expect(harness.beat("b", 3).code == .none)
+        #expect(harness.beat("a", 2, owning: left).epoch == 4)
+    }
+
     @Test func `an epoch of another time is fenced, but not when only the answer was lost`() {
         var harness = ConsumerGroupHarness()
         harness.join("a")

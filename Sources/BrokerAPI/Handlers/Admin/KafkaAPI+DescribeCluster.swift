@@ -105,6 +105,9 @@ extension KafkaAPI {
         if let free = try? broker.disk.freeByteCount(at: broker.directory) {
             directory.usableBytes = free
         }
+        if let total = try? broker.disk.totalByteCount(at: broker.directory) {
+            directory.totalBytes = total
+        }
         let known = broker.topicSnapshot()
         let asked: [(topic: String, partitions: [Int32]?)] =
             request.topics.map { $0.map { ($0.topic, Optional($0.partitions)) } }

@@ -19,13 +19,19 @@ extension KafkaAPI {
         let names = asked.isEmpty ? known.all.map(\.name) : asked.sorted().map(\.text)
         let start = request.cursor
         var response = DescribeTopicPartitionsResponse()
+        guard start.map({ $0.partitionIndex >= 0 }) ?? true else {
+            response.topics = request.topics.map {
+                DescribedTopic(errorCode: KafkaErrorCode.invalidRequest.rawValue, name: $0.name)
+            }
+            return response
+        }
         var left = Int(min(max(request.responsePartitionLimit, 1), Self.pageLimit))
         for name in names where name >= (start?.topicName ?? "") {
             guard let topic = known.topic(name) else {
                 response.topics.append(unknown(name))
                 continue
             }
-            let first = name == start?.topicName ? max(start?.partitionIndex ?? 0, 0) : 0
+            let first = name == start?.topicName ? start?.partitionIndex ?? 0 : 0
             let rest = topic.partitions.dropFirst(Int(first))
             guard left > 0 else {
                 response.nextCursor = Self.cursor(name, first)

@@ -28,6 +28,11 @@ extension KafkaAPI {
         var response = DescribeProducersResponse.PartitionResponse(
             partitionIndex: name.partition.rawValue
         )
+        if let problem = TopicName.problem(with: name.topic) {
+            response.errorCode = KafkaErrorCode.invalidTopic.rawValue
+            response.errorMessage = problem
+            return response
+        }
         do throws(BrokerError) {
             response.activeProducers = try broker.activeProducers(of: name).map { producer in
                 DescribeProducersResponse.ProducerState(

@@ -89,62 +89,65 @@ extension KafkaAPI {
     func deleteGroups(_ request: DeleteGroupsRequest, _ call: APICall) -> DeleteGroupsResponse {
         var seen: Set<ExactText> = []
         let ids = request.groupsNames.filter { seen.insert(ExactText($0)).inserted }
+        let deletable = ids.filter { !broker.isJobGroup($0) }
+        var codes: [ExactText: KafkaErrorCode] = [:]
+        for (id, code) in zip(deletable, broker.deleteGroups(deletable)) { codes[id] = code }
         return DeleteGroupsResponse(
             results: ids.map { id in
                 DeleteGroupsResponse.DeletableGroupResult(
                     groupID: id,
-                    errorCode: deleteGroup(id).rawValue
+                    errorCode: (codes[id] ?? .groupAuthorizationFailed).rawValue
                 )
             }
         )
     }
 
-    private func deleteGroup(_ id: String) -> KafkaErrorCode {
-        guard !broker.isJobGroup(id) else { return .groupAuthorizationFailed }
-        do throws(BrokerError) { return try broker.deleteGroup(id) } catch {
-            return error.groupCode
+    /// Positions of topics that members subscribe to stay.
+    func offsetDelete(_ request: OffsetDeleteRequest, _ call: APICall) -> OffsetDeleteResponse {
+        func refused(_ code: KafkaErrorCode) -> OffsetDeleteResponse {
+            OffsetDeleteResponse(errorCode: code.rawValue)
+        }
+        guard !broker.isJobGroup(request.groupID) else { return refused(.groupAuthorizationFailed) }
+        guard !request.groupID.isEmpty else { return refused(.invalidGroupID) }
+        let topics = broker.topicSnapshot()
+        let named = request.topics.flatMap { topic in
+            topic.partitions.map {
+                TopicPartition(topic.name, PartitionIndex($0.partitionIndex))
+            }
+        }
+        do throws(BrokerError) {
+            let known = Set(named.filter { topics.contains($0) })
+            switch try broker.deleteOffsets(of: request.groupID, known) {
+            case .refused(let code): return refused(code)
+            case .done(let subscribed): return answer(request, known, subscribed)
+            }
+        } catch {
+            return refused(error.groupCode)
         }
     }
 
-    /// Positions of topics that members subscribe to stay.
-    func offsetDelete(_ request: OffsetDeleteRequest, _ call: APICall) -> OffsetDeleteResponse {
-        guard !broker.isJobGroup(request.groupID) else {
-            return OffsetDeleteResponse(errorCode: KafkaErrorCode.groupAuthorizationFailed.rawValue)
+    private func answer(
+        _ request: OffsetDeleteRequest,
+        _ known: Set<TopicPartition>,
+        _ subscribed: GroupSubscription
+    ) -> OffsetDeleteResponse {
+        func code(_ name: TopicPartition) -> KafkaErrorCode {
+            guard known.contains(name) else { return .unknownTopicOrPartition }
+            return subscribed.contains(name.topic) ? .groupSubscribedToTopic : .none
         }
-        do throws(BrokerError) {
-            guard try broker.describeGroup(request.groupID) != nil else {
-                return OffsetDeleteResponse(errorCode: KafkaErrorCode.groupIDNotFound.rawValue)
-            }
-            let subscribed = try broker.subscription(of: request.groupID)
-            guard subscribed != .ofOtherProtocol else {
-                return OffsetDeleteResponse(errorCode: KafkaErrorCode.nonEmptyGroup.rawValue)
-            }
-            var removed: Set<TopicPartition> = []
-            let known = broker.topicSnapshot()
-            let topics = request.topics.map { topic in
+        return OffsetDeleteResponse(
+            topics: request.topics.map { topic in
                 OffsetDeleteResponse.OffsetDeleteResponseTopic(
                     name: topic.name,
-                    partitions: topic.partitions.map { partition in
-                        let index = PartitionIndex(partition.partitionIndex)
-                        var code = KafkaErrorCode.none
-                        if !known.contains(TopicPartition(topic.name, index)) {
-                            code = .unknownTopicOrPartition
-                        } else if subscribed.contains(topic.name) {
-                            code = .groupSubscribedToTopic
-                        } else {
-                            removed.insert(TopicPartition(topic.name, index))
-                        }
+                    partitions: topic.partitions.map {
+                        let index = PartitionIndex($0.partitionIndex)
                         return OffsetDeleteResponse.OffsetDeleteResponsePartition(
-                            partitionIndex: partition.partitionIndex,
-                            errorCode: code.rawValue
+                            partitionIndex: $0.partitionIndex,
+                            errorCode: code(TopicPartition(topic.name, index)).rawValue
                         )
                     }
                 )
             }
-            try broker.deleteOffsets(of: request.groupID, removed)
-            return OffsetDeleteResponse(topics: topics)
-        } catch {
-            return OffsetDeleteResponse(errorCode: error.groupCode.rawValue)
-        }
+        )
     }
 }

@@ -22,14 +22,22 @@ struct FetchReading {
 
     private let limits: Limits
     private var isolation: IsolationLevel { limits.isolation }
-    private var leftByteCount: Int
+    private let memory: AnswerMemory
+    /// What is claimed of it and holds nothing.
+    private var spareByteCount: Int
+    /// What is brought, and claimed for that until whoever answers gives it back.
     private(set) var byteCount = 0
+    /// What the first batch needs, for which there was no room.
+    private var missingByteCount: Int?
     /// What there is to bring within the limits of the client: as Kafka counts, by bytes, not by
     /// the whole batches that are brought of them.
     private var countedByteCount = 0
     /// There is more that the client would take, and this answer may not bring.
     private var isCut = false
     private(set) var hasFailed = false
+    /// Partitions of which nobody reads: not there, or not this client's. Kafka tells of them with
+    /// the others, however long that takes.
+    private(set) var refusedCount = 0
     /// A partition is told of, of which nothing is brought.
     private var hasDiverged = false
     private(set) var watched: [ParkedFetches.Watched] = []
@@ -40,14 +48,19 @@ struct FetchReading {
     /// with its next fetch.
     private static let partitionByteLimit = 8 << 20
 
-    /// - Parameter room: The bytes that answers may still hold, of all clients.
-    init(_ limits: Limits, room: Int) {
+    /// - Parameter granted: What is claimed of the memory already.
+    init(_ limits: Limits, _ memory: AnswerMemory, granted: Int) {
         self.limits = limits
-        leftByteCount = min(limits.byteLimit, room)
+        self.memory = memory
+        spareByteCount = granted
     }
 
     /// Whether it need not wait for more.
     var isEnough: Bool { isCut || hasDiverged || countedByteCount >= limits.leastByteCount }
+
+    /// What it needs of the memory to bring anything; nil where it brings something, or there is
+    /// nothing.
+    var neededByteCount: Int? { byteCount == 0 ? missingByteCount : nil }
 
     /// The rights of now count: a session may have begun with others.
     mutating func run(_ partitions: [FetchedPartition], _ broker: Broker, _ rights: Rights?) {
@@ -64,14 +77,15 @@ struct FetchReading {
             guard let (topic, isAllowed) = known[asked.key.topic] else { continue }
             answers.append(isAllowed ? read(asked, of: topic, topics, broker) : refuse(asked))
         }
+        memory.release(spareByteCount)
+        spareByteCount = 0
     }
 
     private mutating func refuse(_ asked: FetchedPartition) -> FetchResponse.PartitionData {
         var answer = FetchResponse.PartitionData()
         answer.partitionIndex = asked.key.index
         answer.records = []
-        answer.abortedTransactions = isolation == .readCommitted ? [] : nil
-        return fail(.topicAuthorizationFailed, &answer)
+        return refuse(.topicAuthorizationFailed, &answer)
     }
 
     private mutating func read(
@@ -85,8 +99,7 @@ struct FetchReading {
         answer.records = []
         answer.abortedTransactions = isolation == .readCommitted ? [] : nil
         if topic.isUnknown {
-            answer.abortedTransactions = []
-            return fail(.unknownTopicID, &answer)
+            return refuse(.unknownTopicID, &answer)
         }
         do throws(BrokerError) {
             let partition = try topics.find(topic.partition(asked.key.index))
@@ -96,10 +109,21 @@ struct FetchReading {
             if try diverges(asked, partition, &answer) { return answer }
             try fill(&answer, asked, of: topic.id, partition, broker)
         } catch {
-            // Kafka has an empty list here where it otherwise has none.
-            if error.code == .unknownTopicOrPartition { answer.abortedTransactions = [] }
-            return fail(error.code, &answer)
+            guard error.code == .unknownTopicOrPartition else { return fail(error.code, &answer) }
+            return refuse(error.code, &answer)
         }
+        return answer
+    }
+
+    private mutating func refuse(
+        _ code: KafkaErrorCode,
+        _ answer: inout FetchResponse.PartitionData
+    ) -> FetchResponse.PartitionData {
+        refusedCount += 1
+        // Kafka has an empty list here, and none where reading failed.
+        answer.abortedTransactions = []
+        answer.errorCode = code.rawValue
+        answer.highWatermark = -1
         return answer
     }
 
@@ -108,6 +132,7 @@ struct FetchReading {
         _ answer: inout FetchResponse.PartitionData
     ) -> FetchResponse.PartitionData {
         hasFailed = true
+        answer.abortedTransactions = nil
         answer.errorCode = code.rawValue
         answer.highWatermark = -1
         return answer
@@ -129,6 +154,7 @@ struct FetchReading {
         guard found.epoch.rawValue < asked.lastFetchedEpoch || found.end < Offset(asked.offset)
         else { return false }
         hasDiverged = true
+        answer.abortedTransactions = nil
         answer.divergingEpoch.epoch = found.epoch.rawValue
         answer.divergingEpoch.endOffset = found.end.rawValue
         answer.tell(bounds)
@@ -144,11 +170,12 @@ struct FetchReading {
     ) throws(BrokerError) {
         let offset = Offset(asked.offset)
         let wanted = max(0, min(Int(asked.byteLimit), limits.byteLimit - byteCount))
-        let limit = max(0, min(wanted, leftByteCount, Self.partitionByteLimit))
         var bounds = try partition.bounds
         var end = end(of: bounds)
         var found = 0
-        if offset >= bounds.logStart, offset < end, limit > 0 || byteCount == 0 {
+        let isThere = offset >= bounds.logStart && offset < end
+        let limit = isThere ? claim(upTo: min(wanted, Self.partitionByteLimit)) : 0
+        if isThere, limit > 0 || byteCount == 0 {
             let read: FoundRecords
             do throws(BrokerError) {
                 read = try records(partition, topicID, offset, limit, broker)
@@ -166,7 +193,7 @@ struct FetchReading {
             countedByteCount += found
             isCut = isCut || !isAll && limit < wanted
             byteCount += read.bytes.count
-            leftByteCount -= read.bytes.count
+            spareByteCount -= read.bytes.count
             if isolation == .readCommitted {
                 answer.abortedTransactions = (read.result?.abortedTransactions ?? [])
                     .sorted { $0.firstOffset < $1.firstOffset }
@@ -202,6 +229,23 @@ struct FetchReading {
         )
     }
 
+    private mutating func claim(upTo byteCount: Int) -> Int {
+        let missing = byteCount - spareByteCount
+        if missing > 0 { spareByteCount += memory.claim(upTo: missing) }
+        return min(byteCount, spareByteCount)
+    }
+
+    /// Room for a first batch whatever the client's limits.
+    private mutating func claimFirst(_ byteCount: Int) -> Bool {
+        let missing = byteCount - spareByteCount
+        guard missing <= 0 || memory.claim(all: missing, beside: spareByteCount) else {
+            missingByteCount = missingByteCount ?? byteCount
+            return false
+        }
+        spareByteCount = max(spareByteCount, byteCount)
+        return true
+    }
+
     private func end(of bounds: LogBounds) -> Offset {
         isolation == .readCommitted ? bounds.lastStableOffset : bounds.highWatermark
     }
@@ -229,8 +273,9 @@ struct FetchReading {
         throw .corrupt("\(name): \(reason)")
     }
 
-    /// Whole batches; the first one of an answer whatever the limit. None where it does not fit.
-    private func records(
+    /// Whole batches; the first one of an answer whatever the limit, if there is memory for it.
+    /// None where it does not fit.
+    private mutating func records(
         _ partition: Partition,
         _ topicID: UniqueID?,
         _ offset: Offset,
@@ -266,7 +311,8 @@ struct FetchReading {
                     end: sound.end,
                     result: result
                 )
-            case .failure(.bufferTooSmall(let needed)) where byteCount == 0 && needed > capacity:
+            case .failure(.bufferTooSmall(let needed))
+            where byteCount == 0 && needed > capacity && claimFirst(needed):
                 capacity = needed
             case .failure(.bufferTooSmall): return FoundRecords(bytes: [], end: nil, result: nil)
             case .failure(let error): throw error

@@ -1,6 +1,7 @@
 /// Fetches that wait for enough bytes, each in as many partitions as it asks for: a value, that is
 /// told which of them have moved. A fetch is due when there is enough for it by the partitions'
-/// sizes, when only reading tells, or when its time is over; nothing is read until then.
+/// sizes, when only reading tells, or when its time is over; nothing is read until then. One
+/// without partitions waits for its time alone.
 struct FetchWaits<Partition: Hashable & Sendable, Waiter: Sendable>: Sendable {
     /// What became due.
     struct Due: Sendable {
@@ -100,9 +101,11 @@ struct FetchWaits<Partition: Hashable & Sendable, Waiter: Sendable>: Sendable {
         fetches.keys.sorted().compactMap { take($0, isLast: true) }
     }
 
-    /// Forgets those that `isGone` accepts.
-    mutating func drop(where isGone: (Waiter) -> Bool) {
-        for (number, fetch) in fetches where isGone(fetch.waiter) { _ = take(number) }
+    /// Forgets those that `isGone` accepts, and returns them.
+    @discardableResult
+    mutating func drop(where isGone: (Waiter) -> Bool) -> [Waiter] {
+        let gone = fetches.filter { isGone($0.value.waiter) }
+        return gone.keys.sorted().compactMap { take($0)?.waiter }
     }
 
     private mutating func take(_ number: UInt64, isLast: Bool = false) -> Due? {

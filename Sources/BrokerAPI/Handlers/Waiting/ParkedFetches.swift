@@ -33,6 +33,8 @@ final class ParkedFetches: Sendable {
     fileprivate struct Waiter: Sendable {
         var connection: UInt64
         var resume: @Sendable (_ isLast: Bool) -> Void
+        /// Called where nobody is there to be answered any more.
+        var drop: @Sendable () -> Void = {}
     }
 
     private struct Key: Hashable, Sendable {
@@ -119,9 +121,42 @@ final class ParkedFetches: Sendable {
         if let due { Self.resume([due], large) }
     }
 
+    /// Has `resume` called when so many bytes of the memory are the fetch's, with their number, or
+    /// with nil when it has waited long enough. Who waits is read for by a thread of its own: the
+    /// room was given back by one that has other things to do.
+    func waitForRoom(
+        _ connection: ConnectionIdentity,
+        until deadline: UInt64,
+        byteCount: Int,
+        in memory: AnswerMemory,
+        resume: @escaping @Sendable (_ granted: Int?) -> Void
+    ) {
+        let ticket = memory.wait(for: byteCount) { [large] in
+            let waiter = Waiter(connection: connection.number) { _ in resume(byteCount) }
+            large.update {
+                $0.due.append(Waits.Due(waiter: waiter, byteCount: byteCount, isLast: false))
+            }
+        }
+        let waiter = Waiter(connection: connection.number) { _ in
+            if memory.forget(ticket) { resume(nil) }
+        } drop: {
+            _ = memory.forget(ticket)
+        }
+        let isNearest = state.withLock { state -> Bool? in
+            guard !state.isStopping else { return nil }
+            state.waits.add(waiter, leastByteCount: byteCount, until: deadline, [])
+            return state.waits.nearestDeadline == deadline
+        }
+        guard let isNearest else { return waiter.resume(true) }
+        if isNearest { state.signal() }
+    }
+
     /// Forgets what waits for a connection that is gone.
     func drop(_ connection: ConnectionIdentity) {
-        state.withLock { state in state.waits.drop { $0.connection == connection.number } }
+        let gone = state.withLock { state in
+            state.waits.drop { $0.connection == connection.number }
+        }
+        for waiter in gone { waiter.drop() }
     }
 
     /// Answers all that wait, and whoever comes, at once.
