@@ -22,7 +22,8 @@ package struct CalendarTime: Sendable, Equatable {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// Reads `2013-01-31`, `2013-01-31T05:17:00Z` and fractions of a second; UTC only.
+    /// Reads `2013-01-31`, `2013-01-31T05:17:00Z`, that without seconds or with fractions of one,
+    /// and with a distance to UTC in the place of the Z, such as `+05:30`.
     package static func milliseconds(from text: String) -> Int64? {
         let parts = text.split(separator: "T", omittingEmptySubsequences: false)
         let date = parts[0].split(separator: "-", omittingEmptySubsequences: false)
@@ -38,9 +39,12 @@ package struct CalendarTime: Sendable, Equatable {
     }
 
     private static func milliseconds(ofDay text: Substring) -> Int64? {
-        guard text.last == "Z" else { return nil }
-        let halves = text.dropLast().split(separator: ".", omittingEmptySubsequences: false)
-        let clock = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+        guard let zone = text.firstIndex(where: { "Z+-".contains($0) }),
+            let distance = milliseconds(ofZone: text[zone...])
+        else { return nil }
+        let halves = text[..<zone].split(separator: ".", omittingEmptySubsequences: false)
+        var clock = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+        if clock.count == 2, halves.count == 1 { clock.append("00") }
         guard halves.count <= 2, clock.count == 3, let hour = number(clock[0], 2...2, 0...23),
             let minute = number(clock[1], 2...2, 0...59),
             let second = number(clock[2], 2...2, 0...59)
@@ -52,6 +56,19 @@ package struct CalendarTime: Sendable, Equatable {
             milliseconds = value
         }
         return Int64((hour * 60 + minute) * 60 + second) * 1000 + Int64(milliseconds)
+            - distance
+    }
+
+    /// `Z`, or how far a clock there is ahead of UTC.
+    private static func milliseconds(ofZone text: Substring) -> Int64? {
+        if text == "Z" { return 0 }
+        let parts = text.dropFirst().split(separator: ":", omittingEmptySubsequences: false)
+        guard text.first == "+" || text.first == "-", parts.count == 2,
+            let hours = number(parts[0], 2...2, 0...23),
+            let minutes = number(parts[1], 2...2, 0...59)
+        else { return nil }
+        let distance = Int64(hours * 60 + minutes) * 60_000
+        return text.first == "-" ? -distance : distance
     }
 
     private static func number(

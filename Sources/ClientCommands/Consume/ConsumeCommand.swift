@@ -24,7 +24,8 @@ package enum ConsumeCommand {
     private static let from = Parameter.optional(
         "from",
         ReadingPlan.Start.kind,
-        help: "where to begin, if not at the beginning; an offset, a time in UTC, or a word"
+        help: "where to begin, if not at the beginning; an offset, a time (UTC, or "
+            + "with +05:30 in the place of Z), or a word"
     )
     private static let last = Parameter.optional(
         "last",

@@ -11,7 +11,8 @@ enum ResetCommand {
         ReadingPlan.Start.kind,
         default: .beginning,
         shown: "beginning",
-        help: "where it goes on; an offset, a time in UTC, or a word"
+        help: "where it goes on; an offset, a time (UTC, or with +05:30 in the place of Z), or a "
+            + "word"
     )
     private static let topic = Parameter.optional(
         "topic",

@@ -36,6 +36,9 @@ final class IdempotentProducer {
     private let producerID: ProducerID
     private let epoch: ProducerEpoch
     private var compressor = RecordCompressor()
+    /// Where records without a key go: the partitions that have a leader, all where none has.
+    private let keylessLanes: [Int]
+    /// Which of those.
     private var stickyLane: Int
     private var stickyByteCount = 0
     /// Records that were added.
@@ -62,7 +65,11 @@ final class IdempotentProducer {
         self.room = room
         self.codec = codec
         lanes = topic.partitions.map { Lane($0) }
-        stickyLane = Int(random % UInt64(max(lanes.count, 1)))
+        let led = topic.partitions.indices.filter {
+            !topic.leaderless.contains(topic.partitions[$0].partition.rawValue)
+        }
+        keylessLanes = led.isEmpty ? Array(lanes.indices) : led
+        stickyLane = Int(random % UInt64(max(keylessLanes.count, 1)))
         (producerID, epoch) = try log.makeProducerID()
     }
 
@@ -108,11 +115,11 @@ final class IdempotentProducer {
     private func choose(key: UnsafeRawBufferPointer?, byteCount: Int) -> Int {
         if let key { return Int(partition(ofKey: key, count: Int32(lanes.count))) }
         if stickyByteCount >= Self.stickyByteLimit {
-            stickyLane = (stickyLane + 1) % lanes.count
+            stickyLane = (stickyLane + 1) % keylessLanes.count
             stickyByteCount = 0
         }
         stickyByteCount += byteCount
-        return stickyLane
+        return keylessLanes[stickyLane]
     }
 
     /// Appends what is left and makes all of it durable.

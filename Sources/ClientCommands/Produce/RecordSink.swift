@@ -33,6 +33,8 @@ struct OutputTopic {
     let largestBatch: Int
     /// How many milliseconds records stay by their own times; nil where these say nothing of that.
     var retentionMilliseconds: Int64?
+    /// The numbers of those partitions that nobody leads now: what may go elsewhere does.
+    var leaderless: Set<Int32> = []
 }
 
 /// Why a log did not take a batch.

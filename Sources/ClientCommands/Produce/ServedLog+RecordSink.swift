@@ -26,7 +26,8 @@ extension ServedLog: RecordSink {
             id: topic.id,
             partitions: partitions,
             largestBatch: min(limit ?? Self.usualBatchByteCount, BatchLimit.byteCount),
-            retentionMilliseconds: Self.retentionMilliseconds(own)
+            retentionMilliseconds: Self.retentionMilliseconds(own),
+            leaderless: Set(topic.partitions.filter { $0.code.isMisdirected }.map(\.index))
         )
     }
 

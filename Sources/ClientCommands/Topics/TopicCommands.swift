@@ -47,7 +47,7 @@ package enum TopicCommands {
         ]
     ) { invocation in
         let given = try distinct(invocation[configuration])
-        let options = Dictionary(uniqueKeysWithValues: given.map { ($0.key, plain($0.value)) })
+        let asked = Dictionary(uniqueKeysWithValues: given.map { ($0.key, plain($0.value)) })
         let count = counted(invocation[partitions], "partition")
         let topics =
             invocation[ifNotExists] ? invocation[names] : try distinctNames(invocation)
@@ -63,7 +63,7 @@ package enum TopicCommands {
         try withLog(invocation, creates: true) { log in
             let what =
                 topics.count == 1 ? "the topic '\(topics[0])' was not made" : "no topic was made"
-            try log.place.checkOptions(options.keys.sorted(), what)
+            let options = try log.place.ownOptions(asked, what)
             // One that cannot be made is told before another one is.
             for topic in topics where topics.count > 1 {
                 try log.checkCreation(

@@ -5,6 +5,21 @@ import LogStorage
 import Terminal
 
 extension LogPlace {
+    /// The options to make a topic with: without those that this log does not have where they are
+    /// what it does all the same, as its server takes them. Others are refused.
+    func ownOptions(
+        _ options: [String: String],
+        _ what: String
+    ) throws(CommandFailure) -> [String: String] {
+        guard directory != nil else { return options }
+        let own = options.filter { name, value in
+            LogConfiguration.names.contains(name)
+                || KafkaTopicOptions.fixedValue(of: name) != value
+        }
+        try checkOptions(Array(own.keys), what)
+        return own
+    }
+
     /// Refuses options that this log does not have, whatever their values. What a cluster has, it
     /// says itself.
     func checkOptions(

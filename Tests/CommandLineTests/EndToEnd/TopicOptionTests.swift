@@ -78,6 +78,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `one of them is taken for a new topic where it changes nothing`() throws {
+            var number = 0
+            try both {
+                number += 1
+                try succeed(
+                    "topic",
+                    "create",
+                    "n\(number)",
+                    "--config",
+                    "min.insync.replicas=1",
+                    "--config",
+                    "retention.ms=5"
+                )
+                let options = try succeed("topic", "describe", "n\(number)").output
+                #expect(options.contains("retention.ms=5"), "\(options)")
+                #expect(!options.contains("min.insync"), "\(options)")
+            }
+        }
+
         @Test func `an option that nobody has is refused with those that there are`() throws {
             try both {
                 for words in [["create", "n"], ["alter", "t"]] {
