@@ -33,6 +33,7 @@ public final class TaskExpiry {
             let passed = record.pointee.lastArrival.milliseconds(to: now)
             guard passed >= idle, record.pointee.streamTime != .none else { return }
             let time = record.pointee.streamTime.advanced(byMilliseconds: passed)
+            try task.hooks.finishCalls()
             table.noteIdle(through: time.rawValue)
             _ = try removeEnded()
         }
@@ -83,7 +84,11 @@ public final class TaskExpiry {
 
     /// Removes the rows that end before what is handed on now: those that other results have begun
     /// behind the record at hand.
-    func makeWayHere() throws { while record.pointee.isRowDue, try removeEnded() {} }
+    func makeWayHere() throws {
+        guard record.pointee.isRowDue else { return }
+        try task.hooks.finishCalls()
+        while record.pointee.isRowDue, try removeEnded() {}
+    }
 
     /// Removes rows that have ended, over all tables in the order of their ends.
     ///

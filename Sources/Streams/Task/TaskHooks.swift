@@ -1,6 +1,11 @@
 public import LogModel
 package import StateStores
 
+/// The failure of a timer that ran while a record was handed on, which is not to blame for it.
+package struct TimerFailure: EngineFailure {
+    package let cause: any Error
+}
+
 /// What the operators of a task do beside records: when a timer is due, before a commit, and after
 /// the stores went back to what is committed.
 public final class TaskHooks {
@@ -44,8 +49,8 @@ public final class TaskHooks {
     /// Whether records are in flight.
     package var hasCalls: Bool { calls.contains { $0.areThere() } }
 
-    /// Hands on all records in flight. What a record comes to earlier goes first.
-    func finishCalls() throws {
+    /// Hands on all records in flight, but for those of operators that are about it. What a record comes to earlier goes first.
+    package func finishCalls() throws {
         // An operator is bound after those behind it.
         for calls in calls.reversed() where calls.areThere() { try calls.finish() }
     }
@@ -138,6 +143,14 @@ public final class TaskHooks {
         try finishCalls()
         defer { noteTimerDue() }
         _ = try fire(streamTimers, record.pointee.streamTime)
+    }
+
+    /// The same where a record that was in flight has come to its time: a failure is the timer's.
+    func streamTimeReachedByResult() throws {
+        do { try streamTimeReached() } catch {
+            guard !(error is any EngineFailure), !(error is RetryLater) else { throw error }
+            throw TimerFailure(cause: error)
+        }
     }
 
     private func fire(_ timers: TimerList, _ now: Timestamp) throws -> Bool {

@@ -17,6 +17,8 @@ extension StreamTask {
             try wait(later, of: 0, offset: binding.record.pointee.offset, since: now)
         } catch let failure as HeldRecordFailure {
             throw StreamsError.ofRecord(failure, at: queues.pointee.partition, offset: .zero)
+        } catch let failure as TimerFailure {
+            throw timerFailure(failure, at: now)
         } catch LogClientError.retriable(let text) {
             // A result may have been on its way: only the flush itself can be tried again.
             throw LogClientError.abortable(text)
@@ -28,6 +30,7 @@ extension StreamTask {
     func removeEndedRows(_ turn: Turn) throws -> Bool {
         guard binding.expiry.isDue else { return false }
         do {
+            try binding.hooks.finishCalls()
             let areMore = try binding.expiry.removeEnded()
             try binding.throwCaught()
             return areMore
@@ -48,7 +51,7 @@ extension StreamTask {
     /// What a timer's failure is: a record's that an operator had kept, the engine's, or one for
     /// people.
     func timerFailure(_ error: any Error, at now: UInt64) -> any Error {
-        switch error {
+        switch (error as? TimerFailure)?.cause ?? error {
         case is LogClientError, is StoreError, is StreamsError, is TransactionTakenBack:
             return error
         case let later as RetryLater where later.place != nil:
@@ -86,6 +89,9 @@ extension StreamTask {
         offset: Offset,
         _ turn: Turn
     ) throws {
+        if let failure = error as? TimerFailure {
+            throw timerFailure(failure, at: turn.startedAt)
+        }
         guard let later = error as? RetryLater else {
             let partition = (queues + index).pointee.partition
             throw StreamsError.ofRecord(error, at: partition, offset: offset)

@@ -9,7 +9,9 @@ import Testing
     private static let events = Topic("events", key: .utf8, value: .int64)
     private static let rows = Topic("rows", key: .utf8, value: .int64)
     private static let others = Topic("others", key: .utf8, value: .int64)
-    private static let outputs = ["counts", "joined", "ticks", "windows", "pairs"]
+    private static let outputs = [
+        "counts", "joined", "ticks", "windows", "pairs", "chained", "reminders",
+    ]
 
     private static func output(_ name: String) -> Topic<UTF8Serde, UTF8Serde> {
         Topic(name, key: .utf8, value: .utf8)
@@ -35,6 +37,33 @@ import Testing
         ) throws { try context.forward("tick", "\(time.rawValue): \(count)") }
     }
 
+    /// Says of each key how often it was seen within 30 milliseconds.
+    private struct Reminder: Processor {
+        var seen: [String: Int] = [:]
+        mutating func process(
+            _ key: String,
+            _ value: Int64,
+            _ context: inout ProcessorContext<String, String>
+        ) throws {
+            seen[key, default: 0] += 1
+            guard seen[key] == 1 else { return }
+            context.schedule(
+                key,
+                every: .seconds(86_400),
+                by: .streamTime,
+                from: Timestamp(context.timestamp.rawValue + 30)
+            )
+        }
+        mutating func fire(
+            _ timer: String,
+            at time: Timestamp,
+            _ context: inout ProcessorContext<String, String>
+        ) throws {
+            try context.forward(timer, "\(time.rawValue): \(seen.removeValue(forKey: timer) ?? 0)")
+            context.cancel(timer)
+        }
+    }
+
     private struct Job: StreamJob {
         static let name = "timed"
         var isAsync = false
@@ -52,6 +81,18 @@ import Testing
                 .toStream()
                 .mapValues { (count: Int64?) in count.map { "\($0)" } ?? "gone" }
                 .to(MapAsyncTimeTests.output("counts"))
+            (isAsync
+                ? asked.mapAsync(maxInFlight: 16) { (_: String, value: Int64) async throws in
+                    if value % 5 == 0 { try await Task.sleep(for: .microseconds(300)) }
+                    return value
+                } : asked)
+                .groupByKey(key: .utf8)
+                .count(store: "chained", expiry: .after(.milliseconds(40)))
+                .toStream()
+                .mapValues { (count: Int64?) in count.map { "\($0)" } ?? "gone" }
+                .to(MapAsyncTimeTests.output("chained"))
+            asked.process(stores: []) { (_: TaskStores) in Reminder() }
+                .to(MapAsyncTimeTests.output("reminders"))
             asked.join(table(MapAsyncTimeTests.rows, store: "rows")) {
                 (value: Int64, row: Int64) in "\(value) \(row)"
             }
@@ -100,6 +141,8 @@ import Testing
                     )
                 )
             }
+            // Turns end anywhere.
+            if Int.random(in: 0..<12, using: &random) == 0 { _ = try driver.step() }
         }
         try driver.runUntilIdle()
         var found: [String: [String]] = [:]

@@ -68,7 +68,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         task.hooks.add(
             TaskHooks.CallsInFlight(
                 sources: sources,
-                areThere: { [unowned self] in inFlightCount > 0 },
+                areThere: { [unowned self] in inFlightCount > 0 && !isHandingOn },
                 finish: { [unowned self] in try finishAll() }
             )
         )
@@ -134,6 +134,8 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         try task.errors.resume(call.record) {
             try task.expiry.makeWayHere()
             if let value = try site.attempt({ try result.get() }) { try sink(call.key, value) }
+            // What it has scheduled comes before the results behind it.
+            if task.record.pointee.isTimerDue { try task.hooks.streamTimeReachedByResult() }
         }
         return true
     }

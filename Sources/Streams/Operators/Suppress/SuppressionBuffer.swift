@@ -64,7 +64,7 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
             first = try change.decode(HeldRecord.content(of: bytes)).old
             return false
         }
-        if heldAt == nil, suppression.keyLimit != nil { count = try heldCount() + 1 }
+        let known = heldAt == nil && suppression.keyLimit != nil ? try heldCount() : nil
         HeldRecord.begin(record.pointee.headers, in: &scratch.sink.pointee)
         try change.encode(Change(old: first, new: new.new), into: &scratch.sink.pointee)
         try store.put(
@@ -74,6 +74,7 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
             value: scratch.bytes,
             timestamp: record.pointee.timestamp
         )
+        if let known { count = known + 1 }
         try release(behind: escaped)
     }
 
