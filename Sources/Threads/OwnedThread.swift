@@ -25,8 +25,19 @@ package final class OwnedThread: Sendable {
             },
             box
         )
-        precondition(result == 0, "the system starts no more threads (error \(result))")
+        guard result == 0 else { Self.endWithoutThread(result) }
         handle.withLock { $0 = thread }
+    }
+
+    /// Nothing can go on without its threads: the process ends as by a kill, with a word.
+    private static func endWithoutThread(_ error: Int32) -> Never {
+        let words =
+            "error: the system starts no more threads for this process\n"
+            + "  why: \(String(cString: strerror(error)))\n"
+            + "  next: allow it more processes and memory (ulimit -u, pids.max and memory.max of its "
+            + "cgroup), then the same command: nothing that was stored is lost\n"
+        _ = words.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        _exit(1)
     }
 
     /// Waits for the function to return. A second call returns at once.

@@ -9,6 +9,9 @@ struct Outbox {
 
     var isEmpty: Bool { first == pieces.count }
 
+    /// What is sent and still there: a piece goes as a whole.
+    var retainedByteCount: Int { sentOfFirst }
+
     mutating func add(_ more: [[UInt8]]) {
         if isEmpty || first > Self.sentPieceLimit {
             pieces.removeFirst(first)

@@ -236,7 +236,8 @@ final class ServerLoop: @unchecked Sendable {
             }
         } while !actions.isEmpty
         if connections[connection.number] != nil {
-            countAnswers(of: connection, as: connection.machine.unsentByteCount)
+            let byteCount = connection.machine.unsentByteCount + connection.retainedByteCount
+            countAnswers(of: connection, as: byteCount)
         }
     }
 

@@ -20,6 +20,8 @@ final class SocketConnection {
     var countedByteCount = 0
     /// A copy of the outbox's begin that the loop is sending.
     private var isSending = false
+    /// What that copy holds.
+    private var sendingByteCount = 0
     private var isClosing = false
 
     init(
@@ -99,6 +101,11 @@ final class SocketConnection {
 
     // MARK: Writing
 
+    /// What it holds beside what is not sent yet.
+    var retainedByteCount: Int {
+        outbox.retainedByteCount + (layer?.retainedByteCount ?? 0) + sendingByteCount
+    }
+
     func write(_ pieces: [[UInt8]]) {
         // A layer that failed is gone: nothing of it may go out plain.
         guard !isDeaf else { return }
@@ -170,6 +177,7 @@ final class SocketConnection {
     private func sendSoon() {
         isSending = true
         let write = PendingWrite(outbox.copyBegin(Self.pendingByteCount), self)
+        sendingByteCount = write.bytes.count
         // SAFETY: balanced in the callback, which comes for every write that was accepted.
         write.request.pointee.data = Unmanaged.passRetained(write).toOpaque()
         var buffer = uv_buf_init(
@@ -188,11 +196,13 @@ final class SocketConnection {
             Unmanaged<PendingWrite>.fromOpaque(data).release()
         }
         isSending = false
+        sendingByteCount = 0
         stopSending()
     }
 
     private func didSend(_ byteCount: Int, _ status: Int32) {
         isSending = false
+        sendingByteCount = 0
         guard !isClosing else { return }
         guard status == 0 else {
             stopSending()

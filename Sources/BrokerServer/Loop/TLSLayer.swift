@@ -19,6 +19,9 @@ struct TLSLayer {
 
     init(_ context: TLSContext) throws(TLSError) { session = try TLSSession(context) }
 
+    /// Plain bytes that are encrypted and still there.
+    var retainedByteCount: Int { waiting.retainedByteCount }
+
     var isOpen: Bool { session.isOpen }
 
     /// The other end has said that it says no more.

@@ -99,6 +99,7 @@ public final class TaskErrors {
                 // It comes again: until then it is as if it had not come.
                 partitionTime.pointee = itsTime
                 record.pointee.streamTime = streamTime
+                record.pointee.rowTime = streamTime
                 counters.pointee.leftOut = leftOut
                 throw later
             }

@@ -8,6 +8,8 @@ public struct RecordContext {
     public var wallTime = Timestamp.none
     /// The largest time of the records that the task has taken, over all its inputs.
     public var streamTime = Timestamp.none
+    /// How far time is for rows that end: stream time, but for results that operators have held.
+    @usableFromInline var rowTime = Timestamp.none
     /// The stream time at which a timer is due; the largest time where there is none.
     public var timerDue = Timestamp(.max)
     /// The time at which a row of a table ends, or an earlier one; the largest where there is none.
@@ -67,14 +69,16 @@ public struct RecordContext {
 
     /// Whether time has come to the end of a row.
     @inlinable @inline(__always)
-    var isRowDue: Bool { streamTime >= rowsDue }
+    var isRowDue: Bool { rowTime >= rowsDue }
 
     /// Moves the time of the record's input, and with it stream time, on to that of the record.
     @inlinable @inline(__always)
     mutating func noteTime(_ partitionTime: UnsafeMutablePointer<Timestamp>) {
         guard timestamp > partitionTime.pointee else { return }
         partitionTime.pointee = timestamp
-        if timestamp > streamTime { streamTime = timestamp }
+        guard timestamp > streamTime else { return }
+        streamTime = timestamp
+        rowTime = timestamp
     }
 }
 

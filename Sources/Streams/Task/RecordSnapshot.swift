@@ -64,10 +64,11 @@ final class RecordSnapshot {
         let (time, itsOffset) = (record.pointee.timestamp, record.pointee.offset)
         let (itsHeaders, itsSource) = (record.pointee.headers, current.pointee)
         let (itsTopic, occupation) = (record.pointee.trapTopic, record.pointee.occupation)
-        let itsStreamTime = record.pointee.streamTime
+        let (itsStreamTime, itsRowTime) = (record.pointee.streamTime, record.pointee.rowTime)
         defer {
             record.pointee.timestamp = time
             record.pointee.streamTime = itsStreamTime
+            record.pointee.rowTime = itsRowTime
             record.pointee.offset = itsOffset
             record.pointee.headers = itsHeaders
             record.pointee.trapTopic = itsTopic
@@ -76,6 +77,7 @@ final class RecordSnapshot {
         }
         record.pointee.timestamp = timestamp
         record.pointee.streamTime = streamTime
+        record.pointee.rowTime = streamTime
         record.pointee.offset = offset
         record.pointee.headers = headers
         record.pointee.trapTopic = trapTopic

@@ -159,6 +159,7 @@ public final class TaskBinding {
     public func resumeStreamTime() {
         let time = partitionTimes.values.map(\.pointee).max() ?? .none
         record.pointee.streamTime = max(time, .none)
+        record.pointee.rowTime = record.pointee.streamTime
     }
 
     /// The place of a topic in the output.

@@ -74,10 +74,10 @@ public final class TaskExpiry {
     /// a row that it begins is none too late for what has come since, and ends when its time does.
     @usableFromInline
     func atTime(_ due: Int64, _ body: () throws -> Void) throws {
-        let now = record.pointee.streamTime
+        let now = record.pointee.rowTime
         guard !tables.isEmpty, due < now.rawValue else { return try body() }
-        record.pointee.streamTime = Timestamp(due)
-        defer { record.pointee.streamTime = now }
+        record.pointee.rowTime = Timestamp(due)
+        defer { record.pointee.rowTime = now }
         try makeWayHere()
         try body()
     }

@@ -133,9 +133,12 @@ final class ParkedFetches: Sendable {
     ) {
         let ticket = memory.wait(for: byteCount) { [large] in
             let waiter = Waiter(connection: connection.number) { _ in resume(byteCount) }
-            large.update {
-                $0.due.append(Waits.Due(waiter: waiter, byteCount: byteCount, isLast: false))
+            let due = Waits.Due(waiter: waiter, byteCount: byteCount, isLast: false)
+            let isTaken = large.update { large in
+                if !large.isStopping { large.due.append(due) }
+                return !large.isStopping
             }
+            if !isTaken { due.resume() }
         }
         let waiter = Waiter(connection: connection.number) { _ in
             if memory.forget(ticket) { resume(nil) }

@@ -114,6 +114,7 @@ struct TableJoinSide<Key, Other, Result> {
     @usableFromInline let sendsOldValues: Bool
     /// Whether a row without a partner gives a result.
     @usableFromInline let keepsAlone: Bool
+    @usableFromInline let site: ErrorSite
 
     @inlinable
     init(
@@ -128,6 +129,7 @@ struct TableJoinSide<Key, Other, Result> {
         counters = task.counters
         isNullKey = nilTest(of: Key.self)
         sendsOldValues = node.sendsOldValues
+        site = ErrorSite(task.errors, node: node.number)
         self.keepsAlone = keepsAlone
     }
 
@@ -146,8 +148,9 @@ struct TableJoinSide<Key, Other, Result> {
             guard keepsAlone, change.new != nil || change.old != nil else { return }
         }
         let ownTime = record.pointee.timestamp
-        let new = try combine(change.new, partner?.value)
-        let old = sendsOldValues ? try combine(change.old, partner?.value) : nil
+        let new = try site.attempt { try combine(change.new, partner?.value) } ?? nil
+        // What was left out when it came has nothing to take back.
+        let old = sendsOldValues ? (try? combine(change.old, partner?.value)) ?? nil : nil
         if let partner { record.pointee.timestamp = max(ownTime, partner.timestamp) }
         try sink(key, Change(old: old, new: new))
         record.pointee.timestamp = ownTime

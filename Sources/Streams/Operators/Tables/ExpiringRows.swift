@@ -57,7 +57,7 @@ final class ExpiringRows {
     }
 
     /// How far time is for these rows.
-    var through: Int64 { max(record.pointee.streamTime.rawValue, idleThrough) }
+    var through: Int64 { max(record.pointee.rowTime.rawValue, idleThrough) }
 
     /// Whether a row may have ended that is there still.
     var isDue: Bool { due < .max && due <= through }
@@ -71,7 +71,7 @@ final class ExpiringRows {
     /// Whether a row of this time would be at its end already.
     @usableFromInline
     func isEnded(_ time: Timestamp) -> Bool {
-        end(of: max(0, time.rawValue)) <= record.pointee.streamTime.rawValue
+        end(of: max(0, time.rawValue)) <= record.pointee.rowTime.rawValue
     }
 
     // MARK: Changes

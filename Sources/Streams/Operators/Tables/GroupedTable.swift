@@ -42,12 +42,18 @@ extension Table {
                 let sink = mapped.bindConsumers(task)
                 let first = task.keySink
                 let second = task.valueSink
+                let site = ErrorSite(task.errors, node: mapped.number)
                 return { rowKey, change in
                     // An older version of a row says nothing of what is gathered now.
                     guard change.isLatest else { return }
-                    let old = try change.old.map { try mapping(rowKey, $0) }
+                    // A row that was left out when it came has nothing to take back; one that is left
+                    // out now takes back what it replaces.
+                    let old = change.old.flatMap { try? mapping(rowKey, $0) }
                         .flatMap { key.isNull($0.0) || value.isNull($0.1) ? nil : $0 }
-                    let new = try change.new.map { try mapping(rowKey, $0) }
+                    let new =
+                        try change.new.flatMap { row in
+                            try site.attempt { try mapping(rowKey, row) }
+                        }
                         .flatMap { key.isNull($0.0) || value.isNull($0.1) ? nil : $0 }
                     guard let old else {
                         if let new { try sink(new.0, Change(old: nil, new: new.1)) }

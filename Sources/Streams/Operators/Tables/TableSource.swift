@@ -116,7 +116,8 @@ extension KeyedStream where Placement == ByKey {
         value: ValueSerde,
         history: Duration? = nil
     ) -> Table<Key, Value> where KeySerde.Value == Key, Value == ValueSerde.Value {
-        mapValues(to: Value?.self) { (value: Value) -> Value? in value }
+        // A serde may have a value of its own for null.
+        mapValues(to: Value?.self) { (new: Value) -> Value? in value.isNull(new) ? nil : new }
             .toTable(store: store, key: key, value: value, history: history)
     }
 
@@ -128,7 +129,8 @@ extension KeyedStream where Placement == ByKey {
         value: ValueSerde,
         expiry: Expiry
     ) -> Table<Key, Value> where KeySerde.Value == Key, Value == ValueSerde.Value {
-        mapValues(to: Value?.self) { (value: Value) -> Value? in value }
+        // A serde may have a value of its own for null.
+        mapValues(to: Value?.self) { (new: Value) -> Value? in value.isNull(new) ? nil : new }
             .toTable(store: store, key: key, value: value, expiry: expiry)
     }
 

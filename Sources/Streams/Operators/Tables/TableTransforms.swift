@@ -144,7 +144,8 @@ extension Table {
     }
 
     /// The operator below `filter` and `mapValues`: each row is replaced by what `transform` makes
-    /// of it, or removed for nil. A change from nothing to nothing is dropped unless `passesEmpty`.
+    /// of it, or removed for nil, or where a policy for errors leaves it out. A change from nothing to
+    /// nothing is dropped unless `passesEmpty`.
     @inlinable
     func transforming<NewValue>(
         _ word: String,
@@ -160,9 +161,14 @@ extension Table {
             upstream.feed(result) { task in
                 let sink = result.bindConsumers(task)
                 let needsOld = alwaysNeedsOld || result.sendsOldValues
+                let site = ErrorSite(task.errors, node: result.number)
                 return { key, change in
-                    let new = try change.new.flatMap { try transform(key, $0) }
-                    let old = needsOld ? try change.old.flatMap { try transform(key, $0) } : nil
+                    let new = try change.new.flatMap { row in
+                        try site.attempt { try transform(key, row) } ?? nil
+                    }
+                    // One that was left out when it came has nothing to take back.
+                    let old =
+                        needsOld ? change.old.flatMap { row in try? transform(key, row) } : nil
                     if !passesEmpty, old == nil, new == nil { return }
                     try sink(key, Change(old: old, new: new, isLatest: change.isLatest))
                 }

@@ -30,13 +30,20 @@ extension GroupedTable {
         let node = StreamNode<KeySerde.Value, Change<[ValueSerde.Value]>>(
             kind: .stateful("top", stores: [StoreSpecification(store, .orderedKeyValue, format)]),
             from: node
-        ) { sink, task in
+        ) { sink, task, site in
             let rows = TopRows(task, store, key: keySerde, value: valueSerde, limit: limit)
             let record = task.record
             return { key, change in
-                let old = try change.old.map { ($0, try ranking.bits(of: $0)) }
-                let new = try change.new.map { ($0, try ranking.bits(of: $0)) }
-                guard let list = try rows.change(key, from: old, to: new) else { return }
+                // A row that was left out when it came has nothing to take back; one that is left
+                // out now takes back what it replaces.
+                let old = change.old.flatMap { row in
+                    (try? ranking.bits(of: row)).map { (row, $0) }
+                }
+                let new = try change.new.flatMap { row in
+                    try site.attempt { (row, try ranking.bits(of: row)) }
+                }
+                let list = try site.attempt { try rows.change(key, from: old, to: new) } ?? nil
+                guard let list else { return }
                 let ownTime = record.pointee.timestamp
                 record.pointee.timestamp = list.timestamp
                 try sink(key, list.change)
