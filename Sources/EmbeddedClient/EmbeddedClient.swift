@@ -63,6 +63,17 @@ package final class EmbeddedClient: LogClient {
         }
     }
 
+    package func forgetPositions(
+        group: String,
+        partitions: Set<TopicPartition>
+    ) throws(LogClientError) {
+        let outcome = try converting(group) { () throws(BrokerError) in
+            try broker.deleteOffsets(of: group, partitions)
+        }
+        guard case .refused(let code) = outcome, code != .groupIDNotFound else { return }
+        throw .fatal("the positions of the group '\(group)' cannot be removed: it has members")
+    }
+
     package func committedPositions(
         group: String,
         partitions: [TopicPartition]

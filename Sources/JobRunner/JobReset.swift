@@ -95,6 +95,7 @@ struct JobReset {
                 offsets[partition] = InputPosition(start, of: topic.id)
             }
         }
+        try forgetOtherInputs(than: Set(offsets.keys.map(\.topic)))
         guard !offsets.isEmpty else { return }
         let producer = try client.makeTransactionalProducer(
             transactionalID: "\(topology.job)-0",
@@ -103,6 +104,17 @@ struct JobReset {
         defer { producer.close() }
         try producer.addOffsets(offsets, group: topology.job)
         try producer.commit()
+    }
+
+    /// What earlier forms of the job have read begins anew, too, should it be read again.
+    private func forgetOtherInputs(than current: Set<String>) throws(LogClientError) {
+        let others = try client.topics(named: nil).filter { !current.contains($0.name) }
+        let partitions = others.flatMap { topic in
+            (0..<topic.partitionCount).map { TopicPartition(topic.name, PartitionIndex($0)) }
+        }
+        let known = try client.committedOffsets(group: topology.job, partitions: partitions)
+        guard !known.isEmpty else { return }
+        try client.forgetPositions(group: topology.job, partitions: Set(known.keys))
     }
 
     private func deleteInternalTopics() throws(LogClientError) {

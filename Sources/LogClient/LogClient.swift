@@ -22,6 +22,11 @@ package protocol LogClient: AnyObject, Sendable {
         group: String,
         partitions: [TopicPartition]
     ) throws(LogClientError) -> [TopicPartition: InputPosition]
+    /// Forgets what `group` has committed for these partitions.
+    func forgetPositions(
+        group: String,
+        partitions: Set<TopicPartition>
+    ) throws(LogClientError)
     /// Reads whole batches from `offset` on into `buffer` (which grows only for a first batch that
     /// does not fit). Returns at once, with no bytes at the end of what the isolation level shows.
     /// The first batch may begin below `offset`: skip those records. With `topicID`, only of the

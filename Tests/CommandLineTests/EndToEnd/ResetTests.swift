@@ -49,6 +49,30 @@ extension EndToEnd {
             #expect(run(Count(), "--reset") == .done)
         }
 
+        @Test func `a reset forgets the positions in inputs of earlier forms, too`() throws {
+            struct Form: StreamJob {
+                static let name = "formed"
+                var input = "lines"
+                var topology: [Statement] {
+                    stream(Topic(input, value: .utf8))
+                        .groupBy({ (line: String) -> String in line }, via: "by-line", key: .utf8)
+                        .count(store: "counts")
+                        .to(Topic("counts", key: .utf8, value: .int64))
+                }
+            }
+            try Millrace.succeed("topic", "create", "others", "--data", data)
+            #expect(run(Form()) == .done)
+            #expect(run(Form(input: "others"), "--reset") == .done)
+            #expect(run(Form()) == .done)
+            let state = try Millrace.succeed("state", "get", "counts", "7", "--data", data)
+            #expect(state.output.contains("1"), "\(state)")
+            let described = try Millrace.succeed("group", "describe", "formed", "--data", data)
+            #expect(described.output.contains("lines"), "\(described)")
+            #expect(run(Form(input: "others"), "--reset") == .done)
+            let after = try Millrace.succeed("group", "describe", "formed", "--data", data)
+            #expect(!after.output.contains("lines"), "\(after)")
+        }
+
         @Test func `a reset does not ask after the changelog that it removes`() throws {
             #expect(run(Count()) == .done)
             let files = try FileManager.default.contentsOfDirectory(atPath: data)
