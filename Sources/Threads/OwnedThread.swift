@@ -34,8 +34,8 @@ package final class OwnedThread: Sendable {
         let words =
             "error: the system starts no more threads for this process\n"
             + "  why: \(String(cString: strerror(error)))\n"
-            + "  next: allow it more processes and memory (ulimit -u, pids.max and memory.max of its "
-            + "cgroup), then the same command: nothing that was stored is lost\n"
+            + "  next: allow it more processes and memory (ulimit -u, pids.max and memory.max of "
+            + "its cgroup), then the same command: nothing that was stored is lost\n"
         _ = words.withCString { write(STDERR_FILENO, $0, strlen($0)) }
         _exit(1)
     }

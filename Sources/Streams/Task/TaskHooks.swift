@@ -49,7 +49,8 @@ public final class TaskHooks {
     /// Whether records are in flight.
     package var hasCalls: Bool { calls.contains { $0.areThere() } }
 
-    /// Hands on all records in flight, but for those of operators that are about it. What a record comes to earlier goes first.
+    /// Hands on all records in flight, but for those of operators that are about it. What a record
+    /// comes to earlier goes first.
     package func finishCalls() throws {
         // An operator is bound after those behind it.
         for calls in calls.reversed() where calls.areThere() { try calls.finish() }

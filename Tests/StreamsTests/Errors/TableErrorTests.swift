@@ -13,6 +13,7 @@ import Testing
     private struct Job: StreamJob {
         static let name = "rows"
         static let input = Topic("in", key: .utf8, value: .utf8)
+        static let other = Topic("other", key: .utf8, value: .utf8)
         static let output = Topic("out", key: .utf8, value: .utf8)
         var place = Place.groupBy
 
@@ -84,8 +85,9 @@ import Testing
             case .join:
                 Self.texts(
                     Self.sum(
-                        of: rows.leftJoin(table(Topic("other", key: .utf8, value: .utf8), store: "o"))
-                        { (row: String, _: String?) throws in try Self.number(row) }
+                        of: rows.leftJoin(table(Self.other, store: "other")) {
+                            (row: String, _: String?) throws in try Self.number(row)
+                        }
                         .onError(.skip)
                     )
                 )

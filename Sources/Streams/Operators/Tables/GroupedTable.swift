@@ -46,8 +46,8 @@ extension Table {
                 return { rowKey, change in
                     // An older version of a row says nothing of what is gathered now.
                     guard change.isLatest else { return }
-                    // A row that was left out when it came has nothing to take back; one that is left
-                    // out now takes back what it replaces.
+                    // A row that was left out when it came has nothing to take back; one that is
+                    // left out now takes back what it replaces.
                     let old = change.old.flatMap { try? mapping(rowKey, $0) }
                         .flatMap { key.isNull($0.0) || value.isNull($0.1) ? nil : $0 }
                     let new =

@@ -144,8 +144,8 @@ extension Table {
     }
 
     /// The operator below `filter` and `mapValues`: each row is replaced by what `transform` makes
-    /// of it, or removed for nil, or where a policy for errors leaves it out. A change from nothing to
-    /// nothing is dropped unless `passesEmpty`.
+    /// of it, or removed for nil, or where a policy for errors leaves it out. A change from nothing
+    /// to nothing is dropped unless `passesEmpty`.
     @inlinable
     func transforming<NewValue>(
         _ word: String,
