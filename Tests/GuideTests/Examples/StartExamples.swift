@@ -69,3 +69,23 @@ extension Shop {
     }
 }
 // end: start-split
+
+// begin: start-serde
+/// Cents as decimal text.
+struct CentsSerde: Serde {
+    func decode(_ bytes: UnsafeRawBufferPointer) throws -> Int64 {
+        guard let cents = Int64(String(decoding: bytes, as: UTF8.self)) else {
+            throw SerdeError("it is no number of cents")
+        }
+        return cents
+    }
+
+    func encode(_ cents: Int64, into sink: inout ByteSink) throws { sink.append(utf8: "\(cents)") }
+}
+
+enum Priced {
+    static let prices = Topic("prices", key: .utf8, value: CentsSerde())
+    /// The changes of a table: a removal has no value.
+    static let newest = Topic("newest", key: .utf8, value: .optional(.json(Order.self)))
+}
+// end: start-serde
