@@ -74,3 +74,27 @@ extension TableView {
         return { key in try find(key, record.pointee.timestamp) }
     }
 }
+
+extension KeyedStream where Placement == KeyChanged {
+    /// Not without a repartition.
+    @available(
+        *,
+        unavailable,
+        message: "the key changed since the last topic: add .repartition(…) before join"
+    )
+    public func join<Row, Result>(
+        _ table: Table<Key, Row>,
+        _ combine: @escaping @Sendable (Value, Row) throws -> Result
+    ) -> Stream<Key, Result> { preconditionFailure() }
+
+    /// Not without a repartition.
+    @available(
+        *,
+        unavailable,
+        message: "the key changed since the last topic: add .repartition(…) before leftJoin"
+    )
+    public func leftJoin<Row, Result>(
+        _ table: Table<Key, Row>,
+        _ combine: @escaping @Sendable (Value, Row?) throws -> Result
+    ) -> Stream<Key, Result> { preconditionFailure() }
+}
