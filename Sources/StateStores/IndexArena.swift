@@ -102,7 +102,7 @@ struct IndexArena: ~Copyable {
         var chunk: UnsafeMutableRawPointer?
         guard posix_memalign(&chunk, isHuge ? Self.hugePageByteCount : 64, byteCount) == 0,
             let chunk
-        else { preconditionFailure("no memory for \(byteCount) bytes of an ordered index") }
+        else { fatalError("no memory for \(byteCount) bytes of an ordered index") }
         if isHuge { madvise(chunk, byteCount, MADV_HUGEPAGE) }
         chunks.append(chunk)
         self.byteCount += byteCount

@@ -97,7 +97,7 @@ extension KeyValueTable {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         guard let lines = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0),
             lines != MAP_FAILED
-        else { preconditionFailure("no memory for a table of \(byteCount) bytes") }
+        else { fatalError("no memory for a table of \(byteCount) bytes") }
         if byteCount >= hugePageByteCount { madvise(lines, byteCount, MADV_HUGEPAGE) }
         if isFilledAtOnce, byteCount < 2 * hugePageByteCount {
             madvise(lines, byteCount, MADV_POPULATE_WRITE)

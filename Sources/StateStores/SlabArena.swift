@@ -120,7 +120,7 @@ package struct SlabArena: ~Copyable {
     /// The C library's own call: the standard library's asks for an alignment, which takes longer.
     private static func allocateLarge(_ byteCount: Int) -> UnsafeMutableRawPointer {
         guard let block = malloc(byteCount) else {
-            preconditionFailure("no memory for \(byteCount) bytes of a store")
+            fatalError("no memory for \(byteCount) bytes of a store")
         }
         return block
     }
@@ -199,7 +199,7 @@ package struct SlabArena: ~Copyable {
         var memory: UnsafeMutableRawPointer?
         let alignment = isHuge ? Self.hugePageByteCount : Self.slabByteCount
         guard posix_memalign(&memory, alignment, byteCount) == 0, let memory else {
-            preconditionFailure("no memory for \(byteCount) bytes of a store")
+            fatalError("no memory for \(byteCount) bytes of a store")
         }
         if isHuge { madvise(memory, byteCount, MADV_HUGEPAGE) }
         let chunk = UnsafeMutablePointer<Chunk>.allocate(capacity: 1)

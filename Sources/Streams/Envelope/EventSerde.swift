@@ -29,7 +29,7 @@ public struct EventSerde<Payload: Codable & Sendable>: Serde {
         self.version = version
         var known: [Int: EventUpcast<Payload>] = [:]
         for upcast in upcasts {
-            precondition(
+            requireDeclared(
                 upcast.version != version && known[upcast.version] == nil,
                 "version \(upcast.version) of \(type) is there twice"
             )

@@ -54,7 +54,7 @@ public struct Branches<Key, Value, Placement: KeyPlacement> {
 
     @usableFromInline
     init(names: [String], streams: [KeyedStream<Key, Value, Placement>], splitter: AnyNode) {
-        precondition(Set(names).count == names.count, "two branches have one name: \(names)")
+        requireDeclared(Set(names).count == names.count, "two branches have one name: \(names)")
         self.streams = Dictionary(uniqueKeysWithValues: zip(names, streams))
         other = streams[names.count]
         self.splitter = splitter
@@ -69,7 +69,7 @@ public struct Branches<Key, Value, Placement: KeyPlacement> {
     /// The records whose first passed test is that of the branch.
     public subscript(name: String) -> KeyedStream<Key, Value, Placement> {
         guard let stream = streams[name] else {
-            preconditionFailure("no branch \"\(name)\"; there are \(streams.keys.sorted())")
+            fatalError("no branch \"\(name)\"; there are \(streams.keys.sorted())")
         }
         return stream
     }

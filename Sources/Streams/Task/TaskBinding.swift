@@ -151,7 +151,7 @@ public final class TaskBinding {
         case .source(let topic, _, _): partitionTime(of: topic)
         case .repartitionSource(let via): partitionTime(of: names.repartitionTopic(via: via))
         case .globalTable, .stateless, .stateful, .sink, .repartitionSink, .dynamicSink:
-            preconditionFailure("\(kind.word) reads no topic")
+            fatalError("\(kind.word) reads no topic")
         }
     }
 
@@ -166,7 +166,7 @@ public final class TaskBinding {
     @usableFromInline
     func target(topic: String, isChangelog: Bool = false) -> OutputBuffer.Target {
         guard let count = partitionCounts[topic] else {
-            preconditionFailure("the plan lacks the topic \(topic)")
+            fatalError("the plan lacks the topic \(topic)")
         }
         return output.pointee.target(
             topic: topic,
@@ -198,7 +198,7 @@ public final class TaskBinding {
     @usableFromInline
     func globalStore(named name: String) -> StateStore {
         guard let store = stores[name] else {
-            preconditionFailure("the thread lacks the global table \(name)")
+            fatalError("the thread lacks the global table \(name)")
         }
         return store
     }
@@ -207,7 +207,7 @@ public final class TaskBinding {
     @usableFromInline
     func store(named name: String) -> (store: StateStore, changelog: OutputBuffer.Target) {
         guard let store = stores[name] else {
-            preconditionFailure("the plan lacks the store \(name)")
+            fatalError("the plan lacks the store \(name)")
         }
         return (store, target(topic: names.changelogTopic(store: name), isChangelog: true))
     }

@@ -56,7 +56,7 @@ public final class Topology {
     /// Binds the source of a topic, and everything behind it, to a task.
     public func bindSource(topic: String, to task: TaskBinding) -> RawSink {
         guard let source = sources[topic], let bind = source.bindSource else {
-            preconditionFailure("no source reads \(topic)")
+            fatalError("no source reads \(topic)")
         }
         return task.errors.watching(bind(task), of: source.number, topic: topic)
     }

@@ -149,7 +149,7 @@ final class NewestSessions {
     /// Memory of zeros, of which the system gives what is touched.
     private static func allocate() -> UnsafeMutableRawPointer {
         guard let lines = calloc(lineCount, lineByteCount) else {
-            preconditionFailure("no memory for \(lineCount * lineByteCount) bytes beside a store")
+            fatalError("no memory for \(lineCount * lineByteCount) bytes beside a store")
         }
         return lines
     }

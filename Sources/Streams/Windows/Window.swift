@@ -73,7 +73,7 @@ public struct TimeWindows: Hashable, Sendable {
     }
 
     private init(from start: Timestamp) {
-        precondition(start >= Timestamp(0), "windows do not begin before 1970")
+        requireDeclared(start >= Timestamp(0), "windows do not begin before 1970")
         size = Int64.max - start.rawValue
         advance = size
         grace = 0
@@ -85,12 +85,12 @@ public struct TimeWindows: Hashable, Sendable {
         self.advance = advance.wholeMilliseconds
         self.grace = grace.wholeMilliseconds
         origin = nil
-        precondition(self.size > 0, "a window lasts at least a millisecond")
-        precondition(
+        requireDeclared(self.size > 0, "a window lasts at least a millisecond")
+        requireDeclared(
             self.advance > 0 && self.advance <= self.size,
             "windows begin at least a millisecond and at most their size apart"
         )
-        precondition(self.grace >= 0, "grace is not negative")
+        requireDeclared(self.grace >= 0, "grace is not negative")
     }
 
     /// How far behind its end stream time is once a window takes no more records; nil if it always
@@ -123,7 +123,7 @@ public struct SlidingWindows: Hashable, Sendable {
     private init(difference: Duration, grace: Duration) {
         self.difference = difference.wholeMilliseconds
         self.grace = grace.wholeMilliseconds
-        precondition(self.difference >= 0 && self.grace >= 0, "times are not negative")
+        requireDeclared(self.difference >= 0 && self.grace >= 0, "times are not negative")
     }
 }
 
@@ -142,7 +142,7 @@ public struct SessionWindows: Hashable, Sendable {
     private init(gap: Duration, grace: Duration) {
         self.gap = gap.wholeMilliseconds
         self.grace = grace.wholeMilliseconds
-        precondition(self.gap >= 0 && self.grace >= 0, "times are not negative")
+        requireDeclared(self.gap >= 0 && self.grace >= 0, "times are not negative")
     }
 }
 

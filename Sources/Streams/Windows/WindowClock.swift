@@ -34,7 +34,7 @@ final class WindowClock {
     /// So many clocks of a store.
     @usableFromInline
     static func clocks(_ handle: StoreHandle, count: Int) -> [WindowClock] {
-        precondition(count <= 256, "more than 256 streams in one aggregate")
+        requireDeclared(count <= 256, "more than 256 streams in one aggregate")
         return (0..<count).map { WindowClock(handle, index: UInt8($0)) }
     }
 

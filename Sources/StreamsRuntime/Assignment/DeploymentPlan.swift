@@ -145,7 +145,8 @@ private struct Judge {
             }
             let count = PlanError.partitions(found.partitionCount)
             if let former, !former.contains(topic) {
-                add(.create, .input, topic, topic, "\(count); it was not read before")
+                let words = "the last form did not read it; a position of an earlier one counts"
+                add(.create, .input, topic, topic, "\(count); \(words)")
             } else {
                 add(.keep, .input, topic, topic, count)
             }

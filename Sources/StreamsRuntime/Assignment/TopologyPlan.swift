@@ -323,7 +323,8 @@ package enum PlanError: Error, Equatable, CustomStringConvertible, Sendable {
                 + Self.command("topic create", topic, "--partitions 4", commandOptions)
         case .partitionCount(let topic, let found, let needed):
             "the topic \"\(topic)\" has \(Self.partitions(found)), and the job needs \(needed): "
-                + "its inputs changed their partition count, or another job uses the name"
+                + "its inputs changed their partition count, or another job uses the name; "
+                + "millrace run JOB --reset makes its own topics anew"
         case .notCopartitioned(let topic, let count, let other, let otherCount):
             "\"\(topic)\" has \(Self.partitions(count)) and \"\(other)\" \(otherCount), but they "
                 + "meet in "

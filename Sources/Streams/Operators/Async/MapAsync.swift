@@ -23,7 +23,7 @@ extension KeyedStream where Key: Hashable & Sendable, Value: Sendable {
         maxInFlight: Int = 64,
         _ transform: @escaping @Sendable (Key, Value) async throws -> NewValue
     ) -> KeyedStream<Key, NewValue, Placement> {
-        precondition(maxInFlight > 0, "mapAsync with no call in flight")
+        requireDeclared(maxInFlight > 0, "mapAsync with no call in flight")
         let result = StreamNode<Key, NewValue>(
             kind: .stateless("mapAsync"),
             from: node

@@ -126,7 +126,7 @@ struct ForeignKeyJoin<KeySerde: Serde, ForeignKeySerde: Serde, OtherSerde: Serde
         return Table(
             node: joined,
             view: TableView { _ in
-                preconditionFailure("the topology looks up the rows of a table without rows")
+                fatalError("the topology looks up the rows of a table without rows")
             }
         )
     }

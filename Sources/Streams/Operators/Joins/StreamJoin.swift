@@ -25,8 +25,8 @@ public struct JoinWindow: Hashable, Sendable {
         self.before = before.wholeMilliseconds
         self.after = after.wholeMilliseconds
         self.grace = grace.wholeMilliseconds
-        precondition(self.grace >= 0, "grace is not negative")
-        precondition(
+        requireDeclared(self.grace >= 0, "grace is not negative")
+        requireDeclared(
             Timestamp(self.before).advanced(byMilliseconds: self.after).rawValue >= 0,
             "a join's window ends before it begins"
         )

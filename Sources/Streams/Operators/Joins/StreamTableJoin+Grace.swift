@@ -66,7 +66,7 @@ extension KeyedStream where Placement == ByKey {
         _ combine: @escaping @Sendable (Value, Row?, (Result) throws -> Void) throws -> Void
     ) -> Stream<Key, Result> where KeySerde.Value == Key, ValueSerde.Value == Value {
         let view = table.view
-        precondition(
+        requireDeclared(
             view.bindAsOf != nil,
             "\(rule.store): a join with a grace looks rows up as of earlier times; give the table "
                 + "a history: table(…, history: …)"
@@ -130,6 +130,6 @@ struct GraceJoinRule: Sendable {
         self.store = store
         self.grace = grace.wholeMilliseconds
         self.keepsNullKeys = keepsNullKeys
-        precondition(self.grace >= 0, "\(store): grace is not negative")
+        requireDeclared(self.grace >= 0, "\(store): grace is not negative")
     }
 }

@@ -112,7 +112,7 @@ public struct ProcessedStreams<Key, Value> {
 
     @usableFromInline
     init(names: [String], nodes: [StreamNode<Key, Value>], processor: AnyNode) {
-        precondition(Set(names).count == names.count, "two children of a processor have one name")
+        requireDeclared(Set(names).count == names.count, "two children of a processor have one name")
         self.names = names
         self.nodes = nodes
         self.processor = processor
@@ -127,7 +127,7 @@ public struct ProcessedStreams<Key, Value> {
     /// The records that went to a child.
     public subscript(name: String) -> RekeyedStream<Key, Value> {
         guard let index = names.firstIndex(of: name) else {
-            preconditionFailure("the processor has no child \"\(name)\"")
+            fatalError("the processor has no child \"\(name)\"")
         }
         return RekeyedStream(node: nodes[index])
     }

@@ -95,7 +95,7 @@ final class TableTransformer<Key, Value, NewValue> {
     }
 
     func transform(_ key: Key, _ value: Value?) throws -> NewValue? {
-        guard let made else { preconditionFailure("a record came before the task had begun") }
+        guard let made else { fatalError("a record came before the task had begun") }
         return try made(key, value)
     }
 }

@@ -44,7 +44,7 @@ extension Table {
     ) -> Table<Key, Value>
     where KeySerde.Value == Key, ValueSerde.Value == Value, Key == Windowed<Inner> {
         guard let wait = closesAfter else {
-            preconditionFailure("\(store): only what was aggregated by windows closes")
+            fatalError("\(store): only what was aggregated by windows closes")
         }
         let suppression = Suppression.untilTimeLimit(.milliseconds(wait))
         return held(store, key, value, suppression, passesRemovals: false) { key, _ in

@@ -26,8 +26,8 @@ public struct Expiry: Hashable, Codable, Sendable {
     private init(life: Int64, idleAfter: Int64?) {
         self.life = life
         self.idleAfter = idleAfter
-        precondition(life > 0, "a row lives for a millisecond at least")
-        precondition(idleAfter.map { $0 >= 0 } ?? true, "times are not negative")
+        requireDeclared(life > 0, "a row lives for a millisecond at least")
+        requireDeclared(idleAfter.map { $0 >= 0 } ?? true, "times are not negative")
     }
 }
 

@@ -125,7 +125,7 @@ struct TopRanking<Value, Score: TopScore>: Sendable {
 
     @usableFromInline
     init(limit: Int, _ score: @escaping @Sendable (Value) throws -> Score) {
-        precondition(limit > 0, "the top of nothing")
+        requireDeclared(limit > 0, "the top of nothing")
         self.limit = limit
         self.score = score
     }

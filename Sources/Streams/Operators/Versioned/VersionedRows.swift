@@ -20,7 +20,7 @@ struct VersionedRows<KeySerde: Serde, ValueSerde: Serde> {
         self.key = key
         self.value = value
         self.history = history.wholeMilliseconds
-        precondition(self.history >= 0, "\(store): a history is not negative")
+        requireDeclared(self.history >= 0, "\(store): a history is not negative")
         owner = AnyNode(kind: .stateless("history"), parents: [])
     }
 

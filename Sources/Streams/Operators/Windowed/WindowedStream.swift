@@ -135,7 +135,7 @@ struct TimeWindowRule: Sendable {
 
     @usableFromInline
     init(_ windows: TimeWindows, _ emission: Emission, _ retention: Duration?) {
-        precondition(
+        requireDeclared(
             windows.origin == nil || !emission.isOnClose,
             "an unlimited window never closes: it has no results on close"
         )
