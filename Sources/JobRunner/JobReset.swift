@@ -54,6 +54,29 @@ struct JobReset {
         try Folder.flush(stateDirectory)
     }
 
+    /// A sentence for each topic with dead letters of before: their records are read again, and a
+    /// replay would bring them a second time.
+    func letterNotes(now: Timestamp, commandOptions: String) -> [String] {
+        topology.specification.deadLetterTopics.filter(hasRecords).map { topic in
+            let condition = "job=\"\(topology.job)\" and until=\(utcText(now))"
+            let drop = "millrace dlq drop \(shellWord(topic)) --where \(shellWord(condition)) "
+            return "the topic \(topic) has dead letters of before this reset, which reads their "
+                + "records again: a replay would bring them a second time. Give them up: \(drop)"
+                + "--reason reset \(commandOptions)"
+        }
+    }
+
+    /// Nothing depends on it: what cannot be asked has none.
+    private func hasRecords(_ topic: String) -> Bool {
+        let found = (try? client.topics(named: [topic])) ?? []
+        return found.contains { description in
+            (0..<description.partitionCount).contains { index in
+                let bounds = try? client.bounds(of: TopicPartition(topic, PartitionIndex(index)))
+                return bounds.map { $0.highWatermark > $0.logStart } ?? false
+            }
+        }
+    }
+
     /// Another job's topic, which this one would need for itself, stays.
     private func checkOwners() throws(CommandFailure) {
         do {

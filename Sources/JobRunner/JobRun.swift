@@ -92,7 +92,7 @@ struct JobRun {
             try log.requireIntact {
                 own.contains($0.topic) && !going.contains($0.topic) || coordinators.contains($0)
             }
-            try reset.run()
+            try startOver(reset, at: time.wallTime())
         }
         try log.requireIntact { own.contains($0.topic) || coordinators.contains($0) }
         var configuration = options.configuration
@@ -107,7 +107,7 @@ struct JobRun {
             pause: Self.pause,
             tell: Self.tell
         )
-        noteTopology()
+        noteTopology(log.client, configuration.commandOptions)
         let watched = WatchedJob(application)
         watch?.watch(watched)
         let stopSwitch = application.stopSwitch
@@ -195,8 +195,30 @@ struct JobRun {
         return names
     }
 
+    private func startOver(_ reset: JobReset, at now: Timestamp) throws {
+        try reset.run()
+        let commandOptions = options.configuration.commandOptions
+        reset.letterNotes(now: now, commandOptions: commandOptions).forEach(Self.tell)
+    }
+
+    /// Nothing depends on it: what cannot be asked is told by whoever needs it.
+    private func tellLapsedStores(of client: any LogClient, _ commandOptions: String) {
+        let former = StoredTopology.read(topology.job, in: stateDirectory)
+        let lapsed = try? LapsedStores(topology.specification, former: former) { topic in
+            let found = try client.topics(named: [topic])
+            return try found.contains { description in
+                try (0..<description.partitionCount).contains { index in
+                    let name = TopicPartition(topic, PartitionIndex(index))
+                    return try client.bounds(of: name).highWatermark > .zero
+                }
+            }
+        }
+        for note in lapsed?.notes(commandOptions: commandOptions) ?? [] { Self.tell(note) }
+    }
+
     /// Plans compare with it, and nothing else depends on it.
-    private func noteTopology() {
+    private func noteTopology(_ client: any LogClient, _ commandOptions: String) {
+        tellLapsedStores(of: client, commandOptions)
         do { try StoredTopology(topology.specification).write(in: stateDirectory) } catch {
             let failure = CommandFailure(explaining: error, data: options.dataDirectory)
             let words = [failure.what, failure.place, failure.reason].compactMap(\.self)

@@ -154,6 +154,9 @@ private struct Judge {
     }
 
     mutating func judgeStores() {
+        let lapsed = LapsedStores(specification, former: deployed.topology) {
+            deployed.filledTopics.contains($0)
+        }
         for store in specification.subtopologies.flatMap(\.stores) {
             let topic = specification.names.changelogTopic(store: store.name)
             let isFilled = deployed.filledTopics.contains(topic)
@@ -164,13 +167,19 @@ private struct Judge {
                 hasFolder || wasThere(store)
                     ? add(.rebuild, .store, store.name, topic, "its changelog is gone: it is empty")
                     : add(.create, .store, store.name, topic, store.words)
-            } else if isFilled, store.isInMemory {
-                add(.rebuild, .store, store.name, topic, "in memory: every start reads it")
-            } else if isFilled, !hasFolder {
-                add(.rebuild, .store, store.name, topic, "from its changelog")
             } else {
-                let change = formerWords(of: store).map { "; before: \($0)" } ?? ""
-                add(.keep, .store, store.name, topic, store.words + change)
+                let lapse =
+                    lapsed.names.contains(store.name)
+                    ? "; the last form did not have it: what was processed since is not in it" : ""
+                if isFilled, store.isInMemory {
+                    let words = "in memory: every start reads it"
+                    add(.rebuild, .store, store.name, topic, words + lapse)
+                } else if isFilled, !hasFolder {
+                    add(.rebuild, .store, store.name, topic, "from its changelog" + lapse)
+                } else {
+                    let change = formerWords(of: store).map { "; before: \($0)" } ?? ""
+                    add(.keep, .store, store.name, topic, store.words + change + lapse)
+                }
             }
         }
         for table in specification.globalTables {

@@ -73,6 +73,41 @@ extension EndToEnd {
             #expect(!after.output.contains("lines"), "\(after)")
         }
 
+        @Test func `a reset names the dead letters whose records it reads again`() throws {
+            try Millrace.succeed("topic", "create", "payments", "--data", data)
+            let input = try folder.write("payments", "k=broken\nk={\"cents\":500}\n")
+            try Millrace.succeed(
+                "produce",
+                "payments",
+                "--key-separator",
+                "=",
+                "--data",
+                data,
+                input: input
+            )
+            let program = Millrace.executable.deletingLastPathComponent()
+                .appending(path: "JobsUnderTest")
+            let job = folder.url.appending(path: "DlqTemplate")
+            try FileManager.default.createSymbolicLink(at: job, withDestinationURL: program)
+            func run(_ words: String...) throws -> String {
+                let outcome = try Millrace.tool(
+                    job,
+                    ["run", "--data", data, "--until-caught-up"] + words,
+                    input: nil
+                )
+                #expect(outcome.status == 0, "\(outcome)")
+                return outcome.errors
+            }
+            #expect(try !run().contains("dlq drop"))
+            let told = try run("--reset")
+            let command = try #require(told.firstMatch(of: /millrace (dlq drop .*)\n/)?.1)
+            let millrace = Millrace.executable.path
+            let dropped = try Millrace.shell("'\(millrace)' \(command)")
+            #expect(dropped.status == 0, "\(command): \(dropped)")
+            let open = try Millrace.succeed("dlq", "list", "--data", data, "--json")
+            #expect(open.output.contains("\"open\":1"), "\(open)")
+        }
+
         @Test func `a reset does not ask after the changelog that it removes`() throws {
             #expect(run(Count()) == .done)
             let files = try FileManager.default.contentsOfDirectory(atPath: data)

@@ -89,7 +89,8 @@ import Testing
         }
         try engine.send(2, key: "l", to: Self.numbers, at: Failing.time(3))
         try engine.run()
-        #expect(try engine.read(Self.sums).count == 2)
+        // A row that is left out takes back the one that it replaces.
+        #expect(try engine.read(Self.sums).count == (shape == .groupTable ? 3 : 2))
         #expect(engine.skippedCount >= 1)
     }
 

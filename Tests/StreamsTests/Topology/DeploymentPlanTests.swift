@@ -49,6 +49,28 @@ import Testing
         #expect(verdicts(plan) == ["keep input in", "keep store s"])
     }
 
+    @Test func `a store that the last form did not have is told to lack what came since`() throws {
+        var back = try deployed(.counts)
+        back.topology = try Topology(of: ChangedJob(form: .byKey)).specification
+        let kept = try plan(.counts, over: back)
+        let store = try #require(kept.items.first { $0.name == "s" })
+        #expect(store.verdict == .keep)
+        #expect(
+            store.reason.hasSuffix(
+                "the last form did not have it: what was processed since is not in it"
+            )
+        )
+        let specification = try Topology(of: ChangedJob(form: .counts)).specification
+        let lapsed = LapsedStores(specification, former: back.topology) { _ in true }
+        #expect(lapsed.names == ["s"])
+        #expect(
+            lapsed.notes(commandOptions: "--data d")[0].contains("was not in the job's last form")
+        )
+        #expect(LapsedStores(specification, former: back.topology) { _ in false }.names.isEmpty)
+        #expect(LapsedStores(specification, former: nil) { _ in true }.names.isEmpty)
+        #expect(LapsedStores(specification, former: specification) { _ in true }.names.isEmpty)
+    }
+
     @Test func `what is not there is created, and without an input the job is refused`() throws {
         var none = try deployed(.byKey)
         none.topics.removeAll { $0.name != "in" }

@@ -12,7 +12,7 @@ struct SeenRule: Sendable {
     init(within: Duration?, store: String) {
         self.within = within?.wholeMilliseconds
         self.store = store
-        if let within = self.within { requireDeclared(within > 0, "an id is remembered for a time") }
+        requireDeclared(self.within.map { $0 > 0 } ?? true, "an id is remembered for a time")
     }
 
     @usableFromInline

@@ -112,7 +112,10 @@ public struct ProcessedStreams<Key, Value> {
 
     @usableFromInline
     init(names: [String], nodes: [StreamNode<Key, Value>], processor: AnyNode) {
-        requireDeclared(Set(names).count == names.count, "two children of a processor have one name")
+        requireDeclared(
+            Set(names).count == names.count,
+            "two children of a processor have one name: \(names)"
+        )
         self.names = names
         self.nodes = nodes
         self.processor = processor
