@@ -203,6 +203,11 @@ public final class TaskBinding {
         return store
     }
 
+    /// Which store of the task has a name; nil where none has it.
+    func identity(ofStore name: String) -> ObjectIdentifier? {
+        stores[name].map { ObjectIdentifier($0) }
+    }
+
     /// A store and the place of its changelog in the output.
     @usableFromInline
     func store(named name: String) -> (store: StateStore, changelog: OutputBuffer.Target) {

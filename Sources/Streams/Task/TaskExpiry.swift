@@ -1,4 +1,5 @@
 public import LogModel
+public import StateStores
 
 /// The tables of a task whose rows end: has rows removed once time has come to their ends, before
 /// any record of that time is handled.
@@ -70,23 +71,26 @@ public final class TaskExpiry {
         throw RetryLater(delayMilliseconds: 0, hasEffects: false, isMakingWay: true)
     }
 
-    /// Calls `body` for a result that an operator has held until `due`, with time put back to then:
-    /// a row that it begins is none too late for what has come since, and ends when its time does.
+    /// Calls `body` for a result that an operator has held in a store until `due`, with time put back
+    /// to then: a row that it begins is none too late for what has come since, and ends when its
+    /// time does.
     @usableFromInline
-    func atTime(_ due: Int64, _ body: () throws -> Void) throws {
+    func atTime(_ due: Int64, by store: StateStore, _ body: () throws -> Void) throws {
         let now = record.pointee.rowTime
         guard !tables.isEmpty, due < now.rawValue else { return try body() }
         record.pointee.rowTime = Timestamp(due)
         defer { record.pointee.rowTime = now }
-        try makeWayHere()
+        try makeWay { $0.stores.contains(ObjectIdentifier(store)) }
         try body()
     }
 
-    /// Removes the rows that end before what is handed on now: those that other results have begun
-    /// behind the record at hand.
-    func makeWayHere() throws {
+    /// Removes the rows that end before what a node hands on now: those that results before it have
+    /// begun.
+    func makeWay(behindNode number: Int) throws { try makeWay { $0.nodes.contains(number) } }
+
+    private func makeWay(_ isBehind: (TaskHooks.CallsInFlight) -> Bool) throws {
         guard record.pointee.isRowDue else { return }
-        try task.hooks.finishCalls()
+        try task.hooks.finishCalls(where: isBehind)
         while record.pointee.isRowDue, try removeEnded() {}
     }
 

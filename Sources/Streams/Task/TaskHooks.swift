@@ -29,8 +29,10 @@ public final class TaskHooks {
 
     /// The records in flight of an operator that hands them on when others are at hand.
     struct CallsInFlight {
-        /// The sources in front of the operator.
-        let sources: Set<ObjectIdentifier>
+        /// The nodes in front of the operator, by their numbers.
+        let nodes: Set<Int>
+        /// The stores that those keep.
+        let stores: Set<ObjectIdentifier>
         let areThere: () -> Bool
         /// Waits for them, and hands them on.
         let finish: () throws -> Void
@@ -56,10 +58,18 @@ public final class TaskHooks {
         for calls in calls.reversed() where calls.areThere() { try calls.finish() }
     }
 
+    /// The same of operators behind one that hands a result on now: what is in front of it is newer
+    /// than the result, and would come back to it.
+    func finishCalls(where isBehind: (CallsInFlight) -> Bool) throws {
+        for calls in calls.reversed() where calls.areThere() && isBehind(calls) {
+            try calls.finish()
+        }
+    }
+
     /// What hands on the records in flight that did not come from a source; nil where there never
     /// are any.
     package func finisher(beside source: AnyNode) -> (() throws -> Void)? {
-        let beside = calls.filter { !$0.sources.contains(ObjectIdentifier(source)) }
+        let beside = calls.filter { !$0.nodes.contains(source.number) }
         guard !beside.isEmpty else { return nil }
         return { for calls in beside.reversed() where calls.areThere() { try calls.finish() } }
     }
@@ -142,13 +152,21 @@ public final class TaskHooks {
     /// Runs the timers of stream time that are due.
     public func streamTimeReached() throws {
         try finishCalls()
+        try fireStreamTimers()
+    }
+
+    private func fireStreamTimers() throws {
         defer { noteTimerDue() }
         _ = try fire(streamTimers, record.pointee.streamTime)
     }
 
-    /// The same where a record that was in flight has come to its time: a failure is the timer's.
-    func streamTimeReachedByResult() throws {
-        do { try streamTimeReached() } catch {
+    /// The same where a result of a node that was in flight has come to its time: a failure is the
+    /// timer's.
+    func streamTimeReached(byResultOf node: Int) throws {
+        do {
+            try finishCalls(where: { $0.nodes.contains(node) })
+            try fireStreamTimers()
+        } catch {
             guard !(error is any EngineFailure), !(error is RetryLater) else { throw error }
             throw TimerFailure(cause: error)
         }

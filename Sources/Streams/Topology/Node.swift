@@ -40,17 +40,24 @@ public class AnyNode {
         self.parents = parents
     }
 
-    /// The sources in front of this node, without those behind repartition topics on the way.
-    @usableFromInline var sources: Set<ObjectIdentifier> {
-        var found: Set<ObjectIdentifier> = []
-        var seen: Set<ObjectIdentifier> = []
+    /// This node and all in front of it in its sub-topology, and the stores that they keep. Asked
+    /// once the nodes have their numbers.
+    @usableFromInline var upstream: Upstream {
+        var found = Upstream()
         func visit(_ node: AnyNode) {
-            guard seen.insert(ObjectIdentifier(node)).inserted else { return }
-            if node.parents.isEmpty { found.insert(ObjectIdentifier(node)) }
+            guard found.nodes.insert(node.number).inserted else { return }
+            found.stores.formUnion(node.kind.stores.map(\.name))
             for parent in node.parents { visit(parent) }
         }
         visit(self)
         return found
+    }
+
+    /// Nodes by their numbers, and stores by the user's names.
+    @usableFromInline
+    struct Upstream {
+        var nodes: Set<Int> = []
+        var stores: Set<String> = []
     }
 
     /// Puts the operator's policy for errors around what takes its records in a task.

@@ -36,6 +36,7 @@ enum SessionKey {
 @usableFromInline
 final class SessionRows {
     private let handle: StoreHandle
+    var store: StateStore { handle.store }
     private let entry = KeyScratch()
     private let passed = KeyScratch()
     private let twin = KeyScratch()

@@ -165,4 +165,59 @@ import Testing
         let gone = "\(Array("gone".utf8))"
         #expect(plain["counts"]?.contains { $0.contains(gone) } == true)
     }
+
+    /// Two ways of one stream that meet in front of an operator that holds results, and of rows that
+    /// end.
+    private struct Diamond: StreamJob {
+        static let name = "diamond"
+        var topology: [Statement] {
+            let events = stream(MapAsyncTimeTests.events)
+            let asked = events.mapAsync(maxInFlight: 8) { (_: String, value: Int64) async throws in
+                if value % 2 == 0 { try await Task.sleep(for: .microseconds(200)) }
+                return value
+            }
+            let counts = asked.merge(events).groupByKey(key: .utf8).count(store: "counts")
+            counts.to(Topic("counts", key: .utf8, value: .int64))
+            counts.suppressed(
+                .untilTimeLimit(.milliseconds(20)),
+                store: "held",
+                key: .utf8,
+                value: .int64
+            )
+            .materialized(
+                store: "rows",
+                key: .utf8,
+                value: .int64,
+                expiry: .after(.milliseconds(40))
+            )
+            .toStream()
+            .mapValues { (count: Int64?) in count.map { "\($0)" } ?? "gone" }
+            .to(MapAsyncTimeTests.output("joined"))
+        }
+    }
+
+    @Test func `results in flight do not come back to the operator that waits for them`() throws {
+        let driver = try TopologyDriver(
+            inputs: [("events", 1)],
+            configuration: StreamsConfiguration(),
+            seed: 1
+        ) { try Topology(of: Diamond()) }
+        for number in 0..<300 as Range<Int64> {
+            try driver.send(
+                topic: "events",
+                key: Array("k\(number % 7)".utf8),
+                value: withUnsafeBytes(of: number.bigEndian) { Array($0) },
+                timestamp: Timestamp(1_000_000 + number * 9)
+            )
+            if number % 11 == 0 { _ = try driver.step() }
+        }
+        try driver.runUntilIdle()
+        var last: [[UInt8]: Int64] = [:]
+        for record in try driver.read("counts") {
+            last[record.key ?? []] = (record.value ?? []).reduce(0) { $0 << 8 | Int64($1) }
+        }
+        #expect(last.values.reduce(0, +) == 600)
+        let rows = try driver.read("joined").map { String(decoding: $0.value ?? [], as: UTF8.self) }
+        #expect(rows.contains("gone") && rows.count > 300)
+    }
 }

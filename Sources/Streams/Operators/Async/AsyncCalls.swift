@@ -55,7 +55,7 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
     init(
         _ task: TaskBinding,
         _ site: ErrorSite,
-        behind sources: Set<ObjectIdentifier>,
+        behind upstream: AnyNode.Upstream,
         maxInFlight: Int,
         transform: @escaping Transform,
         sink: @escaping Sink
@@ -67,7 +67,8 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         self.sink = sink
         task.hooks.add(
             TaskHooks.CallsInFlight(
-                sources: sources,
+                nodes: upstream.nodes,
+                stores: Set(upstream.stores.compactMap(task.identity(ofStore:))),
                 areThere: { [unowned self] in inFlightCount > 0 && !isHandingOn },
                 finish: { [unowned self] in try finishAll() }
             )
@@ -132,10 +133,12 @@ final class AsyncCalls<Key: Hashable & Sendable, Value: Sendable, NewValue: Send
         isHandingOn = true
         defer { isHandingOn = false }
         try task.errors.resume(call.record) {
-            try task.expiry.makeWayHere()
+            try task.expiry.makeWay(behindNode: site.node)
             if let value = try site.attempt({ try result.get() }) { try sink(call.key, value) }
             // What it has scheduled comes before the results behind it.
-            if task.record.pointee.isTimerDue { try task.hooks.streamTimeReachedByResult() }
+            if task.record.pointee.isTimerDue {
+                try task.hooks.streamTimeReached(byResultOf: site.node)
+            }
         }
         return true
     }

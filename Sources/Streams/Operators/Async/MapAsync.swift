@@ -31,7 +31,7 @@ extension KeyedStream where Key: Hashable & Sendable, Value: Sendable {
             let calls = AsyncCalls(
                 task,
                 site,
-                behind: node.sources,
+                behind: node.upstream,
                 maxInFlight: maxInFlight,
                 transform: transform,
                 sink: sink

@@ -140,7 +140,7 @@ final class HeldRecords<KeySerde: Serde, ValueSerde: Serde> {
             let (key, content) = (
                 try keys.serde.decode(stored.key), try value.decode(stored.value)
             )
-            try handle.task.expiry.atTime(due) { try letGo(key, content) }
+            try handle.task.expiry.atTime(due, by: handle.store) { try letGo(key, content) }
         }
     }
 }

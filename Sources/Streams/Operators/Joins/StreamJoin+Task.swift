@@ -1,4 +1,5 @@
 public import LogModel
+public import StateStores
 
 /// A join of two streams in one task (Kafka Streams' rules, told by its results).
 @usableFromInline
@@ -22,6 +23,8 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
     @usableFromInline let counters: UnsafeMutablePointer<TaskCounters>
     @usableFromInline let site: ErrorSite
     @usableFromInline let expiry: TaskExpiry
+    /// One of the join's.
+    @usableFromInline let store: StateStore
 
     /// - Parameter site: takes the errors of records that leave while another one is at hand.
     @inlinable
@@ -36,9 +39,11 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
         sink: @escaping Sink
     ) {
         self.rule = rule
+        let handle = StoreHandle(task: task, store: rule.leftStore)
+        store = handle.store
         // The left side's own clock is number 0 of its store.
         clock = WindowClock(
-            StoreHandle(task: task, store: rule.leftStore),
+            handle,
             index: 1,
             isSavedByOwner: true
         )
@@ -167,7 +172,7 @@ final class StreamJoin<KeySerde: Serde, LeftSerde: Serde, RightSerde: Serde, Res
                     : try combine(nil, try right.serde.decode(bytes))
                 let due = Timestamp(rule.window.end(of: time, isLeft: isLeft))
                     .advanced(byMilliseconds: 1).rawValue
-                try expiry.atTime(due) { try emit(key, result, at: time) }
+                try expiry.atTime(due, by: store) { try emit(key, result, at: time) }
             }
         }
     }

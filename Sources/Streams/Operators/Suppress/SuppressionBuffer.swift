@@ -125,7 +125,7 @@ final class SuppressionBuffer<KeySerde: Serde, ValueSerde: Serde> {
         record.pointee.headers = headers.bytes.isEmpty ? nil : headers.bytes
         let key = try keys.key(of: leaving.bytes)
         let due = Timestamp(time).advanced(byMilliseconds: suppression.wait).rawValue
-        try store.handle.task.expiry.atTime(due) { try sink(key, held) }
+        try store.handle.task.expiry.atTime(due, by: store.handle.store) { try sink(key, held) }
     }
 
     private func heldCount() throws -> Int {

@@ -234,7 +234,7 @@ final class SessionAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             let due = window.end.advanced(byMilliseconds: rule.windows.gap)
                 .advanced(byMilliseconds: rule.windows.grace)
                 .advanced(byMilliseconds: 1).rawValue
-            try expiry.atTime(due) {
+            try expiry.atTime(due, by: rows.store) {
                 try sink(closed, Change(old: nil, new: aggregate))
             }
         }

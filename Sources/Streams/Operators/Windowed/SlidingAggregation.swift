@@ -352,7 +352,7 @@ final class SlidingAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             let closed = Windowed(key: try keys.key(of: escaped), window: window(from: start))
             let due = closed.window.end.advanced(byMilliseconds: rule.windows.grace)
                 .advanced(byMilliseconds: 1).rawValue
-            try store.handle.task.expiry.atTime(due) {
+            try store.handle.task.expiry.atTime(due, by: store.handle.store) {
                 try sink(closed, Change(old: nil, new: aggregate))
             }
             return true

@@ -163,7 +163,7 @@ final class TimeWindowAggregation<KeySerde: Serde, AggregateSerde: Serde> {
             record.pointee.timestamp = time
             let due = window.end.advanced(byMilliseconds: rule.windows.grace).rawValue
             let aggregate = try value.decode(stored)
-            try handle.task.expiry.atTime(due) {
+            try handle.task.expiry.atTime(due, by: handle.store) {
                 try sink(closed, Change(old: nil, new: aggregate))
             }
             return true
