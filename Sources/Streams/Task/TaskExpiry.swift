@@ -71,9 +71,9 @@ public final class TaskExpiry {
         throw RetryLater(delayMilliseconds: 0, hasEffects: false, isMakingWay: true)
     }
 
-    /// Calls `body` for a result that an operator has held in a store until `due`, with time put back
-    /// to then: a row that it begins is none too late for what has come since, and ends when its
-    /// time does.
+    /// Calls `body` for a result that an operator has held in a store until `due`, with time put
+    /// back to then: a row that it begins is none too late for what has come since, and ends when
+    /// its time does.
     @usableFromInline
     func atTime(_ due: Int64, by store: StateStore, _ body: () throws -> Void) throws {
         let now = record.pointee.rowTime

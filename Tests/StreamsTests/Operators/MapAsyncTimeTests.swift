@@ -166,8 +166,8 @@ import Testing
         #expect(plain["counts"]?.contains { $0.contains(gone) } == true)
     }
 
-    /// Two ways of one stream that meet in front of an operator that holds results, and of rows that
-    /// end.
+    /// Two ways of one stream that meet in front of an operator that holds results, and of rows
+    /// that end.
     private struct Diamond: StreamJob {
         static let name = "diamond"
         var topology: [Statement] {
