@@ -146,15 +146,7 @@ extension KafkaCluster {
         allowsDenials: Bool = false
     ) throws(KafkaClientError) -> [String: [String: String]] {
         guard !names.isEmpty else { return [:] }
-        let request = DescribeConfigsRequest(
-            resources: names.map {
-                DescribeConfigsRequest.DescribeConfigsResource(
-                    resourceType: Self.topicResource,
-                    resourceName: $0,
-                    configurationKeys: nil
-                )
-            }
-        )
+        let request = DescribeConfigsRequest(resources: Self.resources(names))
         return try retrying { () throws(KafkaClientError) in
             var options: [String: [String: String]] = [:]
             for result in try ask(request).results {
@@ -182,13 +174,7 @@ extension KafkaCluster {
     ) throws(KafkaClientError) -> [String: [Int32: PartitionTrouble]] {
         guard !names.isEmpty else { return [:] }
         let request = DescribeConfigsRequest(
-            resources: names.map {
-                DescribeConfigsRequest.DescribeConfigsResource(
-                    resourceType: Self.topicResource,
-                    resourceName: $0,
-                    configurationKeys: [TopicOptionName.trouble]
-                )
-            }
+            resources: Self.resources(names, options: [TopicOptionName.trouble])
         )
         var found: [String: [Int32: PartitionTrouble]] = [:]
         try retrying { () throws(KafkaClientError) in
@@ -211,13 +197,7 @@ extension KafkaCluster {
     /// The defaults of a topic's options.
     package func defaults(ofTopic name: String) throws(KafkaClientError) -> TopicDefaults {
         let request = DescribeConfigsRequest(
-            resources: [
-                DescribeConfigsRequest.DescribeConfigsResource(
-                    resourceType: Self.topicResource,
-                    resourceName: name,
-                    configurationKeys: nil
-                )
-            ],
+            resources: Self.resources([name]),
             includeSynonyms: true,
             includeDocumentation: true
         )
@@ -257,6 +237,20 @@ extension KafkaCluster {
         else { return synonym.value }
         let (product, overflows) = number.multipliedReportingOverflow(by: span.milliseconds)
         return overflows ? nil : "\(number < 0 ? number : product)"
+    }
+
+    /// Topics that are asked about, all their options or these.
+    private static func resources(
+        _ topics: [String],
+        options: [String]? = nil
+    ) -> [DescribeConfigsRequest.DescribeConfigsResource] {
+        topics.map {
+            DescribeConfigsRequest.DescribeConfigsResource(
+                resourceType: topicResource,
+                resourceName: $0,
+                configurationKeys: options
+            )
+        }
     }
 
     private static let topicResource: Int8 = 2

@@ -78,13 +78,13 @@ extension ConnectionMachine {
             return .slowWriter
         }
         if unsentByteCount > 0 {
-            let silence = now &- lastProgress
+            let silence = now &- reader.lastProgress
             let timeout =
                 self.isCrowded
                 ? configuration.crowdedReaderTimeout : configuration.slowReaderTimeout
             let isSlow =
                 self.isCrowded
-                && now &- lastStride > configuration.crowdedReaderPeriod.nanoseconds
+                && now &- reader.lastStride > configuration.crowdedReaderPeriod.nanoseconds
             return isSlow || silence > timeout.nanoseconds ? .slowReader : nil
         }
         let isIdle = slots.isEmpty && now &- lastActivity > configuration.idleTimeout.nanoseconds

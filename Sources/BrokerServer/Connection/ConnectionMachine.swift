@@ -44,11 +44,7 @@ package struct ConnectionMachine: Sendable {
     /// The answers of all connections hold as much as they may.
     var isCrowded = false
     private(set) var lastActivity: UInt64
-    private(set) var lastProgress: UInt64
-    /// When the other end had taken `crowdedReaderByteCount` last, or had everything, and what it
-    /// has taken since.
-    private(set) var lastStride: UInt64
-    private var strideByteCount = 0
+    private(set) var reader: ReaderPace
     private(set) var frameBegin: UInt64?
 
     package init(
@@ -69,8 +65,7 @@ package struct ConnectionMachine: Sendable {
             byteLimit: gate == nil ? configuration.requestByteLimit : SaslGate.frameByteLimit
         )
         lastActivity = now
-        lastProgress = now
-        lastStride = now
+        reader = ReaderPace(at: now)
     }
 
     var isClosed: Bool { phase == .closed }
@@ -151,12 +146,7 @@ package struct ConnectionMachine: Sendable {
     package mutating func sent(_ byteCount: Int, now: UInt64, _ actions: inout [Action]) {
         guard phase != .closed, otherEnd != .gone else { return }
         unsentByteCount -= byteCount
-        lastProgress = now
-        strideByteCount += byteCount
-        if strideByteCount >= configuration.crowdedReaderByteCount {
-            lastStride = now
-            strideByteCount = 0
-        }
+        reader.took(byteCount, stride: configuration.crowdedReaderByteCount, at: now)
         goOn(now, &actions)
     }
 
@@ -382,11 +372,7 @@ package struct ConnectionMachine: Sendable {
                 guard let frame = first.frame(pieces, apis) else {
                     return close("an answer above 2 GiB", &actions)
                 }
-                if unsentByteCount == 0 {
-                    lastProgress = now
-                    lastStride = now
-                    strideByteCount = 0
-                }
+                if unsentByteCount == 0 { reader.begin(at: now) }
                 unsentByteCount += frame.reduce(0) { $0 + $1.count }
                 actions.append(.write(frame))
             }
